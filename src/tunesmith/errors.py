@@ -1,0 +1,46 @@
+"""Every exception that tunesmith raises on purpose.
+
+Each derives from :class:`TunesmithError` and, where a built-in exception is what a caller would expect
+(`ValueError` for a bad range, `KeyError` for an unknown study), from that one too.
+"""
+
+from __future__ import annotations
+
+
+class TunesmithError(Exception):
+    """Base class of all errors raised by tunesmith."""
+
+
+class SpaceError(TunesmithError, ValueError):
+    """A search space, or a point of one, is not valid."""
+
+
+class StorageError(TunesmithError, RuntimeError):
+    """A storage cannot be opened, read or written."""
+
+
+class StudyNotFoundError(StorageError, KeyError):
+    """The storage holds no study of the given name."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class DuplicatedStudyError(StorageError):
+    """The storage already holds a study of the given name."""
+
+
+class TrialPruned(TunesmithError):
+    """Raised by an objective to say that its trial is stopped early."""
+
+
+class ObjectiveError(TunesmithError, RuntimeError):
+    """An objective returned something that is not a value."""
+
+
+class MissingDependencyError(TunesmithError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+
+class ResumeError(TunesmithError, ValueError):
+    """A stored study does not belong to the search that asks to resume it."""
