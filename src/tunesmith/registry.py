@@ -1,0 +1,66 @@
+"""Which samplers, pruners, storages and executors there are: name to ``"module:Class"``.
+
+A new one is one line here, or an entry point of the group ``tunesmith.<kind>`` in a package of its own. The
+conformance suites, the documentation check and the command line all read this table. Nothing of ours is imported
+until a name is loaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any
+
+SAMPLERS: dict[str, str] = {
+    "random": "tunesmith.samplers.random:RandomSampler",
+    "grid": "tunesmith.samplers.grid:GridSampler",
+    "qmc": "tunesmith.samplers.qmc:QMCSampler",
+}
+PRUNERS: dict[str, str] = {
+    "nop": "tunesmith.pruners.nop:NopPruner",
+    "median": "tunesmith.pruners.median:MedianPruner",
+}
+STORAGES: dict[str, str] = {
+    "memory": "tunesmith.storage.memory:MemoryStorage",
+    "sql": "tunesmith.storage.sql:SQLStorage",
+}
+EXECUTORS: dict[str, str] = {
+    "inline": "tunesmith.executors.inline:InlineExecutor",
+    "processes": "tunesmith.executors.processes:ProcessExecutor",
+}
+KINDS: dict[str, dict[str, str]] = {
+    "samplers": SAMPLERS,
+    "pruners": PRUNERS,
+    "storages": STORAGES,
+    "executors": EXECUTORS,
+}
+
+
+def names(kind: str) -> dict[str, str]:
+    """Return name to ``"module:Class"`` of everything of a kind, entry points included.
+
+    Args:
+        kind: "samplers", "pruners", "storages" or "executors".
+    """
+    from importlib.metadata import entry_points
+
+    found = {e.name: e.value for e in entry_points(group=f"tunesmith.{kind}")}
+    return {**found, **KINDS[kind]}
+
+
+def load(kind: str, name: str) -> Any:
+    """Import and return the class registered under a name.
+
+    Raises:
+        ValueError: nothing is registered under the name.
+    """
+    target = KINDS[kind].get(name)
+    if target is None:
+        known = names(kind)
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"there is no {kind[:-1]} {name!r}{hint} (known: {', '.join(sorted(known))})")
+        target = known[name]
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

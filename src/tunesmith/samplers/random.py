@@ -1,0 +1,29 @@
+"""Random search: independent, uniform in the unit cube of the space (Bergstra & Bengio, JMLR 13, 2012)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from tunesmith.history import History
+from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.space import Space
+
+
+class RandomSampler(Sampler):
+    """Draws each point independently of all others.
+
+    Args:
+        seed: accepted for porting; the seed that counts is the study's.
+    """
+
+    name: ClassVar[str] = "random"
+    blind: ClassVar[bool] = True
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+        """Return n uniform points; see :meth:`Sampler.ask`."""
+        return space.sample(rng, n), np.zeros(n, np.int64)

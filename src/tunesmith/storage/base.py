@@ -1,0 +1,217 @@
+"""The contract of a storage: what it keeps, and when the study calls it.
+
+A trial's way: ``claim`` (a promise of a number, nothing written) -> the sampler proposes -> ``start`` (one
+transaction; false if another worker was faster) -> ``report`` ... -> ``finish`` (one transaction, durable when it
+returns). An enqueued or released trial is WAITING; ``claim`` hands it out before any new number.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.space import Space
+from tunesmith.trial import FrozenTrial, TrialState
+
+
+@dataclass(slots=True)
+class StudyRecord:
+    """What a storage keeps of a study: created once, read by every worker.
+
+    Attributes:
+        id: the storage's own key.
+        name: unique in the storage.
+        directions: "minimize" or "maximize" for each objective.
+        seed: the study's seed, 0 <= seed < 2**63.
+        space: the declared space, or None for define-by-run.
+        created: unix time, seconds.
+        user: user attributes.
+        system: attributes of tunesmith's own (a search's fingerprint, say).
+    """
+
+    id: int
+    name: str
+    directions: tuple[str, ...]
+    seed: int
+    space: Space | None = None
+    created: float = math.nan
+    user: dict[str, Any] = field(default_factory=dict)
+    system: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Claim:
+    """The right to try to start a trial.
+
+    Attributes:
+        number: the trial's number.
+        version: the study's change counter when the claim was made.
+        reserved: whether the trial already stands in the storage under this worker's name (an enqueued or released
+            trial, or a claim made with ``reserve=True``); ``start`` then cannot lose.
+        trial: the record of a reserved trial: fixed parameters, attempt, attributes; None for a new one.
+    """
+
+    number: int
+    version: int
+    reserved: bool = False
+    trial: FrozenTrial | None = None
+
+
+@dataclass(slots=True)
+class Block:
+    """Finished trials that share one space, as columns: ``at`` are their places in the increment's order."""
+
+    space: Space | None
+    at: NDArray[np.int64]
+    x: NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Increment:
+    """What was recorded since a cursor: finished trials as columns in commit order, and who is running now.
+
+    Attributes:
+        cursor: the `seq` of the last finished trial read; pass it to the next ``read_since``.
+        version: the study's change counter at the time of reading.
+        number: int64[n] trial numbers. state: int8[n]. tag: int64[n]. cost: float64[n], seconds.
+        values: float64[n, m] in the user's directions, NaN where there is none.
+        blocks: the points, grouped by the trials' own spaces.
+        constraints: place -> constraint values, for trials that have any.
+        reports: (number, step, value) of every report of trials that finished since, and of the running ones.
+        running: the running trials (number, space, x, tag, worker, attempt, started).
+    """
+
+    cursor: int
+    version: int
+    number: NDArray[np.int64]
+    state: NDArray[np.int8]
+    tag: NDArray[np.int64]
+    cost: NDArray[np.float64]
+    values: NDArray[np.float64]
+    blocks: list[Block]
+    constraints: dict[int, dict[str, float]]
+    reports: list[tuple[int, int, float]]
+    running: list[FrozenTrial]
+
+
+class Storage(ABC):
+    """Keeps studies and trials. All methods may be called from several threads and, for a shared store, processes.
+
+    A storage never hands one trial to two live workers, never loses a finished one, and numbers finishes per study
+    by ``seq`` = 1, 2, ... without a gap in commit order. Every change of a study's trials raises its ``version``.
+    """
+
+    name: ClassVar[str] = ""
+    shared: ClassVar[bool] = False  # whether other processes can change a study behind our back
+
+    @abstractmethod
+    def create_study(
+        self, name: str | None, directions: Sequence[str], seed: int, space: Space | None = None
+    ) -> StudyRecord:
+        """Create a study; a missing name is made up, and unique.
+
+        Raises:
+            DuplicatedStudyError: the name is taken.
+        """
+
+    @abstractmethod
+    def load_study(self, name: str | None) -> StudyRecord:
+        """Read a study by name; None: the only study of the storage.
+
+        Raises:
+            StudyNotFoundError: no such study (the message lists near names), or None is not unique.
+        """
+
+    @abstractmethod
+    def list_studies(self) -> list[StudyRecord]:
+        """Return all studies, oldest first."""
+
+    @abstractmethod
+    def delete_study(self, study_id: int) -> None:
+        """Remove a study and its trials."""
+
+    @abstractmethod
+    def set_space(self, study_id: int, space: Space) -> None:
+        """Declare the space of a study that was created without one."""
+
+    @abstractmethod
+    def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
+        """Return the lowest WAITING trial, now RUNNING under this worker (reserved), or else the next free number.
+
+        With ``reserve`` the number is taken at once (an empty RUNNING trial), so that ``start`` cannot lose.
+        """
+
+    @abstractmethod
+    def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
+        """Write a RUNNING trial with its whole point, in one transaction.
+
+        Returns:
+            The study's new version, or None if the number was taken since the claim.
+        """
+
+    @abstractmethod
+    def report(self, study_id: int, number: int, step: int, value: float) -> None:
+        """Keep one reported value, durable."""
+
+    @abstractmethod
+    def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
+        """Record the end of a trial (state, values, point, attributes, ...) in one transaction; durable on return.
+
+        Returns:
+            (seq, version); None if this attempt of the trial is not running any more (told already, or released and
+            handed to another worker), in which case nothing is changed.
+        """
+
+    @abstractmethod
+    def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
+        """Add WAITING or finished trials under new numbers, all in one transaction; return the numbers."""
+
+    @abstractmethod
+    def release(self, study_id: int, numbers: Iterable[int]) -> None:
+        """Turn RUNNING trials of a dead or interrupted worker into WAITING ones that keep point and tag; attempt + 1.
+
+        ``claim`` hands such a trial out with ``trial.x``/``trial.space`` set: it is run again as it was proposed.
+        """
+
+    @abstractmethod
+    def heartbeat(self, study_id: int, worker: str) -> None:
+        """Note that a worker lives."""
+
+    @abstractmethod
+    def read_since(self, study_id: int, cursor: int) -> Increment:
+        """Return the trials finished after the cursor (0: all), and the running ones."""
+
+    @abstractmethod
+    def trials(
+        self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Return full records, ordered by number.
+
+        Raises:
+            KeyError: a number is not there.
+        """
+
+    @abstractmethod
+    def best(self, study_id: int, direction: str) -> FrozenTrial | None:
+        """Return the feasible COMPLETE trial with the best first value (the lowest number among equals), or None."""
+
+    @abstractmethod
+    def count(self, study_id: int) -> dict[TrialState, int]:
+        """Return how many trials there are in each state."""
+
+    @abstractmethod
+    def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
+        """Set an attribute of a study (number None) or of a trial.
+
+        Raises:
+            ValueError: the value cannot be kept (for a file: it is no JSON).
+        """
+
+    def close(self) -> None:
+        """Give back what the storage holds open."""

@@ -1,0 +1,549 @@
+"""What a trial is while it runs (:class:`Trial`) and what is kept of it (:class:`FrozenTrial`).
+
+A running trial carries everything it needs: the proposed point, the seed for names that the study has not seen yet,
+and a channel for its reports. It knows neither the study nor the sampler, so it can be sent to another process.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Protocol
+from zlib import crc32
+
+import numpy as np
+
+from tunesmith.errors import SpaceError
+from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+NAN = math.nan
+
+
+class TrialState(IntEnum):
+    """Where a trial stands. Only COMPLETE, PRUNED and FAIL are final."""
+
+    RUNNING = 0
+    COMPLETE = 1
+    PRUNED = 2
+    FAIL = 3
+    WAITING = 4
+    FAILED = 3  # an alias: the word that people say
+
+    def is_finished(self) -> bool:
+        """Tell whether the trial will not change any more."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class FrozenTrial:
+    """The record of one trial, as storages keep it and users read it.
+
+    The point is kept as internal values ``x`` over the trial's own ``space`` (NaN: the parameter was not used), so
+    ``params`` and ``distributions`` are derived on demand and nothing is stored twice.
+
+    Attributes:
+        number: position in the study, from 0, without gaps.
+        attempt: how often the trial was handed out; 1 for the first time.
+        state: a :class:`TrialState`.
+        values: the objective's values in the user's own directions, or None; of a pruned trial the last report.
+        tag: what the sampler wrote when it proposed the trial (see :mod:`tunesmith.samplers.base`).
+        cost: seconds from start to finish, unless the user gave another figure.
+        constraints: name to value, feasible where every value is at most 0; None if there are none.
+        reason: why the trial failed or was pruned, in words.
+        reports: step to reported value.
+        seq: position among the finished trials in commit order, from 1; 0 while unfinished.
+    """
+
+    __slots__ = (
+        "attempt",
+        "constraints",
+        "cost",
+        "finished",
+        "fixed",
+        "number",
+        "reason",
+        "reports",
+        "seq",
+        "space",
+        "started",
+        "state",
+        "system",
+        "tag",
+        "user",
+        "values",
+        "worker",
+        "x",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        state: TrialState,
+        *,
+        space: Space | None = None,
+        x: Sequence[float] | None = None,
+        values: tuple[float, ...] | None = None,
+        attempt: int = 1,
+        tag: int = 0,
+        cost: float = NAN,
+        constraints: dict[str, float] | None = None,
+        reason: str | None = None,
+        started: float = NAN,
+        finished: float = NAN,
+        worker: str = "",
+        fixed: dict[str, Any] | None = None,
+        user: dict[str, Any] | None = None,
+        system: dict[str, Any] | None = None,
+        reports: dict[int, float] | None = None,
+        seq: int = 0,
+    ) -> None:
+        self.number = number
+        self.state = state
+        self.space = space
+        self.x = x
+        self.values = values
+        self.attempt = attempt
+        self.tag = tag
+        self.cost = cost
+        self.constraints = constraints
+        self.reason = reason
+        self.started = started
+        self.finished = finished
+        self.worker = worker
+        self.fixed = fixed
+        self.user = user
+        self.system = system
+        self.reports = reports
+        self.seq = seq
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that were active, by name, as the objective saw them."""
+        if self.space is None or self.x is None:
+            return dict(self.fixed or {})  # waiting: all that is known is what was asked for
+        return self.space.decode_row(self.x)
+
+    @property
+    def distributions(self) -> dict[str, Parameter]:
+        """The parameters' own ranges and choices in this trial, by name."""
+        if self.space is None or self.x is None:
+            return {}
+        return {n: p for (n, p), v in zip(self.space.params.items(), self.x, strict=True) if v == v}
+
+    @property
+    def value(self) -> float | None:
+        """The value of a study with one objective; None while there is none.
+
+        Raises:
+            RuntimeError: the trial has several values.
+        """
+        if self.values is None:
+            return None
+        if len(self.values) != 1:
+            raise RuntimeError(f"trial {self.number} has {len(self.values)} values; read `.values` instead of `.value`")
+        return self.values[0]
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]:
+        """What the user noted with ``set_user_attr`` (read-only)."""
+        return MappingProxyType(self.user) if self.user else EMPTY
+
+    @property
+    def system_attrs(self) -> Mapping[str, Any]:
+        """What tunesmith noted about the trial (read-only)."""
+        return MappingProxyType(self.system) if self.system else EMPTY
+
+    @property
+    def intermediate_values(self) -> Mapping[int, float]:
+        """Reported values by step (read-only)."""
+        return MappingProxyType(self.reports) if self.reports else EMPTY
+
+    @property
+    def last_step(self) -> int | None:
+        """The largest step reported, or None."""
+        return max(self.reports) if self.reports else None
+
+    @property
+    def datetime_start(self) -> datetime | None:
+        """Local time of the start."""
+        return None if math.isnan(self.started) else datetime.fromtimestamp(self.started)
+
+    @property
+    def datetime_complete(self) -> datetime | None:
+        """Local time of the finish."""
+        return None if math.isnan(self.finished) else datetime.fromtimestamp(self.finished)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to finish, NaN while unfinished."""
+        return self.finished - self.started
+
+    @property
+    def feasible(self) -> bool:
+        """Whether no constraint is violated."""
+        return not self.constraints or all(c <= 0 for c in self.constraints.values())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FrozenTrial):
+            return NotImplemented
+        return self._key() == other._key()
+
+    __hash__ = None  # type: ignore[assignment]  # records hold dicts
+
+    def _key(self) -> tuple[Any, ...]:
+        return (
+            self.number,
+            self.state,
+            self.params,
+            self.distributions,
+            self.values,
+            dict(self.user_attrs),
+            dict(self.intermediate_values),
+            self.constraints,
+        )
+
+    def __repr__(self) -> str:
+        shown = self.values[0] if self.values is not None and len(self.values) == 1 else self.values
+        return f"FrozenTrial(number={self.number}, state={self.state.name}, value={shown}, params={self.params})"
+
+
+class Channel(Protocol):
+    """How a running trial reaches the study: its reports go up, the pruner's answer comes back."""
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Hand on one reported value."""
+
+    def should_prune(self, number: int, step: int) -> bool:
+        """Ask whether the trial should stop, given everything it has reported."""
+
+
+class Proposals:
+    """One space, prepared for answering ``suggest_*`` calls by a dictionary look-up each."""
+
+    __slots__ = ("flat", "space", "table")
+
+    def __init__(self, space: Space | None) -> None:
+        self.space = space
+        self.flat = space is None or not space.is_conditional
+        self.table: dict[str, tuple[int, tuple[Any, ...] | None, Parameter]] = {}
+        for i, (name, p) in enumerate(space.params.items() if space is not None else ()):
+            self.table[name] = (i, _spec(p), p)
+
+
+def _spec(p: Parameter) -> tuple[Any, ...] | None:
+    """The arguments of the `suggest_*` call that p answers, in comparable form."""
+    if isinstance(p, Float | Int):
+        return (type(p), p.low, p.high, p.log, p.step)
+    if isinstance(p, Categorical):
+        return (Categorical, p)
+    return None
+
+
+class Trial:
+    """A running trial: what an objective gets.
+
+    Args:
+        number: the trial's number in its study.
+        seed: the study's seed.
+        proposals: the space the sampler proposed over, prepared.
+        row: the proposed internal values, one for each parameter of that space; NaN: no proposal.
+        fixed: values the user asked for by name, which come before the proposal.
+        channel: where reports go; None: nowhere, and ``should_prune`` says no.
+    """
+
+    __slots__ = (
+        "_channel",
+        "_constraints",
+        "_deviant",
+        "_fixed",
+        "_last_step",
+        "_proposals",
+        "_row",
+        "_seed",
+        "_user",
+        "_whole",
+        "attempt",
+        "number",
+        "params",
+        "reports",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        seed: int,
+        proposals: Proposals,
+        row: list[float],
+        fixed: Mapping[str, Any] | None = None,
+        user: dict[str, Any] | None = None,
+        channel: Channel | None = None,
+        attempt: int = 1,
+    ) -> None:
+        self.number = number
+        self.attempt = attempt
+        self.params: dict[str, Any] = {}
+        self.reports: dict[int, float] | None = None
+        self._seed = seed
+        self._proposals = proposals
+        self._row = row
+        self._fixed = fixed
+        self._channel = channel
+        self._user = user
+        self._whole = False
+        self._constraints: dict[str, float] | None = None
+        self._deviant: dict[str, tuple[Parameter, float]] | None = None
+        self._last_step = 0
+
+    # -- suggestions -------------------------------------------------------------------------------------------
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return a number from [low, high].
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value, inclusive.
+            high: the highest value, inclusive.
+            step: only values ``low + k * step``.
+            log: search on the logarithmic scale; needs ``low > 0``.
+
+        Raises:
+            SpaceError: the range is not valid.
+        """
+        entry = self._proposals.table.get(name)
+        if entry is not None and self._fixed is None and entry[1] == (Float, low, high, log, step):
+            value = self._row[entry[0]]
+            if value == value:
+                self.params[name] = value
+                return value
+        return float(self._suggest(name, lambda: Float(low, high, log=log, step=step)))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return an integer from low to high, both inclusive.
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value.
+            high: the highest value.
+            step: only values ``low + k * step``.
+            log: search on the logarithmic scale; needs ``low >= 1``.
+
+        Raises:
+            SpaceError: the range is not valid.
+        """
+        entry = self._proposals.table.get(name)
+        if entry is not None and self._fixed is None and entry[1] == (Int, low, high, log, step):
+            x = self._row[entry[0]]
+            if x == x:
+                value = int(x)
+                self.params[name] = value
+                return value
+        return int(self._suggest(name, lambda: Int(low, high, log=log, step=step)))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Return one of the choices.
+
+        Raises:
+            SpaceError: there is no choice, or one stands there twice.
+        """
+        entry = self._proposals.table.get(name)
+        if entry is not None and self._fixed is None and isinstance(entry[2], Categorical):
+            x = self._row[entry[0]]
+            if x == x and entry[2].is_spelled(choices):
+                value = entry[2].to_external(x)
+                self.params[name] = value
+                return value
+        return self._suggest(name, lambda: Categorical(choices))
+
+    def _suggest(self, name: str, build: Any) -> Any:
+        """The slow path: a name or a range that the proposal does not cover, or a value the user fixed."""
+        try:
+            p: Parameter = build()
+        except SpaceError as error:
+            raise SpaceError(f"parameter {name!r}: {error}") from None
+        if name in self.params and p.contains(self.params[name]):
+            return self.params[name]  # asked for again: a name has one value in a trial
+        entry = self._proposals.table.get(name)
+        x = NAN
+        if self._fixed is not None and name in self._fixed:
+            if p.contains(self._fixed[name]):
+                x = p.to_internal(self._fixed[name])
+            else:
+                warnings.warn(
+                    f"trial {self.number}: the enqueued value {self._fixed[name]!r} of {name!r} lies outside {p!r}; "
+                    "the sampler's proposal is used instead",
+                    stacklevel=3,
+                )
+        if x != x and entry is not None and self._row[entry[0]] == self._row[entry[0]]:
+            proposed = entry[2].to_external(self._row[entry[0]])
+            if p.contains(proposed):
+                x = p.to_internal(proposed)
+        if x != x:
+            rng = np.random.default_rng([self._seed, self.number, crc32(name.encode())])
+            x = float(p.from_unit(rng.random(1))[0])
+        value = p.to_external(x)
+        self.params[name] = value
+        if entry is not None and entry[1] == _spec(p):
+            self._row[entry[0]] = x
+        else:
+            if self._deviant is None:
+                self._deviant = {}
+            self._deviant[name] = (p, x)
+        return value
+
+    # -- reports -----------------------------------------------------------------------------------------------
+
+    def report(self, value: float, step: int) -> None:
+        """Report how the objective stands after `step` (an epoch, a number of rows, a fold; from 0).
+
+        A step that was reported before is ignored, with a warning.
+
+        Raises:
+            TypeError: the value is no number or the step no integer.
+            ValueError: the step is negative.
+        """
+        try:
+            value, index = float(value), int(step)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"report(value, step) takes a number and an integer step; got value={value!r}, step={step!r}"
+            ) from None
+        if index < 0:
+            raise ValueError(f"report: the step must be 0 or more; got {step!r}")
+        if self.reports is None:
+            self.reports = {}
+        if index in self.reports:
+            warnings.warn(f"trial {self.number}: step {index} was reported already; ignored", stacklevel=2)
+            return
+        self.reports[index] = value
+        self._last_step = index
+        if self._channel is not None:
+            self._channel.report(self.number, index, value)
+
+    def should_prune(self) -> bool:
+        """Ask the pruner, after a report, whether this trial should stop (``raise TrialPruned``)."""
+        if self._channel is None or not self.reports:
+            return False
+        return self._channel.should_prune(self.number, self._last_step)
+
+    # -- notes -------------------------------------------------------------------------------------------------
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Note something about the trial; it is stored when the trial finishes and must be JSON for a file storage."""
+        if self._user is None:
+            self._user = {}
+        self._user[key] = value
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]:
+        """What was noted so far (read-only)."""
+        return MappingProxyType(self._user) if self._user else EMPTY
+
+    def set_constraint(self, name: str, value: float) -> None:
+        """Note the value of a constraint; the trial is feasible where all of them are at most 0."""
+        if self._constraints is None:
+            self._constraints = {}
+        self._constraints[name] = float(value)
+
+    @property
+    def distributions(self) -> dict[str, Parameter]:
+        """Ranges and choices of the parameters suggested so far, by name."""
+        space, x = self.point()
+        if space is None:
+            return {}
+        return {n: p for (n, p), v in zip(space.params.items(), x, strict=True) if v == v}
+
+    @property
+    def seed(self) -> int:
+        """A seed of the trial's own, for the objective's random numbers; the same whenever the trial is run again."""
+        return int(np.random.SeedSequence([self._seed, self.number]).generate_state(1)[0])
+
+    # -- for the study -----------------------------------------------------------------------------------------
+
+    def point(self) -> tuple[Space | None, list[float]]:
+        """Return the trial's own space and its internal values there, NaN where a parameter was not used."""
+        space, row = self._proposals.space, self._row
+        if space is None and self._deviant is None:
+            return None, []
+        used = self.params
+        table = self._proposals.table
+        if self._deviant is None:
+            if not self._whole and len(used) < len(table):
+                row = [v if n in used else NAN for n, v in zip(table, row, strict=True)]
+            return space, row
+        own: dict[str, tuple[Parameter, float]] = {
+            n: (p, row[i]) for n, (i, _, p) in table.items() if (self._whole or n in used) and n not in self._deviant
+        }
+        own.update(self._deviant)
+        return _own_space(tuple((n, p) for n, (p, _) in own.items())), [v for _, v in own.values()]
+
+    def take_whole(self) -> dict[str, Any]:
+        """Use the whole proposal at once, as an objective over a declared space does; return the parameters."""
+        self._whole = True
+        space = self._proposals.space
+        self.params = space.decode_row(self._row) if space is not None else {}
+        return self.params
+
+
+@lru_cache(maxsize=256)
+def _own_space(params: tuple[tuple[str, Parameter], ...]) -> Space:
+    """The space of a trial that went its own way; one object for all trials that went the same way."""
+    return merge(None, dict(params))
+
+
+def create_trial(
+    *,
+    params: Mapping[str, Any] | None = None,
+    distributions: Mapping[str, Parameter] | None = None,
+    value: float | None = None,
+    values: Sequence[float] | None = None,
+    state: TrialState = TrialState.COMPLETE,
+    user_attrs: Mapping[str, Any] | None = None,
+    intermediate_values: Mapping[int, float] | None = None,
+    constraints: Mapping[str, float] | None = None,
+    reason: str | None = None,
+) -> FrozenTrial:
+    """Make a record for ``study.add_trial`` from what is known of a finished run.
+
+    Args:
+        params: the parameters' values by name.
+        distributions: their ranges by name (``Float``, ``Int``, ...); one for each parameter.
+        value: the objective's value (or `values`, one for each objective).
+        values: the objectives' values.
+        state: COMPLETE, PRUNED, FAIL or WAITING.
+        user_attrs: notes.
+        intermediate_values: reports by step.
+        constraints: constraint values by name.
+        reason: why it failed.
+
+    Raises:
+        ValueError: parameters and distributions do not match, a value lies outside, or both value and values are given.
+    """
+    params, distributions = dict(params or {}), dict(distributions or {})
+    if params.keys() != distributions.keys():
+        raise ValueError(
+            f"params and distributions must have the same names; got {sorted(params)} and {sorted(distributions)}"
+        )
+    if value is not None and values is not None:
+        raise ValueError("give value= or values=, not both")
+    numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
+    space = merge(None, distributions) if distributions else None
+    x = [distributions[n].to_internal(params[n]) for n in space.names] if space is not None else None
+    return FrozenTrial(
+        -1,
+        TrialState(state),
+        space=space,
+        x=x,
+        values=numbers,
+        user=dict(user_attrs or {}) or None,
+        reports={int(k): float(v) for k, v in (intermediate_values or {}).items()} or None,
+        constraints=dict(constraints) if constraints else None,
+        reason=reason,
+    )
+
