@@ -34,7 +34,11 @@ class TrialPruned(TunesmithError):
     """Raised by an objective to say that its trial is stopped early."""
 
 
-class ObjectiveError(TunesmithError, RuntimeError):
+class SpaceExhaustedError(TunesmithError, RuntimeError):
+    """The sampler has proposed every point of the space."""
+
+
+class ObjectiveError(TunesmithError, ValueError):
     """An objective returned something that is not a value."""
 
 

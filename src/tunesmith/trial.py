@@ -10,7 +10,6 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -20,24 +19,12 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
+from tunesmith.state import TrialState
+
+__all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
-
-
-class TrialState(IntEnum):
-    """Where a trial stands. Only COMPLETE, PRUNED and FAIL are final."""
-
-    RUNNING = 0
-    COMPLETE = 1
-    PRUNED = 2
-    FAIL = 3
-    WAITING = 4
-    FAILED = 3  # an alias: the word that people say
-
-    def is_finished(self) -> bool:
-        """Tell whether the trial will not change any more."""
-        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class FrozenTrial:
@@ -361,6 +348,10 @@ class Trial:
                 return value
         return self._suggest(name, lambda: Categorical(choices))
 
+    def suggest(self, name: str, parameter: Parameter) -> Any:
+        """Return a value of a parameter given as an object (``Float``, ``Int``, ``Categorical``, ``Ordinal``, ...)."""
+        return self._suggest(name, lambda: parameter)
+
     def _suggest(self, name: str, build: Any) -> Any:
         """The slow path: a name or a range that the proposal does not cover, or a value the user fixed."""
         try:
@@ -452,6 +443,11 @@ class Trial:
         self._constraints[name] = float(value)
 
     @property
+    def constraints(self) -> dict[str, float] | None:
+        """Constraint values noted so far, by name; None if there are none."""
+        return self._constraints
+
+    @property
     def distributions(self) -> dict[str, Parameter]:
         """Ranges and choices of the parameters suggested so far, by name."""
         space, x = self.point()
@@ -482,6 +478,14 @@ class Trial:
         }
         own.update(self._deviant)
         return _own_space(tuple((n, p) for n, (p, _) in own.items())), [v for _, v in own.values()]
+
+    def notes(self) -> dict[str, Any] | None:
+        """Return the user attributes as they are to be stored."""
+        return self._user
+
+    def connect(self, channel: Channel | None) -> None:
+        """Let reports go through a channel; None: cut it off, so that the trial can be sent elsewhere."""
+        self._channel = channel
 
     def take_whole(self) -> dict[str, Any]:
         """Use the whole proposal at once, as an objective over a declared space does; return the parameters."""

@@ -1,0 +1,121 @@
+"""tunesmith: good hyperparameters in few training runs, and an honest figure for how good they are.
+
+The names below are imported where they are first used, so that ``import tunesmith`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tunesmith._version import __version__
+
+if TYPE_CHECKING:
+    from tunesmith import errors, pruners, samplers, storage, study
+    from tunesmith.errors import (
+        DuplicatedStudyError,
+        MissingDependencyError,
+        ObjectiveError,
+        ResumeError,
+        SpaceError,
+        SpaceExhaustedError,
+        StorageError,
+        StudyNotFoundError,
+        TrialPruned,
+        TunesmithError,
+    )
+    from tunesmith.minimize import maximize, minimize
+    from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+    from tunesmith.state import TrialState
+    from tunesmith.study import (
+        Study,
+        StudyDirection,
+        copy_study,
+        create_study,
+        delete_study,
+        get_all_study_names,
+        load_study,
+    )
+    from tunesmith.trial import FrozenTrial, Trial, create_trial
+
+_HOMES: dict[str, tuple[str, ...]] = {
+    "tunesmith.errors": (
+        "DuplicatedStudyError",
+        "MissingDependencyError",
+        "ObjectiveError",
+        "ResumeError",
+        "SpaceError",
+        "SpaceExhaustedError",
+        "StorageError",
+        "StudyNotFoundError",
+        "TrialPruned",
+        "TunesmithError",
+    ),
+    "tunesmith.minimize": ("maximize", "minimize"),
+    "tunesmith.space": ("Categorical", "Float", "Int", "Ordinal", "Space"),
+    "tunesmith.state": ("TrialState",),
+    "tunesmith.study": (
+        "Study",
+        "StudyDirection",
+        "copy_study",
+        "create_study",
+        "delete_study",
+        "get_all_study_names",
+        "load_study",
+    ),
+    "tunesmith.trial": ("FrozenTrial", "Trial", "create_trial"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = ("errors", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing", "trial")
+
+__all__ = [
+    "Categorical",
+    "DuplicatedStudyError",
+    "Float",
+    "FrozenTrial",
+    "Int",
+    "MissingDependencyError",
+    "ObjectiveError",
+    "Ordinal",
+    "ResumeError",
+    "Space",
+    "SpaceError",
+    "SpaceExhaustedError",
+    "StorageError",
+    "Study",
+    "StudyDirection",
+    "StudyNotFoundError",
+    "Trial",
+    "TrialPruned",
+    "TrialState",
+    "TunesmithError",
+    "__version__",
+    "copy_study",
+    "create_study",
+    "create_trial",
+    "delete_study",
+    "errors",
+    "get_all_study_names",
+    "load_study",
+    "maximize",
+    "minimize",
+    "pruners",
+    "samplers",
+    "storage",
+    "study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"tunesmith.{name}")
+    else:
+        raise AttributeError(f"module 'tunesmith' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_MODULES})

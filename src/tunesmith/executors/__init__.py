@@ -1,0 +1,1 @@
+"""Where objectives run; see :mod:`tunesmith.executors.base`."""

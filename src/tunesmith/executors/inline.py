@@ -1,0 +1,43 @@
+"""Runs objectives one after another in the driver's own thread."""
+
+from __future__ import annotations
+
+import traceback
+from typing import ClassVar
+
+from tunesmith.executors.base import Executor, Failed, Finished
+from tunesmith.trial import Trial
+
+
+class InlineExecutor(Executor):
+    """Runs one objective at a time, inside ``poll``."""
+
+    name: ClassVar[str] = "inline"
+    _waiting: Trial | None = None
+
+    @property
+    def capacity(self) -> int:
+        """One."""
+        return 1
+
+    def submit(self, trial: Trial) -> None:
+        """Keep the trial for the next ``poll``."""
+        trial.connect(self.handler)
+        self._waiting = trial
+
+    def poll(self, timeout: float | None = None) -> list[Finished | Failed]:
+        """Run the objective on the trial that waits; an objective of this process cannot be cut short."""
+        trial, self._waiting = self._waiting, None
+        if trial is None:
+            return []
+        try:
+            return [Finished(trial, self.objective(trial))]
+        except Exception as error:
+            return [Failed(trial, error, traceback.format_exc())]
+
+    def cancel(self, number: int) -> None:
+        """Do nothing: the objective runs in this thread."""
+
+    def close(self) -> None:
+        """Forget the trial that waits."""
+        self._waiting = None

@@ -1,0 +1,377 @@
+"""The columnar record of a study's finished trials: the one structure that samplers learn from.
+
+Symbols: n finished trials, d columns (one for each parameter ever seen), m objectives, k constraints, p running trials.
+
+Columns are append-only arrays whose capacity doubles; a finished row never changes, and readers get read-only views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.curves import Curves
+from tunesmith.space import Categorical, Ordinal, Parameter, Space, merge
+from tunesmith.state import TrialState
+
+__all__ = ["Curves", "History", "Pending"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(slots=True, frozen=True)
+class Pending:
+    """The running trials: numbers int64[p], points float64[p, d] in the history's columns, tags int64[p]."""
+
+    number: Ints
+    x: Floats
+    tag: Ints
+
+
+class _Columns:
+    """Where the parameters of one space go in the history's table."""
+
+    __slots__ = ("at", "identity", "relabel", "space")
+
+    def __init__(self, space: Space, at: list[int], relabel: list[tuple[int, Floats]]) -> None:
+        self.space = space
+        self.at = np.array(at, np.intp)
+        self.relabel = relabel
+        self.identity = at == list(range(len(at))) and not relabel
+
+    def translate(self, x: Floats) -> Floats:
+        """Return x[n, d_space] with category indices as the history counts them."""
+        if not self.relabel:
+            return x
+        x = x.copy()
+        for j, table in self.relabel:
+            known = ~np.isnan(x[:, j])
+            x[known, j] = table[x[known, j].astype(np.intp)]
+        return x
+
+
+class History:
+    """Finished trials as columns, in commit order; the running ones; the reports.
+
+    Args:
+        space: the declared space; None: the space grows with what trials suggest (see :func:`tunesmith.space.merge`).
+        n_objectives: m.
+
+    Attributes:
+        space: the space that samplers search: the declared one, or all that was seen so far; None before any.
+        curves: the reports, see :class:`tunesmith.curves.Curves`.
+    """
+
+    def __init__(self, space: Space | None = None, n_objectives: int = 1) -> None:
+        self.space = space
+        self.curves = Curves()
+        self._m = n_objectives
+        self._n = 0
+        self._number = np.empty(16, np.int64)
+        self._state = np.empty(16, np.int8)
+        self._tag = np.empty(16, np.int64)
+        self._cost = np.empty(16)
+        self._y = np.empty((16, n_objectives))
+        self._x = np.empty((16, 0))
+        self._c = np.empty((16, 0))
+        self._constraints: dict[str, int] = {}
+        self._names: list[str] = []
+        self._current: dict[str, int] = {}
+        self._maps: dict[int, _Columns] = {}
+        self._units: dict[int, tuple[Space, Floats, int]] = {}
+        self._running: dict[int, tuple[Space | None, Sequence[float] | None, int]] = {}
+        if space is not None:
+            self._columns(space)
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def n_objectives(self) -> int:
+        """m, the number of objectives."""
+        return self._m
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameter behind each column of ``x``."""
+        return tuple(self._names)
+
+    @property
+    def x(self) -> Floats:
+        """Internal values float64[n, d], NaN = inactive or unknown, in the history's own column order."""
+        return _view(self._x[: self._n])
+
+    @property
+    def y(self) -> Floats:
+        """Values float64[n, m], always minimised; NaN where a trial failed."""
+        return _view(self._y[: self._n])
+
+    @property
+    def c(self) -> Floats:
+        """Constraint values float64[n, k], feasible where <= 0; NaN where unknown."""
+        return _view(self._c[: self._n])
+
+    @property
+    def number(self) -> Ints:
+        """Trial numbers int64[n]."""
+        return _view(self._number[: self._n])
+
+    @property
+    def state(self) -> NDArray[np.int8]:
+        """States int8[n], see :class:`tunesmith.state.TrialState`."""
+        return _view(self._state[: self._n])
+
+    @property
+    def tag(self) -> Ints:
+        """What samplers wrote, int64[n]."""
+        return _view(self._tag[: self._n])
+
+    @property
+    def cost(self) -> Floats:
+        """Seconds or the user's unit, float64[n]."""
+        return _view(self._cost[: self._n])
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which rows are COMPLETE, bool[n]."""
+        return self.state == TrialState.COMPLETE
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Which rows violate no constraint, bool[n]."""
+        return ~np.any(self.c > 0, axis=1)
+
+    @property
+    def pending(self) -> Pending:
+        """The running trials."""
+        count = len(self._running)
+        x = np.full((count, len(self._names)), np.nan)
+        tag = np.zeros(count, np.int64)
+        for i, (space, row, t) in enumerate(self._running.values()):
+            tag[i] = t
+            if space is not None and row is not None:
+                columns = self._maps.get(id(space)) or self._peek(space)
+                known = columns.at >= 0
+                x[i, columns.at[known]] = columns.translate(np.array([row], float))[0, known]
+        return Pending(np.array(list(self._running), np.int64), x, tag)
+
+    def points(self, space: Space) -> Floats:
+        """Return the internal values float64[n, d] in the order of a space's parameters."""
+        at = self._at(space)
+        if np.array_equal(at, np.arange(self._x.shape[1])):
+            return self.x
+        return _view(self._gather(self._x[: self._n], at))
+
+    def pending_points(self, space: Space) -> Floats:
+        """Return the running trials' internal values float64[p, d] in the order of a space's parameters."""
+        return self._gather(self.pending.x, self._at(space))
+
+    def unit(self, space: Space) -> Floats:
+        """Return the points in the unit cube, float64[n, d]; kept, and extended for new rows only."""
+        kept = self._units.get(id(space))
+        buffer, done = (kept[1], kept[2]) if kept is not None else (np.empty((16, len(space))), 0)
+        if done < self._n:
+            if len(buffer) < self._n:
+                buffer = _grown(buffer, self._n)
+            fresh = self._gather(self._x[done : self._n], self._at(space))
+            buffer[done : self._n] = np.clip(space.to_unit(fresh), 0.0, 1.0)
+            if len(self._units) > 8:  # spaces of define-by-run come and go
+                self._units.clear()
+            self._units[id(space)] = (space, buffer, self._n)
+        return _view(buffer[: self._n])
+
+    # -- writing (the study alone) -----------------------------------------------------------------------------
+
+    def append(
+        self,
+        number: int,
+        state: TrialState,
+        space: Space | None,
+        x: Sequence[float] | None,
+        y: Sequence[float] | None,
+        *,
+        tag: int = 0,
+        cost: float = np.nan,
+        constraints: Mapping[str, float] | None = None,
+    ) -> None:
+        """Add one finished trial.
+
+        Args:
+            number: its number.
+            state: how it ended.
+            space: its own space; None: it suggested nothing.
+            x: internal values over that space, [d_space].
+            y: minimised values, [m]; None: NaN.
+            tag: the sampler's note.
+            cost: seconds, or the user's unit.
+            constraints: constraint values by name.
+        """
+        n = self._n
+        if n == len(self._number):
+            self._grow(n + 1)
+        if space is not None and x is not None:
+            columns = self._maps.get(id(space)) or self._columns(space)
+            if columns.identity and len(columns.at) == self._x.shape[1]:
+                self._x[n] = x
+            else:
+                self._x[n] = np.nan
+                self._x[n, columns.at] = columns.translate(np.array([x], float))[0]
+        else:
+            self._x[n] = np.nan
+        self._y[n] = np.nan if y is None else y
+        self._number[n] = number
+        self._state[n] = state
+        self._tag[n] = tag
+        self._cost[n] = cost
+        if self._constraints or constraints:
+            self._set_constraints(n, constraints or {})
+        self._n = n + 1
+        self._running.pop(number, None)
+        self.curves.close(number, state)
+
+    def extend(
+        self,
+        number: Ints,
+        state: NDArray[np.int8],
+        y: Floats,
+        blocks: Iterable[tuple[Space | None, Ints, Floats]],
+        *,
+        tag: Ints,
+        cost: Floats,
+        constraints: Mapping[int, Mapping[str, float]] | None = None,
+    ) -> None:
+        """Add many finished trials at once: the same as appending them one by one.
+
+        Args:
+            number: int64[b].
+            state: int8[b].
+            y: minimised values float64[b, m].
+            blocks: (space, places among the b rows, internal values [len(places), d_space]); together they cover
+                every row that has a point.
+            tag: int64[b].
+            cost: float64[b].
+            constraints: place -> values by name.
+        """
+        start, count = self._n, len(number)
+        if not count:
+            return
+        if start + count > len(self._number):
+            self._grow(start + count)
+        ordered = sorted(((s, at, x) for s, at, x in blocks if s is not None), key=lambda b: int(b[1][0]))
+        maps = [self._maps.get(id(s)) or self._columns(s) for s, _, _ in ordered if s is not None]
+        rows = slice(start, start + count)
+        self._x[rows] = np.nan
+        for columns, (_, at, x) in zip(maps, ordered, strict=True):
+            self._x[np.ix_(start + at, columns.at)] = columns.translate(x)
+        self._y[rows] = y
+        self._number[rows] = number
+        self._state[rows] = state
+        self._tag[rows] = tag
+        self._cost[rows] = cost
+        if self._constraints or constraints:
+            for i in range(count):
+                self._set_constraints(start + i, (constraints or {}).get(i, {}))
+        self._n = start + count
+        for k, s in zip(number.tolist(), state.tolist(), strict=True):
+            self._running.pop(k, None)
+            self.curves.close(k, TrialState(s))
+
+    def begin(self, number: int, space: Space | None, x: Sequence[float] | None, tag: int = 0) -> None:
+        """Note that a trial runs, at a point over its own space."""
+        self._running[number] = (space, x, tag)
+
+    def end(self, number: int) -> None:
+        """Note that a trial does not run any more, without a result."""
+        self._running.pop(number, None)
+        self.curves.drop(number)
+
+    @property
+    def running(self) -> list[int]:
+        """Numbers of the running trials."""
+        return list(self._running)
+
+    # -- columns -----------------------------------------------------------------------------------------------
+
+    def _columns(self, space: Space) -> _Columns:
+        """Find or add the columns of a space's parameters, and let the merged space grow."""
+        before = self.space
+        if before is None or (before is not space and before != space):
+            self.space = merge(before, space.params)
+        merged = self.space if self.space is not None else space
+        for name in space.names:
+            known = before is not None and name in before.params and name in self._current
+            if not known or (before is not None and _kind(before.params[name]) != _kind(merged.params[name])):
+                self._current[name] = len(self._names)
+                self._names.append(name)
+        if len(self._names) > self._x.shape[1]:
+            wide = np.full((len(self._x), len(self._names)), np.nan)
+            wide[:, : self._x.shape[1]] = self._x
+            self._x = wide
+            self._maps.clear()
+        if len(self._maps) > 1000:  # an objective whose ranges never repeat
+            self._maps.clear()
+        columns = self._peek(space)
+        self._maps[id(space)] = columns
+        return columns
+
+    def _peek(self, space: Space) -> _Columns:
+        """Map a space to columns without adding any; -1: there is none."""
+        at: list[int] = []
+        relabel: list[tuple[int, Floats]] = []
+        for j, (name, p) in enumerate(space.params.items()):
+            merged = self.space.params.get(name) if self.space is not None else None
+            if merged is None or _kind(merged) != _kind(p):
+                at.append(-1)
+                continue
+            at.append(self._current[name])
+            if isinstance(p, Categorical | Ordinal) and isinstance(merged, Categorical | Ordinal) and p != merged:
+                table = np.array([merged.to_internal(c) if merged.contains(c) else np.nan for c in p.choices])
+                if not np.array_equal(table, np.arange(len(table))):
+                    relabel.append((j, table))
+        return _Columns(space, at, relabel)
+
+    def _at(self, space: Space) -> NDArray[np.intp]:
+        return np.array([self._current.get(name, -1) for name in space.names], np.intp)
+
+    def _gather(self, x: Floats, at: NDArray[np.intp]) -> Floats:
+        out = np.full((len(x), len(at)), np.nan)
+        known = at >= 0
+        out[:, known] = x[:, at[known]]
+        return out
+
+    def _set_constraints(self, row: int, values: Mapping[str, float]) -> None:
+        for name in values:
+            if name not in self._constraints:
+                self._constraints[name] = len(self._constraints)
+                self._c = np.column_stack([self._c, np.full(len(self._c), np.nan)])
+        self._c[row] = np.nan
+        for name, value in values.items():
+            self._c[row, self._constraints[name]] = value
+
+    def _grow(self, need: int) -> None:
+        for name in ("_number", "_state", "_tag", "_cost", "_y", "_x", "_c"):
+            setattr(self, name, _grown(getattr(self, name), need))
+
+
+def _kind(p: Parameter) -> str:
+    return "numeric" if p.is_numeric else type(p).__name__
+
+
+def _grown(a: NDArray[T], need: int) -> NDArray[T]:
+    out = np.empty((max(2 * len(a), need), *a.shape[1:]), a.dtype)
+    out[: len(a)] = a
+    return out
+
+
+def _view(a: NDArray[T]) -> NDArray[T]:
+    v = a.view()
+    v.flags.writeable = False
+    return v

@@ -1,0 +1,118 @@
+"""The shortest way in: one function to search a declared space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from tunesmith.pruners.base import Pruner
+from tunesmith.samplers.base import Sampler
+from tunesmith.storage.base import Storage
+from tunesmith.study import Study, create_study
+
+
+def minimize(
+    fn: Callable[..., Any],
+    space: Any,
+    *,
+    n_trials: int | None = 100,
+    timeout: float | None = None,
+    n_jobs: int = 1,
+    sampler: str | Sampler | None = None,
+    pruner: str | Pruner | None = None,
+    seed: int | None = None,
+    storage: str | Path | Storage | None = None,
+    study_name: str | None = None,
+    catch: Iterable[type[Exception]] | type[Exception] = (),
+    callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
+    show_progress_bar: bool = False,
+) -> Study:
+    """Find parameters that make ``fn`` small, and return the study (``.best_params``, ``.best_value``, ...).
+
+    With a storage and a name the search goes on where it stopped: `n_trials` counts the trials of the study, not of
+    the call.
+
+    Args:
+        fn: gets the parameters as one dict or as keywords and returns a number.
+        space: what to search, in any form that :class:`Space` takes.
+        n_trials: how many trials the study shall have in the end; None: no limit.
+        timeout: seconds after which no trial is started any more.
+        n_jobs: trials at once, in processes; -1: one a core.
+        sampler: a name or an object.
+        pruner: a name or an object.
+        seed: the whole course of the search follows from it.
+        storage: None for memory, a file, a URL or an object.
+        study_name: its name in the storage.
+        catch: exceptions that make a trial fail but do not stop the search.
+        callbacks: called with (study, trial) after each trial.
+        show_progress_bar: show how it goes.
+    """
+    return _search(
+        "minimize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
+        show_progress_bar,
+    )  # fmt: skip
+
+
+def maximize(
+    fn: Callable[..., Any],
+    space: Any,
+    *,
+    n_trials: int | None = 100,
+    timeout: float | None = None,
+    n_jobs: int = 1,
+    sampler: str | Sampler | None = None,
+    pruner: str | Pruner | None = None,
+    seed: int | None = None,
+    storage: str | Path | Storage | None = None,
+    study_name: str | None = None,
+    catch: Iterable[type[Exception]] | type[Exception] = (),
+    callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
+    show_progress_bar: bool = False,
+) -> Study:
+    """Find parameters that make ``fn`` large; everything else as :func:`minimize`."""
+    return _search(
+        "maximize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
+        show_progress_bar,
+    )  # fmt: skip
+
+
+def _search(
+    direction: str,
+    fn: Callable[..., Any],
+    space: Any,
+    n_trials: int | None,
+    timeout: float | None,
+    n_jobs: int,
+    sampler: str | Sampler | None,
+    pruner: str | Pruner | None,
+    seed: int | None,
+    storage: str | Path | Storage | None,
+    study_name: str | None,
+    catch: Iterable[type[Exception]] | type[Exception],
+    callbacks: Iterable[Callable[[Study, Any], None]] | None,
+    show_progress_bar: bool,
+) -> Study:
+    if space is None:
+        raise TypeError("minimize and maximize need a space; for define-by-run use create_study().optimize(...)")
+    study = create_study(
+        storage=storage,
+        sampler=sampler,
+        pruner=pruner,
+        study_name=study_name,
+        direction=direction,
+        load_if_exists=study_name is not None,
+        seed=seed,
+    )
+    left = None if n_trials is None else max(0, n_trials - len(study.history))
+    study.optimize(
+        fn,
+        left,
+        timeout,
+        n_jobs,
+        catch,
+        callbacks,
+        show_progress_bar=show_progress_bar,
+        space=space,
+    )
+    return study

@@ -1,0 +1,28 @@
+"""Pruners by class name; each is imported when it is first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tunesmith import registry
+
+if TYPE_CHECKING:
+    from tunesmith.pruners.base import Pruner
+    from tunesmith.pruners.median import MedianPruner
+    from tunesmith.pruners.nop import NopPruner
+
+__all__ = ["MedianPruner", "NopPruner", "Pruner"]
+
+_TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.PRUNERS.values()}
+_TARGETS["Pruner"] = "tunesmith.pruners.base"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _TARGETS:
+        raise AttributeError(f"tunesmith.pruners has no {name!r} (it has {', '.join(sorted(_TARGETS))})")
+    return getattr(importlib.import_module(_TARGETS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_TARGETS})

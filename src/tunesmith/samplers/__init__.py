@@ -1,0 +1,29 @@
+"""Samplers by class name; each is imported when it is first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tunesmith import registry
+
+if TYPE_CHECKING:
+    from tunesmith.samplers.base import Sampler
+    from tunesmith.samplers.grid import GridSampler
+    from tunesmith.samplers.qmc import QMCSampler
+    from tunesmith.samplers.random import RandomSampler
+
+__all__ = ["GridSampler", "QMCSampler", "RandomSampler", "Sampler"]
+
+_TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.SAMPLERS.values()}
+_TARGETS["Sampler"] = "tunesmith.samplers.base"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _TARGETS:
+        raise AttributeError(f"tunesmith.samplers has no {name!r} (it has {', '.join(sorted(_TARGETS))})")
+    return getattr(importlib.import_module(_TARGETS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_TARGETS})

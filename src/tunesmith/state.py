@@ -1,0 +1,20 @@
+"""The states of a trial."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class TrialState(IntEnum):
+    """Where a trial stands. Only COMPLETE, PRUNED and FAIL are final."""
+
+    RUNNING = 0
+    COMPLETE = 1
+    PRUNED = 2
+    FAIL = 3
+    WAITING = 4
+    FAILED = 3  # an alias: the word that people say
+
+    def is_finished(self) -> bool:
+        """Tell whether the trial will not change any more."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

@@ -1,0 +1,20 @@
+"""Studies: ask, tell, optimize, best."""
+
+from tunesmith.study.create import (
+    copy_study,
+    create_study,
+    delete_study,
+    get_all_study_names,
+    load_study,
+)
+from tunesmith.study.study import Study, StudyDirection
+
+__all__ = [
+    "Study",
+    "StudyDirection",
+    "copy_study",
+    "create_study",
+    "delete_study",
+    "get_all_study_names",
+    "load_study",
+]

@@ -1,0 +1,180 @@
+"""Make, load, copy and delete studies."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tunesmith import registry
+from tunesmith.errors import DuplicatedStudyError
+from tunesmith.pruners.base import Pruner
+from tunesmith.samplers.base import Sampler
+from tunesmith.space import Space
+from tunesmith.storage import open_storage
+from tunesmith.storage.base import Storage
+from tunesmith.study.study import Study, StudyDirection
+
+StorageLike = str | Path | Storage | None
+SamplerLike = str | Sampler | None
+PrunerLike = str | Pruner | None
+
+
+def create_study(
+    *,
+    storage: StorageLike = None,
+    sampler: SamplerLike = None,
+    pruner: PrunerLike = None,
+    study_name: str | None = None,
+    direction: str | StudyDirection | None = None,
+    load_if_exists: bool = False,
+    directions: Sequence[str | StudyDirection] | None = None,
+    seed: int | None = None,
+    space: Any = None,
+) -> Study:
+    """Create a study.
+
+    Args:
+        storage: None for memory; a file ("tune.db"), an SQLAlchemy URL, or a storage object.
+        sampler: a name of the registry, or an object; by default the one that suits the space and budget best.
+        pruner: a name of the registry, or an object; by default trials are not pruned unless the objective asks, and
+            then by the median rule.
+        study_name: unique in the storage; made up if missing.
+        direction: "minimize" (the default) or "maximize".
+        load_if_exists: go on with the study of that name if there is one; it keeps its seed and directions.
+        directions: one direction for each of several objectives.
+        seed: 0 or more; the whole course of the study follows from it. By default a random one is drawn and kept.
+        space: what to search, if it is known beforehand; any form that :class:`Space` takes.
+
+    Raises:
+        DuplicatedStudyError: the name is taken and `load_if_exists` is false.
+        ValueError: a direction, sampler or pruner is unknown, or a loaded study has other directions.
+    """
+    ways = _directions(direction, directions)
+    if seed is not None and not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be 0 <= seed < 2**63; got {seed}")
+    declared = None if space is None else space if isinstance(space, Space) else Space(space)
+    store = open_storage(storage)
+    chosen, rule = _sampler(sampler), _pruner(pruner)
+    own_seed = seed if seed is not None else getattr(chosen, "seed", None)
+    try:
+        record = store.create_study(
+            study_name, ways, int(own_seed) if own_seed is not None else secrets.randbits(31), declared
+        )
+    except DuplicatedStudyError:
+        if not load_if_exists:
+            raise
+        record = store.load_study(study_name)
+        if list(record.directions) != ways and (direction is not None or directions is not None):
+            raise ValueError(
+                f"the study {study_name!r} has the directions {list(record.directions)}; got {ways}"
+            ) from None
+    study = Study(record, store, chosen, rule)
+    if declared is not None:
+        study.declare(declared)
+    return study
+
+
+def load_study(
+    *, study_name: str | None, storage: StorageLike, sampler: SamplerLike = None, pruner: PrunerLike = None
+) -> Study:
+    """Load a study.
+
+    Args:
+        study_name: its name; None if it is the only one of the storage.
+        storage: as for :func:`create_study`.
+        sampler: as for :func:`create_study`; samplers are not stored.
+        pruner: as for :func:`create_study`.
+
+    Raises:
+        StudyNotFoundError: there is no such study; the message lists near names.
+    """
+    store = open_storage(storage)
+    return Study(store.load_study(study_name), store, _sampler(sampler), _pruner(pruner))
+
+
+def delete_study(*, study_name: str, storage: StorageLike) -> None:
+    """Delete a study and all of its trials.
+
+    Raises:
+        StudyNotFoundError: there is no such study.
+    """
+    store = open_storage(storage)
+    store.delete_study(store.load_study(study_name).id)
+
+
+def copy_study(
+    *,
+    from_study_name: str,
+    from_storage: StorageLike,
+    to_storage: StorageLike,
+    to_study_name: str | None = None,
+) -> Study:
+    """Copy a study with its finished and waiting trials, attributes, seed and space; return the copy.
+
+    Raises:
+        StudyNotFoundError: there is no such study.
+        DuplicatedStudyError: the name is taken in the target.
+    """
+    source, target = open_storage(from_storage), open_storage(to_storage)
+    old = source.load_study(from_study_name)
+    new = target.create_study(to_study_name or old.name, list(old.directions), old.seed, old.space)
+    for key, value in old.user.items():
+        target.set_attr(new.id, None, key, value)
+    for key, value in old.system.items():
+        target.set_attr(new.id, None, key, value, system=True)
+    keep = [t for t in source.trials(old.id) if t.state.is_finished() or t.fixed or t.x is not None]
+    if keep:
+        target.add(new.id, [t for t in keep if t.state.name != "RUNNING"])
+    return Study(target.load_study(new.name), target, _sampler(None), _pruner(None))
+
+
+def get_all_study_names(storage: StorageLike) -> list[str]:
+    """Return the names of all studies of a storage, oldest first."""
+    return [s.name for s in open_storage(storage).list_studies()]
+
+
+def _directions(
+    direction: str | StudyDirection | None, directions: Sequence[str | StudyDirection] | None
+) -> list[str]:
+    if direction is not None and directions is not None:
+        raise ValueError("give direction= or directions=, not both")
+    if isinstance(directions, str):
+        raise ValueError(f"directions= takes a list such as ['minimize', 'maximize']; got {directions!r}")
+    given = list(directions) if directions is not None else [direction or "minimize"]
+    if not given:
+        raise ValueError("directions= must name at least one direction; got none")
+    out: list[str] = []
+    for d in given:
+        word = d.value if isinstance(d, StudyDirection) else str(getattr(d, "name", d)).lower()
+        if word not in ("minimize", "maximize"):
+            raise ValueError(f"a direction is 'minimize' or 'maximize'; got {d!r}")
+        out.append(word)
+    return out
+
+
+def _sampler(sampler: SamplerLike) -> Sampler:
+    if isinstance(sampler, Sampler):
+        return sampler
+    if sampler is None:
+        sampler = "auto" if "auto" in registry.SAMPLERS else "random"
+    if not isinstance(sampler, str):
+        raise ValueError(
+            f"sampler= takes a name ({', '.join(sorted(registry.names('samplers')))}) or a tunesmith sampler; "
+            f"got {sampler!r}"
+        )
+    made: Sampler = registry.load("samplers", sampler)()
+    return made
+
+
+def _pruner(pruner: PrunerLike) -> Pruner:
+    if isinstance(pruner, Pruner):
+        return pruner
+    if pruner is not None and not isinstance(pruner, str):
+        raise ValueError(
+            f"pruner= takes a name ({', '.join(sorted(registry.names('pruners')))}) or a tunesmith pruner; "
+            f"got {pruner!r}"
+        )
+    made: Pruner = registry.load("pruners", pruner or "median")()
+    return made

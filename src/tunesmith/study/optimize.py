@@ -1,0 +1,155 @@
+"""The one loop that drives every executor."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tunesmith import registry
+from tunesmith.errors import ObjectiveError, SpaceExhaustedError, TrialPruned
+from tunesmith.executors.base import Executor, Failed, Finished
+from tunesmith.state import TrialState
+from tunesmith.study.objective import Declared
+from tunesmith.study.outcome import is_nan_reason
+from tunesmith.trial import FrozenTrial, Trial
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Callback, Study
+
+MAX_REASON = 4000  # characters of a traceback that are kept
+
+
+def run(
+    study: Study,
+    objective: Callable[..., Any],
+    *,
+    declared: bool,
+    n_trials: int | None,
+    timeout: float | None,
+    n_jobs: int,
+    catch: tuple[type[Exception], ...],
+    callbacks: list[Callback],
+    gc_after_trial: bool,
+    show_progress: bool,
+) -> None:
+    """Drive one call of ``study.optimize``; the arguments are explained there."""
+    jobs = _check(n_trials, timeout, n_jobs, catch, objective)
+    if study._optimizing:
+        raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
+    if declared and study.space is not None:
+        objective = Declared(objective, study.space)
+    study._optimizing, study._stop = True, False
+    progress = None
+    executor: Executor | None = None
+    try:
+        study.recover()
+        if show_progress:
+            from tunesmith.progress import Progress
+
+            progress = Progress(study, n_trials, timeout)
+            callbacks = [*callbacks, progress.update]
+        executor = _executor(jobs, objective, study)
+        _loop(study, executor, n_trials, timeout, catch, callbacks, gc_after_trial)
+    except BaseException:
+        if executor is not None:
+            executor.close()
+            executor = None
+        study.release(study.live)  # interrupted trials wait, to be run again as they were proposed
+        raise
+    finally:
+        study._optimizing = False
+        if executor is not None:
+            executor.close()
+        if progress is not None:
+            progress.close()
+
+
+def _loop(
+    study: Study,
+    executor: Executor,
+    n_trials: int | None,
+    timeout: float | None,
+    catch: tuple[type[Exception], ...],
+    callbacks: list[Callback],
+    gc_after_trial: bool,
+) -> None:
+    deadline = None if timeout is None else executor.clock() + timeout
+    started = running = 0
+    exhausted = False
+    error: BaseException | None = None
+    while True:
+        while (
+            running < executor.capacity
+            and not (study._stop or exhausted or error is not None)
+            and (n_trials is None or started < n_trials)
+            and (deadline is None or executor.clock() < deadline)
+        ):
+            try:
+                trial = study.ask()
+            except SpaceExhaustedError:
+                exhausted = True
+                break
+            executor.submit(trial)
+            running += 1
+            started += 1
+        if not running:
+            break
+        for event in executor.poll():
+            running -= 1
+            done, fault = _tell(study, event, catch)
+            error = error or fault
+            for callback in callbacks:
+                callback(study, done)
+            if gc_after_trial:
+                gc.collect()
+    if error is not None:
+        raise error
+
+
+def _tell(
+    study: Study, event: Finished | Failed, catch: tuple[type[Exception], ...]
+) -> tuple[FrozenTrial, BaseException | None]:
+    """Record the end of a trial; return its record, and the error that must stop the study, if any."""
+    if isinstance(event, Finished):
+        done = study.tell(event.trial, event.value)
+        if done.state is not TrialState.FAIL or is_nan_reason(done.reason):
+            return done, None
+        fault: BaseException = ObjectiveError(f"trial {done.number}: {done.reason}")
+        return done, None if isinstance(fault, catch) else fault
+    error = event.error
+    if isinstance(error, TrialPruned):
+        return study.tell(event.trial, state=TrialState.PRUNED, reason=str(error) or None), None
+    reason = f"{type(error).__name__}: {error}"
+    if event.traceback:
+        reason = f"{reason}\n{event.traceback[-MAX_REASON:]}"
+    done = study.tell(event.trial, state=TrialState.FAIL, reason=reason)
+    return done, None if isinstance(error, catch) else error
+
+
+def _check(
+    n_trials: int | None, timeout: float | None, n_jobs: int, catch: tuple[type[Exception], ...], objective: Any
+) -> int:
+    """Raise unless the arguments make sense; return the number of jobs."""
+    if not callable(objective):
+        raise TypeError(f"the objective must be callable; got {objective!r}")
+    if n_trials is not None and (isinstance(n_trials, bool) or n_trials < 0 or n_trials != int(n_trials)):
+        raise ValueError(f"n_trials must be a number of trials, 0 or more, or None for no limit; got {n_trials!r}")
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
+    for c in catch:
+        if not (isinstance(c, type) and issubclass(c, Exception)):
+            raise TypeError(f"catch takes exception classes; got {c!r}")
+    if n_jobs == 0 or n_jobs < -1:
+        raise ValueError(f"n_jobs must be 1 or more, or -1 for one a core; got {n_jobs}")
+    return (os.cpu_count() or 1) if n_jobs == -1 else n_jobs
+
+
+def _executor(jobs: int, objective: Callable[[Trial], Any], study: Study) -> Executor:
+    if jobs == 1:
+        from tunesmith.executors.inline import InlineExecutor
+
+        return InlineExecutor(objective, study)
+    made: Executor = registry.load("executors", "processes")(objective, study, jobs)
+    return made
