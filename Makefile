@@ -38,7 +38,7 @@ types:  ## mypy --strict on src
 
 layers:  ## import-linter: imports only point to lower layers
 	@$(SETUP) test
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 tests:  ## pytest, the examples of README and docs among it
 	@$(SETUP) test

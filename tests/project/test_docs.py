@@ -1,0 +1,130 @@
+"""Documentation is a test: its examples run, and nothing that a user can choose by name is left out of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tunesmith import registry
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>.*)$")
+RUN_AS = "python"
+# Other names for Python, which would pass by this check unseen.
+ALIASES = {"py", "python3", "pycon", "ipython"}
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    start: int  # the line of the page, from 0, that the code begins at
+    lines: tuple[str, ...]
+
+    @property
+    def is_skipped(self) -> bool:
+        return bool(self.lines) and self.lines[0].startswith("# not run:")
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced code blocks of a page, taken out of whatever they are indented in."""
+    found = []
+    lines = text.splitlines()
+    i = 0
+    while i < len(lines):
+        opening = FENCE.match(lines[i])
+        i += 1
+        if opening is None:
+            continue
+        start, indent = i, len(opening["indent"])
+        while i < len(lines) and lines[i].strip() != opening["ticks"]:
+            i += 1
+        if i == len(lines):
+            raise ValueError(f"the code block that begins at line {start} has no end")
+        code = tuple(line[indent:] if not line[:indent].strip() else line for line in lines[start:i])
+        found.append(Block(opening["info"].strip().split(" ")[0].strip("{}."), start, code))
+        i += 1
+    return found
+
+
+def as_script(text: str) -> str:
+    """All the Python of a page, each line at the number that it has on the page, so that a traceback leads there."""
+    script = [""] * len(text.splitlines())
+    for block in blocks(text):
+        if block.language == RUN_AS and not block.is_skipped:
+            script[block.start : block.start + len(block.lines)] = block.lines
+    return "\n".join(script) + "\n"
+
+
+def page_id(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+PAGES_WITH_CODE = [page for page in PAGES if as_script(page.read_text()).strip()]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=page_id)
+def test_examples_run(page: Path, tmp_path: Path) -> None:
+    script = tmp_path / page.name.replace(".md", ".py")
+    script.write_text(as_script(page.read_text()))
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "MPLBACKEND": "agg", "COLUMNS": "120"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, (
+        f"the Python of {page_id(page)} does not run (line numbers are the page's):\n{done.stdout}\n{done.stderr}"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_no_python_passes_unseen(page: Path) -> None:
+    for block in blocks(page.read_text()):
+        where = f"{page_id(page)}:{block.start}"
+        assert block.language not in ALIASES, f"{where}: write ```python and not ```{block.language}, so that it is run"
+        if block.language == RUN_AS and block.is_skipped:
+            reason = block.lines[0].removeprefix("# not run:").strip()
+            assert reason, f"{where}: say why it is not run: '# not run: reason'"
+
+
+@pytest.mark.parametrize("kind", sorted(registry.KINDS))
+def test_every_registry_entry_is_documented(kind: str) -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    missing = [
+        f"{name} ({target})"
+        for name, target in registry.KINDS[kind].items()
+        if not re.search(rf"\b{re.escape(target.partition(':')[2])}\b", text)
+    ]
+    assert not missing, f"README.md and docs/ do not mention these {kind}, by the name of their class: {missing}"
+
+
+def test_blocks_are_found_and_taken_out_of_their_indentation() -> None:
+    page = "\n".join(
+        ["text", "```python", "a = 1", "```", "- item", "", "    ```python", "    if a:", "        b = 2", "    ```"]
+    )
+    assert [(b.language, b.start, b.lines) for b in blocks(page)] == [
+        ("python", 2, ("a = 1",)),
+        ("python", 7, ("if a:", "    b = 2")),
+    ]
+    assert as_script(page).splitlines()[7:9] == ["if a:", "    b = 2"]
+
+
+def test_a_block_may_say_why_it_is_not_run_and_others_are_left_alone() -> None:
+    page = "```python\n# not run: needs a cluster\nboom()\n```\n```console\n$ boom\n```\n````\n```python\n````\n"
+    assert as_script(page).strip() == ""
+
+
+def test_a_block_without_end_is_an_error() -> None:
+    with pytest.raises(ValueError, match="line 1 has no end"):
+        blocks("```python\na = 1\n")
