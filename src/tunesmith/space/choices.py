@@ -1,0 +1,181 @@
+"""Parameters that take one of several labels: unordered (`Categorical`) and ordered (`Ordinal`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.encoding import LatticeScale
+from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.labels import label_key, object_name, plain, same_object
+from tunesmith.space.parameters import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from tunesmith.space.encoding import Scale
+
+_set = object.__setattr__
+
+
+class Categorical(Parameter):
+    """One of `choices`, which have no order.
+
+    Labels made of None, bool, int, float, str, and tuples, lists and dicts of these are kept as they are; `True`,
+    `1` and `1.0` are three different labels. Any other object is known by a name: the key if `choices` is a dict
+    `{name: object}`, else its `__name__` or its `repr`. Names are what is stored and compared; the function that is
+    tuned gets the object.
+
+    Attributes:
+        choices: the values, in the order of their index.
+        labels: the same, with the name in place of each object.
+
+    Raises:
+        SpaceError: no choices, a choice given twice, or two objects with one name.
+    """
+
+    __slots__ = ("_index", "_named", "choices", "labels")
+    is_ordered = False
+    choices: tuple[Any, ...]
+    labels: tuple[Any, ...]
+    _index: dict[Hashable, int]
+    _named: frozenset[int]
+
+    def __init__(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
+        kind = type(self).__name__
+        values, names = _listed(kind, choices)
+        if not values:
+            raise SpaceError(f"{kind}: choices are empty; give at least one")
+        labels: list[Any] = []
+        keys: list[Hashable] = []
+        for i, value in enumerate(values):
+            key = None if names else label_key(value)
+            if key is None:
+                label = names[i] if names else _free_name(kind, value, values[:i], keys)
+                key = ("name", label)
+                labels.append(label)
+            else:
+                labels.append(value)
+            keys.append(key)
+        index = {key: i for i, key in enumerate(keys)}
+        if len(index) < len(keys):
+            twice = next(i for i, key in enumerate(keys) if index[key] != i)
+            raise SpaceError(
+                f"{kind}: duplicate choices: {shown(labels[twice])} is given more than once in ({listing(labels)})"
+            )
+        _set(self, "choices", tuple(values))
+        _set(self, "labels", tuple(labels))
+        _set(self, "_index", index)
+        _set(self, "_named", frozenset(i for i, key in enumerate(keys) if type(key) is tuple and key[0] == "name"))
+        _set(self, "condition", None)
+        _set(self, "_key", tuple(keys))
+        _set(self, "_scale_cache", None)
+
+    @property
+    def n_values(self) -> int | float:
+        return len(self.choices)
+
+    @property
+    def names(self) -> tuple[str | None, ...]:
+        """The name of each choice that is an object known by name, None for the others."""
+        return tuple(self.labels[i] if i in self._named else None for i in range(len(self.labels)))
+
+    def to_internal(self, value: Any) -> float:
+        value = plain(value)
+        key = label_key(value)
+        i = self._index.get(key) if key is not None else None
+        if i is None:
+            i = self._search(value)
+        if i is None:
+            raise SpaceError(
+                f"{shown(value)} is not among the choices{did_you_mean(value, self.labels)}; valid is {self.valid()}"
+            )
+        return float(i)
+
+    def _search(self, value: Any) -> int | None:
+        """Index of an object, of the name of one, or of a number written in the other type (1 for 1.0)."""
+        if type(value) is str:
+            return self._index.get(("name", value))
+        if type(value) in (int, float):
+            same = [i for i, c in enumerate(self.choices) if type(c) in (int, float) and c == value]
+            return same[0] if len(same) == 1 else None
+        for i, choice in enumerate(self.choices):
+            if choice is value:
+                return i
+        return next((i for i in sorted(self._named) if same_object(self.choices[i], value)), None)
+
+    def to_external(self, x: float) -> Any:
+        return self.choices[int(x)]
+
+    def to_label(self, x: float) -> Any:
+        return self.labels[int(x)]
+
+    def valid(self) -> str:
+        return f"one of {listing(self.labels)}"
+
+    def extended(self, other: Categorical) -> Categorical:
+        """Itself with the choices of `other` that it lacks appended; the indices of its own stay."""
+        extra = [i for key, i in other._index.items() if key not in self._index]
+        if not extra:
+            return self
+        copy = object.__new__(type(self))
+        keys = (*self._key, *(other._key[i] for i in extra))
+        named = {len(self.choices) + k for k, i in enumerate(extra) if i in other._named}
+        _set(copy, "choices", (*self.choices, *(other.choices[i] for i in extra)))
+        _set(copy, "labels", (*self.labels, *(other.labels[i] for i in extra)))
+        _set(copy, "_index", {key: i for i, key in enumerate(keys)})
+        _set(copy, "_named", self._named | named)
+        _set(copy, "condition", self.condition)
+        _set(copy, "_key", keys)
+        _set(copy, "_scale_cache", None)
+        return copy
+
+    def _make_scale(self) -> Scale:
+        n = len(self.choices)
+        return LatticeScale(0.0, n - 1.0, 1.0, n, 0.0)
+
+    def _arguments(self) -> str:
+        return f"[{listing(self.labels)}]"
+
+
+class Ordinal(Categorical):
+    """One of `choices`, whose order counts: neighbours are alike. See :class:`Categorical` for the labels."""
+
+    __slots__ = ()
+    is_ordered = True
+
+
+def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
+    """The values, and their names if a dict gives them."""
+    if isinstance(choices, Mapping):
+        for name in choices:
+            if not isinstance(name, str):
+                raise SpaceError(f"{kind}: a dict of choices maps names to objects; {shown(name)} is not a text")
+        return list(choices.values()), list(choices)
+    if isinstance(choices, (str, bytes)):
+        raise SpaceError(f"{kind}: choices must be a list, got the text {shown(choices)}; did you mean [{choices!r}]?")
+    if isinstance(choices, (set, frozenset)):
+        raise SpaceError(f"{kind}: a set has no order, and the index of a choice must not change; give a list")
+    if isinstance(choices, np.ndarray):
+        if choices.ndim != 1:
+            raise SpaceError(f"{kind}: an array of choices must have one dimension, got shape {choices.shape}")
+        return list(choices.tolist()), []
+    if not isinstance(choices, Iterable):
+        raise SpaceError(f"{kind}: choices must be a list, got {shown(choices)}; did you mean [{shown(choices)}]?")
+    return [plain(value) for value in choices], []
+
+
+def _free_name(kind: str, value: Any, before: Sequence[Any], keys: Sequence[Hashable]) -> str:
+    """The name of an object; names that do not tell objects apart (`<lambda>`) are numbered in order."""
+    name, distinct = object_name(value)
+    if any(value is other for other in before):
+        raise SpaceError(f"{kind}: duplicate choices: {shown(value)} is given more than once")
+    if distinct or ("name", name) not in keys:
+        return name
+    number = 2
+    while ("name", f"{name}#{number}") in keys:
+        number += 1
+    return f"{name}#{number}"

@@ -1,0 +1,96 @@
+"""Parameters from what people write: lists, arrays, scipy distributions, text; and lists of dicts as one space."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.choices import Categorical
+from tunesmith.space.conditions import Condition
+from tunesmith.space.hints import shown
+from tunesmith.space.parameters import Parameter
+
+BRANCH = "__branch__"
+"""Name of the hidden parameter that says which dict of a list of dicts a point comes from."""
+
+
+def as_parameter(name: str, value: Any) -> Parameter:
+    """A parameter from a parameter, a list, tuple or array of choices, a frozen scipy distribution, or text.
+
+    Raises:
+        SpaceError: the value is none of these, or not a valid one; the message starts with the name.
+    """
+    if isinstance(value, Parameter):
+        return value
+    try:
+        if isinstance(value, str):
+            from tunesmith.space.parse import parse_parameter
+
+            return parse_parameter(value)
+        if isinstance(value, (list, tuple, range, np.ndarray)):
+            return Categorical(value)
+        if hasattr(value, "ppf") and "scipy.stats" in sys.modules:
+            from tunesmith.space.distributions import from_scipy
+
+            return from_scipy(value)
+        if hasattr(value, "tolist") and hasattr(value, "__iter__"):  # pandas Series and Index
+            return Categorical(value.tolist())
+    except SpaceError as error:
+        raise SpaceError(f"{name!r}: {error}") from None
+    raise SpaceError(
+        f"{name!r}: {shown(value)} describes no parameter; give Float, Int, Categorical or Ordinal, a list of choices "
+        f"(a constant is a list of one: [{shown(value)}]), a frozen scipy distribution, or text such as 'log(1e-5, 1e-1)'"
+    )
+
+
+def check_names(params: Any) -> dict[str, Any]:
+    """The mapping as a dict whose keys are usable names."""
+    if not isinstance(params, Mapping):
+        raise SpaceError(f"a space is made of a dict of parameters, or a list of dicts; got {shown(params)}")
+    for name in params:
+        if not isinstance(name, str) or not name:
+            raise SpaceError(f"a parameter's name must be a non-empty text, got {shown(name)}")
+        if name == BRANCH:
+            raise SpaceError(f"the name {BRANCH!r} is kept for spaces made of a list of dicts")
+    return dict(params)
+
+
+def union(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]]:
+    """One space out of several: the columns, and for those that are named otherwise, the name users know.
+
+    Each branch's own parameters exist only while `__branch__` has its index. A name that several branches use with
+    the same range is one column (what is learnt about it in one branch holds for the others); with different ranges
+    it becomes columns `C@0`, `C@1`, …, which decode to `C`.
+    """
+    if not branches:
+        raise SpaceError("a list of dicts needs at least one dict")
+    read = [{name: as_parameter(name, v) for name, v in check_names(branch).items()} for branch in branches]
+    if len(read) == 1:
+        return read[0], {}
+    columns: dict[str, Parameter] = {BRANCH: Categorical(range(len(read)))}
+    external: dict[str, str] = {BRANCH: ""}
+    for i, branch in enumerate(read):
+        renamed = {name: name if _shared(name, read) else f"{name}@{i}" for name in branch}
+        for name, param in branch.items():
+            column = renamed[name]
+            if column in columns:
+                continue
+            where = [k for k, other in enumerate(read) if name in other] if column == name else [i]
+            condition = None if len(where) == len(read) else Condition([(BRANCH, where)])
+            if param.condition is not None:
+                inner = Condition((renamed.get(parent, parent), values) for parent, values in param.condition.clauses)
+                condition = inner if condition is None else condition & inner
+            columns[column] = param.with_condition(condition)
+            if column != name:
+                external[column] = name
+    return columns, external
+
+
+def _shared(name: str, branches: Sequence[Mapping[str, Parameter]]) -> bool:
+    """Whether one column can serve all branches that use the name."""
+    used = [branch[name] for branch in branches if name in branch]
+    return len(used) == 1 or all(param == used[0] and param.condition is None for param in used)

@@ -1,0 +1,253 @@
+"""Maps between internal values and the unit interval, for one parameter or for many columns at once.
+
+Symbols and shapes
+    x       internal values, float64[n, g] (or [n] for one parameter); NaN passes through every map
+    u       the same in [0, 1]
+    g       number of columns that share a scale; the constants of a scale are scalars or float64[g]
+    low, high, step   bounds and spacing in the parameter's own unit
+    n       number of cells of a lattice
+
+A scale is written once and used for a single parameter as well as, stacked, for all columns of its kind: the
+layout of a space then costs a handful of array operations, whatever the number of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    FloatArray = NDArray[np.float64]
+    BoolArray = NDArray[np.bool_]
+
+
+class Scale(Protocol):
+    """What a layout needs of a scale; arrays in, new arrays of the same shape out."""
+
+    def to_unit(self, x: FloatArray) -> FloatArray: ...
+
+    def from_unit(self, u: FloatArray) -> FloatArray: ...
+
+    def contains(self, x: FloatArray) -> BoolArray: ...
+
+
+class FloatScale:
+    """Continuous: u = (t - t_low) / (t_high - t_low) with t = x or log x. A constant (low = high) sits at u = 1/2."""
+
+    __slots__ = ("bias", "divisor", "high", "log", "low", "mask", "offset", "width")
+
+    def __init__(self, low: ArrayLike, high: ArrayLike, log: ArrayLike) -> None:
+        self.low = np.asarray(low, dtype=np.float64)
+        self.high = np.asarray(high, dtype=np.float64)
+        self.mask = np.asarray(log, dtype=np.bool_)
+        self.offset = np.array(self.low)
+        top = np.array(self.high)
+        np.log(self.low, out=self.offset, where=self.mask)
+        np.log(self.high, out=top, where=self.mask)
+        self.width = np.asarray(top - self.offset)
+        self.divisor = np.where(self.width > 0, self.width, 1.0)
+        constant = self.width <= 0
+        self.bias = np.where(constant, 0.5, 0.0) if constant.any() else None
+        # None: nothing to do, True: every column, else the mask; `where=` costs time, so it is used last.
+        self.log: bool | BoolArray = bool(self.mask.all()) if self.mask.all() or not self.mask.any() else self.mask
+
+    @classmethod
+    def stack(cls, scales: Sequence[FloatScale]) -> FloatScale:
+        return cls([s.low for s in scales], [s.high for s in scales], [s.mask for s in scales])
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        t = np.maximum(x, self.low)
+        np.minimum(t, self.high, out=t)
+        if self.log is True:
+            np.log(t, out=t)
+        elif self.log is not False:
+            np.log(t, out=t, where=self.log)
+        t -= self.offset
+        t /= self.divisor
+        if self.bias is not None:
+            t += self.bias
+        return t
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        x = u * self.width
+        x += self.offset
+        if self.log is True:
+            np.exp(x, out=x)
+        elif self.log is not False:
+            np.exp(x, out=x, where=self.log)
+        # Rounding may step over a bound by one unit in the last place.
+        np.maximum(x, self.low, out=x)
+        np.minimum(x, self.high, out=x)
+        return x
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        inside: BoolArray = (x >= self.low) & (x <= self.high)
+        return inside
+
+
+class LatticeScale:
+    """Evenly spaced values x = low + k step, k = 0..n-1, each at the centre of its cell: u = (k + 1/2) / n.
+
+    `power` is 10^digits where low and step are short decimals: low + 3 * 0.1 is then 0.3 and not
+    0.30000000000000004 (an integer below 2^53 divided by a power of ten below 10^22 rounds correctly); 0 elsewhere.
+    """
+
+    __slots__ = ("divisor", "high", "low", "n", "power", "step", "top")
+
+    def __init__(self, low: ArrayLike, high: ArrayLike, step: ArrayLike, n: ArrayLike, power: ArrayLike) -> None:
+        self.low = np.asarray(low, dtype=np.float64)
+        self.high = np.asarray(high, dtype=np.float64)
+        self.step = np.asarray(step, dtype=np.float64)
+        self.n = np.asarray(n, dtype=np.float64)
+        self.top = np.asarray(self.n - 1.0)
+        self.power = np.asarray(power, dtype=np.float64)
+        self.divisor = np.where(self.power > 0, self.power, 1.0)
+
+    @classmethod
+    def stack(cls, scales: Sequence[LatticeScale]) -> LatticeScale:
+        return cls(
+            [s.low for s in scales],
+            [s.high for s in scales],
+            [s.step for s in scales],
+            [s.n for s in scales],
+            [s.power for s in scales],
+        )
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        k = x - self.low
+        k /= self.step
+        np.maximum(k, 0.0, out=k)
+        np.minimum(k, self.top, out=k)
+        k += 0.5
+        k /= self.n
+        return k
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        x = u * self.n
+        np.floor(x, out=x)
+        np.maximum(x, 0.0, out=x)
+        np.minimum(x, self.top, out=x)
+        x *= self.step
+        x += self.low
+        if self.power.any():
+            x = np.where(self.power > 0, np.rint(x * self.divisor) / self.divisor, x)
+        np.minimum(x, self.high, out=x)
+        return x
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        inside: BoolArray = np.abs(self.from_unit(self.to_unit(x)) - x) <= 1e-9 * self.step
+        return inside
+
+
+class LogIntScale:
+    """Integers in log space: k covers [log(k - 1/2), log(k + 1/2)] of [log(low - 1/2), log(high + 1/2)]."""
+
+    __slots__ = ("high", "low", "offset", "width")
+
+    def __init__(self, low: ArrayLike, high: ArrayLike) -> None:
+        self.low = np.asarray(low, dtype=np.float64)
+        self.high = np.asarray(high, dtype=np.float64)
+        self.offset = np.asarray(np.log(self.low - 0.5))
+        self.width = np.asarray(np.log(self.high + 0.5) - self.offset)
+
+    @classmethod
+    def stack(cls, scales: Sequence[LogIntScale]) -> LogIntScale:
+        return cls([s.low for s in scales], [s.high for s in scales])
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        t = np.maximum(x, self.low)
+        np.minimum(t, self.high, out=t)
+        np.log(t, out=t)
+        t -= self.offset
+        t /= self.width
+        return t
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        x = u * self.width
+        x += self.offset
+        np.exp(x, out=x)
+        np.rint(x, out=x)
+        np.maximum(x, self.low, out=x)
+        np.minimum(x, self.high, out=x)
+        return x
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        inside: BoolArray = (x >= self.low) & (x <= self.high) & (x == np.rint(x))
+        return inside
+
+
+class CustomScale:
+    """A scale given by its two functions (for a distribution: its cdf and ppf). Never stacked."""
+
+    __slots__ = ("_contains", "_from_unit", "_to_unit")
+
+    def __init__(
+        self,
+        to_unit: Callable[[FloatArray], FloatArray],
+        from_unit: Callable[[FloatArray], FloatArray],
+        contains: Callable[[FloatArray], BoolArray],
+    ) -> None:
+        self._to_unit, self._from_unit, self._contains = to_unit, from_unit, contains
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        return self._to_unit(x)
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        return self._from_unit(u)
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        return self._contains(x)
+
+
+class Layout:
+    """All columns of a space, grouped by the kind of their scale."""
+
+    __slots__ = ("d", "groups")
+
+    def __init__(self, scales: Sequence[Scale]) -> None:
+        self.d = len(scales)
+        self.groups: list[tuple[slice | NDArray[np.intp], Scale]] = []
+        floats = [(j, s) for j, s in enumerate(scales) if isinstance(s, FloatScale)]
+        lattices = [(j, s) for j, s in enumerate(scales) if isinstance(s, LatticeScale)]
+        log_ints = [(j, s) for j, s in enumerate(scales) if isinstance(s, LogIntScale)]
+        if floats:
+            self.groups.append((_columns([j for j, _ in floats]), FloatScale.stack([s for _, s in floats])))
+        if lattices:
+            self.groups.append((_columns([j for j, _ in lattices]), LatticeScale.stack([s for _, s in lattices])))
+        if log_ints:
+            self.groups.append((_columns([j for j, _ in log_ints]), LogIntScale.stack([s for _, s in log_ints])))
+        stacked = (FloatScale, LatticeScale, LogIntScale)
+        self.groups += [(slice(j, j + 1), s) for j, s in enumerate(scales) if not isinstance(s, stacked)]
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        if len(self.groups) == 1:
+            return self.groups[0][1].to_unit(x)
+        u = np.empty(x.shape)
+        for columns, scale in self.groups:
+            u[:, columns] = scale.to_unit(x[:, columns])
+        return u
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        if len(self.groups) == 1:
+            return self.groups[0][1].from_unit(u)
+        x = np.empty(u.shape)
+        for columns, scale in self.groups:
+            x[:, columns] = scale.from_unit(u[:, columns])
+        return x
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        inside = np.empty(x.shape, dtype=np.bool_)
+        for columns, scale in self.groups:
+            inside[:, columns] = scale.contains(x[:, columns])
+        return inside
+
+
+def _columns(index: list[int]) -> slice | NDArray[np.intp]:
+    """Contiguous columns as a slice: no copy, and several times faster on few rows."""
+    if index == list(range(index[0], index[0] + len(index))):
+        return slice(index[0], index[0] + len(index))
+    return np.array(index, dtype=np.intp)

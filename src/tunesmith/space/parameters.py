@@ -1,0 +1,386 @@
+"""The parameters of a space: their ranges, and how a value becomes a number.
+
+A value has three forms: *external*, what the user's function gets; *internal*, a float64 (the value itself, or the
+index of a choice); *unit*, a number in [0, 1] in which distances make sense (log parameters in log space).
+Parameters are immutable and hashable. They are plain slotted classes: define-by-run makes and compares ten of them a
+trial, and a dataclass would cost more at import than all of them together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.conditions import Condition
+from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale
+from tunesmith.space.hints import shown
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from tunesmith.space.encoding import FloatArray, Scale
+
+_set = object.__setattr__
+
+# The maps to and from the unit interval are exact up to these sizes (float64 has 53 bits, logarithms lose a few).
+MAX_CELLS = 2**50
+MAX_LOG_INT = 2**40
+
+
+class Parameter:
+    """Common base: one dimension of a space.
+
+    Attributes:
+        condition: when the parameter exists, or None if always.
+        is_numeric: whether values are numbers (`Float`, `Int`, distributions).
+        is_ordered: whether distances between values make sense (all but `Categorical`).
+    """
+
+    __slots__ = ("_key", "_scale_cache", "condition")
+    is_numeric: bool = False
+    is_ordered: bool = True
+    condition: Condition | None
+    _key: tuple[Any, ...]
+    _scale_cache: Scale | None
+
+    @property
+    def n_values(self) -> int | float:
+        """Number of different values, `math.inf` if continuous."""
+        return math.inf
+
+    def to_internal(self, value: Any) -> float:
+        """The float that stands for `value`.
+
+        Raises:
+            SpaceError: the value is not in the range; the message says what is.
+        """
+        raise NotImplementedError
+
+    def to_external(self, x: float) -> Any:
+        """The value that internal `x` stands for; `x` is taken to be valid."""
+        raise NotImplementedError
+
+    def to_label(self, x: float) -> Any:
+        """:meth:`to_external`, but an object known by name is given by that name."""
+        return self.to_external(x)
+
+    def valid(self) -> str:
+        """The valid values in words, as errors show them."""
+        raise NotImplementedError
+
+    def contains(self, value: Any) -> bool:
+        """Whether `value` is a valid external value."""
+        try:
+            self.to_internal(value)
+        except ValueError:
+            return False
+        return True
+
+    def to_unit(self, x: ArrayLike) -> FloatArray:
+        """Internal values to [0, 1], same shape; values out of range go to the nearest end, NaN stays."""
+        array = np.asarray(x, dtype=np.float64)
+        return self.scale().to_unit(array.reshape(-1)).reshape(array.shape)
+
+    def from_unit(self, u: ArrayLike) -> FloatArray:
+        """[0, 1] to internal values that lie on the lattice, same shape; NaN stays."""
+        array = np.asarray(u, dtype=np.float64)
+        return self.scale().from_unit(array.reshape(-1)).reshape(array.shape)
+
+    def scale(self) -> Scale:
+        """The map between internal values and the unit interval."""
+        if self._scale_cache is None:  # made late: comparing parameters needs none
+            _set(self, "_scale_cache", self._make_scale())
+        scale = self._scale_cache
+        if scale is None:
+            raise NotImplementedError
+        return scale
+
+    def _make_scale(self) -> Scale:
+        raise NotImplementedError
+
+    def when(self, parents: Mapping[str, Any] | None = None, /, **by_name: Any) -> Self:
+        """A copy that exists only while each parent has the value given, or one of the values of a list.
+
+        Parents whose names are no Python identifiers go into a dict: `.when({"model.kind": "svm"})`. A parent
+        that is inactive itself makes its children inactive. Called twice, both conditions must hold.
+        """
+        condition = Condition.of({**(parents or {}), **by_name})
+        return self.with_condition(condition if self.condition is None else self.condition & condition)
+
+    def with_condition(self, condition: Condition | None) -> Self:
+        """A copy with this condition in place of the present one."""
+        if condition is self.condition:
+            return self
+        copy = object.__new__(type(self))
+        for name, value in _state(self).items():
+            _set(copy, name, value)
+        _set(copy, "condition", condition)
+        return copy
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"parameters cannot be changed; make a new {type(self).__name__}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("parameters cannot be changed")
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(self) is not type(other) or not isinstance(other, Parameter):
+            return NotImplemented
+        return self._key == other._key and self.condition == other.condition
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._key, self.condition))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = _state(self)
+        state["_scale_cache"] = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            _set(self, name, value)
+
+    def _arguments(self) -> str:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        text = f"{type(self).__name__}({self._arguments()})"
+        return text if self.condition is None else f"{text} if {self.condition!r}"
+
+
+def _state(param: Parameter) -> dict[str, Any]:
+    slots = [name for cls in type(param).__mro__ for name in getattr(cls, "__slots__", ())]
+    return {name: getattr(param, name) for name in slots if hasattr(param, name)}
+
+
+class Float(Parameter):
+    """A real number from `low` to `high`, both included.
+
+    Args:
+        low, high: finite bounds; equal bounds make a constant.
+        log: uniform in the logarithm (`low` > 0).
+        step: spacing of the valid values `low, low + step, …, high`; it must divide the range.
+
+    Raises:
+        SpaceError: the arguments fit no range; the message says what was given and what is valid.
+    """
+
+    __slots__ = ("_n", "_power", "high", "log", "low", "step")
+    is_numeric = True
+    low: float
+    high: float
+    log: bool
+    step: float | None
+    _n: int
+    _power: float
+
+    def __init__(self, low: float, high: float, *, log: bool = False, step: float | None = None) -> None:
+        low = low if type(low) is float else _number(low, "low", "Float")
+        high = high if type(high) is float else _number(high, "high", "Float")
+        # One comparison that a NaN, an infinity and low > high all fail keeps the usual case short.
+        if not (-math.inf < low <= high < math.inf and high - low < math.inf):
+            _refuse_range("Float", low, high)
+        if log and low <= 0:
+            raise SpaceError(f"Float({low!r}, {high!r}, log=True): log needs low > 0, got low={low!r}")
+        n, power = 0, 0.0
+        if step is not None:
+            step = _number(step, "step", "Float")
+            if log:
+                raise SpaceError(f"Float({low!r}, {high!r}): log=True and step={step!r} exclude each other; drop one")
+            n, power = _lattice(low, high, step)
+        _set(self, "low", low)
+        _set(self, "high", high)
+        _set(self, "log", bool(log))
+        _set(self, "step", step)
+        _set(self, "_n", n)
+        _set(self, "_power", power)
+        _set(self, "condition", None)
+        _set(self, "_key", (low, high, bool(log), step))
+        _set(self, "_scale_cache", None)
+
+    @property
+    def n_values(self) -> int | float:
+        if self.low == self.high:
+            return 1
+        return self._n if self.step is not None else math.inf
+
+    def to_internal(self, value: Any) -> float:
+        x = value if type(value) is float else _value(value, self)
+        if not self.low <= x <= self.high:
+            raise SpaceError(f"{shown(value)} is out of range; valid is {self.valid()}")
+        if self.step is None:
+            return x
+        nearest = float(self.from_unit(self.to_unit(x)))
+        if abs(nearest - x) > 1e-9 * self.step:
+            raise SpaceError(f"{shown(value)} is not on the lattice (nearest: {nearest!r}); valid is {self.valid()}")
+        return nearest
+
+    def to_external(self, x: float) -> float:
+        return float(x)
+
+    def valid(self) -> str:
+        step = "" if self.step is None else f" in steps of {self.step!r}"
+        return f"a number from {self.low!r} to {self.high!r}{step}"
+
+    def _make_scale(self) -> Scale:
+        if self.step is not None:
+            return LatticeScale(self.low, self.high, self.step, self._n, self._power)
+        return FloatScale(self.low, self.high, self.log)
+
+    def _arguments(self) -> str:
+        log = ", log=True" if self.log else ""
+        return f"{self.low!r}, {self.high!r}{log}" + ("" if self.step is None else f", step={self.step!r}")
+
+
+class Int(Parameter):
+    """A whole number from `low` to `high`, both included.
+
+    Args:
+        low, high: bounds, at most 2**53 in size and 2**50 values in all; equal bounds make a constant.
+        log: uniform in the logarithm (1 <= `low`, `high` <= 2**40).
+        step: spacing of the valid values; it must divide `high - low`.
+
+    Raises:
+        SpaceError: the arguments fit no range; the message says what was given and what is valid.
+    """
+
+    __slots__ = ("high", "log", "low", "step")
+    is_numeric = True
+    low: int
+    high: int
+    log: bool
+    step: int
+
+    def __init__(self, low: int, high: int, *, log: bool = False, step: int = 1) -> None:
+        low = low if type(low) is int else _whole(low, "low")
+        high = high if type(high) is int else _whole(high, "high")
+        step = step if type(step) is int else _whole(step, "step")
+        if low > high:
+            _refuse_range("Int", low, high)
+        if max(abs(low), abs(high)) > 2**53:
+            raise SpaceError(f"Int({low}, {high}): bounds beyond 2**53 lose digits; use smaller bounds, or a Float")
+        if step < 1:
+            raise SpaceError(f"Int({low}, {high}, step={step}): step must be at least 1")
+        if (high - low) // step >= MAX_CELLS:
+            raise SpaceError(f"Int({low}, {high}): more than 2**50 values; use a narrower range, or a Float")
+        if (high - low) % step:
+            fits = high - (high - low) % step
+            raise SpaceError(
+                f"Int({low}, {high}, step={step}): step does not divide the range; valid is high={fits} or {fits + step}"
+            )
+        if log:
+            if low < 1:
+                raise SpaceError(f"Int({low}, {high}, log=True): log needs low >= 1, got low={low}")
+            if step != 1:
+                raise SpaceError(f"Int({low}, {high}): log=True and step={step} exclude each other; drop one")
+            if high > MAX_LOG_INT:
+                raise SpaceError(f"Int({low}, {high}, log=True): high must be at most 2**40; use a Float with log=True")
+        _set(self, "low", low)
+        _set(self, "high", high)
+        _set(self, "log", bool(log))
+        _set(self, "step", step)
+        _set(self, "condition", None)
+        _set(self, "_key", (low, high, bool(log), step))
+        _set(self, "_scale_cache", None)
+
+    @property
+    def n_values(self) -> int | float:
+        return (self.high - self.low) // self.step + 1
+
+    def to_internal(self, value: Any) -> float:
+        x = value if type(value) is int else _value(value, self)
+        if x != x or not self.low <= x <= self.high:
+            raise SpaceError(f"{shown(value)} is out of range; valid is {self.valid()}")
+        if (x - self.low) % self.step:
+            raise SpaceError(f"{shown(value)} is not on the lattice; valid is {self.valid()}")
+        return float(x)
+
+    def to_external(self, x: float) -> int:
+        return int(x)
+
+    def valid(self) -> str:
+        step = "" if self.step == 1 else f" in steps of {self.step}"
+        return f"a whole number from {self.low} to {self.high}{step}"
+
+    def _make_scale(self) -> Scale:
+        if self.log:
+            return LogIntScale(self.low, self.high)
+        return LatticeScale(self.low, self.high, self.step, int(self.n_values), 0.0)
+
+    def _arguments(self) -> str:
+        log = ", log=True" if self.log else ""
+        return f"{self.low}, {self.high}{log}" + ("" if self.step == 1 else f", step={self.step}")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
+        return False
+    return np.ndim(value) == 0
+
+
+def _number(value: Any, what: str, kind: str) -> float:
+    if not _is_number(value):
+        raise SpaceError(f"{kind}: {what} must be a number, got {shown(value)}")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SpaceError(f"{kind}: {what} must be a finite number, got {shown(value)}") from None
+
+
+def _whole(value: Any, what: str) -> int:
+    number = _number(value, what, "Int")
+    if not number.is_integer():
+        raise SpaceError(f"Int: {what} must be a whole number, got {shown(value)}; use Float for real numbers")
+    return int(value)
+
+
+def _value(value: Any, param: Parameter) -> float:
+    if not _is_number(value):
+        raise SpaceError(f"{shown(value)} is not a number; valid is {param.valid()}")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SpaceError(f"{shown(value)} is out of range; valid is {param.valid()}") from None
+
+
+def _refuse_range(kind: str, low: float, high: float) -> None:
+    if low > high:
+        raise SpaceError(
+            f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; did you mean {kind}({high!r}, {low!r})?"
+        )
+    for what, bound in (("low", low), ("high", high)):
+        if not math.isfinite(bound):
+            raise SpaceError(f"{kind}({low!r}, {high!r}): {what} must be a finite number, got {bound!r}")
+    raise SpaceError(f"{kind}({low!r}, {high!r}): the width of the range overflows; use narrower bounds")
+
+
+def _lattice(low: float, high: float, step: float) -> tuple[int, float]:
+    """Number of values and power of ten (0: not decimal) of the lattice low, low + step, …, high."""
+    if not 0 < step < math.inf:
+        raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): step must be a finite number > 0")
+    count = (high - low) / step
+    if count >= MAX_CELLS:
+        raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): more than 2**50 values; drop the step")
+    whole = round(count)
+    if abs(count - whole) > 1e-9 * max(1.0, count):
+        fits = float(np.round(low + math.floor(count) * step, 12))
+        raise SpaceError(
+            f"Float({low!r}, {high!r}, step={step!r}): step does not divide the range; "
+            f"valid is high={fits!r} or {float(np.round(fits + step, 12))!r}"
+        )
+    digits = max(_decimals(low), _decimals(high), _decimals(step))
+    power = 10.0**digits if digits <= 15 else 0.0
+    return whole + 1, power if max(abs(low), abs(high)) * power < 2**52 else 0.0
+
+
+def _decimals(x: float) -> int:
+    """Digits after the point in the shortest decimal of x."""
+    mantissa, _, exponent = repr(x).partition("e")
+    fraction = mantissa.partition(".")[2].rstrip("0")
+    return max(0, len(fraction) - int(exponent or 0))

@@ -1,0 +1,120 @@
+"""One point: from a dict of values to a row of internal values and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.choices import Categorical
+from tunesmith.space.convert import BRANCH
+from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.parameters import Float, Int, Parameter
+
+if TYPE_CHECKING:
+    from tunesmith.space.conditions import ConditionTable
+
+
+class Codec:
+    """The scalar path of a space, in plain Python: microseconds for a point, where arrays would cost more.
+
+    `external` maps columns to the name users know, where it differs; "" hides a column.
+    """
+
+    __slots__ = ("_columns", "_conditions", "_decoders", "_external", "_outer", "_params")
+
+    def __init__(
+        self, params: Mapping[str, Parameter], conditions: ConditionTable, external: Mapping[str, str]
+    ) -> None:
+        self._params = list(params.values())
+        self._columns = list(params)
+        self._conditions = conditions
+        self._external = external
+        self._outer = [external.get(name, name) for name in params]
+        self._decoders: list[Callable[[float], Any]] = [_decoder(param) for param in self._params]
+
+    def decode_row(self, row: Sequence[float]) -> dict[str, Any]:
+        if not self._conditions.rules:
+            return {
+                name: decode(x)
+                for name, decode, x in zip(self._outer, self._decoders, row, strict=True)
+                if x == x and name
+            }
+        active = self._conditions.active_row(row)
+        return {
+            name: decode(x)
+            for name, decode, x, on in zip(self._outer, self._decoders, row, active, strict=True)
+            if on and x == x and name
+        }
+
+    def encode_row(self, config: Mapping[str, Any], *, partial: bool) -> list[float]:
+        """The row of a dict of external values; see `Space.validate` for the errors."""
+        if not isinstance(config, Mapping):
+            raise SpaceError(f"a point is a dict of parameters, got {shown(config)}")
+        if BRANCH in self._columns and BRANCH not in config:
+            return self._encode_in_some_branch(config, partial)
+        return self._encode(config, self._columns, partial)
+
+    def _encode(self, config: Mapping[str, Any], known: Sequence[str], partial: bool) -> list[float]:
+        """`known[j]` is the name under which column j is looked up in `config` ("": nowhere)."""
+        for name in config:
+            if name not in known:
+                raise SpaceError(
+                    f"the space has no parameter {name!r}{did_you_mean(name, known)} "
+                    f"(parameters: {listing(name for name in known if name)})"
+                )
+        row = [math.nan] * len(known)
+        for j, name in enumerate(known):
+            if name in config:
+                try:
+                    row[j] = self._params[j].to_internal(config[name])
+                except ValueError as error:
+                    raise SpaceError(f"{name!r}: {error}") from None
+        active = self._conditions.active_row(row)
+        for j, name in enumerate(known):
+            if not active[j] and name in config and not (partial and self._open(j, row)):
+                raise SpaceError(
+                    f"{name!r} is given as {shown(config[name])}, but exists only if {self._params[j].condition!r}"
+                )
+            if active[j] and name not in config and not partial:
+                why = f" (it is active since {self._params[j].condition!r})" if self._params[j].condition else ""
+                raise SpaceError(f"{name!r} is missing{why}; valid is {self._params[j].valid()}")
+        return row
+
+    def _open(self, column: int, row: Sequence[float]) -> bool:
+        """Whether an inactive column may still become active, as values that are not given yet are filled in."""
+        return all(
+            (row[parent] in values or row[parent] != row[parent])
+            and (parent not in self._conditions.rules or self._open(parent, row))
+            for parent, values, _ in self._conditions.rules.get(column, ())
+        )
+
+    def _encode_in_some_branch(self, config: Mapping[str, Any], partial: bool) -> list[float]:
+        """In the first branch of a list of dicts that takes the point."""
+        errors = []
+        selector = self._params[self._columns.index(BRANCH)]
+        branches = selector.choices if isinstance(selector, Categorical) else ()
+        for branch in branches:
+            known = [self._name_in(branch, column) for column in self._columns]
+            try:
+                return self._encode({**config, BRANCH: branch}, known, partial)
+            except SpaceError as error:
+                errors.append(f"{branch}: {error}")
+        raise SpaceError(f"{dict(config)!r} fits none of the {len(errors)} dicts of the space:\n  " + "\n  ".join(errors))
+
+    def _name_in(self, branch: int, column: str) -> str:
+        """How a branch calls a column; "" if the column belongs to other branches."""
+        outer = self._external.get(column, column)
+        if column == BRANCH or outer == column:
+            return column
+        return outer if column == f"{outer}@{branch}" else ""
+
+
+def _decoder(param: Parameter) -> Callable[[float], Any]:
+    """`param.to_external` with the method call taken out where the type allows it."""
+    if type(param) is Float:
+        return float
+    if type(param) is Int:
+        return int
+    return param.to_external
