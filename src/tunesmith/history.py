@@ -142,12 +142,13 @@ class History:
     @property
     def complete(self) -> NDArray[np.bool_]:
         """Which rows are COMPLETE, bool[n]."""
-        return self.state == TrialState.COMPLETE
+        return np.equal(self.state, TrialState.COMPLETE)
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
         """Which rows violate no constraint, bool[n]."""
-        return ~np.any(self.c > 0, axis=1)
+        broken: NDArray[np.bool_] = np.any(self.c > 0, axis=1)
+        return np.logical_not(broken)
 
     @property
     def pending(self) -> Pending:
@@ -265,8 +266,9 @@ class History:
             return
         if start + count > len(self._number):
             self._grow(start + count)
-        ordered = sorted(((s, at, x) for s, at, x in blocks if s is not None), key=lambda b: int(b[1][0]))
-        maps = [self._maps.get(id(s)) or self._columns(s) for s, _, _ in ordered if s is not None]
+        pointed = [(s, at, x) for s, at, x in blocks if s is not None]
+        ordered = sorted(pointed, key=lambda b: int(b[1][0]))  # so that columns appear in the order of the trials
+        maps = [self._maps.get(id(s)) or self._columns(s) for s, _, _ in ordered]
         rows = slice(start, start + count)
         self._x[rows] = np.nan
         for columns, (_, at, x) in zip(maps, ordered, strict=True):

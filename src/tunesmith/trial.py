@@ -148,7 +148,7 @@ class FrozenTrial:
     @property
     def intermediate_values(self) -> Mapping[int, float]:
         """Reported values by step (read-only)."""
-        return MappingProxyType(self.reports) if self.reports else EMPTY
+        return MappingProxyType(self.reports or {})
 
     @property
     def last_step(self) -> int | None:
@@ -550,4 +550,3 @@ def create_trial(
         constraints=dict(constraints) if constraints else None,
         reason=reason,
     )
-

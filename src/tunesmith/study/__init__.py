@@ -1,5 +1,6 @@
 """Studies: ask, tell, optimize, best."""
 
+from tunesmith.study.core import StudyDirection
 from tunesmith.study.create import (
     copy_study,
     create_study,
@@ -7,7 +8,7 @@ from tunesmith.study.create import (
     get_all_study_names,
     load_study,
 )
-from tunesmith.study.study import Study, StudyDirection
+from tunesmith.study.study import Study
 
 __all__ = [
     "Study",

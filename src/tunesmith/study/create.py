@@ -14,7 +14,8 @@ from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
-from tunesmith.study.study import Study, StudyDirection
+from tunesmith.study.core import StudyDirection
+from tunesmith.study.study import Study
 
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None
@@ -135,9 +136,7 @@ def get_all_study_names(storage: StorageLike) -> list[str]:
     return [s.name for s in open_storage(storage).list_studies()]
 
 
-def _directions(
-    direction: str | StudyDirection | None, directions: Sequence[str | StudyDirection] | None
-) -> list[str]:
+def _directions(direction: str | StudyDirection | None, directions: Sequence[str | StudyDirection] | None) -> list[str]:
     if direction is not None and directions is not None:
         raise ValueError("give direction= or directions=, not both")
     if isinstance(directions, str):

@@ -1,4 +1,4 @@
-"""Values that a user fixed for one trial (``enqueue_trial``): checked, and laid over the sampler's proposal."""
+"""Values that a user fixed for one trial (``enqueue_trial``), laid over the sampler's proposal."""
 
 from __future__ import annotations
 
@@ -8,20 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.errors import SpaceError
 from tunesmith.space import Space
 
 _TRIES = 200
-
-
-def check(space: Space, fixed: Mapping[str, Any]) -> None:
-    """Raise SpaceError unless every value belongs to the space; parameters may be missing."""
-    for name, value in fixed.items():
-        p = space.params.get(name)
-        if p is None:
-            raise SpaceError(space.unknown(name))
-        if not p.contains(value):
-            raise SpaceError(f"enqueue_trial: {name}={value!r} lies outside {p!r}")
 
 
 def impose(space: Space, row: Sequence[float], fixed: Mapping[str, Any], rng: np.random.Generator) -> list[float]:
@@ -38,9 +27,7 @@ def impose(space: Space, row: Sequence[float], fixed: Mapping[str, Any], rng: np
     """
     index = {n: i for i, n in enumerate(space.names)}
     known = {
-        index[n]: space.params[n].to_internal(v)
-        for n, v in fixed.items()
-        if n in index and space.params[n].contains(v)
+        index[n]: space.params[n].to_internal(v) for n, v in fixed.items() if n in index and space.params[n].contains(v)
     }
     first = _laid(space, np.array(row, float), known, rng)
     x = first
@@ -60,4 +47,5 @@ def _laid(
     x = np.where(np.isnan(x), full, x)
     for i, v in known.items():
         x[i] = v
-    return space.mask(x[None])[0]
+    masked: NDArray[np.float64] = space.mask(x[None])[0]
+    return masked

@@ -39,7 +39,7 @@ def _style(fn: Callable[..., Any], space: Space) -> tuple[bool, bool]:
         arguments = inspect.signature(fn).parameters
     except (TypeError, ValueError):  # a builtin
         return False, False
-    outer = set(space.public_names)
+    outer = set(space.outer_names)
     wants_trial = "trial" in arguments and "trial" not in outer
     own = [a for n, a in arguments.items() if not (wants_trial and n == "trial")]
     named = {a.name for a in own if a.kind in (a.POSITIONAL_OR_KEYWORD, a.KEYWORD_ONLY)}
@@ -57,7 +57,7 @@ def _style(fn: Callable[..., Any], space: Space) -> tuple[bool, bool]:
     conditional = {n for n in space.names if space.params[n].condition is not None} & {a.name for a in required}
     if conditional:
         raise TypeError(
-            f"the parameters {sorted(conditional)} are not active in every trial; give those arguments of the objective "
-            "a default value"
+            f"the parameters {sorted(conditional)} are not active in every trial; give those arguments of the "
+            "objective a default value"
         )
     return True, wants_trial

@@ -128,9 +128,7 @@ def _tell(
     return done, None if isinstance(error, catch) else error
 
 
-def _check(
-    n_trials: int | None, timeout: float | None, n_jobs: int, catch: tuple[type[Exception], ...], objective: Any
-) -> int:
+def _check(n_trials: int | None, timeout: float | None, n_jobs: int, catch: tuple[Any, ...], objective: Any) -> int:
     """Raise unless the arguments make sense; return the number of jobs."""
     if not callable(objective):
         raise TypeError(f"the objective must be callable; got {objective!r}")
