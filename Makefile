@@ -59,7 +59,7 @@ bench:  ## speed and memory, side by side with other libraries in the same run
 
 docs:  ## build the documentation into site/
 	@$(SETUP) docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open site/index.html"
 
 pins:  ## resolve constraints.txt anew, from scratch, with the oldest Python that we support
