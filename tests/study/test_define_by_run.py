@@ -1,0 +1,127 @@
+"""Spaces that objectives make up as they go."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith.space import Categorical, Float, Int
+
+
+def test_conditional_branches() -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.suggest_categorical("model", ["svm", "tree"]) == "svm":
+            return trial.suggest_float("C", 1e-3, 1e3, log=True)
+        return float(trial.suggest_int("depth", 1, 20))
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, n_trials=40)
+    for t in study.trials:
+        assert set(t.params) == ({"model", "C"} if t.params["model"] == "svm" else {"model", "depth"})
+        assert set(t.distributions) == set(t.params)
+    x = study.history.points(study.space) if study.space is not None else np.empty((0, 3))
+    names = list(study.space or ())
+    assert np.isnan(x[:, names.index("C")]).sum() == sum(t.params["model"] == "tree" for t in study.trials)
+
+
+def test_ranges_that_change_between_trials_do_not_raise_and_are_kept_with_the_trial() -> None:
+    def objective(trial: ts.Trial) -> float:
+        high = 1 + trial.number % 3
+        return trial.suggest_float("x", 0, high) + trial.suggest_int("k", trial.number, trial.number + 5)
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, n_trials=12)
+    for t in study.trials:
+        assert t.distributions["x"] == Float(0, 1 + t.number % 3)
+        assert t.distributions["k"] == Int(t.number, t.number + 5)
+        assert 0 <= t.params["x"] <= 1 + t.number % 3
+        assert t.number <= t.params["k"] <= t.number + 5
+    assert study.space is not None
+    assert study.space["x"] == Float(0, 3)
+    assert study.space["k"] == Int(0, 16)
+
+
+def test_choices_that_change_between_trials_keep_their_meaning() -> None:
+    lists = [["a", "b"], ["b", "c"], ["c", "a", "d"]]
+
+    def objective(trial: ts.Trial) -> float:
+        trial.suggest_categorical("c", lists[trial.number % 3])
+        return 0.0
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, n_trials=30)
+    assert study.space is not None
+    assert study.space["c"] == Categorical(["a", "b", "c", "d"])
+    column = study.history.points(study.space)[:, 0]
+    for t, index in zip(study.trials, column, strict=True):
+        assert t.distributions["c"] == Categorical(lists[t.number % 3])
+        assert t.params["c"] in lists[t.number % 3]
+        assert study.space["c"].to_external(index) == t.params["c"]
+
+
+def test_a_name_that_changes_its_kind() -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.number % 2:
+            trial.suggest_categorical("p", ["a", "b"])
+        else:
+            trial.suggest_float("p", 0, 1)
+        return 0.0
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, n_trials=6)
+    for t in study.trials:
+        assert (t.params["p"] in ("a", "b")) if t.number % 2 else (0 <= t.params["p"] <= 1)
+
+
+def test_a_name_asked_for_twice_has_one_value() -> None:
+    study = ts.create_study(seed=0)
+
+    def objective(trial: ts.Trial) -> float:
+        a, b = trial.suggest_float("x", 0, 1), trial.suggest_float("x", 0, 1)
+        assert a == b
+        assert trial.suggest_categorical("n", [None, 1]) is trial.suggest_categorical("n", [None, 1])
+        return a
+
+    study.optimize(objective, n_trials=4)
+
+
+def test_labels_of_mixed_types() -> None:
+    choices = [None, True, 1, 1.0, "1", (1, 2)]
+    study = ts.create_study(seed=0)
+    study.optimize(lambda t: float(t.suggest_categorical("c", choices) is None), n_trials=80)
+    seen = [t.params["c"] for t in study.trials]
+    for choice in choices:
+        assert any(type(s) is type(choice) and s == choice for s in seen), choice
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda t: t.suggest_float("x", 2, 1), "'x'.*low"),
+        (lambda t: t.suggest_float("x", 0, 1, log=True), "'x'.*log"),
+        (lambda t: t.suggest_float("x", float("nan"), 1), "'x'"),
+        (lambda t: t.suggest_int("x", 0, 10, step=3), "'x'.*step"),
+        (lambda t: t.suggest_categorical("x", []), "'x'"),
+        (lambda t: t.suggest_categorical("x", ["a", "a"]), "'x'.*a"),
+    ],
+)
+def test_bad_ranges_name_the_parameter(call, words: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ts.SpaceError, match=words):
+        call(ts.create_study().ask())
+
+
+def test_the_same_seed_gives_the_same_course() -> None:
+    def objective(trial: ts.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        return x + (trial.suggest_int("k", 0, 9) if x > 0.5 else 0)
+
+    courses = []
+    for _ in range(2):
+        study = ts.create_study(seed=11)
+        study.optimize(objective, n_trials=20)
+        courses.append([t.params for t in study.trials])
+    assert courses[0] == courses[1]
+    other = ts.create_study(seed=12)
+    other.optimize(objective, n_trials=20)
+    assert [t.params for t in other.trials] != courses[0]

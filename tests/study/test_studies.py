@@ -1,0 +1,115 @@
+"""Create, load, copy, delete; resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+
+
+def objective(trial: ts.Trial) -> float:
+    x = trial.suggest_float("x", 0, 1)
+    if trial.suggest_categorical("c", ["a", None, 3]) == "a":
+        x += trial.suggest_int("k", 1, 3)
+    trial.report(x, 0)
+    trial.set_user_attr("half", x / 2)
+    return x
+
+
+def test_a_resumed_study_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+    whole = ts.create_study(seed=7)
+    whole.optimize(objective, n_trials=20)
+    for n in (3, 7, 10):
+        study = ts.create_study(storage=tmp_path / "s.db", study_name="s", load_if_exists=True, seed=7)
+        study.optimize(objective, n_trials=n)
+    assert study.trials == whole.trials
+    assert study.best_trial == whole.best_trial
+    loaded = ts.load_study(study_name=None, storage=tmp_path / "s.db")
+    assert loaded.trials == whole.trials
+
+
+def test_two_objects_on_one_study_share_it(tmp_path: Path) -> None:
+    a = ts.create_study(storage=tmp_path / "s.db", study_name="s", seed=1)
+    b = ts.load_study(study_name="s", storage=str(tmp_path / "s.db"))
+    for _ in range(5):
+        for study in (a, b):
+            study.optimize(objective, n_trials=1)
+    assert [t.number for t in a.trials] == list(range(10))
+    alone = ts.create_study(seed=1)
+    alone.optimize(objective, n_trials=10)
+    assert a.trials == alone.trials == b.trials
+    assert len(a.history) == len(b.history) == 10
+
+
+def test_names(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    ts.create_study(storage=file, study_name="digits")
+    with pytest.raises(ts.DuplicatedStudyError, match="digits"):
+        ts.create_study(storage=file, study_name="digits")
+    with pytest.raises(ts.StudyNotFoundError, match="did you mean 'digits'"):
+        ts.load_study(study_name="digit", storage=file)
+    ts.create_study(storage=file, study_name="iris")
+    assert ts.get_all_study_names(file) == ["digits", "iris"]
+    ts.delete_study(study_name="digits", storage=file)
+    assert ts.get_all_study_names(file) == ["iris"]
+
+
+def test_copy(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "a.db", study_name="s", seed=4, direction="maximize")
+    study.set_user_attr("data", [1, 2])
+    study.optimize(objective, n_trials=5)
+    study.enqueue_trial({"x": 0.5})
+    copy = ts.copy_study(
+        from_study_name="s", from_storage=tmp_path / "a.db", to_storage=tmp_path / "b.db", to_study_name="t"
+    )
+    assert copy.trials == study.trials
+    assert copy.user_attrs == {"data": [1, 2]}
+    assert copy.seed == 4
+    assert copy.direction == "maximize"
+    copy.optimize(objective, n_trials=1)
+    assert copy.trials[5].params["x"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"direction": "up"}, "'minimize' or 'maximize'"),
+        ({"direction": "minimize", "directions": ["minimize"]}, "not both"),
+        ({"directions": []}, "at least one"),
+        ({"directions": "minimize"}, "list"),
+        ({"sampler": "randon"}, "did you mean 'random'"),
+        ({"sampler": 3}, "sampler"),
+        ({"pruner": "mediam"}, "did you mean 'median'"),
+        ({"pruner": 3}, "pruner"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ts.create_study(**arguments)
+
+
+def test_a_loaded_study_keeps_its_directions_and_seed(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    ts.create_study(storage=file, study_name="s", direction="maximize", seed=9)
+    study = ts.create_study(storage=file, study_name="s", load_if_exists=True, seed=1)
+    assert study.direction == "maximize"
+    assert study.seed == 9
+    with pytest.raises(ValueError, match="maximize"):
+        ts.create_study(storage=file, study_name="s", load_if_exists=True, direction="minimize")
+
+
+def test_a_seed_given_to_the_sampler_is_taken() -> None:
+    from tunesmith.samplers import RandomSampler
+
+    assert ts.create_study(sampler=RandomSampler(seed=3)).seed == 3
+
+
+def test_repr_says_how_it_stands() -> None:
+    study = ts.create_study(study_name="s", seed=0)
+    study.optimize(objective, n_trials=2)
+    assert "2 COMPLETE" in repr(study)
+    assert "'s'" in repr(study)
