@@ -21,7 +21,8 @@ def to_values(result: Any, n_objectives: int) -> tuple[Values | None, str | None
         return None, f"the objective returned None; {_expected(n_objectives)} (is a `return` missing?)"
     if isinstance(result, str | bytes):
         return None, f"the objective returned the text {result!r:.80}; {_expected(n_objectives)}"
-    items = [result] if n_objectives == 1 and not isinstance(result, list | tuple) else _items(result)
+    single = n_objectives == 1 and not isinstance(result, list | tuple) and not getattr(result, "ndim", 0)
+    items = [result] if single else _items(result)
     if items is None or len(items) != n_objectives:
         given = f"{len(items)} values" if items is not None else f"a {type(result).__name__}"
         return None, f"the objective returned {given} ({result!r:.80}); {_expected(n_objectives)}"
