@@ -14,11 +14,12 @@ help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "PYTHON=/path/to/python3 chooses the Python that .venv is made with."
 
-# Ctrl-C reaches the demo, this shell and make. The demo says what is kept and how to go on and ends with 130; the
-# shell then ends in peace, so that make adds no lines of its own under that message.
+# Ctrl-C reaches the demo, this shell and make. The demo says what is kept and how to go on, and ends with 130; the
+# shell then ends in peace, so that make adds no lines of its own under that message, and a moment later, so that
+# make has seen the signal before it sees its child gone (else it may complain of a missing child).
 demo:  ## tune a pipeline on real data, beside grid and random search; Ctrl-C any time, run again to resume
-	@$(SETUP) demo
-	@trap : INT; $(BIN)/python -m tunesmith.sklearn.demo; code=$$?; [ $$code -eq 130 ] || exit $$code
+	@trap : INT; $(SETUP) demo && $(BIN)/python -m tunesmith.sklearn.demo; code=$$?; \
+	if [ $$code -eq 130 ]; then sleep 0.2; else exit $$code; fi
 
 test: lint types layers tests  ## everything that a change must pass
 
