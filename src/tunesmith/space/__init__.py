@@ -3,7 +3,8 @@
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.constraints import Constraint
+from tunesmith.space.growth import merge
 from tunesmith.space.parameters import Float, Int, Parameter
-from tunesmith.space.space import Space, merge
+from tunesmith.space.space import Space
 
 __all__ = ["Categorical", "Condition", "Constraint", "Float", "Int", "Ordinal", "Parameter", "Space", "merge"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from operator import is_
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -49,29 +50,49 @@ class Categorical(Parameter):
         values, names = _listed(kind, choices)
         if not values:
             raise SpaceError(f"{kind}: choices are empty; give at least one")
-        labels: list[Any] = []
-        keys: list[Hashable] = []
+        given: list[str | None] = list(names) if names else [None] * len(values)
         for i, value in enumerate(values):
-            key = None if names else label_key(value)
+            if given[i] is None and label_key(value) is None:
+                given[i] = _free_name(kind, value, values[:i], given[:i])
+        self._fill(values, given)
+
+    @classmethod
+    def with_names(cls, values: Sequence[Any], names: Sequence[str | None]) -> Self:
+        """Choices of which those with a name are objects known by it; None for labels that stand for themselves.
+
+        Raises:
+            SpaceError: as the constructor.
+        """
+        param = object.__new__(cls)
+        if not values:
+            raise SpaceError(f"{cls.__name__}: choices are empty; give at least one")
+        param._fill(values, names)
+        return param
+
+    def _fill(self, values: Sequence[Any], names: Sequence[str | None]) -> None:
+        kind = type(self).__name__
+        labels = [value if name is None else name for value, name in zip(values, names, strict=True)]
+        keys = [label_key(value) if name is None else ("name", name) for value, name in zip(values, names, strict=True)]
+        index: dict[Hashable, int] = {}
+        texts: set[str] = set()
+        for label, key in zip(labels, keys, strict=True):
             if key is None:
-                label = names[i] if names else _free_name(kind, value, values[:i], keys)
-                key = ("name", label)
-                labels.append(label)
-            else:
-                labels.append(value)
-            keys.append(key)
-        index = {key: i for i, key in enumerate(keys)}
-        if len(index) < len(keys):
-            twice = next(i for i, key in enumerate(keys) if index[key] != i)
-            raise SpaceError(
-                f"{kind}: duplicate choices: {shown(labels[twice])} is given more than once in ({listing(labels)})"
-            )
+                raise SpaceError(f"{kind}: {shown(label)} needs a name, as in {kind}({{'name': object}})")
+            # A text and an object's name are written alike wherever a choice is referred to: they must differ too.
+            if key in index or (type(label) is str and label in texts):
+                raise SpaceError(
+                    f"{kind}: duplicate choices: {shown(label)} is given more than once in ({listing(labels)}); "
+                    "drop one, or name objects by a dict {name: object}"
+                )
+            index[key] = len(index)
+            if type(label) is str:
+                texts.add(label)
         _set(self, "choices", tuple(values))
         _set(self, "labels", tuple(labels))
         _set(self, "_index", index)
-        _set(self, "_named", frozenset(i for i, key in enumerate(keys) if type(key) is tuple and key[0] == "name"))
+        _set(self, "_named", frozenset(i for i, name in enumerate(names) if name is not None))
         _set(self, "condition", None)
-        _set(self, "_key", tuple(keys))
+        _set(self, "_key", tuple(index))
         _set(self, "_scale_cache", None)
 
     @property
@@ -116,22 +137,19 @@ class Categorical(Parameter):
     def valid(self) -> str:
         return f"one of {listing(self.labels)}"
 
+    def is_spelled(self, choices: Sequence[Any]) -> bool:
+        """Whether `choices` are these very choices; False only means that a closer look is needed. Fast."""
+        return len(choices) == len(self.choices) and all(map(is_, choices, self.choices))
+
     def extended(self, other: Categorical) -> Categorical:
         """Itself with the choices of `other` that it lacks appended; the indices of its own stay."""
         extra = [i for key, i in other._index.items() if key not in self._index]
         if not extra:
             return self
-        copy = object.__new__(type(self))
-        keys = (*self._key, *(other._key[i] for i in extra))
-        named = {len(self.choices) + k for k, i in enumerate(extra) if i in other._named}
-        _set(copy, "choices", (*self.choices, *(other.choices[i] for i in extra)))
-        _set(copy, "labels", (*self.labels, *(other.labels[i] for i in extra)))
-        _set(copy, "_index", {key: i for i, key in enumerate(keys)})
-        _set(copy, "_named", self._named | named)
-        _set(copy, "condition", self.condition)
-        _set(copy, "_key", keys)
-        _set(copy, "_scale_cache", None)
-        return copy
+        return self.with_names(
+            (*self.choices, *(other.choices[i] for i in extra)),
+            (*self.names, *(other.names[i] for i in extra)),
+        ).with_condition(self.condition)
 
     def _make_scale(self) -> Scale:
         n = len(self.choices)
@@ -168,14 +186,14 @@ def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
     return [plain(value) for value in choices], []
 
 
-def _free_name(kind: str, value: Any, before: Sequence[Any], keys: Sequence[Hashable]) -> str:
+def _free_name(kind: str, value: Any, before: Sequence[Any], taken: Sequence[str | None]) -> str:
     """The name of an object; names that do not tell objects apart (`<lambda>`) are numbered in order."""
-    name, distinct = object_name(value)
     if any(value is other for other in before):
         raise SpaceError(f"{kind}: duplicate choices: {shown(value)} is given more than once")
-    if distinct or ("name", name) not in keys:
+    name, distinct = object_name(value)
+    if distinct or name not in taken:
         return name
     number = 2
-    while ("name", f"{name}#{number}") in keys:
+    while f"{name}#{number}" in taken:
         number += 1
     return f"{name}#{number}"

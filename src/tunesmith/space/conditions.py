@@ -32,7 +32,7 @@ class Condition:
         object.__setattr__(self, "_key", tuple((p, tuple(_hashable(v) for v in values)) for p, values in kept))
 
     @classmethod
-    def of(cls, parents: Mapping[str, Any]) -> Condition:
+    def of(cls, parents: Mapping[Any, Any]) -> Condition:
         """From `parent=value`, or `parent=[value, value]` for any of several values."""
         if not parents:
             raise SpaceError("a condition needs at least one parent, as in .when(model='svm')")

@@ -8,6 +8,8 @@ from typing import Any
 from tunesmith.errors import SpaceError
 from tunesmith.space.hints import did_you_mean, listing, shown
 
+_WANTED = "a constraint is a function of parameters, as in `lambda low, high: low < high`"
+
 
 class _Inactive(KeyError):
     """A constraint asked a dict of active parameters for one that is inactive."""
@@ -55,7 +57,7 @@ class Constraint:
         import inspect  # here and not above: most spaces have no constraints
 
         if not callable(fn):
-            raise SpaceError(f"a constraint is a function of parameters, as in `lambda low, high: low < high`; got {shown(fn)}")
+            raise SpaceError(f"{_WANTED}; got {shown(fn)}")
         try:
             arguments = inspect.signature(fn).parameters.values()
         except (TypeError, ValueError):
@@ -128,5 +130,5 @@ def read_constraints(given: Any, known: Iterable[str]) -> tuple[Constraint, ...]
 
 def _required(fn: Any) -> Callable[..., Any]:
     if fn is None:
-        raise SpaceError("a constraint is a function of parameters, as in `lambda low, high: low < high`; got None")
+        raise SpaceError(f"{_WANTED}; got None")
     return fn  # type: ignore[no-any-return]  # whether it can be called is checked with its arguments

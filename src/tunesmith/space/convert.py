@@ -19,7 +19,7 @@ BRANCH = "__branch__"
 
 
 def as_parameter(name: str, value: Any) -> Parameter:
-    """A parameter from a parameter, a list, tuple or array of choices, a frozen scipy distribution, or text.
+    """A parameter from a list, tuple, array or dict of choices, a frozen scipy distribution, or text.
 
     Raises:
         SpaceError: the value is none of these, or not a valid one; the message starts with the name.
@@ -31,7 +31,7 @@ def as_parameter(name: str, value: Any) -> Parameter:
             from tunesmith.space.parse import parse_parameter
 
             return parse_parameter(value)
-        if isinstance(value, (list, tuple, range, np.ndarray)):
+        if isinstance(value, (list, tuple, range, np.ndarray, Mapping, set, frozenset)):  # sets get its error
             return Categorical(value)
         if hasattr(value, "ppf") and "scipy.stats" in sys.modules:
             from tunesmith.space.distributions import from_scipy
@@ -43,7 +43,8 @@ def as_parameter(name: str, value: Any) -> Parameter:
         raise SpaceError(f"{name!r}: {error}") from None
     raise SpaceError(
         f"{name!r}: {shown(value)} describes no parameter; give Float, Int, Categorical or Ordinal, a list of choices "
-        f"(a constant is a list of one: [{shown(value)}]), a frozen scipy distribution, or text such as 'log(1e-5, 1e-1)'"
+        f"(a constant is a list of one: [{shown(value)}]), a frozen scipy distribution, or text such as "
+        "'log(1e-5, 1e-1)'"
     )
 
 

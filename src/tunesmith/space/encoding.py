@@ -167,7 +167,7 @@ class LogIntScale:
         return t
 
     def from_unit(self, u: FloatArray) -> FloatArray:
-        x = u * self.width
+        x: FloatArray = u * self.width
         x += self.offset
         np.exp(x, out=x)
         np.rint(x, out=x)

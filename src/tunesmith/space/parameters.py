@@ -20,7 +20,7 @@ from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale
 from tunesmith.space.hints import shown
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from tunesmith.space.encoding import FloatArray, Scale
 
@@ -89,6 +89,17 @@ class Parameter:
         """[0, 1] to internal values that lie on the lattice, same shape; NaN stays."""
         array = np.asarray(u, dtype=np.float64)
         return self.scale().from_unit(array.reshape(-1)).reshape(array.shape)
+
+    def cells(self, k: NDArray[np.int64]) -> FloatArray:
+        """Internal values of cells k = 0 … n_values - 1 of a finite parameter, in order."""
+        n = self.n_values
+        return self.from_unit((np.asarray(k) + 0.5) / n)
+
+    def cell_of(self, x: float) -> int | None:
+        """The cell that internal value x is, or None if it is none."""
+        n = self.n_values
+        k = int(self.to_unit(x) * n)
+        return k if self.cells(np.array(k)) == x else None
 
     def scale(self) -> Scale:
         """The map between internal values and the unit interval."""
@@ -211,7 +222,7 @@ class Float(Parameter):
         return self._n if self.step is not None else math.inf
 
     def to_internal(self, value: Any) -> float:
-        x = value if type(value) is float else _value(value, self)
+        x = value if type(value) is float else as_number(value, self)
         if not self.low <= x <= self.high:
             raise SpaceError(f"{shown(value)} is out of range; valid is {self.valid()}")
         if self.step is None:
@@ -272,7 +283,8 @@ class Int(Parameter):
         if (high - low) % step:
             fits = high - (high - low) % step
             raise SpaceError(
-                f"Int({low}, {high}, step={step}): step does not divide the range; valid is high={fits} or {fits + step}"
+                f"Int({low}, {high}, step={step}): step does not divide the range; "
+                f"valid is high={fits} or {fits + step}"
             )
         if log:
             if low < 1:
@@ -294,7 +306,7 @@ class Int(Parameter):
         return (self.high - self.low) // self.step + 1
 
     def to_internal(self, value: Any) -> float:
-        x = value if type(value) is int else _value(value, self)
+        x = value if type(value) is int else as_number(value, self)
         if x != x or not self.low <= x <= self.high:
             raise SpaceError(f"{shown(value)} is out of range; valid is {self.valid()}")
         if (x - self.low) % self.step:
@@ -303,6 +315,13 @@ class Int(Parameter):
 
     def to_external(self, x: float) -> int:
         return int(x)
+
+    def cells(self, k: NDArray[np.int64]) -> FloatArray:
+        return self.low + np.asarray(k, dtype=np.float64) * self.step
+
+    def cell_of(self, x: float) -> int | None:
+        inside = self.low <= x <= self.high and (x - self.low) % self.step == 0
+        return int((x - self.low) // self.step) if inside else None
 
     def valid(self) -> str:
         step = "" if self.step == 1 else f" in steps of {self.step}"
@@ -340,7 +359,8 @@ def _whole(value: Any, what: str) -> int:
     return int(value)
 
 
-def _value(value: Any, param: Parameter) -> float:
+def as_number(value: Any, param: Parameter) -> float:
+    """A value given for a numeric parameter as a float, of any type of number but bool."""
     if not _is_number(value):
         raise SpaceError(f"{shown(value)} is not a number; valid is {param.valid()}")
     try:
@@ -352,7 +372,8 @@ def _value(value: Any, param: Parameter) -> float:
 def _refuse_range(kind: str, low: float, high: float) -> None:
     if low > high:
         raise SpaceError(
-            f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; did you mean {kind}({high!r}, {low!r})?"
+            f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; "
+            f"did you mean {kind}({high!r}, {low!r})?"
         )
     for what, bound in (("low", low), ("high", high)):
         if not math.isfinite(bound):

@@ -101,7 +101,8 @@ class Codec:
                 return self._encode({**config, BRANCH: branch}, known, partial)
             except SpaceError as error:
                 errors.append(f"{branch}: {error}")
-        raise SpaceError(f"{dict(config)!r} fits none of the {len(errors)} dicts of the space:\n  " + "\n  ".join(errors))
+        reasons = "\n  ".join(errors)
+        raise SpaceError(f"{dict(config)!r} fits none of the {len(errors)} dicts of the space:\n  {reasons}")
 
     def _name_in(self, branch: int, column: str) -> str:
         """How a branch calls a column; "" if the column belongs to other branches."""

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import ConditionTable, bind
 from tunesmith.space.constraints import Constraint, read_constraints
 from tunesmith.space.convert import as_parameter, check_names, union
 from tunesmith.space.encoding import Layout
-from tunesmith.space.parameters import Float, Int, Parameter
+from tunesmith.space.parameters import Parameter
 from tunesmith.space.points import Codec
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Space(Mapping[str, Parameter]):
     def _of(
         cls,
         columns: Mapping[str, Parameter],
-        constraints: Callable[..., Any] | Iterable[Callable[..., Any]] = (),
+        constraints: Callable[..., Any] | Iterable[Callable[..., Any] | Constraint] = (),
         external: Mapping[str, str] | None = None,
     ) -> Space:
         """From columns; `external` maps those that users know by another name ("": not at all)."""
@@ -110,6 +109,11 @@ class Space(Mapping[str, Parameter]):
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return self._names
+
+    @property
+    def outer_names(self) -> tuple[str, ...]:
+        """The names that points have as dicts: columns of a union share one, and its selector has none."""
+        return tuple(dict.fromkeys(outer for n in self._names if (outer := self._external.get(n, n))))
 
     @property
     def params(self) -> Mapping[str, Parameter]:
@@ -228,12 +232,12 @@ class Space(Mapping[str, Parameter]):
         active = self._conditions.active(x)
         with np.errstate(invalid="ignore"):  # infinities
             inside = (self._layout.contains(x) & active) | (np.isnan(x) & ~active)
-        ok: BoolArray = inside.all(axis=1)
+        ok = np.asarray(inside.all(axis=1))
         ok[ok] = self.feasible(x[ok])
         return ok
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """n points x[n, d], uniform in the unit cube and, under constraints, among the feasible ones (rejection).
+        """Draw n points x[n, d], uniform in the unit cube and, under constraints, among the feasible ones (rejection).
 
         Draws `rng.random((n, d))` first, and more only if points were rejected.
 
@@ -355,15 +359,16 @@ class Space(Mapping[str, Parameter]):
 
     def to_json(self) -> str:
         """The space as JSON text; objects are kept by name, and constraints only by their label."""
-        from tunesmith.space.codec import space_to_json
+        from tunesmith.space.codec import dump_space
 
-        return space_to_json(self)
+        return dump_space(self._params, tuple(c.label for c in self._constraints), self._external)
 
     @classmethod
     def from_json(cls, text: str, *, objects: Mapping[str, Mapping[str, Any]] | None = None) -> Space:
         """The space that :meth:`to_json` wrote.
 
         Args:
+            text: what `to_json` returned.
             objects: for choices known by name, the objects as `{parameter: {name: object}}`; where none is given,
                 the name stands for the object.
 
@@ -371,56 +376,19 @@ class Space(Mapping[str, Parameter]):
             SpaceError: the text is no space. A space that had constraints gives a warning: they have to be set again
                 by :meth:`with_constraints`.
         """
-        from tunesmith.space.codec import space_from_json
+        from tunesmith.space.codec import load_space
 
-        return space_from_json(text, objects or {})
+        params, lost, external = load_space(text, objects or {})
+        if lost:
+            import warnings
+
+            warnings.warn(
+                f"the space was stored with {len(lost)} constraint(s) that text cannot hold ({', '.join(lost)}); they "
+                "are not checked until you give them again: space.with_constraints(...)",
+                stacklevel=2,
+            )
+        return cls._of(params, [Constraint(None, label, ()) for label in lost], external)
 
     def with_constraints(self, *constraints: Callable[..., Any]) -> Space:
         """The same space with these constraints in place of its own."""
         return Space._of(self._params, constraints, self._external)
-
-
-def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
-    """A space that has room for what a trial has seen besides what it had: how define-by-run spaces grow.
-
-    A new name is appended; a known number gets the hull of both ranges (`log` and `step` stay only where both agree);
-    a known categorical gets the union of the choices, old indices kept; a parameter that changed its kind is
-    replaced. Returns `space` itself if nothing changes.
-    """
-    columns = dict(space.params) if space is not None else {}
-    changed = space is None
-    for name, new in seen.items():
-        old = columns.get(name)
-        if old is new or old == new:
-            continue
-        both = new if old is None else _both(old, new)
-        if both != old:
-            columns[name] = both
-            changed = True
-    if space is not None and not changed:
-        return space
-    return Space._of(columns, space.constraints if space is not None else (), space._external if space else {})
-
-
-def _both(old: Parameter, new: Parameter) -> Parameter:
-    condition = old.condition if old.condition == new.condition else None
-    if isinstance(old, (Float, Int)) and isinstance(new, (Float, Int)):
-        return _hull(old, new).with_condition(condition)
-    if isinstance(old, Categorical) and type(old) is type(new) and isinstance(new, Categorical):
-        return old.extended(new).with_condition(condition)
-    return new
-
-
-def _hull(old: Float | Int, new: Float | Int) -> Float | Int:
-    low, high = min(old.low, new.low), max(old.high, new.high)
-    log = old.log and new.log
-    step = old.step if old.step == new.step else None
-    if isinstance(old, Int) and isinstance(new, Int):
-        if step is None or (new.low - old.low) % old.step:
-            step = 1
-        return Int(int(low), int(high), log=log, step=int(step))
-    if step is None or isinstance(old, Int) or isinstance(new, Int):
-        return Float(low, high, log=log)
-    shift = (new.low - old.low) / step
-    agree = abs(shift - round(shift)) <= 1e-9 * max(1.0, abs(shift))
-    return Float(low, high, step=step if agree else None)

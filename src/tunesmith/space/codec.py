@@ -1,0 +1,196 @@
+"""Spaces, parameters and labels as JSON.
+
+The text of a space is canonical: equal spaces have equal texts, in every process. Labels keep their type: JSON has
+null, true, 1, 1.0 and "1"; what it lacks is written as an object with one key (`tuple`, `list`, `dict`, `float` for
+NaN and infinities, `name` for an object known by name).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.choices import Categorical, Ordinal
+from tunesmith.space.conditions import Condition
+from tunesmith.space.hints import shown
+from tunesmith.space.labels import plain
+from tunesmith.space.parameters import Float, Int, Parameter
+
+VERSION = 1
+
+
+def label_to_json(label: Any) -> Any:
+    """A label made of None, bool, int, float, str, tuple, list and dict as a JSON value that tells them apart.
+
+    Raises:
+        SpaceError: the label holds something else.
+    """
+    label = plain(label)
+    kind = type(label)
+    if label is None or kind in (bool, int, str):
+        return label
+    if kind is float:
+        return label if math.isfinite(label) else {"float": repr(label)}
+    if kind is tuple or kind is list:
+        return {kind.__name__: [label_to_json(item) for item in label]}
+    if kind is dict and all(type(name) is str for name in label):
+        return {"dict": {name: label_to_json(item) for name, item in label.items()}}
+    raise SpaceError(f"{shown(label)} cannot be written as text; give it a name, as in Categorical({{'name': object}})")
+
+
+def label_from_json(data: Any) -> Any:
+    """The inverse of :func:`label_to_json`."""
+    if not isinstance(data, dict):
+        if isinstance(data, list):
+            raise SpaceError(f"{shown(data)} is no label")
+        return data
+    if len(data) != 1:
+        raise SpaceError(f"{shown(data)} is no label")
+    ((kind, value),) = data.items()
+    if kind == "float":
+        return float(value)
+    if kind == "tuple":
+        return tuple(label_from_json(item) for item in value)
+    if kind == "list":
+        return [label_from_json(item) for item in value]
+    if kind == "dict":
+        return {name: label_from_json(item) for name, item in value.items()}
+    raise SpaceError(f"{shown(data)} is no label")
+
+
+def parameter_to_json(param: Parameter) -> dict[str, Any]:
+    """A parameter, with its condition, as a dict that `json.dumps` takes.
+
+    Raises:
+        SpaceError: its type is unknown, or a distribution that text cannot name.
+    """
+    data: dict[str, Any]
+    if isinstance(param, (Float, Int)):
+        data = {"type": "float" if isinstance(param, Float) else "int", "low": param.low, "high": param.high}
+        if param.log:
+            data["log"] = True
+        if param.step not in (None, 1) or (isinstance(param, Float) and param.step is not None):
+            data["step"] = param.step
+    elif isinstance(param, Categorical):
+        choices = [
+            label_to_json(label) if name is None else {"name": name}
+            for label, name in zip(param.labels, param.names, strict=True)
+        ]
+        data = {"type": "ordinal" if isinstance(param, Ordinal) else "categorical", "choices": choices}
+    else:
+        from tunesmith.space.distributions import Distribution, distribution_to_json
+
+        if not isinstance(param, Distribution):
+            raise SpaceError(f"a parameter of type {type(param).__name__} cannot be written as text")
+        data = {"type": "distribution", **distribution_to_json(param)}
+    if param.condition is not None:
+        data["when"] = [[parent, [label_to_json(v) for v in values]] for parent, values in param.condition.clauses]
+    return data
+
+
+def parameter_from_json(data: Mapping[str, Any], objects: Mapping[str, Any] | None = None) -> Parameter:
+    """The inverse of :func:`parameter_to_json`; `objects` gives those known by name (else the name stands for one).
+
+    Raises:
+        SpaceError: the data are no parameter.
+    """
+    try:
+        param = _read_parameter(dict(data), objects or {})
+        if "when" in data:
+            clauses = [(parent, [label_from_json(v) for v in values]) for parent, values in data["when"]]
+            param = param.with_condition(Condition(clauses))
+        return param
+    except SpaceError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SpaceError(f"{shown(data)} is no parameter ({type(error).__name__}: {error})") from error
+
+
+def _read_parameter(data: dict[str, Any], objects: Mapping[str, Any]) -> Parameter:
+    kind = data["type"]
+    if kind == "float":
+        return Float(data["low"], data["high"], log=data.get("log", False), step=data.get("step"))
+    if kind == "int":
+        return Int(data["low"], data["high"], log=data.get("log", False), step=data.get("step", 1))
+    if kind in ("categorical", "ordinal"):
+        cls = Ordinal if kind == "ordinal" else Categorical
+        values, names = [], []
+        for choice in data["choices"]:
+            named = isinstance(choice, dict) and "name" in choice
+            names.append(choice["name"] if named else None)
+            values.append(objects.get(choice["name"], choice["name"]) if named else label_from_json(choice))
+        return cls.with_names(values, names)
+    if kind == "distribution":
+        from tunesmith.space.distributions import distribution_from_json
+
+        return distribution_from_json(data)
+    raise SpaceError(f"unknown type of parameter {shown(kind)}; valid: float, int, categorical, ordinal, distribution")
+
+
+def dump_space(
+    params: Mapping[str, Parameter], constraints: tuple[str, ...], external: Mapping[str, str]
+) -> str:
+    """Canonical JSON text of the parts of a space; of constraints only their labels are kept.
+
+    Raises:
+        SpaceError: a parameter cannot be written as text.
+    """
+    columns = []
+    for name, param in params.items():
+        try:
+            columns.append({"name": name, **_prefixed(parameter_to_json(param))})
+        except SpaceError as error:
+            raise SpaceError(f"{name!r}: {error}") from None
+    data: dict[str, Any] = {"tunesmith_space": VERSION, "params": columns}
+    if constraints:
+        data["constraints"] = list(constraints)
+    if external:
+        data["external"] = dict(external)
+    return json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def load_space(
+    text: str, objects: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Parameter], tuple[str, ...], dict[str, str]]:
+    """The inverse of :func:`dump_space`.
+
+    Raises:
+        SpaceError: the text is not the JSON of a space, or of a version to come.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise SpaceError(f"not a space: the text is no JSON ({error})") from None
+    version = data.get("tunesmith_space") if isinstance(data, dict) else None
+    if version is None:
+        raise SpaceError("not a space: the JSON text has no 'tunesmith_space' entry; Space.to_json() writes one")
+    if version != VERSION:
+        raise SpaceError(f"the space has format {shown(version)}, and this version reads {VERSION}; update tunesmith")
+    try:
+        params = {}
+        for column in data["params"]:
+            name = column["name"]
+            try:
+                params[name] = parameter_from_json(_unprefixed(column), objects.get(name))
+            except SpaceError as error:
+                raise SpaceError(f"{name!r}: {error}") from None
+        return params, tuple(data.get("constraints", ())), dict(data.get("external", {}))
+    except SpaceError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SpaceError(f"not a space: {type(error).__name__}: {error}") from error
+
+
+def _prefixed(data: dict[str, Any]) -> dict[str, Any]:
+    """A distribution's own name must not collide with the column's."""
+    return {("distribution" if key == "name" else key): value for key, value in data.items()}
+
+
+def _unprefixed(column: Mapping[str, Any]) -> dict[str, Any]:
+    data = {key: value for key, value in column.items() if key != "name"}
+    if "distribution" in data:
+        data["name"] = data.pop("distribution")
+    return data

@@ -1,0 +1,277 @@
+"""Parameters from text, for the command line and for TOML files.
+
+Grammar (words are case-sensitive, except true, false and none)
+    parameter   = range | choices | ordered, then optionally "if" condition
+    range       = ["log"] ("float" | "int") "(" low "," high {"," option} ")"  |  "log" "(" low "," high ")"
+    option      = "log" | "log" "=" label | "step" "=" number
+    choices     = label {"|" label}
+    ordered     = label "<" label {"<" label}
+    condition   = clause {"and" clause}
+    clause      = name "==" label | name "in" "(" label {"," label} ")"
+    label       = number | "true" | "false" | "none" | word | 'quoted text' | "(" label "," ... ")"
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.choices import Categorical, Ordinal
+from tunesmith.space.conditions import Condition
+from tunesmith.space.hints import did_you_mean, listing
+from tunesmith.space.parameters import Float, Int, Parameter
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<word>[\w.+\-/@:%*]+)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<sign>==|!=|[()\[\],|<=]))"""
+)
+_NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?")
+_CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
+_RANGES = ("float", "int", "log")
+_ESCAPES = {"n": "\n", "t": "\t"}
+_MAX_DEPTH = 20  # of nested tuples
+
+
+class _Token(NamedTuple):
+    kind: str  # word, text, sign, end
+    text: str
+    at: int  # index of its first character
+
+
+def parse_parameter(text: str) -> Parameter:
+    """The parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`.
+
+    Raises:
+        SpaceError: the text cannot be read; the message says what was expected, and a caret points at the place.
+    """
+    return _Parser(text).parameter()
+
+
+def parse_lines(text: str) -> dict[str, Parameter]:
+    """Parameters from lines `name = description`; empty lines, and those that start with `#`, are skipped.
+
+    Raises:
+        SpaceError: as :func:`parse_parameter`, with the number of the line.
+    """
+    params: dict[str, Parameter] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, description = line.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise SpaceError(f"line {number}: expected `name = description`, got {line.strip()!r}")
+        if name in params:
+            raise SpaceError(f"line {number}: {name!r} is described a second time")
+        try:
+            params[name] = parse_parameter(description.strip())
+        except SpaceError as error:
+            raise SpaceError(f"line {number}, {name!r}: {error}") from None
+    return params
+
+
+class _Parser:
+    """Recursive descent over the tokens of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.source = text
+        self.tokens = self._tokens()
+        self.next = 0
+
+    # -- tokens ----------------------------------------------------------------------------------------------------
+
+    def _tokens(self) -> list[_Token]:
+        tokens, at = [], 0
+        end = len(self.source.rstrip())
+        while at < end:
+            match = _TOKEN.match(self.source, at)
+            if match is None:
+                at += len(self.source[at:]) - len(self.source[at:].lstrip())
+                if self.source[at] in "'\"":
+                    raise self.error("the quoted text has no end", at)
+                hint = "; a condition takes `==`, `in` and `and`" if self.source[at] in "!<>&~" else ""
+                raise self.error(f"unexpected character {self.source[at]!r}{hint}", at)
+            kind = str(match.lastgroup)
+            tokens.append(_Token(kind, match.group(kind), match.start(kind)))
+            at = match.end()
+        return [*tokens, _Token("end", "", end)]
+
+    def error(self, message: str, at: int) -> SpaceError:
+        """The error to raise: the message, the text, and a caret under position `at`."""
+        line = "".join(c if c.isprintable() else " " for c in self.source)
+        start = max(0, at - 60)
+        return SpaceError(f"{message} (column {at + 1})\n    {line[start : at + 60]}\n    {' ' * (at - start)}^")
+
+    def expected(self, what: str, hint: str = "") -> SpaceError:
+        """The error to raise at the next token."""
+        token = self.tokens[self.next]
+        got = repr(token.text) if token.kind != "end" else "the end"
+        return self.error(f"expected {what}, got {got}{hint}", token.at)
+
+    def peek(self, text: str, ahead: int = 0) -> bool:
+        """Whether the token ahead is this word or sign (a quoted text never is)."""
+        token = self.tokens[min(self.next + ahead, len(self.tokens) - 1)]
+        return token.text == text and token.kind in ("word", "sign")
+
+    def accept(self, text: str) -> bool:
+        if self.peek(text):
+            self.next += 1
+            return True
+        return False
+
+    def need(self, text: str) -> None:
+        if not self.accept(text):
+            raise self.expected(repr(text))
+
+    # -- grammar ---------------------------------------------------------------------------------------------------
+
+    def parameter(self) -> Parameter:
+        if self.tokens[0].kind == "end":
+            raise self.error("the text is empty; write for example log(1e-5, 1e-1), int(1, 5) or relu | tanh", 0)
+        param = self.domain()
+        if self.accept("if"):
+            param = param.with_condition(self.condition())
+            if self.tokens[self.next].kind != "end":
+                raise self.expected("'and' or the end")
+        elif self.tokens[self.next].kind != "end":
+            raise self.expected("'|', 'if' or the end" if isinstance(param, Categorical) else "'if' or the end")
+        return param
+
+    def domain(self) -> Parameter:
+        first = self.tokens[0]
+        if first.kind == "word" and self.peek("(", 1):
+            if first.text in _RANGES:
+                return self.range()
+            hint = did_you_mean(first.text, _RANGES)
+            raise self.error(f"unknown kind of range {first.text!r}{hint} (valid: {listing(_RANGES)})", first.at)
+        if first.text == "log" and (self.peek("int", 1) or self.peek("float", 1)):
+            return self.range()
+        choices = [self.label()]
+        sign = "<" if self.peek("<") else "|"
+        while self.accept(sign):
+            choices.append(self.label())
+        if self.peek("<") or self.peek("|"):
+            raise self.expected(repr(sign), "; choices are either all unordered (a | b) or all ordered (a < b)")
+        try:
+            return Ordinal(choices) if sign == "<" else Categorical(choices)
+        except SpaceError as error:
+            raise self.error(str(error), first.at) from None
+
+    def range(self) -> Float | Int:
+        at = self.tokens[self.next].at
+        log = self.accept("log")
+        whole = self.accept("int")
+        if not whole and not self.accept("float") and not log:
+            raise self.expected("'float' or 'int'")
+        self.need("(")
+        self.keyword("low")
+        low = self.number()
+        self.need(",")
+        self.keyword("high")
+        high = self.number()
+        step: float | None = None
+        while self.accept(","):
+            option = self.tokens[self.next]
+            if self.accept("log"):
+                log = bool(self.flag()) if self.accept("=") else True
+            elif self.accept("step"):
+                self.need("=")
+                step = self.number()
+            else:
+                raise self.expected("the option 'log' or 'step=…'", did_you_mean(option.text, ("log", "step")))
+        if not self.peek(")"):
+            raise self.expected("',' or ')'")
+        self.need(")")
+        try:
+            if whole:
+                # Int refuses numbers that are not whole, with its own words.
+                return Int(low, high, log=log, step=1 if step is None else step)  # type: ignore[arg-type]
+            return Float(low, high, log=log, step=step)
+        except SpaceError as error:
+            raise self.error(str(error), at) from None
+
+    def keyword(self, name: str) -> None:
+        """`low=` may be written before a bound."""
+        if self.peek(name) and self.peek("=", 1):
+            self.next += 2
+
+    def flag(self) -> bool:
+        token = self.tokens[self.next]
+        if token.kind != "word" or token.text.lower() not in ("true", "false"):
+            raise self.expected("true or false")
+        self.next += 1
+        return token.text.lower() == "true"
+
+    def number(self) -> float:
+        token = self.tokens[self.next]
+        value = _number(token.text) if token.kind == "word" else None
+        if value is None and token.kind == "word" and token.text.lstrip("+-").lower() in ("inf", "nan", "infinity"):
+            value = float(token.text)  # a number, if none that is valid: the range says so
+        if value is None:
+            raise self.expected("a number")
+        self.next += 1
+        return value
+
+    def condition(self) -> Condition:
+        clauses = [self.clause()]
+        while self.accept("and"):
+            clauses.append(self.clause())
+        if self.peek("or"):
+            raise self.expected("'and'", "; alternatives of one parameter are written `name in (a, b)`")
+        return Condition(clauses)
+
+    def clause(self) -> tuple[str, list[Any]]:
+        token = self.tokens[self.next]
+        if token.kind not in ("word", "text"):
+            raise self.expected("the name of a parameter")
+        self.next += 1
+        parent = token.text if token.kind == "word" else _unquote(token.text)
+        if self.accept("=="):
+            return parent, [self.label()]
+        if self.accept("in"):
+            return parent, self.labels()
+        raise self.expected(f"'== value' or 'in (value, value)' after {parent!r}")
+
+    def labels(self, depth: int = 0) -> list[Any]:
+        """Labels in brackets, at least one, separated by commas."""
+        close = ")" if self.peek("(") else "]"
+        if not self.accept("(") and not self.accept("["):
+            raise self.expected("'('")
+        labels = [self.label(depth)]
+        while self.accept(","):
+            if self.peek(close):
+                break
+            labels.append(self.label(depth))
+        if not self.accept(close):
+            raise self.expected(f"',' or {close!r}")
+        return labels
+
+    def label(self, depth: int = 0) -> Any:
+        token = self.tokens[self.next]
+        if self.peek("("):
+            if depth >= _MAX_DEPTH:
+                raise self.error("brackets are nested too deeply", token.at)
+            return tuple(self.labels(depth + 1))
+        if token.kind == "word" and token.text not in ("if", "and"):
+            self.next += 1
+            number = _number(token.text)
+            if number is not None:
+                return number
+            return _CONSTANTS.get(token.text.lower(), token.text)
+        if token.kind == "text":
+            self.next += 1
+            return _unquote(token.text)
+        raise self.expected("a choice")
+
+
+def _number(word: str) -> int | float | None:
+    if not _NUMBER.fullmatch(word):
+        return None
+    digits = word.replace("_", "")
+    if len(digits) > 400:  # no number that means anything, and Python refuses to convert some of these
+        return None
+    return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
+
+
+def _unquote(text: str) -> str:
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match.group(1), match.group(1)), text[1:-1], flags=re.DOTALL)
