@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,34 +15,51 @@ class Curves:
     """Append-only table of reports (trial number, step, value), values always minimised."""
 
     def __init__(self) -> None:
-        self._steps: dict[int, list[int]] = {}
-        self._values: dict[int, list[float]] = {}
+        self._reports: dict[int, dict[int, float]] = {}
         self._state: dict[int, TrialState] = {}
+        # Kept as trials complete, so that a pruner's look at thousands of curves costs no walk through them.
+        self._complete_at: dict[int, list[float]] = {}
+        self._n_complete = 0
 
     def append(self, number: int, step: int, value: float) -> None:
         """Add one report; a step that the trial reported before is ignored."""
-        steps = self._steps.setdefault(number, [])
-        if step not in steps:
-            steps.append(step)
-            self._values.setdefault(number, []).append(value)
+        reports = self._reports.setdefault(number, {})
+        if step not in reports:
+            reports[step] = value
+            if self._state.get(number) is TrialState.COMPLETE:  # the end was read before the last reports
+                self._count(step, value)
 
     def drop(self, number: int) -> None:
         """Forget the reports of a trial that will be run again."""
-        self._steps.pop(number, None)
-        self._values.pop(number, None)
+        if number not in self._state:
+            self._reports.pop(number, None)
 
     def close(self, number: int, state: TrialState) -> None:
-        """Note how a trial ended."""
-        if number in self._steps:
+        """Note how a trial ended; the first end counts."""
+        if number in self._reports and number not in self._state:
             self._state[number] = state
+            if state is TrialState.COMPLETE:
+                self._n_complete += 1
+                for step, value in self._reports[number].items():
+                    self._count(step, value)
+
+    def _count(self, step: int, value: float) -> None:
+        values = self._complete_at.setdefault(step, [])
+        if value == value:
+            insort(values, value)
 
     def __len__(self) -> int:
-        return sum(map(len, self._steps.values()))
+        return sum(map(len, self._reports.values()))
 
     @property
     def numbers(self) -> list[int]:
         """The trials that reported anything, in the order of their first report."""
-        return list(self._steps)
+        return list(self._reports)
+
+    @property
+    def n_complete(self) -> int:
+        """How many of them are COMPLETE."""
+        return self._n_complete
 
     def state(self, number: int) -> TrialState:
         """Return a trial's state: RUNNING until it ended."""
@@ -47,14 +67,18 @@ class Curves:
 
     def of(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the steps and values of one trial, shape [k] each, in the order of the steps."""
-        steps = np.array(self._steps.get(number, ()), np.int64)
-        values = np.array(self._values.get(number, ()), np.float64)
-        order = np.argsort(steps, kind="stable")
-        return steps[order], values[order]
+        reports = self._reports.get(number, {})
+        steps = sorted(reports)
+        return np.array(steps, np.int64), np.array([reports[s] for s in steps], np.float64)
+
+    def complete_at(self, step: int) -> Sequence[float]:
+        """Return what the COMPLETE trials reported at a step, without NaN, in rising order; not to be changed."""
+        return self._complete_at.get(step, ())
 
     def table(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Return (number, step, value), each of shape [rows], by trial and then by order of reporting."""
-        number = np.repeat(np.array(list(self._steps), np.int64), [len(v) for v in self._steps.values()])
-        step = np.array([s for v in self._steps.values() for s in v], np.int64)
-        value = np.array([x for v in self._values.values() for x in v], np.float64)
+        curves = self._reports.values()
+        number = np.repeat(np.array(list(self._reports), np.int64), [len(c) for c in curves])
+        step = np.array([s for c in curves for s in c], np.int64)
+        value = np.array([v for c in curves for v in c.values()], np.float64)
         return number, step, value

@@ -31,11 +31,14 @@ class Sampler(ABC):
         exclusive: True if no two proposals may be made from the same history (a grid: both would be the same cell).
             The study then repeats ``ask`` when another worker started a trial meanwhile.
         blind: True if proposals do not depend on the results (random, grid): nothing is gained by waiting for them.
+        space: a space that the sampler brings along (the values of a grid), or None. A study that declares none
+            searches it, from the first trial on; names that are not in it are drawn at random.
     """
 
     name: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
     blind: ClassVar[bool] = False
+    space: Space | None = None
 
     @abstractmethod
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
@@ -71,5 +74,5 @@ def sign(name: str, payload: int) -> int:
 
 def payloads(tags: Tags, name: str) -> NDArray[np.int64]:
     """Return the payloads of those tags that the sampler of this name signed, shape [k], in order."""
-    own = tags[(tags >> PAYLOAD_BITS) == code_of(name)]
-    return own & PAYLOAD_MASK
+    own: NDArray[np.int64] = tags[(tags >> PAYLOAD_BITS) == code_of(name)]
+    return np.bitwise_and(own, PAYLOAD_MASK)

@@ -73,6 +73,9 @@ class StudyCore:
                 claim = self._storage.claim(self._id, self._worker, reserve)
                 if claim.version != self._version:
                     self._sync()
+                    seen = len(self._history) + len(self._history.running)
+                    if self.sampler.exclusive and not claim.reserved and seen < claim.number:
+                        continue  # a trial was released since the claim: its point is taken, and it comes first
                 trial, record = self._propose(claim)
                 version = self._storage.start(self._id, claim, record)
                 if version is not None:
@@ -102,6 +105,8 @@ class StudyCore:
             proposals, row, tag = Proposals(old.space), list(old.x), old.tag
         else:
             space = self._history.space
+            if not self._declared and self.sampler.space is not None:
+                space = self.sampler.space
             proposals = self._proposals
             if proposals.space is not space:
                 proposals = self._proposals = Proposals(space)
@@ -114,7 +119,9 @@ class StudyCore:
                     raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
                 row, tag = x[0].tolist(), int(tags[0])
                 if fixed:
-                    row = impose(space, row, fixed, rng)
+                    row, proposed = impose(space, row, fixed, rng), row
+                    # Another point than the sampler's: what the tag says of its own (a cell, an index) is still to do.
+                    tag = tag if np.array_equal(row, proposed, equal_nan=True) else 0
         record.space, record.x, record.tag = proposals.space, row, tag
         trial = Trial(number, seed, proposals, list(row), fixed, record.user, attempt=record.attempt)
         return trial, record

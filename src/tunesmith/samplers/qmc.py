@@ -1,0 +1,121 @@
+"""Quasi-random search: points that fill the unit cube more evenly than independent ones.
+
+Sobol' sequences with random linear scrambling and a digital shift (Matousek, J. Complexity 14, 1998) or scrambled
+Halton sequences (Owen, "A randomized Halton algorithm in R", 2017), both as ``scipy.stats.qmc`` has them. That low
+discrepancy serves hyperparameter search: Bousquet et al., "Critical hyper-parameters: no random, no cry", 2017.
+
+The first trial draws the seed of the scrambling; the tag of each trial holds that seed and the index of its point, so
+the next trial goes on after the largest index in the history, whoever asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.errors import SpaceError
+from tunesmith.history import History
+from tunesmith.samplers.base import Points, Sampler, Tags, payloads, sign
+from tunesmith.space import Space
+
+# A payload of 48 bits: a mark of the sequence, the index, the seed. The largest payload of a mark is then the one
+# with the largest index, which is all that has to be known to go on.
+INDEX_BITS, SEED_BITS = 24, 16
+MAX_SOBOL = 21_201  # dimensions for which direction numbers are known (Joe & Kuo, 2008)
+BLOCK = 128  # points made at a time; a power of two, as the balance of a Sobol' sequence wants
+MAX_SKIPPED = 20_000
+
+
+class QMCSampler(Sampler):
+    """Proposes the points of one scrambled Sobol' or Halton sequence, also with many workers and after a restart.
+
+    When parameters join the space (define-by-run), a new sequence begins. Points that break a constraint are skipped.
+
+    Args:
+        qmc_type: "sobol" (up to 21201 parameters) or "halton".
+        scramble: randomise the sequence, so that each study has another one and none begins in a corner of the space.
+        seed: accepted for porting; the seed that counts is the study's.
+
+    Raises:
+        ValueError: the type is none of the two.
+        SpaceError: in ``ask``: too many parameters for a Sobol' sequence, or the constraints reject 20000 points in a
+            row.
+    """
+
+    name: ClassVar[str] = "qmc"
+    exclusive: ClassVar[bool] = True
+    blind: ClassVar[bool] = True
+
+    def __init__(self, qmc_type: str = "sobol", scramble: bool = True, seed: int | None = None) -> None:
+        if qmc_type not in ("sobol", "halton"):
+            raise ValueError(f"QMCSampler: qmc_type is 'sobol' or 'halton'; got {qmc_type!r}")
+        self.qmc_type = qmc_type
+        self.scramble = bool(scramble)
+        self.seed = seed
+        self._block: tuple[tuple[int, int, int], NDArray[np.float64]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_block": None}
+
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+        """Return the next n points of the sequence; see :meth:`Sampler.ask`.
+
+        Raises:
+            SpaceError: see :class:`QMCSampler`.
+        """
+        d = len(space)
+        if d == 0:
+            return np.empty((n, 0)), np.zeros(n, np.int64)
+        if self.qmc_type == "sobol" and d > MAX_SOBOL:
+            raise SpaceError(
+                f"QMCSampler: a Sobol' sequence has at most {MAX_SOBOL} dimensions, the space has {d}; use "
+                "QMCSampler('halton') or RandomSampler"
+            )
+        mark = crc32(repr((self.qmc_type, self.scramble, space.names)).encode()) & 0xFF
+        seed, index = self._next(history, mark, rng)
+        points: list[NDArray[np.float64]] = []
+        tags: list[int] = []
+        skipped = 0
+        while len(points) < n and index < 1 << INDEX_BITS:
+            # As many as are missing; the more were skipped, the more at once.
+            u = self._points(d, seed, index)[: n - len(points) + skipped]
+            x = space.from_unit(u)
+            for row, ok in zip(x, space.feasible(x), strict=True):
+                if ok and len(points) < n:
+                    points.append(row)
+                    tags.append(sign(self.name, ((mark << INDEX_BITS) | index) << SEED_BITS | seed))
+                skipped = 0 if ok else skipped + 1
+                index += 1
+            if skipped >= MAX_SKIPPED:
+                raise SpaceError(
+                    f"QMCSampler: none of {skipped} points in a row meets the constraints "
+                    f"({', '.join(map(repr, space.constraints))}); loosen them, or choose ranges in which they hold "
+                    "more often"
+                )
+        return np.array(points).reshape(-1, d), np.array(tags, np.int64)
+
+    def _next(self, history: History, mark: int, rng: np.random.Generator) -> tuple[int, int]:
+        """The seed of the sequence and the index that comes next."""
+        own = np.concatenate([payloads(history.tag, self.name), payloads(history.pending.tag, self.name)])
+        own = own[own >> (INDEX_BITS + SEED_BITS) == mark]
+        if not len(own):
+            return (int(rng.integers(1 << SEED_BITS)) if self.scramble else 0), 0
+        last = int(own.max())
+        return last & ((1 << SEED_BITS) - 1), ((last >> SEED_BITS) & ((1 << INDEX_BITS) - 1)) + 1
+
+    def _points(self, d: int, seed: int, index: int) -> NDArray[np.float64]:
+        """Points of the sequence from an index to the end of its block, shape [1 to BLOCK, d]."""
+        key = (d, seed, index // BLOCK)
+        kept = self._block
+        if kept is None or kept[0] != key:
+            from scipy.stats import qmc
+
+            make = qmc.Sobol if self.qmc_type == "sobol" else qmc.Halton
+            engine = make(d, scramble=self.scramble, seed=np.random.default_rng(seed))
+            if key[2]:
+                engine.fast_forward(key[2] * BLOCK)
+            kept = self._block = (key, engine.random(BLOCK))
+        return kept[1][index % BLOCK :]
