@@ -61,7 +61,9 @@ bench:  ## speed and memory, side by side with other libraries in the same run
 docs:  ## build the documentation into site/
 	@$(SETUP) docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	@echo "open site/index.html"
+	@if grep -rnoE --include='*.html' '<(script|link|img|iframe)[^>]+(src|href)="?(https?:)?//[^ >]*' site; then \
+	echo "docs: these pages load something from elsewhere" >&2; exit 1; fi
+	@echo "docs: open site/index.html"
 
 pins:  ## resolve constraints.txt anew, from scratch, with the oldest Python that we support
 	@sh .ci/pins
