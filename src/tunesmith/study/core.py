@@ -119,9 +119,8 @@ class StudyCore:
                     raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
                 row, tag = x[0].tolist(), int(tags[0])
                 if fixed:
-                    row, proposed = impose(space, row, fixed, rng), row
-                    # Another point than the sampler's: what the tag says of its own (a cell, an index) is still to do.
-                    tag = tag if np.array_equal(row, proposed, equal_nan=True) else 0
+                    # The user's point, not the sampler's: what the tag names (a cell, an index) is still to be done.
+                    row, tag = impose(space, row, fixed, rng), 0
         record.space, record.x, record.tag = proposals.space, row, tag
         trial = Trial(number, seed, proposals, list(row), fixed, record.user, attempt=record.attempt)
         return trial, record
