@@ -124,7 +124,8 @@ def unexplained_ignores(path: Path) -> list[str]:
 
 
 def test_every_ignore_names_its_rule_and_its_reason() -> None:
-    paths = [p for p in files_of_the_project() if p.suffix == ".py"]
+    # mypy does not look at the tests, so that a `type: ignore` in them is a note to the reader's editor and no more.
+    paths = [p for p in files_of_the_project() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] != "tests"]
     found = [f"{relative(path)}:{entry}" for path in paths for entry in unexplained_ignores(path)]
     assert not found, "\n".join(found)
 
