@@ -1,0 +1,42 @@
+"""The scikit-learn edge: searches that scikit-learn users know, on tunesmith's engine, and :class:`SearchCV`.
+
+``from tunesmith.sklearn import GridSearchCV, RandomizedSearchCV`` is the change of import that a program needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunesmith.sklearn._base import BaseSearchCV
+    from tunesmith.sklearn._grid import GridSearchCV, RandomizedSearchCV
+
+__all__ = ["BaseSearchCV", "GridSearchCV", "RandomizedSearchCV"]
+
+_HOMES = {
+    "BaseSearchCV": "_base",
+    "GridSearchCV": "_grid",
+    "RandomizedSearchCV": "_grid",
+}
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "sklearn":
+            raise
+        from tunesmith.errors import MissingDependencyError
+
+        raise MissingDependencyError(
+            f"tunesmith.sklearn.{name} needs scikit-learn, which is not installed: pip install 'tunesmith[sklearn]'"
+        ) from error
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,165 @@
+"""``BaseSearchCV``: scikit-learn's base class of searches, with an engine of our own under the same contract.
+
+What a search is (``predict``, ``score``, tags, metadata routing, the diagram), what ``cv_results_`` holds and which
+candidate is best are inherited. ``fit`` is ours: it checks the candidates before the first fit, runs them through
+:mod:`tunesmith.sklearn._pool`, and keeps what is finished in a study if one is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import abstractmethod
+from inspect import signature
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
+from sklearn.utils._param_validation import HasMethods
+
+from tunesmith.sklearn import _compat
+from tunesmith.sklearn._candidates import Evaluation
+from tunesmith.sklearn._compat import check_method_params, fit_context, is_multimetric, metric_scorers
+from tunesmith.sklearn._pool import Pool
+
+
+class BaseSearchCV(_compat.BaseSearchCV):
+    """Base of the searches; derive from it and write ``_run_search`` to search in another way.
+
+    ``_run_search(self, evaluate_candidates)`` is called once by ``fit``. It calls ``evaluate_candidates`` with a list
+    of parameter dicts as often as it likes, and gets ``cv_results_`` so far; see scikit-learn's ``BaseSearchCV``.
+
+    Args:
+        estimator: what to tune: anything with ``fit`` and ``get_params``.
+        scoring: a name, a function ``(estimator, X, y) -> float or dict``, a list of names or a dict of them; None: the
+            estimator's ``score``.
+        n_jobs: how many fits run at once, by joblib's rules: None is 1 unless a joblib context says otherwise, -1 is
+            all cores.
+        refit: whether to fit the best candidate on all rows; with several metrics the name of the one that decides;
+            or a function ``(cv_results_) -> index``.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows.
+        verbose: how much to print, 0 to 10.
+        pre_dispatch: how many pieces of work may be under way at once, such as "2*n_jobs".
+        error_score: the score of a fit that fails; "raise": the failure ends the search.
+        return_train_score: whether to score the training rows too.
+        storage: where to keep what is finished: a file name ("tune.db"), an SQLAlchemy URL or a storage. A search that
+            was interrupted goes on where it stopped when ``fit`` is called again with the same data.
+        study_name: the study's name in the storage; None: made from the estimator's class.
+        progress: whether to show a live display.
+        share_steps: whether candidates of a pipeline share its first steps (see :mod:`tunesmith.sklearn._prefix`).
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_compat.BaseSearchCV._parameter_constraints,
+        "storage": [str, os.PathLike, HasMethods(["read_since"]), None],
+        "study_name": [str, None],
+        "progress": ["boolean"],
+        "share_steps": ["boolean"],
+    }
+
+    @abstractmethod
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = True,
+        storage: Any = None,
+        study_name: str | None = None,
+        progress: bool = False,
+        share_steps: bool = True,
+    ) -> None:
+        # by name and not by super(): scikit-learn's GridSearchCV may stand between us and its base class
+        _compat.BaseSearchCV.__init__(
+            self,
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.storage = storage
+        self.study_name = study_name
+        self.progress = progress
+        self.share_steps = share_steps
+
+    @fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
+    def fit(self, X: Any, y: Any = None, **params: Any) -> BaseSearchCV:
+        """Try all candidates, and fit the best one on all rows.
+
+        Args:
+            X: training rows, shape (n_samples, n_features), or (n_samples, n_samples) for a precomputed kernel.
+            y: targets, shape (n_samples,) or (n_samples, n_outputs); None if there are none.
+            **params: what to hand to ``fit``, to the scorer and to the splitter (``groups``). Arrays with a value for
+                each sample are cut along with `X`.
+
+        Returns:
+            self.
+
+        Raises:
+            ValueError: a candidate names a parameter that the estimator does not have, or all fits failed.
+            ResumeError: the study in the storage belongs to another search; the message says what differs.
+        """
+        scorers, metric = self._get_scorers()
+        X, y = indexable(X, y)
+        params = check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        weight = params.get("sample_weight")
+        metadata = None if weight is None else {"sample_weight": weight}
+        context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+
+        self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
+        self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
+        base = clone(self.estimator)
+        with Pool(self.n_jobs, self.pre_dispatch) as pool:
+            evaluate = Evaluation(self, base, X, y, scorers, routed, pool)
+            if "callback_ctx" in signature(self._run_search).parameters:
+                self._run_search(evaluate, callback_ctx=context)
+            else:
+                self._run_search(evaluate)
+        results = evaluate.results
+
+        # what a function returns as a score is only known now
+        self.multimetric_ = isinstance(evaluate.outcomes[0]["test_scores"], dict)
+        if callable(self.scoring) and self.multimetric_:
+            self._check_refit_for_multimetric(evaluate.outcomes[0]["test_scores"])
+            metric = self.refit
+        if self.refit or not self.multimetric_:
+            self.best_index_ = self._select_best_index(self.refit, metric, results)
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+            self.best_params_ = results["params"][self.best_index_]
+        if self.refit:
+            self._refit(base, X, y, routed.estimator.fit, context, metadata)
+        self.scorer_ = metric_scorers(scorers) if is_multimetric(scorers) else scorers
+        self.cv_results_ = results
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
+        return self
+
+    def _refit(self, base: Any, X: Any, y: Any, fit_params: dict[str, Any], context: Any, metadata: Any) -> None:
+        """Fit the best candidate on all rows."""
+        # the parameters are cloned too: one of them may be an estimator, which is the user's
+        self.best_estimator_ = clone(base).set_params(**clone(self.best_params_, safe=False))
+        refit_context = context.subcontext(task_name="refit-with-best-params")
+        with refit_context.propagate_callback_context(self.best_estimator_):
+            refit_context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+            start = time.perf_counter()
+            self.best_estimator_.fit(*((X,) if y is None else (X, y)), **fit_params)
+            self.refit_time_ = time.perf_counter() - start
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+        refit_context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)

@@ -1,0 +1,167 @@
+"""``evaluate_candidates``: what a search calls with its candidates, once or many times."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sklearn import get_config
+
+from tunesmith.sklearn._callbacks import evaluation_contexts, has_callbacks
+from tunesmith.sklearn._compat import fill_error_scores, report_fit_failures
+from tunesmith.sklearn._evaluate import Outcome, Task, Unit
+from tunesmith.sklearn._pool import Pool
+from tunesmith.sklearn._prefix import Planner, order_by_prefix
+from tunesmith.sklearn._schedule import run_all
+
+if TYPE_CHECKING:
+    from tunesmith.sklearn._base import BaseSearchCV
+
+Params = dict[str, Any]
+
+
+class Evaluation:
+    """Evaluates the candidates of one call of ``fit`` and gathers their results.
+
+    Args:
+        search: the search; its settings are read, nothing is written to it.
+        base: an unfitted clone of the estimator.
+        X, y: the rows.
+        scorers: as ``_get_scorers`` returns them.
+        routed: what goes to the estimator's ``fit``, to the splitter and to the scorer.
+        pool: where the fits run.
+
+    Attributes:
+        results: ``cv_results_`` so far.
+        outcomes: scikit-learn's records of all fits, candidate by candidate.
+    """
+
+    def __init__(self, search: BaseSearchCV, base: Any, X: Any, y: Any, scorers: Any, routed: Any, pool: Pool) -> None:
+        self.search = search
+        self.pool = pool
+        self.routed = routed
+        self.results: dict[str, Any] = {}
+        self.outcomes: list[dict[str, Any]] = []
+        self._params: list[Params] = []
+        self._more: dict[str, list[Any]] = defaultdict(list)
+        self._planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
+        self._task = Task(
+            estimator=base,
+            X=X,
+            y=y,
+            scorer=scorers,
+            fit_params=routed.estimator.fit,
+            score_params=routed.scorer.score,
+            train_scores=search.return_train_score,
+            error_score=search.error_score,
+            verbose=search.verbose,
+            n_splits=search.n_splits_,
+            n_candidates=0,
+            prefix_bytes=prefix_bytes(pool.n_workers),
+        )
+
+    def __call__(
+        self,
+        candidate_params: Iterable[Params],
+        cv: Any = None,
+        more_results: dict[str, list[Any]] | None = None,
+        callback_ctx: Any = None,
+    ) -> dict[str, Any]:
+        """Fit and score candidates on every split.
+
+        Args:
+            candidate_params: parameters by name, of each candidate.
+            cv: another splitter than the search's.
+            more_results: further columns of ``cv_results_``, with a value for each candidate.
+            callback_ctx: scikit-learn's callback context of the search.
+
+        Returns:
+            ``cv_results_`` of all candidates so far.
+
+        Raises:
+            ValueError: the splitter gave another number of splits than it said; there was nothing to fit; all fits
+                failed.
+        """
+        search = self.search
+        candidates = list(candidate_params)
+        splits = self._splits(cv or search._checked_cv_orig)
+        n_splits = len(splits)
+        if search.verbose > 0:
+            print(
+                f"Fitting {n_splits} folds for each of {len(candidates)} candidates,"
+                f" totalling {n_splits * len(candidates)} fits"
+            )
+        units = self._units(candidates, n_splits, callback_ctx)
+        if not units or not n_splits:
+            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+        found: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
+
+        def saw(outcomes: list[Outcome]) -> None:
+            for outcome in outcomes:
+                found[outcome.candidate][outcome.split] = outcome
+
+        self._task.n_candidates = len(candidates)
+        self.pool.prepare(self._task, splits)
+        run_all(self.pool, units, search.pre_dispatch, saw)
+        self._add(candidates, [record(o) for row in found for o in row if o is not None], more_results)
+        return self.results
+
+    def _splits(self, cv: Any) -> list[tuple[Any, Any]]:
+        splits = list(cv.split(self._task.X, self._task.y, **self.routed.splitter.split))
+        if len(splits) != self.search.n_splits_:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"Expected {self.search.n_splits_} splits, got {len(splits)}"
+            )
+        return splits
+
+    def _units(self, candidates: list[Params], n_splits: int, callback_ctx: Any) -> list[Unit]:
+        """The work to do, with equal pipeline prefixes side by side."""
+        every = tuple(range(n_splits))
+        units = [Unit(i, params, every) for i, params in enumerate(candidates)]
+        if callback_ctx is not None and has_callbacks(self.search, self._task.estimator, candidates):
+            contexts = evaluation_contexts(callback_ctx, len(candidates), n_splits)
+            for unit in units:
+                unit.contexts, unit.caller = contexts[unit.candidate], self.search
+            return units
+        prefixes = self._planner.plan(candidates)
+        for unit, prefix in zip(units, prefixes, strict=True):
+            unit.prefix = prefix if prefix is not None and any(prefix.keep) else None
+        return [units[i] for i in order_by_prefix([u.prefix for u in units])]
+
+    def _add(self, candidates: list[Params], outcomes: list[dict[str, Any]], more: dict[str, list[Any]] | None) -> None:
+        """Put further candidates into the results."""
+        search = self.search
+        report_fit_failures(outcomes, search.error_score)
+        if callable(search.scoring):
+            fill_error_scores(outcomes, search.error_score)
+        self._params.extend(candidates)
+        self.outcomes.extend(outcomes)
+        for key, values in (more or {}).items():
+            self._more[key].extend(values)
+        self.results = search._format_results(self._params, search.n_splits_, self.outcomes, self._more)
+
+
+def record(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome in the form of scikit-learn's records."""
+    kept = {
+        "fit_error": outcome.error,
+        "test_scores": outcome.test,
+        "fit_time": outcome.fit_seconds,
+        "score_time": outcome.score_seconds,
+    }
+    if outcome.train is not None:
+        kept["train_scores"] = outcome.train
+    return kept
+
+
+def prefix_bytes(workers: int) -> int:
+    """Return how many bytes of shared pipeline steps each worker may keep: together a quarter of the memory."""
+    import os
+
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        memory = 4 * 2**30
+    return int(min(2 * 2**30, memory // 4 // workers))

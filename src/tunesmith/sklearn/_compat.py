@@ -1,0 +1,114 @@
+"""Every name that we take from below scikit-learn's and joblib's public interface, in one place.
+
+Keeping scikit-learn's contract to the letter means calling the same helpers as its own searches do, and some of them
+are private. When a release moves one of them, this is the file to change. Checked against scikit-learn 1.9 and
+joblib 1.4 to 1.6.
+
+From scikit-learn:
+
+- ``_fit_context``: validates the parameters, sets the configuration and ends the callbacks around ``fit``.
+- ``BaseSearchCV`` (public, but for its methods ``_get_scorers``, ``_get_routed_params_for_fit``,
+  ``_check_input_parameters``, ``_check_refit_for_multimetric``, ``_select_best_index`` and ``_format_results``): what
+  ``cv_results_`` looks like and which candidate is best stay scikit-learn's own code.
+- ``_score``, ``_warn_or_raise_about_fit_failures``, ``_insert_error_scores``: how a score is checked, and what is said
+  when fits fail.
+- ``_MultimetricScorer``, ``_BaseScorer``, ``_PassthroughScorer``: to tell scikit-learn's scorers from a user's
+  function.
+- ``_check_method_params``: cuts fit parameters down to one split.
+- ``_safe_split``: cuts the data, pairwise kernels included.
+- ``_FuncWrapper``: carries configuration and warning filters into a worker.
+
+From joblib: ``Parallel._backend`` and ``_backend_kwargs`` (the backend in use and where its temporary files go),
+``BatchedCalls`` (the form in which a backend takes work) and ``eval_expr`` (reads ``pre_dispatch``). The backend's own
+methods ``submit`` and ``retrieve_result_callback`` are joblib's documented interface for backends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import joblib
+from joblib._parallel_backends import LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend
+from joblib._utils import eval_expr
+from joblib.parallel import BatchedCalls
+from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import (
+    _insert_error_scores,
+    _score,
+    _warn_or_raise_about_fit_failures,
+)
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.parallel import _FuncWrapper
+from sklearn.utils.validation import _check_method_params
+
+__all__ = [
+    "BaseSearchCV",
+    "BatchedCalls",
+    "LokyBackend",
+    "MultiprocessingBackend",
+    "SequentialBackend",
+    "ThreadingBackend",
+    "backend_of",
+    "backend_options",
+    "carry_config",
+    "check_method_params",
+    "eval_expr",
+    "fill_error_scores",
+    "fit_context",
+    "is_multimetric",
+    "is_own_scorer",
+    "metric_names",
+    "metric_scorers",
+    "report_fit_failures",
+    "safe_split",
+    "score",
+]
+
+fit_context = _fit_context
+score = _score
+safe_split = _safe_split
+check_method_params = _check_method_params
+report_fit_failures = _warn_or_raise_about_fit_failures
+fill_error_scores = _insert_error_scores
+
+
+def is_multimetric(scorer: Any) -> bool:
+    """Whether the scorer is scikit-learn's bundle of several named ones."""
+    return isinstance(scorer, _MultimetricScorer)
+
+
+def metric_names(scorer: Any) -> list[str]:
+    """Return the names in scikit-learn's bundle of scorers."""
+    return list(scorer._scorers)
+
+
+def metric_scorers(scorer: Any) -> dict[str, Any]:
+    """Return the scorers in scikit-learn's bundle, by name."""
+    return dict(scorer._scorers)
+
+
+def is_own_scorer(scorer: Any) -> bool:
+    """Whether the scorer only ever asks the estimator for predictions or for its ``score``.
+
+    A user's function may look at anything in the estimator; scikit-learn's scorers do not.
+    """
+    if is_multimetric(scorer):
+        return all(is_own_scorer(s) for s in scorer._scorers.values())
+    return isinstance(scorer, _BaseScorer | _PassthroughScorer)
+
+
+def carry_config(function: Any, config: dict[str, Any], filters: list[Any]) -> Any:
+    """Return the function wrapped to run under scikit-learn's configuration and the given warning filters."""
+    return _FuncWrapper(function).with_config_and_warning_filters(config, filters)
+
+
+def backend_of(parallel: joblib.Parallel) -> Any:
+    """Return the backend that an entered ``Parallel`` uses."""
+    return parallel._backend
+
+
+def backend_options(parallel: joblib.Parallel) -> dict[str, Any]:
+    """Return what the user asked of the backend (``temp_folder``, ``max_nbytes``, ``mmap_mode``)."""
+    return dict(getattr(parallel, "_backend_kwargs", {}))

@@ -1,0 +1,43 @@
+"""Sizes and copies of whatever data an estimator may be given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+PLAIN = (str, int, float, bool, bytes)
+
+
+def size_of(data: Any) -> int | None:
+    """Return how many bytes the data hold, or None if its type cannot be copied safely and measured.
+
+    Only arrays (of numbers, strings or dates), sparse matrices, pandas objects and lists of plain values are known.
+    """
+    if data is None:
+        return 0
+    cls = type(data)
+    if cls is np.ndarray:
+        if data.dtype.hasobject:
+            return None  # a copy would share the objects
+        return int(data.base.nbytes if type(data.base) is np.ndarray else data.nbytes)
+    if sparse.issparse(data):
+        if data.format not in ("csr", "csc", "coo", "bsr"):
+            return None
+        parts = [getattr(data, name, None) for name in ("data", "indices", "indptr", "row", "col")]
+        return int(sum(part.nbytes for part in parts if part is not None))
+    if cls.__module__.startswith("pandas.") and cls.__name__ in ("DataFrame", "Series"):
+        return int(np.sum(data.memory_usage(deep=True)))
+    if cls is list and data and all(type(v) in PLAIN for v in data):
+        return 64 * len(data) + sum(len(v) for v in data if isinstance(v, str | bytes))
+    return None
+
+
+def private(data: Any) -> Any:
+    """Return a copy that its receiver may overwrite; the memory layout stays, so results stay the same to the bit."""
+    if data is None:
+        return None
+    if type(data) is np.ndarray:
+        return data.copy(order="K")
+    return list(data) if type(data) is list else data.copy()

@@ -1,0 +1,218 @@
+"""Fits and scores candidates on splits. Runs in the workers; knows nothing of scheduling, storage or progress."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from traceback import format_exc
+from typing import Any, NamedTuple
+
+from tunesmith.sklearn._announce import announce_end, announce_start
+from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_names, score
+from tunesmith.sklearn._folds import Folds
+from tunesmith.sklearn._prefix import Prefix, Prefixes, Stage
+from tunesmith.sklearn._replicate import configure, replicate, sets_params_plainly
+
+
+class Outcome(NamedTuple):
+    """What one fit on one split gave.
+
+    Attributes:
+        candidate, split: which one.
+        test: the score on the test rows, or name to score.
+        train: the same on the training rows; None if not wanted.
+        fit_seconds, score_seconds: time taken.
+        error: the traceback of a fit that failed, else None.
+    """
+
+    candidate: int
+    split: int
+    test: Any
+    train: Any
+    fit_seconds: float
+    score_seconds: float
+    error: str | None
+
+
+@dataclass(slots=True)
+class Unit:
+    """One candidate on some of the splits, as sent to a worker.
+
+    Attributes:
+        candidate: its position.
+        params: its parameters.
+        splits: on which splits to fit it.
+        prefix: what its pipeline shares with other candidates.
+        contexts: the callback context of each split, and the search that is handed to the callbacks.
+    """
+
+    candidate: int
+    params: dict[str, Any]
+    splits: tuple[int, ...]
+    prefix: Prefix | None = None
+    contexts: tuple[Any, ...] | None = None
+    caller: Any = None
+
+    def cut(self, n: int) -> tuple[Unit, Unit]:
+        """Return two units with the first n splits and the others."""
+        first, rest = (self.contexts[:n], self.contexts[n:]) if self.contexts else (None, None)
+        return (
+            replace(self, splits=self.splits[:n], contexts=first),
+            replace(self, splits=self.splits[n:], contexts=rest),
+        )
+
+
+@dataclass(slots=True)
+class Task:
+    """What is the same for all candidates of a search; sent to each worker once.
+
+    Attributes:
+        estimator: an unfitted clone of what is tuned.
+        X, y: all rows.
+        scorer: scikit-learn's scorer, or a function (estimator, X, y) -> number or dict.
+        fit_params, score_params: what ``fit`` and the scorer get besides; arrays as long as the rows are cut too.
+        train_scores: whether to score the training rows.
+        error_score: the score of a fit that fails, or "raise".
+        verbose: scikit-learn's verbosity.
+        n_splits, n_candidates: how many there are, for messages.
+        prefix_bytes: how much of shared pipeline steps each process may keep.
+        config: scikit-learn's configuration, and the warning filters, of the caller; None in the caller's own thread.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    scorer: Any
+    fit_params: dict[str, Any]
+    score_params: dict[str, Any]
+    train_scores: bool
+    error_score: Any
+    verbose: int
+    n_splits: int
+    n_candidates: int
+    prefix_bytes: int
+    config: tuple[dict[str, Any], list[Any]] | None = None
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Runs units of work in one process, keeping what they have in common.
+
+    Args:
+        task: what is the same for all.
+        splits: pairs of training and test rows.
+        alone: whether no other thread works on the same search.
+    """
+
+    task: Task
+    splits: list[tuple[Any, Any]]
+    alone: bool = True
+    _folds: Folds = field(init=False)
+    _prefixes: Prefixes = field(init=False)
+    _plain_scorer: bool = field(init=False)
+    _plain_params: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._folds = Folds(self.task.X, self.task.y, self.splits)
+        self._prefixes = Prefixes(self.task.prefix_bytes, self.task.train_scores, self.alone)
+        self._plain_scorer = is_own_scorer(self.task.scorer)
+        self._plain_params = sets_params_plainly(self.task.estimator)
+
+    def run(self, units: list[Unit]) -> list[Outcome]:
+        """Fit and score every unit, in order.
+
+        Raises:
+            Exception: what a fit raised, if ``error_score="raise"``.
+        """
+        outcomes = []
+        for unit in units:
+            template = configure(self.task.estimator, unit.params)
+            for i, split in enumerate(unit.splits):
+                if i + 1 == len(unit.splits):
+                    estimator = template  # nothing is copied from it any more
+                elif self._plain_params:
+                    estimator = replicate(template)
+                else:
+                    estimator = configure(self.task.estimator, unit.params)
+                context = unit.contexts[i] if unit.contexts else None
+                outcomes.append(self._one(estimator, unit, split, context))
+        return outcomes
+
+    def _one(self, estimator: Any, unit: Unit, split: int, context: Any) -> Outcome:
+        task = self.task
+        announce_start(task, unit, split)
+        fit_params, score_params, train_params = self._cut_params(split)
+        start = time.perf_counter()
+        fold = self._folds.get(split, estimator)
+        metadata = {"sample_weight": w} if (w := fit_params.get("sample_weight")) is not None else None
+        error, fit_seconds, score_seconds = None, 0.0, 0.0
+        test, train = self._failed(), self._failed() if task.train_scores else None
+        try:
+            stage = None
+            if unit.prefix is not None and context is None and not fit_params:
+                stage = self._prefixes.stage(estimator, unit.prefix, split, fold)
+            fit_start = start if stage is None else time.perf_counter()
+            steps = None if stage is None else _hide(estimator, stage)
+            X = fold.X if stage is None else stage.train
+            _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
+        except Exception:
+            fit_seconds = time.perf_counter() - start
+            if task.error_score == "raise":
+                raise
+            error = format_exc()
+        else:
+            fit_seconds = time.perf_counter() - fit_start + (stage.seconds[0] if stage else 0.0)
+            scored = time.perf_counter()
+            X_test, X_again = fold.X_test, fold.X
+            if stage is not None and steps is not None:
+                if self._plain_scorer:
+                    X_test, X_again, score_seconds = stage.test, stage.train_again, stage.seconds[1]
+                else:
+                    estimator.steps = [*steps, *estimator.steps[len(steps) :]]  # a user's function sees it whole
+            test = score(estimator, X_test, fold.y_test, task.scorer, score_params, task.error_score)
+            score_seconds += time.perf_counter() - scored
+            if task.train_scores:
+                train = score(estimator, X_again, fold.y, task.scorer, train_params, task.error_score)
+        finally:
+            if context is not None:
+                context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)
+        outcome = Outcome(unit.candidate, split, test, train, fit_seconds, score_seconds, error)
+        announce_end(task, unit, outcome)
+        return outcome
+
+    def _cut_params(self, split: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """The parameters of ``fit``, of scoring the test rows and of scoring the training rows."""
+        task = self.task
+        if not task.fit_params and not task.score_params:
+            return {}, {}, {}
+        train, test = self._folds.rows(split)
+        return (
+            check_method_params(task.X, params=task.fit_params, indices=train),
+            check_method_params(task.X, params=task.score_params, indices=test),
+            check_method_params(task.X, params=task.score_params, indices=train),
+        )
+
+    def _failed(self) -> Any:
+        """The scores of a fit that failed."""
+        if is_multimetric(self.task.scorer):
+            return dict.fromkeys(metric_names(self.task.scorer), self.task.error_score)
+        return self.task.error_score
+
+
+def _hide(pipeline: Any, stage: Stage) -> list[tuple[str, Any]]:
+    """Let a pipeline pass over the steps that are done already; return them, fitted."""
+    done = len(stage.fitted)
+    names = [name for name, _ in pipeline.steps[:done]]
+    pipeline.steps = [*((name, "passthrough") for name in names), *pipeline.steps[done:]]
+    return list(zip(names, stage.fitted, strict=True))
+
+
+def _fit(estimator: Any, X: Any, y: Any, params: dict[str, Any], context: Any, caller: Any, metadata: Any) -> None:
+    """Call ``fit`` as scikit-learn's searches do, inside the callback context if there is one."""
+    data = (X,) if y is None else (X, y)
+    if context is None:
+        estimator.fit(*data, **params)
+        return
+    with context.propagate_callback_context(estimator):
+        context.call_on_fit_task_begin(estimator=caller, X=X, y=y, metadata=metadata)
+        estimator.fit(*data, **params)
