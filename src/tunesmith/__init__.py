@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         TrialPruned,
         TunesmithError,
     )
-    from tunesmith.minimize import maximize, minimize
+    from tunesmith.shortcut import maximize, minimize
     from tunesmith.space import Categorical, Float, Int, Ordinal, Space
     from tunesmith.state import TrialState
     from tunesmith.study import (
@@ -51,7 +51,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "TrialPruned",
         "TunesmithError",
     ),
-    "tunesmith.minimize": ("maximize", "minimize"),
+    "tunesmith.shortcut": ("maximize", "minimize"),
     "tunesmith.space": ("Categorical", "Float", "Int", "Ordinal", "Space"),
     "tunesmith.state": ("TrialState",),
     "tunesmith.study": (
