@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import warnings
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunesmith.errors import SpaceError
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.parse import parse_lines, parse_parameter
 from tunesmith.testing.strategies import parameters, points, spaces, unit_points
-
-_slow_data = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -27,7 +26,6 @@ def _reloaded(space: Space) -> Space:
         return Space.from_json(space.to_json())
 
 
-@_slow_data
 @given(st.data())
 def test_points_of_the_cube_are_points_of_the_space(data: st.DataObject) -> None:
     space = data.draw(spaces())
@@ -40,7 +38,6 @@ def test_points_of_the_cube_are_points_of_the_space(data: st.DataObject) -> None
     assert ((back >= 0) & (back <= 1) | np.isnan(back)).all()
 
 
-@_slow_data
 @given(st.data())
 def test_to_unit_and_back_is_the_same_point(data: st.DataObject) -> None:
     space = data.draw(spaces(conditional=False))
@@ -53,7 +50,6 @@ def test_to_unit_and_back_is_the_same_point(data: st.DataObject) -> None:
             assert np.allclose(again[:, j], x[:, j], rtol=1e-9, atol=1e-9)
 
 
-@_slow_data
 @given(st.data())
 def test_decode_and_encode_is_the_same_row(data: st.DataObject) -> None:
     space = data.draw(spaces(constrained=data.draw(st.booleans())))
@@ -66,7 +62,6 @@ def test_decode_and_encode_is_the_same_row(data: st.DataObject) -> None:
         space.validate(config)
 
 
-@_slow_data
 @given(st.data())
 def test_inactive_values_never_leak(data: st.DataObject) -> None:
     space = data.draw(spaces(conditional=True))
@@ -84,7 +79,6 @@ def test_inactive_values_never_leak(data: st.DataObject) -> None:
                 assert space[parent].to_internal(config[parent]) in [space[parent].to_internal(v) for v in values]
 
 
-@_slow_data
 @given(st.data())
 def test_json_and_pickle_give_the_same_space(data: st.DataObject) -> None:
     space = data.draw(spaces())
@@ -96,7 +90,6 @@ def test_json_and_pickle_give_the_same_space(data: st.DataObject) -> None:
         assert _same(other.sample(np.random.default_rng(3), 4), space.sample(np.random.default_rng(3), 4))
 
 
-@_slow_data
 @given(st.data())
 def test_sampling_is_valid_and_deterministic(data: st.DataObject) -> None:
     space = data.draw(spaces(constrained=data.draw(st.booleans())))
@@ -108,7 +101,6 @@ def test_sampling_is_valid_and_deterministic(data: st.DataObject) -> None:
     assert _same(x, space.sample(np.random.default_rng(7), n))
 
 
-@_slow_data
 @given(st.data())
 def test_the_grid_holds_every_point_once(data: st.DataObject) -> None:
     space = data.draw(spaces(finite=True, max_params=4))
@@ -125,7 +117,6 @@ def test_the_grid_holds_every_point_once(data: st.DataObject) -> None:
     assert _same(space.cell(0), rows[0])
 
 
-@_slow_data
 @given(st.data())
 def test_a_grid_under_constraints_holds_the_feasible_points(data: st.DataObject) -> None:
     space = data.draw(spaces(finite=True, constrained=True, max_params=2))
@@ -155,31 +146,24 @@ def test_merging_keeps_what_was_there(seen: list[dict[str, Parameter]]) -> None:
         for name, param in params.items():
             for x in param.from_unit(np.array([0.0, 1.0])).tolist():
                 assert grown[name].contains(param.to_external(x))
-        assert merge(grown, params) is grown or any(p.n_values == np.inf or p.is_ordered for p in params.values())
+        assert merge(grown, params) is grown
         space = grown
 
 
-_pieces = st.sampled_from(
-    ["log", "int", "float", "(", ")", "[", "]", ",", "|", "<", "=", "==", "in", "if", "and", "or", "step", "low"]
-    + ["1", "-2", "1e-5", "1e999", "0.1", "nan", "inf", "none", "true", "relu", "'a b'", "'", '"', "\\", "!", "é", "\n"]
-)
+_WORDS = ("log", "int", "float", "in", "if", "and", "or", "step", "low", "nan", "inf", "none", "true", "relu", "'a b'")
+_SIGNS = ("(", ")", "[", "]", ",", "|", "<", "=", "==", "'", '"', "\\", "\n", "!", "é")
+_NUMBERS = ("1", "-2", "1e-5", "1e999", "0.1")
+_pieces = st.sampled_from(_WORDS + _SIGNS + _NUMBERS)
 
 
 @settings(max_examples=400)
 @given(st.one_of(st.text(max_size=40), st.lists(_pieces, max_size=14).map(" ".join)))
 def test_parsing_raises_nothing_but_space_errors(text: str) -> None:
-    for read in (parse_parameter, parse_lines, Space.from_json):
-        try:
+    for read in (parse_parameter, parse_lines, Space.from_json, lambda text: Space(p=text, q="a | b")):
+        with contextlib.suppress(SpaceError):
             read(text)
-        except SpaceError as error:
-            assert str(error)
-    try:
-        Space(p=text, q="a | b")
-    except SpaceError as error:
-        assert str(error)
 
 
-@_slow_data
 @given(st.data())
 def test_any_value_is_accepted_or_refused_with_a_space_error(data: st.DataObject) -> None:
     space = data.draw(spaces())
@@ -187,21 +171,11 @@ def test_any_value_is_accepted_or_refused_with_a_space_error(data: st.DataObject
         st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.lists(st.integers(), max_size=2)
     )
     config = {name: data.draw(anything) for name in space.names}
-    try:
-        x = space.encode([config])
-    except SpaceError as error:
-        assert any(name in str(error) for name in space.names)
-    else:
-        assert space.contains_rows(x).all()
+    with contextlib.suppress(SpaceError):
+        assert space.contains_rows(space.encode([config])).all()
 
 
-def test_a_space_strategy_may_be_asked_for_conditions() -> None:
-    @_slow_data
-    @given(spaces(conditional=True), spaces(conditional=False))
-    def check(with_some: Space, without: Space) -> None:
-        assert with_some.is_conditional
-        assert not without.is_conditional
-
-    check()
-
-
+@given(spaces(conditional=True), spaces(conditional=False))
+def test_the_strategy_makes_the_spaces_it_is_asked_for(with_some: Space, without: Space) -> None:
+    assert with_some.is_conditional
+    assert not without.is_conditional

@@ -130,9 +130,7 @@ def _read_parameter(data: dict[str, Any], objects: Mapping[str, Any]) -> Paramet
     raise SpaceError(f"unknown type of parameter {shown(kind)}; valid: float, int, categorical, ordinal, distribution")
 
 
-def dump_space(
-    params: Mapping[str, Parameter], constraints: tuple[str, ...], external: Mapping[str, str]
-) -> str:
+def dump_space(params: Mapping[str, Parameter], constraints: tuple[str, ...], external: Mapping[str, str]) -> str:
     """Canonical JSON text of the parts of a space; of constraints only their labels are kept.
 
     Raises:

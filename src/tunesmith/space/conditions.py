@@ -51,6 +51,7 @@ class Condition:
 
     @property
     def parents(self) -> tuple[str, ...]:
+        """Names of the parameters that it looks at."""
         return tuple(parent for parent, _ in self.clauses)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -173,7 +174,5 @@ class ConditionTable:
         """:meth:`active` for one row of Python floats."""
         active = [True] * len(row)
         for column in self.order:
-            active[column] = all(
-                active[parent] and row[parent] in values for parent, values, _ in self.rules[column]
-            )
+            active[column] = all(active[parent] and row[parent] in values for parent, values, _ in self.rules[column])
         return active

@@ -14,7 +14,7 @@ layout of a space then costs a handful of array operations, whatever the number 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,17 +25,25 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
 
 
-class Scale(Protocol):
-    """What a layout needs of a scale; arrays in, new arrays of the same shape out."""
+class Scale:
+    """What a layout needs of a scale: arrays in, new arrays of the same shape out."""
 
-    def to_unit(self, x: FloatArray) -> FloatArray: ...
+    __slots__ = ()
 
-    def from_unit(self, u: FloatArray) -> FloatArray: ...
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        """Internal values to [0, 1]; values out of range go to the nearest end."""
+        raise NotImplementedError
 
-    def contains(self, x: FloatArray) -> BoolArray: ...
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        """[0, 1] to valid internal values."""
+        raise NotImplementedError
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        """Which internal values are valid; NaN never is."""
+        raise NotImplementedError
 
 
-class FloatScale:
+class FloatScale(Scale):
     """Continuous: u = (t - t_low) / (t_high - t_low) with t = x or log x. A constant (low = high) sits at u = 1/2."""
 
     __slots__ = ("bias", "divisor", "high", "log", "low", "mask", "offset", "width")
@@ -57,6 +65,7 @@ class FloatScale:
 
     @classmethod
     def stack(cls, scales: Sequence[FloatScale]) -> FloatScale:
+        """One scale for several columns."""
         return cls([s.low for s in scales], [s.high for s in scales], [s.mask for s in scales])
 
     def to_unit(self, x: FloatArray) -> FloatArray:
@@ -89,7 +98,7 @@ class FloatScale:
         return inside
 
 
-class LatticeScale:
+class LatticeScale(Scale):
     """Evenly spaced values x = low + k step, k = 0..n-1, each at the centre of its cell: u = (k + 1/2) / n.
 
     `power` is 10^digits where low and step are short decimals: low + 3 * 0.1 is then 0.3 and not
@@ -109,6 +118,7 @@ class LatticeScale:
 
     @classmethod
     def stack(cls, scales: Sequence[LatticeScale]) -> LatticeScale:
+        """One scale for several columns."""
         return cls(
             [s.low for s in scales],
             [s.high for s in scales],
@@ -143,7 +153,7 @@ class LatticeScale:
         return inside
 
 
-class LogIntScale:
+class LogIntScale(Scale):
     """Integers in log space: k covers [log(k - 1/2), log(k + 1/2)] of [log(low - 1/2), log(high + 1/2)]."""
 
     __slots__ = ("high", "low", "offset", "width")
@@ -156,6 +166,7 @@ class LogIntScale:
 
     @classmethod
     def stack(cls, scales: Sequence[LogIntScale]) -> LogIntScale:
+        """One scale for several columns."""
         return cls([s.low for s in scales], [s.high for s in scales])
 
     def to_unit(self, x: FloatArray) -> FloatArray:
@@ -180,7 +191,7 @@ class LogIntScale:
         return inside
 
 
-class CustomScale:
+class CustomScale(Scale):
     """A scale given by its two functions (for a distribution: its cdf and ppf). Never stacked."""
 
     __slots__ = ("_contains", "_from_unit", "_to_unit")
@@ -224,6 +235,7 @@ class Layout:
         self.groups += [(slice(j, j + 1), s) for j, s in enumerate(scales) if not isinstance(s, stacked)]
 
     def to_unit(self, x: FloatArray) -> FloatArray:
+        """x[n, d] to u[n, d]."""
         if len(self.groups) == 1:
             return self.groups[0][1].to_unit(x)
         u = np.empty(x.shape)
@@ -232,6 +244,7 @@ class Layout:
         return u
 
     def from_unit(self, u: FloatArray) -> FloatArray:
+        """u[n, d] to valid x[n, d]."""
         if len(self.groups) == 1:
             return self.groups[0][1].from_unit(u)
         x = np.empty(u.shape)
@@ -240,6 +253,7 @@ class Layout:
         return x
 
     def contains(self, x: FloatArray) -> BoolArray:
+        """Which cells of x[n, d] are valid, bool[n, d]."""
         inside = np.empty(x.shape, dtype=np.bool_)
         for columns, scale in self.groups:
             inside[:, columns] = scale.contains(x[:, columns])

@@ -16,6 +16,7 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.parameters import Float
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -195,7 +196,14 @@ def _axes(space: Space, resolution: int | Mapping[str, Any] | None) -> list[Axis
             )
     axes = []
     for name, known_as, param in zip(space.names, outer, space.params.values(), strict=True):
-        wanted = by_name.get(name, by_name.get(known_as))
+        wanted = by_name.get(name)
+        if wanted is None and known_as in by_name:
+            # One name for a column in each branch: what is said of it counts where it can.
+            wanted = by_name[known_as]
+            if isinstance(wanted, (list, tuple, range, np.ndarray)):
+                wanted = [value for value in wanted if param.contains(value)] or wanted
+            elif not param.is_numeric:
+                wanted = None
         if wanted is None and not isinstance(resolution, Mapping) and param.is_numeric:
             wanted = resolution
         axes.append(_axis(name, param, wanted))
@@ -226,4 +234,7 @@ def _axis(name: str, param: Parameter, wanted: Any) -> Axis:
         return Axis(param)
     ends = np.linspace(0.0, 1.0, n) if n > 1 else np.array([0.5])
     x = param.from_unit(ends)
+    if isinstance(param, Float) and param.step is None:
+        # 0.001 and not 0.0010000000000000002: people read these values, and look for them in tables.
+        x = np.clip([float(f"{value:.15g}") for value in x.tolist()], param.low, param.high)
     return Axis(param, np.unique(x))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.choices import Categorical
+from tunesmith.space.conditions import bind
 from tunesmith.space.parameters import Float, Int, Parameter
 from tunesmith.space.space import Space
 
@@ -29,6 +30,12 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
             changed = True
     if space is not None and not changed:
         return space
+    for name, param in columns.items():
+        if param.condition is not None:
+            try:
+                bind(name, param.condition, columns)
+            except SpaceError:  # its parent is another kind of parameter now, which knows no such value
+                columns[name] = param.with_condition(None)
     return Space._of(columns, space.constraints if space is not None else (), space._external if space else {})
 
 

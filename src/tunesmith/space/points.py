@@ -35,6 +35,7 @@ class Codec:
         self._decoders: list[Callable[[float], Any]] = [_decoder(param) for param in self._params]
 
     def decode_row(self, row: Sequence[float]) -> dict[str, Any]:
+        """The active parameters of a row, by the names users know; NaN cells are left out."""
         if not self._conditions.rules:
             return {
                 name: decode(x)

@@ -122,6 +122,7 @@ class Space(Mapping[str, Parameter]):
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
+        """What a point must satisfy besides lying in the ranges."""
         return self._constraints
 
     @property
