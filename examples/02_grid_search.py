@@ -36,9 +36,9 @@ def main():
     for trial in sorted(study.trials, key=lambda trial: trial.params["eta"]):
         print(f"{trial.params['eta']:8} {trial.value:12.3g}{'   <- best' if trial == study.best_trial else ''}")
 
-    between = 0.3
-    print(f"\nA grid sees its grid and nothing else. Between its points and the end of the range, eta = {between} gives")
-    print(f"{excess_loss(between):.2g}, which is {study.best_value / excess_loss(between):.0f} times closer to the best.")
+    beyond = excess_loss(0.3)
+    print("\nA grid sees its grid and nothing else: eta = 0.3, which it does not try, leads to")
+    print(f"{beyond:.2g}, {study.best_value / beyond:.0f} times closer to the best possible loss.")
 
     # With d hyperparameters and k values of each, a grid has k ** d points. Space counts them without running any.
     print("\nAnd it explodes. Trainings that a grid of 3 or of 10 values of each hyperparameter needs:\n")

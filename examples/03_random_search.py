@@ -59,9 +59,10 @@ def compare_at_equal_cost(repetitions=200):
 
     print(f"\nNow two hyperparameters, eta and where the descent starts, and {runs} trainings for either method:\n")
     print(f"grid of 3 x 3 values:   {grid.best_value:.2g}   (3 different learning rates)")
-    print(f"random search:          {np.median(results):.2g}   ({runs} different learning rates; median of {repetitions})")
-    print(f"\nRandom search was better in {better} of {repetitions} repetitions. The start hardly matters, and the grid")
-    print("spends two thirds of its trainings on repeating the same three learning rates with another start.")
+    median = np.median(results)
+    print(f"random search:          {median:.2g}   ({runs} different learning rates; median of {repetitions})")
+    print(f"\nRandom search was better in {better} of {repetitions} repetitions. The start hardly matters, and the")
+    print("grid spends two thirds of its trainings on the same three learning rates with another start.")
 
 
 if __name__ == "__main__":
