@@ -1,24 +1,28 @@
-"""Where studies are kept; see :mod:`tunesmith.storage.base` for the contract."""
+"""Where studies are kept: in memory, in one SQLite file, or in a database server."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tunesmith.storage.base import Storage
 
 __all__ = ["Storage", "open_storage"]
 
+_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+
 
 def open_storage(spec: str | Path | Storage | None) -> Storage:
-    """Open a storage.
+    """Return the storage that a user named.
 
     Args:
-        spec: None for memory; a file such as ``"tune.db"``; an SQLAlchemy URL such as ``"sqlite:///tune.db"`` or
-            ``"postgresql+psycopg://user@host/name"``; or a storage object, which is returned as it is.
+        spec: None: memory. A path, or a text that ends in .db, .sqlite or .sqlite3: that SQLite file. Any other text:
+            an SQLAlchemy URL such as ``sqlite:///tune.db`` or ``postgresql+psycopg://user@host/database``. A Storage:
+            itself.
 
     Raises:
-        StorageError: it cannot be opened; the message says why and what to do.
-        TypeError: the argument is none of these.
+        StorageError: the file or database cannot be used; the message says why and what to do.
+        TypeError: `spec` is none of these.
     """
     if isinstance(spec, Storage):
         return spec
@@ -26,8 +30,8 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
         from tunesmith.storage.memory import MemoryStorage
 
         return MemoryStorage()
-    if not isinstance(spec, str | Path):
-        raise TypeError(f"storage= takes None, a file name, a database URL or a storage object; got {spec!r}")
+    if not isinstance(spec, str | os.PathLike):
+        raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(spec).__name__} {spec!r:.80}")
     from tunesmith.storage.sql import SQLStorage
 
-    return SQLStorage(spec)
+    return SQLStorage(spec if isinstance(spec, str) else Path(spec))

@@ -1,8 +1,11 @@
 """The contract of a storage: what it keeps, and when the study calls it.
 
 A trial's way: ``claim`` (a promise of a number, nothing written) -> the sampler proposes -> ``start`` (one
-transaction; false if another worker was faster) -> ``report`` ... -> ``finish`` (one transaction, durable when it
+transaction; None if another worker was faster) -> ``report`` ... -> ``finish`` (one transaction, durable when it
 returns). An enqueued or released trial is WAITING; ``claim`` hands it out before any new number.
+
+A new storage is one subclass of :class:`Storage`, one line in ``registry.py`` (or an entry point), and a test class
+derived from :class:`tunesmith.testing.storages.StorageConformance` that supplies the fixture ``storage``.
 """
 
 from __future__ import annotations
@@ -104,7 +107,11 @@ class Storage(ABC):
     """Keeps studies and trials. All methods may be called from several threads and, for a shared store, processes.
 
     A storage never hands one trial to two live workers, never loses a finished one, and numbers finishes per study
-    by ``seq`` = 1, 2, ... without a gap in commit order. Every change of a study's trials raises its ``version``.
+    by ``seq`` = 1, 2, ... without a gap in commit order. Every method that starts, finishes, adds or releases trials
+    raises the study's ``version`` by one; reports and attributes leave it as it is.
+
+    Every method that takes a study's id raises StudyNotFoundError if there is no such study (any more), and
+    StorageError if the store cannot be read or written. A method that raises has changed nothing.
     """
 
     name: ClassVar[str] = ""
@@ -118,6 +125,7 @@ class Storage(ABC):
 
         Raises:
             DuplicatedStudyError: the name is taken.
+            ValueError: the name is empty, a direction is no direction, or the seed is out of range.
         """
 
     @abstractmethod
@@ -144,7 +152,8 @@ class Storage(ABC):
     def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
         """Return the lowest WAITING trial, now RUNNING under this worker (reserved), or else the next free number.
 
-        With ``reserve`` the number is taken at once (an empty RUNNING trial), so that ``start`` cannot lose.
+        With ``reserve`` the number is taken at once (an empty RUNNING trial), so that ``start`` cannot lose. Without,
+        and with no trial waiting, nothing is written.
         """
 
     @abstractmethod
@@ -152,31 +161,47 @@ class Storage(ABC):
         """Write a RUNNING trial with its whole point, in one transaction.
 
         Returns:
-            The study's new version, or None if the number was taken since the claim.
+            The study's new version, or None if the number was taken since the claim (of a reserved trial: if it was
+            released since).
         """
 
     @abstractmethod
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
-        """Keep one reported value, durable."""
+        """Keep one reported value of a RUNNING trial, durable; a step that is there already is left as it is."""
 
     @abstractmethod
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
         """Record the end of a trial (state, values, point, attributes, ...) in one transaction; durable on return.
 
+        Attributes and reports that the storage has and the record has not are kept. ``worker``, ``started`` and
+        ``fixed`` of the record are those that ``start`` got.
+
         Returns:
             (seq, version); None if this attempt of the trial is not running any more (told already, or released and
             handed to another worker), in which case nothing is changed.
+
+        Raises:
+            KeyError: the study has no trial of this number.
+            ValueError: the state is not final, the values do not fit the study's directions, or an attribute cannot be
+                kept.
         """
 
     @abstractmethod
     def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
-        """Add WAITING or finished trials under new numbers, all in one transaction; return the numbers."""
+        """Add WAITING or finished trials under new numbers, all in one transaction; return the numbers.
+
+        The records given are not changed and not kept.
+
+        Raises:
+            ValueError: a trial is RUNNING, or cannot be kept for a reason that ``finish`` names.
+        """
 
     @abstractmethod
     def release(self, study_id: int, numbers: Iterable[int]) -> None:
         """Turn RUNNING trials of a dead or interrupted worker into WAITING ones that keep point and tag; attempt + 1.
 
-        ``claim`` hands such a trial out with ``trial.x``/``trial.space`` set: it is run again as it was proposed.
+        ``claim`` hands such a trial out with ``trial.x``/``trial.space`` set: it is run again as it was proposed. Its
+        reports are dropped. Numbers of trials that are not RUNNING are ignored.
         """
 
     @abstractmethod
@@ -199,7 +224,12 @@ class Storage(ABC):
 
     @abstractmethod
     def best(self, study_id: int, direction: str) -> FrozenTrial | None:
-        """Return the feasible COMPLETE trial with the best first value (the lowest number among equals), or None."""
+        """Return the feasible COMPLETE trial with the best first value (the lowest number among equals), or None.
+
+        Args:
+            study_id: the study.
+            direction: "minimize" or "maximize".
+        """
 
     @abstractmethod
     def count(self, study_id: int) -> dict[TrialState, int]:
@@ -210,8 +240,9 @@ class Storage(ABC):
         """Set an attribute of a study (number None) or of a trial.
 
         Raises:
+            KeyError: the study has no trial of this number.
             ValueError: the value cannot be kept (for a file: it is no JSON).
         """
 
-    def close(self) -> None:
-        """Give back what the storage holds open."""
+    def close(self) -> None:  # noqa: B027 - not abstract: a storage may hold nothing
+        """Give back what the storage holds open; a later call opens it again."""

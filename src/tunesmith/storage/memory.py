@@ -1,270 +1,339 @@
-"""Keeps studies in this process's memory."""
+"""Studies in the memory of this process: nothing is written, nothing is copied on a trial's way.
+
+The records that ``start`` and ``finish`` get are kept as they are and handed out as they are. A record changes its
+state by being replaced, so that one that was handed out stays what it was.
+"""
 
 from __future__ import annotations
 
-import difflib
-import itertools
+import copy
+import heapq
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
+from tunesmith.errors import DuplicatedStudyError
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
-from tunesmith.trial import FrozenTrial
+from tunesmith.storage.checks import (
+    check_added,
+    check_direction,
+    check_finished,
+    check_study,
+    new_name,
+    study_gone,
+    study_not_found,
+)
+from tunesmith.trial import NAN, FrozenTrial
+
+_RUNNING = TrialState.RUNNING
+_COMPLETE = TrialState.COMPLETE
+_WHERE = "this storage in memory"
 
 
-class _Study:
-    """One study: its trials by number, the finished ones in commit order, and the numbers that wait."""
+class _Book:
+    """One study: all trials by number, the finished ones by seq, and which are running or waiting."""
+
+    __slots__ = ("best", "counted", "counts", "finished", "m", "record", "running", "trials", "version", "waiting")
 
     def __init__(self, record: StudyRecord) -> None:
         self.record = record
+        self.m = len(record.directions)
+        self.version = 0
         self.trials: list[FrozenTrial] = []
         self.finished: list[FrozenTrial] = []
-        self.waiting: list[int] = []
-        self.running: set[int] = set()
-        self.version = 0
-        self.best: dict[str, FrozenTrial] = {}
-
-    def commit(self, trial: FrozenTrial) -> int:
-        """Put a finished trial in its place and in the order of commits; return its seq."""
-        self.trials[trial.number] = trial
-        self.finished.append(trial)
-        trial.seq = len(self.finished)
-        if trial.state is TrialState.COMPLETE and trial.values and trial.feasible:
-            for direction, better in _BETTER.items():
-                best = self.best.get(direction)
-                if best is None or better(trial, best):
-                    self.best[direction] = trial
-        return trial.seq
-
-
-def _less(a: FrozenTrial, b: FrozenTrial) -> bool:
-    x, y = (a.values or ())[0], (b.values or ())[0]
-    return x < y or (x == y and a.number < b.number)
-
-
-def _more(a: FrozenTrial, b: FrozenTrial) -> bool:
-    x, y = (a.values or ())[0], (b.values or ())[0]
-    return x > y or (x == y and a.number < b.number)
-
-
-_BETTER: dict[str, Callable[[FrozenTrial, FrozenTrial], bool]] = {"minimize": _less, "maximize": _more}
+        self.running: dict[int, FrozenTrial] = {}
+        self.waiting: list[int] = []  # a heap
+        # How far `best` and `count` have looked at `finished`, and what they found: a finish costs them nothing.
+        self.best: dict[str, tuple[int, FrozenTrial | None]] = {}
+        self.counted = 0
+        self.counts: dict[TrialState, int] = {}
 
 
 class MemoryStorage(Storage):
-    """Studies that live as long as the process. Records are handed out as they are, not copied: do not change them."""
+    """Keeps studies for as long as the object lives."""
 
-    name: ClassVar[str] = "memory"
-    shared: ClassVar[bool] = False
+    name = "memory"
 
     def __init__(self) -> None:
-        self._studies: dict[int, _Study] = {}
-        self._ids = itertools.count(1)
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._books: dict[int, _Book] = {}
+        self._ids: dict[str, int] = {}
+        self._next_id = 1
+
+    # -- studies -----------------------------------------------------------------------------------------------
 
     def create_study(
         self, name: str | None, directions: Sequence[str], seed: int, space: Space | None = None
     ) -> StudyRecord:
+        directions = check_study(name, directions, seed)
         with self._lock:
-            taken = {s.record.name for s in self._studies.values()}
-            if name in taken:
-                raise DuplicatedStudyError(
-                    f"a study {name!r} is there already; load it with load_if_exists=True, or choose another name"
-                )
-            key = next(self._ids)
-            if name is None:
-                name = next(n for k in itertools.count(key) if (n := f"study-{k}") not in taken)
-            record = StudyRecord(key, name, tuple(directions), seed, space, created=time.time())
-            self._studies[key] = _Study(record)
-            return record
+            while name is None or (name in self._ids):
+                if name is not None:
+                    raise DuplicatedStudyError(
+                        f"{_WHERE} already holds a study {name!r}; choose another name or pass load_if_exists=True"
+                    )
+                name = new_name()
+                if name in self._ids:
+                    name = None
+            record = StudyRecord(self._next_id, name, directions, seed, space, time.time())
+            self._next_id += 1
+            self._books[record.id] = _Book(record)
+            self._ids[name] = record.id
+            return _copy(record)
 
     def load_study(self, name: str | None) -> StudyRecord:
-        by_name = {s.record.name: s.record for s in self._studies.values()}
-        if name is None and len(by_name) == 1:
-            return next(iter(by_name.values()))
-        if name is None:
-            raise StudyNotFoundError(f"study_name=None needs exactly one study; there are {len(by_name)}: {[*by_name]}")
-        if name not in by_name:
-            close = difflib.get_close_matches(name, by_name, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise StudyNotFoundError(f"there is no study {name!r}{hint} (studies: {', '.join(by_name) or 'none'})")
-        return by_name[name]
+        with self._lock:
+            if name is None and len(self._ids) == 1:
+                name = next(iter(self._ids))
+            if name is None or name not in self._ids:
+                raise study_not_found(name, self._ids, _WHERE)
+            return _copy(self._books[self._ids[name]].record)
 
     def list_studies(self) -> list[StudyRecord]:
-        return [s.record for s in self._studies.values()]
+        with self._lock:
+            return [_copy(book.record) for book in self._books.values()]
 
     def delete_study(self, study_id: int) -> None:
         with self._lock:
-            self._studies.pop(study_id, None)
+            book = self._book(study_id)
+            del self._books[study_id], self._ids[book.record.name]
 
     def set_space(self, study_id: int, space: Space) -> None:
-        self._study(study_id).record.space = space
+        with self._lock:
+            self._book(study_id).record.space = space
+
+    # -- a trial's way -----------------------------------------------------------------------------------------
 
     def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
-        study = self._study(study_id)
-        if not study.waiting and not reserve:
-            return Claim(len(study.trials), study.version)
         with self._lock:
-            if study.waiting:
-                number = study.waiting.pop(0)
-                trial = _copy(study.trials[number])
-                trial.state, trial.worker, trial.started = TrialState.RUNNING, worker, time.time()
-                study.trials[number] = trial
-            elif reserve:
-                number = len(study.trials)
-                trial = FrozenTrial(number, TrialState.RUNNING, started=time.time(), worker=worker)
-                study.trials.append(trial)
-            else:
-                return Claim(len(study.trials), study.version)
-            study.running.add(number)
-            study.version += 1
-            return Claim(number, study.version, True, trial)
+            book = self._book(study_id)
+            number = len(book.trials)
+            if book.waiting:
+                number = heapq.heappop(book.waiting)
+                trial = _twin(book.trials[number])
+                trial.state, trial.worker, trial.started = _RUNNING, worker, time.time()
+                book.trials[number] = book.running[number] = trial
+                book.version += 1
+                return Claim(number, book.version, True, _twin(trial))
+            if reserve:
+                trial = FrozenTrial(number, _RUNNING, worker=worker, started=time.time())
+                book.trials.append(trial)
+                book.running[number] = trial
+                book.version += 1
+                return Claim(number, book.version, True)
+            return Claim(number, book.version)
 
     def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
-        study = self._study(study_id)
+        number = claim.number
         with self._lock:
+            book = self._book(study_id)
             if claim.reserved:
-                study.trials[claim.number] = trial
-            elif claim.number == len(study.trials):
-                study.trials.append(trial)
+                old = book.running.get(number)
+                if old is None or old.attempt != trial.attempt or old.worker != trial.worker:
+                    return None
+                _keep(old, trial)
+                book.trials[number] = trial
+            elif number == len(book.trials):
+                book.trials.append(trial)
             else:
                 return None
-            study.running.add(claim.number)
-            study.version += 1
-            return study.version
+            book.running[number] = trial
+            book.version += 1
+            return book.version
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
         with self._lock:
-            trial = self._study(study_id).trials[number]
-            if trial.state is TrialState.RUNNING:
-                trial.reports = {**(trial.reports or {}), step: value}
+            trial = self._book(study_id).running.get(number)
+            if trial is None:
+                return
+            if trial.reports is None:
+                trial.reports = {}
+            trial.reports.setdefault(step, value)
 
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
-        study = self._study(study_id)
+        number = trial.number
         with self._lock:
-            if trial.number >= len(study.trials):
+            book = self._book(study_id)
+            values = trial.values
+            # The common end of a trial, one value that is not NaN, needs no call.
+            if trial.state is not _COMPLETE or book.m != 1 or not values or len(values) != 1 or values[0] != values[0]:
+                check_finished(trial, book.m)
+            old = book.running.get(number)
+            if old is None or old.attempt != trial.attempt:
+                self._trial(book, number)
                 return None
-            old = study.trials[trial.number]
-            if old.state is not TrialState.RUNNING or old.attempt != trial.attempt:
-                return None
-            study.running.discard(trial.number)
-            seq = study.commit(trial)
-            study.version += 1
-            return seq, study.version
+            if old.user is not None or old.system is not None or old.reports is not None:
+                _keep(old, trial)
+            del book.running[number]
+            book.trials[number] = trial
+            book.finished.append(trial)
+            trial.seq = seq = len(book.finished)
+            book.version += 1
+            return seq, book.version
 
     def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
-        study = self._study(study_id)
         with self._lock:
-            numbers: list[int] = []
+            book = self._book(study_id)
+            check_added(trials, book.m)
+            numbers = []
             for given in trials:
-                trial = _copy(given)
-                trial.number, trial.seq = len(study.trials), 0
-                study.trials.append(trial)
+                trial = _twin(given)
+                trial.number, trial.attempt, trial.seq = len(book.trials), 1, 0
+                book.trials.append(trial)
                 numbers.append(trial.number)
                 if trial.state is TrialState.WAITING:
-                    study.waiting.append(trial.number)
+                    trial.values, trial.reports, trial.worker = None, None, ""
+                    heapq.heappush(book.waiting, trial.number)
                 else:
-                    study.commit(trial)
-            study.version += 1
+                    book.finished.append(trial)
+                    trial.seq = len(book.finished)
+            book.version += bool(trials)
             return numbers
 
     def release(self, study_id: int, numbers: Iterable[int]) -> None:
-        study = self._study(study_id)
         with self._lock:
+            book = self._book(study_id)
+            changed = False
             for number in numbers:
-                if number in study.running:
-                    trial = _copy(study.trials[number])
-                    trial.state, trial.worker, trial.reports = TrialState.WAITING, "", None
-                    trial.attempt += 1
-                    study.trials[number] = trial
-                    study.running.discard(number)
-                    study.waiting.append(number)
-            study.waiting.sort()
-            study.version += 1
+                running = book.running.pop(number, None)
+                if running is None:
+                    continue
+                trial = _twin(running)
+                trial.state, trial.worker, trial.started, trial.reports = TrialState.WAITING, "", NAN, None
+                trial.attempt += 1
+                book.trials[number] = trial
+                heapq.heappush(book.waiting, number)
+                changed = True
+            book.version += changed
 
     def heartbeat(self, study_id: int, worker: str) -> None:
-        """Do nothing: the only worker is this process."""
+        with self._lock:
+            self._book(study_id)  # the worker is this process: there is nothing to note
+
+    # -- reading -----------------------------------------------------------------------------------------------
 
     def read_since(self, study_id: int, cursor: int) -> Increment:
-        study = self._study(study_id)
         with self._lock:
-            rows = study.finished[cursor:]
-            running = [study.trials[n] for n in sorted(study.running)]
-            version = study.version
-        m = len(study.record.directions)
-        groups: dict[int, tuple[Space | None, list[int], list[Sequence[float]]]] = {}
-        for i, t in enumerate(rows):
-            group = groups.setdefault(id(t.space), (t.space, [], []))
-            group[1].append(i)
-            group[2].append(t.x or ())
+            book = self._book(study_id)
+            new = book.finished[cursor:]
+            running = list(book.running.values())
+            # Reports of running trials are still being written to; those of finished ones are not.
+            reports = [(t.number, step, v) for t in (*new, *running) if t.reports for step, v in t.reports.items()]
+            version, last, m = book.version, len(book.finished), book.m
+        nothing = (NAN,) * m
+        groups: dict[int, tuple[Space | None, list[int]]] = {}
+        for i, t in enumerate(new):
+            if t.space is not None and t.x is not None:
+                groups.setdefault(id(t.space), (t.space, []))[1].append(i)
         return Increment(
-            cursor=cursor + len(rows),
+            cursor=last,
             version=version,
-            number=np.array([t.number for t in rows], np.int64),
-            state=np.array([t.state for t in rows], np.int8),
-            tag=np.array([t.tag for t in rows], np.int64),
-            cost=np.array([t.cost for t in rows], np.float64),
-            values=np.array([t.values or (np.nan,) * m for t in rows], np.float64).reshape(len(rows), m),
+            number=np.array([t.number for t in new], np.int64),
+            state=np.array([t.state for t in new], np.int8),
+            tag=np.array([t.tag for t in new], np.int64),
+            cost=np.array([t.cost for t in new], np.float64),
+            values=np.array([nothing if t.values is None else t.values for t in new], np.float64).reshape(-1, m),
             blocks=[
-                Block(s, np.array(at, np.int64), np.array(x, np.float64).reshape(len(at), -1))
-                for s, at, x in groups.values()
+                Block(space, np.array(at, np.int64), np.array([new[i].x for i in at], np.float64))
+                for space, at in groups.values()
             ],
-            constraints={i: t.constraints for i, t in enumerate(rows) if t.constraints},
-            reports=[(t.number, k, v) for t in (*rows, *running) for k, v in (t.reports or {}).items()],
+            constraints={i: t.constraints for i, t in enumerate(new) if t.constraints},
+            reports=reports,
             running=running,
         )
 
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        every = self._study(study_id).trials
-        if numbers is not None:
-            for number in numbers:
-                if not 0 <= number < len(every):
-                    raise KeyError(f"the study has no trial {number} (it has {len(every)})")
-            every = [every[n] for n in sorted(numbers)]
-        return [t for t in every if states is None or t.state in states]
+        with self._lock:
+            book = self._book(study_id)
+            if numbers is None:
+                found = list(book.trials)
+            else:
+                found = [self._trial(book, number) for number in sorted(set(numbers))]
+        return found if states is None else [t for t in found if t.state in states]
 
     def best(self, study_id: int, direction: str) -> FrozenTrial | None:
-        return self._study(study_id).best.get(direction)
+        check_direction(direction)
+        sign = 1.0 if direction == "minimize" else -1.0
+        with self._lock:
+            book = self._book(study_id)
+            seen, best = book.best.get(direction, (0, None))
+            for t in book.finished[seen:]:
+                if t.state is not _COMPLETE or t.values is None or not t.feasible:
+                    continue
+                rank = (sign * t.values[0], t.number)
+                if best is None or best.values is None or rank < (sign * best.values[0], best.number):
+                    best = t
+            book.best[direction] = (len(book.finished), best)
+            return best
 
     def count(self, study_id: int) -> dict[TrialState, int]:
-        states = [t.state for t in self._study(study_id).trials]
-        return {s: n for s in TrialState if (n := states.count(s))}
+        with self._lock:
+            book = self._book(study_id)
+            for t in book.finished[book.counted :]:
+                book.counts[t.state] = book.counts.get(t.state, 0) + 1
+            book.counted = len(book.finished)
+            live = {TrialState.RUNNING: len(book.running), TrialState.WAITING: len(book.waiting)}
+            return {state: n for state, n in {**book.counts, **live}.items() if n}
 
     def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
-        study = self._study(study_id)
         with self._lock:
+            book = self._book(study_id)
             if number is None:
-                (study.record.system if system else study.record.user)[key] = value
+                (book.record.system if system else book.record.user)[key] = value
                 return
-            trial = study.trials[number]
+            trial = self._trial(book, number)
             if system:
                 trial.system = {**(trial.system or {}), key: value}
             else:
                 trial.user = {**(trial.user or {}), key: value}
 
-    def _study(self, study_id: int) -> _Study:
-        try:
-            return self._studies[study_id]
-        except KeyError:
-            raise StudyNotFoundError("the study was deleted") from None
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _book(self, study_id: int) -> _Book:
+        book = self._books.get(study_id)
+        if book is None:
+            raise study_gone(study_id, _WHERE)
+        return book
+
+    def _trial(self, book: _Book, number: int) -> FrozenTrial:
+        if not 0 <= number < len(book.trials):
+            raise KeyError(f"the study {book.record.name!r} has no trial {number}; it has {len(book.trials)} trials")
+        return book.trials[number]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_lock",)}
+        return {k: v for k, v in self.__dict__.items() if k != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.RLock()
+        self.__dict__.update(state, _lock=threading.Lock())
 
 
-def _copy(trial: FrozenTrial) -> FrozenTrial:
-    new = object.__new__(FrozenTrial)
-    for name in FrozenTrial.__slots__:
-        setattr(new, name, getattr(trial, name))
-    return new
+def _copy(record: StudyRecord) -> StudyRecord:
+    return replace(record, user=dict(record.user), system=dict(record.system))
+
+
+def _twin(trial: FrozenTrial) -> FrozenTrial:
+    """A record of its own with the same content."""
+    twin = copy.copy(trial)
+    twin.user, twin.system = dict(trial.user) if trial.user else None, dict(trial.system) if trial.system else None
+    twin.reports = dict(trial.reports) if trial.reports else None
+    return twin
+
+
+def _keep(old: FrozenTrial, new: FrozenTrial) -> None:
+    """Keep what was noted on the old record of a trial and does not stand on the new one."""
+    if old.user and old.user is not new.user:
+        new.user = {**old.user, **(new.user or {})}
+    if old.system and old.system is not new.system:
+        new.system = {**old.system, **(new.system or {})}
+    if old.reports and old.reports is not new.reports:
+        new.reports = {**(new.reports or {}), **old.reports}
+    if new.fixed is None:
+        new.fixed = old.fixed

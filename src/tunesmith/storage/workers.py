@@ -1,71 +1,149 @@
-"""Who runs a trial, written so that others can tell whether it still lives."""
+"""Who runs a trial: a name for this process, and whether the process behind such a name is gone.
+
+A name is ``host:pid:token``. The token tells apart everything that may share host name and pid: the boot of the
+machine, the PID namespace (containers of one machine can have one host name), and the moment the process started (a
+pid is used again). Only a process of the very same machine, boot and namespace can be known to be dead; of any other
+we know nothing, and say that it lives.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
-from pathlib import Path
+from functools import lru_cache
+
+_UNKNOWN = ""
 
 
 def current_worker() -> str:
-    """Return ``host:boot:pid:start`` of this process; empty parts are unknown on this system."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}:{_boot()}:{pid}:{_start(pid) or ''}"
+    """Return the name of this process; a forked child gets one of its own."""
+    return _name(os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _name(pid: int) -> str:
+    return f"{_host()}:{pid}:{_machine()}@{_started(pid)}"
 
 
 def is_dead(worker: str) -> bool:
-    """Tell whether a worker is known to be gone: it ran on this host since its last boot, and its process is no more.
+    """Tell whether a worker ran on this machine since its last boot, and its process is gone.
 
-    Of a worker elsewhere, or where the system does not tell, nothing is known: False.
+    Args:
+        worker: what ``current_worker`` returned in that process.
+
+    Returns:
+        True only if it is certain. False for a process that lives, for another machine, boot or container, for a text
+        that is no worker's name, and where the system does not tell.
     """
-    parts = worker.rsplit(":", 3)
-    if len(parts) != 4:
+    host, *rest = worker.rsplit(":", 2)
+    if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
         return False
-    host, boot, pid_text, start = parts
-    if host != socket.gethostname() or not boot or boot != _boot() or not pid_text.isdigit():
+    pid = int(rest[0])
+    machine, _, started = rest[1].partition("@")
+    if machine == _UNKNOWN or machine != _machine():
         return False
-    pid = int(pid_text)
+    if pid == os.getpid():
+        return started != _UNKNOWN and started != _started(pid)
     if not _exists(pid):
         return True
-    now = _start(pid)
-    return bool(start and now and start != now)  # the number was given to a younger process
+    now = _started(pid)
+    return _UNKNOWN not in (started, now) and started != now
 
 
-def _boot() -> str:
-    """An identifier of this boot of the machine, or the empty string."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return "" if sys.platform == "win32" else "unix"
+@lru_cache(maxsize=1)
+def _host() -> str:
+    return socket.gethostname() or "localhost"
 
 
-def _exists(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # os.kill would end the process there
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
+if sys.platform == "win32":
+    import ctypes
+    import ctypes.wintypes
+    import winreg
+
+    _QUERY_LIMITED_INFORMATION = 0x1000
+    _ERROR_INVALID_PARAMETER = 87  # what OpenProcess says of a pid that nobody has
+    _STILL_ACTIVE = 259
+
+    @lru_cache(maxsize=1)
+    def _machine() -> str:
+        """The installation's id. Starting times are absolute here, so that a reboot cannot bring one back."""
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\Cryptography") as key:
+                return str(winreg.QueryValueEx(key, "MachineGuid")[0])[:8]
+        except OSError:
+            return _UNKNOWN
+
+    def _exists(pid: int) -> bool:
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.wintypes.HANDLE
+        handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
+        if not handle:
+            return ctypes.get_last_error() != _ERROR_INVALID_PARAMETER
+        code = ctypes.wintypes.DWORD()
+        known = kernel.GetExitCodeProcess(ctypes.wintypes.HANDLE(handle), ctypes.byref(code))
+        kernel.CloseHandle(ctypes.wintypes.HANDLE(handle))
+        return not known or code.value == _STILL_ACTIVE
+
+    def _started(pid: int) -> str:
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.wintypes.HANDLE
+        handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
+        if not handle:
+            return _UNKNOWN
+        times = [ctypes.wintypes.FILETIME() for _ in range(4)]
+        known = kernel.GetProcessTimes(ctypes.wintypes.HANDLE(handle), *map(ctypes.byref, times))
+        kernel.CloseHandle(ctypes.wintypes.HANDLE(handle))
+        return f"{times[0].dwHighDateTime << 32 | times[0].dwLowDateTime:x}" if known else _UNKNOWN
+
+else:
+
+    @lru_cache(maxsize=1)
+    def _machine() -> str:
+        """Boot and PID namespace, where the system names them."""
+        if sys.platform != "linux":
+            return _run("sysctl", "-n", "kern.bootsessionuuid" if sys.platform == "darwin" else "kern.boottime")
+        try:
+            with open("/proc/sys/kernel/random/boot_id") as file:
+                boot = file.read().strip()[:8]
+            return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
+        except OSError:
+            return _UNKNOWN
+
+    def _exists(pid: int) -> bool:
+        """Whether there is such a process. One that was killed and whose parent has not looked yet is none."""
+        if sys.platform == "linux" and _stat(pid)[:1] in (["Z"], ["X"]):
+            return False
+        try:
+            os.kill(pid, 0)  # signal 0 only asks
+        except ProcessLookupError:
+            return False
+        except (OSError, OverflowError):  # it is someone else's, or cannot be asked about
+            return True
         return True
-    return _state(pid) != "Z"
 
+    def _started(pid: int) -> str:
+        if sys.platform != "linux":
+            return _run("ps", "-o", "lstart=", "-p", str(pid))
+        fields = _stat(pid)
+        return fields[19] if len(fields) > 19 else _UNKNOWN  # clock ticks since boot
 
-def _stat(pid: int) -> list[str]:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    return text.rpartition(")")[2].split()
+    def _stat(pid: int) -> list[str]:
+        """The fields of /proc/<pid>/stat from the third, the state, on; none if there is no such process."""
+        try:
+            with open(f"/proc/{pid}/stat", errors="replace") as file:
+                return file.read().rpartition(")")[2].split()  # a program's name may hold spaces and brackets
+        except OSError:
+            return []
 
+    def _run(*command: str) -> str:
+        """Letters and digits of what a command prints."""
+        import subprocess
 
-def _state(pid: int) -> str:
-    fields = _stat(pid)
-    return fields[0] if fields else ""
-
-
-def _start(pid: int) -> str:
-    """When the process started, in clock ticks since boot; empty if unknown."""
-    fields = _stat(pid)
-    return fields[19] if len(fields) > 19 else ""
+        try:
+            # The time zone and language of whoever asks must not show in what is compared.
+            env = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
+            done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True, env=env)
+        except (OSError, subprocess.SubprocessError):
+            return _UNKNOWN
+        return "".join(filter(str.isalnum, done.stdout))

@@ -1,0 +1,123 @@
+"""What every storage refuses, and in which words."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+
+from tunesmith.errors import StudyNotFoundError
+from tunesmith.state import TrialState
+from tunesmith.trial import FrozenTrial
+
+DIRECTIONS = ("minimize", "maximize")
+
+
+def new_name() -> str:
+    """Make up a study's name."""
+    return f"study-{secrets.token_hex(4)}"
+
+
+def check_text(what: str, text: str) -> None:
+    """Refuse texts that not every database can keep.
+
+    Raises:
+        ValueError: the text is empty, or holds a NUL character or half of a surrogate pair.
+    """
+    if not isinstance(text, str) or not text:  # type: ignore[redundant-expr]  # what users pass is not always typed
+        raise ValueError(f"{what} must be a text of at least one character; got {text!r}")
+    if "\0" in text or not _is_unicode(text):
+        raise ValueError(f"{what} must be Unicode text without NUL characters; got {text!r}")
+
+
+def plain_text(text: str) -> str:
+    """Return a text with what :func:`check_text` refuses written as escapes: an error message must never be lost."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_study(name: str | None, directions: Sequence[str], seed: int) -> tuple[str, ...]:
+    """Return the directions as a tuple.
+
+    Raises:
+        ValueError: the name is empty, a direction is no direction, or the seed is out of range.
+    """
+    if name is not None:
+        check_text("a study's name", name)
+    wrong = [d for d in directions if d not in DIRECTIONS]
+    if wrong or not directions or isinstance(directions, str):
+        raise ValueError(f"directions must be a sequence of 'minimize' and 'maximize'; got {directions!r}")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"a study's seed must be at least 0 and less than 2**63; got {seed}")
+    return tuple(str(d) for d in directions)
+
+
+def check_direction(direction: str) -> None:
+    """Refuse a word that is no direction.
+
+    Raises:
+        ValueError: it is neither "minimize" nor "maximize".
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction must be 'minimize' or 'maximize'; got {direction!r}")
+
+
+def check_finished(trial: FrozenTrial, n_objectives: int) -> None:
+    """Refuse a record that is not the end of a trial of this study.
+
+    Raises:
+        ValueError: the state is not final, or the values do not fit it and the number of objectives.
+    """
+    if not trial.state.is_finished():
+        raise ValueError(f"trial {trial.number}: a trial ends as COMPLETE, PRUNED or FAIL; got {trial.state.name}")
+    values = trial.values
+    if values is not None and len(values) != n_objectives:
+        raise ValueError(f"trial {trial.number}: {n_objectives} value(s) expected, one a direction; got {values}")
+    if trial.state is TrialState.COMPLETE and (values is None or any(v != v for v in values)):
+        raise ValueError(f"trial {trial.number}: a COMPLETE trial has a number for each objective; got {values}")
+
+
+def check_added(trials: Sequence[FrozenTrial], n_objectives: int) -> None:
+    """Refuse records that cannot be added to a study.
+
+    Raises:
+        ValueError: a trial is RUNNING, or is finished and has values that do not fit.
+    """
+    for trial in trials:
+        if trial.state is TrialState.RUNNING:
+            raise ValueError("only WAITING and finished trials can be added; got a RUNNING one (release it first)")
+        if trial.state is not TrialState.WAITING:
+            check_finished(trial, n_objectives)
+
+
+def study_not_found(name: str | None, names: Iterable[str], where: str) -> StudyNotFoundError:
+    """Word the error for a name that is not there (None: for a study that is not the only one).
+
+    Args:
+        name: the name asked for.
+        names: all there are.
+        where: "the file tune.db", say.
+    """
+    import difflib
+
+    names = sorted(names)
+    if not names:
+        asked = f"no study {name!r}" if name is not None else "no study"
+        return StudyNotFoundError(f"{where} holds {asked}; it is empty (create_study makes one)")
+    listed = ", ".join(map(repr, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    if name is None:
+        return StudyNotFoundError(f"{where} holds {len(names)} studies; say which by study_name (there are {listed})")
+    close = difflib.get_close_matches(name, names, n=1) or [n for n in names if n.lower() == name.lower()]
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return StudyNotFoundError(f"{where} holds no study {name!r}{hint} (there are: {listed})")
+
+
+def study_gone(study_id: int, where: str) -> StudyNotFoundError:
+    """Word the error for an id that is not there: the study was deleted while it was in use."""
+    return StudyNotFoundError(f"{where} holds no study of id {study_id} any more; it was deleted while in use")

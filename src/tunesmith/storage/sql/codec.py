@@ -1,0 +1,171 @@
+"""How values stand in the tables: floats as bytes, structures as JSON, spaces once each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from tunesmith.errors import SpaceError
+from tunesmith.space import Constraint, Parameter, Space
+from tunesmith.space.codec import label_from_json, label_to_json, load_space
+from tunesmith.storage.checks import check_text
+
+NAN = math.nan
+
+
+@lru_cache(maxsize=1024)
+def _floats(n: int) -> struct.Struct:
+    return struct.Struct(f"<{n}d")
+
+
+def pack(values: Sequence[float] | None) -> bytes | None:
+    """Return float64 values as bytes, little-endian; None stays None."""
+    return None if values is None else _floats(len(values)).pack(*values)
+
+
+def unpack(data: bytes) -> tuple[float, ...]:
+    """Return the floats that ``pack`` wrote."""
+    return _floats(len(data) // 8).unpack(data)
+
+
+def number(value: float | None) -> float:
+    """Return a float that a database may have given as NULL: SQLite has no NaN."""
+    return NAN if value is None else value
+
+
+# -- attributes ------------------------------------------------------------------------------------------------
+
+
+def attr_to_json(key: str, value: Any) -> str:
+    """Return an attribute's value as JSON text; NaN and infinities are kept.
+
+    Raises:
+        ValueError: the value would not come back as it is.
+    """
+    check_text("an attribute's name", key)
+    fault = _fault(value)
+    if fault:
+        raise ValueError(
+            f"attribute {key!r}: {fault} cannot be kept in a database; give None, bool, int, float, str, or lists and "
+            "dicts (with text keys) of these"
+        )
+    return json.dumps(value)  # ASCII, so that no database stumbles over a character
+
+
+attr_from_json = json.loads
+
+
+def _fault(value: Any) -> str | None:
+    """Name what is no JSON in a value, with the way to it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return None
+    if type(value) is list:
+        return next((f"{fault} (item {i})" for i, item in enumerate(value) if (fault := _fault(item))), None)
+    if type(value) is dict:
+        for key, item in value.items():
+            if not isinstance(key, str):
+                return f"a dict with the key {key!r:.80} of type {type(key).__name__}"
+            if fault := _fault(item):
+                return f"{fault} (at {key!r})"
+        return None
+    hint = {"tuple": "; make it a list", "ndarray": "; use .tolist()"}.get(type(value).__name__, "")
+    return f"a value of type {type(value).__name__}{hint}: {value!r:.80}"
+
+
+# -- parameters that the user asked for ------------------------------------------------------------------------
+
+
+def fixed_to_json(fixed: Mapping[str, Any] | None, space: Space | None) -> str | None:
+    """Return values by parameter name as JSON; objects that the space knows by name are kept by it.
+
+    Raises:
+        ValueError: a value is no label that can be written.
+    """
+    if fixed is None:
+        return None
+    data = {}
+    for name, value in fixed.items():
+        try:
+            data[name] = label_to_json(_label(space.get(name) if space is not None else None, value))
+        except SpaceError as error:
+            raise ValueError(f"enqueued parameter {name!r} (type {type(value).__name__}): {error}") from None
+    return json.dumps(data)
+
+
+def _label(parameter: Parameter | None, value: Any) -> Any:
+    if parameter is None or not parameter.contains(value):
+        return value
+    return parameter.to_label(parameter.to_internal(value))
+
+
+def fixed_from_json(text: str | None) -> dict[str, Any] | None:
+    """Return what ``fixed_to_json`` wrote; an object known by name is given as that name."""
+    return None if text is None else {name: label_from_json(value) for name, value in json.loads(text).items()}
+
+
+# -- spaces ----------------------------------------------------------------------------------------------------
+
+
+def space_to_text(space: Space) -> tuple[str, str]:
+    """Return the text of a space and its hash.
+
+    Raises:
+        SpaceError: a parameter cannot be written as text.
+    """
+    text = space.to_json()
+    return text, hashlib.sha256(text.encode()).hexdigest()
+
+
+def space_from_text(text: str) -> Space:
+    """Return the space that a text describes.
+
+    It may lack what text cannot hold: `space.lost_constraints` says so, and nothing is warned of, since this happens
+    whenever a worker reads what another one did.
+    """
+    params, lost, external = load_space(text, {})
+    return Space._of(params, [Constraint(None, label, ()) for label in lost], external)
+
+
+class Spaces:
+    """The spaces of a database that this process has seen: one object for each.
+
+    A space that this process wrote is the very object it was written from, with the constraints and choices that text
+    cannot hold.
+    """
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Space] = {}
+        self._ids: dict[tuple[int, int], tuple[int, Space]] = {}
+        self._hashes: dict[tuple[int, str], int] = {}
+
+    def by_id(self, space_id: int) -> Space | None:
+        """Return a space that was seen."""
+        return self._by_id.get(space_id)
+
+    def read(self, space_id: int, text: str) -> Space:
+        """Return the space of a row."""
+        return self._by_id.setdefault(space_id, space_from_text(text))
+
+    def id_of(self, study_id: int, space: Space) -> int | None:
+        """Return the id under which a study keeps a space, if this process knows it."""
+        known = self._ids.get((study_id, id(space)))
+        return known[0] if known is not None else None
+
+    def id_of_hash(self, study_id: int, digest: str) -> int | None:
+        """Return the id of an equal space."""
+        return self._hashes.get((study_id, digest))
+
+    def keep(self, study_id: int, space: Space, digest: str, space_id: int) -> int:
+        """Note that a study keeps a space under an id; return the id."""
+        if len(self._ids) >= 1000:  # an objective whose ranges never repeat must not fill the memory
+            self._ids.clear()
+            self._hashes.clear()
+        self._ids[study_id, id(space)] = (space_id, space)  # holding the space keeps its id() from being used again
+        self._hashes[study_id, digest] = space_id
+        self._by_id[space_id] = space
+        return space_id

@@ -1,0 +1,376 @@
+"""One database: a connection for each thread, transactions on it, and statements in its dialect.
+
+SQLAlchemy knows the dialects: it reads the URL, writes the SQL and loads the driver. The statements then go to the
+driver's own cursor, since SQLAlchemy's execution costs more than all that SQLite does for a trial.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import URL, create_engine, event  # noqa: TID253 - imported only when a database is named
+from sqlalchemy.engine import Connection  # noqa: TID253 - as above
+from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
+from sqlalchemy.sql.base import Executable  # noqa: TID253 - as above
+
+from tunesmith.errors import StorageError
+from tunesmith.storage.sql.errors import explain, is_busy
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Values = float | int | str | bytes | None
+
+
+class Session:
+    """A cursor inside a transaction, and the statements of its database."""
+
+    __slots__ = ("_compiled", "cursor", "database")
+
+    def __init__(self, database: Database, cursor: Any) -> None:
+        self.database = database
+        self.cursor = cursor
+        self._compiled = database.compiled
+
+    def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
+        known = self._compiled.get(statement)
+        text, order = known if known is not None else self.database.compile(statement)
+        return self.cursor.execute(text, [values[name] for name in order])
+
+    def rows(self, statement: Executable, **values: Values) -> list[Row]:
+        """Return all rows of a query."""
+        self._send(statement, values)
+        rows: list[Row] = self.cursor.fetchall()
+        return rows
+
+    def row(self, statement: Executable, **values: Values) -> Row | None:
+        """Return the first row of a query, or None."""
+        rows = self.rows(statement, **values)
+        return rows[0] if rows else None
+
+    def chunks(self, statement: Executable, size: int, **values: Values) -> Iterator[list[Row]]:
+        """Return the rows of a query, `size` at a time."""
+        self._send(statement, values)
+        while rows := self.cursor.fetchmany(size):
+            yield rows
+
+    def run(self, statement: Executable, **values: Values) -> int:
+        """Run a statement that changes rows; return how many."""
+        self._send(statement, values)
+        return int(self.cursor.rowcount)
+
+    def many(self, statement: Executable, values: Sequence[dict[str, Values]]) -> None:
+        """Run a statement once for each set of values."""
+        if not values:
+            return
+        text, order = self._compiled.get(statement) or self.database.compile(statement)
+        self.cursor.executemany(text, [[each[name] for name in order] for each in values])
+
+
+class _Link:
+    """An open connection. Its thread holds the lock while it uses it; whoever closes it from outside waits for that."""
+
+    __slots__ = ("__weakref__", "connection", "lock", "pid", "session")
+
+    def __init__(self, connection: Any, session: Session) -> None:
+        self.connection = connection
+        self.session = session
+        self.lock = threading.RLock()
+        self.pid = os.getpid()
+
+    def close(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        if self.pid == os.getpid():
+            connection.close()
+        else:  # inherited by a fork that our hook did not see: closing would end the parent's connection
+            _abandoned.append(connection)
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # at the end of the interpreter anything may be gone already
+            self.close()
+
+
+class Database:
+    """Runs transactions on one database.
+
+    Args:
+        url: where it is.
+        where: what to call it in errors.
+        timeout: how long to wait for other writers, in seconds.
+    """
+
+    def __init__(self, url: URL, where: str, timeout: float) -> None:
+        self.url, self.where, self.timeout = url, where, timeout
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        # Positional parameters, so that a statement's values are one list.
+        engine = create_engine(url, paramstyle="qmark" if self.is_sqlite else "format")
+        self.dialect = cast(Any, engine.dialect)
+        if self.dialect.is_async:
+            raise StorageError(f"{where}: the driver {url.drivername!r} is asynchronous; choose one that is not")
+        self.dbapi = self.dialect.dbapi
+        self.returning = bool(self.dialect.update_returning)
+        self.compiled: dict[Executable, tuple[str, tuple[str, ...]]] = {}
+        self._errors: tuple[type[BaseException], ...] = (self.dbapi.Error, OverflowError, UnicodeEncodeError)
+        self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
+        self._begin_read = "BEGIN"
+        if url.get_backend_name() == "postgresql":
+            self._begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        self._local = threading.local()
+        self._gate = threading.Lock()  # held while a connection is opened
+        self._links: weakref.WeakSet[_Link] = weakref.WeakSet()
+        _databases.add(self)
+
+    def compile(self, statement: Executable) -> tuple[str, tuple[str, ...]]:
+        """Return the SQL of a statement and the names of its parameters in order."""
+        found = self.compiled.get(statement)
+        if found is None:
+            compiled: Any = statement.compile(dialect=self.dialect)  # type: ignore[attr-defined]  # all ours have it
+            found = self.compiled[statement] = (str(compiled), tuple(compiled.positiontup or ()))
+        return found
+
+    # -- transactions ------------------------------------------------------------------------------------------
+
+    def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
+        """Return what `work` returns; it is called again if another program was in the way.
+
+        Args:
+            work: reads, and changes nothing.
+            snapshot: several statements have to see one state of the database.
+        """
+        patience: _Patience | None = None
+        while True:
+            link = self._link()
+            with link.lock:
+                if link.connection is None:
+                    continue
+                try:
+                    if not snapshot:
+                        return work(link.session)
+                    link.session.cursor.execute(self._begin_read)
+                    result = work(link.session)
+                    link.session.cursor.execute("COMMIT")
+                    return result
+                except self._errors as error:
+                    lost = self._roll_back(link, error)
+                    patience = patience or _Patience(self.timeout)
+                    if not patience.goes_on(is_busy(error), lost):
+                        raise explain(error, self.where, self.timeout, self.dbapi) from error
+                except BaseException:
+                    self._roll_back(link)
+                    raise
+            patience.wait()
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Return what `work` returns, once all that it changed is durable; if it raises, nothing is changed."""
+        patience: _Patience | None = None
+        while True:
+            link = self._link()
+            with link.lock:
+                if link.connection is None:
+                    continue
+                session = link.session
+                begun = False
+                try:
+                    session.cursor.execute(self._begin_write)
+                    begun = True
+                    result = work(session)
+                    self._commit(session)
+                    return result
+                except self._errors as error:
+                    lost = self._roll_back(link, error)
+                    patience = patience or _Patience(self.timeout)
+                    if begun or not patience.goes_on(is_busy(error), lost):
+                        raise explain(error, self.where, self.timeout, self.dbapi) from error
+                except BaseException:  # an interrupt as well: the next transaction must find none open
+                    self._roll_back(link)
+                    raise
+            patience.wait()
+
+    def _commit(self, session: Session) -> None:
+        try:
+            session.cursor.execute("COMMIT")
+        except self._errors as error:
+            if not is_busy(error):
+                raise
+            # Without WAL (a file system that cannot do it), a commit waits for readers; the transaction stays open.
+            patience = _Patience(self.timeout)
+            while True:
+                patience.wait()
+                try:
+                    session.cursor.execute("COMMIT")
+                    return
+                except self._errors as again:
+                    if not patience.goes_on(is_busy(again), False):
+                        raise
+
+    def _roll_back(self, link: _Link, error: BaseException | None = None) -> bool:
+        """Leave the transaction; return whether the connection to a server turned out to be lost."""
+        lost = False
+        if error is not None and not self.is_sqlite and isinstance(error, self.dbapi.Error):
+            lost = bool(self.dialect.is_disconnect(error, link.connection, link.session.cursor))
+        if link.connection is not None and not lost:
+            try:
+                if not self.is_sqlite or link.connection.in_transaction:
+                    link.session.cursor.execute("ROLLBACK")
+            except self._errors:
+                lost = not self.is_sqlite
+        if lost:
+            self._drop(link)
+        return lost
+
+    # -- connections -------------------------------------------------------------------------------------------
+
+    def _link(self) -> _Link:
+        link: _Link | None = getattr(self._local, "link", None)
+        if link is None or link.connection is None or link.pid != os.getpid():
+            with self._gate:
+                link = self._local.link = self._connect()
+                self._links.add(link)
+        return link
+
+    def _connect(self) -> _Link:
+        patience = _Patience(self.timeout)
+        while True:
+            try:
+                connection = self._open(autocommit=True)
+                return _Link(connection, Session(self, connection.cursor()))
+            except self._errors as error:
+                if not patience.goes_on(is_busy(error), False):
+                    raise explain(error, self.where, self.timeout, self.dbapi) from error
+            patience.wait()
+
+    def _open(self, autocommit: bool) -> Any:
+        args, named = self.dialect.create_connect_args(self.url)
+        if self.is_sqlite:
+            # check_same_thread: close() and a fork close the connections of all threads, under their locks.
+            # timeout: SQLite's own way of waiting sleeps up to 100 ms while the lock is free; see _Patience.
+            named = {**named, "check_same_thread": False, "timeout": 0.0, "isolation_level": None}
+        connection = self.dialect.connect(*args, **named)
+        try:
+            if self.is_sqlite:
+                self._set_up_sqlite(connection)
+            else:
+                if self.url.get_backend_name() == "postgresql":
+                    cursor = connection.cursor()
+                    cursor.execute(f"SET lock_timeout = {int(self.timeout * 1000)}")
+                    connection.commit()
+                if autocommit:
+                    self.dialect.set_isolation_level(connection, "AUTOCOMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_up_sqlite(self, connection: Any) -> None:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except self.dbapi.OperationalError as error:
+            # A file that may only be read is read as it is; a file system without shared memory keeps its journal.
+            if is_busy(error) or not error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+                raise
+        # In WAL mode NORMAL loses nothing when a process is killed; a power cut may take the last transactions.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+
+    def _drop(self, link: _Link) -> None:
+        with link.lock:
+            try:
+                link.close()
+            except self._errors:
+                link.connection = None
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for link in list(self._links):
+            self._drop(link)
+        self._links.clear()
+
+    @contextmanager
+    def sqlalchemy(self) -> Iterator[Connection]:
+        """A transaction as an SQLAlchemy connection, for what happens seldom: creating and upgrading tables."""
+
+        def connect() -> Any:
+            connection = self._open(autocommit=False)
+            if self.is_sqlite:
+                connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
+            return connection
+
+        engine = create_engine(self.url, creator=connect, poolclass=NullPool)
+        if self.is_sqlite:
+
+            @event.listens_for(engine, "begin")
+            def begin(connection: Connection) -> None:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin later, without a lock
+
+        try:
+            with engine.begin() as connection:
+                if self.url.get_backend_name() == "postgresql":
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7436278)")  # "one at a time" of our own
+                yield connection
+        except Exception as error:
+            cause = getattr(error, "orig", None) or error
+            if isinstance(cause, self._errors):
+                raise explain(cause, self.where, self.timeout, self.dbapi) from error
+            raise
+        finally:
+            engine.dispose()
+
+
+class _Patience:
+    """How long to wait for whoever holds the lock, and how often to look.
+
+    A transaction takes some 50 microseconds, so the first looks come quickly; the waiters' pauses are random, so that
+    none of them always comes last.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._end = time.monotonic() + timeout
+        self._pause = 0.00005
+        self._reconnected = False
+
+    def goes_on(self, busy: bool, lost: bool) -> bool:
+        """Tell whether to try again after a failure."""
+        if busy:
+            return time.monotonic() < self._end
+        if lost and not self._reconnected:  # the server closed an idle connection, or was started anew
+            self._reconnected = True
+            return True
+        return False
+
+    def wait(self) -> None:
+        """Pause, a little longer each time."""
+        time.sleep(random.random() * self._pause)
+        self._pause = min(2 * self._pause, 0.01)
+
+
+# A connection must not live in two processes: SQLite's locks belong to the process that took them, and a server would
+# get the words of both. So before a fork all threads' connections are closed, and none is opened until it is over;
+# each process then opens its own when it needs one.
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_abandoned: list[Any] = []
+_held: list[Any] = []
+
+
+def _before_fork() -> None:
+    for database in list(_databases):
+        locks: list[Any] = [database._gate, *(link.lock for link in list(database._links))]
+        _held.extend(lock for lock in locks if lock.acquire(timeout=database.timeout))
+        database.close()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

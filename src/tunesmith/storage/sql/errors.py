@@ -1,0 +1,55 @@
+"""From a driver's exception to a StorageError that says what was given, what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunesmith.errors import StorageError
+
+# What SQLite reports (https://www.sqlite.org/rescode.html), by the beginning of its name; the first that fits counts.
+_SQLITE = {
+    "SQLITE_NOTADB": "{where} is no SQLite database; choose another path, or move the file away",
+    "SQLITE_CORRUPT": "{where} is damaged ({error}); restore a copy, or save what can be read with "
+    "`sqlite3 FILE .recover`",
+    "SQLITE_FULL": "{where} cannot grow: the disk is full. What was finished before is safe; free some space and go on",
+    "SQLITE_IOERR_SHM": "{where} cannot be shared between processes ({error}): the disk is full, or its file system "
+    "has no shared memory (a network drive?). Free some space, use a local disk, or a PostgreSQL server",
+    "SQLITE_IOERR": "{where} cannot be read or written ({error}); is the disk full, or the drive gone? What was "
+    "finished before is safe",
+    "SQLITE_READONLY": "{where} is read-only for this user; change the permissions of the file and of its folder, or "
+    "copy it to a place where you may write",
+    "SQLITE_PERM": "{where} may not be opened by this user; change the permissions of the file and of its folder",
+    "SQLITE_CANTOPEN": "{where} cannot be opened ({error}); may this user read and write the file and its folder?",
+    "SQLITE_BUSY": "{where} is locked by another program for more than {timeout:g} s; close the program that writes to "
+    "it (a database browser with unsaved changes?), or open it with SQLStorage(..., timeout=...) to wait longer",
+    "SQLITE_LOCKED": "{where} is locked by another program for more than {timeout:g} s",
+    "SQLITE_TOOBIG": "{where} cannot keep a value this long ({error})",
+}
+
+
+def is_busy(error: BaseException) -> bool:
+    """Tell whether SQLite only asks to try again."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def explain(error: BaseException, where: str, timeout: float, dbapi: Any) -> Exception:
+    """Return the exception to raise in place of a driver's.
+
+    Args:
+        error: what the driver raised.
+        where: "the file tune.db" or "the database postgresql://...".
+        timeout: how long a lock was waited for, in seconds.
+        dbapi: the driver's module, which names the kinds of errors.
+    """
+    name = getattr(error, "sqlite_errorname", "")
+    for beginning, words in _SQLITE.items():
+        if name.startswith(beginning):
+            return StorageError(words.format(where=where, error=error, timeout=timeout))
+    text = " ".join(str(error).split())
+    if getattr(error, "sqlstate", None) == "55P03":  # lock_not_available: our own lock_timeout
+        return StorageError(f"{where} is locked by another program for more than {timeout:g} s ({text})")
+    if isinstance(error, (dbapi.DataError, OverflowError, UnicodeError)):
+        return ValueError(f"{where} cannot keep a value: {text}")
+    if name == "SQLITE_ERROR" and "no such table" in text:
+        return StorageError(f"{where} has lost its tables ({text}); was the file replaced while it was in use?")
+    return StorageError(f"{where} cannot be used: {text}")

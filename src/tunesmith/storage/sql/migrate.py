@@ -1,0 +1,84 @@
+"""Creating the tables, and bringing those of an older version up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, inspect, select  # noqa: TID253 - imported only when a database is named
+
+from tunesmith.errors import StorageError
+from tunesmith.storage.sql.engine import Database, Session
+from tunesmith.storage.sql.schema import HEAD, metadata, version
+
+_VERSION = select(version.c.version_num)
+SCRIPTS = Path(__file__).parent.parent / "migrations"
+
+
+def revision(schema: int) -> str:
+    """The name that alembic gives a schema: four digits."""
+    return f"{schema:04d}"
+
+
+def stored_schema(database: Database) -> int | None:
+    """Return the schema version of a database, None if it holds no tables of ours.
+
+    Raises:
+        StorageError: the database cannot be read, or its version is no number.
+    """
+    if database.is_sqlite:
+
+        def is_there(session: Session) -> bool:
+            session.cursor.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [version.name])
+            return bool(session.cursor.fetchall())
+
+        found = database.read(is_there)
+    else:
+        with database.sqlalchemy() as connection:
+            found = inspect(connection).has_table(version.name)
+    row = database.read(lambda session: session.row(_VERSION)) if found else None
+    if row is None:
+        return None
+    if not str(row[0]).isdecimal():
+        raise StorageError(f"{database.where} has tables of an unknown version {row[0]!r}; was it edited by hand?")
+    return int(row[0])
+
+
+def prepare(database: Database, schema: int | None) -> None:
+    """Create the tables (`schema` is None) or upgrade them; nothing happens to those of this version.
+
+    Raises:
+        StorageError: they were written by a newer tunesmith, or the database cannot be written.
+    """
+    if schema == HEAD:
+        return
+    if schema is not None and schema > HEAD:
+        raise StorageError(
+            f"{database.where} was written by a newer tunesmith: it has schema {schema}, and this version reads up to "
+            f"{HEAD}; update it with `pip install --upgrade tunesmith`"
+        )
+    with database.sqlalchemy() as connection:
+        if schema is None:
+            if not inspect(connection).has_table(version.name):  # else another process was faster
+                metadata.create_all(connection)
+                connection.execute(insert(version).values(version_num=revision(HEAD)))
+        else:
+            upgrade(connection)
+
+
+def upgrade(connection: Any, target: str = "head", scripts: Path = SCRIPTS) -> None:
+    """Run the migrations that are missing, inside the connection's transaction.
+
+    Args:
+        connection: an SQLAlchemy connection.
+        target: the revision to reach.
+        scripts: alembic's folder.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))  # "%" has a meaning in its files
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)

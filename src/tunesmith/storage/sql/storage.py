@@ -1,0 +1,314 @@
+"""`SQLStorage`: the contract of storages on five tables; what the methods run is in reads.py and writes.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import NoSuchModuleError  # noqa: TID253 - imported only when a database is named
+
+from tunesmith.errors import DuplicatedStudyError, MissingDependencyError, StorageError
+from tunesmith.space import Space
+from tunesmith.state import TrialState
+from tunesmith.storage.base import Claim, Increment, Storage, StudyRecord
+from tunesmith.storage.checks import (
+    check_added,
+    check_direction,
+    check_finished,
+    check_study,
+    new_name,
+    study_gone,
+    study_not_found,
+)
+from tunesmith.storage.sql import reads, writes
+from tunesmith.storage.sql.codec import Spaces, attr_from_json, attr_to_json
+from tunesmith.storage.sql.engine import Database, Row, Session
+from tunesmith.storage.sql.location import may_exist, read_spec
+from tunesmith.storage.sql.migrate import prepare, stored_schema
+from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
+from tunesmith.trial import FrozenTrial
+
+T = TypeVar("T")
+
+
+class SQLStorage(Storage):
+    """Keeps studies in a database that several processes, and with a server several machines, may share.
+
+    The object may be used from several threads, be pickled, and be carried over a fork: each process opens
+    connections of its own. Tables are created with the first study.
+
+    Args:
+        spec: a path, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL.
+        timeout: seconds to wait while others write, before giving up.
+
+    Raises:
+        StorageError: the place cannot hold a database, holds something else, or was written by a newer tunesmith.
+        MissingDependencyError: the driver of the database is not installed.
+    """
+
+    name = "sql"
+    shared = True
+
+    def __init__(self, spec: str | os.PathLike[str], timeout: float = 60.0) -> None:
+        url, where = read_spec(spec)
+        try:
+            self._database = Database(url, where, timeout)
+        except NoSuchModuleError:
+            raise StorageError(
+                f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite' and 'postgresql' are tested"
+            ) from None
+        except ModuleNotFoundError as error:
+            hint = "pip install 'tunesmith[postgres]'" if "psycopg" in str(error) else f"pip install {error.name}"
+            raise MissingDependencyError(f"{where} needs the driver {error.name!r}; install it: {hint}") from None
+        self._timeout = timeout
+        self._where = where
+        self._lock = threading.Lock()
+        self._ready = False
+        self._objectives: dict[int, int] = {}
+        self._declared: dict[int, Space | None] = {}
+        self._spaces = Spaces()
+        self._reader = reads.Reader(self._spaces, self._gone)
+        self._open()
+
+    @property
+    def url(self) -> str:
+        """The database's URL, without the password."""
+        return self._database.url.render_as_string(hide_password=True)
+
+    # -- studies -----------------------------------------------------------------------------------------------
+
+    def create_study(
+        self, name: str | None, directions: Sequence[str], seed: int, space: Space | None = None
+    ) -> StudyRecord:
+        directions = check_study(name, directions, seed)
+        self._open(create=True)
+        chosen = name or new_name()
+
+        def work(session: Session) -> tuple[int, float, tuple[int, str] | None] | None:
+            made = writes.create_study(session, chosen, directions, seed)
+            if made is None:
+                return None
+            interned = None
+            if space is not None:
+                interned = writes.intern_space(session, made[0], space, self._gone)
+                writes.declare_space(session, made[0], interned[0], self._gone)
+            return (*made, interned)
+
+        try:
+            made = self._database.write(work)
+        except StorageError as error:
+            if not isinstance(error.__cause__, self._database.dbapi.IntegrityError):
+                raise
+            made = None  # another process created it at the same time
+        if made is None:
+            raise DuplicatedStudyError(
+                f"{self._where} already holds a study {chosen!r}; pass load_if_exists=True to go on with it, or choose "
+                "another name"
+            )
+        study_id, created, interned = made
+        if space is not None and interned is not None:
+            self._spaces.keep(study_id, space, interned[1], interned[0])
+        self._note(study_id, directions, space)
+        return StudyRecord(study_id, chosen, directions, seed, space, created)
+
+    def load_study(self, name: str | None) -> StudyRecord:
+        def work(session: Session) -> StudyRecord | list[str]:
+            by_name, every = reads.STUDY_BY_NAME, reads.ALL_STUDIES
+            rows = session.rows(every) if name is None else session.rows(by_name, name=name)
+            if len(rows) == 1:
+                return self._record(session, rows[0])
+            return [row[0] for row in session.rows(reads.STUDY_NAMES)]
+
+        found = self._database.read(work, snapshot=True) if self._open() else []
+        if isinstance(found, list):
+            where = self._where if self._ready or may_exist(self._database.url) else f"{self._where} does not exist and"
+            raise study_not_found(name, found, where)
+        return found
+
+    def list_studies(self) -> list[StudyRecord]:
+        if not self._open():
+            return []
+        return self._database.read(
+            lambda session: [self._record(session, row) for row in session.rows(reads.ALL_STUDIES)], snapshot=True
+        )
+
+    def _record(self, session: Session, row: Row) -> StudyRecord:
+        study_id, name, directions, seed, space_id, created = row
+        space = self._reader.space(session, space_id)
+        record = StudyRecord(study_id, name, tuple(json.loads(directions)), seed, space, created)
+        for kind, key, value in session.rows(reads.STUDY_ATTRS, study=study_id):
+            (record.user if kind == USER else record.system)[key] = attr_from_json(value)
+        self._note(study_id, record.directions, space)
+        return record
+
+    def delete_study(self, study_id: int) -> None:
+        self._write(study_id, lambda session: writes.delete_study(session, study_id, self._gone))
+        self._objectives.pop(study_id, None)
+
+    def set_space(self, study_id: int, space: Space) -> None:
+        space_id = self._intern(study_id, space)
+        if space_id is not None:
+            self._write(study_id, lambda session: writes.declare_space(session, study_id, space_id, self._gone))
+        self._declared[study_id] = space
+
+    # -- a trial's way -----------------------------------------------------------------------------------------
+
+    def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
+        self._need(study_id)
+        row = self._database.read(lambda session: session.row(reads.CLAIM, study=study_id))
+        if row is None:
+            raise self._gone(study_id)
+        version, number, waiting = row
+        if waiting is not None:
+            try:
+                number, version = self._database.write(
+                    lambda session: writes.claim_waiting(session, study_id, worker, self._gone)
+                )
+            except writes.Unchanged:  # another worker took the last one
+                return self.claim(study_id, worker, reserve)
+            return Claim(number, version, True, self.trials(study_id, [number])[0])
+        if reserve:
+            number, version = self._database.write(
+                lambda session: writes.reserve(session, study_id, worker, self._gone)
+            )
+            return Claim(number, version, True)
+        return Claim(number, version)
+
+    def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
+        space_id = self._intern(study_id, trial.space)
+        change = writes.start_reserved if claim.reserved else writes.start
+        try:
+            return self._write(study_id, lambda session: change(session, study_id, trial, space_id, self._gone))
+        except writes.Unchanged:
+            return None
+
+    def report(self, study_id: int, number: int, step: int, value: float) -> None:
+        self._write(study_id, lambda session: writes.report(session, study_id, number, step, value, self._gone))
+
+    def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
+        check_finished(trial, self._n_objectives(study_id))
+        space_id = self._intern(study_id, trial.space)
+        try:
+            seq, version = self._write(
+                study_id, lambda session: writes.finish(session, study_id, trial, space_id, self._gone)
+            )
+        except writes.Unchanged:
+            return None
+        trial.seq = seq
+        return seq, version
+
+    def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
+        check_added(trials, self._n_objectives(study_id))
+        if not trials:
+            return []
+        spaces = [self._intern(study_id, trial.space) for trial in trials]
+        declared = self._declared.get(study_id)
+        return self._write(
+            study_id, lambda session: writes.add(session, study_id, trials, spaces, declared, self._gone)
+        )
+
+    def release(self, study_id: int, numbers: Iterable[int]) -> None:
+        numbers = list(numbers)
+        try:
+            self._write(study_id, lambda session: writes.release(session, study_id, numbers, self._gone))
+        except writes.Unchanged:
+            return
+
+    def heartbeat(self, study_id: int, worker: str) -> None:
+        self._write(study_id, lambda session: writes.heartbeat(session, study_id, worker, self._gone))
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def read_since(self, study_id: int, cursor: int) -> Increment:
+        return self._read(study_id, lambda session: self._reader.increment(session, study_id, cursor))
+
+    def trials(
+        self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        if numbers is not None and not len(numbers):
+            return []
+        return self._read(study_id, lambda session: self._reader.records(session, study_id, numbers, states))
+
+    def best(self, study_id: int, direction: str) -> FrozenTrial | None:
+        check_direction(direction)
+        return self._read(study_id, lambda session: self._reader.best(session, study_id, direction))
+
+    def count(self, study_id: int) -> dict[TrialState, int]:
+        return self._read(study_id, lambda session: self._reader.count(session, study_id))
+
+    def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
+        text = attr_to_json(key, value)
+        kind = SYSTEM if system else USER
+        self._write(study_id, lambda session: writes.set_attr(session, study_id, number, kind, key, text, self._gone))
+
+    def close(self) -> None:
+        self._database.close()
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _open(self, create: bool = False) -> bool:
+        """Look at the tables, once; return whether there are any."""
+        with self._lock:
+            if self._ready:
+                return True
+            schema = stored_schema(self._database) if may_exist(self._database.url) else None
+            if schema is None and not create:
+                return False
+            if schema != HEAD:
+                prepare(self._database, schema)
+            self._ready = True
+            return True
+
+    def _need(self, study_id: int) -> None:
+        if not self._ready and not self._open():
+            raise self._gone(study_id)
+
+    def _read(self, study_id: int, work: Callable[[Session], T]) -> T:
+        self._need(study_id)
+        return self._database.read(work, snapshot=True)
+
+    def _write(self, study_id: int, work: Callable[[Session], T]) -> T:
+        self._need(study_id)
+        return self._database.write(work)
+
+    def _gone(self, study_id: int) -> StorageError:
+        return study_gone(study_id, self._where)
+
+    def _note(self, study_id: int, directions: Sequence[str], space: Space | None) -> None:
+        """Remember what does not change about a study."""
+        self._objectives[study_id] = len(directions)
+        if space is not None:
+            self._declared[study_id] = space
+
+    def _n_objectives(self, study_id: int) -> int:
+        if study_id not in self._objectives:
+            self.list_studies()
+        if study_id not in self._objectives:
+            raise self._gone(study_id)
+        return self._objectives[study_id]
+
+    def _intern(self, study_id: int, space: Space | None) -> int | None:
+        """Return the id of a space in the database, and put it there if it is new."""
+        if space is None:
+            return None
+        known = self._spaces.id_of(study_id, space)
+        if known is not None:
+            return known
+        # A transaction of its own, and a short one: what is remembered must be there whatever comes after.
+        space_id, digest = self._write(
+            study_id, lambda session: writes.intern_space(session, study_id, space, self._gone)
+        )
+        return self._spaces.keep(study_id, space, digest, space_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # With the password: whoever unpickles it has to open the database.
+        return {"url": self._database.url.render_as_string(hide_password=False), "timeout": self._timeout}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["url"], state["timeout"])  # type: ignore[misc]  # opens anew, in this process
+
+    def __repr__(self) -> str:
+        return f"SQLStorage({self.url!r})"
