@@ -17,11 +17,10 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
-from sklearn.utils._param_validation import HasMethods
 
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._candidates import Evaluation
-from tunesmith.sklearn._compat import check_method_params, fit_context, is_multimetric, metric_scorers
+from tunesmith.sklearn._compat import HasMethods, check_method_params, fit_context, is_multimetric, metric_scorers
 from tunesmith.sklearn._pool import Pool
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn import get_config
 
 from tunesmith.sklearn._callbacks import evaluation_contexts, has_callbacks
+from tunesmith.sklearn._check_names import Checker
 from tunesmith.sklearn._compat import fill_error_scores, report_fit_failures
 from tunesmith.sklearn._evaluate import Outcome, Task, Unit
 from tunesmith.sklearn._pool import Pool
@@ -45,6 +46,7 @@ class Evaluation:
         self.outcomes: list[dict[str, Any]] = []
         self._params: list[Params] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
+        self._checker = Checker(base, search.error_score)
         self._planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
         self._task = Task(
             estimator=base,
@@ -80,6 +82,7 @@ class Evaluation:
             ``cv_results_`` of all candidates so far.
 
         Raises:
+            SpaceError: a candidate has a parameter that the estimator does not have, or none can be fitted.
             ValueError: the splitter gave another number of splits than it said; there was nothing to fit; all fits
                 failed.
         """
@@ -92,6 +95,7 @@ class Evaluation:
                 f"Fitting {n_splits} folds for each of {len(candidates)} candidates,"
                 f" totalling {n_splits * len(candidates)} fits"
             )
+        self._checker.check(candidates)
         units = self._units(candidates, n_splits, callback_ctx)
         if not units or not n_splits:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")

@@ -15,7 +15,9 @@ From scikit-learn:
 - ``_MultimetricScorer``, ``_BaseScorer``, ``_PassthroughScorer``: to tell scikit-learn's scorers from a user's
   function.
 - ``_check_method_params``: cuts fit parameters down to one split.
+- ``_BaseComposition``: to know whose ``set_params`` takes only the names that ``get_params`` lists.
 - ``_safe_split``: cuts the data, pairwise kernels included.
+- ``HasMethods``, ``InvalidParameterError``, ``validate_parameter_constraints``: scikit-learn's rules for parameters.
 - ``_FuncWrapper``: carries configuration and warning filters into a worker.
 
 From joblib: ``Parallel._backend`` and ``_backend_kwargs`` (the backend in use and where its temporary files go),
@@ -39,13 +41,17 @@ from sklearn.model_selection._validation import (
     _score,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils._param_validation import HasMethods, InvalidParameterError, validate_parameter_constraints
+from sklearn.utils.metaestimators import _BaseComposition, _safe_split
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params
 
 __all__ = [
+    "BaseComposition",
     "BaseSearchCV",
     "BatchedCalls",
+    "HasMethods",
+    "InvalidParameterError",
     "LokyBackend",
     "MultiprocessingBackend",
     "SequentialBackend",
@@ -64,8 +70,10 @@ __all__ = [
     "report_fit_failures",
     "safe_split",
     "score",
+    "validate_parameter_constraints",
 ]
 
+BaseComposition = _BaseComposition
 fit_context = _fit_context
 score = _score
 safe_split = _safe_split
