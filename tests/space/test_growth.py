@@ -67,6 +67,11 @@ def test_declared_conditions_and_constraints_stay() -> None:
     assert merge(space, {"x": Float(0, 1).when(m="b")})["x"] == Float(0, 1)
 
 
+def test_conditions_that_would_form_a_cycle_are_dropped() -> None:
+    space = Space(a=[0, 1], b=Int(0, 1).when(a=1))
+    assert merge(space, {"a": Categorical([0, 1]).when(b=1), "c": Int(0, 1).when(a=1)})["a"].condition is None
+
+
 def test_a_parent_that_changes_its_kind_does_not_break_its_children() -> None:
     space = Space(m=["a", "b"], x=Float(0, 1).when(m="a"))
     grown = merge(space, {"m": Int(0, 1)})

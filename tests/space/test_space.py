@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,14 @@ def test_equality_looks_at_names_order_parameters_and_constraints() -> None:
     assert Space(a=[1, 2], constraints=rule) == Space(a=[1, 2], constraints=[rule])
     assert Space(a=[1]) != {"a": Categorical([1])}
     assert len({Space(a=[1]), Space(a=[1]), Space(a=[True])}) == 2
+
+
+def test_a_space_of_a_space_is_the_same() -> None:
+    union = Space([{"a": [1, 2]}, {"a": [3], "b": [4]}], constraints=lambda b: b > 0)
+    assert Space(union) == union == copy.deepcopy(union)
+    assert union.outer_names == ("a", "b")
+    assert Space(union, constraints=_ordered_ab).constraints != union.constraints
+    assert Space(Space(a=[1]), b=[2]) == Space(a=[1], b=[2])
 
 
 def test_an_empty_space_has_one_point() -> None:
@@ -320,6 +329,10 @@ def test_pickle_keeps_constraints() -> None:
     again = pickle.loads(pickle.dumps(space))
     assert again == space
     assert again.feasible(np.array([[3, 1.0]])).tolist() == [False]
+
+
+def _ordered_ab(a: int, b: int) -> bool:
+    return a < b
 
 
 def _ordered(low: int, high: int) -> bool:

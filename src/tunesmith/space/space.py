@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from tunesmith.space.encoding import BoolArray, FloatArray
     from tunesmith.space.grid import Grid
 
-_MAX_DRAWS = 20_000  # per missing point, before sampling under constraints gives up
+_MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up
 
 
 class Space(Mapping[str, Parameter]):
     """A search space.
 
     Args:
-        params: a dict of parameters, or a list of dicts of which one applies at a time. A value is a `Float`, `Int`,
-            `Categorical` or `Ordinal`, a list, tuple or array of choices, a frozen scipy distribution, or a text such
-            as `"log(1e-5, 1e-1)"`.
+        params: a dict of parameters, a list of dicts of which one applies at a time, or another space. A value is a
+            `Float`, `Int`, `Categorical` or `Ordinal`, a list, tuple or array of choices, a dict of named choices, a
+            frozen scipy distribution, or a text such as `"log(1e-5, 1e-1)"`.
         constraints: callables that a point must satisfy, for example `lambda low, high: low < high`: each gets the
             parameters its arguments are named after, or all active ones as a dict if its only argument is `params`.
         named: more parameters, as keywords.
@@ -56,7 +56,12 @@ class Space(Mapping[str, Parameter]):
         **named: Any,
     ) -> None:
         external: dict[str, str] = {}
-        if isinstance(params, (list, tuple)):
+        columns: dict[str, Parameter]
+        checks: Any = constraints
+        if isinstance(params, Space) and not named:
+            columns, external = dict(params), params._external
+            checks = params.constraints if constraints == () else constraints
+        elif isinstance(params, (list, tuple)):
             if named:
                 raise SpaceError("a list of dicts and keyword parameters exclude each other; add them to each dict")
             columns, external = union(params)
@@ -66,7 +71,7 @@ class Space(Mapping[str, Parameter]):
                 if name in given:
                     raise SpaceError(f"{name!r} is given twice, in the dict and as a keyword")
             columns = {name: as_parameter(name, v) for name, v in {**given, **check_names(named)}.items()}
-        self._build(columns, constraints, external)
+        self._build(columns, checks, external)
 
     def _matrix(self, x: FloatArray) -> FloatArray:
         x = np.asarray(x, dtype=np.float64)
