@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         StudyNotFoundError,
         TrialPruned,
         TunesmithError,
+        WorkerDiedError,
     )
     from tunesmith.shortcut import maximize, minimize
     from tunesmith.space import Categorical, Float, Int, Ordinal, Space
@@ -50,6 +51,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "StudyNotFoundError",
         "TrialPruned",
         "TunesmithError",
+        "WorkerDiedError",
     ),
     "tunesmith.shortcut": ("maximize", "minimize"),
     "tunesmith.space": ("Categorical", "Float", "Int", "Ordinal", "Space"),
@@ -89,6 +91,7 @@ __all__ = [
     "TrialPruned",
     "TrialState",
     "TunesmithError",
+    "WorkerDiedError",
     "__version__",
     "copy_study",
     "create_study",

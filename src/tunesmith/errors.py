@@ -39,7 +39,11 @@ class SpaceExhaustedError(TunesmithError, RuntimeError):
 
 
 class ObjectiveError(TunesmithError, ValueError):
-    """An objective returned something that is not a value."""
+    """An objective returned something that is not a value, or cannot be sent to where it should run."""
+
+
+class WorkerDiedError(TunesmithError, RuntimeError):
+    """The process that ran a trial ended before the trial did."""
 
 
 class MissingDependencyError(TunesmithError, ImportError):

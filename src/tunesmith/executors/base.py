@@ -61,6 +61,10 @@ class Executor(ABC):
     def cancel(self, number: int) -> None:
         """Stop a running objective if that can be done; its end is then reported by ``poll`` as Failed."""
 
+    def drain(self) -> list[Finished | Failed]:
+        """Return what has ended and was not polled yet, without waiting; called when ``optimize`` is interrupted."""
+        return []
+
     def clock(self) -> float:
         """Return the time in seconds (monotonic) by which time-outs are counted."""
         return time.monotonic()

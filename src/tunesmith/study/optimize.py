@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
@@ -16,8 +16,10 @@ from tunesmith.study.outcome import is_nan_reason
 from tunesmith.trial import FrozenTrial, Trial
 
 if TYPE_CHECKING:
+    from tunesmith.progress import Progress
     from tunesmith.study.study import Callback, Study
 
+TICK = 1.0  # seconds between two refreshments of the progress display while no trial ends
 MAX_REASON = 4000  # characters of a traceback that are kept
 
 
@@ -41,7 +43,7 @@ def run(
     if declared and study.space is not None:
         objective = Declared(objective, study.space)
     study._optimizing, study._stop = True, False
-    progress = None
+    progress: Progress | None = None
     executor: Executor | None = None
     try:
         study.recover()
@@ -51,12 +53,19 @@ def run(
             progress = Progress(study, n_trials, timeout)
             callbacks = [*callbacks, progress.update]
         executor = _executor(jobs, objective, study)
-        _loop(study, executor, n_trials, timeout, catch, callbacks, gc_after_trial)
-    except BaseException:
+        tick = progress.tick if progress is not None else None
+        _loop(study, executor, n_trials, timeout, catch, callbacks, gc_after_trial, tick)
+    except BaseException as error:
         if executor is not None:
+            with suppress(Exception):  # what went wrong first is what the user must see
+                for event in executor.drain():
+                    _tell(study, event, catch)
             executor.close()
             executor = None
         study.release(study.live)  # interrupted trials wait, to be run again as they were proposed
+        if progress is not None:
+            progress.close(error)
+            progress = None
         raise
     finally:
         study._optimizing = False
@@ -74,6 +83,7 @@ def _loop(
     catch: tuple[type[Exception], ...],
     callbacks: list[Callback],
     gc_after_trial: bool,
+    tick: Callable[[], None] | None,
 ) -> None:
     deadline = None if timeout is None else executor.clock() + timeout
     started = running = 0
@@ -96,14 +106,17 @@ def _loop(
             started += 1
         if not running:
             break
-        for event in executor.poll():
-            running -= 1
-            done, fault = _tell(study, event, catch)
+        events = executor.poll(None if tick is None else TICK)
+        running -= len(events)
+        # All are told before any callback runs: one that raises must not cost the others their results.
+        for done, fault in [_tell(study, event, catch) for event in events]:
             error = error or fault
             for callback in callbacks:
                 callback(study, done)
             if gc_after_trial:
                 gc.collect()
+        if tick is not None:
+            tick()
     if error is not None:
         raise error
 
@@ -141,7 +154,11 @@ def _check(n_trials: int | None, timeout: float | None, n_jobs: int, catch: tupl
             raise TypeError(f"catch takes exception classes; got {c!r}")
     if n_jobs == 0 or n_jobs < -1:
         raise ValueError(f"n_jobs must be 1 or more, or -1 for one a core; got {n_jobs}")
-    return (os.cpu_count() or 1) if n_jobs == -1 else n_jobs
+    if n_jobs != -1:
+        return n_jobs
+    from loky import cpu_count  # knows what share of the machine a container or a job scheduler gave us
+
+    return int(cpu_count())
 
 
 def _executor(jobs: int, objective: Callable[[Trial], Any], study: Study) -> Executor:

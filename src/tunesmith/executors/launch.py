@@ -1,0 +1,135 @@
+"""A worker process as the driver holds it: started without running the caller's script, and ended for sure."""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import signal
+import subprocess
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+# What the libraries under an objective read when they are loaded to see how many threads they may use; the last one is
+# for joblib and loky, whose n_jobs=-1 then means this worker's share of the machine.
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+
+PATIENCE = 5.0  # seconds that an idle worker may take to end by itself, and a killed one to be dead
+
+# The script that called us is not run again, as multiprocessing's "spawn" would do: it needs no guard, and may as well
+# be a notebook or have come from standard input. What it defines is sent by value. The first bytes on the worker's
+# standard input are the caller's sys.path and sys.argv.
+PROGRAM = """\
+import marshal, sys
+sys.path[:], sys.argv[:] = marshal.load(sys.stdin.buffer)
+from tunesmith.executors.remote import main
+main({handle})
+"""
+
+
+def environment(jobs: int) -> dict[str, str]:
+    """Return the environment of a worker, in which numeric libraries use no more than its share of the cores.
+
+    A variable that is set already stays as it is.
+    """
+    from loky import cpu_count
+
+    share = str(max(1, cpu_count() // jobs))
+    return {**dict.fromkeys(THREADS, share), **os.environ}
+
+
+class WorkerProcess:
+    """One worker process and the pipe to it.
+
+    It has a process group of its own: Ctrl-C reaches the driver alone, and what the objective started in it can be
+    ended with it. It also ends when the driver does, see :mod:`tunesmith.executors.remote`.
+
+    Args:
+        env: its environment.
+    """
+
+    def __init__(self, env: dict[str, str]) -> None:
+        from multiprocessing.connection import Pipe
+
+        self.connection: Connection[Any, Any]
+        self.connection, there = Pipe()
+        try:
+            self._process = _start(there.fileno(), env)
+        except BaseException:
+            self.connection.close()
+            raise
+        finally:
+            there.close()
+        with contextlib.suppress(OSError):  # it died at once; whoever listens on the pipe sees that
+            self._lifeline.write(marshal.dumps(([str(folder) for folder in sys.path], sys.argv)))
+            self._lifeline.flush()
+
+    @property
+    def _lifeline(self) -> IO[bytes]:
+        if self._process.stdin is None:
+            raise RuntimeError("the worker process was started without a pipe to its standard input")
+        return self._process.stdin
+
+    def exit_code(self, timeout: float = 0.0) -> int | None:
+        """Return the exit code (minus the number of a signal that killed it); None: it still runs after `timeout` s."""
+        try:
+            return self._process.wait(timeout) if timeout > 0 else self._process.poll()
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """End the process and all that it started, now."""
+        if sys.platform == "win32":
+            self._process.kill()
+        else:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def release(self) -> None:
+        """Close what is held of a process that ended, or is about to."""
+        self.exit_code(PATIENCE)
+        self.connection.close()
+        with contextlib.suppress(OSError):
+            self._lifeline.close()
+
+
+def _start(handle: int, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    # -O, -W, -X ... as the driver has them
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # multiprocessing's way
+    command = [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)]
+    if sys.platform == "win32":
+        os.set_handle_inheritable(handle, True)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            env=env,
+            startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]}),
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
+        )
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env=env, pass_fds=[handle], start_new_session=True)
+
+
+def how_it_ended(code: int | None) -> str:
+    """Say how a process ended that should not have."""
+    if code is None:
+        return "it closed its connection"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = "; was there too little memory?" if name == "SIGKILL" else ""
+    return f"exit code {code}, {name}{hint}"

@@ -1,0 +1,284 @@
+"""Runs objectives in processes of this machine, one trial at a time in each.
+
+Each worker has a pipe of its own, so a worker that dies takes down the one trial that it ran, and is replaced.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tunesmith.errors import ObjectiveError, WorkerDiedError
+from tunesmith.executors import wire
+from tunesmith.executors.base import Executor, Failed, Finished, Objective
+from tunesmith.executors.launch import PATIENCE, WorkerProcess, environment, how_it_ended
+from tunesmith.trial import Channel, Proposals, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DRAIN = 1.0  # seconds for reading what lies in the pipes when the driver is interrupted
+LOOK_AGAIN = 1.0  # seconds after which workers are looked at that say nothing: a pipe may outlive its process
+MAX_FAILED_STARTS = 3
+
+
+class ProcessExecutor(Executor):
+    """Runs up to `jobs` objectives at once, each in a process of its own.
+
+    The objective is pickled once (functions of a script or notebook, lambdas and closures too) and loaded once in each
+    worker. Workers are started when there are trials for them, live until ``close``, and use their share of the cores.
+
+    Args:
+        objective: what to run.
+        handler: gets the reports, in the driver's thread.
+        jobs: how many at once.
+
+    Raises:
+        ObjectiveError: the objective cannot be pickled.
+    """
+
+    name: ClassVar[str] = "processes"
+
+    def __init__(self, objective: Objective, handler: Channel, jobs: int) -> None:
+        super().__init__(objective, handler)
+        self._jobs = jobs
+        self._payload = _pickled(objective)
+        self._env = environment(jobs)
+        self._workers: list[_Worker] = []
+        self._ended: list[Finished | Failed] = []
+        self._failed_starts = 0
+
+    @property
+    def capacity(self) -> int:
+        """The number of jobs."""
+        return self._jobs
+
+    def submit(self, trial: Trial) -> None:
+        """Give the trial to a worker that has none; start one if there is none."""
+        for worker in [w for w in self._workers if w.trial is None]:
+            if worker.process.exit_code() is None and worker.take(trial, self.handler):
+                return
+            self._remove(worker)  # it died while it had nothing to do, which is nobody's loss
+        worker = _Worker(WorkerProcess(self._env))
+        self._workers.append(worker)
+        worker.take(trial, self.handler)
+
+    def poll(self, timeout: float | None = None) -> list[Finished | Failed]:
+        """Hear what workers say, answer them, and return the trials that ended.
+
+        Raises:
+            ObjectiveError: the objective cannot be loaded in a worker.
+            WorkerDiedError: workers die while they start, again and again.
+        """
+        end = None if timeout is None else self.clock() + timeout
+        while not self._ended and any(w.trial is not None for w in self._workers):
+            left = LOOK_AGAIN if end is None else max(0.0, min(LOOK_AGAIN, end - self.clock()))
+            self._listen(left)
+            if end is not None and self.clock() >= end:
+                break
+        return self._take_ended()
+
+    def drain(self) -> list[Finished | Failed]:
+        """Return what ended already; an interrupted driver calls this before ``close``, so that no result is lost."""
+        end = self.clock() + DRAIN
+        while self._listen(0.0) and self.clock() < end:
+            pass
+        return self._take_ended()
+
+    def cancel(self, number: int) -> None:
+        """Kill the worker that runs a trial."""
+        for worker in self._workers:
+            if worker.trial is not None and worker.trial.number == number:
+                worker.process.kill()
+                self._lose(worker, f"trial {number} was cancelled; its worker process was killed")
+                return
+
+    def close(self) -> None:
+        """Let idle workers end by themselves, in seconds; kill the others."""
+        workers, self._workers = self._workers, []
+        try:
+            for worker in workers:
+                if worker.trial is not None:
+                    worker.process.kill()
+                else:
+                    worker.process.connection.close()
+            end = self.clock() + PATIENCE
+            for worker in workers:
+                worker.process.exit_code(max(0.001, end - self.clock()))
+        finally:  # also when a second Ctrl-C comes while we wait
+            for worker in workers:
+                if worker.process.exit_code() is None:
+                    worker.process.kill()
+            for worker in workers:
+                worker.process.release()
+
+    # -- what workers say ----------------------------------------------------------------------------------------
+
+    def _listen(self, timeout: float) -> bool:
+        """Wait for a worker to say something, and act on one message of each that did; False if none did."""
+        from multiprocessing.connection import wait
+
+        # A worker whose message was cut off by an interrupt is out of step: nothing sensible can be heard of it.
+        busy = {w.process.connection: w for w in self._workers if w.trial is not None and not w.cut_off}
+        ready: list[Any] = wait(list(busy), timeout) if busy else []  # typed for sockets and handles as well
+        for connection in ready:
+            self._hear(busy[connection])
+        if not ready:
+            self._look_after(busy.values())
+        return bool(ready)
+
+    def _take_ended(self) -> list[Finished | Failed]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    def _hear(self, worker: _Worker) -> None:
+        """Act on one message of a worker that runs a trial."""
+        try:
+            word, *rest = worker.hear()
+            if word == wire.READY:
+                worker.process.connection.send_bytes(self._payload)
+            elif word == wire.LOADED:
+                self._failed_starts = 0
+                worker.begin()
+            elif word == wire.REPORT:
+                worker.report(*rest)
+            elif word == wire.ASK:
+                worker.answer()
+            elif word == wire.END:
+                self._ended.append(worker.end(*rest))
+            else:
+                raise ObjectiveError(
+                    f"the objective cannot be loaded in a worker process: {rest[0]}; a worker imports the modules that "
+                    "the objective comes from: put it into a module that can be imported, or use n_jobs=1"
+                )
+        except (EOFError, OSError):
+            self._bury(worker)
+
+    def _look_after(self, workers: Iterable[_Worker]) -> None:
+        """Find workers that are dead though their pipe is open: a process that the objective started may hold it."""
+        for worker in workers:
+            if worker.process.exit_code() is not None and not worker.process.connection.poll():
+                self._bury(worker)
+
+    def _bury(self, worker: _Worker) -> None:
+        """Take leave of a worker that died while it had a trial."""
+        code = worker.process.exit_code(PATIENCE)
+        worker.process.kill()  # if it does live on without its pipe; and in any case what it started
+        if worker.loaded:
+            self._lose(worker, f"the worker process died ({how_it_ended(code)})")
+            return
+        self._failed_starts += 1
+        trial = worker.trial
+        self._remove(worker)
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            raise WorkerDiedError(
+                f"{self._failed_starts} worker processes died while they started ({how_it_ended(code)}); what they "
+                "printed above may say why. Does a module that the objective needs end Python when it is imported?"
+            )
+        if trial is not None:
+            self.submit(trial)
+
+    def _lose(self, worker: _Worker, why: str) -> None:
+        if worker.trial is not None:
+            self._ended.append(Failed(_as_proposed(worker.trial), WorkerDiedError(why)))
+        self._remove(worker)
+
+    def _remove(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.process.kill()
+        worker.process.release()
+
+
+class _Worker:
+    """What the driver knows of one worker, and the trial that it runs."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        self.process = process
+        self.loaded = False
+        self.cut_off = False
+        self.trial: Trial | None = None  # the driver's copy; the reports go through it
+        self._message = b""
+        self._proposals: Proposals | None = None  # those that the worker has
+        self._fault: BaseException | None = None  # what went wrong with a report
+
+    def take(self, trial: Trial, handler: Channel) -> bool:
+        """Let the worker run a trial, as soon as it can; False if it turns out to be dead."""
+        trial.connect(None)
+        data, proposals = wire.dump_trial(trial)
+        new = None if proposals is self._proposals else wire.dump(proposals)
+        trial.connect(handler)
+        self.trial, self._proposals, self._fault = trial, proposals, None
+        self._message = pickle.dumps((data, new))
+        try:
+            if self.loaded:
+                self.begin()
+        except OSError:
+            return False
+        return True
+
+    def hear(self) -> Any:
+        """Read one message."""
+        self.cut_off = True
+        data = self.process.connection.recv_bytes()
+        self.cut_off = False
+        return pickle.loads(data)
+
+    def begin(self) -> None:
+        """Send the trial."""
+        self.loaded = True
+        self.process.connection.send_bytes(self._message)
+        self._message = b""
+
+    def report(self, step: int, value: float) -> None:
+        """Keep a report; what goes wrong is for the objective to hear, which does not wait for us."""
+        try:
+            if self.trial is not None:
+                self.trial.report(value, step)
+        except Exception as error:
+            self._fault = self._fault or error
+
+    def answer(self) -> None:
+        """Tell the worker whether its trial should stop."""
+        answer: bool | None = None
+        try:
+            if self._fault is not None:
+                raise self._fault
+            answer = self.trial is not None and self.trial.should_prune()
+            fault = None
+        except Exception as error:
+            self._fault, fault = None, wire.dump_fault(error, "")
+        self.process.connection.send_bytes(pickle.dumps((answer, fault)))
+
+    def end(self, trial_bytes: bytes, value_bytes: bytes, fault: wire.Fault | None) -> Finished | Failed:
+        """Take the trial back."""
+        own, self.trial = self.trial, None
+        if own is None:
+            raise RuntimeError("a worker ended a trial that it was not given")
+        try:
+            trial = wire.load_trial(trial_bytes, self._proposals)
+            value = pickle.loads(value_bytes)
+        except Exception as error:
+            words = f"trial {own.number}: what came back from the worker cannot be loaded here: {error!r}"
+            return Failed(_as_proposed(own), ObjectiveError(words))
+        if fault is not None:
+            return Failed(trial, wire.load_fault(fault), fault[-1])
+        if self._fault is not None:
+            return Failed(trial, self._fault)
+        return Finished(trial, value)
+
+
+def _as_proposed(trial: Trial) -> Trial:
+    """Take it that a lost trial used what it was proposed: its own word on that is lost."""
+    trial.take_whole()
+    return trial
+
+
+def _pickled(objective: Objective) -> bytes:
+    try:
+        return wire.dump(objective)
+    except Exception as error:
+        raise ObjectiveError(
+            f"the objective cannot be sent to worker processes: {type(error).__name__}: {error}. It, and all that it "
+            "refers to, must be picklable, which open files, locks, connections and studies are not: make these inside "
+            "of the objective, or use n_jobs=1"
+        ) from error

@@ -1,0 +1,123 @@
+"""What runs in a worker process: load the objective once, then run it on one trial after another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from tunesmith.executors import wire
+from tunesmith.executors.base import Objective
+from tunesmith.trial import Proposals, Trial
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+def main(handle: int) -> None:
+    """Serve the driver until it closes the pipe.
+
+    Args:
+        handle: this end of the pipe, inherited from the driver: a file descriptor, on Windows a handle.
+    """
+    _live_as_long_as_the_driver()
+    # A handler that does nothing, and not SIG_IGN: programs that the objective starts would inherit that one.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True)  # what is printed shows at once, and survives a kill
+    connection = _open(handle)
+    with contextlib.suppress(EOFError, OSError):  # the driver closed the pipe: no more to do
+        _serve(connection)
+
+
+def _serve(connection: Connection[Any, Any]) -> None:
+    connection.send_bytes(pickle.dumps((wire.READY,)))
+    payload = connection.recv_bytes()
+    try:
+        objective: Objective = pickle.loads(payload)
+    except BaseException as error:
+        connection.send_bytes(pickle.dumps((wire.UNUSABLE, f"{type(error).__name__}: {error}")))
+        return
+    del payload
+    connection.send_bytes(pickle.dumps((wire.LOADED,)))
+    proposals: Proposals | None = None
+    while True:
+        trial_bytes, new = pickle.loads(connection.recv_bytes())
+        if new is not None:
+            proposals = pickle.loads(new)
+        connection.send_bytes(_run(objective, wire.load_trial(trial_bytes, proposals), connection))
+
+
+def _run(objective: Objective, trial: Trial, connection: Connection[Any, Any]) -> bytes:
+    """Run the objective; whatever happens in it becomes the message for the driver."""
+    trial.connect(RemoteChannel(connection))
+    value: Any = None
+    fault: wire.Fault | None = None
+    try:
+        value = objective(trial)
+    except BaseException as error:
+        fault = wire.dump_fault(error, traceback.format_exc())
+    trial.connect(None)
+    return wire.dump_end(trial, value, fault)
+
+
+class RemoteChannel:
+    """Takes the reports of the worker's running trial to the driver, and brings back the pruner's answer."""
+
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()  # an objective may report from its own threads
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Send a report and go on; the driver keeps it in its own time."""
+        with self._lock:
+            self._connection.send_bytes(pickle.dumps((wire.REPORT, step, value)))
+
+    def should_prune(self, number: int, step: int) -> bool:
+        """Ask the driver and wait for its answer.
+
+        Raises:
+            Exception: what went wrong in the driver, with this question or with a report before it.
+        """
+        with self._lock:
+            self._connection.send_bytes(pickle.dumps((wire.ASK,)))
+            answer, fault = pickle.loads(self._connection.recv_bytes())
+        if fault is not None:
+            raise wire.load_fault(fault)
+        return bool(answer)
+
+
+def _open(handle: int) -> Connection[Any, Any]:
+    if sys.platform == "win32":
+        from multiprocessing.connection import PipeConnection
+
+        return PipeConnection(handle)
+    from multiprocessing.connection import Connection
+
+    return Connection(handle)
+
+
+def _live_as_long_as_the_driver() -> None:
+    """End this process, and what the objective started, when the driver is gone, however it ended.
+
+    The driver holds the other end of standard input and never writes to it again, so that it reads as ended when the
+    driver is no more. The objective finds an empty standard input.
+    """
+    lifeline = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def follow() -> None:
+        os.read(lifeline, 1)
+        if sys.platform != "win32" and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=follow, name="tunesmith-lifeline", daemon=True).start()

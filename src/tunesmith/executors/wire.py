@@ -1,0 +1,192 @@
+"""What goes over the pipe between the driver and a worker process, as bytes.
+
+The space of a trial is by far its largest part and the same from trial to trial, so it is sent when it changes: a
+trial is pickled without its :class:`~tunesmith.trial.Proposals`, and whoever unpickles it puts its own in.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from functools import cache
+from typing import Any
+
+from tunesmith.errors import ObjectiveError
+from tunesmith.trial import Proposals, Trial
+
+# The words that begin a message. From the worker:
+READY = "ready"  # the process runs and waits for the objective
+LOADED = "loaded"  # the objective is there; what follows belongs to trials
+UNUSABLE = "unusable"  # (UNUSABLE, reason): the objective cannot be loaded in this process
+REPORT = "report"  # (REPORT, step, value); not answered
+ASK = "ask"  # (ASK,): should the trial be pruned? Answered by (bool | None, error as bytes | None)
+END = "end"  # (END, trial, value, Fault | None), all but the word as bytes
+
+
+def dump(thing: Any) -> bytes:
+    """Pickle anything: functions and classes that only this process has are sent along by value."""
+    import cloudpickle
+
+    data: bytes = cloudpickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
+    return data
+
+
+def dump_trial(trial: Trial) -> tuple[bytes, Proposals | None]:
+    """Pickle a trial without its proposals; return these beside it."""
+    out = io.BytesIO()
+    pickler = _trial_pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.dump(trial)
+    return out.getvalue(), pickler.met
+
+
+def load_trial(data: bytes, proposals: Proposals | None) -> Trial:
+    """Unpickle a trial and give it its proposals."""
+    trial: Trial = _TrialUnpickler(data, proposals).load()
+    return trial
+
+
+@cache
+def _trial_pickler() -> Any:
+    import cloudpickle
+
+    class TrialPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
+        met: Proposals | None = None
+
+        def persistent_id(self, thing: Any) -> int | None:
+            if type(thing) is not Proposals:
+                return None
+            self.met = thing
+            return 0
+
+    return TrialPickler
+
+
+class _TrialUnpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, proposals: Proposals | None) -> None:
+        super().__init__(io.BytesIO(data))
+        self._proposals = proposals
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self._proposals
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+def plain(value: Any) -> Any:
+    """Turn numbers of other libraries (NumPy scalars, 0-d tensors) into floats: the driver may not have the library.
+
+    What is no number, or no list or tuple of numbers, stays as it is: the study says what is wrong with it.
+    """
+    if value is None or isinstance(value, float | int | str | bytes):
+        return float(value) if isinstance(value, float) else value  # NumPy's float64 is a float, too
+    if type(value) in (list, tuple):
+        return type(value)(plain(item) for item in value)
+    if hasattr(type(value), "__float__"):
+        try:
+            return float(value)
+        except Exception:  # an array of several numbers, say
+            return value
+    return value
+
+
+def dump_end(trial: Trial, value: Any, fault: Fault | None) -> bytes:
+    """Pickle how a trial ended; what cannot be pickled is left out and makes it end with an :class:`ObjectiveError`."""
+    left_out: list[str] = []
+    try:
+        value_bytes = dump(plain(value))
+    except Exception as error:
+        value_bytes = dump(None)
+        left_out.append(f"the objective returned a {_name(value)}, which cannot be pickled ({_words(error)})")
+    try:
+        trial_bytes = dump_trial(trial)[0]
+    except Exception:
+        left_out += _drop_notes(trial)
+        trial_bytes = dump_trial(trial)[0]
+    if left_out and fault is None:
+        text = f"trial {trial.number}: {'; '.join(left_out)}; only what can be pickled gets out of a worker process"
+        fault = dump_fault(ObjectiveError(text), "")
+    return pickle.dumps((END, trial_bytes, value_bytes, fault))
+
+
+def _drop_notes(trial: Trial) -> list[str]:
+    """Remove the notes that cannot be pickled; say which."""
+    notes, words = trial.notes() or {}, []
+    for key, note in list(notes.items()):
+        try:
+            dump(note)
+        except Exception as error:
+            del notes[key]
+            words.append(f"its note {key!r} is a {_name(note)}, which cannot be pickled ({_words(error)})")
+    return words
+
+
+def _name(thing: Any) -> str:
+    return type(thing).__qualname__
+
+
+def _words(error: BaseException) -> str:
+    return f"{_name(error)}: {error}"
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+# (the error pickled or None, its class pickled or None, what it says, its class's name, its traceback)
+Fault = tuple[bytes | None, bytes | None, str, str, str]
+
+
+def dump_fault(error: BaseException, trace: str) -> Fault:
+    """Pickle an error, and with it enough to say what it was where that does not work."""
+    return _try_dump(error), _try_dump(type(error)), _text(error), _name(error), trace
+
+
+def load_fault(fault: Fault) -> BaseException:
+    """Make the error anew.
+
+    An error that does not survive pickling (its constructor takes other arguments than its message, say) keeps its
+    class where that can be done, so that `catch` still knows it; else it becomes a RuntimeError that says what it was.
+    """
+    error_bytes, class_bytes, text, name, trace = fault
+    whole = _try_load(error_bytes)
+    error: BaseException = (
+        whole
+        if isinstance(whole, BaseException)
+        else _bare(_try_load(class_bytes), text) or RuntimeError(f"{name}: {text}")
+    )
+    if trace:
+        error.add_note(f"In the worker process:\n{trace}")
+    return error
+
+
+def _try_dump(thing: Any) -> bytes | None:
+    try:
+        return dump(thing)
+    except Exception:
+        return None
+
+
+def _try_load(data: bytes | None) -> Any:
+    try:
+        return None if data is None else pickle.loads(data)
+    except Exception:
+        return None
+
+
+def _bare(kind: Any, text: str) -> BaseException | None:
+    """Return an error of a class with nothing but a message, if the class lets itself be used like that."""
+    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        return None
+    try:
+        error = kind.__new__(kind)
+        error.args = (text,)
+        faithful = str(error) == text
+    except Exception:
+        return None
+    return error if faithful and isinstance(error, BaseException) else None
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(an error that cannot be printed)"
