@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, Tags, payloads, sign
-from tunesmith.space import Categorical, Space
+from tunesmith.space import Space
 
 if TYPE_CHECKING:
     from tunesmith.space.grid import Grid
@@ -77,7 +77,7 @@ class GridSampler(Sampler):
         self.resolution = dict(resolution) if isinstance(resolution, Mapping) else resolution
         self.seed = seed
         self.values = None if search_space is None else _listed(search_space)
-        self.space = None if self.values is None else Space({n: Categorical(v) for n, v in self.values.items()})
+        self.space = None if self.values is None else Space(self.values)
         self._grid: _Numbered | None = None
         self._seen: _Seen | None = None
 

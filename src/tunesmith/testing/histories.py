@@ -1,0 +1,228 @@
+"""Hypothesis strategies for what may happen in a study: histories for samplers, curves for pruners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tunesmith.curves import Curves
+from tunesmith.history import History
+from tunesmith.samplers.base import Sampler
+from tunesmith.space import Float, Space, merge
+from tunesmith.state import TrialState
+from tunesmith.testing.strategies import points
+
+_ENDS = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+_values = st.one_of(
+    st.floats(-1e3, 1e3), st.sampled_from([0.0, float("inf"), -float("inf"), 1e300, -1e300])
+)  # a COMPLETE trial may be infinite, but not NaN
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happens to one trial.
+
+    Attributes:
+        own: the sampler under test proposes it (as long as it has proposals); else the point and the tag are these.
+        x: a point of the search's space, [d]; None: the trial suggested nothing.
+        tag: what another sampler wrote.
+        extra: a value of a parameter that the search's space does not have; None: it suggested none.
+        delay: how many trials start before it ends; None: it still runs when the story ends.
+        state, y, cost, constraints: how it ends; see :meth:`tunesmith.history.History.append`.
+    """
+
+    own: bool
+    x: tuple[float, ...] | None
+    tag: int
+    extra: float | None
+    delay: int | None
+    state: TrialState
+    y: tuple[float, ...] | None
+    cost: float
+    constraints: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A trial with its point: what a history is told when it begins and when it ends."""
+
+    number: int
+    space: Space | None
+    x: tuple[float, ...] | None
+    tag: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The course of a study: which trial began and which ended, one after the other."""
+
+    space: Space
+    n_objectives: int
+    events: tuple[tuple[bool, Row], ...]
+    """(ended, trial): False when the trial began, True when it ended."""
+
+    def history(self, upto: int | None = None) -> History:
+        """Return the history after the first `upto` events (None: all), each told when it happened."""
+        history = History(self.space, self.n_objectives)
+        for ended, row in self.events[:upto]:
+            tell(history, ended, row)
+        return history
+
+    def history_in_chunks(self, size: int | None = None) -> History:
+        """Return the history after all events, the ends told `size` at a time (None: all at once)."""
+        history = History(self.space, self.n_objectives)
+        done = [row for ended, row in self.events if ended]
+        over = {row.number for row in done}
+        for ended, row in self.events:
+            if not ended and row.number not in over:
+                history.begin(row.number, row.space, row.x, row.tag)
+        size = size or max(1, len(done))
+        for start in range(0, len(done), size):
+            _extend(history, done[start : start + size])
+        return history
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A search and what happens in it, before it is known what the sampler proposes."""
+
+    space: Space
+    n_objectives: int
+    outcomes: tuple[Outcome, ...]
+
+    def play(self, sampler: Sampler | None = None, seed: int = 0) -> Story:
+        """Let a sampler propose its own trials, trial k from ``default_rng([seed, k])``; None: it proposes none."""
+        history = History(self.space, self.n_objectives)
+        events: list[tuple[bool, Row]] = []
+        running: list[tuple[int, Row]] = []
+
+        def happen(ended: bool, row: Row) -> None:
+            events.append((ended, row))
+            tell(history, ended, row)
+
+        for k, outcome in enumerate(self.outcomes):
+            for _, row in [r for r in running if r[0] <= k]:
+                happen(True, row)
+            running = [r for r in running if r[0] > k]
+            row = self._begin(history, sampler, np.random.default_rng([seed, k]), k, outcome)
+            happen(False, row)
+            if outcome.delay is not None:
+                running.append((k + 1 + outcome.delay, row))
+        return Story(self.space, self.n_objectives, tuple(events))
+
+    def _begin(
+        self, history: History, sampler: Sampler | None, rng: np.random.Generator, number: int, outcome: Outcome
+    ) -> Row:
+        x, tag, space = outcome.x, outcome.tag, self.space
+        if outcome.own and sampler is not None:
+            asked, tags = sampler.ask(history, self.space, rng, 1)
+            if len(asked):
+                x, tag = tuple(asked[0].tolist()), int(tags[0])
+        if x is None:
+            return Row(number, None, None, tag, outcome)
+        if outcome.extra is not None:
+            space = merge(space, {"extra": Float(0, 1)})
+            x = (*x, outcome.extra)
+        return Row(number, space, x, tag, outcome)
+
+
+def tell(history: History, ended: bool, row: Row) -> None:
+    """Tell a history that a trial began or ended."""
+    if not ended:
+        history.begin(row.number, row.space, row.x, row.tag)
+        return
+    o = row.outcome
+    history.append(row.number, o.state, row.space, row.x, o.y, tag=row.tag, cost=o.cost, constraints=o.constraints)
+
+
+def _extend(history: History, rows: Sequence[Row]) -> None:
+    groups: dict[Space, list[int]] = {}
+    for i, row in enumerate(rows):
+        if row.space is not None:
+            groups.setdefault(row.space, []).append(i)
+    nothing = (float("nan"),) * history.n_objectives
+    history.extend(
+        np.array([r.number for r in rows], np.int64),
+        np.array([r.outcome.state for r in rows], np.int8),
+        np.array([nothing if r.outcome.y is None else r.outcome.y for r in rows]).reshape(len(rows), -1),
+        [(space, np.array(at), np.array([rows[i].x for i in at], float)) for space, at in groups.items()],
+        tag=np.array([r.tag for r in rows], np.int64),
+        cost=np.array([r.outcome.cost for r in rows]),
+        constraints={i: r.outcome.constraints for i, r in enumerate(rows) if r.outcome.constraints},
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, space: Space, *, max_trials: int = 10, n_objectives: int | None = None) -> Script:
+    """What may happen in a search of a space: failures, infinities, constraints, trials that end late or never.
+
+    Args:
+        draw: given by Hypothesis.
+        space: the space of the search.
+        max_trials: how many trials at most.
+        n_objectives: how many objectives; None: one to three.
+    """
+    m = n_objectives or draw(st.sampled_from([1, 1, 2, 3]))
+    x = draw(points(space, max_size=max_trials))
+    outcomes: list[Outcome] = []
+    for row in x.tolist():
+        state = draw(st.sampled_from(_ENDS))
+        valued = state is TrialState.COMPLETE or (state is TrialState.PRUNED and draw(st.booleans()))
+        outcomes.append(
+            Outcome(
+                own=draw(st.booleans()),
+                x=None if draw(st.integers(0, 9)) == 9 else tuple(row),
+                tag=draw(st.sampled_from([0, 0, 1, 2**63 - 1])),
+                extra=draw(st.sampled_from([None, None, None, 0.5])),
+                delay=draw(st.sampled_from([0, 0, 1, 3, None])),
+                state=state,
+                y=tuple(draw(_values) for _ in range(m)) if valued else None,
+                cost=draw(st.sampled_from([1.0, 0.0, float("nan")])),
+                constraints=draw(
+                    st.sampled_from([None, None, {"size": -1.0}, {"size": 2.0, "time": 0.0}, {"time": float("nan")}])
+                ),
+            )
+        )
+    return Script(space, m, tuple(outcomes))
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What one trial reported, and how it ended (RUNNING: it did not)."""
+
+    reports: tuple[tuple[int, float], ...]
+    state: TrialState
+    late: int
+    """How many of the reports are read only after the end, as it may happen between two workers."""
+
+
+def courses(*, max_trials: int = 8, max_steps: int = 6) -> st.SearchStrategy[dict[int, Course]]:
+    """Curves of a few trials by number, with NaN, infinities, gaps and steps out of order."""
+    value = st.one_of(st.floats(-10, 10), st.sampled_from([float("nan"), float("inf"), -float("inf"), 0.0, 1.0]))
+    report = st.tuples(st.integers(0, max_steps), value)
+    course = st.builds(
+        Course,
+        reports=st.lists(report, max_size=max_steps, unique_by=lambda r: r[0]).map(tuple),
+        state=st.sampled_from([TrialState.RUNNING, *_ENDS]),
+        late=st.sampled_from([0, 0, 1, 2]),
+    )
+    return st.lists(course, max_size=max_trials).map(lambda found: dict(enumerate(found)))
+
+
+def curves_of(found: Mapping[int, Course], order: Sequence[int] | None = None) -> Curves:
+    """Write courses into a table, trial after trial in an order (None: by number)."""
+    curves = Curves()
+    for number in order if order is not None else sorted(found):
+        course = found[number]
+        early = len(course.reports) - (course.late if course.state is not TrialState.RUNNING else 0)
+        for i, (step, value) in enumerate(course.reports):
+            if i == early and i > 0:
+                curves.close(number, course.state)
+            curves.append(number, step, value)
+        if course.state is not TrialState.RUNNING:
+            curves.close(number, course.state)
+    return curves

@@ -1,0 +1,79 @@
+"""The laws of pruners, as a pytest class to derive from."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tunesmith.curves import Curves
+from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.testing.histories import Course, courses, curves_of
+
+# Each law runs for every pruner; the fixtures only hand out a function, so it does no harm that examples share them.
+laws = settings(
+    max_examples=max(10, settings().max_examples // 2),
+    suppress_health_check=[*HealthCheck],
+)
+
+
+class PrunerConformance:
+    """Derive from it and give the fixture `make_pruner`; each test is one law.
+
+    Example::
+
+        class TestMyPruner(PrunerConformance):
+            @pytest.fixture
+            def make_pruner(self):
+                return MyPruner
+    """
+
+    @pytest.fixture
+    def make_pruner(self) -> Callable[[], Pruner]:
+        """Return a function that makes a new pruner; all that it makes are alike."""
+        raise NotImplementedError("give the fixture make_pruner, a function that makes the pruner under test")
+
+    def test_it_says_continue_where_nothing_is_known(self, make_pruner: Callable[[], Pruner]) -> None:
+        """No curves, no stop."""
+        pruner = make_pruner()
+        for row, step in [(0, 0), (3, 17)]:
+            assert pruner.decide(Curves(), row, step) is Decision.CONTINUE
+
+    @laws
+    @given(found=courses())
+    def test_it_is_pure(self, make_pruner: Callable[[], Pruner], found: dict[int, Course]) -> None:
+        """The same curves give the same decision, by any object, and are not changed; nothing makes it raise."""
+        curves = curves_of(found)
+        before = _digest(curves)
+        pruner = make_pruner()
+        for row, step in _last_reports(found):
+            decision = pruner.decide(curves, row, step)
+            assert isinstance(decision, Decision)
+            assert pruner.decide(curves, row, step) is decision
+            assert make_pruner().decide(curves, row, step) is decision
+            assert pickle.loads(pickle.dumps(pruner)).decide(curves, row, step) is decision
+        assert _digest(curves) == before
+
+    @laws
+    @given(found=courses(), data=st.data())
+    def test_the_order_of_trials_makes_no_difference(
+        self, make_pruner: Callable[[], Pruner], found: dict[int, Course], data: st.DataObject
+    ) -> None:
+        """Which trial's reports are read first depends on the workers; the decision must not."""
+        order = data.draw(st.permutations(sorted(found)))
+        for row, step in _last_reports(found):
+            decision = make_pruner().decide(curves_of(found), row, step)
+            assert make_pruner().decide(curves_of(found, order), row, step) is decision
+
+
+def _last_reports(found: dict[int, Course]) -> list[tuple[int, int]]:
+    return [(number, course.reports[-1][0]) for number, course in found.items() if course.reports]
+
+
+def _digest(curves: Curves) -> list[Any]:
+    states = [(number, curves.state(number)) for number in curves.numbers]
+    return [[a.tobytes() for a in curves.table()], states, len(curves), curves.n_complete]

@@ -1,0 +1,262 @@
+"""The laws of samplers, as a pytest class to derive from."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from tunesmith.history import History
+from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.state import TrialState
+from tunesmith.testing.courses import COURSES, Course
+from tunesmith.testing.histories import Script, histories, tell
+from tunesmith.testing.strategies import spaces
+
+Maker = Callable[[], Sampler]
+
+# Each law runs for every sampler, so it gets a part of the examples; the fixtures only hand out a function, so it does
+# no harm that examples and derived classes share them.
+laws = settings(
+    max_examples=max(10, settings().max_examples // 4),
+    suppress_health_check=[*HealthCheck],
+)
+
+UNUSUAL: dict[str, Space] = {
+    "one float": Space(x=Float(-1, 1)),
+    "one choice": Space(c=Categorical(["only"])),
+    "one constant": Space(x=Float(2, 2)),
+    "constants": Space(x=Float(0.1, 0.1, log=True), k=Int(3, 3), n=Int(7, 7, log=True), s=Float(1, 1, step=0.5)),
+    "constant among others": Space(k=Int(3, 3), x=Float(0, 1), c=Categorical([None]), o=Ordinal([1, 2, 3])),
+    "thirty": Space({f"x{i}": Float(1e-3, 1, log=i % 2 == 0) for i in range(30)}),
+    "wide": Space(x=Float(-1e300, 1e300 / 2), y=Float(1e-300, 1e300, log=True), k=Int(-(2**49), 2**49 - 2)),
+    "nested": Space(
+        a=["p", "q"],
+        b=Categorical(["r", "s"]).when(a="p"),
+        c=Float(0, 1).when(b="s"),
+        d=Int(1, 4).when(a=["p", "q"], b="r"),
+    ),
+    "none": Space(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The answer of a sampler in a form that compares exactly, NaN included."""
+
+    points: bytes
+    tags: bytes
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> Script:
+    """A space of any kind and what happens in it."""
+    space = draw(spaces(constrained=draw(st.integers(0, 4)) == 0, finite=draw(st.booleans())))
+    return draw(histories(space))
+
+
+class SamplerConformance:
+    """Derive from it and give the fixture `make_sampler`; each test is one law.
+
+    Example::
+
+        class TestMySampler(SamplerConformance):
+            @pytest.fixture
+            def make_sampler(self):
+                return MySampler
+    """
+
+    @pytest.fixture
+    def make_sampler(self) -> Maker:
+        """Return a function that makes a new sampler; all that it makes are alike."""
+        raise NotImplementedError("give the fixture make_sampler, a function that makes the sampler under test")
+
+    def supports(self, sampler: Sampler, space: Space) -> bool:
+        """Tell whether the sampler can search a space at all; where it cannot, ``ask`` must raise a SpaceError."""
+        return True
+
+    # -- one answer --------------------------------------------------------------------------------------------
+
+    @laws
+    @given(script=scripts(), seed=st.integers(0, 2**32 - 1), n=st.integers(1, 5))
+    def test_answers_lie_in_the_space(self, make_sampler: Maker, script: Script, seed: int, n: int) -> None:
+        """Points of the space, inactive ones NaN, constraints met; whatever failed or is running."""
+        sampler = make_sampler()
+        assume(self.supports(sampler, script.space))
+        story = script.play(sampler, seed)
+        x, tags = sampler.ask(story.history(), script.space, _rng(seed), n)
+        _check(sampler, script.space, x, tags, n)
+
+    @pytest.mark.parametrize("name", UNUSUAL)
+    @pytest.mark.parametrize("n", [1, 3])
+    def test_unusual_spaces(self, make_sampler: Maker, name: str, n: int) -> None:
+        """One parameter or thirty, constants, single choices, ranges of all floats, nested conditions, nothing."""
+        space, sampler = UNUSUAL[name], make_sampler()
+        if not self.supports(sampler, space):
+            pytest.skip(f"{sampler.name} does not search this space")
+        history = History(space)
+        number = 0
+        for _ in range(6):
+            x, tags = sampler.ask(history, space, _rng(number), n)
+            _check(sampler, space, x, tags, n)
+            for row, tag in zip(x, tags, strict=True):
+                history.append(number, TrialState.COMPLETE, space, row.tolist(), [float(number % 3)], tag=int(tag))
+                number += 1
+
+    @laws
+    @given(script=scripts(), seed=st.integers(0, 2**32 - 1), n=st.integers(1, 3))
+    def test_ask_is_deterministic_and_changes_nothing(
+        self, make_sampler: Maker, script: Script, seed: int, n: int
+    ) -> None:
+        """The same (history, space, rng) give the same answer; history and global random state stay as they are."""
+        sampler = make_sampler()
+        assume(self.supports(sampler, script.space))
+        history = script.play(sampler, seed).history()
+        before, shared = _digest(history), _global_state()
+        first = _ask(sampler, history, script.space, seed, n)
+        assert _ask(sampler, history, script.space, seed, n) == first
+        np.random.seed(seed)  # the point is that the old global generator makes no difference
+        try:
+            assert _ask(sampler, history, script.space, seed, n) == first
+        finally:
+            np.random.set_state(shared)
+        assert _ask(make_sampler(), history, script.space, seed, n) == first
+        assert _digest(history) == before
+        assert _global_state()[1].tobytes() == shared[1].tobytes()
+
+    @laws
+    @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
+    def test_what_it_returns_is_the_callers(self, make_sampler: Maker, script: Script, seed: int) -> None:
+        """Writing into an answer spoils no later one: it is no view of a cache."""
+        sampler = make_sampler()
+        assume(self.supports(sampler, script.space))
+        history = script.play(sampler, seed).history()
+        before = _digest(history)
+        first = _ask(sampler, history, script.space, seed, 2)
+        x, tags = sampler.ask(history, script.space, _rng(seed), 2)
+        x[...], tags[...] = 0.5, 1
+        assert _ask(sampler, history, script.space, seed, 2) == first
+        assert _digest(history) == before
+
+    # -- state is only a cache -----------------------------------------------------------------------------------
+
+    @laws
+    @given(script=scripts(), seed=st.integers(0, 2**32 - 1), n=st.integers(1, 3))
+    def test_a_new_object_proposes_the_same(self, make_sampler: Maker, script: Script, seed: int, n: int) -> None:
+        """An object used all along, a new one and a pickled one agree at every point of a growing history."""
+        used = make_sampler()
+        assume(self.supports(used, script.space))
+        story = script.play(make_sampler(), seed)
+        history = History(script.space, script.n_objectives)
+        for k, (ended, row) in enumerate(story.events):
+            tell(history, ended, row)
+            answer = _ask(used, history, script.space, seed + k, n)
+            assert _ask(make_sampler(), history, script.space, seed + k, n) == answer
+            assert _ask(pickle.loads(pickle.dumps(used)), history, script.space, seed + k, n) == answer
+
+    @laws
+    @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
+    def test_an_object_may_change_between_studies(self, make_sampler: Maker, script: Script, seed: int) -> None:
+        """What it saw in one study makes no difference in another one."""
+        used = make_sampler()
+        assume(self.supports(used, script.space))
+        long = script.play(make_sampler(), seed).history()
+        short = History(script.space, script.n_objectives)
+        for k, history in enumerate((long, short, long, short)):
+            expected = _ask(make_sampler(), history, script.space, seed + k, 1)
+            assert _ask(used, history, script.space, seed + k, 1) == expected
+
+    @laws
+    @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
+    def test_rows_may_come_one_by_one_or_at_once(self, make_sampler: Maker, script: Script, seed: int) -> None:
+        """How a worker reads the history (append or extend, in which chunks) makes no difference."""
+        sampler = make_sampler()
+        assume(self.supports(sampler, script.space))
+        story = script.play(make_sampler(), seed)
+        answer = _ask(sampler, story.history(), script.space, seed, 2)
+        for size in (None, 1, 3):
+            assert _ask(sampler, story.history_in_chunks(size), script.space, seed, 2) == answer
+            assert _ask(make_sampler(), story.history_in_chunks(size), script.space, seed, 2) == answer
+
+    # -- in a study ------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("course", COURSES, ids=lambda c: c.name)
+    def test_the_same_seed_gives_the_same_course(self, make_sampler: Maker, course: Course) -> None:
+        """Two studies with one seed try the same points, and a study with another seed may not."""
+        self._skip_unless_supported(make_sampler(), course)
+        first, second = (course.start(make_sampler(), None, seed=3) for _ in range(2))
+        course.run(first, 12)
+        course.run(second, 12)
+        assert course.points(first) == course.points(second)
+
+    @pytest.mark.parametrize("store", ["memory", "sqlite"])
+    @pytest.mark.parametrize("course", COURSES, ids=lambda c: c.name)
+    def test_a_resumed_study_goes_on_as_if_it_had_not_stopped(
+        self, make_sampler: Maker, course: Course, store: str, tmp_path: Path
+    ) -> None:
+        """Stopped after a few trials, and once in the middle of one; new objects on the same storage go on."""
+        from tunesmith.storage import open_storage
+
+        self._skip_unless_supported(make_sampler(), course)
+        whole = course.start(make_sampler(), None, seed=5)
+        course.run(whole, 12)
+        storage = open_storage(None if store == "memory" else tmp_path / "study.db")
+        course.run(course.start(make_sampler(), storage, seed=5), 4)
+        if store == "sqlite":
+            storage = open_storage(tmp_path / "study.db")
+        broken = course.load(make_sampler(), storage)
+        if len(course.points(whole)) > 4:
+            broken.release([broken.ask().number])
+        resumed = course.load(make_sampler(), storage)
+        course.run(resumed, 8)
+        assert course.points(resumed) == course.points(whole)
+
+    def _skip_unless_supported(self, sampler: Sampler, course: Course) -> None:
+        if not self.supports(sampler, course.searched):
+            pytest.skip(f"{sampler.name} does not search this space")
+
+
+def _rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 1])
+
+
+def _ask(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> Asked:
+    x, tags = sampler.ask(history, space, _rng(seed), n)
+    return Asked(np.ascontiguousarray(x).tobytes(), np.ascontiguousarray(tags).tobytes())
+
+
+def _check(sampler: Sampler, space: Space, x: Points, tags: Tags, n: int) -> None:
+    assert x.dtype == np.float64
+    assert x.ndim == 2
+    assert x.shape[1] == len(space)
+    assert tags.dtype == np.int64
+    assert tags.shape == (len(x),)
+    assert (tags >= 0).all()
+    assert len(x) <= n
+    if not sampler.exclusive:
+        assert len(x) == n, "only an exclusive sampler, which counts its points, can run out of them"
+    assert space.contains_rows(x).all(), f"{space.decode(x)} are not all points of {space!r}"
+
+
+def _digest(history: History) -> str:
+    """A fingerprint of everything that a history holds."""
+    pending = history.pending
+    sha = hashlib.sha256(repr((history.names, history.space)).encode())
+    arrays: list[Any] = [history.x, history.y, history.c, history.number, history.state, history.tag, history.cost]
+    arrays += [pending.number, pending.x, pending.tag, *history.curves.table()]
+    for a in arrays:
+        sha.update(repr((a.shape, a.dtype)).encode() + np.ascontiguousarray(a).tobytes())
+    return sha.hexdigest()
+
+
+def _global_state() -> Any:
+    return np.random.get_state()

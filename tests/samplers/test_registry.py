@@ -1,0 +1,59 @@
+"""Every sampler of the registry keeps the laws; a new one joins by its line there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tunesmith import registry
+from tunesmith.errors import SpaceError
+from tunesmith.samplers.base import Sampler
+from tunesmith.samplers.grid import GridSampler
+from tunesmith.samplers.qmc import QMCSampler
+from tunesmith.space import Space
+from tunesmith.testing import SamplerConformance
+
+# Arguments other than the default ones that are worth a run of their own.
+VARIANTS: dict[str, Callable[[], Sampler]] = {
+    "grid": partial(GridSampler, resolution=3),
+    "grid-random": partial(GridSampler, resolution=3, order="random"),
+    "qmc-halton": partial(QMCSampler, "halton"),
+    "qmc-plain": partial(QMCSampler, scramble=False),
+}
+
+
+def maker(name: str) -> Callable[[], Sampler]:
+    made: Callable[[], Sampler] = VARIANTS[name] if name in VARIANTS else registry.load("samplers", name)
+    return made
+
+
+class TestEverySampler(SamplerConformance):
+    @pytest.fixture(params=sorted({*registry.names("samplers"), *VARIANTS}))
+    def make_sampler(self, request: pytest.FixtureRequest) -> Callable[[], Sampler]:
+        return maker(request.param)
+
+    def supports(self, sampler: Sampler, space: Space) -> bool:
+        return not isinstance(sampler, GridSampler) or space.grid(sampler.resolution).n_product <= 2**40
+
+
+@pytest.mark.parametrize("name", sorted(registry.names("samplers")))
+def test_names_agree_with_the_registry(name: str) -> None:
+    sampler = registry.load("samplers", name)()
+    assert sampler.name == name
+    assert isinstance(sampler, Sampler)
+
+
+def test_a_grid_refuses_what_it_cannot_enumerate() -> None:
+    import numpy as np
+
+    from tunesmith.history import History
+    from tunesmith.space import Float, Int
+
+    space = Space(x=Float(0, 1))
+    with pytest.raises(SpaceError, match=r"'x' has no finite number of values.*resolution=10"):
+        GridSampler().ask(History(space), space, np.random.default_rng(0), 1)
+    space = Space({f"k{i}": Int(1, 10) for i in range(13)})
+    with pytest.raises(SpaceError, match=r"1e\+13 cells, more than 2\*\*40"):
+        GridSampler().ask(History(space), space, np.random.default_rng(0), 1)
