@@ -1,6 +1,6 @@
 """Conformance suites: what everything in the registry must do, as pytest classes that other packages use too.
 
-They need pytest and Hypothesis (``pip install tunesmith[test]``), and are imported where they are first used.
+They need pytest and Hypothesis (``pip install tunesmith[testing]``), and are imported where they are first used.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tunesmith.testing.executors import ExecutorConformance
     from tunesmith.testing.pruners import PrunerConformance
     from tunesmith.testing.samplers import SamplerConformance
     from tunesmith.testing.storages import StorageConformance
 
-__all__ = ["PrunerConformance", "SamplerConformance", "StorageConformance"]
+__all__ = ["ExecutorConformance", "PrunerConformance", "SamplerConformance", "StorageConformance"]
 
 _HOMES = {
+    "ExecutorConformance": "tunesmith.testing.executors",
     "PrunerConformance": "tunesmith.testing.pruners",
     "SamplerConformance": "tunesmith.testing.samplers",
     "StorageConformance": "tunesmith.testing.storages",

@@ -218,6 +218,8 @@ class Reader:
             rows = session.rows(_FULL_ALL, study=study_id)
             notes = session.rows(_ALL_ATTRS, study=study_id)
             curves = session.rows(_ALL_REPORTS, study=study_id)
+        if not rows:
+            self._check_there(session, study_id)
         self._learn_spaces(session, study_id, {r[4] for r in rows if r[4] is not None})
         found = {row[0]: self._record(row) for row in rows}
         if wanted is not None and len(found) < len(wanted):
@@ -231,13 +233,21 @@ class Reader:
         """Return the best feasible complete trial by its first value, the lowest number among equals."""
         row = session.row(_BEST[direction], study=study_id)
         if row is None or row[0] is None:
+            self._check_there(session, study_id)
             return None
         return self.records(session, study_id, [row[0]], None)[0]
 
     def count(self, session: Session, study_id: int) -> dict[TrialState, int]:
         """Return the number of trials by state."""
         rows = session.rows(_COUNT_FINISHED, study=study_id) + session.rows(_COUNT_OPEN, study=study_id)
+        if not rows:
+            self._check_there(session, study_id)
         return {TrialState(state): n for state, n in rows}
+
+    def _check_there(self, session: Session, study_id: int) -> None:
+        """Tell a study without trials from one that is not there."""
+        if session.row(_COUNTERS, study=study_id) is None:
+            raise self._gone(study_id)
 
     def _record(self, row: Row) -> FrozenTrial:
         (n, state, attempt, seq, space_id, x, y, tag, cost, limits, reason, started, finished, worker, fixed) = row

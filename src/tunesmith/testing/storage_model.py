@@ -1,0 +1,280 @@
+"""What the laws of storages are written with: trials in short, a simple model of a study, a reader of increments."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.state import TrialState
+from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.trial import NAN, FrozenTrial
+
+SPACE = Space(
+    lr=Float(1e-5, 1.0, log=True),
+    layers=Int(1, 5),
+    act=Categorical(["relu", None, True, 1, 1.5, ("a", 2)]),
+    size=Ordinal(["s", "m", "l"]),
+)
+POINT = [1e-3, 3.0, 2.0, NAN]
+COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
+RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
+
+_KINDS = ("start", "start", "reserve", "finish", "finish", "release", "enqueue", "add", "report", "note")
+_FINAL = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step of a story; which trial it concerns is `index` modulo the number of trials."""
+
+    kind: str
+    index: int
+    value: float
+    state: TrialState
+    look: bool
+
+
+def actions() -> st.SearchStrategy[Action]:
+    """Steps of a story."""
+    return st.builds(
+        Action,
+        kind=st.sampled_from(_KINDS),
+        index=st.integers(0, 50),
+        value=st.floats(allow_nan=False),
+        state=st.sampled_from(_FINAL),
+        look=st.booleans(),
+    )
+
+
+class Model:
+    """A study as a list of records, to which everything that the storage answers is compared."""
+
+    def __init__(self, storage: Storage, study: StudyRecord) -> None:
+        self.storage, self.study = storage, study
+        self.trials: list[FrozenTrial] = []
+        self.version = self.seq = 0
+
+    def act(self, action: Action) -> None:
+        """Let the storage and the model do the same."""
+        getattr(self, f"_{action.kind}")(action)
+
+    def _new(self, action: Action, attempt: int = 1, number: int | None = None) -> FrozenTrial:
+        n = len(self.trials) if number is None else number
+        x = [10.0 ** -(1 + action.index % 4), 1.0 + action.index % 5, math.nan, float(action.index % 3)]
+        return FrozenTrial(
+            n,
+            TrialState.RUNNING,
+            space=self.study.space,
+            x=x,
+            tag=action.index,
+            attempt=attempt,
+            worker="w",
+            started=1.0,
+        )
+
+    def _start(self, action: Action, reserve: bool = False) -> None:
+        waiting = [t for t in self.trials if t.state is TrialState.WAITING]
+        claim = self.storage.claim(self.study.id, "w", reserve)
+        assert claim.number == (waiting[0].number if waiting else len(self.trials))
+        assert claim.reserved == bool(waiting or reserve)
+        self.version += claim.reserved
+        assert claim.version == self.version
+        if waiting:
+            assert claim.trial is not None
+            old = waiting[0]
+            assert (claim.trial.attempt, claim.trial.x is None) == (old.attempt, old.x is None)
+            trial = self._new(action, old.attempt, old.number)
+            trial.user, trial.fixed = old.user, old.fixed
+            if claim.trial.x is not None:
+                trial.x, trial.tag = claim.trial.x, claim.trial.tag
+            self.trials[old.number] = trial
+        else:
+            trial = self._new(action)
+            self.trials.append(trial)
+        self.version += 1
+        assert self.storage.start(self.study.id, claim, _copy(trial)) == self.version
+
+    def _reserve(self, action: Action) -> None:
+        self._start(action, True)
+
+    def _finish(self, action: Action) -> None:
+        if not self.trials:
+            return
+        old = self.trials[action.index % len(self.trials)]
+        done = _copy(old)
+        done.state, done.finished, done.cost = action.state, 2.0, 0.25
+        done.values = (action.value,) if action.state is TrialState.COMPLETE else None
+        done.constraints = {"c": action.value} if action.index % 4 == 0 else None
+        if action.index % 7 == 0:
+            done.attempt += 1  # of an attempt that never ran
+        answer = self.storage.finish(self.study.id, _copy(done))
+        if old.state is not TrialState.RUNNING or done.attempt != old.attempt:
+            assert answer is None
+            return
+        self.seq += 1
+        self.version += 1
+        assert answer == (self.seq, self.version)
+        done.seq = self.seq
+        self.trials[old.number] = done
+
+    def _release(self, action: Action) -> None:
+        numbers = {action.index % (len(self.trials) + 1), action.index // 2 % (len(self.trials) + 1)}
+        self.storage.release(self.study.id, sorted(numbers))
+        changed = False
+        for t in self.trials:
+            if t.number in numbers and t.state is TrialState.RUNNING:
+                t.state, t.worker, t.reports, t.started = TrialState.WAITING, "", None, math.nan
+                t.attempt += 1
+                changed = True
+        self.version += changed
+
+    def _enqueue(self, action: Action) -> None:
+        given = [FrozenTrial(-1, TrialState.WAITING, fixed={"lr": action.value}) for _ in range(1 + action.index % 2)]
+        self._added(given)
+
+    def _add(self, action: Action) -> None:
+        given = self._new(action)
+        given.state, given.values, given.reports = TrialState.COMPLETE, (action.value,), {1: 0.5}
+        self._added([given, FrozenTrial(-1, TrialState.FAIL, reason="ö")])
+
+    def _added(self, given: list[FrozenTrial]) -> None:
+        numbers = self.storage.add(self.study.id, given)
+        assert numbers == list(range(len(self.trials), len(self.trials) + len(given)))
+        for number, trial in zip(numbers, given, strict=True):
+            trial.number = number
+            if trial.state.is_finished():
+                self.seq += 1
+                trial.seq = self.seq
+            self.trials.append(trial)
+        self.version += 1
+
+    def _report(self, action: Action) -> None:
+        number, step = action.index % (len(self.trials) + 1), action.index % 4
+        self.storage.report(self.study.id, number, step, action.value)
+        if number < len(self.trials) and self.trials[number].state is TrialState.RUNNING:
+            trial = self.trials[number]
+            trial.reports = {step: action.value, **(trial.reports or {})}
+
+    def _note(self, action: Action) -> None:
+        if self.trials:
+            trial = self.trials[action.index % len(self.trials)]
+            self.storage.set_attr(self.study.id, trial.number, "note", action.value)
+            trial.user = {**(trial.user or {}), "note": action.value}
+
+    def compare(self) -> None:
+        """Compare every record, the counts and the best."""
+        found = self.storage.trials(self.study.id)
+        assert len(found) == len(self.trials)
+        for mine, stored in zip(self.trials, found, strict=True):
+            assert_same(stored, mine)
+        states = [t.state for t in self.trials]
+        assert self.storage.count(self.study.id) == {s: states.count(s) for s in set(states)}
+        ranked = [
+            (t.values[0], t.number) for t in self.trials if t.state is TrialState.COMPLETE and t.values and t.feasible
+        ]
+        for direction, sign in (("minimize", 1), ("maximize", -1)):
+            best = self.storage.best(self.study.id, direction)
+            expected = min(((sign * v, n) for v, n in ranked), default=None)
+            assert (best and best.number) == (expected and expected[1])
+        new = self.storage.read_since(self.study.id, 0)
+        assert (new.version, new.cursor) == (self.version, self.seq)
+
+
+class Reader:
+    """Follows a study by increments and keeps what it read."""
+
+    def __init__(self, storage: Storage, study: StudyRecord) -> None:
+        self.storage, self.study = storage, study
+        self.cursor, self.version = 0, -1
+        self.numbers: list[int] = []
+        self.rows: list[Any] = []
+
+    def read(self) -> None:
+        """Read on."""
+        new = self.storage.read_since(self.study.id, self.cursor)
+        assert new.cursor == self.cursor + len(new.number)
+        assert new.version >= self.version
+        running = {t.number for t in new.running}
+        assert not running.intersection(self.numbers), "a finished trial does not run again"
+        self.rows += rows_of(new)
+        self.numbers += new.number.tolist()
+        self.cursor, self.version = new.cursor, new.version
+
+    def compare(self) -> None:
+        """Compare all that was read bit by bit with what is read at once."""
+        assert self.rows == rows_of(self.storage.read_since(self.study.id, 0))
+        assert len(set(self.numbers)) == len(self.numbers)
+
+
+def rows_of(new: Any) -> list[Any]:
+    """An increment as one comparable tuple for each finished trial."""
+    points = {int(at): (b.space, b.x[i].tobytes()) for b in new.blocks if len(b.space) for i, at in enumerate(b.at)}
+    return [
+        (n, state, tag, repr(cost), repr(values), points.get(i), new.constraints.get(i))
+        for i, (n, state, tag, cost, values) in enumerate(
+            zip(
+                new.number.tolist(),
+                new.state.tolist(),
+                new.tag.tolist(),
+                new.cost.tolist(),
+                new.values.tolist(),
+                strict=True,
+            )
+        )
+    ]
+
+
+def _copy(trial: FrozenTrial) -> FrozenTrial:
+    return FrozenTrial(**{name: getattr(trial, name) for name in FrozenTrial.__slots__})
+
+
+def assert_same(found: FrozenTrial, expected: FrozenTrial) -> None:
+    """Compare two records field by field, NaN being equal to NaN, and nothing to an empty dict."""
+    for name in FrozenTrial.__slots__:
+        a, b = getattr(found, name), getattr(expected, name)
+        if name in ("user", "system", "reports", "constraints"):
+            a, b = sorted((a or {}).items()), sorted((b or {}).items())
+        elif name == "x" and a is not None and b is not None:
+            a, b = list(a), list(b)
+        assert a == b or repr(a) == repr(b), f"{name} of trial {expected.number}: {a!r}, expected {b!r}"
+
+
+def running(number: int, worker: str = "w", **fields: Any) -> FrozenTrial:
+    """A running trial at `POINT`."""
+    return FrozenTrial(number, RUNNING, **{"space": SPACE, "x": POINT, "worker": worker, "started": 1.0, **fields})
+
+
+def ended(trial: FrozenTrial, value: float | None = 0.5, state: TrialState = COMPLETE, **fields: Any) -> FrozenTrial:
+    """The end of that trial."""
+    for name, content in {"attempt": trial.attempt, **fields}.items():
+        setattr(trial, name, content)
+    trial.state, trial.finished, trial.cost = state, 2.0, 1.0
+    trial.values = None if value is None else (value,)
+    return trial
+
+
+def begin(storage: Storage, study: StudyRecord, worker: str = "w", eager: bool = False, **fields: Any) -> int:
+    """Start a trial as a study does, trying again where another worker was faster; return its number."""
+    while True:
+        claim = storage.claim(study.id, worker, reserve=eager)
+        if storage.start(study.id, claim, running(claim.number, worker, **fields)) is not None:
+            return claim.number
+
+
+def run(
+    storage: Storage, study: StudyRecord, state: TrialState = COMPLETE, value: float | None = 0.5, **fields: Any
+) -> int:
+    """Start and finish a trial; return its number."""
+    number = begin(storage, study)
+    assert storage.finish(study.id, ended(running(number), value, state, **fields)) is not None
+    return number
+
+
+def best_number(storage: Storage, study: StudyRecord, direction: str) -> int | None:
+    """The number of the best trial."""
+    best = storage.best(study.id, direction)
+    return None if best is None else best.number

@@ -1,0 +1,413 @@
+"""The laws of storages, as a pytest class to derive from."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tunesmith.space import Float, Space
+from tunesmith.state import TrialState
+from tunesmith.storage.base import Claim, Storage, StudyRecord
+from tunesmith.testing.storage_model import (
+    COMPLETE,
+    FAIL,
+    POINT,
+    PRUNED,
+    RUNNING,
+    SPACE,
+    WAITING,
+    Action,
+    Model,
+    Reader,
+    actions,
+    assert_same,
+    begin,
+    best_number,
+    ended,
+    run,
+    running,
+)
+from tunesmith.testing.storage_studies import StudyLaws
+from tunesmith.trial import NAN, FrozenTrial
+
+laws = settings(max_examples=max(10, settings().max_examples // 4), suppress_health_check=[*HealthCheck])
+
+
+class StorageConformance(StudyLaws):
+    """Derive from it and give the fixture `storage`; each test is one law.
+
+    The storage may hold other studies; each test makes studies of its own, with names that `new_name` makes up.
+
+    Example::
+
+        class TestMyStorage(StorageConformance):
+            @pytest.fixture
+            def storage(self, tmp_path):
+                return MyStorage(tmp_path / "file")
+    """
+
+    # -- a trial's way -----------------------------------------------------------------------------------------
+
+    def test_a_claim_is_only_a_promise(self, storage: Storage, study: StudyRecord) -> None:
+        """It writes nothing, and the first to start has the number."""
+        first, second = storage.claim(study.id, "a"), storage.claim(study.id, "b")
+        assert first == second == Claim(0, 0)
+        assert storage.trials(study.id) == []
+        assert storage.start(study.id, first, running(0)) == 1
+        assert storage.start(study.id, second, running(0)) is None
+        assert storage.claim(study.id, "b") == Claim(1, 1)
+
+    def test_a_reserved_number_cannot_be_lost(self, storage: Storage, study: StudyRecord) -> None:
+        """It is running from the claim on."""
+        promise = storage.claim(study.id, "a")
+        taken = storage.claim(study.id, "w", reserve=True)
+        assert (taken.number, taken.reserved, taken.trial, taken.version) == (0, True, None, 1)
+        assert [t.state for t in storage.trials(study.id)] == [RUNNING]
+        assert storage.start(study.id, promise, running(0)) is None
+        assert storage.start(study.id, taken, running(0)) == 2
+        assert storage.finish(study.id, ended(running(0))) == (1, 3)
+
+    def test_a_record_comes_back_as_it_was_written(self, storage: Storage, study: StudyRecord) -> None:
+        """Every field, the strange values included."""
+        fixed = {"lr": 0.1, "act": ("a", 2), "other": [1, {"k": math.inf}]}
+        user = {"note ∂": "größer 🦊 \0", "deep": {"list": [1, None, True, -math.inf]}, "": 0} | {"k" * 200: 1}
+        user.pop("")
+        begun = FrozenTrial(
+            0, RUNNING, space=SPACE, x=POINT, tag=-(2**62), started=1.5, worker="wörker:1", fixed=fixed
+        )  # fmt: skip
+        assert storage.start(study.id, storage.claim(study.id, "wörker:1"), begun) is not None
+        assert_same(storage.trials(study.id)[0], begun)
+        done = FrozenTrial(
+            0,
+            FAIL,
+            space=SPACE,
+            x=POINT,
+            values=(-math.inf,),
+            tag=2**62,
+            cost=math.inf,
+            constraints={"c ∂": -1.0, "d": math.inf, "e": NAN},
+            reason="half of a pair \ud800 and NUL \0",
+            started=1.5,
+            finished=2.25,
+            worker="wörker:1",
+            fixed=fixed,
+            user=user,
+            system={"fold": [0.5, NAN]},
+            reports={0: 1.0, 10**12: -math.inf, 3: NAN},
+        )
+        assert storage.finish(study.id, done) == (1, 2)
+        found = storage.trials(study.id)[0]
+        assert found.reason is not None
+        assert found.reason.startswith("half of a pair ")
+        found.reason = done.reason
+        assert_same(found, done)
+        assert found.params == {"lr": 1e-3, "layers": 3, "act": True}
+
+    @pytest.mark.parametrize("state", [COMPLETE, PRUNED, FAIL])
+    def test_a_finish_is_recorded_once(self, storage: Storage, study: StudyRecord, state: TrialState) -> None:
+        """An engine that runs a task twice cannot record it twice."""
+        begin(storage, study)
+        assert storage.finish(study.id, ended(running(0), state=state)) == (1, 2)
+        before = storage.trials(study.id)
+        assert storage.finish(study.id, ended(running(0), 9.0)) is None
+        assert storage.finish(study.id, ended(running(0), attempt=2)) is None
+        assert storage.trials(study.id) == before
+        assert storage.read_since(study.id, 0).version == 2
+        with pytest.raises(KeyError):
+            storage.finish(study.id, ended(running(1)))
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            FrozenTrial(0, RUNNING),
+            FrozenTrial(0, WAITING),
+            FrozenTrial(0, COMPLETE),
+            FrozenTrial(0, COMPLETE, values=(NAN,)),
+            FrozenTrial(0, COMPLETE, values=(1.0, 2.0)),
+            FrozenTrial(0, PRUNED, values=()),
+        ],
+    )
+    def test_what_is_no_end_is_refused(self, storage: Storage, study: StudyRecord, wrong: FrozenTrial) -> None:
+        """The trial still runs afterwards, and can be finished."""
+        begin(storage, study)
+        with pytest.raises(ValueError, match=r"trial|state|value"):
+            storage.finish(study.id, wrong)
+        assert storage.count(study.id) == {RUNNING: 1}
+        assert storage.finish(study.id, ended(running(0))) == (1, 2)
+
+    def test_reports_are_kept_while_a_trial_runs(self, storage: Storage, study: StudyRecord) -> None:
+        """The first value of a step counts; finished trials and missing ones take none."""
+        begin(storage, study)
+        for step, value in [(3, 0.5), (1, math.inf), (3, 0.7), (2, NAN)]:
+            storage.report(study.id, 0, step, value)
+        storage.report(study.id, 99, 0, 1.0)
+        new = storage.read_since(study.id, 0)
+        assert sorted(map(repr, new.reports)) == sorted(map(repr, [(0, 3, 0.5), (0, 1, math.inf), (0, 2, NAN)]))
+        assert new.version == 1, "reports do not raise the version"
+        storage.finish(study.id, ended(running(0), reports={3: 9.0, 4: 0.1}))
+        storage.report(study.id, 0, 5, 1.0)
+        reports = dict(storage.trials(study.id)[0].intermediate_values)
+        assert repr(dict(sorted(reports.items()))) == repr({1: math.inf, 2: NAN, 3: 0.5, 4: 0.1})
+
+    def test_notes_made_while_a_trial_runs_are_kept(self, storage: Storage, study: StudyRecord) -> None:
+        """set_attr and the record's own attributes come together; the record's win."""
+        begin(storage, study)
+        storage.set_attr(study.id, 0, "a", 1)
+        storage.set_attr(study.id, 0, "b", 1)
+        storage.set_attr(study.id, 0, "s", [1], system=True)
+        storage.finish(study.id, ended(running(0), user={"b": 2, "c": 3}))
+        storage.set_attr(study.id, 0, "c", 4)
+        found = storage.trials(study.id)[0]
+        assert found.user_attrs == {"a": 1, "b": 2, "c": 4}
+        assert found.system_attrs == {"s": [1]}
+
+    # -- waiting trials ----------------------------------------------------------------------------------------
+
+    def test_waiting_trials_come_first_by_number(self, storage: Storage, study: StudyRecord) -> None:
+        """Each is handed out once, with what was asked for."""
+        begin(storage, study)
+        asked = [
+            FrozenTrial(-1, WAITING, fixed={"lr": 0.5, "act": ("a", 2)}, user={"why": "hunch"}),
+            FrozenTrial(-1, WAITING, fixed={}),
+        ]
+        assert storage.add(study.id, asked) == [1, 2]
+        assert storage.count(study.id) == {RUNNING: 1, WAITING: 2}
+        assert storage.trials(study.id, [1])[0].params == {"lr": 0.5, "act": ("a", 2)}
+        one, two = storage.claim(study.id, "w"), storage.claim(study.id, "v", reserve=True)
+        assert (one.number, one.reserved, two.number, two.reserved) == (1, True, 2, True)
+        assert one.trial is not None
+        assert (one.trial.fixed, one.trial.user, one.trial.attempt) == (asked[0].fixed, {"why": "hunch"}, 1)
+        assert one.trial.x is None
+        assert storage.claim(study.id, "w") == Claim(3, two.version)
+        assert storage.start(study.id, one, running(1, fixed=one.trial.fixed)) == two.version + 1
+        found = storage.trials(study.id, [1])[0]
+        assert (found.state, found.user_attrs, found.fixed) == (RUNNING, {"why": "hunch"}, asked[0].fixed)
+        assert found.x is not None
+        assert storage.finish(study.id, ended(running(1, fixed=found.fixed))) is not None
+
+    def test_a_released_trial_is_run_again_as_it_was_proposed(self, storage: Storage, study: StudyRecord) -> None:
+        """Same point and tag, next attempt, reports dropped; the first worker's result comes too late."""
+        begin(storage, study, tag=5)
+        begin(storage, study)
+        storage.report(study.id, 0, 0, 1.0)
+        storage.set_attr(study.id, 0, "kept", True)
+        version = storage.read_since(study.id, 0).version
+        storage.release(study.id, [0, 99])
+        assert storage.read_since(study.id, 0).version == version + 1
+        waiting = storage.trials(study.id, states=[WAITING])[0]
+        assert (waiting.number, waiting.attempt, waiting.worker, waiting.reports) == (0, 2, "", None)
+        assert storage.finish(study.id, ended(running(0))) is None, "released: attempt 1 does not run any more"
+        claim = storage.claim(study.id, "v")
+        again = claim.trial
+        assert again is not None
+        assert (claim.number, again.attempt, again.tag, again.worker, again.user) == (0, 2, 5, "v", {"kept": True})
+        assert again.space == SPACE
+        assert again.x is not None
+        assert np.array_equal(again.x, POINT, equal_nan=True)
+        assert storage.finish(study.id, ended(running(0))) is None
+        assert storage.start(study.id, claim, running(0, attempt=2, worker="v")) is not None
+        assert storage.finish(study.id, ended(running(0, attempt=2, worker="v"))) is not None
+        storage.release(study.id, [0])
+        assert storage.count(study.id) == {COMPLETE: 1, RUNNING: 1}, "a finished trial is not released"
+
+    def test_a_trial_released_between_claim_and_start(self, storage: Storage, study: StudyRecord) -> None:
+        """Its new owner has it, not the slow one."""
+        storage.add(study.id, [FrozenTrial(-1, WAITING, fixed={"lr": 0.5})])
+        slow = storage.claim(study.id, "slow")
+        storage.release(study.id, [0])
+        quick = storage.claim(study.id, "quick")
+        assert storage.start(study.id, slow, running(0, worker="slow")) is None
+        assert storage.start(study.id, quick, running(0, worker="quick", attempt=2)) is not None
+
+    def test_finished_trials_are_added(self, storage: Storage, study: StudyRecord) -> None:
+        """Under new numbers, with the next seqs, and without keeping or changing what was given."""
+        run(storage, study)
+        given = [
+            ended(running(7), 1.0, user={"a": [1]}, reports={0: 0.5}, attempt=3),
+            FrozenTrial(9, FAIL, reason="no point"),
+            FrozenTrial(-1, WAITING, fixed={"lr": 0.5}),
+            ended(running(8), 2.0),
+        ]
+        before = pickle.dumps(given)
+        assert storage.add(study.id, given) == [1, 2, 3, 4]
+        assert pickle.dumps(given) == before
+        found = storage.trials(study.id)
+        assert [t.seq for t in found] == [1, 2, 3, 0, 4]
+        assert [t.attempt for t in found] == [1] * 5
+        assert (found[1].user_attrs, found[1].intermediate_values) == ({"a": [1]}, {0: 0.5})
+        assert found[2].reason == "no point"
+        new = storage.read_since(study.id, 1)
+        assert (new.cursor, new.version, new.number.tolist()) == (4, 3, [1, 2, 4])
+        assert storage.add(study.id, []) == []
+
+    @pytest.mark.parametrize("wrong", [FrozenTrial(0, RUNNING), FrozenTrial(0, COMPLETE, values=(1.0, 2.0))])
+    def test_all_are_added_or_none(self, storage: Storage, study: StudyRecord, wrong: FrozenTrial) -> None:
+        """One that is wrong keeps the others out."""
+        with pytest.raises(ValueError, match=r"RUNNING|value"):
+            storage.add(study.id, [ended(running(0)), wrong])
+        assert storage.trials(study.id) == []
+        assert storage.claim(study.id, "w") == Claim(0, 0)
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def test_nothing_was_recorded_yet(self, storage: Storage, study: StudyRecord) -> None:
+        """Arrays have their shapes all the same."""
+        new = storage.read_since(study.id, 0)
+        assert (new.cursor, new.version, new.values.shape, new.blocks, new.running) == (0, 0, (0, 1), [], [])
+        assert storage.best(study.id, "minimize") is None
+        assert storage.count(study.id) == {}
+
+    def test_an_increment_has_columns(self, storage: Storage) -> None:
+        """In commit order, the points grouped by the trials' own spaces."""
+        study = storage.create_study(None, ["minimize", "maximize"], 0)
+        other = Space(x=Float(0, 1))
+        nothing = Space()
+        specs = [(SPACE, POINT), (other, [0.25]), (None, None), (SPACE, [1e-4, NAN, NAN, 1.0]), (nothing, [])]
+        for number, (space, x) in enumerate(specs):
+            begin(storage, study, space=space, x=x, tag=number)
+        for number in (4, 2, 0, 1, 3):
+            space, x = specs[number]
+            state = FAIL if number == 2 else COMPLETE
+            values = None if number == 2 else (float(number), -math.inf)
+            limits = {"c": 0.5} if number == 1 else None
+            done = ended(running(number, space=space, x=x, tag=number), None, state, constraints=limits)
+            done.values, done.cost = values, number / 2
+            assert storage.finish(study.id, done) is not None
+        begin(storage, study, space=other, x=[0.75], tag=9)
+        new = storage.read_since(study.id, 0)
+        assert new.number.tolist() == new.tag.tolist() == [4, 2, 0, 1, 3]
+        assert [a.dtype.str[1:] for a in (new.number, new.tag, new.state)] == ["i8", "i8", "i1"]
+        assert new.state.tolist() == [COMPLETE, FAIL, COMPLETE, COMPLETE, COMPLETE]
+        assert new.cost.tolist() == [2.0, 1.0, 0.0, 0.5, 1.5]
+        assert np.array_equal(new.values[:, 0], [4.0, NAN, 0.0, 1.0, 3.0], equal_nan=True)
+        assert new.constraints == {3: {"c": 0.5}}
+        points = {(tuple(b.at), b.x.shape) for b in new.blocks if b.space in (SPACE, other)}
+        assert points == {((2, 4), (2, 4)), ((3,), (1, 1))}
+        (block,) = (b for b in new.blocks if b.space == SPACE)
+        assert np.array_equal(block.x, [POINT, [1e-4, NAN, NAN, 1.0]], equal_nan=True)
+        (alive,) = new.running
+        assert (alive.number, alive.tag, alive.x, alive.worker, alive.space) == (5, 9, [0.75], "w", other)
+
+    @laws
+    @given(story=st.lists(actions(), max_size=40))
+    def test_any_story_ends_as_in_the_model(self, storage: Storage, story: list[Action]) -> None:
+        """Numbers, seqs, versions, states and reports are those of a simple model; increments miss nothing."""
+        study = storage.create_study(None, ["minimize"], 0, SPACE)
+        model = Model(storage, study)
+        reader = Reader(storage, study)
+        for action in story:
+            model.act(action)
+            if action.look:
+                reader.read()
+        model.compare()
+        reader.read()
+        reader.compare()
+
+    def test_the_best_trial(self, storage: Storage, study: StudyRecord) -> None:
+        """The lowest number among equals; infeasible and pruned ones do not count; infinities do."""
+        run(storage, study, PRUNED, -9.0)
+        run(storage, study, COMPLETE, -8.0, constraints={"c": 1e-9, "d": -1.0})
+        run(storage, study, COMPLETE, -7.0, constraints={"c": NAN})
+        run(storage, study, FAIL, None)
+        assert storage.best(study.id, "minimize") is None
+        for value in (3.0, 1.0, 1.0, 5.0, 5.0):
+            run(storage, study, COMPLETE, value, constraints={"c": 0.0})
+        numbers = [best_number(storage, study, d) for d in ("minimize", "maximize")]
+        assert numbers == [5, 7]
+        run(storage, study, COMPLETE, math.inf)
+        run(storage, study, COMPLETE, -math.inf)
+        numbers = [best_number(storage, study, d) for d in ("minimize", "maximize")]
+        assert numbers == [10, 9]
+        with pytest.raises(ValueError, match="direction"):
+            storage.best(study.id, "up")
+
+    def test_the_lowest_number_among_equals_may_finish_last(self, storage: Storage, study: StudyRecord) -> None:
+        """Numbers count, not the order of finishing."""
+        for _ in range(3):
+            begin(storage, study)
+        for number in (2, 1, 0):
+            storage.finish(study.id, ended(running(number), 1.0))
+            assert best_number(storage, study, "minimize") == number
+
+    def test_trials_by_number_and_state(self, storage: Storage, study: StudyRecord) -> None:
+        """Ordered by number; a number that is not there raises."""
+        for state in (COMPLETE, FAIL, COMPLETE, PRUNED):
+            run(storage, study, state)
+        begin(storage, study)
+        storage.add(study.id, [FrozenTrial(-1, WAITING, user={"a": 1}) for _ in range(40)])
+
+        def numbers(*args: Any, **named: Any) -> list[int]:
+            return [t.number for t in storage.trials(study.id, *args, **named)]
+
+        assert numbers() == list(range(45))
+        assert numbers([3, 0, 3]) == [0, 3]
+        assert numbers(range(44, 20, -1)) == list(range(21, 45))
+        assert numbers([]) == []
+        assert numbers(states=[COMPLETE]) == [0, 2]
+        assert numbers(states=[RUNNING]) == [4]
+        assert numbers([0, 4, 5], [RUNNING, WAITING]) == [4, 5]
+        assert [t.user for t in storage.trials(study.id, states=[WAITING])] == [{"a": 1}] * 40
+        with pytest.raises(KeyError, match="45"):
+            numbers([0, 45])
+        with pytest.raises(KeyError):
+            numbers([-1])
+        assert storage.count(study.id) == {COMPLETE: 2, FAIL: 1, PRUNED: 1, RUNNING: 1, WAITING: 40}
+
+    # -- many at once ------------------------------------------------------------------------------------------
+
+    def test_many_threads_share_a_study(self, storage: Storage, study: StudyRecord) -> None:
+        """No number twice, no seq missing, and whoever reads on misses nothing, whatever the order."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        n_threads, n_trials = 6, 20
+        over = threading.Event()
+        reader = Reader(storage, study)
+
+        def read() -> None:
+            while not over.is_set():
+                reader.read()
+
+        def work(index: int) -> list[tuple[int, int]]:
+            done = []
+            for i in range(n_trials):
+                number = begin(storage, study, worker=f"w{index}", eager=i % 2 == 0)
+                finished = storage.finish(study.id, ended(running(number, worker=f"w{index}"), float(number)))
+                assert finished is not None
+                done.append((number, finished[0]))
+            return done
+
+        with ThreadPoolExecutor(n_threads + 1) as pool:
+            following = pool.submit(read)
+            try:
+                pairs = [pair for done in pool.map(work, range(n_threads)) for pair in done]
+            finally:
+                over.set()
+            following.result()
+        n = n_threads * n_trials
+        assert sorted(number for number, _ in pairs) == list(range(n))
+        assert sorted(seq for _, seq in pairs) == list(range(1, n + 1))
+        reader.read()
+        assert reader.numbers == [number for number, _ in sorted(pairs, key=lambda pair: pair[1])]
+        reader.compare()
+        assert storage.count(study.id) == {COMPLETE: n}
+
+    def test_a_waiting_trial_goes_to_one_worker(self, storage: Storage, study: StudyRecord) -> None:
+        """However many ask at once."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        storage.add(study.id, [FrozenTrial(-1, WAITING, fixed={"lr": 0.5}) for _ in range(24)])
+
+        def work(index: int) -> list[Claim]:
+            return [storage.claim(study.id, f"w{index}", reserve=True) for _ in range(8)]
+
+        with ThreadPoolExecutor(6) as pool:
+            claims = [claim for some in pool.map(work, range(6)) for claim in some]
+        assert sorted(claim.number for claim in claims) == list(range(48))
+        assert sorted(claim.number for claim in claims if claim.trial is not None) == list(range(24))

@@ -1,0 +1,57 @@
+"""Every storage of the registry keeps the laws; a new one joins by its line there and a way to make it here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tunesmith import registry
+from tunesmith.storage import open_storage
+from tunesmith.storage.base import Storage
+from tunesmith.storage.sql import SQLStorage
+from tunesmith.testing import StorageConformance
+
+MAKE: dict[str, Callable[[Path], Storage]] = {
+    "memory": lambda folder: open_storage(None),
+    "sql": lambda folder: open_storage(folder / "tune.db"),
+}
+
+
+class TestEveryStorage(StorageConformance):
+    @pytest.fixture(params=sorted(registry.names("storages")))
+    def storage(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+        storage = MAKE[request.param](tmp_path)
+        yield storage
+        storage.close()
+
+
+class TestWithoutReturning(StorageConformance):
+    """The way taken on databases that know no UPDATE ... RETURNING."""
+
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Iterator[Storage]:
+        storage = SQLStorage(tmp_path / "tune.db")
+        storage._database.returning = False
+        yield storage
+        storage.close()
+
+
+@pytest.mark.postgres
+class TestPostgres(StorageConformance):
+    @pytest.fixture
+    def storage(self, postgres_server: str) -> Iterator[Storage]:
+        # The server is thrown away with this run; making a database for each test would take most of the time.
+        storage = open_storage(postgres_server)
+        for study in storage.list_studies():
+            storage.delete_study(study.id)
+        yield storage
+        storage.close()
+
+
+@pytest.mark.parametrize("name", sorted(registry.names("storages")))
+def test_names_agree_with_the_registry(name: str, tmp_path: Path) -> None:
+    storage = MAKE[name](tmp_path)
+    assert storage.name == name
+    assert isinstance(storage, registry.load("storages", name))
