@@ -1,4 +1,4 @@
-"""What a trial is while it runs (:class:`Trial`) and what is kept of it (:class:`FrozenTrial`).
+"""What a trial is while it runs, :class:`Trial`; what is kept of it is in :mod:`tunesmith.frozen`.
 
 A running trial carries everything it needs: the proposed point, the seed for names that the study has not seen yet,
 and a channel for its reports. It knows neither the study nor the sampler, so it can be sent to another process.
@@ -6,10 +6,8 @@ and a channel for its reports. It knows neither the study nor the sampler, so it
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -18,185 +16,11 @@ from zlib import crc32
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.frozen import EMPTY, NAN, FrozenTrial, create_trial
 from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
 from tunesmith.state import TrialState
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
-
-EMPTY: Mapping[str, Any] = MappingProxyType({})
-NAN = math.nan
-
-
-class FrozenTrial:
-    """The record of one trial, as storages keep it and users read it.
-
-    The point is kept as internal values ``x`` over the trial's own ``space`` (NaN: the parameter was not used), so
-    ``params`` and ``distributions`` are derived on demand and nothing is stored twice.
-
-    Attributes:
-        number: position in the study, from 0, without gaps.
-        attempt: how often the trial was handed out; 1 for the first time.
-        state: a :class:`TrialState`.
-        values: the objective's values in the user's own directions, or None; of a pruned trial the last report.
-        tag: what the sampler wrote when it proposed the trial (see :mod:`tunesmith.samplers.base`).
-        cost: seconds from start to finish, unless the user gave another figure.
-        constraints: name to value, feasible where every value is at most 0; None if there are none.
-        reason: why the trial failed or was pruned, in words.
-        reports: step to reported value.
-        seq: position among the finished trials in commit order, from 1; 0 while unfinished.
-    """
-
-    __slots__ = (
-        "attempt",
-        "constraints",
-        "cost",
-        "finished",
-        "fixed",
-        "number",
-        "reason",
-        "reports",
-        "seq",
-        "space",
-        "started",
-        "state",
-        "system",
-        "tag",
-        "user",
-        "values",
-        "worker",
-        "x",
-    )
-
-    def __init__(
-        self,
-        number: int,
-        state: TrialState,
-        *,
-        space: Space | None = None,
-        x: Sequence[float] | None = None,
-        values: tuple[float, ...] | None = None,
-        attempt: int = 1,
-        tag: int = 0,
-        cost: float = NAN,
-        constraints: dict[str, float] | None = None,
-        reason: str | None = None,
-        started: float = NAN,
-        finished: float = NAN,
-        worker: str = "",
-        fixed: dict[str, Any] | None = None,
-        user: dict[str, Any] | None = None,
-        system: dict[str, Any] | None = None,
-        reports: dict[int, float] | None = None,
-        seq: int = 0,
-    ) -> None:
-        self.number = number
-        self.state = state
-        self.space = space
-        self.x = x
-        self.values = values
-        self.attempt = attempt
-        self.tag = tag
-        self.cost = cost
-        self.constraints = constraints
-        self.reason = reason
-        self.started = started
-        self.finished = finished
-        self.worker = worker
-        self.fixed = fixed
-        self.user = user
-        self.system = system
-        self.reports = reports
-        self.seq = seq
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters that were active, by name, as the objective saw them."""
-        if self.space is None or self.x is None:
-            return dict(self.fixed or {})  # waiting: all that is known is what was asked for
-        return self.space.decode_row(self.x)
-
-    @property
-    def distributions(self) -> dict[str, Parameter]:
-        """The parameters' own ranges and choices in this trial, by name."""
-        if self.space is None or self.x is None:
-            return {}
-        return {n: p for (n, p), v in zip(self.space.params.items(), self.x, strict=True) if v == v}
-
-    @property
-    def value(self) -> float | None:
-        """The value of a study with one objective; None while there is none.
-
-        Raises:
-            RuntimeError: the trial has several values.
-        """
-        if self.values is None:
-            return None
-        if len(self.values) != 1:
-            raise RuntimeError(f"trial {self.number} has {len(self.values)} values; read `.values` instead of `.value`")
-        return self.values[0]
-
-    @property
-    def user_attrs(self) -> Mapping[str, Any]:
-        """What the user noted with ``set_user_attr`` (read-only)."""
-        return MappingProxyType(self.user) if self.user else EMPTY
-
-    @property
-    def system_attrs(self) -> Mapping[str, Any]:
-        """What tunesmith noted about the trial (read-only)."""
-        return MappingProxyType(self.system) if self.system else EMPTY
-
-    @property
-    def intermediate_values(self) -> Mapping[int, float]:
-        """Reported values by step (read-only)."""
-        return MappingProxyType(self.reports or {})
-
-    @property
-    def last_step(self) -> int | None:
-        """The largest step reported, or None."""
-        return max(self.reports) if self.reports else None
-
-    @property
-    def datetime_start(self) -> datetime | None:
-        """Local time of the start."""
-        return None if math.isnan(self.started) else datetime.fromtimestamp(self.started)
-
-    @property
-    def datetime_complete(self) -> datetime | None:
-        """Local time of the finish."""
-        return None if math.isnan(self.finished) else datetime.fromtimestamp(self.finished)
-
-    @property
-    def duration(self) -> float:
-        """Seconds from start to finish, NaN while unfinished."""
-        return self.finished - self.started
-
-    @property
-    def feasible(self) -> bool:
-        """Whether no constraint is violated."""
-        return not self.constraints or all(c <= 0 for c in self.constraints.values())
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FrozenTrial):
-            return NotImplemented
-        return self._key() == other._key()
-
-    __hash__ = None  # type: ignore[assignment]  # records hold dicts
-
-    def _key(self) -> tuple[Any, ...]:
-        return (
-            self.number,
-            self.state,
-            self.params,
-            self.distributions,
-            self.values,
-            dict(self.user_attrs),
-            dict(self.intermediate_values),
-            self.constraints,
-        )
-
-    def __repr__(self) -> str:
-        shown = self.values[0] if self.values is not None and len(self.values) == 1 else self.values
-        return f"FrozenTrial(number={self.number}, state={self.state.name}, value={shown}, params={self.params})"
 
 
 class Channel(Protocol):
@@ -212,11 +36,10 @@ class Channel(Protocol):
 class Proposals:
     """One space, prepared for answering ``suggest_*`` calls by a dictionary look-up each."""
 
-    __slots__ = ("flat", "space", "table")
+    __slots__ = ("space", "table")
 
     def __init__(self, space: Space | None) -> None:
         self.space = space
-        self.flat = space is None or not space.is_conditional
         self.table: dict[str, tuple[int, tuple[Any, ...] | None, Parameter]] = {}
         for i, (name, p) in enumerate(space.params.items() if space is not None else ()):
             self.table[name] = (i, _spec(p), p)
@@ -499,54 +322,3 @@ class Trial:
 def _own_space(params: tuple[tuple[str, Parameter], ...]) -> Space:
     """The space of a trial that went its own way; one object for all trials that went the same way."""
     return merge(None, dict(params))
-
-
-def create_trial(
-    *,
-    params: Mapping[str, Any] | None = None,
-    distributions: Mapping[str, Parameter] | None = None,
-    value: float | None = None,
-    values: Sequence[float] | None = None,
-    state: TrialState = TrialState.COMPLETE,
-    user_attrs: Mapping[str, Any] | None = None,
-    intermediate_values: Mapping[int, float] | None = None,
-    constraints: Mapping[str, float] | None = None,
-    reason: str | None = None,
-) -> FrozenTrial:
-    """Make a record for ``study.add_trial`` from what is known of a finished run.
-
-    Args:
-        params: the parameters' values by name.
-        distributions: their ranges by name (``Float``, ``Int``, ...); one for each parameter.
-        value: the objective's value (or `values`, one for each objective).
-        values: the objectives' values.
-        state: COMPLETE, PRUNED, FAIL or WAITING.
-        user_attrs: notes.
-        intermediate_values: reports by step.
-        constraints: constraint values by name.
-        reason: why it failed.
-
-    Raises:
-        ValueError: parameters and distributions do not match, a value lies outside, or both value and values are given.
-    """
-    params, distributions = dict(params or {}), dict(distributions or {})
-    if params.keys() != distributions.keys():
-        raise ValueError(
-            f"params and distributions must have the same names; got {sorted(params)} and {sorted(distributions)}"
-        )
-    if value is not None and values is not None:
-        raise ValueError("give value= or values=, not both")
-    numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
-    space = merge(None, distributions) if distributions else None
-    x = [distributions[n].to_internal(params[n]) for n in space.names] if space is not None else None
-    return FrozenTrial(
-        -1,
-        TrialState(state),
-        space=space,
-        x=x,
-        values=numbers,
-        user=dict(user_attrs or {}) or None,
-        reports={int(k): float(v) for k, v in (intermediate_values or {}).items()} or None,
-        constraints=dict(constraints) if constraints else None,
-        reason=reason,
-    )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import DuplicatedStudyError
+from tunesmith.frozen import NAN, FrozenTrial
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
@@ -29,7 +30,6 @@ from tunesmith.storage.checks import (
     study_gone,
     study_not_found,
 )
-from tunesmith.trial import NAN, FrozenTrial
 
 _RUNNING = TrialState.RUNNING
 _COMPLETE = TrialState.COMPLETE

@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tunesmith.frozen import NAN, FrozenTrial
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.trial import NAN, FrozenTrial
 
 SPACE = Space(
     lr=Float(1e-5, 1.0, log=True),

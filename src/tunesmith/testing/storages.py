@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tunesmith.frozen import NAN, FrozenTrial
 from tunesmith.space import Float, Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
@@ -35,7 +36,6 @@ from tunesmith.testing.storage_model import (
     running,
 )
 from tunesmith.testing.storage_studies import StudyLaws
-from tunesmith.trial import NAN, FrozenTrial
 
 laws = settings(max_examples=max(10, settings().max_examples // 4), suppress_health_check=[*HealthCheck])
 
