@@ -1,0 +1,179 @@
+"""The set-up script behind `make`: what it says when something is missing, and that only a finished set-up counts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Stands for Python, and for the Python of the .venv that it "makes": it writes down what it is asked for.
+FAKE = """#!/bin/sh
+echo "$*" >> "$LOG"
+case "$*" in
+    --version) echo "Python $FAKE_VERSION" ;;
+    *"(3, 11)"*) [ "$FAKE_VERSION" != 3.9.1 ] ;;
+    *ensurepip*) [ -z "${FAKE_NO_VENV:-}" ] ;;
+    *version_info*) echo 3.12 ;;
+    "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    "-m pip"*) [ -z "${FAKE_NO_NETWORK:-}" ] ;;
+esac
+"""
+
+
+class Project:
+    """A copy of what the set-up reads, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / ".ci").mkdir(parents=True)
+        for name in (".ci/setup", "pyproject.toml", "constraints.txt"):
+            shutil.copy(ROOT / name, folder / name)
+        self.python = folder / "fake-python"
+        self.python.write_text(FAKE)
+        self.python.chmod(0o755)
+        self.log = folder / "log"
+
+    def setup(self, kind: str = "demo", version: str = "3.12.1", **env: str) -> subprocess.CompletedProcess[str]:
+        self.log.write_text("")
+        return subprocess.run(
+            ["sh", ".ci/setup", kind],
+            cwd=self.folder,
+            env={**os.environ, "PYTHON": str(self.python), "LOG": str(self.log), "FAKE_VERSION": version, **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    @property
+    def did(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    @property
+    def made_venv(self) -> bool:
+        return "-m venv .venv" in self.did
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+def test_the_second_time_there_is_nothing_to_do(project: Project) -> None:
+    assert project.setup().returncode == 0
+    assert project.made_venv
+    again = project.setup()
+    assert (again.returncode, again.stdout, again.stderr, project.did) == (0, "", "", [])
+
+
+def test_everything_is_installed_at_pinned_versions(project: Project) -> None:
+    project.setup()
+    installs = [line for line in project.did if " install " in line]
+    assert installs
+    assert all("--constraint constraints.txt" in line for line in installs)
+
+
+def test_another_kind_adds_to_the_same_environment(project: Project) -> None:
+    project.setup("demo")
+    assert project.setup("test").returncode == 0
+    assert not project.made_venv
+    project.setup("demo")
+    assert project.did == []
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+def test_a_changed_file_installs_again_and_a_touched_one_does_not(project: Project, name: str) -> None:
+    project.setup()
+    path = project.folder / name
+    os.utime(path, (1, 1))
+    project.setup()
+    assert project.did == []
+    path.write_text(path.read_text() + "# more\n")
+    project.setup()
+    assert any(" install " in line for line in project.did)
+
+
+def test_a_set_up_that_failed_is_not_taken_for_a_finished_one(project: Project) -> None:
+    failed = project.setup(FAKE_NO_NETWORK="1")
+    assert failed.returncode == 1
+    assert "PIP_FIND_LINKS" in failed.stderr
+    assert project.setup().returncode == 0
+    assert project.made_venv
+
+
+def test_an_interrupted_addition_is_not_taken_for_a_finished_one(project: Project) -> None:
+    project.setup("demo")
+    (project.folder / ".venv" / "unfinished").write_text("")  # what a kill -9 leaves behind
+    assert project.setup("demo").returncode == 0
+    assert project.made_venv
+
+
+def test_two_set_ups_are_not_in_each_others_way(project: Project) -> None:
+    project.setup("demo")
+    (project.folder / ".venv" / "unfinished").write_text(str(os.getpid()))
+    refused = project.setup("test")
+    assert refused.returncode == 1
+    assert f"process {os.getpid()}" in refused.stderr
+
+
+def test_a_moved_folder_gets_a_new_environment(project: Project) -> None:
+    project.setup()
+    moved = project.folder.rename(project.folder.with_name("moved"))
+    project.folder, project.python, project.log = moved, moved / "fake-python", moved / "log"
+    assert project.setup().returncode == 0
+    assert project.made_venv
+
+
+def test_an_old_python_is_named(project: Project) -> None:
+    refused = project.setup(version="3.9.1")
+    assert refused.returncode == 1
+    assert "is not a Python >= 3.11 (Python 3.9.1)" in refused.stderr
+    assert not (project.folder / ".venv").exists()
+
+
+def test_a_missing_python_is_named(project: Project) -> None:
+    refused = project.setup(PYTHON="no-such-python")
+    assert refused.returncode == 1
+    assert "(no no-such-python)" in refused.stderr
+
+
+def test_a_missing_venv_module_says_what_to_install(project: Project) -> None:
+    refused = project.setup(FAKE_NO_VENV="1")
+    assert refused.returncode == 1
+    assert "apt install python3.12-venv" in refused.stderr
+    assert not (project.folder / ".venv").exists()
+
+
+def test_an_unknown_kind_is_refused(project: Project) -> None:
+    refused = project.setup("everything")
+    assert refused.returncode == 2
+    assert "usage" in refused.stderr
+
+
+def test_a_signal_ends_with_one_message(project: Project) -> None:
+    slow = project.folder / "fake-python"
+    slow.write_text(FAKE.replace('"-m venv .venv")', '"-m venv .venv") touch at-work; sleep 1;'))
+    running = subprocess.Popen(
+        ["sh", ".ci/setup", "demo"],
+        cwd=project.folder,
+        env={**os.environ, "PYTHON": str(slow), "LOG": str(project.log), "FAKE_VERSION": "3.12.1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (project.folder / "at-work").exists() and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGTERM)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert errors == "set-up: stopped; run make again, it starts the set-up over\n"
+    slow.write_text(FAKE)
+    assert project.setup().returncode == 0
+    assert project.made_venv
