@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tunesmith.sklearn._base import BaseSearchCV
     from tunesmith.sklearn._grid import GridSearchCV, RandomizedSearchCV
+    from tunesmith.sklearn._search_cv import SearchCV
 
-__all__ = ["BaseSearchCV", "GridSearchCV", "RandomizedSearchCV"]
+__all__ = ["BaseSearchCV", "GridSearchCV", "RandomizedSearchCV", "SearchCV"]
 
 _HOMES = {
     "BaseSearchCV": "_base",
     "GridSearchCV": "_grid",
     "RandomizedSearchCV": "_grid",
+    "SearchCV": "_search_cv",
 }
 
 

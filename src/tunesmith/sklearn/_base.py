@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import time
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from inspect import signature
 from typing import Any, ClassVar
 
@@ -18,10 +20,14 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
+from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._compat import HasMethods, check_method_params, fit_context, is_multimetric, metric_scorers
+from tunesmith.sklearn._display import Display
+from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._pool import Pool
+from tunesmith.space import Space
 
 
 class BaseSearchCV(_compat.BaseSearchCV):
@@ -124,8 +130,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
-        with Pool(self.n_jobs, self.pre_dispatch) as pool:
-            evaluate = Evaluation(self, base, X, y, scorers, routed, pool)
+        self.__dict__.pop("study_", None)
+        with self._open_ledger(metric) as ledger, Pool(self.n_jobs, self.pre_dispatch) as pool:
+            evaluate = Evaluation(self, base, X, y, scorers, routed, pool, ledger)
             if "callback_ctx" in signature(self._run_search).parameters:
                 self._run_search(evaluate, callback_ctx=context)
             else:
@@ -148,6 +155,58 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
+
+    def _keeps_study(self) -> bool:
+        """Whether finished candidates go to a study."""
+        return self.storage is not None or self.progress
+
+    @contextmanager
+    def _open_ledger(self, metric: Any) -> Iterator[Ledger | None]:
+        """Open the study that finished candidates are kept in, if one is asked for; show the progress if that is."""
+        if not self._keeps_study():
+            yield None
+            return
+        ledger = self._make_ledger(metric)
+        self.study_ = ledger.study
+        if self.progress:
+            ledger.display = Display(ledger.study)
+        error: BaseException | None = None
+        try:
+            yield ledger
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            if ledger.display is not None:
+                ledger.display.close(error)
+
+    def _make_ledger(self, metric: Any) -> Ledger:
+        """Create the study, or load it if it is there."""
+        from tunesmith.study import create_study
+
+        study = create_study(
+            storage=self.storage,
+            study_name=self._name_of_study(),
+            direction="maximize",
+            load_if_exists=True,
+            sampler="random",
+        )
+        ledger = Ledger(study, metric if isinstance(metric, str) else None, self.return_train_score, str(self.storage))
+        for attribute in ("param_grid", "param_distributions"):
+            with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
+                if hasattr(self, attribute):
+                    ledger.space = Space(getattr(self, attribute))
+        return ledger
+
+    def _name_of_study(self) -> str | None:
+        if self.storage is None:
+            return None
+        return self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
+
+    def __getstate__(self) -> Any:
+        # a study holds connections to its storage: it can be loaded again, but not be pickled
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "study_"}
 
     def _refit(self, base: Any, X: Any, y: Any, fit_params: dict[str, Any], context: Any, metadata: Any) -> None:
         """Fit the best candidate on all rows."""

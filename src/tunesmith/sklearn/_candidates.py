@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sklearn import get_config
@@ -12,6 +12,7 @@ from tunesmith.sklearn._callbacks import evaluation_contexts, has_callbacks
 from tunesmith.sklearn._check_names import Checker
 from tunesmith.sklearn._compat import fill_error_scores, report_fit_failures
 from tunesmith.sklearn._evaluate import Outcome, Task, Unit
+from tunesmith.sklearn._ledger import Ledger, fingerprint
 from tunesmith.sklearn._pool import Pool
 from tunesmith.sklearn._prefix import Planner, order_by_prefix
 from tunesmith.sklearn._schedule import run_all
@@ -32,23 +33,35 @@ class Evaluation:
         scorers: as ``_get_scorers`` returns them.
         routed: what goes to the estimator's ``fit``, to the splitter and to the scorer.
         pool: where the fits run.
+        ledger: where finished candidates are kept, if anywhere.
 
     Attributes:
         results: ``cv_results_`` so far.
         outcomes: scikit-learn's records of all fits, candidate by candidate.
     """
 
-    def __init__(self, search: BaseSearchCV, base: Any, X: Any, y: Any, scorers: Any, routed: Any, pool: Pool) -> None:
+    def __init__(
+        self,
+        search: BaseSearchCV,
+        base: Any,
+        X: Any,
+        y: Any,
+        scorers: Any,
+        routed: Any,
+        pool: Pool,
+        ledger: Ledger | None,
+    ) -> None:
         self.search = search
         self.pool = pool
         self.routed = routed
+        self.ledger = ledger
         self.results: dict[str, Any] = {}
         self.outcomes: list[dict[str, Any]] = []
         self._params: list[Params] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
-        self._checker = Checker(base, search.error_score)
-        self._planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
-        self._task = Task(
+        self.checker = Checker(base, search.error_score)
+        self.planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
+        self.task = Task(
             estimator=base,
             X=X,
             y=y,
@@ -88,31 +101,52 @@ class Evaluation:
         """
         search = self.search
         candidates = list(candidate_params)
-        splits = self._splits(cv or search._checked_cv_orig)
+        splits = self.splits(cv or search._checked_cv_orig)
         n_splits = len(splits)
         if search.verbose > 0:
             print(
                 f"Fitting {n_splits} folds for each of {len(candidates)} candidates,"
                 f" totalling {n_splits * len(candidates)} fits"
             )
-        self._checker.check(candidates)
+        self.checker.check(candidates)
         units = self._units(candidates, n_splits, callback_ctx)
         if not units or not n_splits:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
-        found: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
-
-        def saw(outcomes: list[Outcome]) -> None:
-            for outcome in outcomes:
-                found[outcome.candidate][outcome.split] = outcome
-
-        self._task.n_candidates = len(candidates)
-        self.pool.prepare(self._task, splits)
-        run_all(self.pool, units, search.pre_dispatch, saw)
-        self._add(candidates, [record(o) for row in found for o in row if o is not None], more_results)
+        book = Book(candidates, n_splits, self.ledger)
+        if self.ledger is not None:
+            units = self._resume(self.ledger, splits, units, book)
+        self.task.n_candidates = len(candidates)
+        self.pool.prepare(self.task, splits)
+        run_all(self.pool, units, search.pre_dispatch, book.enter)
+        self.add(candidates, book.rows, more_results)
         return self.results
 
-    def _splits(self, cv: Any) -> list[tuple[Any, Any]]:
-        splits = list(cv.split(self._task.X, self._task.y, **self.routed.splitter.split))
+    def _resume(self, ledger: Ledger, splits: list[tuple[Any, Any]], units: list[Unit], book: Book) -> list[Unit]:
+        """Enter the candidates that are kept from before; return the units that are still to be done."""
+        self.open(ledger, splits)
+        left = []
+        for unit in sorted(units, key=lambda u: u.candidate):
+            row = ledger.take(unit.candidate, unit.params, self.task.failed())
+            if row is None:
+                left.append(unit.candidate)
+            else:
+                book.rows[unit.candidate] = list(row)
+        if ledger.display is not None:
+            ledger.display.begin(len(units), len(units) - len(left))
+            self.pool.idle = ledger.display.tick
+        return [unit for unit in units if unit.candidate in set(left)]
+
+    def open(self, ledger: Ledger, splits: list[tuple[Any, Any]]) -> None:
+        """Make sure that what is kept belongs to this search; see :meth:`Ledger.open`."""
+        ledger.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
+
+    def splits(self, cv: Any) -> list[tuple[Any, Any]]:
+        """Return the splits of all rows.
+
+        Raises:
+            ValueError: the splitter gave another number of splits than it said.
+        """
+        splits = list(cv.split(self.task.X, self.task.y, **self.routed.splitter.split))
         if len(splits) != self.search.n_splits_:
             raise ValueError(
                 "cv.split and cv.get_n_splits return inconsistent results. "
@@ -124,19 +158,31 @@ class Evaluation:
         """The work to do, with equal pipeline prefixes side by side."""
         every = tuple(range(n_splits))
         units = [Unit(i, params, every) for i, params in enumerate(candidates)]
-        if callback_ctx is not None and has_callbacks(self.search, self._task.estimator, candidates):
+        if callback_ctx is not None and has_callbacks(self.search, self.task.estimator, candidates):
             contexts = evaluation_contexts(callback_ctx, len(candidates), n_splits)
             for unit in units:
                 unit.contexts, unit.caller = contexts[unit.candidate], self.search
             return units
-        prefixes = self._planner.plan(candidates)
+        prefixes = self.planner.plan(candidates)
         for unit, prefix in zip(units, prefixes, strict=True):
-            unit.prefix = prefix if prefix is not None and any(prefix.keep) else None
-        return [units[i] for i in order_by_prefix([u.prefix for u in units])]
+            unit.prefix = prefix
+        return [units[i] for i in order_by_prefix(prefixes)]
 
-    def _add(self, candidates: list[Params], outcomes: list[dict[str, Any]], more: dict[str, list[Any]] | None) -> None:
-        """Put further candidates into the results."""
+    def add(
+        self, candidates: list[Params], rows: Sequence[Sequence[Outcome | None]], more: dict[str, list[Any]] | None
+    ) -> None:
+        """Put further candidates into the results.
+
+        Args:
+            candidates: their parameters.
+            rows: the outcomes of each, by split.
+            more: further columns, by name.
+
+        Raises:
+            ValueError: all fits failed.
+        """
         search = self.search
+        outcomes = [record(o) for row in rows for o in row if o is not None]
         report_fit_failures(outcomes, search.error_score)
         if callable(search.scoring):
             fill_error_scores(outcomes, search.error_score)
@@ -145,6 +191,33 @@ class Evaluation:
         for key, values in (more or {}).items():
             self._more[key].extend(values)
         self.results = search._format_results(self._params, search.n_splits_, self.outcomes, self._more)
+
+
+class Book:
+    """Gathers outcomes as they come, and hands candidates whose splits are all done to the ledger.
+
+    Args:
+        candidates: parameters of each.
+        n_splits: how many outcomes each will have.
+        ledger: where to keep them, if anywhere.
+    """
+
+    def __init__(self, candidates: list[Params], n_splits: int, ledger: Ledger | None) -> None:
+        self.rows: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
+        self._candidates = candidates
+        self._ledger = ledger
+        self._left = [n_splits] * len(candidates)
+
+    def enter(self, outcomes: list[Outcome]) -> None:
+        """Enter the outcomes of a batch."""
+        done = []
+        for outcome in outcomes:
+            self.rows[outcome.candidate][outcome.split] = outcome
+            self._left[outcome.candidate] -= 1
+            if not self._left[outcome.candidate]:
+                done.append(outcome.candidate)
+        if self._ledger is not None and done:
+            self._ledger.add([(self._candidates[i], [o for o in self.rows[i] if o is not None]) for i in done])
 
 
 def record(outcome: Outcome) -> dict[str, Any]:

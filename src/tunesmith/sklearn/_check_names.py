@@ -43,8 +43,20 @@ class Checker:
         self._verdicts: dict[Hashable, Refusal | None] = {}
         self._alive: list[Any] = []  # objects known by their identity must live on
 
-    def check(self, candidates: list[dict[str, Any]]) -> None:
+    def check_names(self, params: dict[str, Any]) -> None:
+        """Check the names of one candidate.
+
+        Raises:
+            SpaceError: a name does not exist.
+        """
+        self._resolve(params)
+
+    def check(self, candidates: list[dict[str, Any]], what: str = "candidates") -> None:
         """Check candidates.
+
+        Args:
+            candidates: parameters by name, of each.
+            what: what to call them in a warning.
 
         Raises:
             SpaceError: a name does not exist, or values are refused and nothing would be left to search.
@@ -68,7 +80,7 @@ class Checker:
         if self._fatal or n_refused == len(candidates):
             raise SpaceError(text)
         warnings.warn(
-            f"{n_refused} of {len(candidates)} candidates cannot be fitted. {text}", FitFailedWarning, stacklevel=2
+            f"{n_refused} of {len(candidates)} {what} cannot be fitted. {text}", FitFailedWarning, stacklevel=2
         )
 
     # -- names -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ From scikit-learn:
 - ``_check_method_params``: cuts fit parameters down to one split.
 - ``_BaseComposition``: to know whose ``set_params`` takes only the names that ``get_params`` lists.
 - ``_safe_split``: cuts the data, pairwise kernels included.
-- ``HasMethods``, ``InvalidParameterError``, ``validate_parameter_constraints``: scikit-learn's rules for parameters.
+- ``HasMethods``, ``Interval``, ``InvalidParameterError``, ``validate_parameter_constraints``: scikit-learn's rules for
+  parameters.
 - ``_FuncWrapper``: carries configuration and warning filters into a worker.
 
 From joblib: ``Parallel._backend`` and ``_backend_kwargs`` (the backend in use and where its temporary files go),
@@ -41,7 +42,7 @@ from sklearn.model_selection._validation import (
     _score,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils._param_validation import HasMethods, InvalidParameterError, validate_parameter_constraints
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, validate_parameter_constraints
 from sklearn.utils.metaestimators import _BaseComposition, _safe_split
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params
@@ -51,6 +52,7 @@ __all__ = [
     "BaseSearchCV",
     "BatchedCalls",
     "HasMethods",
+    "Interval",
     "InvalidParameterError",
     "LokyBackend",
     "MultiprocessingBackend",

@@ -93,6 +93,12 @@ class Task:
     prefix_bytes: int
     config: tuple[dict[str, Any], list[Any]] | None = None
 
+    def failed(self) -> Any:
+        """Return the scores of a fit that failed; "raise" if a failure ends the search."""
+        if is_multimetric(self.scorer) and self.error_score != "raise":
+            return dict.fromkeys(metric_names(self.scorer), self.error_score)
+        return self.error_score
+
 
 @dataclass(slots=True)
 class Evaluator:
@@ -146,7 +152,7 @@ class Evaluator:
         fold = self._folds.get(split, estimator)
         metadata = {"sample_weight": w} if (w := fit_params.get("sample_weight")) is not None else None
         error, fit_seconds, score_seconds = None, 0.0, 0.0
-        test, train = self._failed(), self._failed() if task.train_scores else None
+        test, train = task.failed(), task.failed() if task.train_scores else None
         try:
             stage = None
             if unit.prefix is not None and context is None and not fit_params:
@@ -191,12 +197,6 @@ class Evaluator:
             check_method_params(task.X, params=task.score_params, indices=test),
             check_method_params(task.X, params=task.score_params, indices=train),
         )
-
-    def _failed(self) -> Any:
-        """The scores of a fit that failed."""
-        if is_multimetric(self.task.scorer):
-            return dict.fromkeys(metric_names(self.task.scorer), self.task.error_score)
-        return self.task.error_score
 
 
 def _hide(pipeline: Any, stage: Stage) -> list[tuple[str, Any]]:

@@ -129,3 +129,19 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         self.param_distributions = param_distributions
         self.n_iter = n_iter
         self.random_state = random_state
+
+    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
+        """Evaluate the drawn candidates.
+
+        Without a ``random_state`` the draws of a search that is kept follow from its study, so that a search that
+        is started again meets the candidates it has finished.
+        """
+        seed = self.random_state
+        if seed is None and self.storage is not None:
+            seed = self.study_.seed % 2**32
+        drawn = model_selection.ParameterSampler(self.param_distributions, self.n_iter, random_state=seed)
+        context = callback_ctx.subcontext(
+            task_name="search", max_subtasks=len(drawn) * self.n_splits_, sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self)
+        evaluate_candidates(drawn, callback_ctx=context)
+        context.call_on_fit_task_end(estimator=self)

@@ -35,6 +35,7 @@ from tunesmith.sklearn._evaluate import Evaluator, Outcome, Task, Unit
 from tunesmith.sklearn._payload import Publisher, Reference, hold
 
 Batch = list[Unit]
+TICK = 1.0  # seconds
 
 
 def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[Outcome]:
@@ -65,7 +66,14 @@ class Pool:
     """Runs batches of fits. A context manager.
 
     Args:
-        n_jobs, pre_dispatch: as scikit-learn's searches take them.
+        n_jobs: how many fits run at once, by joblib's rules.
+        pre_dispatch: how far ahead joblib may send work, where it sends it.
+
+    Attributes:
+        n_workers: how many fits run at once.
+        inline: whether they run in this thread.
+        running: how many batches were submitted and have not been handed back.
+        idle: is called about once a second while nothing ends, if it is set.
     """
 
     def __init__(self, n_jobs: int | None, pre_dispatch: int | str) -> None:
@@ -77,6 +85,7 @@ class Pool:
         self._waiting: deque[Batch] = deque()
         self._results: queue.SimpleQueue[tuple[Batch, Any]] = queue.SimpleQueue()
         self.running = 0
+        self.idle: Callable[[], None] | None = None
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -152,9 +161,17 @@ class Pool:
             self._waiting.clear()
             for batch, outcomes in zip(batches, self._parallel(self._tasks(batches)), strict=True):
                 self._results.put((batch, outcomes))
-        batch, out = self._results.get()
+        batch, out = self._wait()
         self.running -= 1
         return batch, self._backend.retrieve_result_callback(out)[0] if self.streams else out
+
+    def _wait(self) -> tuple[Batch, Any]:
+        while True:
+            try:
+                return self._results.get(timeout=None if self.idle is None else TICK)
+            except queue.Empty:
+                if self.idle is not None:
+                    self.idle()
 
     def _tasks(self, batches: list[Batch]) -> Iterator[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
         return ((self._call, (self._packed(batch),), {}) for batch in batches)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from tunesmith.sklearn._replicate import replicate
 
 SEEDS = ("random_state", "seed", "random_seed", "rng")
 OVERWRITES = ("copy", "copy_x", "copy_X")
+LIKELY = 100  # with more combinations than this, keeping them would seldom pay
 SCALARS = (bool, int, float, str, bytes, type(None))
 
 
@@ -71,25 +72,41 @@ class Planner:
         self._numbers: dict[Hashable, int] = {}
         self._alive: list[Any] = []  # objects numbered by identity must not be freed, or the identity is used again
 
-    def plan(self, candidates: list[dict[str, Any]], more_follow: bool = False) -> list[Prefix | None]:
+    def plan(self, candidates: list[dict[str, Any]], keep: tuple[bool, ...] | None = None) -> list[Prefix | None]:
         """Return the prefixes of each candidate, None where nothing can be shared.
 
         Args:
             candidates: parameters by name.
-            more_follow: further candidates will come; keep every prefix, as it is not known which will recur.
+            keep: for each transformer step, whether further candidates may go on from there; None: there will be no
+                further candidates.
         """
         if self._steps is None:
             return [None] * len(candidates)
         levels = [self._levels(params) for params in candidates]
+        if keep is not None:
+            return [Prefix(own, keep) if own is not None and any(keep) else None for own in levels]
         followers: dict[int, set[int]] = defaultdict(set)
         for i, own in enumerate(levels):
             for j, level in enumerate(own or ()):
                 last = j + 1 == len(own or ())
                 followers[level].add(-1 - i if last else (own or ())[j + 1])
-        return [
-            None if own is None else Prefix(own, tuple(more_follow or len(followers[level]) > 1 for level in own))
-            for own in levels
-        ]
+        kept = [tuple(len(followers[level]) > 1 for level in own or ()) for own in levels]
+        return [Prefix(own, k) if own is not None and any(k) else None for own, k in zip(levels, kept, strict=True)]
+
+    def likely(self, counts: Mapping[str, float]) -> tuple[bool, ...]:
+        """Return for each transformer step whether candidates drawn at random are likely to meet again there.
+
+        Args:
+            counts: how many values each parameter can have, by name.
+        """
+        combinations = 1.0
+        found = []
+        for step in list(self._steps or ())[:-1]:
+            for name, count in counts.items():
+                if name == step or name.startswith(f"{step}__"):
+                    combinations *= count
+            found.append(combinations <= LIKELY)
+        return tuple(found)
 
     def _levels(self, params: dict[str, Any]) -> tuple[int, ...] | None:
         steps = self._steps or {}

@@ -10,7 +10,7 @@ TABLE = """
 learning_rate learning_rate_init eta0 eta lr step_size
 max_iter n_iter n_iters num_iter n_epochs epochs max_epochs iterations num_iterations
 n_estimators n_trees num_trees ntree n_boosting_rounds num_boost_round max_iter
-alpha C lambda lambda_ lam reg reg_lambda reg_alpha regularization weight_decay l2_regularization l2 l2_reg shrinkage alphas Cs
+alpha C lambda lambda_ lam reg reg_lambda reg_alpha regularization weight_decay l2_regularization l2 l2_reg alphas Cs
 n_neighbors k neighbors n_neighbours K
 n_clusters k n_components clusters K
 n_components n_dims dim dims n_factors rank n_topics k

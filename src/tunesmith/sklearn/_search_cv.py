@@ -1,0 +1,140 @@
+"""``SearchCV``: any sampler over any space, under scikit-learn's contract."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from tunesmith.sklearn._base import BaseSearchCV
+from tunesmith.sklearn._candidates import Evaluation
+from tunesmith.sklearn._choices import belonging
+from tunesmith.sklearn._compat import HasMethods, Interval
+from tunesmith.sklearn._ledger import Ledger
+from tunesmith.sklearn._sequential import Sequential
+from tunesmith.space import Space
+
+SAMPLES = 64  # how many random candidates are checked before the first fit
+
+
+class SearchCV(BaseSearchCV):
+    """Searches a space with any of tunesmith's samplers, each candidate scored by cross-validation.
+
+    Args:
+        estimator: what to tune.
+        space: where to search: parameter names to lists of choices, distributions, :class:`~tunesmith.Float`,
+            :class:`~tunesmith.Int`, ... or text such as ``"log(1e-5, 1e-1)"``; a list of such dicts; or a
+            :class:`~tunesmith.Space`, with conditions and constraints. Choices may be estimators: ``clf__C`` then
+            exists only while ``clf`` is a choice that has a ``C``.
+        n_trials: how many candidates to try in all, those of an interrupted run included.
+        timeout: seconds after which no candidate is started any more; those under way are finished.
+        sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
+        random_state: seeds the sampler; the estimator has its own ``random_state``. A study that is gone on with keeps
+            the seed that it was made with.
+        pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
+            proposed before results are known.
+        scoring, n_jobs, refit, cv, verbose, error_score, return_train_score: as scikit-learn's searches have them.
+        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+
+    Attributes:
+        study_: the :class:`~tunesmith.study.Study` with a trial for each candidate.
+        cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
+        multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn's searches have them.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseSearchCV._parameter_constraints,
+        "space": [dict, list, HasMethods(["decode_row"])],
+        "n_trials": [Interval(Integral, 1, None, closed="left"), None],
+        "timeout": [Interval(Real, 0, None, closed="left"), None],
+        "sampler": [str, HasMethods(["ask"])],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        space: Any,
+        *,
+        n_trials: int | None = 50,
+        timeout: float | None = None,
+        sampler: Any = "auto",
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        storage: Any = None,
+        study_name: str | None = None,
+        progress: bool = False,
+        share_steps: bool = True,
+    ) -> None:
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            storage=storage,
+            study_name=study_name,
+            progress=progress,
+            share_steps=share_steps,
+        )
+        self.space = space
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.sampler = sampler
+        self.random_state = random_state
+
+    def _keeps_study(self) -> bool:
+        return True
+
+    def _make_ledger(self, metric: Any) -> Ledger:
+        from tunesmith import registry
+        from tunesmith.study import create_study
+
+        if self.n_trials is None and self.timeout is None:
+            raise ValueError("SearchCV needs n_trials or timeout, or it would never end; both are None")
+        space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
+        auto = isinstance(self.sampler, str) and self.sampler == "auto"
+        seed = None
+        if self.random_state is not None:
+            whole = isinstance(self.random_state, Integral)
+            seed = int(self.random_state if whole else check_random_state(self.random_state).randint(2**31))
+        study = create_study(
+            storage=self.storage,
+            study_name=self._name_of_study(),
+            direction="maximize",
+            load_if_exists=True,
+            sampler=None if auto and "auto" not in registry.names("samplers") else self.sampler,
+            seed=seed,
+            space=space,
+        )
+        ledger = Ledger(study, metric if isinstance(metric, str) else None, self.return_train_score, str(self.storage))
+        ledger.space = space
+        return ledger
+
+    def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
+        """Ask, fit and tell until the trials or the time are used up."""
+        ledger = evaluate_candidates.ledger
+        if ledger is None or ledger.space is None:
+            raise TypeError("SearchCV._run_search is called by fit")
+        space = ledger.space
+        samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
+        evaluate_candidates.checker.check(samples, "values of the space")
+        most = None if self.n_trials is None else self.n_trials * self.n_splits_
+        context = callback_ctx.subcontext(
+            task_name="search", max_subtasks=most, sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self)
+        Sequential(evaluate_candidates, ledger, space, self.n_trials, self.timeout, context).run()
+        context.call_on_fit_task_end(estimator=self)
