@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 from functools import cache
+from types import CodeType
 from typing import Any
 
 from tunesmith.errors import ObjectiveError
@@ -25,16 +26,16 @@ END = "end"  # (END, trial, value, Fault | None), all but the word as bytes
 
 def dump(thing: Any) -> bytes:
     """Pickle anything: functions and classes that only this process has are sent along by value."""
-    import cloudpickle
-
-    data: bytes = cloudpickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
-    return data
+    out = io.BytesIO()
+    _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL).dump(thing)
+    return out.getvalue()
 
 
 def dump_trial(trial: Trial) -> tuple[bytes, Proposals | None]:
     """Pickle a trial without its proposals; return these beside it."""
     out = io.BytesIO()
-    pickler = _trial_pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler = _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.apart = True
     pickler.dump(trial)
     return out.getvalue(), pickler.met
 
@@ -46,19 +47,27 @@ def load_trial(data: bytes, proposals: Proposals | None) -> Trial:
 
 
 @cache
-def _trial_pickler() -> Any:
+def _pickler() -> Any:
     import cloudpickle
 
-    class TrialPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
+        apart = False  # whether proposals are left out, and kept here instead
         met: Proposals | None = None
 
         def persistent_id(self, thing: Any) -> int | None:
-            if type(thing) is not Proposals:
-                return None
-            self.met = thing
-            return 0
+            if self.apart and type(thing) is Proposals:
+                self.met = thing
+                return 0
+            return None
 
-    return TrialPickler
+        def reducer_override(self, thing: Any) -> Any:
+            if type(thing) is not CodeType or CodeType not in self.dispatch_table:
+                return super().reducer_override(thing)
+            # cloudpickle forgets the file that code is from; with it, the worker's tracebacks show the lines.
+            make, arguments = self.dispatch_table[CodeType](thing)
+            return make, tuple(thing.co_filename if a == "<dynamic-code>" else a for a in arguments)
+
+    return Pickler
 
 
 class _TrialUnpickler(pickle.Unpickler):

@@ -1,0 +1,427 @@
+"""Worker processes: what goes in and out, and that their deaths are noticed, attributed and survived."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunesmith import ObjectiveError, Trial, TrialPruned, WorkerDiedError
+from tunesmith.executors import launch, wire
+from tunesmith.executors.base import Failed, Finished
+from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.testing.executors import LIMIT, Recorder, a_trial, run_all, wait_for, wait_for_file
+
+posix = pytest.mark.skipif(os.name == "nt", reason="tells of signals and process groups")
+
+
+@contextmanager
+def executing(objective: Callable[[Trial], Any], jobs: int = 1) -> Iterator[ProcessExecutor]:
+    executor = ProcessExecutor(objective, Recorder(), jobs)
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def run_one(objective: Callable[[Trial], Any], number: int = 0) -> Finished | Failed:
+    with executing(objective) as executor:
+        (event,) = run_all(executor, [a_trial(number)])
+    return event
+
+
+def failure(event: Finished | Failed) -> BaseException:
+    assert isinstance(event, Failed)
+    return event.error
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")  # one that nobody has waited for yet is dead
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+# ------------------------------------------------------------------------------------------------------- what goes in
+
+
+class Loads:
+    """An objective that says how often it was pickled and unpickled."""
+
+    pickled = loaded = 0
+
+    def __call__(self, trial: Trial) -> tuple[int, int]:
+        return os.getpid(), Loads.loaded
+
+    def __reduce__(self) -> Any:
+        type(self).pickled += 1
+        return Loads.load, ()
+
+    @staticmethod
+    def load() -> Loads:
+        Loads.loaded += 1
+        return Loads()
+
+
+def test_the_objective_is_pickled_once_and_loaded_once_in_each_worker() -> None:
+    Loads.pickled = 0
+    with executing(Loads(), jobs=2) as executor:
+        events = run_all(executor, [a_trial(k) for k in range(8)])
+    assert Loads.pickled == 1
+    pids = {e.value[0] for e in events if isinstance(e, Finished)}
+    assert 1 <= len(pids) <= 2
+    assert os.getpid() not in pids
+    assert {e.value[1] for e in events if isinstance(e, Finished)} == {1}
+
+
+def test_workers_are_started_only_for_trials_that_there_are() -> None:
+    with executing(lambda trial: os.getpid(), jobs=50) as executor:
+        assert executor.capacity == 50
+        pids = {e.value for k in range(3) for e in run_all(executor, [a_trial(k)]) if isinstance(e, Finished)}
+    assert len(pids) == 1
+
+
+def test_the_space_is_sent_when_it_changes_and_not_with_each_trial() -> None:
+    trial = a_trial(0)
+    data, proposals = wire.dump_trial(trial)
+    assert len(data) < 500
+    assert len(wire.dump(proposals)) > len(data)
+    assert wire.load_trial(data, proposals).suggest_float("x", 0, 1) == 0.25
+
+
+def test_numeric_libraries_get_their_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loky.cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")
+    assert launch.environment(2)["OMP_NUM_THREADS"] == "4"
+    assert launch.environment(20)["OMP_NUM_THREADS"] == "1"
+    assert launch.environment(2)["MKL_NUM_THREADS"] == "3"  # the user has decided
+
+    def what_it_sees(trial: Trial) -> str:
+        from loky import cpu_count
+
+        return f"{os.environ['OMP_NUM_THREADS']} {cpu_count()}"
+
+    monkeypatch.setattr("loky.cpu_count", lambda: 4)
+    monkeypatch.delenv("LOKY_MAX_CPU_COUNT", raising=False)
+    with executing(what_it_sees, jobs=4) as executor:
+        (event,) = run_all(executor, [a_trial(0)])
+    assert isinstance(event, Finished)
+    assert event.value == "1 1"
+
+
+def test_a_worker_has_the_callers_paths_and_an_empty_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("def objective(trial):\n    import sys\n    return sys.stdin.read()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import only_here  # type: ignore[import-not-found]  # written a moment ago
+
+    event = run_one(only_here.objective)
+    assert isinstance(event, Finished)
+    assert event.value == ""
+
+
+def test_an_objective_that_cannot_be_pickled_is_told_before_any_trial() -> None:
+    lock = __import__("threading").Lock()
+    with pytest.raises(ObjectiveError, match=r"cannot be sent to worker processes: TypeError: .*lock.*n_jobs=1"):
+        ProcessExecutor(lambda trial: lock.locked(), Recorder(), 2)
+
+
+class OnlyHere:
+    """An objective that can be pickled, and unpickled in this process alone."""
+
+    def __call__(self, trial: Trial) -> float:
+        return 1.0
+
+    def __reduce__(self) -> Any:
+        return __import__, ("no_such_module_anywhere",)
+
+
+def test_an_objective_that_cannot_be_loaded_stops_the_driver_and_fails_no_trial() -> None:
+    with executing(OnlyHere()) as executor:
+        executor.submit(a_trial(0))
+        with pytest.raises(ObjectiveError, match="ModuleNotFoundError: No module named 'no_such_module_anywhere'"):
+            wait_for(executor, 1)
+
+
+# -------------------------------------------------------------------------------------------------- what comes back
+
+
+def test_numbers_of_other_libraries_come_back_as_floats() -> None:
+    np = pytest.importorskip("numpy")
+    assert wire.plain(np.float32(0.5)) == 0.5
+    assert type(wire.plain(np.float64(0.5))) is float
+    assert type(wire.plain(np.int64(2))) is float
+    assert wire.plain((np.float64(1), 2, [np.array(3.0)])) == (1.0, 2, [3.0])
+    assert wire.plain("0.5") == "0.5"
+    several = np.arange(3)
+    assert wire.plain(several) is several
+
+
+def test_a_result_that_cannot_be_pickled_fails_the_trial_and_says_so() -> None:
+    event = run_one(lambda trial: (trial.suggest_float("x", 0, 1), (i for i in ())))
+    error = failure(event)
+    assert isinstance(error, ObjectiveError)
+    assert "trial 0: the objective returned a tuple, which cannot be pickled" in str(error)
+    assert event.trial.params == {"x": 0.25}
+
+
+def test_a_note_that_cannot_be_pickled_is_named_and_the_others_are_kept() -> None:
+    def objective(trial: Trial) -> float:
+        trial.set_user_attr("good", [1, 2])
+        trial.set_user_attr("bad", sys._getframe())
+        return 1.0
+
+    event = run_one(objective)
+    assert "its note 'bad' is a frame, which cannot be pickled" in str(failure(event))
+    assert event.trial.user_attrs == {"good": [1, 2]}
+
+
+class TwoArguments(Exception):
+    """Pickles, and does not unpickle: its constructor wants more than its message."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{text} ({code})")
+        self.code = code
+
+
+class Stubborn(Exception):
+    """Neither pickles nor can be made without its own constructor."""
+
+    def __new__(cls, *args: Any) -> Stubborn:
+        if not args:
+            raise TypeError("no bare ones")
+        return super().__new__(cls, *args)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("not me")
+
+
+def test_an_error_that_does_not_survive_pickling_keeps_its_class_for_catch() -> None:
+    def objective(trial: Trial) -> float:
+        raise TwoArguments(5, "went wrong")
+
+    error = failure(run_one(objective))
+    assert type(error) is TwoArguments
+    assert str(error) == "went wrong (5)"
+    assert "raise TwoArguments" in "".join(error.__notes__)
+
+
+def test_an_error_that_cannot_be_made_anew_becomes_a_runtime_error_that_names_it() -> None:
+    def objective(trial: Trial) -> float:
+        raise Stubborn("went wrong")
+
+    error = failure(run_one(objective))
+    assert type(error) is RuntimeError
+    assert str(error) == "Stubborn: went wrong"
+
+
+def test_errors_of_classes_that_only_the_caller_has_come_back_as_what_they_are() -> None:
+    class Local(Exception):
+        pass
+
+    def objective(trial: Trial) -> float:
+        raise Local("x")
+
+    assert type(failure(run_one(objective))) is Local
+    assert isinstance(failure(run_one(_prune)), TrialPruned)
+
+
+def _prune(trial: Trial) -> float:
+    raise TrialPruned
+
+
+def test_what_an_objective_prints_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    def objective(trial: Trial) -> float:
+        print("hello from the worker")
+        print("and on stderr", file=sys.stderr)
+        os._exit(4)  # nothing that was printed is lost
+
+    run_one(objective)
+    out, err = capfd.readouterr()
+    assert out == "hello from the worker\n"
+    assert err == "and on stderr\n"
+
+
+# ------------------------------------------------------------------------------------------------------------- deaths
+
+
+def die(trial: Trial) -> float:
+    """Die in the third trial, in the way that its note names."""
+    x = trial.suggest_float("x", 0, 1)
+    if trial.number == 2:
+        trial.report(5.0, 1)
+        how = trial.user_attrs["how"]
+        if how == "exit":
+            os._exit(3)
+        os.kill(os.getpid(), signal.SIGKILL if how == "kill" else signal.SIGSEGV)
+        time.sleep(LIMIT)
+    return x
+
+
+@posix
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("exit", "the worker process died (exit code 3)"),
+        ("kill", "the worker process died (exit code -9, SIGKILL; was there too little memory?)"),
+        ("segfault", "the worker process died (exit code -11, SIGSEGV)"),
+    ],
+)
+def test_a_worker_that_dies_takes_down_the_trial_that_it_ran_and_no_other(how: str, words: str) -> None:
+    with executing(die, jobs=2) as executor:
+        events = run_all(executor, [a_trial(k, how=how) for k in range(8)])
+    assert sorted(e.trial.number for e in events) == list(range(8))
+    (lost,) = [e for e in events if isinstance(e, Failed)]
+    assert lost.trial.number == 2
+    assert isinstance(lost.error, WorkerDiedError)
+    assert str(lost.error) == words
+    assert lost.trial.params == {"x": 0.25, "kind": None}  # what was proposed: its own word is lost ...
+    assert lost.trial.reports == {1: 5.0}  # ... but for what it reported
+    assert {e.value for e in events if isinstance(e, Finished)} == {0.25}
+
+
+@posix
+def test_a_death_is_noticed_though_a_child_of_the_worker_keeps_the_pipe_open() -> None:
+    def objective(trial: Trial) -> float:
+        if os.fork() == 0:
+            time.sleep(LIMIT)
+            os._exit(0)
+        os._exit(7)
+
+    error = failure(run_one(objective))
+    assert isinstance(error, WorkerDiedError)
+    assert "exit code 7" in str(error)
+
+
+class DiesWhenLoaded:
+    def __call__(self, trial: Trial) -> float:
+        return 1.0
+
+    def __reduce__(self) -> Any:
+        return os._exit, (9,)
+
+
+def test_workers_that_die_while_they_start_stop_the_driver_and_fail_no_trial() -> None:
+    with executing(DiesWhenLoaded(), jobs=2) as executor:
+        executor.submit(a_trial(0))
+        executor.submit(a_trial(1))
+        with pytest.raises(WorkerDiedError, match=r"3 worker processes died while they started \(exit code 9\)"):
+            wait_for(executor, 1)
+
+
+def test_an_idle_worker_that_died_is_replaced() -> None:
+    def objective(trial: Trial) -> int:
+        return os.getpid()
+
+    with executing(objective) as executor:
+        (first,) = run_all(executor, [a_trial(0)])
+        assert isinstance(first, Finished)
+        os.kill(first.value, signal.SIGTERM)
+        until(lambda: not alive(first.value))
+        (second,) = run_all(executor, [a_trial(1)])
+    assert isinstance(second, Finished)
+    assert second.value != first.value
+
+
+def test_cancel_ends_one_trial_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    go, never = tmp_path / "go", tmp_path / "never"
+    with executing(wait_for_file, jobs=2) as executor:
+        executor.submit(a_trial(0, path=str(never)))
+        executor.submit(a_trial(1, path=str(go)))
+        executor.cancel(0)
+        (event,) = wait_for(executor, 1)
+        assert event.trial.number == 0
+        assert "trial 0 was cancelled" in str(failure(event))
+        go.touch()
+        executor.submit(a_trial(2, path=str(go)))
+        events = wait_for(executor, 2)
+        assert sorted(e.trial.number for e in events) == [1, 2]
+        assert all(isinstance(e, Finished) for e in events)
+
+
+@posix
+def test_close_ends_workers_and_what_they_started(tmp_path: Path) -> None:
+    def objective(trial: Trial) -> float:
+        program = [sys.executable, "-c", "import time; time.sleep(1000)"]
+        child = subprocess.Popen(program)
+        (tmp_path / f"{trial.number}.tmp").write_text(f"{os.getpid()} {child.pid}")
+        (tmp_path / f"{trial.number}.tmp").rename(tmp_path / f"{trial.number}.pids")
+        child.wait()
+        return 1.0
+
+    executor = ProcessExecutor(objective, Recorder(), 2)
+    executor.submit(a_trial(0))
+    executor.submit(a_trial(1))
+    assert executor.poll(0.0) == []
+    until(lambda: executor.poll(0.05) == [] and len(list(tmp_path.glob("*.pids"))) == 2)
+    executor.close()
+    pids = [int(pid) for path in tmp_path.glob("*.pids") for pid in path.read_text().split()]
+    assert len(pids) == 4
+    until(lambda: not any(map(alive, pids)))
+
+
+DRIVER = """
+    import os, subprocess, sys, time
+    from tunesmith.executors.processes import ProcessExecutor
+    from tunesmith.testing.executors import Recorder, a_trial
+
+    def objective(trial):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+        print(os.getpid(), child.pid, flush=True)
+        child.wait()
+
+    executor = ProcessExecutor(objective, Recorder(), 1)
+    executor.submit(a_trial(0))
+    executor.poll()
+"""
+
+
+@posix
+def test_workers_and_what_they_started_end_with_a_driver_that_is_killed() -> None:
+    program = [sys.executable, "-c", textwrap.dedent(DRIVER)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        pids = [int(pid) for pid in driver.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(map(alive, pids))
+        driver.kill()
+        until(lambda: not any(map(alive, pids)))
+
+
+def test_what_has_ended_can_be_taken_out_without_waiting(tmp_path: Path) -> None:
+    go, never = tmp_path / "go", tmp_path / "never"
+    go.touch()
+    with executing(wait_for_file, jobs=2) as executor:
+        executor.submit(a_trial(0, path=str(go)))
+        executor.submit(a_trial(1, path=str(never)))
+        (worker,) = [w for w in executor._workers if w.trial is not None and w.trial.number == 0]
+        until(lambda: worker.loaded or executor.poll(0.0) != [])  # which hears one message at most: not its end
+        until(worker.process.connection.poll)
+        events = executor.drain()
+    assert [e.trial.number for e in events] == [0]
+
+
+def test_faults_are_plain_enough_to_be_sent() -> None:
+    fault = wire.dump_fault(ValueError("no"), "trace")
+    assert type(wire.load_fault(pickle.loads(pickle.dumps(fault)))) is ValueError
