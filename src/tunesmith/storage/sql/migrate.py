@@ -66,19 +66,18 @@ def prepare(database: Database, schema: int | None) -> None:
             upgrade(connection)
 
 
-def upgrade(connection: Any, target: str = "head", scripts: Path = SCRIPTS) -> None:
+def upgrade(connection: Any, target: str = "head") -> None:
     """Run the migrations that are missing, inside the connection's transaction.
 
     Args:
         connection: an SQLAlchemy connection.
         target: the revision to reach.
-        scripts: alembic's folder.
     """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(scripts).replace("%", "%%"))  # "%" has a meaning in its files
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))  # "%" has a meaning in its files
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, target)

@@ -36,7 +36,7 @@ _OF_STUDY = _t.study_id == _STUDY
 _RUNNING = _t.state == literal_column("0")
 _WAITING = _t.state == literal_column("4")
 
-# The partial index of unfinished trials answers the inner query, in the same look as the study's counters.
+# The inner query looks at the unfinished trials only (their seq is NULL), in the same statement as the counters.
 CLAIM = select(
     studies.c.version,
     studies.c.next_number,

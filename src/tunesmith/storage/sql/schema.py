@@ -113,27 +113,13 @@ attrs = Table(
     sqlite_with_rowid=False,
 )
 
-# Conditions of partial indexes, as literals: SQLite takes such an index only for a query that has the very same text.
 FINISHED = trials.c.seq.is_not(None)
 OPEN = trials.c.seq.is_(None)
+# The condition of a partial index, as literals: SQLite takes it only for a query that has the very same text.
 RANKED = (trials.c.state == literal_column("1")) & (trials.c.feasible == literal_column("1"))
 
-Index(
-    "tunesmith_trials_seq",
-    trials.c.study_id,
-    trials.c.seq,
-    unique=True,
-    sqlite_where=FINISHED,
-    postgresql_where=FINISHED,
-)
-Index(
-    "tunesmith_trials_open",
-    trials.c.study_id,
-    trials.c.state,
-    trials.c.number,
-    sqlite_where=OPEN,
-    postgresql_where=OPEN,
-)
+# By seq, with NULL for all that are unfinished: new results and open trials are each one stretch of this index.
+Index("tunesmith_trials_seq", trials.c.study_id, trials.c.seq, unique=True)
 Index(
     "tunesmith_trials_best",
     trials.c.study_id,

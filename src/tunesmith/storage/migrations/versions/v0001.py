@@ -72,13 +72,12 @@ def upgrade() -> None:
         sa.Column("value", sa.Text, nullable=False),
         sqlite_with_rowid=False,
     )
-    _index("tunesmith_trials_seq", ["study_id", "seq"], "seq IS NOT NULL", unique=True)
-    _index("tunesmith_trials_open", ["study_id", "state", "number"], "seq IS NULL")
-    _index("tunesmith_trials_best", ["study_id", "value", "number"], "state = 1 AND feasible = 1")
-
-
-def _index(name: str, columns: list[str], where: str, unique: bool = False) -> None:
-    condition = sa.text(where)
+    op.create_index("tunesmith_trials_seq", "tunesmith_trials", ["study_id", "seq"], unique=True)
+    ranked = sa.text("state = 1 AND feasible = 1")
     op.create_index(
-        name, "tunesmith_trials", columns, unique=unique, sqlite_where=condition, postgresql_where=condition
+        "tunesmith_trials_best",
+        "tunesmith_trials",
+        ["study_id", "value", "number"],
+        sqlite_where=ranked,
+        postgresql_where=ranked,
     )

@@ -1,0 +1,56 @@
+"""Writes a golden file: a study as the present schema stores it. To be run once, before a new schema is begun.
+
+    python tests/storage/golden/make.py tests/storage/golden/schema1.db
+
+What the file holds is checked by tests/storage/test_migrations.py, for as long as there is tunesmith.
+"""
+
+import math
+import sqlite3
+import sys
+
+from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.storage import open_storage
+from tunesmith.trial import FrozenTrial, TrialState
+
+
+def main(path: str) -> None:
+    storage = open_storage(path)
+    space = Space(
+        model=Categorical(["svm", "tree", None, True, 1, 1.5, ("a", 2)]),
+        C=Float(1e-3, 1e3, log=True).when(model="svm"),
+        depth=Int(1, 12).when(model="tree"),
+        size=Ordinal(["s", "m", "l"]),
+    )
+    nan = math.nan
+    study = storage.create_study("golden ∂", ["maximize"], 42, space)
+    points = [[0.0, 10.0, nan, 2.0], [1.0, nan, 7.0, 0.0], [6.0, nan, nan, 1.0]]
+    ends = [
+        {"state": TrialState.COMPLETE, "values": (0.5,), "user": {"note": [1, None, "größer"]}, "cost": 1.25},
+        {"state": TrialState.COMPLETE, "values": (0.75,), "constraints": {"memory": 0.5}, "reports": {3: 0.1, 9: 0.2}},
+        {"state": TrialState.FAIL, "reason": "ValueError: no", "system": {"fold": 3}},
+    ]
+    for tag, (x, end) in enumerate(zip(points, ends, strict=True)):
+        claim = storage.claim(study.id, "host:1:boot@2")
+        common = {"space": space, "x": x, "worker": "host:1:boot@2", "tag": tag, "started": 100.0}
+        storage.start(study.id, claim, FrozenTrial(claim.number, TrialState.RUNNING, **common))
+        storage.finish(study.id, FrozenTrial(claim.number, finished=101.5, **common, **end))
+    claim = storage.claim(study.id, "host:1:boot@2", reserve=True)
+    alive = FrozenTrial(3, TrialState.RUNNING, space=space, x=points[0], worker="host:1:boot@2", started=102.0)
+    storage.start(study.id, claim, alive)
+    storage.report(study.id, 3, 0, 0.9)
+    storage.add(study.id, [FrozenTrial(-1, TrialState.WAITING, fixed={"model": ("a", 2)}, user={"why": "hunch"})])
+    storage.set_attr(study.id, None, "about", {"nested": [math.inf]})
+    storage.heartbeat(study.id, "host:1:boot@2")
+    own = Space(x=Float(0, 1), n=Int(0, 10, step=5))
+    other = storage.create_study("two", ["minimize", "maximize"], 2**63 - 1)
+    ended = {"space": own, "x": [0.5, 5.0], "values": (-math.inf, 2.0)}
+    storage.add(other.id, [FrozenTrial(-1, TrialState.COMPLETE, **ended)])
+    storage.close()
+    connection = sqlite3.connect(path)
+    connection.execute("VACUUM")
+    connection.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

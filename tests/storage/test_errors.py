@@ -1,0 +1,405 @@
+"""What goes wrong with files and servers is said in words, and harms nothing that was stored."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunesmith.errors import MissingDependencyError, StorageError, StudyNotFoundError
+from tunesmith.state import TrialState
+from tunesmith.storage import open_storage
+from tunesmith.storage.base import StudyRecord
+from tunesmith.storage.memory import MemoryStorage
+from tunesmith.storage.sql import SQLStorage
+from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
+from tunesmith.trial import FrozenTrial
+
+COMPLETE = TrialState.COMPLETE
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tune.db"
+
+
+@pytest.fixture
+def filled(path: Path) -> Iterator[tuple[SQLStorage, StudyRecord]]:
+    storage = SQLStorage(path, timeout=0.2)
+    study = storage.create_study("resnet", ["minimize"], 0, SPACE)
+    run(storage, study)
+    yield storage, study
+    storage.close()
+
+
+# -- what a user may write -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [str, Path, lambda p: f"sqlite:///{p}", lambda p: f"sqlite+pysqlite:///{p}", lambda p: os.path.relpath(p)],
+)
+def test_ways_to_name_a_file(path: Path, spell: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = open_storage(spell(path))
+    assert not path.exists(), "nothing is made before there is a study"
+    monkeypatch.chdir("/")  # a relative path is relative to where the storage was opened
+    storage.create_study("a", ["minimize"], 0)
+    assert path.exists()
+    storage.close()
+    assert open_storage(path).load_study("a").name == "a"
+
+
+@pytest.mark.parametrize("name", ["a.sqlite", "b.sqlite3", "C.DB", "größe %20 ? # ∂.db"])
+def test_names_of_files(tmp_path: Path, name: str) -> None:
+    storage = open_storage(str(tmp_path / name))
+    storage.create_study("a", ["minimize"], 0)
+    storage.close()
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_nothing_and_a_storage() -> None:
+    storage = open_storage(None)
+    assert isinstance(storage, MemoryStorage)
+    assert open_storage(storage) is storage
+    with pytest.raises(TypeError, match="path, a URL, a Storage or None; got int"):
+        open_storage(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("tune", "did you mean 'tune.db'"),
+        ("", "did you mean 'tune.db'"),
+        ("tune.csv", "neither a file name ending in .db"),
+        ("sqlite://", "pass storage=None"),
+        ("sqlite:///:memory:", "pass storage=None"),
+        ("postgrsql://host/db", "did you mean 'postgresql'"),
+        ("nosuchdb://host/db", "knows no database 'nosuchdb'"),
+        ("://", "is no database URL"),
+        ("/no/such/folder/tune.db", "the folder /no/such/folder for the file 'tune.db' does not exist"),
+    ],
+)
+def test_what_names_no_database(spec: str, words: str) -> None:
+    with pytest.raises(StorageError, match=words):
+        open_storage(spec)
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"is a folder; name a file in it"):
+        open_storage(tmp_path)
+
+
+def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'tunesmith\[postgres\]'"):
+        open_storage("postgresql://host/db")
+
+
+# -- files that are not right --------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_not_there(path: Path) -> None:
+    storage = open_storage(path)
+    with pytest.raises(StudyNotFoundError, match=r"tune.db does not exist"):
+        storage.load_study("a")
+    assert storage.list_studies() == []
+    assert not path.exists(), "looking for a study must not leave a file behind"
+
+
+@pytest.mark.parametrize("content", [b"epoch,loss\n" * 100, b"\x00" * 4096])
+def test_a_file_that_is_no_database(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"tune.db is no SQLite database; choose another path"):
+        open_storage(path)
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_is_an_empty_database(path: Path) -> None:
+    path.touch()
+    storage = open_storage(path)
+    assert storage.list_studies() == []
+    storage.create_study("a", ["minimize"], 0)
+    storage.close()
+
+
+def test_tables_of_others_are_left_alone(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE studies (study_id INTEGER, study_name TEXT)")
+        connection.execute("INSERT INTO studies VALUES (1, 'theirs')")
+    connection.close()
+    storage = open_storage(path)
+    assert storage.list_studies() == []
+    run(storage, storage.create_study("a", ["minimize"], 0))
+    storage.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT * FROM studies").fetchall() == [(1, "theirs")]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"), [("0099", "written by a newer tunesmith: it has schema 99"), ("x", "'x'")]
+)
+def test_a_schema_from_the_future(path: Path, filled: tuple[SQLStorage, StudyRecord], stored: str, words: str) -> None:
+    filled[0].close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE tunesmith_schema SET version_num = ?", [stored])
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match=words):
+        open_storage(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file(path: Path, filled: tuple[SQLStorage, StudyRecord]) -> None:
+    filled[0].close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(StorageError, match=r"tune.db is damaged"):
+        open_storage(path).list_studies()
+
+
+# -- files that cannot be written ----------------------------------------------------------------------------------
+
+
+def refuses_writing(storage: Any, study: StudyRecord) -> None:
+    assert storage.load_study("resnet").name == "resnet", "reading goes on"
+    with pytest.raises(StorageError, match=r"is read-only for this user; change the permissions"):
+        begin(storage, study)
+    with pytest.raises(StorageError, match=r"read-only"):
+        storage.create_study("b", ["minimize"], 0)
+    assert storage.count(study.id) == {COMPLETE: 1}
+
+
+def test_a_database_opened_for_reading(path: Path, filled: tuple[SQLStorage, StudyRecord]) -> None:
+    storage = open_storage(f"sqlite:///file:{path}?mode=ro&uri=true")
+    refuses_writing(storage, filled[1])
+    storage.close()
+
+
+AS_SOMEONE_ELSE = """
+import os, sys
+sys.path[:0] = sys.argv[2].split(os.pathsep)
+from tunesmith.errors import StorageError
+from tunesmith.storage import open_storage
+from tunesmith.testing.storage_model import begin
+open_storage(sys.argv[1]).close()  # everything is imported by now: someone else may not be able to
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    storage = open_storage(sys.argv[1])
+    study = storage.load_study("resnet")
+    print("was read")
+    begin(storage, study)
+except StorageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+@pytest.mark.parametrize("mode", [0o777, 0o555], ids=["file", "folder"])
+def test_a_read_only_file(path: Path, filled: tuple[SQLStorage, StudyRecord], mode: int) -> None:
+    filled[0].close()
+    folder = Path(tempfile.mkdtemp())  # pytest's own folder is closed to someone else
+    try:
+        copy = Path(shutil.copy(path, folder))
+        copy.chmod(0o444)
+        folder.chmod(mode)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_SOMEONE_ELSE, str(copy), os.pathsep.join(sys.path)],
+            capture_output=True,
+            text=True,
+            cwd="/",
+            check=False,
+        )
+        # SQLite cannot even read a file with a journal where it may not make one.
+        assert done.stdout.startswith("was read") == (mode == 0o777), done.stderr
+        assert "is read-only for this user; change the permissions of the file and of its folder" in done.stdout
+    finally:
+        folder.chmod(0o777)
+        shutil.rmtree(folder)
+
+
+def fills_up(storage: SQLStorage, study: StudyRecord, is_full: Callable[[StorageError], None]) -> int:
+    """Write until nothing more fits; return how many trials were finished."""
+    note = {"text": "x" * 2000}
+    for done in range(10_000):
+        try:
+            run(storage, study, user=note)
+        except StorageError as error:
+            is_full(error)
+            return done
+    raise AssertionError("the disk was never full")
+
+
+def told_full(error: StorageError) -> None:
+    assert "the disk is full" in str(error)
+    assert "What was finished before is safe" in str(error)
+
+
+def test_a_full_disk(filled: tuple[SQLStorage, StudyRecord]) -> None:
+    storage, study = filled
+    connection = storage._database._link().connection
+    connection.execute("PRAGMA max_page_count = 60")
+    done = fills_up(storage, study, told_full)
+    assert done > 5
+    assert storage.count(study.id)[COMPLETE] == 1 + done
+    connection.execute("PRAGMA max_page_count = 100000")  # some space was freed: it goes on
+    for trial in storage.trials(study.id, states=[TrialState.RUNNING]):
+        assert storage.finish(study.id, ended(running(trial.number))) is not None
+    run(storage, study)
+    new = storage.read_since(study.id, 0)
+    assert new.cursor == len(new.number) == storage.count(study.id)[COMPLETE]
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="only root mounts a small disk",
+)
+def test_a_full_file_system(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        storage = SQLStorage(disk / "tune.db")
+        study = storage.create_study("a", ["minimize"], 0, SPACE)
+        ballast = disk / "ballast"
+        ballast.write_bytes(b"x" * 100_000)
+        done = fills_up(storage, study, lambda error: None)
+        ballast.unlink()
+        storage.close()
+        storage = SQLStorage(disk / "tune.db")
+        assert storage.count(study.id)[COMPLETE] == done
+        run(storage, study)
+        storage.close()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_file_that_stays_locked(path: Path, filled: tuple[SQLStorage, StudyRecord]) -> None:
+    storage, study = filled
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    claim = storage.claim(study.id, "w")  # reading goes on
+    with pytest.raises(StorageError, match=r"tune.db is locked by another program for more than 0.2 s"):
+        storage.start(study.id, claim, running(claim.number))
+    other.execute("ROLLBACK")
+    other.close()
+    assert storage.start(study.id, claim, running(claim.number)) is not None
+
+
+def test_a_lock_that_is_given_back_is_waited_for(path: Path) -> None:
+    storage = SQLStorage(path, timeout=30)
+    study = storage.create_study("a", ["minimize"], 0)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.2, other.execute, ["COMMIT"])
+    timer.start()
+    run(storage, study)
+    timer.join()
+    other.close()
+    storage.close()
+
+
+@pytest.mark.postgres
+def test_a_server_that_stays_locked(postgres_url: str) -> None:
+    import psycopg
+
+    storage = SQLStorage(postgres_url, timeout=0.2)
+    study = storage.create_study("a", ["minimize"], 0)
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as other:
+        other.execute("UPDATE tunesmith_studies SET seed = 1")
+        with pytest.raises(StorageError, match=r"locked by another program for more than 0.2 s"):
+            begin(storage, study)
+    run(storage, study)
+    storage.close()
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(StorageError, match=r"database postgresql\+psycopg://me:\*\*\*@.*cannot be used") as caught:
+        open_storage(f"postgresql://me:secret@/db?host={tmp_path}")
+    assert "secret" not in str(caught.value)
+
+
+# -- values that cannot be kept ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ((1, 2), r"'k': a value of type tuple; make it a list: \(1, 2\) cannot be kept"),
+        ([1, {2}], r"'k': a value of type set: \{2\} \(item 1\)"),
+        ({"a": {1: 2}}, r"'k': a dict with the key 1 of type int \(at 'a'\)"),
+        (object, r"'k': a value of type type"),
+        (3 + 4j, r"'k': a value of type complex"),
+    ],
+)
+def test_attributes_that_are_no_json(filled: tuple[SQLStorage, StudyRecord], value: Any, words: str) -> None:
+    storage, study = filled
+    for number in (None, 0):
+        with pytest.raises(ValueError, match=words):
+            storage.set_attr(study.id, number, "k", value)
+    number = begin(storage, study)
+    with pytest.raises(ValueError, match=words):
+        storage.finish(study.id, ended(running(number), user={"ok": 1, "k": value}))
+    assert storage.trials(study.id, [number])[0].user is None
+    assert storage.finish(study.id, ended(running(number))) is not None
+
+
+@pytest.mark.parametrize("key", ["", "nul\0", 3])
+def test_names_of_attributes(filled: tuple[SQLStorage, StudyRecord], key: Any) -> None:
+    with pytest.raises(ValueError, match="an attribute's name"):
+        filled[0].set_attr(filled[1].id, None, key, 1)
+
+
+def test_enqueued_values_that_cannot_be_written(filled: tuple[SQLStorage, StudyRecord]) -> None:
+    storage, study = filled
+    with pytest.raises(ValueError, match=r"enqueued parameter 'act' \(type object\)"):
+        storage.add(study.id, [FrozenTrial(-1, TrialState.WAITING, fixed={"act": object()})])
+    assert storage.count(study.id) == {COMPLETE: 1}
+
+
+@pytest.mark.parametrize("fields", [{"tag": 2**63}, {"reports": {2**63: 0.0}}])
+def test_numbers_that_do_not_fit(filled: tuple[SQLStorage, StudyRecord], fields: dict[str, Any]) -> None:
+    storage, study = filled
+    number = begin(storage, study)
+    with pytest.raises(ValueError, match=r"cannot keep a value"):
+        storage.finish(study.id, ended(running(number, **fields)))
+    assert storage.finish(study.id, ended(running(number))) == (2, 4)
+
+
+@pytest.mark.postgres
+def test_numbers_that_do_not_fit_on_a_server(postgres_url: str) -> None:
+    storage = open_storage(postgres_url)
+    study = storage.create_study("a", ["minimize"], 0)
+    number = begin(storage, study)
+    with pytest.raises(ValueError, match=r"cannot keep a value"):
+        storage.finish(study.id, ended(running(number, tag=2**63)))
+    assert storage.finish(study.id, ended(running(number))) == (1, 2)
+    storage.close()
+
+
+def test_an_interrupt_inside_a_transaction(filled: tuple[SQLStorage, StudyRecord]) -> None:
+    storage, study = filled
+
+    def interrupted(session: Any) -> None:
+        session.cursor.execute("UPDATE tunesmith_studies SET last_seq = 77")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        storage._database.write(interrupted)
+    run(storage, study)
+    assert storage.read_since(study.id, 0).cursor == 2
