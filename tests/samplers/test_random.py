@@ -41,7 +41,7 @@ def assert_frequencies(found: NDArray[np.float64], expected: dict[float, float])
         (Float(1e-5, 1e-1, log=True), stats.loguniform(1e-5, 1e-1)),
         (Float(1, 1.5, log=True), stats.loguniform(1, 1.5)),
     ],
-    ids=repr,
+    ids=["linear", "log", "narrow-log"],
 )
 def test_continuous(parameter: Parameter, distribution: object) -> None:
     x = draw(Space(p=parameter))[:, 0]
