@@ -40,6 +40,10 @@ class Sampler(ABC):
     blind: ClassVar[bool] = False
     space: Space | None = None
 
+    def exclusive_at(self, history: History) -> bool:
+        """Tell whether proposals are exclusive now; ``exclusive``, unless that changes in the course of a study."""
+        return self.exclusive
+
     @abstractmethod
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
         """Propose up to n points.

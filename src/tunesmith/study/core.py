@@ -74,7 +74,7 @@ class StudyCore:
                 if claim.version != self._version:
                     self._sync()
                     seen = len(self._history) + len(self._history.running)
-                    if self.sampler.exclusive and not claim.reserved and seen < claim.number:
+                    if self.sampler.exclusive_at(self._history) and not claim.reserved and seen < claim.number:
                         continue  # a trial was released since the claim: its point is taken, and it comes first
                 trial, record = self._propose(claim)
                 version = self._storage.start(self._id, claim, record)
@@ -83,7 +83,7 @@ class StudyCore:
                 # Another worker took the number. A sampler that must see every start tries again; any other takes a
                 # number for itself first, so that a long proposal is wasted at most once.
                 self._version = -1
-                reserve = not self.sampler.exclusive
+                reserve = not self.sampler.exclusive_at(self._history)
             if version == self._version + 1:
                 self._version = version
             self._history.begin(record.number, record.space, record.x, record.tag)

@@ -1,0 +1,1 @@
+"""Array maths as pure functions: NumPy and SciPy only, nothing of tunesmith."""

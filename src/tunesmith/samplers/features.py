@@ -1,0 +1,65 @@
+"""From points of the unit cube to the features that a Gaussian process measures distances between.
+
+An ordered parameter is one feature, its unit coordinate (½ where it is inactive). A categorical is one feature a
+choice, 1/√2 or 0, so that two different choices are at squared distance 1 / ℓ²; the features share ℓ. Each distinct
+condition adds a feature that is 1 where it holds and 0 elsewhere: a constant distance between active and inactive
+would not give a valid kernel.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.space import Space
+
+Floats = NDArray[np.float64]
+
+
+class Features:
+    """The map from u[n, d] to z[n, F] of one space.
+
+    Attributes:
+        group: group of each feature, int[F]; features of a group share a lengthscale.
+        ordered: columns of u that are ordered parameters, int[k]; they are features 0 to k - 1.
+        nominal: (column, number of choices) of each categorical.
+        cell: width of a lattice cell in the unit cube for each column, 0 where continuous, float[d].
+    """
+
+    def __init__(self, space: Space) -> None:
+        params = list(space.params.values())
+        self.ordered = np.array([j for j, p in enumerate(params) if p.is_ordered], np.intp)
+        self.nominal = [(j, int(p.n_values)) for j, p in enumerate(params) if not p.is_ordered]
+        self.cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params])
+        conditions = {repr(p.condition): j for j, p in reversed(list(enumerate(params))) if p.condition is not None}
+        self._witness = sorted(conditions.values())
+        group = list(range(len(self.ordered)))
+        for _, k in self.nominal:
+            group += [max(group, default=-1) + 1] * k
+        for _ in self._witness:
+            group.append(max(group, default=-1) + 1)
+        self.group = np.array(group, np.intp)
+        self._codes = [
+            np.vstack([np.eye(k) / math.sqrt(2.0), np.zeros(k)]) for _, k in self.nominal
+        ]  # the last row: inactive
+
+    def __call__(self, u: Floats) -> Floats:
+        """Return z[n, F] of u[n, d], NaN where inactive."""
+        k = len(self.ordered)
+        z = np.empty((len(u), len(self.group)))
+        z[:, :k] = u[:, self.ordered]
+        if self._witness:
+            at = len(self.group) - len(self._witness)
+            z[:, at:] = ~np.isnan(u[:, self._witness])
+            np.nan_to_num(z[:, :k], copy=False, nan=0.5)
+        elif np.isnan(z[:, :k]).any():
+            np.nan_to_num(z[:, :k], copy=False, nan=0.5)
+        at = k
+        for (j, choices), code in zip(self.nominal, self._codes, strict=True):
+            column = u[:, j]
+            index = np.where(np.isnan(column), choices, np.minimum(column * choices, choices - 1))
+            z[:, at : at + choices] = code[index.astype(np.intp)]
+            at += choices
+        return z

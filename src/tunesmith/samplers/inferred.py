@@ -1,0 +1,60 @@
+"""Conditions that a define-by-run objective follows without declaring them, read from which parameters trials used.
+
+A parameter that was used in exactly the trials in which a categorical one had some of its values is taken to be
+conditional on it. Model-based samplers then search the tree that the objective walks, not a box around it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.space import Categorical, Space
+
+MIN_USES = 2  # of each value of the parent, before it is believed
+
+
+def infer(space: Space, x: NDArray[np.float64]) -> Space:
+    """Return the space with conditions for those parameters whose use another parameter's value explains.
+
+    Args:
+        space: a space without conditions; one that has any is returned as it is.
+        x: internal values [n, d] of the trials so far, NaN where a parameter was not used.
+    """
+    missing = np.isnan(x)
+    if space.is_conditional or not missing.any():
+        return space
+    names = space.names
+    parents = [j for j, n in enumerate(names) if isinstance(space[n], Categorical)]
+    params = dict(space.params)
+    for j, name in enumerate(names):
+        if not missing[:, j].any() or missing[:, j].all():
+            continue
+        rule = _explain(x, missing, j, [p for p in parents if p != j], space)
+        if rule is not None:
+            parent, values = rule
+            params[name] = params[name].when({names[parent]: values})
+    try:
+        return Space(params)
+    except ValueError:  # two parameters that explain one another: take neither
+        return space
+
+
+def _explain(
+    x: NDArray[np.float64], missing: NDArray[np.bool_], j: int, parents: list[int], space: Space
+) -> tuple[int, list[object]] | None:
+    """Return the parent and its values that go with parameter j, preferring parents that are used most often."""
+    used = ~missing[:, j]
+    for p in sorted(parents, key=lambda p: (int(missing[:, p].sum()), p)):
+        known = ~missing[:, p]
+        if np.any(used & ~known):
+            continue
+        label = x[known, p].astype(np.intp)
+        count = np.bincount(label)
+        on = np.bincount(label, weights=used[known].astype(float))
+        seen = count > 0
+        if np.any((on > 0) & (on < count)) or np.any(count[seen] < MIN_USES) or np.all(on[seen] > 0):
+            continue
+        parent = space[space.names[p]]
+        return p, [parent.to_external(float(k)) for k in np.flatnonzero(on > 0)]
+    return None
