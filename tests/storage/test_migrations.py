@@ -16,7 +16,6 @@ from alembic.script import ScriptDirectory
 
 from tunesmith.errors import StorageError
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage, migrate, schema

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from tunesmith.errors import SpaceError
 from tunesmith.space import Constraint, Parameter, Space
 from tunesmith.space.codec import label_from_json, label_to_json, load_space
@@ -42,7 +44,7 @@ def number(value: float | None) -> float:
 
 
 def attr_to_json(key: str, value: Any) -> str:
-    """Return an attribute's value as JSON text; NaN and infinities are kept.
+    """Return an attribute's value as JSON text; NaN and infinities are kept, NumPy's numbers become Python's.
 
     Raises:
         ValueError: the value would not come back as it is.
@@ -54,7 +56,7 @@ def attr_to_json(key: str, value: Any) -> str:
             f"attribute {key!r}: {fault} cannot be kept in a database; give None, bool, int, float, str, or lists and "
             "dicts (with text keys) of these"
         )
-    return json.dumps(value)  # ASCII, so that no database stumbles over a character
+    return json.dumps(value, default=np.generic.item)  # ASCII, so that no database stumbles over a character
 
 
 attr_from_json = json.loads
@@ -64,6 +66,8 @@ def _fault(value: Any) -> str | None:
     """Name what is no JSON in a value, with the way to it."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return None
+    if isinstance(value, np.generic):
+        return _fault(value.item())
     if type(value) is list:
         return next((f"{fault} (item {i})" for i, item in enumerate(value) if (fault := _fault(item))), None)
     if type(value) is dict:
