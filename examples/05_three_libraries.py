@@ -32,7 +32,7 @@ def objective(trial):
     """Define-by-run: asks for what it needs as it runs. tunesmith and Optuna take the very same function."""
     schedule = trial.suggest_categorical("learning_rate", ["constant", "invscaling", "adaptive"])
     params = {
-        "eta0": trial.suggest_float("eta0", 1e-3, 1, log=True),
+        "eta0": trial.suggest_float("eta0", 1e-2, 1, log=True),
         "alpha": trial.suggest_float("alpha", 1e-6, 1e-1, log=True),
         "learning_rate": schedule,
     }
@@ -53,7 +53,7 @@ def with_tunesmith_space(seed):
     from tunesmith import Categorical, Float, maximize
 
     space = {
-        "eta0": Float(1e-3, 1, log=True),
+        "eta0": Float(1e-2, 1, log=True),
         "alpha": Float(1e-6, 1e-1, log=True),
         "learning_rate": Categorical(["constant", "invscaling", "adaptive"]),
         "power_t": Float(0.1, 0.5).when(learning_rate="invscaling"),
@@ -75,7 +75,7 @@ def with_hyperopt(seed):
     from hyperopt import hp
 
     space = {
-        "eta0": hp.loguniform("eta0", np.log(1e-3), np.log(1)),  # the bounds are logarithms
+        "eta0": hp.loguniform("eta0", np.log(1e-2), np.log(1)),  # the bounds are logarithms
         "alpha": hp.loguniform("alpha", np.log(1e-6), np.log(1e-1)),
         "schedule": hp.choice(
             "schedule",
