@@ -203,7 +203,7 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
         reads._BEST["maximize"]: [r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)", "tunesmith_trials_best"],
     }
     for statement, patterns in expected.items():
-        text, order = storage._database.compile(statement)
+        text, order = storage._database.dialect.compile(statement)
         with storage._database._link().lock:
             cursor = storage._database._link().session.cursor
             plan = cursor.execute(f"EXPLAIN QUERY PLAN {text}", [1] * len(order)).fetchall()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -275,6 +276,19 @@ def test_a_closed_storage_opens_again(tmp_path: Path) -> None:
     run(storage, study)
     assert storage.count(study.id) == {TrialState.COMPLETE: 1}
     storage.close()
+
+
+def test_a_storage_that_nobody_holds_is_closed(tmp_path: Path) -> None:
+    storage = SQLStorage(tmp_path / "tune.db")
+    run(storage, storage.create_study("a", ["minimize"], 0))
+    connection = storage._database._link().connection
+    gc.disable()  # at once, and not at some later time: Windows removes no file that is open
+    try:
+        del storage
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+    finally:
+        gc.enable()
 
 
 @pytest.mark.postgres

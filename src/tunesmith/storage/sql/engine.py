@@ -28,19 +28,39 @@ Row = tuple[Any, ...]
 Values = float | int | str | bytes | None
 
 
+class Dialect:
+    """How one database writes SQL. It holds no connection, and nothing that does."""
+
+    def __init__(self, sqlalchemy_dialect: Any, where: str) -> None:
+        self.where = where
+        self.returning = bool(sqlalchemy_dialect.update_returning)
+        self.compiled: dict[Executable, tuple[str, tuple[str, ...]]] = {}
+        self._dialect = sqlalchemy_dialect
+
+    def compile(self, statement: Executable) -> tuple[str, tuple[str, ...]]:
+        """Return the SQL of a statement and the names of its parameters in order."""
+        found = self.compiled.get(statement)
+        if found is None:
+            compiled: Any = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]  # all ours have it
+            found = self.compiled[statement] = (str(compiled), tuple(compiled.positiontup or ()))
+        return found
+
+
 class Session:
-    """A cursor inside a transaction, and the statements of its database."""
+    """A cursor inside a transaction, and the dialect of its database.
 
-    __slots__ = ("_compiled", "cursor", "database")
+    It does not know the database: threads keep sessions, and would keep a database that nobody uses any more.
+    """
 
-    def __init__(self, database: Database, cursor: Any) -> None:
-        self.database = database
+    __slots__ = ("_compiled", "cursor", "dialect")
+
+    def __init__(self, dialect: Dialect, cursor: Any) -> None:
+        self.dialect = dialect
         self.cursor = cursor
-        self._compiled = database.compiled
+        self._compiled = dialect.compiled
 
     def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
-        known = self._compiled.get(statement)
-        text, order = known if known is not None else self.database.compile(statement)
+        text, order = self._compiled.get(statement) or self.dialect.compile(statement)
         return self.cursor.execute(text, [values[name] for name in order])
 
     def rows(self, statement: Executable, **values: Values) -> list[Row]:
@@ -69,7 +89,7 @@ class Session:
         """Run a statement once for each set of values."""
         if not values:
             return
-        text, order = self._compiled.get(statement) or self.database.compile(statement)
+        text, order = self._compiled.get(statement) or self.dialect.compile(statement)
         self.cursor.executemany(text, [[each[name] for name in order] for each in values])
 
 
@@ -112,12 +132,11 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         # Positional parameters, so that a statement's values are one list.
         engine = create_engine(url, paramstyle="qmark" if self.is_sqlite else "format")
-        self.dialect = cast(Any, engine.dialect)
-        if self.dialect.is_async:
+        self._driver = cast(Any, engine.dialect)
+        if self._driver.is_async:
             raise StorageError(f"{where}: the driver {url.drivername!r} is asynchronous; choose one that is not")
-        self.dbapi = self.dialect.dbapi
-        self.returning = bool(self.dialect.update_returning)
-        self.compiled: dict[Executable, tuple[str, tuple[str, ...]]] = {}
+        self.dbapi = self._driver.dbapi
+        self.dialect = Dialect(self._driver, where)
         self._errors: tuple[type[BaseException], ...] = (self.dbapi.Error, OverflowError, UnicodeEncodeError)
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_read = "BEGIN"
@@ -127,14 +146,6 @@ class Database:
         self._gate = threading.Lock()  # held while a connection is opened
         self._links: weakref.WeakSet[_Link] = weakref.WeakSet()
         _databases.add(self)
-
-    def compile(self, statement: Executable) -> tuple[str, tuple[str, ...]]:
-        """Return the SQL of a statement and the names of its parameters in order."""
-        found = self.compiled.get(statement)
-        if found is None:
-            compiled: Any = statement.compile(dialect=self.dialect)  # type: ignore[attr-defined]  # all ours have it
-            found = self.compiled[statement] = (str(compiled), tuple(compiled.positiontup or ()))
-        return found
 
     # -- transactions ------------------------------------------------------------------------------------------
 
@@ -215,7 +226,7 @@ class Database:
         """Leave the transaction; return whether the connection to a server turned out to be lost."""
         lost = False
         if error is not None and not self.is_sqlite and isinstance(error, self.dbapi.Error):
-            lost = bool(self.dialect.is_disconnect(error, link.connection, link.session.cursor))
+            lost = bool(self._driver.is_disconnect(error, link.connection, link.session.cursor))
         if link.connection is not None and not lost:
             try:
                 if not self.is_sqlite or link.connection.in_transaction:
@@ -232,28 +243,29 @@ class Database:
         link: _Link | None = getattr(self._local, "link", None)
         if link is None or link.connection is None or link.pid != os.getpid():
             with self._gate:
-                link = self._local.link = self._connect()
+                connection = self._connect(autocommit=True)
+                link = self._local.link = _Link(connection, Session(self.dialect, connection.cursor()))
                 self._links.add(link)
         return link
 
-    def _connect(self) -> _Link:
+    def _connect(self, autocommit: bool) -> Any:
+        """Open a connection; others may be about to turn the file's journal to WAL, and lock it for that."""
         patience = _Patience(self.timeout)
         while True:
             try:
-                connection = self._open(autocommit=True)
-                return _Link(connection, Session(self, connection.cursor()))
+                return self._open(autocommit)
             except self._errors as error:
                 if not patience.goes_on(is_busy(error), False):
                     raise explain(error, self.where, self.timeout, self.dbapi) from error
             patience.wait()
 
     def _open(self, autocommit: bool) -> Any:
-        args, named = self.dialect.create_connect_args(self.url)
+        args, named = self._driver.create_connect_args(self.url)
         if self.is_sqlite:
             # check_same_thread: close() and a fork close the connections of all threads, under their locks.
             # timeout: SQLite's own way of waiting sleeps up to 100 ms while the lock is free; see _Patience.
             named = {**named, "check_same_thread": False, "timeout": 0.0, "isolation_level": None}
-        connection = self.dialect.connect(*args, **named)
+        connection = self._driver.connect(*args, **named)
         try:
             if self.is_sqlite:
                 self._set_up_sqlite(connection)
@@ -263,7 +275,7 @@ class Database:
                     cursor.execute(f"SET lock_timeout = {int(self.timeout * 1000)}")
                     connection.commit()
                 if autocommit:
-                    self.dialect.set_isolation_level(connection, "AUTOCOMMIT")
+                    self._driver.set_isolation_level(connection, "AUTOCOMMIT")
         except BaseException:
             connection.close()
             raise
@@ -297,15 +309,10 @@ class Database:
     @contextmanager
     def sqlalchemy(self) -> Iterator[Connection]:
         """A transaction as an SQLAlchemy connection, for what happens seldom: creating and upgrading tables."""
-
-        def connect() -> Any:
-            connection = self._open(autocommit=False)
-            if self.is_sqlite:
-                connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
-            return connection
-
-        engine = create_engine(self.url, creator=connect, poolclass=NullPool)
+        raw = self._connect(autocommit=False)
+        engine = create_engine(self.url, creator=lambda: raw, poolclass=NullPool)  # which closes it
         if self.is_sqlite:
+            raw.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
 
             @event.listens_for(engine, "begin")
             def begin(connection: Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, s
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Increment
+from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.codec import NAN, Spaces, attr_from_json, fixed_from_json, number, pack, unpack
 from tunesmith.storage.sql.engine import Row, Session
 from tunesmith.storage.sql.schema import (
@@ -134,12 +135,12 @@ class Reader:
 
     Args:
         known: those.
-        gone: makes the error for a study that is not there.
+        where: what to call the database in errors.
     """
 
-    def __init__(self, known: Spaces, gone: Callable[[int], Exception]) -> None:
+    def __init__(self, known: Spaces, where: str) -> None:
         self._spaces = known
-        self._gone = gone
+        self._where = where
 
     def space(self, session: Session, space_id: int | None) -> Space | None:
         """Return a space by its id in the database."""
@@ -168,7 +169,7 @@ class Reader:
         """Return what was recorded since a cursor; to be called with one state of the database before it."""
         counters = session.row(_COUNTERS, study=study_id)
         if counters is None:
-            raise self._gone(study_id)
+            raise study_gone(study_id, self._where)
         version, last, directions = counters
         m = len(json.loads(directions))
         columns = _Columns(m)
@@ -247,7 +248,7 @@ class Reader:
     def _check_there(self, session: Session, study_id: int) -> None:
         """Tell a study without trials from one that is not there."""
         if session.row(_COUNTERS, study=study_id) is None:
-            raise self._gone(study_id)
+            raise study_gone(study_id, self._where)
 
     def _record(self, row: Row) -> FrozenTrial:
         (n, state, attempt, seq, space_id, x, y, tag, cost, limits, reason, started, finished, worker, fixed) = row

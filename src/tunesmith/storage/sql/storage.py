@@ -70,7 +70,7 @@ class SQLStorage(Storage):
         self._objectives: dict[int, int] = {}
         self._declared: dict[int, Space | None] = {}
         self._spaces = Spaces()
-        self._reader = reads.Reader(self._spaces, self._gone)
+        self._reader = reads.Reader(self._spaces, where)
         self._open()
 
     @property
@@ -93,8 +93,8 @@ class SQLStorage(Storage):
                 return None
             interned = None
             if space is not None:
-                interned = writes.intern_space(session, made[0], space, self._gone)
-                writes.declare_space(session, made[0], interned[0], self._gone)
+                interned = writes.intern_space(session, made[0], space)
+                writes.declare_space(session, made[0], interned[0])
             return (*made, interned)
 
         try:
@@ -145,13 +145,13 @@ class SQLStorage(Storage):
         return record
 
     def delete_study(self, study_id: int) -> None:
-        self._write(study_id, lambda session: writes.delete_study(session, study_id, self._gone))
+        self._write(study_id, lambda session: writes.delete_study(session, study_id))
         self._objectives.pop(study_id, None)
 
     def set_space(self, study_id: int, space: Space) -> None:
         space_id = self._intern(study_id, space)
         if space_id is not None:
-            self._write(study_id, lambda session: writes.declare_space(session, study_id, space_id, self._gone))
+            self._write(study_id, lambda session: writes.declare_space(session, study_id, space_id))
         self._declared[study_id] = space
 
     # -- a trial's way -----------------------------------------------------------------------------------------
@@ -164,16 +164,12 @@ class SQLStorage(Storage):
         version, number, waiting = row
         if waiting is not None:
             try:
-                number, version = self._database.write(
-                    lambda session: writes.claim_waiting(session, study_id, worker, self._gone)
-                )
+                number, version = self._database.write(lambda session: writes.claim_waiting(session, study_id, worker))
             except writes.Unchanged:  # another worker took the last one
                 return self.claim(study_id, worker, reserve)
             return Claim(number, version, True, self.trials(study_id, [number])[0])
         if reserve:
-            number, version = self._database.write(
-                lambda session: writes.reserve(session, study_id, worker, self._gone)
-            )
+            number, version = self._database.write(lambda session: writes.reserve(session, study_id, worker))
             return Claim(number, version, True)
         return Claim(number, version)
 
@@ -181,20 +177,18 @@ class SQLStorage(Storage):
         space_id = self._intern(study_id, trial.space)
         change = writes.start_reserved if claim.reserved else writes.start
         try:
-            return self._write(study_id, lambda session: change(session, study_id, trial, space_id, self._gone))
+            return self._write(study_id, lambda session: change(session, study_id, trial, space_id))
         except writes.Unchanged:
             return None
 
     def report(self, study_id: int, number: int, step: int, value: float) -> None:
-        self._write(study_id, lambda session: writes.report(session, study_id, number, step, value, self._gone))
+        self._write(study_id, lambda session: writes.report(session, study_id, number, step, value))
 
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
         check_finished(trial, self._n_objectives(study_id))
         space_id = self._intern(study_id, trial.space)
         try:
-            seq, version = self._write(
-                study_id, lambda session: writes.finish(session, study_id, trial, space_id, self._gone)
-            )
+            seq, version = self._write(study_id, lambda session: writes.finish(session, study_id, trial, space_id))
         except writes.Unchanged:
             return None
         trial.seq = seq
@@ -206,19 +200,17 @@ class SQLStorage(Storage):
             return []
         spaces = [self._intern(study_id, trial.space) for trial in trials]
         declared = self._declared.get(study_id)
-        return self._write(
-            study_id, lambda session: writes.add(session, study_id, trials, spaces, declared, self._gone)
-        )
+        return self._write(study_id, lambda session: writes.add(session, study_id, trials, spaces, declared))
 
     def release(self, study_id: int, numbers: Iterable[int]) -> None:
         numbers = list(numbers)
         try:
-            self._write(study_id, lambda session: writes.release(session, study_id, numbers, self._gone))
+            self._write(study_id, lambda session: writes.release(session, study_id, numbers))
         except writes.Unchanged:
             return
 
     def heartbeat(self, study_id: int, worker: str) -> None:
-        self._write(study_id, lambda session: writes.heartbeat(session, study_id, worker, self._gone))
+        self._write(study_id, lambda session: writes.heartbeat(session, study_id, worker))
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -242,7 +234,7 @@ class SQLStorage(Storage):
     def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
         text = attr_to_json(key, value)
         kind = SYSTEM if system else USER
-        self._write(study_id, lambda session: writes.set_attr(session, study_id, number, kind, key, text, self._gone))
+        self._write(study_id, lambda session: writes.set_attr(session, study_id, number, kind, key, text))
 
     def close(self) -> None:
         self._database.close()
@@ -298,9 +290,7 @@ class SQLStorage(Storage):
         if known is not None:
             return known
         # A transaction of its own, and a short one: what is remembered must be there whatever comes after.
-        space_id, digest = self._write(
-            study_id, lambda session: writes.intern_space(session, study_id, space, self._gone)
-        )
+        space_id, digest = self._write(study_id, lambda session: writes.intern_space(session, study_id, space))
         return self._spaces.keep(study_id, space, digest, space_id)
 
     def __getstate__(self) -> dict[str, Any]:

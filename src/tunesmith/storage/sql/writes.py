@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (  # noqa: TID253 - see schema.py
@@ -26,7 +26,7 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
 
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.checks import plain_text
+from tunesmith.storage.checks import plain_text, study_gone
 from tunesmith.storage.sql.codec import attr_to_json, fixed_to_json, pack, space_to_text
 from tunesmith.storage.sql.engine import Row, Session, Values
 from tunesmith.storage.sql.schema import OF_STUDY, OPEN, SYSTEM, USER, WORKER, attrs, reports, spaces, studies, trials
@@ -62,7 +62,7 @@ for _statement in (_CHANGED, _STARTED, _RESERVED, _FINISHED, _ADDED):
 
 def _bump(session: Session, statement: Update, **values: Values) -> Row | None:
     """Move a study's counters; return (version, next_number, last_seq) as they are now, None if no row fits."""
-    if session.database.returning:
+    if session.dialect.returning:
         return session.row(_RETURNING[statement], **values)
     if not session.run(statement, **values):
         return None
@@ -153,12 +153,10 @@ class Unchanged(Exception):
     """Leave the transaction without a change."""
 
 
-Gone = Callable[[int], Exception]
-
-
-def _some(row: Row | None, study_id: int, gone: Gone) -> Row:
+def _some(session: Session, study_id: int, row: Row | None) -> Row:
+    """Return the row of a study that must be there."""
     if row is None:
-        raise gone(study_id)
+        raise study_gone(study_id, session.dialect.where)
     return row
 
 
@@ -172,37 +170,37 @@ def create_study(session: Session, name: str, directions: Sequence[str], seed: i
     return None if row is None else (row[0], now)
 
 
-def delete_study(session: Session, study_id: int, gone: Gone) -> None:
+def delete_study(session: Session, study_id: int) -> None:
     """Delete everything of a study."""
-    _some(session.row(_LOCK_STUDY, study=study_id), study_id, gone)
+    _some(session, study_id, session.row(_LOCK_STUDY, study=study_id))
     for statement in _DELETES:
         session.run(statement, study=study_id)
     session.run(_DELETE_STUDY, study=study_id)
 
 
-def intern_space(session: Session, study_id: int, space: Space, gone: Gone) -> tuple[int, str]:
+def intern_space(session: Session, study_id: int, space: Space) -> tuple[int, str]:
     """Return the id of a study's space and the hash of its text; insert it if it is new."""
     text, digest = space_to_text(space)
-    _some(session.row(_LOCK_STUDY, study=study_id), study_id, gone)
+    _some(session, study_id, session.row(_LOCK_STUDY, study=study_id))
     row = session.row(_SPACE_ID, study=study_id, digest=digest)
     if row is None:
         session.run(_INSERT_SPACE, study=study_id, digest=digest, text=text)
         row = session.row(_SPACE_ID, study=study_id, digest=digest)
-    return _some(row, study_id, gone)[0], digest
+    return _some(session, study_id, row)[0], digest
 
 
-def declare_space(session: Session, study_id: int, space_id: int, gone: Gone) -> None:
+def declare_space(session: Session, study_id: int, space_id: int) -> None:
     """Note which space a study declares."""
     if not session.run(_DECLARE, study=study_id, space=space_id):
-        raise gone(study_id)
+        raise study_gone(study_id, session.dialect.where)
 
 
 # -- a trial's way ---------------------------------------------------------------------------------------------------
 
 
-def claim_waiting(session: Session, study_id: int, worker: str, gone: Gone) -> tuple[int, int]:
+def claim_waiting(session: Session, study_id: int, worker: str) -> tuple[int, int]:
     """Take the lowest waiting trial; return (number, version)."""
-    counters = _some(_bump(session, _CHANGED, study=study_id), study_id, gone)
+    counters = _some(session, study_id, _bump(session, _CHANGED, study=study_id))
     row = session.row(_NEXT_WAITING, study=study_id)
     if row is None or row[0] is None:
         raise Unchanged
@@ -210,28 +208,28 @@ def claim_waiting(session: Session, study_id: int, worker: str, gone: Gone) -> t
     return row[0], counters[0]
 
 
-def reserve(session: Session, study_id: int, worker: str, gone: Gone) -> tuple[int, int]:
+def reserve(session: Session, study_id: int, worker: str) -> tuple[int, int]:
     """Insert an empty running trial; return (number, version)."""
-    version, following, _ = _some(_bump(session, _RESERVED, study=study_id), study_id, gone)
+    version, following, _ = _some(session, study_id, _bump(session, _RESERVED, study=study_id))
     trial = FrozenTrial(following - 1, TrialState.RUNNING, worker=worker, started=time.time())
     session.run(_INSERT_TRIAL, **_trial_row(study_id, trial, None, None))
     return following - 1, version
 
 
-def start(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None, gone: Gone) -> int | None:
+def start(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> int | None:
     """Insert a new running trial; return the version, or None if the number is taken."""
     counters = _bump(session, _STARTED, study=study_id, at=trial.number)
     if counters is None:
-        _some(session.row(_STUDY_IS_THERE, study=study_id), study_id, gone)
+        _some(session, study_id, session.row(_STUDY_IS_THERE, study=study_id))
         return None
     session.run(_INSERT_TRIAL, **_trial_row(study_id, trial, space_id, None))
     _write_notes(session, study_id, trial)
     return int(counters[0])
 
 
-def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None, gone: Gone) -> int:
+def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> int:
     """Write the point of a trial that stands there already; return the version."""
-    counters = _some(_bump(session, _CHANGED, study=study_id), study_id, gone)
+    counters = _some(session, study_id, _bump(session, _CHANGED, study=study_id))
     taken = session.run(
         _START_RESERVED,
         study=study_id,
@@ -249,18 +247,18 @@ def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id
     return int(counters[0])
 
 
-def report(session: Session, study_id: int, number: int, step: int, value: float, gone: Gone) -> None:
+def report(session: Session, study_id: int, number: int, step: int, value: float) -> None:
     """Insert a report of a running trial, unless the step is there."""
     row = session.row(_LOCK_TRIAL, study=study_id, at=number)  # so that it cannot finish in between
     if row is None:
-        _some(session.row(_STUDY_IS_THERE, study=study_id), study_id, gone)
+        _some(session, study_id, session.row(_STUDY_IS_THERE, study=study_id))
     elif row[0] == TrialState.RUNNING:
         session.run(_ADD_REPORT, study=study_id, at=number, step=step, value=value)
 
 
-def finish(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None, gone: Gone) -> tuple[int, int]:
+def finish(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> tuple[int, int]:
     """Write the end of a trial; return (seq, version)."""
-    version, _, seq = _some(_bump(session, _FINISHED, study=study_id), study_id, gone)
+    version, _, seq = _some(session, study_id, _bump(session, _FINISHED, study=study_id))
     ended = session.run(
         _END,
         study=study_id,
@@ -284,12 +282,11 @@ def add(
     given: Sequence[FrozenTrial],
     space_ids: Sequence[int | None],
     declared: Space | None,
-    gone: Gone,
 ) -> list[int]:
     """Insert trials under new numbers; return these."""
     finished = sum(t.state.is_finished() for t in given)
     counters = _bump(session, _ADDED, study=study_id, numbers=len(given), seqs=finished)
-    _, following, last = _some(counters, study_id, gone)
+    _, following, last = _some(session, study_id, counters)
     numbers = list(range(following - len(given), following))
     seq = last - finished
     rows = []
@@ -314,9 +311,9 @@ def add(
     return numbers
 
 
-def release(session: Session, study_id: int, numbers: Iterable[int], gone: Gone) -> None:
+def release(session: Session, study_id: int, numbers: Iterable[int]) -> None:
     """Make running trials wait."""
-    _some(_bump(session, _CHANGED, study=study_id), study_id, gone)
+    _some(session, study_id, _bump(session, _CHANGED, study=study_id))
     released = [n for n in numbers if session.run(_RELEASE, study=study_id, at=n)]
     if not released:
         raise Unchanged
@@ -326,17 +323,17 @@ def release(session: Session, study_id: int, numbers: Iterable[int], gone: Gone)
 # -- attributes ------------------------------------------------------------------------------------------------------
 
 
-def set_attr(session: Session, study_id: int, number: int | None, kind: int, key: str, text: str, gone: Gone) -> None:
+def set_attr(session: Session, study_id: int, number: int | None, kind: int, key: str, text: str) -> None:
     """Insert or change one attribute."""
-    _some(session.row(_LOCK_STUDY, study=study_id), study_id, gone)
+    _some(session, study_id, session.row(_LOCK_STUDY, study=study_id))
     if number is not None and session.row(_IS_THERE, study=study_id, at=number) is None:
         raise KeyError(f"the study has no trial {number}")
     _put_attr(session, study_id, OF_STUDY if number is None else number, kind, key, text)
 
 
-def heartbeat(session: Session, study_id: int, worker: str, gone: Gone) -> None:
+def heartbeat(session: Session, study_id: int, worker: str) -> None:
     """Note the time at which a worker lives."""
-    set_attr(session, study_id, None, WORKER, worker, json.dumps(time.time()), gone)
+    set_attr(session, study_id, None, WORKER, worker, json.dumps(time.time()))
 
 
 def _put_attr(session: Session, study_id: int, at: int, kind: int, key: str, text: str) -> None:
