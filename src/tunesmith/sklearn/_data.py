@@ -27,7 +27,7 @@ def size_of(data: Any) -> int | None:
             return None
         parts = [getattr(data, name, None) for name in ("data", "indices", "indptr", "row", "col")]
         return int(sum(part.nbytes for part in parts if part is not None))
-    if cls.__module__.startswith("pandas.") and cls.__name__ in ("DataFrame", "Series"):
+    if cls.__module__.partition(".")[0] == "pandas" and cls.__name__ in ("DataFrame", "Series"):
         return int(np.sum(data.memory_usage(deep=True)))
     if cls is list and data and all(type(v) in PLAIN for v in data):
         return 64 * len(data) + sum(len(v) for v in data if isinstance(v, str | bytes))

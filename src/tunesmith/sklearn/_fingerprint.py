@@ -35,7 +35,7 @@ def describe(value: Any, depth: int = DEPTH) -> str:
         return repr(value)
     if isinstance(value, type | types.BuiltinFunctionType | np.ufunc):
         return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', value.__name__)}"
-    if isinstance(value, np.ndarray) or sparse.issparse(value) or type(value).__module__.startswith("pandas."):
+    if isinstance(value, np.ndarray) or sparse.issparse(value) or _is_pandas(value):
         return describe_data(value)
     if depth == 0:
         return _path(type(value))
@@ -91,7 +91,7 @@ def describe_data(data: Any) -> str:
         return f"{kind} of shape {data.shape}, {data.dtype}, content " + digest(
             _array(rows.data).encode(), _array(rows.indices).encode(), _array(rows.indptr).encode()
         )
-    if type(data).__module__.startswith("pandas.") and hasattr(data, "shape"):
+    if _is_pandas(data) and hasattr(data, "shape"):
         from pandas.util import hash_pandas_object
 
         names = repr([str(c) for c in getattr(data, "columns", [getattr(data, "name", None)])])
@@ -140,6 +140,10 @@ def _code(code: types.CodeType) -> str:
     consts = [c for c in code.co_consts if not isinstance(c, types.CodeType)]
     inner = [_code(c).encode() for c in code.co_consts if isinstance(c, types.CodeType)]
     return digest(code.co_code, repr(consts).encode(), repr(code.co_names).encode(), *inner)
+
+
+def _is_pandas(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "pandas"
 
 
 def _path(cls: type) -> str:

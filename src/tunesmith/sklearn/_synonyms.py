@@ -62,4 +62,4 @@ def misspelt(name: str, valid: Iterable[str]) -> list[str]:
     """Return the valid names that are spelt like this one, nearest first."""
     known = list(valid)
     same = [other for other in known if other.lower() == name.lower() and other != name]
-    return same or difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return same or difflib.get_close_matches(name, known, n=1, cutoff=0.6)

@@ -1,0 +1,362 @@
+"""The parts of the engine: copies of estimators, what workers are sent, batches, and what is kept."""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from tunesmith.sklearn import GridSearchCV
+from tunesmith.sklearn import _payload as payload
+from tunesmith.sklearn._data import private, size_of
+from tunesmith.sklearn._evaluate import Outcome, Unit
+from tunesmith.sklearn._folds import Folds
+from tunesmith.sklearn._lru import ByteLRU
+from tunesmith.sklearn._replicate import configure, replicate
+from tunesmith.sklearn._schedule import Pace, ahead, batches
+
+X, Y = make_classification(60, 6, random_state=0)
+
+
+# ------------------------------------------------------------------------------------------------ copies of estimators
+
+
+class Derived(BaseEstimator):
+    """Keeps more than its parameters, so that only its constructor can make it."""
+
+    def __init__(self, a: int = 1) -> None:
+        self.a = a
+        self.owner = self
+
+
+def without_addresses(value: Any) -> str:
+    return re.sub(r"0x[0-9A-Fa-f]+", "", repr(value))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SVC(C=2, class_weight={0: 1.0}),
+        make_pipeline(StandardScaler(), SVC()).set_output(transform="pandas"),
+        VotingClassifier([("a", SVC()), ("b", RandomForestClassifier(random_state=np.random.RandomState(0)))]),
+        LogisticRegression(),
+        FrozenEstimator(GaussianNB().fit(X, Y)),
+        Derived(3),
+        GridSearchCV(SVC(), {"C": np.logspace(0, 1, 3)}),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_a_copy_is_what_clone_makes(estimator: Any) -> None:
+    import sklearn
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        if isinstance(estimator, LogisticRegression):
+            estimator.set_fit_request(sample_weight=True)
+        base = clone(estimator)
+        made, expected = replicate(base), clone(base)
+        assert type(made) is type(expected)
+        assert without_addresses(made.get_params()) == without_addresses(expected.get_params())
+        assert made.__dict__.keys() == expected.__dict__.keys()
+        assert repr(getattr(made, "_metadata_request", None)) == repr(getattr(base, "_metadata_request", None))
+        assert getattr(made, "_sklearn_output_config", None) == getattr(base, "_sklearn_output_config", None)
+        if not isinstance(estimator, FrozenEstimator):
+            inner = [v for v in base.get_params().values() if hasattr(v, "get_params")]
+            assert not any(v is w for v in inner for w in made.get_params().values())
+
+
+def test_a_copy_of_a_fitted_estimator_is_not_fitted() -> None:
+    assert not hasattr(replicate(GaussianNB().fit(X, Y)), "classes_")
+
+
+def test_parameters_that_are_estimators_are_not_shared_with_the_grid() -> None:
+    inner = SVC()
+    made = configure(make_pipeline(StandardScaler(), GaussianNB()), {"gaussiannb": inner, "gaussiannb__C": 7})
+    assert made.steps[-1][1] is not inner
+    assert (made.steps[-1][1].C, inner.C) == (7, 1.0)
+
+
+# ----------------------------------------------------------------------------------------------------- data and rows
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        X, np.asfortranarray(X), np.array(["a", "b"]), sparse.csr_matrix(X), sparse.coo_array(X), pd.DataFrame(X),
+        pd.Series(["a", "b"]), ["text", "more"], None,
+    ],
+)  # fmt: skip
+def test_a_private_copy_is_equal_and_apart(data: Any) -> None:
+    assert size_of(data) is not None
+    copy = private(data)
+    if data is None:
+        return
+    assert copy is not data
+    assert type(copy) is type(data)
+    if isinstance(data, np.ndarray):
+        assert copy.flags.f_contiguous == data.flags.f_contiguous
+        assert np.array_equal(copy, data)
+
+
+@pytest.mark.parametrize("data", [np.array([{}, []], dtype=object), [[1], [2]], "abc", {"a": 1}, object(), []])
+def test_data_that_cannot_be_copied_safely_are_known(data: Any) -> None:
+    assert size_of(data) is None
+
+
+def test_rows_are_cut_once_and_cannot_be_spoilt() -> None:
+    folds = Folds(X, Y, [(np.arange(40), np.arange(40, 60))])
+    first = folds.get(0, SVC())
+    first.X[:] = 0
+    first.y[:] = 5
+    second = folds.get(0, SVC())
+    assert np.array_equal(second.X, X[:40])
+    assert np.array_equal(second.y, Y[:40])
+    assert len(folds._kept) == 1
+    assert len(Folds(X, Y, folds.splits, limit=10)._kept) == 0
+
+
+def test_an_estimator_may_overwrite_its_rows() -> None:
+    class Spoiler(ClassifierMixin, BaseEstimator):
+        def __init__(self, a: int = 1) -> None:
+            self.a = a
+
+        def fit(self, X: Any, y: Any) -> Spoiler:
+            self.sum_ = X.sum()
+            self.classes_ = np.unique(y)
+            X[:] = 0
+            y[:] = 0
+            return self
+
+        def score(self, X: Any, y: Any) -> float:
+            X += 1
+            return float(self.sum_ + y.sum())
+
+    for n_jobs in (None, 2):
+        scores = GridSearchCV(Spoiler(), {"a": [1, 2, 3]}, cv=2, n_jobs=n_jobs, refit=False).fit(X, Y).cv_results_
+        assert len(set(scores["split0_test_score"])) == 1
+
+
+# ------------------------------------------------------------------------------------------------- what is sent once
+
+
+@pytest.mark.parametrize("n", [10, 300_000])
+def test_what_is_published_comes_back(n: int, tmp_path: Path) -> None:
+    thing = {
+        "c": np.arange(n, dtype=float),
+        "f": np.asfortranarray(np.arange(2 * n).reshape(2, n)),
+        "frame": pd.DataFrame({"a": np.arange(n)}),
+        "sparse": sparse.csr_matrix(np.arange(n)),
+        "empty": np.empty((0, 3)),
+        "object": np.array(["a", None], dtype=object),
+        "function": lambda x: x + 1,
+    }
+    publisher = payload.Publisher(str(tmp_path))
+    reference = publisher.publish(thing)
+    back = payload.load(str(reference.path))
+    assert back.keys() == thing.keys()
+    assert np.array_equal(back["c"], thing["c"])
+    assert back["f"].flags.f_contiguous
+    assert np.array_equal(back["f"], thing["f"])
+    assert back["frame"].equals(thing["frame"])
+    assert (back["sparse"] != thing["sparse"]).nnz == 0
+    assert back["empty"].shape == (0, 3)
+    assert back["function"](1) == 2
+    # large arrays are views of the file, small ones are copies that may be written to, as joblib has it
+    assert back["c"].flags.writeable == (n == 10)
+    publisher.close()
+    assert not list(tmp_path.iterdir())
+    assert back["c"][-1] == n - 1  # what is mapped lives on
+
+
+def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "x", dtype=float, mode="w+", shape=(1000, 200))
+    mapped[:] = 1
+    mapped.flush()
+    publisher = payload.Publisher(str(tmp_path))
+    reference = publisher.publish([mapped, mapped[3:5]])
+    whole, view = payload.load(str(reference.path))
+    assert os.path.getsize(str(reference.path)) < 100_000
+    assert np.array_equal(whole, mapped)
+    assert np.array_equal(view, mapped[3:5])
+    publisher.close()
+
+
+def test_a_worker_forgets_what_is_over(tmp_path: Path) -> None:
+    publisher = payload.Publisher(str(tmp_path))
+    reference = publisher.publish(np.zeros(10))
+    assert reference.get() is reference.get()
+    assert reference.name in payload._held
+    publisher.close()
+    payload.forget_finished()
+    assert reference.name not in payload._held
+    for name in ("a", "b", "c", "d"):
+        payload.hold(name, lambda: 1, None)
+    assert sum(path is None for _, path in payload._held.values()) == payload.REMOTE
+
+
+class Whereabouts(ClassifierMixin, BaseEstimator):
+    """Scores by the address of what it was given, which tells whether workers map one file."""
+
+    def __init__(self, a: int = 1) -> None:
+        self.a = a
+
+    def fit(self, X: Any, y: Any) -> Whereabouts:
+        self.classes_ = np.unique(y)
+        return self
+
+
+def test_large_data_are_mapped_and_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    big = np.ones((300, 1000))
+    target = np.arange(300) % 2
+    written = []
+    real = payload.dump
+    monkeypatch.setattr(
+        payload, "dump", lambda path, header, buffers: (written.append(path), real(path, header, buffers))
+    )
+
+    def scorer(estimator: Any, X: Any, y: Any) -> float:
+        held = [thing for thing, path in payload._held.values() if path is not None and hasattr(thing, "X")]
+        return float(len(held) == 1 and not held[0].X.flags.writeable)
+
+    with joblib.parallel_config(temp_folder=str(tmp_path)):
+        search = GridSearchCV(Whereabouts(), {"a": list(range(8))}, cv=3, n_jobs=2, scoring=scorer, refit=False)
+        search.fit(big, target)
+    assert (search.cv_results_["mean_test_score"] == 1).all()
+    assert len(written) == 2  # the task and the splits
+    assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------------------------------------------------ batches
+
+
+@given(st.lists(st.integers(1, 7), max_size=30), st.lists(st.floats(1e-6, 3), min_size=1), st.integers(1, 8))
+def test_batches_hold_every_fit_once(sizes: list[int], seconds: list[float], workers: int) -> None:
+    units = [Unit(i, {}, tuple(range(n))) for i, n in enumerate(sizes)]
+    pace = Pace()
+    seen = []
+    for i, batch in enumerate(batches(units, pace, workers)):
+        seen += [(unit.candidate, split) for unit in batch for split in unit.splits]
+        n = sum(len(unit.splits) for unit in batch)
+        pace.saw([Outcome(0, 0, 0.0, None, seconds[i % len(seconds)], 0.0, None)] * n)
+    assert seen == [(i, split) for i, n in enumerate(sizes) for split in range(n)]
+
+
+def test_batches_are_as_long_as_the_pace_allows() -> None:
+    pace = Pace()
+    assert pace.size(1000, 2) == 1
+    pace.saw([Outcome(0, 0, 0.0, None, 0.001, 0.0, None)])
+    assert pace.size(10_000, 2) == 250
+    assert pace.size(600, 2) == 100
+    assert pace.size(7, 2) == 7
+    pace = Pace()
+    pace.saw([Outcome(0, 0, 0.0, None, 5.0, 0.0, None)])
+    assert pace.size(1000, 2) == 1
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"), [("2*n_jobs", 8), ("all", float("inf")), (3, 3), ("n_jobs+1", 5), (0, 1)]
+)
+def test_pre_dispatch(given_: Any, expected: float) -> None:
+    assert ahead(given_, 4) == expected
+
+
+def test_no_candidate_waits_for_another(tmp_path: Path) -> None:
+    """While one candidate is slow, the other worker does all the others."""
+
+    class Slow(ClassifierMixin, BaseEstimator):
+        def __init__(self, i: int = 0, folder: str = "") -> None:
+            self.i = i
+            self.folder = folder
+
+        def fit(self, X: Any, y: Any) -> Slow:
+            self.classes_ = np.unique(y)
+            deadline = time.monotonic() + 60
+            while self.i == 0 and len(os.listdir(self.folder)) < 5 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            self.late_ = time.monotonic() >= deadline
+            Path(self.folder, str(self.i)).touch()
+            return self
+
+        def score(self, X: Any, y: Any) -> float:
+            return float(not self.late_)
+
+    split = [(np.arange(40), np.arange(40, 60))]
+    search = GridSearchCV(Slow(folder=str(tmp_path)), {"i": list(range(6))}, cv=split, n_jobs=2, refit=False)
+    with joblib.parallel_config(backend="threading"):
+        assert (search.fit(X, Y).cv_results_["mean_test_score"] == 1).all()
+
+
+# ---------------------------------------------------------------------------------------------------------- the cache
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 50)), max_size=60))
+def test_the_cache_never_holds_more_than_its_limit(steps: list[tuple[int, int]]) -> None:
+    cache: ByteLRU[int, bytes] = ByteLRU(100, len)
+    for key, size in steps:
+        value, _ = cache.make(key, lambda size=size: bytes(size))
+        assert value == (cache.get(key) or value)
+        assert cache.held == sum(len(v) for v, _ in cache._values.values()) <= 100
+
+
+def test_the_cache_makes_a_value_once_among_threads() -> None:
+    cache: ByteLRU[str, bytes] = ByteLRU(100, len)
+    made = []
+    barrier = threading.Barrier(4)
+
+    def build() -> bytes:
+        made.append(1)
+        time.sleep(0.02)
+        return b"x"
+
+    def run() -> None:
+        barrier.wait()
+        cache.make("key", build)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1]
+
+
+def test_the_cache_spares_what_must_stay_and_survives_errors() -> None:
+    cache: ByteLRU[int, bytes] = ByteLRU(2, len)
+    cache.make(1, lambda: b"a")
+    cache.make(2, lambda: b"b")
+    assert cache.make(3, lambda: b"c", spare=lambda key: True) == (b"c", False)
+    assert cache.make(3, lambda: b"c", spare=lambda key: key == 1) == (b"c", True)
+    assert cache.get(1) == b"a"
+    assert cache.get(2) is None
+    with pytest.raises(ZeroDivisionError):
+        cache.make(9, lambda: bytes(1 // 0))
+    assert cache.make(9, lambda: b"d") == (b"d", True)
+
+
+def test_a_search_leaves_nothing_behind() -> None:
+    search = GridSearchCV(GaussianNB(), {"var_smoothing": [1e-9, 1e-3]}, cv=2, n_jobs=2).fit(X, Y)
+    gc.collect()
+    assert set(vars(search)) - set(search.get_params(deep=False)) == {
+        "_checked_cv_orig", "n_splits_", "multimetric_", "best_index_", "best_score_", "best_params_",
+        "best_estimator_", "refit_time_", "scorer_", "cv_results_",
+    }  # fmt: skip
