@@ -9,8 +9,6 @@ from tunesmith.storage.base import Storage
 
 __all__ = ["Storage", "open_storage"]
 
-_SUFFIXES = (".db", ".sqlite", ".sqlite3")
-
 
 def open_storage(spec: str | Path | Storage | None) -> Storage:
     """Return the storage that a user named.

@@ -139,37 +139,34 @@ class Spaces:
     """The spaces of a database that this process has seen: one object for each.
 
     A space that this process wrote is the very object it was written from, with the constraints and choices that text
-    cannot hold.
+    cannot hold. Of an objective whose ranges never repeat, the oldest are forgotten, or they would fill the memory.
     """
+
+    WRITTEN, READ = 1000, 10_000  # how many are remembered
 
     def __init__(self) -> None:
         self._by_id: dict[int, Space] = {}
         self._ids: dict[tuple[int, int], tuple[int, Space]] = {}
-        self._hashes: dict[tuple[int, str], int] = {}
 
     def by_id(self, space_id: int) -> Space | None:
-        """Return a space that was seen."""
+        """Return a space that was seen, and is remembered."""
         return self._by_id.get(space_id)
 
     def read(self, space_id: int, text: str) -> Space:
         """Return the space of a row."""
+        if len(self._by_id) >= self.READ:
+            self._by_id = dict(self._ids.values())
         return self._by_id.setdefault(space_id, space_from_text(text))
 
     def id_of(self, study_id: int, space: Space) -> int | None:
-        """Return the id under which a study keeps a space, if this process knows it."""
+        """Return the id under which a study keeps a space, if this process put it there."""
         known = self._ids.get((study_id, id(space)))
         return known[0] if known is not None else None
 
-    def id_of_hash(self, study_id: int, digest: str) -> int | None:
-        """Return the id of an equal space."""
-        return self._hashes.get((study_id, digest))
-
-    def keep(self, study_id: int, space: Space, digest: str, space_id: int) -> int:
+    def keep(self, study_id: int, space: Space, space_id: int) -> int:
         """Note that a study keeps a space under an id; return the id."""
-        if len(self._ids) >= 1000:  # an objective whose ranges never repeat must not fill the memory
-            self._ids.clear()
-            self._hashes.clear()
+        if len(self._ids) >= self.WRITTEN:
+            self._ids = {}
         self._ids[study_id, id(space)] = (space_id, space)  # holding the space keeps its id() from being used again
-        self._hashes[study_id, digest] = space_id
         self._by_id[space_id] = space
         return space_id

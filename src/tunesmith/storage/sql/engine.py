@@ -283,15 +283,19 @@ class Database:
 
     def _set_up_sqlite(self, connection: Any) -> None:
         try:
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except self.dbapi.OperationalError as error:
-            # A file that may only be read is read as it is; a file system without shared memory keeps its journal.
-            if is_busy(error) or not error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+            # A file that may only be read is read as it is.
+            if not error.sqlite_errorname.startswith("SQLITE_READONLY"):
                 raise
-        # In WAL mode NORMAL loses nothing when a process is killed; a power cut may take the last transactions.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            mode = "delete"
+        if mode == "wal":  # else the file system has no shared memory, and the older journal needs its default, FULL
+            # NORMAL loses nothing when a process is killed; a power cut may take the last transactions.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            # Rarer and larger than by default: each checkpoint waits for the disk, and the writers for it.
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
 
     def _drop(self, link: _Link) -> None:
         with link.lock:
@@ -309,6 +313,10 @@ class Database:
     @contextmanager
     def sqlalchemy(self) -> Iterator[Connection]:
         """A transaction as an SQLAlchemy connection, for what happens seldom: creating and upgrading tables."""
+        with self._gate:  # no fork meanwhile
+            yield from self._sqlalchemy()
+
+    def _sqlalchemy(self) -> Iterator[Connection]:
         raw = self._connect(autocommit=False)
         engine = create_engine(self.url, creator=lambda: raw, poolclass=NullPool)  # which closes it
         if self.is_sqlite:
@@ -330,6 +338,9 @@ class Database:
             raise
         finally:
             engine.dispose()
+
+
+_random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
 
 class _Patience:
@@ -355,7 +366,7 @@ class _Patience:
 
     def wait(self) -> None:
         """Pause, a little longer each time."""
-        time.sleep(random.random() * self._pause)
+        time.sleep(_random.random() * self._pause)
         self._pause = min(2 * self._pause, 0.01)
 
 

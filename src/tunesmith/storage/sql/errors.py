@@ -23,13 +23,14 @@ _SQLITE = {
     "SQLITE_BUSY": "{where} is locked by another program for more than {timeout:g} s; close the program that writes to "
     "it (a database browser with unsaved changes?), or open it with SQLStorage(..., timeout=...) to wait longer",
     "SQLITE_LOCKED": "{where} is locked by another program for more than {timeout:g} s",
+    "SQLITE_PROTOCOL": "{where} is locked by another program for more than {timeout:g} s",
     "SQLITE_TOOBIG": "{where} cannot keep a value this long ({error})",
 }
 
 
 def is_busy(error: BaseException) -> bool:
     """Tell whether SQLite only asks to try again."""
-    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
 
 
 def explain(error: BaseException, where: str, timeout: float, dbapi: Any) -> Exception:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,16 +152,21 @@ class Reader:
         row = session.row(_ONE_SPACE, space=space_id)
         return None if row is None else self._spaces.read(space_id, row[0])
 
-    def _learn_spaces(self, session: Session, study_id: int, needed: Collection[int]) -> None:
-        """Read many unknown spaces with one query, a few with one each."""
-        unknown = [i for i in needed if self._spaces.by_id(i) is None]
+    def _spaces_of(self, session: Session, study_id: int, ids: Iterable[int | None]) -> Mapping[int | None, Space]:
+        """Return spaces by their ids: many unknown ones are read with one query, a few with one each."""
+        wanted = {i for i in ids if i is not None}
+        found: dict[int | None, Space] = {i: space for i in wanted if (space := self._spaces.by_id(i)) is not None}
+        unknown = wanted - found.keys()
         if len(unknown) > 4:
             for space_id, text in session.rows(_SPACES, study=study_id):
-                if self._spaces.by_id(space_id) is None:
-                    self._spaces.read(space_id, text)
+                if space_id in unknown:
+                    found[space_id] = self._spaces.read(space_id, text)
         else:
             for space_id in unknown:
-                self.space(session, space_id)
+                space = self.space(session, space_id)
+                if space is not None:
+                    found[space_id] = space
+        return found
 
     # -- increments --------------------------------------------------------------------------------------------
 
@@ -183,7 +188,7 @@ class Reader:
             if last > cursor:
                 found = session.rows(_REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
         running = session.rows(_FULL_RUNNING, study=study_id)
-        self._learn_spaces(session, study_id, {*columns.points} | {r[4] for r in running if r[4] is not None})
+        known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in running)])
         return Increment(
             cursor=max(last, cursor),
             version=version,
@@ -192,12 +197,10 @@ class Reader:
             tag=columns.join(2, np.int64),
             cost=columns.join(3, np.float64),
             values=columns.values(),
-            blocks=[
-                Block(self._spaces.by_id(space_id), at, x) for space_id, (at, x) in columns.points_by_space().items()
-            ],
+            blocks=[Block(known.get(i), at, x) for i, (at, x) in columns.points_by_space().items()],
             constraints=columns.constraints,
             reports=[r if r[2] is not None else (r[0], r[1], NAN) for r in found],
-            running=[self._record(r) for r in running],
+            running=[_record(row, known) for row in running],
         )
 
     # -- records -----------------------------------------------------------------------------------------------
@@ -221,8 +224,8 @@ class Reader:
             curves = session.rows(_ALL_REPORTS, study=study_id)
         if not rows:
             self._check_there(session, study_id)
-        self._learn_spaces(session, study_id, {r[4] for r in rows if r[4] is not None})
-        found = {row[0]: self._record(row) for row in rows}
+        known = self._spaces_of(session, study_id, (row[4] for row in rows))
+        found = {row[0]: _record(row, known) for row in rows}
         if wanted is not None and len(found) < len(wanted):
             missing = [n for n in wanted if n not in found]
             raise KeyError(f"the study has no trial {', '.join(map(str, missing[:8]))}")
@@ -250,25 +253,27 @@ class Reader:
         if session.row(_COUNTERS, study=study_id) is None:
             raise study_gone(study_id, self._where)
 
-    def _record(self, row: Row) -> FrozenTrial:
-        (n, state, attempt, seq, space_id, x, y, tag, cost, limits, reason, started, finished, worker, fixed) = row
-        return FrozenTrial(
-            n,
-            TrialState(state),
-            space=None if space_id is None else self._spaces.by_id(space_id),
-            x=None if x is None else list(unpack(x)),
-            values=None if y is None else unpack(y),
-            attempt=attempt,
-            tag=tag,
-            cost=number(cost),
-            constraints=None if limits is None else json.loads(limits),
-            reason=reason,
-            started=number(started),
-            finished=number(finished),
-            worker=worker,
-            fixed=fixed_from_json(fixed),
-            seq=seq or 0,
-        )
+
+def _record(row: Row, known: Mapping[int | None, Space]) -> FrozenTrial:
+    """A row of ``_FULL`` as a record."""
+    (n, state, attempt, seq, space_id, x, y, tag, cost, limits, reason, started, finished, worker, fixed) = row
+    return FrozenTrial(
+        n,
+        TrialState(state),
+        space=known.get(space_id),
+        x=None if x is None else list(unpack(x)),
+        values=None if y is None else unpack(y),
+        attempt=attempt,
+        tag=tag,
+        cost=number(cost),
+        constraints=None if limits is None else json.loads(limits),
+        reason=reason,
+        started=number(started),
+        finished=number(finished),
+        worker=worker,
+        fixed=fixed_from_json(fixed),
+        seq=seq or 0,
+    )
 
 
 def _attach(found: dict[int, FrozenTrial], notes: Iterable[Row], curves: Iterable[Row]) -> None:

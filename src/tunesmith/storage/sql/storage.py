@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import NoSuchModuleError  # noqa: TID253 - imported only when a database is named
 
-from tunesmith.errors import DuplicatedStudyError, MissingDependencyError, StorageError
+from tunesmith.errors import DuplicatedStudyError, MissingDependencyError, StorageError, StudyNotFoundError
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Increment, Storage, StudyRecord
@@ -87,15 +87,15 @@ class SQLStorage(Storage):
         self._open(create=True)
         chosen = name or new_name()
 
-        def work(session: Session) -> tuple[int, float, tuple[int, str] | None] | None:
+        def work(session: Session) -> tuple[int, float, int | None] | None:
             made = writes.create_study(session, chosen, directions, seed)
             if made is None:
                 return None
-            interned = None
+            space_id = None
             if space is not None:
-                interned = writes.intern_space(session, made[0], space)
-                writes.declare_space(session, made[0], interned[0])
-            return (*made, interned)
+                space_id = writes.intern_space(session, made[0], space)
+                writes.declare_space(session, made[0], space_id)
+            return (*made, space_id)
 
         try:
             made = self._database.write(work)
@@ -108,9 +108,9 @@ class SQLStorage(Storage):
                 f"{self._where} already holds a study {chosen!r}; pass load_if_exists=True to go on with it, or choose "
                 "another name"
             )
-        study_id, created, interned = made
-        if space is not None and interned is not None:
-            self._spaces.keep(study_id, space, interned[1], interned[0])
+        study_id, created, space_id = made
+        if space is not None and space_id is not None:
+            self._spaces.keep(study_id, space, space_id)
         self._note(study_id, directions, space)
         return StudyRecord(study_id, chosen, directions, seed, space, created)
 
@@ -122,10 +122,14 @@ class SQLStorage(Storage):
                 return self._record(session, rows[0])
             return [row[0] for row in session.rows(reads.STUDY_NAMES)]
 
-        found = self._database.read(work, snapshot=True) if self._open() else []
+        if not self._open() and not may_exist(self._database.url):
+            raise StudyNotFoundError(
+                f"{self._where} does not exist, so there is no study {name!r} in it; is the path right? "
+                "(create_study makes the file)"
+            )
+        found = self._database.read(work, snapshot=True) if self._ready else []
         if isinstance(found, list):
-            where = self._where if self._ready or may_exist(self._database.url) else f"{self._where} does not exist and"
-            raise study_not_found(name, found, where)
+            raise study_not_found(name, found, self._where)
         return found
 
     def list_studies(self) -> list[StudyRecord]:
@@ -290,8 +294,8 @@ class SQLStorage(Storage):
         if known is not None:
             return known
         # A transaction of its own, and a short one: what is remembered must be there whatever comes after.
-        space_id, digest = self._write(study_id, lambda session: writes.intern_space(session, study_id, space))
-        return self._spaces.keep(study_id, space, digest, space_id)
+        space_id = self._write(study_id, lambda session: writes.intern_space(session, study_id, space))
+        return self._spaces.keep(study_id, space, space_id)
 
     def __getstate__(self) -> dict[str, Any]:
         # With the password: whoever unpickles it has to open the database.

@@ -178,15 +178,15 @@ def delete_study(session: Session, study_id: int) -> None:
     session.run(_DELETE_STUDY, study=study_id)
 
 
-def intern_space(session: Session, study_id: int, space: Space) -> tuple[int, str]:
-    """Return the id of a study's space and the hash of its text; insert it if it is new."""
+def intern_space(session: Session, study_id: int, space: Space) -> int:
+    """Return the id of a study's space; insert it if it is new."""
     text, digest = space_to_text(space)
     _some(session, study_id, session.row(_LOCK_STUDY, study=study_id))
     row = session.row(_SPACE_ID, study=study_id, digest=digest)
     if row is None:
         session.run(_INSERT_SPACE, study=study_id, digest=digest, text=text)
         row = session.row(_SPACE_ID, study=study_id, digest=digest)
-    return _some(session, study_id, row)[0], digest
+    return int(_some(session, study_id, row)[0])
 
 
 def declare_space(session: Session, study_id: int, space_id: int) -> None:
@@ -347,8 +347,11 @@ def _write_notes(session: Session, study_id: int, trial: FrozenTrial) -> None:
         for note in _notes(study_id, trial.number, trial):
             _put_attr(session, study_id, trial.number, int(note["kind"]), str(note["key"]), str(note["value"]))  # type: ignore[arg-type]  # a row of mixed values
     if trial.reports:
-        for step, value in trial.reports.items():
-            session.run(_ADD_REPORT, study=study_id, at=trial.number, step=step, value=value)
+        rows: list[dict[str, Values]] = [
+            {"study": study_id, "at": trial.number, "step": step, "value": value}
+            for step, value in trial.reports.items()
+        ]
+        session.many(_ADD_REPORT, rows)
 
 
 def _notes(study_id: int, number: int, trial: FrozenTrial) -> list[dict[str, Values]]:
