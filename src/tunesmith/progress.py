@@ -286,8 +286,8 @@ class _Notebook:
         self._handle: Any = None
 
     def show(self, head: str, tail: str, share: float | None, ended: bool) -> None:
-        bar = "" if share is None else "█" * round(share * BAR) + "░" * (BAR - round(share * BAR)) + " "
-        self._write(f"{head} {bar}{tail}")
+        bar = "·" if share is None else "█" * round(share * BAR) + "░" * (BAR - round(share * BAR))
+        self._write(f"{head} {bar} {tail}")
 
     def close(self, message: str) -> None:
         if message:
@@ -331,7 +331,7 @@ class _Terminal:
         if share is not None and self._console.width >= WIDE:
             cells.append(ProgressBar(total=1.0, completed=share, width=BAR))
             room -= BAR + 1
-        rest = Text(tail)
+        rest = Text(tail if len(cells) > 1 else f"· {tail}")
         rest.truncate(max(1, room), overflow="ellipsis")  # one line, whatever happens: rich can only renew whole ones
         row.add_row(*cells, rest)
         self._live.update(row, refresh=not ended)  # at the end, stopping draws it

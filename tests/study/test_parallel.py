@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,28 @@ def test_ctrl_c_keeps_what_is_finished_and_the_rest_is_run_again_as_it_was_propo
     assert after[:4] == before[:4]
     assert [t.params for t in after[4:6]] == [t.params for t in before[4:]]
     assert [t.attempt for t in after] == [1] * 4 + [2] * 2 + [1] * 2
+
+
+def test_a_ctrl_c_that_python_swallows_is_heeded_after_the_trial(capfd: pytest.CaptureFixture[str]) -> None:
+    class Garbage:
+        pass
+
+    def callback(ref: Any) -> None:
+        raise KeyboardInterrupt  # as if it had come while garbage was collected
+
+    def objective(trial: ts.Trial) -> float:
+        garbage = Garbage()
+        ref = weakref.ref(garbage, callback if trial.number == 2 else None)
+        del garbage
+        return float(ref() is None)
+
+    study = ts.create_study()
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=10)
+    assert [t.value for t in study.trials] == [1.0] * 3
+    assert sys.unraisablehook is hook
+    assert capfd.readouterr().err == ""
 
 
 def until(condition: Callable[[], bool]) -> None:

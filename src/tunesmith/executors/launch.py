@@ -33,7 +33,10 @@ PATIENCE = 5.0  # seconds that an idle worker may take to end by itself, and a k
 # standard input are the caller's sys.path and sys.argv.
 PROGRAM = """\
 import marshal, sys
-sys.path[:], sys.argv[:] = marshal.load(sys.stdin.buffer)
+try:
+    sys.path[:], sys.argv[:] = marshal.load(sys.stdin.buffer)
+except EOFError:
+    sys.exit()  # interrupted before it began
 from tunesmith.executors.remote import main
 main({handle})
 """

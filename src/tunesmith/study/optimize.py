@@ -11,6 +11,7 @@ from tunesmith import registry
 from tunesmith.errors import ObjectiveError, SpaceExhaustedError, TrialPruned
 from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.state import TrialState
+from tunesmith.study.interrupts import heeded
 from tunesmith.study.objective import Declared
 from tunesmith.study.outcome import is_nan_reason
 from tunesmith.trial import FrozenTrial, Trial
@@ -54,7 +55,8 @@ def run(
             callbacks = [*callbacks, progress.update]
         executor = _executor(jobs, objective, study)
         tick = progress.tick if progress is not None else None
-        _loop(study, executor, n_trials, timeout, catch, callbacks, gc_after_trial, tick)
+        with heeded() as heed:
+            _loop(study, executor, n_trials, timeout, catch, callbacks, gc_after_trial, tick, heed)
     except BaseException as error:
         if executor is not None:
             with suppress(Exception):  # what went wrong first is what the user must see
@@ -84,6 +86,7 @@ def _loop(
     callbacks: list[Callback],
     gc_after_trial: bool,
     tick: Callable[[], None] | None,
+    heed: Callable[[], None],
 ) -> None:
     deadline = None if timeout is None else executor.clock() + timeout
     started = running = 0
@@ -117,6 +120,7 @@ def _loop(
                 gc.collect()
         if tick is not None:
             tick()
+        heed()
     if error is not None:
         raise error
 
