@@ -10,6 +10,7 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study
+from tunesmith.study.optimize import check_budget
 
 
 def minimize(
@@ -95,6 +96,12 @@ def _search(
 ) -> Study:
     if space is None:
         raise TypeError("minimize and maximize need a space; for define-by-run use create_study().optimize(...)")
+    if storage is not None and study_name is None:
+        raise ValueError(
+            f"{direction}(storage=...) needs study_name='...' too: under that name the search is kept, and goes on "
+            "where it stopped when it is run again"
+        )
+    check_budget(n_trials, timeout)
     study = create_study(
         storage=storage,
         sampler=sampler,

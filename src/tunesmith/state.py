@@ -15,6 +15,9 @@ class TrialState(IntEnum):
     WAITING = 4
     FAILED = 3  # an alias: the word that people say
 
+    def __str__(self) -> str:
+        return self.name
+
     def is_finished(self) -> bool:
         """Tell whether the trial will not change any more."""
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

@@ -6,6 +6,7 @@ and a channel for its reports. It knows neither the study nor the sampler, so it
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -120,7 +121,7 @@ class Trial:
             name: the parameter's name.
             low: the lowest value, inclusive.
             high: the highest value, inclusive.
-            step: only values ``low + k * step``.
+            step: only values ``low + k * step``; a `high` that is none of them is lowered, with a warning.
             log: search on the logarithmic scale; needs ``low > 0``.
 
         Raises:
@@ -132,7 +133,7 @@ class Trial:
             if value == value:
                 self.params[name] = value
                 return value
-        return float(self._suggest(name, lambda: Float(low, high, log=log, step=step)))
+        return float(self._suggest(name, lambda: Float(low, _reached(name, low, high, step), log=log, step=step)))
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
         """Return an integer from low to high, both inclusive.
@@ -141,7 +142,7 @@ class Trial:
             name: the parameter's name.
             low: the lowest value.
             high: the highest value.
-            step: only values ``low + k * step``.
+            step: only values ``low + k * step``; a `high` that is none of them is lowered, with a warning.
             log: search on the logarithmic scale; needs ``low >= 1``.
 
         Raises:
@@ -154,7 +155,7 @@ class Trial:
                 value = int(x)
                 self.params[name] = value
                 return value
-        return int(self._suggest(name, lambda: Int(low, high, log=log, step=step)))
+        return int(self._suggest(name, lambda: Int(low, _reached(name, low, high, step), log=log, step=step)))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         """Return one of the choices.
@@ -316,6 +317,20 @@ class Trial:
         space = self._proposals.space
         self.params = space.decode_row(self._row) if space is not None else {}
         return self.params
+
+
+def _reached(name: str, low: Any, high: Any, step: Any) -> Any:
+    """Return the highest value that steps from `low` reach; what is no number is left to the range's own checks."""
+    try:
+        steps = (high - low) / step if step else 0.0
+        whole = math.floor(steps + 1e-9)
+        if whole < 1 or abs(steps - round(steps)) <= 1e-9 * max(1.0, abs(steps)):
+            return high
+        reached = low + whole * step
+    except (TypeError, ValueError, OverflowError):
+        return high
+    warnings.warn(f"{name!r}: steps of {step} from {low} end at {reached}, not at {high}", stacklevel=5)
+    return reached
 
 
 @lru_cache(maxsize=256)

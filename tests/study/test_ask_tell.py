@@ -100,7 +100,9 @@ def test_an_enqueued_value_outside_the_suggested_range_warns_and_is_not_used() -
 
 
 def test_enqueue_in_a_conditional_declared_space() -> None:
-    space = ts.Space(model=["svm", "tree"], C=Float(0.1, 10, log=True).when(model="svm"), depth=Int(1, 9).when(model="tree"))
+    space = ts.Space(
+        model=["svm", "tree"], C=Float(0.1, 10, log=True).when(model="svm"), depth=Int(1, 9).when(model="tree")
+    )
     study = ts.create_study(seed=0, space=space)
     study.enqueue_trial({"model": "svm"})
     study.enqueue_trial({"model": "tree", "depth": 7})

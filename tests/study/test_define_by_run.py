@@ -101,7 +101,7 @@ def test_labels_of_mixed_types() -> None:
         (lambda t: t.suggest_float("x", 2, 1), "'x'.*low"),
         (lambda t: t.suggest_float("x", 0, 1, log=True), "'x'.*log"),
         (lambda t: t.suggest_float("x", float("nan"), 1), "'x'"),
-        (lambda t: t.suggest_int("x", 0, 10, step=3), "'x'.*step"),
+        (lambda t: t.suggest_int("x", 0, 10, step=0), "'x'.*step"),
         (lambda t: t.suggest_categorical("x", []), "'x'"),
         (lambda t: t.suggest_categorical("x", ["a", "a"]), "'x'.*a"),
     ],

@@ -123,7 +123,7 @@ def test_callbacks_get_each_trial_and_can_stop() -> None:
 def test_timeout_starts_no_more_trials() -> None:
     study = ts.create_study(seed=0)
     study.optimize(quadratic, timeout=0.05)
-    assert 1 <= len(study.trials)
+    assert len(study.trials) >= 1
     before = len(study.trials)
     study.optimize(quadratic, timeout=0)
     assert len(study.trials) == before

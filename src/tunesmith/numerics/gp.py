@@ -144,11 +144,13 @@ class Posterior:
         self.a: Floats = z * self.scale
         n = len(y)
         k, _ = matern52(square_distances(self.a, self.a))
-        info, jitter = 1, 0.0
+        k.flat[:: n + 1] = 1.0 + self.noise
+        factor, info = lapack.dpotrf(k, lower=1, clean=1)
+        jitter = 1e-8
         while info != 0:  # ends: the diagonal grows until it dominates
             k.flat[:: n + 1] = 1.0 + self.noise + jitter
             factor, info = lapack.dpotrf(k, lower=1, clean=1)
-            jitter = 10.0 * jitter or 1e-8
+            jitter *= 10.0
         self.factor: Floats = factor
         self.alpha: Floats = lapack.dpotrs(factor, y, lower=1)[0]
         self.fitted: Floats = y - self.noise * self.alpha  # posterior mean at the observations

@@ -126,7 +126,7 @@ class _Search:
 
         Ordered ones move by a normal step, at least to the next cell of a lattice; categoricals are drawn anew.
         """
-        q, d = u.shape
+        q, d = int(u.shape[0]), int(u.shape[1])
         if not q or not d:
             return u
         rng, f = self.rng, self.features

@@ -54,6 +54,13 @@ class Condition:
         """Names of the parameters that it looks at."""
         return tuple(parent for parent, _ in self.clauses)
 
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Whether it holds for values by name; a parent that is not among them is not active."""
+        return all(
+            parent in params and any(_hashable(params[parent]) == _hashable(v) for v in values)
+            for parent, values in self.clauses
+        )
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("conditions cannot be changed")
 
@@ -100,6 +107,11 @@ def bind(name: str, condition: Condition, params: Mapping[str, Parameter]) -> Co
                 f"{did_you_mean(parent, params)} (parameters: {listing(params)})"
             )
         on = params[parent]
+        if on.n_values == float("inf"):
+            raise SpaceError(
+                f"{name!r} depends on {parent!r}, which is continuous and hits a given value with probability 0; "
+                "conditions need a parent with countable values (Categorical, Ordinal, Int, or a step)"
+            )
         # A tuple is read as alternatives, unless it is itself one of the parent's choices.
         if len(values) > 1 and on.contains(values) and not all(on.contains(value) for value in values):
             values = (values,)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -62,7 +64,8 @@ class StudyCore:
         """Start a trial: an enqueued or interrupted one if there is any, else a new proposal of the sampler.
 
         Args:
-            fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``.
+            fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``, as
+                those of a declared space do.
 
         Raises:
             SpaceExhaustedError: the sampler has nothing left to propose.
@@ -88,8 +91,10 @@ class StudyCore:
                 self._version = version
             self._history.begin(record.number, record.space, record.x, record.tag)
             self._live[record.number] = (trial, record)
-        if fixed_distributions is not None:
-            for name, p in fixed_distributions.items():
+        if self._declared:
+            trial.take_whole()
+        for name, p in (fixed_distributions or {}).items():
+            if p.condition is None or p.condition.holds(trial.params):
                 trial.suggest(name, p)
         return trial
 
@@ -249,7 +254,17 @@ class StudyCore:
             system=record.system,
             reports=reports,
         )
-        stored = self._storage.finish(self._id, done)
+        if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
+            warnings.warn(
+                f"trial {record.number}: the objective never asked for the enqueued {unused}; "
+                f"it asked for {sorted(trial.params)}",
+                stacklevel=4,
+            )
+        try:
+            stored = self._storage.finish(self._id, done)
+        except ValueError:
+            done.user = _storable(done.number, done.user)  # a result is never lost for a note
+            stored = self._storage.finish(self._id, done)
         self._live.pop(record.number, None)
         if stored is None:  # released meanwhile, and perhaps run by another worker
             self._version = -1
@@ -338,3 +353,20 @@ class StudyCore:
             if self._storage.shared:
                 self._sync()
             return self.pruner.decide(self._history.curves, number, step) is not Decision.CONTINUE
+
+
+def _storable(number: int, notes: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a trial's notes with what is no JSON as its ``repr``, and warn."""
+    kept: dict[str, Any] = {}
+    for key, value in (notes or {}).items():
+        try:
+            json.dumps(value)
+            kept[str(key)] = value
+        except (TypeError, ValueError, RecursionError):
+            warnings.warn(
+                f"trial {number}: the attribute {key!r} is a {type(value).__name__}, which a file cannot keep as JSON; "
+                "its repr is kept",
+                stacklevel=5,
+            )
+            kept[str(key)] = repr(value)[:1000]
+    return kept or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,7 @@ def create_study(
         ValueError: a direction, sampler or pruner is unknown, or a loaded study has other directions.
     """
     ways = _directions(direction, directions)
-    if seed is not None and not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be 0 <= seed < 2**63; got {seed}")
+    _check_seed(seed)
     declared = None if space is None else space if isinstance(space, Space) else Space(space)
     store = open_storage(storage)
     chosen, rule = _sampler(sampler), _pruner(pruner)
@@ -69,7 +69,8 @@ def create_study(
         record = store.load_study(study_name)
         if list(record.directions) != ways and (direction is not None or directions is not None):
             raise ValueError(
-                f"the study {study_name!r} has the directions {list(record.directions)}; got {ways}"
+                f"the study {study_name!r} is there already, with the directions {list(record.directions)}; got "
+                f"{ways}. A study keeps its directions: choose another study_name, or delete_study() it first"
             ) from None
     study = Study(record, store, chosen, rule)
     if declared is not None:
@@ -136,6 +137,11 @@ def get_all_study_names(storage: StorageLike) -> list[str]:
     return [s.name for s in open_storage(storage).list_studies()]
 
 
+def _check_seed(seed: Any) -> None:
+    if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 2**63):
+        raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
+
+
 def _directions(direction: str | StudyDirection | None, directions: Sequence[str | StudyDirection] | None) -> list[str]:
     if direction is not None and directions is not None:
         raise ValueError("give direction= or directions=, not both")
@@ -154,26 +160,26 @@ def _directions(direction: str | StudyDirection | None, directions: Sequence[str
 
 
 def _sampler(sampler: SamplerLike) -> Sampler:
-    if isinstance(sampler, Sampler):
-        return sampler
-    if sampler is None:
-        sampler = "auto" if "auto" in registry.SAMPLERS else "random"
-    if not isinstance(sampler, str):
-        raise ValueError(
-            f"sampler= takes a name ({', '.join(sorted(registry.names('samplers')))}) or a tunesmith sampler; "
-            f"got {sampler!r}"
-        )
-    made: Sampler = registry.load("samplers", sampler)()
+    default = "auto" if "auto" in registry.SAMPLERS else "random"
+    made: Sampler = _named("samplers", Sampler, sampler, default)
     return made
 
 
 def _pruner(pruner: PrunerLike) -> Pruner:
-    if isinstance(pruner, Pruner):
-        return pruner
-    if pruner is not None and not isinstance(pruner, str):
-        raise ValueError(
-            f"pruner= takes a name ({', '.join(sorted(registry.names('pruners')))}) or a tunesmith pruner; "
-            f"got {pruner!r}"
-        )
-    made: Pruner = registry.load("pruners", pruner or "median")()
+    made: Pruner = _named("pruners", Pruner, pruner, "median")
     return made
+
+
+def _named(kind: str, base: type[Any], given: Any, default: str) -> Any:
+    """Return an object given as it is, or by a name of the registry.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(given, base):
+        return given
+    if given is not None and not isinstance(given, str):
+        hint = f"; add () to make one: {given.__name__}()" if isinstance(given, type) else ""
+        known = ", ".join(sorted(registry.names(kind)))
+        raise ValueError(f"{kind[:-1]}= takes a name ({known}) or a tunesmith {kind[:-1]}; got {given!r}{hint}")
+    return registry.load(kind, given or default)()

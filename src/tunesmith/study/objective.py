@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -50,9 +51,11 @@ def _style(fn: Callable[..., Any], space: Space) -> tuple[bool, bool]:
     missing = {a.name for a in required} - outer
     unknown = set() if takes_any else outer - named
     if missing or unknown:
+        close = [m for name in sorted(missing) for m in difflib.get_close_matches(name.lower(), outer, 1, 0.5)]
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise TypeError(
-            f"the objective takes ({', '.join(arguments)}) and the space has ({', '.join(sorted(outer))}); write it "
-            "with one argument (a dict of the parameters) or with one argument for each parameter"
+            f"the objective takes ({', '.join(arguments)}) and the space has ({', '.join(sorted(outer))}){hint}; "
+            "write it with one argument (a dict of the parameters) or with one argument for each parameter"
         )
     conditional = {n for n in space.names if space.params[n].condition is not None} & {a.name for a in required}
     if conditional:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from contextlib import suppress
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
@@ -145,24 +146,33 @@ def _tell(
     return done, None if isinstance(error, catch) else error
 
 
-def _check(n_trials: int | None, timeout: float | None, n_jobs: int, catch: tuple[Any, ...], objective: Any) -> int:
+def _check(n_trials: Any, timeout: Any, n_jobs: Any, catch: tuple[Any, ...], objective: Any) -> int:
     """Raise unless the arguments make sense; return the number of jobs."""
     if not callable(objective):
         raise TypeError(f"the objective must be callable; got {objective!r}")
-    if n_trials is not None and (isinstance(n_trials, bool) or n_trials < 0 or n_trials != int(n_trials)):
-        raise ValueError(f"n_trials must be a number of trials, 0 or more, or None for no limit; got {n_trials!r}")
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
+    check_budget(n_trials, timeout)
     for c in catch:
         if not (isinstance(c, type) and issubclass(c, Exception)):
             raise TypeError(f"catch takes exception classes; got {c!r}")
-    if n_jobs == 0 or n_jobs < -1:
+    if not isinstance(n_jobs, int) or n_jobs == 0 or n_jobs < -1:
         raise ValueError(f"n_jobs must be 1 or more, or -1 for one a core; got {n_jobs}")
     if n_jobs != -1:
         return n_jobs
     from loky import cpu_count  # knows what share of the machine a container or a job scheduler gave us
 
     return int(cpu_count())
+
+
+def check_budget(n_trials: Any, timeout: Any) -> None:
+    """Raise unless these are a number of trials and seconds.
+
+    Raises:
+        ValueError: one of them is negative or no number.
+    """
+    if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, Integral) or n_trials < 0):
+        raise ValueError(f"n_trials must be a number of trials, 0 or more, or None for no limit; got {n_trials!r}")
+    if timeout is not None and not (isinstance(timeout, Real) and float(timeout) >= 0):
+        raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
 
 
 def _executor(jobs: int, objective: Callable[[Trial], Any], study: Study) -> Executor:

@@ -84,7 +84,7 @@ class Study(StudyCore):
             timeout=timeout,
             n_jobs=n_jobs,
             catch=tuple(catch) if isinstance(catch, Iterable) else (catch,),
-            callbacks=list(callbacks or ()),
+            callbacks=_callbacks(callbacks),
             gc_after_trial=gc_after_trial,
             show_progress=show_progress_bar,
         )
@@ -196,11 +196,13 @@ class Study(StudyCore):
     @property
     def best_params(self) -> dict[str, Any]:
         """Parameters of the best trial."""
+        self._single("best_params", "best_trials")
         return self.best_trial.params
 
     @property
     def best_value(self) -> float:
         """Value of the best trial."""
+        self._single("best_value", "best_trials")
         return self.best_trial.values[0]  # type: ignore[index]  # a complete trial has values
 
     @property
@@ -258,3 +260,18 @@ class Study(StudyCore):
     def _single(self, name: str, instead: str) -> None:
         if len(self._signs) > 1:
             raise RuntimeError(f"study.{name} is for one objective; this study has {len(self._signs)}: use .{instead}")
+
+
+def _callbacks(given: Any) -> list[Callback]:
+    """Return the callbacks as a list.
+
+    Raises:
+        TypeError: it is no list of callables.
+    """
+    if callable(given):
+        raise TypeError(f"callbacks takes a list of callables; got the one callable {given!r}: put it into a list")
+    listed = list(given or ())
+    for callback in listed:
+        if not callable(callback):
+            raise TypeError(f"callbacks takes callables (study, trial) -> None; got {callback!r}")
+    return listed

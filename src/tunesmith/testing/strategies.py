@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ def spaces(
     if conditional is not False:
         for j in range(1, len(names)):
             forced = conditional and j == 1
-            parents = draw(st.lists(st.sampled_from(names[:j]), unique=True, max_size=2))
+            countable = [name for name in names[:j] if params[name].n_values < math.inf]
+            parents = draw(st.lists(st.sampled_from(countable), unique=True, max_size=2)) if countable else []
             if forced and "switch" not in parents:
                 parents = ["switch"]
             condition = {name: _some_values(draw, params[name]) for name in parents}
