@@ -85,6 +85,8 @@ def test_nothing_and_a_storage() -> None:
         ("postgrsql://host/db", "did you mean 'postgresql'"),
         ("nosuchdb://host/db", "knows no database 'nosuchdb'"),
         ("://", "is no database URL"),
+        ("postgresql://me:secret@host:port/db", r"'postgresql://\*\*\*@host:port/db' is no database URL"),
+        ("postgrsql://me:secret@host/db", r"me:\*\*\*@host"),
         ("/no/such/folder/tune.db", "the folder /no/such/folder for the file 'tune.db' does not exist"),
     ],
 )

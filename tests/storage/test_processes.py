@@ -235,7 +235,7 @@ def test_a_fork_does_not_share_connections(tmp_path: Path) -> None:
 
 
 def test_a_pickled_storage_opens_anew(tmp_path: Path) -> None:
-    storage = SQLStorage(tmp_path / "tune.db", timeout=5.0)
+    storage = SQLStorage(tmp_path / "größe %20 ? # ∂.db", timeout=5.0)
     study = storage.create_study("a", ["minimize"], 0)
     again = pickle.loads(pickle.dumps(storage))
     run(again, study)

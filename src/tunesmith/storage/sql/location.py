@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 
 from sqlalchemy import URL, make_url  # noqa: TID253 - imported only when a database is named
@@ -16,15 +17,17 @@ SUFFIXES = (".db", ".sqlite", ".sqlite3")
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
-def read_spec(spec: str | os.PathLike[str]) -> tuple[URL, str]:
+def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
     """Return the URL, and what to call the database in errors.
 
     Args:
-        spec: a path object, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL.
+        spec: a path object, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL (text or object).
 
     Raises:
         StorageError: it is none of these, or names a place where no file can be.
     """
+    if isinstance(spec, URL):
+        return _check_url(spec)
     text = os.fspath(spec)
     if isinstance(spec, str) and "://" in text:
         return _read_url(text)
@@ -39,16 +42,22 @@ def read_spec(spec: str | os.PathLike[str]) -> tuple[URL, str]:
 def _read_url(text: str) -> tuple[URL, str]:
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise StorageError(f"storage={text!r} is no database URL ({error}); one is 'sqlite:///tune.db'") from None
+    except (ArgumentError, ValueError):
+        shown = re.sub(r"://.*@", "://***@", text)  # a password is no part of an error
+        raise StorageError(f"storage={shown!r} is no database URL; one is 'sqlite:///tune.db'") from None
+    return _check_url(url)
+
+
+def _check_url(url: URL) -> tuple[URL, str]:
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite":
         return _file(url)
+    shown = url.render_as_string(hide_password=True)
     known = ("sqlite", "postgresql")
     close = difflib.get_close_matches(url.get_backend_name(), known, n=1)
     if close and close[0] != url.get_backend_name():
-        raise StorageError(f"storage={text!r}: no database is called {url.drivername!r}; did you mean {close[0]!r}?")
-    return url, f"the database {url.render_as_string(hide_password=True)}"
+        raise StorageError(f"storage={shown!r}: no database is called {url.drivername!r}; did you mean {close[0]!r}?")
+    return url, f"the database {shown}"
 
 
 def _file(url: URL) -> tuple[URL, str]:

@@ -209,7 +209,7 @@ class Reader:
         self, session: Session, study_id: int, numbers: Sequence[int] | None, states: Collection[TrialState] | None
     ) -> list[FrozenTrial]:
         """Return whole records by number."""
-        wanted = None if numbers is None else sorted(set(numbers))
+        wanted = None if numbers is None else sorted({int(n) for n in numbers})  # a driver takes no NumPy integers
         if wanted is not None:
             rows = _by_numbers(session, _FULL_OF, study_id, wanted)
             notes = _by_numbers(session, _ATTRS_OF, study_id, wanted)

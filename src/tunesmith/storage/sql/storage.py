@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import NoSuchModuleError  # noqa: TID253 - imported only when a database is named
+from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
+from sqlalchemy.exc import NoSuchModuleError  # noqa: TID253 - as above
 
 from tunesmith.errors import DuplicatedStudyError, MissingDependencyError, StorageError, StudyNotFoundError
 from tunesmith.space import Space
@@ -41,7 +41,7 @@ class SQLStorage(Storage):
     connections of its own. Tables are created with the first study.
 
     Args:
-        spec: a path, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL.
+        spec: a path, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL (a text or an object).
         timeout: seconds to wait while others write, before giving up.
 
     Raises:
@@ -52,7 +52,7 @@ class SQLStorage(Storage):
     name = "sql"
     shared = True
 
-    def __init__(self, spec: str | os.PathLike[str], timeout: float = 60.0) -> None:
+    def __init__(self, spec: str | os.PathLike[str] | URL, timeout: float = 60.0) -> None:
         url, where = read_spec(spec)
         try:
             self._database = Database(url, where, timeout)
@@ -65,7 +65,6 @@ class SQLStorage(Storage):
             raise MissingDependencyError(f"{where} needs the driver {error.name!r}; install it: {hint}") from None
         self._timeout = timeout
         self._where = where
-        self._lock = threading.Lock()
         self._ready = False
         self._objectives: dict[int, int] = {}
         self._declared: dict[int, Space | None] = {}
@@ -246,17 +245,16 @@ class SQLStorage(Storage):
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _open(self, create: bool = False) -> bool:
-        """Look at the tables, once; return whether there are any."""
-        with self._lock:
-            if self._ready:
-                return True
-            schema = stored_schema(self._database) if may_exist(self._database.url) else None
-            if schema is None and not create:
-                return False
-            if schema != HEAD:
-                prepare(self._database, schema)
-            self._ready = True
+        """Look at the tables, until there are any; return whether there are. Several threads may do so at once."""
+        if self._ready:
             return True
+        schema = stored_schema(self._database) if may_exist(self._database.url) else None
+        if schema is None and not create:
+            return False
+        if schema != HEAD:
+            prepare(self._database, schema)
+        self._ready = True
+        return True
 
     def _need(self, study_id: int) -> None:
         if not self._ready and not self._open():
@@ -299,7 +297,7 @@ class SQLStorage(Storage):
 
     def __getstate__(self) -> dict[str, Any]:
         # With the password: whoever unpickles it has to open the database.
-        return {"url": self._database.url.render_as_string(hide_password=False), "timeout": self._timeout}
+        return {"url": self._database.url, "timeout": self._timeout}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["url"], state["timeout"])  # type: ignore[misc]  # opens anew, in this process
