@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from tunesmith import ObjectiveError, Trial, TrialPruned, WorkerDiedError
+from tunesmith import Float, ObjectiveError, Space, Trial, TrialPruned, WorkerDiedError
 from tunesmith.executors import launch, wire
 from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.testing.executors import LIMIT, Recorder, a_trial, run_all, wait_for, wait_for_file
+from tunesmith.trial import Proposals
 
 posix = pytest.mark.skipif(os.name == "nt", reason="tells of signals and process groups")
 
@@ -142,7 +144,7 @@ def test_a_worker_has_the_callers_paths_and_an_empty_standard_input(
 
 
 def test_an_objective_that_cannot_be_pickled_is_told_before_any_trial() -> None:
-    lock = __import__("threading").Lock()
+    lock = threading.Lock()
     with pytest.raises(ObjectiveError, match=r"cannot be sent to worker processes: TypeError: .*lock.*n_jobs=1"):
         ProcessExecutor(lambda trial: lock.locked(), Recorder(), 2)
 
@@ -160,8 +162,17 @@ class OnlyHere:
 def test_an_objective_that_cannot_be_loaded_stops_the_driver_and_fails_no_trial() -> None:
     with executing(OnlyHere()) as executor:
         executor.submit(a_trial(0))
-        with pytest.raises(ObjectiveError, match="ModuleNotFoundError: No module named 'no_such_module_anywhere'"):
+        words = "ModuleNotFoundError: No module named 'no_such_module_anywhere'"
+        with pytest.raises(ObjectiveError, match=words) as caught:
             wait_for(executor, 1)
+    assert words in caught.value.__notes__[0]
+
+
+def test_a_space_that_cannot_be_pickled_is_told() -> None:
+    lock = threading.Lock()
+    space = Space({"x": Float(0, 1)}, constraints=lambda x: not lock.locked())
+    with executing(wait_for_file) as executor, pytest.raises(ObjectiveError, match="the space cannot be sent"):
+        executor.submit(Trial(0, 0, Proposals(space), [0.5]))
 
 
 # -------------------------------------------------------------------------------------------------- what comes back
@@ -302,16 +313,28 @@ def test_a_worker_that_dies_takes_down_the_trial_that_it_ran_and_no_other(how: s
 
 
 @posix
-def test_a_death_is_noticed_though_a_child_of_the_worker_keeps_the_pipe_open() -> None:
+def test_a_death_is_noticed_though_a_child_of_the_worker_keeps_the_pipe_open_and_others_talk(tmp_path: Path) -> None:
     def objective(trial: Trial) -> float:
+        if trial.number == 1:  # keeps the driver busy with listening
+            step = 0
+            while not (tmp_path / "enough").exists():
+                trial.report(1.0, step)
+                step += 1
+                time.sleep(0.01)
+            return 1.0
         if os.fork() == 0:
             time.sleep(LIMIT)
             os._exit(0)
         os._exit(7)
 
-    error = failure(run_one(objective))
-    assert isinstance(error, WorkerDiedError)
-    assert "exit code 7" in str(error)
+    with executing(objective, jobs=2) as executor:
+        executor.submit(a_trial(0))
+        executor.submit(a_trial(1))
+        (event,) = wait_for(executor, 1)
+        assert event.trial.number == 0
+        assert "exit code 7" in str(failure(event))
+        (tmp_path / "enough").touch()
+        wait_for(executor, 1)
 
 
 class DiesWhenLoaded:

@@ -42,11 +42,12 @@ class ProcessExecutor(Executor):
     def __init__(self, objective: Objective, handler: Channel, jobs: int) -> None:
         super().__init__(objective, handler)
         self._jobs = jobs
-        self._payload = _pickled(objective)
+        self._payload = _pickled(objective, "the objective")
         self._env = environment(jobs)
         self._workers: list[_Worker] = []
         self._ended: list[Finished | Failed] = []
         self._failed_starts = 0
+        self._looked = self.clock()
 
     @property
     def capacity(self) -> int:
@@ -73,7 +74,9 @@ class ProcessExecutor(Executor):
         end = None if timeout is None else self.clock() + timeout
         while not self._ended and any(w.trial is not None for w in self._workers):
             left = LOOK_AGAIN if end is None else max(0.0, min(LOOK_AGAIN, end - self.clock()))
-            self._listen(left)
+            self._listen(self._workers, left)
+            if self.clock() - self._looked >= LOOK_AGAIN:
+                self._look_after()
             if end is not None and self.clock() >= end:
                 break
         return self._take_ended()
@@ -81,7 +84,7 @@ class ProcessExecutor(Executor):
     def drain(self) -> list[Finished | Failed]:
         """Return what ended already; an interrupted driver calls this before ``close``, so that no result is lost."""
         end = self.clock() + DRAIN
-        while self._listen(0.0) and self.clock() < end:
+        while self._listen([w for w in self._workers if w.loaded], 0.0) and self.clock() < end:
             pass
         return self._take_ended()
 
@@ -114,17 +117,15 @@ class ProcessExecutor(Executor):
 
     # -- what workers say ----------------------------------------------------------------------------------------
 
-    def _listen(self, timeout: float) -> bool:
+    def _listen(self, workers: Iterable[_Worker], timeout: float) -> bool:
         """Wait for a worker to say something, and act on one message of each that did; False if none did."""
         from multiprocessing.connection import wait
 
         # A worker whose message was cut off by an interrupt is out of step: nothing sensible can be heard of it.
-        busy = {w.process.connection: w for w in self._workers if w.trial is not None and not w.cut_off}
+        busy = {w.process.connection: w for w in workers if w.trial is not None and not w.cut_off}
         ready: list[Any] = wait(list(busy), timeout) if busy else []  # typed for sockets and handles as well
         for connection in ready:
             self._hear(busy[connection])
-        if not ready:
-            self._look_after(busy.values())
         return bool(ready)
 
     def _take_ended(self) -> list[Finished | Failed]:
@@ -147,16 +148,14 @@ class ProcessExecutor(Executor):
             elif word == wire.END:
                 self._ended.append(worker.end(*rest))
             else:
-                raise ObjectiveError(
-                    f"the objective cannot be loaded in a worker process: {rest[0]}; a worker imports the modules that "
-                    "the objective comes from: put it into a module that can be imported, or use n_jobs=1"
-                )
+                raise _unusable(*rest)
         except (EOFError, OSError):
             self._bury(worker)
 
-    def _look_after(self, workers: Iterable[_Worker]) -> None:
+    def _look_after(self) -> None:
         """Find workers that are dead though their pipe is open: a process that the objective started may hold it."""
-        for worker in workers:
+        self._looked = self.clock()
+        for worker in [w for w in self._workers if w.trial is not None]:
             if worker.process.exit_code() is not None and not worker.process.connection.poll():
                 self._bury(worker)
 
@@ -205,7 +204,7 @@ class _Worker:
         """Let the worker run a trial, as soon as it can; False if it turns out to be dead."""
         trial.connect(None)
         data, proposals = wire.dump_trial(trial)
-        new = None if proposals is self._proposals else wire.dump(proposals)
+        new = None if proposals is self._proposals else _pickled(proposals, "the space")
         trial.connect(handler)
         self.trial, self._proposals, self._fault = trial, proposals, None
         self._message = pickle.dumps((data, new))
@@ -273,12 +272,21 @@ def _as_proposed(trial: Trial) -> Trial:
     return trial
 
 
-def _pickled(objective: Objective) -> bytes:
+def _pickled(thing: Any, what: str) -> bytes:
     try:
-        return wire.dump(objective)
+        return wire.dump(thing)
     except Exception as error:
         raise ObjectiveError(
-            f"the objective cannot be sent to worker processes: {type(error).__name__}: {error}. It, and all that it "
-            "refers to, must be picklable, which open files, locks, connections and studies are not: make these inside "
-            "of the objective, or use n_jobs=1"
+            f"{what} cannot be sent to worker processes: {type(error).__name__}: {error}. It, and all that it refers "
+            "to, must be picklable, which open files, locks, connections and studies are not: make these inside of "
+            "the objective, or use n_jobs=1"
         ) from error
+
+
+def _unusable(reason: str, trace: str) -> ObjectiveError:
+    error = ObjectiveError(
+        f"the objective cannot be loaded in a worker process: {reason}; a worker imports the modules that the "
+        "objective comes from: put it into a module that can be imported, or use n_jobs=1"
+    )
+    error.add_note(f"In the worker process:\n{trace}")
+    return error

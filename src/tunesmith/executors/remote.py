@@ -42,7 +42,8 @@ def _serve(connection: Connection[Any, Any]) -> None:
     try:
         objective: Objective = pickle.loads(payload)
     except BaseException as error:
-        connection.send_bytes(pickle.dumps((wire.UNUSABLE, f"{type(error).__name__}: {error}")))
+        reason = f"{type(error).__name__}: {error}"
+        connection.send_bytes(pickle.dumps((wire.UNUSABLE, reason, traceback.format_exc())))
         return
     del payload
     connection.send_bytes(pickle.dumps((wire.LOADED,)))

@@ -18,7 +18,7 @@ from tunesmith.trial import Proposals, Trial
 # The words that begin a message. From the worker:
 READY = "ready"  # the process runs and waits for the objective
 LOADED = "loaded"  # the objective is there; what follows belongs to trials
-UNUSABLE = "unusable"  # (UNUSABLE, reason): the objective cannot be loaded in this process
+UNUSABLE = "unusable"  # (UNUSABLE, reason, traceback): the objective cannot be loaded in this process
 REPORT = "report"  # (REPORT, step, value); not answered
 ASK = "ask"  # (ASK,): should the trial be pruned? Answered by (bool | None, error as bytes | None)
 END = "end"  # (END, trial, value, Fault | None), all but the word as bytes
