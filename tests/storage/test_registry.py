@@ -20,7 +20,7 @@ MAKE: dict[str, Callable[[Path], Storage]] = {
 
 
 class TestEveryStorage(StorageConformance):
-    @pytest.fixture(params=sorted(registry.names("storages")))
+    @pytest.fixture(params=sorted(MAKE))
     def storage(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
         storage = MAKE[request.param](tmp_path)
         yield storage
@@ -50,7 +50,11 @@ class TestPostgres(StorageConformance):
         storage.close()
 
 
-@pytest.mark.parametrize("name", sorted(registry.names("storages")))
+def test_every_storage_of_ours_is_tested() -> None:
+    assert MAKE.keys() == registry.STORAGES.keys()
+
+
+@pytest.mark.parametrize("name", sorted(MAKE))
 def test_names_agree_with_the_registry(name: str, tmp_path: Path) -> None:
     storage = MAKE[name](tmp_path)
     assert storage.name == name
