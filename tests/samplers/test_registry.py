@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from tunesmith import registry
 from tunesmith.errors import SpaceError
+from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
 from tunesmith.samplers.grid import GridSampler
 from tunesmith.samplers.qmc import QMCSampler
-from tunesmith.space import Space
+from tunesmith.space import Float, Int, Space
+from tunesmith.state import TrialState
 from tunesmith.testing import SamplerConformance
 
 # Arguments other than the default ones that are worth a run of their own.
@@ -45,12 +49,19 @@ def test_names_agree_with_the_registry(name: str) -> None:
     assert isinstance(sampler, Sampler)
 
 
+@pytest.mark.parametrize("name", sorted({*registry.names("samplers"), *VARIANTS} - {"grid-random"}))
+def test_scipy_distributions(name: str) -> None:
+    """Unbounded ones too: neither end of the unit interval may become an infinity."""
+    space = Space(x=stats.norm(), k=stats.poisson(3), t=stats.gamma(2))
+    history = History(space)
+    for number in range(8):
+        x, tags = maker(name)().ask(history, space, np.random.default_rng(number), 2)
+        assert space.contains_rows(x).all()
+        for row, tag in zip(x.tolist(), tags.tolist(), strict=True):
+            history.append(len(history), TrialState.COMPLETE, space, row, [abs(row[0])], tag=tag)
+
+
 def test_a_grid_refuses_what_it_cannot_enumerate() -> None:
-    import numpy as np
-
-    from tunesmith.history import History
-    from tunesmith.space import Float, Int
-
     space = Space(x=Float(0, 1))
     with pytest.raises(SpaceError, match=r"'x' has no finite number of values.*resolution=10"):
         GridSampler().ask(History(space), space, np.random.default_rng(0), 1)

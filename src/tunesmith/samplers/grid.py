@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags, payloads, sign
+from tunesmith.samplers.base import PAYLOAD_MASK, Points, Sampler, Tags, payloads, sign
 from tunesmith.space import Space
 
 if TYPE_CHECKING:
     from tunesmith.space.grid import Grid
 
-CELL_BITS = 40  # the other 8 bits of a payload tell which grid the cell belongs to
-MAX_CELLS = 1 << CELL_BITS
+MAX_CELLS = 1 << 40  # of 48 bits, so that at least 8 are left to tell which grid a cell belongs to
 
 Cells = NDArray[np.int64]
 Resolution = int | Mapping[str, Any] | None
@@ -101,7 +100,7 @@ class GridSampler(Sampler):
         else:
             ranks = rng.choice(left, n, replace=False)
         cells = ranks + np.searchsorted(used - np.arange(len(used)), ranks, side="right")
-        tags = np.array([sign(self.name, grid.mark << CELL_BITS | int(c)) for c in cells], np.int64)
+        tags = np.array([sign(self.name, grid.mark << grid.bits | int(c)) for c in cells], np.int64)
         return grid.cells.rows(cells), tags
 
     def _numbered(self, space: Space) -> _Numbered:
@@ -140,31 +139,36 @@ class GridSampler(Sampler):
 
 @dataclass(frozen=True, slots=True)
 class _Numbered:
-    """The cells of one grid, and the byte by which tags of this grid are told from those of another."""
+    """The cells of one grid. A payload holds the number of a cell in `bits` bits, and above it the grid's mark."""
 
     space: Space
     cells: Grid
     size: int
+    bits: int
     mark: int
 
     @classmethod
     def of(cls, space: Space, resolution: Resolution) -> _Numbered:
-        cells = space.grid(resolution)
+        try:
+            cells = space.grid(resolution)
+            size = len(cells)
+        except SpaceError as error:
+            raise SpaceError(f"GridSampler: {error}") from None
         if cells.n_product > MAX_CELLS:
             raise SpaceError(
-                f"the grid has {float(cells.n_product):.2g} cells, more than 2**{CELL_BITS}; give a lower resolution, "
-                "or use RandomSampler or QMCSampler"
+                f"GridSampler: the grid has {float(cells.n_product):.2g} cells, more than 2**40; give a lower "
+                "resolution, or use RandomSampler or QMCSampler"
             )
-        size = len(cells)
         text = f"{space.signature} {cells.n_product} {size}"
         # Values given by resolution are not in the signature; the cells at both ends and between tell most of them.
         some = cells.rows(np.unique(np.linspace(0, size - 1, min(size, 64)).astype(np.int64)))
-        return cls(space, cells, size, crc32(text.encode() + some.tobytes()) & 0xFF)
+        bits = max(0, size - 1).bit_length()
+        return cls(space, cells, size, bits, crc32(text.encode() + some.tobytes()) & (PAYLOAD_MASK >> bits))
 
     def cells_of(self, tags: Tags) -> Cells:
         """The cells that tags of this grid name."""
         own = payloads(tags, GridSampler.name)
-        cells: Cells = np.bitwise_and(own[own >> CELL_BITS == self.mark], MAX_CELLS - 1)
+        cells: Cells = np.bitwise_and(own[own >> self.bits == self.mark], (1 << self.bits) - 1)
         return cells[cells < self.size]
 
 
