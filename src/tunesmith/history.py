@@ -116,7 +116,7 @@ class History:
 
     @property
     def c(self) -> Floats:
-        """Constraint values float64[n, k], feasible where <= 0; NaN where unknown."""
+        """Constraint values float64[n, k], feasible where <= 0; NaN where a trial set none, inf where it set NaN."""
         return _view(self._c[: self._n])
 
     @property
@@ -356,7 +356,7 @@ class History:
                 self._c = np.column_stack([self._c, np.full(len(self._c), np.nan)])
         self._c[row] = np.nan
         for name, value in values.items():
-            self._c[row, self._constraints[name]] = value
+            self._c[row, self._constraints[name]] = np.inf if value != value else value  # NaN is not feasible
 
     def _grow(self, need: int) -> None:
         for name in ("_number", "_state", "_tag", "_cost", "_y", "_x", "_c"):

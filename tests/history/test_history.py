@@ -103,8 +103,9 @@ def test_constraints_appear_when_first_seen() -> None:
     history.append(0, TrialState.COMPLETE, ONE, [0.1, 0.0], [0.0])
     history.append(1, TrialState.COMPLETE, ONE, [0.1, 0.0], [0.0], constraints={"g": 1.0})
     history.append(2, TrialState.COMPLETE, ONE, [0.1, 0.0], [0.0], constraints={"h": -1.0, "g": 0.0})
-    np.testing.assert_array_equal(history.c, [[np.nan, np.nan], [1, np.nan], [0, -1]])
-    np.testing.assert_array_equal(history.feasible, [True, False, True])
+    history.append(3, TrialState.COMPLETE, ONE, [0.1, 0.0], [0.0], constraints={"h": np.nan})
+    np.testing.assert_array_equal(history.c, [[np.nan, np.nan], [1, np.nan], [0, -1], [np.nan, np.inf]])
+    np.testing.assert_array_equal(history.feasible, [True, False, True, False])
 
 
 def test_a_kind_that_changes_gets_a_column_of_its_own() -> None:
