@@ -349,7 +349,7 @@ def test_workers_that_die_while_they_start_stop_the_driver_and_fail_no_trial() -
     with executing(DiesWhenLoaded(), jobs=2) as executor:
         executor.submit(a_trial(0))
         executor.submit(a_trial(1))
-        with pytest.raises(WorkerDiedError, match=r"3 worker processes died while they started \(exit code 9\)"):
+        with pytest.raises(WorkerDiedError, match=r"3 worker processes died before their trial began \(exit code 9\)"):
             wait_for(executor, 1)
 
 
@@ -363,6 +363,19 @@ def test_an_idle_worker_that_died_is_replaced() -> None:
         os.kill(first.value, signal.SIGTERM)
         until(lambda: not alive(first.value))
         (second,) = run_all(executor, [a_trial(1)])
+    assert isinstance(second, Finished)
+    assert second.value != first.value
+
+
+@posix
+def test_a_trial_that_its_worker_never_began_goes_to_another_one() -> None:
+    with executing(lambda trial: os.getpid()) as executor:
+        (first,) = run_all(executor, [a_trial(0)])
+        assert isinstance(first, Finished)
+        os.kill(first.value, signal.SIGSTOP)
+        executor.submit(a_trial(1))  # into the pipe of a worker that will not read it any more
+        os.kill(first.value, signal.SIGKILL)
+        (second,) = wait_for(executor, 1)
     assert isinstance(second, Finished)
     assert second.value != first.value
 

@@ -59,7 +59,7 @@ class ProcessExecutor(Executor):
         for worker in [w for w in self._workers if w.trial is None]:
             if worker.process.exit_code() is None and worker.take(trial, self.handler):
                 return
-            self._remove(worker)  # it died while it had nothing to do, which is nobody's loss
+            self._remove(worker)  # it died while it had nothing to do
         worker = _Worker(WorkerProcess(self._env))
         self._workers.append(worker)
         worker.take(trial, self.handler)
@@ -69,7 +69,7 @@ class ProcessExecutor(Executor):
 
         Raises:
             ObjectiveError: the objective cannot be loaded in a worker.
-            WorkerDiedError: workers die while they start, again and again.
+            WorkerDiedError: workers die before they run anything, again and again.
         """
         end = None if timeout is None else self.clock() + timeout
         while not self._ended and any(w.trial is not None for w in self._workers):
@@ -139,8 +139,10 @@ class ProcessExecutor(Executor):
             if word == wire.READY:
                 worker.process.connection.send_bytes(self._payload)
             elif word == wire.LOADED:
-                self._failed_starts = 0
                 worker.begin()
+            elif word == wire.BEGUN:
+                self._failed_starts = 0
+                worker.begun = True
             elif word == wire.REPORT:
                 worker.report(*rest)
             elif word == wire.ASK:
@@ -160,10 +162,10 @@ class ProcessExecutor(Executor):
                 self._bury(worker)
 
     def _bury(self, worker: _Worker) -> None:
-        """Take leave of a worker that died while it had a trial."""
+        """Take leave of a worker that died; if its trial had not begun yet, another one gets it."""
         code = worker.process.exit_code(PATIENCE)
         worker.process.kill()  # if it does live on without its pipe; and in any case what it started
-        if worker.loaded:
+        if worker.begun:
             self._lose(worker, f"the worker process died ({how_it_ended(code)})")
             return
         self._failed_starts += 1
@@ -171,8 +173,8 @@ class ProcessExecutor(Executor):
         self._remove(worker)
         if self._failed_starts >= MAX_FAILED_STARTS:
             raise WorkerDiedError(
-                f"{self._failed_starts} worker processes died while they started ({how_it_ended(code)}); what they "
-                "printed above may say why. Does a module that the objective needs end Python when it is imported?"
+                f"{self._failed_starts} worker processes died before their trial began ({how_it_ended(code)}); what "
+                "they printed above may say why. Does a module that the objective needs end Python when imported?"
             )
         if trial is not None:
             self.submit(trial)
@@ -193,7 +195,8 @@ class _Worker:
 
     def __init__(self, process: WorkerProcess) -> None:
         self.process = process
-        self.loaded = False
+        self.loaded = False  # whether it has the objective
+        self.begun = False  # whether it runs its trial
         self.cut_off = False
         self.trial: Trial | None = None  # the driver's copy; the reports go through it
         self._message = b""
@@ -206,7 +209,7 @@ class _Worker:
         data, proposals = wire.dump_trial(trial)
         new = None if proposals is self._proposals else _pickled(proposals, "the space")
         trial.connect(handler)
-        self.trial, self._proposals, self._fault = trial, proposals, None
+        self.trial, self.begun, self._proposals, self._fault = trial, False, proposals, None
         self._message = pickle.dumps((data, new))
         try:
             if self.loaded:

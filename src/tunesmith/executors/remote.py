@@ -18,6 +18,8 @@ from tunesmith.trial import Proposals, Trial
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+BEGUN = pickle.dumps((wire.BEGUN,))
+
 
 def main(handle: int) -> None:
     """Serve the driver until it closes the pipe.
@@ -52,7 +54,10 @@ def _serve(connection: Connection[Any, Any]) -> None:
         trial_bytes, new = pickle.loads(connection.recv_bytes())
         if new is not None:
             proposals = pickle.loads(new)
-        connection.send_bytes(_run(objective, wire.load_trial(trial_bytes, proposals), connection))
+        trial = wire.load_trial(trial_bytes, proposals)
+        connection.send_bytes(BEGUN)
+        connection.send_bytes(_run(objective, trial, connection))
+        del trial  # what it holds need not live until the next one comes
 
 
 def _run(objective: Objective, trial: Trial, connection: Connection[Any, Any]) -> bytes:

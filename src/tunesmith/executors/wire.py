@@ -17,7 +17,8 @@ from tunesmith.trial import Proposals, Trial
 
 # The words that begin a message. From the worker:
 READY = "ready"  # the process runs and waits for the objective
-LOADED = "loaded"  # the objective is there; what follows belongs to trials
+LOADED = "loaded"  # the objective is there
+BEGUN = "begun"  # the trial is there and about to run; what follows belongs to it
 UNUSABLE = "unusable"  # (UNUSABLE, reason, traceback): the objective cannot be loaded in this process
 REPORT = "report"  # (REPORT, step, value); not answered
 ASK = "ask"  # (ASK,): should the trial be pruned? Answered by (bool | None, error as bytes | None)
