@@ -169,7 +169,10 @@ class BaseSearchCV(_compat.BaseSearchCV):
         ledger = self._make_ledger(metric)
         self.study_ = ledger.study
         if self.progress:
-            ledger.display = Display(ledger.study)
+            again = "call fit again with the same data"
+            ledger.display = Display(
+                ledger.study, again if self.storage is not None else f"give it a storage=, and {again}"
+            )
         error: BaseException | None = None
         try:
             yield ledger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from tunesmith.study import Study
@@ -16,10 +17,12 @@ class Display:
 
     Args:
         study: the study the search writes to.
+        go_on: what a user does to go on after an interruption.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, go_on: str) -> None:
         self._study = study
+        self._go_on = go_on
         self._progress: Progress | None = None
 
     def begin(self, total: int | None, done: int, timeout: float | None = None) -> None:
@@ -34,8 +37,10 @@ class Display:
 
         self.close(None)
         if done:
-            print(f"Resuming the study {self._study.study_name!r}: {done} finished candidates are kept.")
-        self._progress = Progress(self._study, None if total is None else total - done, timeout)
+            kept = "1 finished candidate is" if done == 1 else f"{done} finished candidates are"
+            print(f"Resuming {self._study.study_name!r}: {kept} kept.", file=sys.stderr)
+        left = None if total is None else max(0, total - done)
+        self._progress = Progress(self._study, left, timeout, go_on=self._go_on)
 
     def saw(self, trials: list[FrozenTrial]) -> None:
         """Show finished candidates."""

@@ -124,13 +124,17 @@ class Evaluator:
         self._plain_scorer = is_own_scorer(self.task.scorer)
         self._plain_params = sets_params_plainly(self.task.estimator)
 
-    def run(self, units: list[Unit]) -> list[Outcome]:
+    def run(self, units: list[Unit], outcomes: list[Outcome] | None = None) -> list[Outcome]:
         """Fit and score every unit, in order.
+
+        Args:
+            units: what to do.
+            outcomes: where to put what comes out, fit by fit, for a caller who wants it even after an interruption.
 
         Raises:
             Exception: what a fit raised, if ``error_score="raise"``.
         """
-        outcomes = []
+        outcomes = [] if outcomes is None else outcomes
         for unit in units:
             template = configure(self.task.estimator, unit.params)
             for i, split in enumerate(unit.splits):

@@ -13,6 +13,7 @@ import queue
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -81,7 +82,8 @@ class Pool:
         self._publisher: Publisher | None = None
         self._task: Task | None = None
         self._task_reference: Reference = Reference(None)
-        self._call: Callable[[Any], list[Outcome]] = list
+        self._call: Callable[..., list[Outcome]] = list
+        self._partial: list[Outcome] = []
         self._waiting: deque[Batch] = deque()
         self._results: queue.SimpleQueue[tuple[Batch, Any]] = queue.SimpleQueue()
         self.running = 0
@@ -155,7 +157,9 @@ class Pool:
         if self.inline:
             self.running -= 1
             batch = self._waiting.popleft()
-            return batch, self._call(batch)
+            self._partial = []
+            self._call(batch, self._partial)
+            return batch, self._partial
         if not self.streams and self._waiting:
             batches = list(self._waiting)
             self._waiting.clear()
@@ -164,6 +168,19 @@ class Pool:
         batch, out = self._wait()
         self.running -= 1
         return batch, self._backend.retrieve_result_callback(out)[0] if self.streams else out
+
+    def salvage(self) -> list[Outcome]:
+        """Return what ended and was not handed back yet, after an interruption."""
+        if self.inline:
+            return self._partial
+        found: list[Outcome] = []
+        while True:
+            try:
+                _, out = self._results.get_nowait()
+            except queue.Empty:
+                return found
+            with suppress(Exception):  # a batch that failed holds nothing to be saved
+                found += self._backend.retrieve_result_callback(out)[0] if self.streams else out
 
     def _wait(self) -> tuple[Batch, Any]:
         while True:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from tunesmith.sklearn._compat import eval_expr
 from tunesmith.sklearn._evaluate import Outcome, Unit
@@ -93,6 +94,18 @@ def run_all(pool: Pool, units: list[Unit], pre_dispatch: int | str, saw: Callabl
             else:
                 pool.submit(batch)
         if pool.running:
-            _, outcomes = pool.next()
+            with salvaging(pool, saw):
+                _, outcomes = pool.next()
             pace.saw(outcomes)
             saw(outcomes)
+
+
+@contextmanager
+def salvaging(pool: Pool, saw: Callable[[list[Outcome]], None]) -> Iterator[None]:
+    """Tell of what has ended before an interruption or an error goes its way."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # the error that is under way is the one to be seen
+            saw(pool.salvage())
+        raise

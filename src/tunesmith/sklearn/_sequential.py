@@ -17,7 +17,7 @@ from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import n_values, with_objects
 from tunesmith.sklearn._evaluate import Outcome, Unit
 from tunesmith.sklearn._ledger import KEY, Ledger, pack, unpack
-from tunesmith.sklearn._schedule import Pace, ahead
+from tunesmith.sklearn._schedule import Pace, ahead, salvaging
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.trial import Trial
@@ -116,33 +116,34 @@ class Sequential:
                 pool.submit(batch)
             if not pool.running:
                 return
-            _, outcomes = pool.next()
+            with salvaging(pool, self._saw):
+                _, outcomes = pool.next()
             self._pace.saw(outcomes)
-            for outcome in outcomes:
-                self._enter(outcome)
+            self._saw(outcomes)
 
     # -- ask -------------------------------------------------------------------------------------------------------
 
     def _next(self, n_splits: int) -> list[Unit]:
         """The next piece of work; nothing if there is none to be begun."""
-        if not self._waiting:
-            units = self._ask(n_splits)
-            pool = self.evaluate.pool
-            if self.ledger.study.sampler.blind and not pool.inline and units:
-                # nothing is to be learnt by waiting: send as much as pays
-                size = self._pace.size((self.n_trials or 1000) * n_splits, pool.n_workers)
-                while len(units) * n_splits < size and (further := self._ask(n_splits)):
-                    units.extend(further)
-                return units
-            seconds = self._pace.seconds
-            if pool.inline or pool.n_workers == 1 or (seconds is not None and seconds * n_splits < WHOLE):
-                return units
-            for unit in units:
-                while len(unit.splits) > 1:
-                    first, unit = unit.cut(1)
-                    self._waiting.append(first)
-                self._waiting.append(unit)
-        return [self._waiting.popleft()] if self._waiting else []
+        if self._waiting:
+            return [self._waiting.popleft()]
+        units = self._ask(n_splits)
+        pool = self.evaluate.pool
+        if not units or pool.inline or pool.n_workers == 1:
+            return units
+        if self._pace.seconds is None or self._pace.seconds * n_splits >= WHOLE:
+            rest = units.pop()
+            while len(rest.splits) > 1:
+                first, rest = rest.cut(1)
+                self._waiting.append(first)
+            self._waiting.append(rest)
+            return [self._waiting.popleft()]
+        if self.ledger.study.sampler.blind:  # nothing is to be learnt by waiting: send as much as pays
+            left = (1000 if self.n_trials is None else self.n_trials - len(self._candidates)) * n_splits
+            size = self._pace.size(left, pool.n_workers)
+            while len(units) * n_splits < size and (further := self._ask(n_splits)):
+                units += further
+        return units
 
     def _ask(self, n_splits: int) -> list[Unit]:
         """A new candidate on all splits; nothing if none is to be started."""
@@ -171,6 +172,10 @@ class Sequential:
         return [unit]
 
     # -- tell ------------------------------------------------------------------------------------------------------
+
+    def _saw(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            self._enter(outcome)
 
     def _enter(self, outcome: Outcome) -> None:
         candidate = self._candidates[outcome.candidate]
