@@ -15,6 +15,7 @@ SAMPLERS: dict[str, str] = {
     "random": "tunesmith.samplers.random:RandomSampler",
     "grid": "tunesmith.samplers.grid:GridSampler",
     "qmc": "tunesmith.samplers.qmc:QMCSampler",
+    "gp": "tunesmith.samplers.gp:GPSampler",
 }
 PRUNERS: dict[str, str] = {
     "nop": "tunesmith.pruners.nop:NopPruner",

@@ -15,7 +15,9 @@ def exact(z: float) -> float:
         return float(mpmath.log(mpmath.npdf(x) + x * mpmath.ncdf(x)))
 
 
-@pytest.mark.parametrize("z", [-300.0, -101.0, -99.0, -40.0, -10.0, -3.0, -1.0001, -1.0, -0.9999, -0.1, 0.0, 0.5, 3.0, 50.0])
+@pytest.mark.parametrize(
+    "z", [-300.0, -101.0, -99.0, -40.0, -10.0, -3.0, -1.0001, -1.0, -0.9999, -0.1, 0.0, 0.5, 3.0, 50.0]
+)
 def test_log_h(z: float) -> None:
     assert log_h(np.array([z]))[0] == pytest.approx(exact(z), rel=1e-9)
 

@@ -110,7 +110,9 @@ def test_ill_conditioned_data(case: str) -> None:
     theta = fit(z, groups, y)
     assert np.all(np.isfinite(theta))
     for pending in (None, z[:1], np.vstack([z, z])):
-        outcome = Posterior(z, groups, y, theta, pending).predict_gradient(np.vstack([z[:1], np.zeros((1, z.shape[1]))]))
+        outcome = Posterior(z, groups, y, theta, pending).predict_gradient(
+            np.vstack([z[:1], np.zeros((1, z.shape[1]))])
+        )
         assert all(np.all(np.isfinite(a)) for a in outcome)
 
 

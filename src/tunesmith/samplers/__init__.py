@@ -9,11 +9,12 @@ from tunesmith import registry
 
 if TYPE_CHECKING:
     from tunesmith.samplers.base import Sampler
+    from tunesmith.samplers.gp import GPSampler
     from tunesmith.samplers.grid import GridSampler
     from tunesmith.samplers.qmc import QMCSampler
     from tunesmith.samplers.random import RandomSampler
 
-__all__ = ["GridSampler", "QMCSampler", "RandomSampler", "Sampler"]
+__all__ = ["GPSampler", "GridSampler", "QMCSampler", "RandomSampler", "Sampler"]
 
 _TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.SAMPLERS.values()}
 _TARGETS["Sampler"] = "tunesmith.samplers.base"

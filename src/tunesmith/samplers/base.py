@@ -44,6 +44,10 @@ class Sampler(ABC):
         """Tell whether proposals are exclusive now; ``exclusive``, unless that changes in the course of a study."""
         return self.exclusive
 
+    def explain(self, history: History, space: Space) -> str | None:
+        """Return who proposes the next trial and why, for a sampler that chooses among others; called before ask."""
+        return None
+
     @abstractmethod
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
         """Propose up to n points.

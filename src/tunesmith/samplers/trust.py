@@ -29,9 +29,7 @@ def local_rows(y: Floats, u: Floats, features: Features) -> NDArray[np.intp]:
     return np.unique(np.concatenate([order[:N_BEST], near, spare]))
 
 
-def trust_box(
-    y: Floats, u: Floats, features: Features, theta: Floats, centre: Floats
-) -> tuple[Floats, Floats] | None:
+def trust_box(y: Floats, u: Floats, features: Features, theta: Floats, centre: Floats) -> tuple[Floats, Floats] | None:
     """Return the lowest and highest unit coordinates [d] to search; None: the whole cube.
 
     Sides are proportional to the lengthscales, with the trust region's length as their geometric mean.

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +24,8 @@ from tunesmith.storage.workers import current_worker, is_dead
 from tunesmith.study.fixed import impose
 from tunesmith.study.outcome import to_values
 from tunesmith.trial import FrozenTrial, Proposals, Trial
+
+_Ahead = tuple[int, int, list[float], int, str | None]  # number, id of the space, point, tag, who proposed it
 
 
 class StudyDirection(StrEnum):
@@ -57,6 +60,8 @@ class StudyCore:
         self._cursor = 0
         self._version = -1
         self._proposals = Proposals(None)
+        self._next = 0
+        self._ahead: _Ahead | None = None
 
     # -- ask ---------------------------------------------------------------------------------------------------
 
@@ -79,7 +84,12 @@ class StudyCore:
                     seen = len(self._history) + len(self._history.running)
                     if self.sampler.exclusive_at(self._history) and not claim.reserved and seen < claim.number:
                         continue  # a trial was released since the claim: its point is taken, and it comes first
-                trial, record = self._propose(claim)
+                try:
+                    trial, record = self._propose(claim)
+                except BaseException:
+                    if claim.reserved:  # not to be left running when there is nothing to run
+                        self._storage.release(self._id, [claim.number])
+                    raise
                 version = self._storage.start(self._id, claim, record)
                 if version is not None:
                     break
@@ -89,6 +99,7 @@ class StudyCore:
                 reserve = not self.sampler.exclusive_at(self._history)
             if version == self._version + 1:
                 self._version = version
+            self._next = max(self._next, record.number + 1)
             self._history.begin(record.number, record.space, record.x, record.tag)
             self._live[record.number] = (trial, record)
         if self._declared:
@@ -109,33 +120,49 @@ class StudyCore:
         if old is not None and old.x is not None:  # released: run again what was proposed
             proposals, row, tag = Proposals(old.space), list(old.x), old.tag
         else:
-            space = self._history.space
-            if not self._declared and self.sampler.space is not None:
-                space = self.sampler.space
+            space = self._search_space()
             proposals = self._proposals
             if proposals.space is not space:
                 proposals = self._proposals = Proposals(space)
             row, tag = [], 0
             if space is not None:
-                rng = np.random.default_rng([seed, number])
-                x, tags = self.sampler.ask(self._history, space, rng, 1)
-                if len(x) == 0:
-                    self._give_up(claim)
-                    raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
-                row, tag = x[0].tolist(), int(tags[0])
+                ahead, self._ahead = self._ahead, None
+                if ahead is None or ahead[:2] != (number, id(space)):
+                    ahead = self._consult(number, space)
+                _, _, row, tag, note = ahead
                 if fixed:
                     # The user's point, not the sampler's: what the tag names (a cell, an index) is still to be done.
-                    row, tag = impose(space, row, fixed, rng), 0
+                    row, tag = impose(space, row, fixed, np.random.default_rng([seed, number, 1])), 0
+                elif note is not None:
+                    record.system = {**(record.system or {}), "proposed_by": note}
         record.space, record.x, record.tag = proposals.space, row, tag
         trial = Trial(number, seed, proposals, list(row), fixed, record.user, attempt=record.attempt)
         return trial, record
 
-    def _give_up(self, claim: Claim) -> None:
-        """Do not leave a reserved number running when there is nothing to run."""
-        if claim.reserved:
-            record = FrozenTrial(claim.number, TrialState.FAIL, reason="the space is exhausted", finished=time.time())
-            record.attempt = claim.trial.attempt if claim.trial is not None else 1
-            self._storage.finish(self._id, record)
+    def _search_space(self) -> Space | None:
+        if not self._declared and self.sampler.space is not None:
+            return self.sampler.space
+        return self._history.space
+
+    def _consult(self, number: int, space: Space) -> _Ahead:
+        """Ask the sampler for the point of the trial of this number."""
+        note = self.sampler.explain(self._history, space)
+        x, tags = self.sampler.ask(self._history, space, np.random.default_rng([self.seed, number]), 1)
+        if len(x) == 0:
+            raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
+        return number, id(space), x[0].tolist(), int(tags[0]), note
+
+    def prefetch(self) -> None:
+        """Prepare the next proposal while objectives run, so that ``ask`` returns at once when one of them ends.
+
+        The proposal is made from what is known now, with the running trials as pending; it is dropped if the space
+        changes or another worker takes the number.
+        """
+        with self._lock:
+            space = self._search_space()
+            if space is not None and self._ahead is None and not self.sampler.blind:
+                with suppress(SpaceExhaustedError):
+                    self._ahead = self._consult(self._next, space)
 
     def _sync(self) -> None:
         """Read what other workers recorded."""
@@ -163,6 +190,7 @@ class StudyCore:
         for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):
             history.curves.close(number, TrialState(state))
         self._cursor, self._version = new.cursor, new.version
+        self._next = max([self._next, *(k + 1 for k in running), int(new.number.max(initial=-1)) + 1])
 
     # -- tell --------------------------------------------------------------------------------------------------
 

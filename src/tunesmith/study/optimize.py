@@ -110,6 +110,8 @@ def _loop(
             started += 1
         if not running:
             break
+        if executor.capacity > 1 and (n_trials is None or started < n_trials):
+            study.prefetch()
         events = executor.poll(None if tick is None else TICK)
         running -= len(events)
         # All are told before any callback runs: one that raises must not cost the others their results.
