@@ -62,7 +62,11 @@ def test_texts(text: str, param: Parameter) -> None:
         ("float(0, nan)", "high must be a finite number", 1),
         ("log(0, 1)", "log needs low > 0", 1),
         ("float(0, 1, step=0.3)", "step does not divide", 1),
-        ("float(0, 1, stp=2)", "expected the option 'log' or 'step=…', got 'stp'; did you mean 'step'?", 13),
+        (
+            "float(0, 1, stp=2)",
+            "expected the option 'log', 'step=…', 'prior=…' or 'prior_width=…', got 'stp'; did you mean 'step'?",
+            13,
+        ),
         ("float(0, 1, log=maybe)", "expected true or false, got 'maybe'", 17),
         ("float(0, 1", "expected ',' or ')', got the end", 11),
         ("float(0, 1) 2", "expected 'if' or the end, got '2'", 13),

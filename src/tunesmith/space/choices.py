@@ -13,11 +13,13 @@ from tunesmith.space.encoding import LatticeScale
 from tunesmith.space.hints import did_you_mean, listing, shown
 from tunesmith.space.labels import label_key, object_name, plain, same_object
 from tunesmith.space.parameters import Parameter
+from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_weights, read_width, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from tunesmith.space.encoding import Scale
+    from tunesmith.space.priors import UnitPrior
 
 _set = object.__setattr__
 
@@ -29,6 +31,11 @@ class Categorical(Parameter):
     `1` and `1.0` are three different labels. Any other object is known by a name: the key if `choices` is a dict
     `{name: object}`, else its `__name__` or its `repr`. Names are what is stored and compared; the function that is
     tuned gets the object.
+
+    Args:
+        choices: the values.
+        prior: the choice that you believe to be good, which gets half of the probability before any result, or a dict
+            of weights by label (0 for those that are left out, which are tried all the same).
 
     Attributes:
         choices: the values, in the order of their index.
@@ -45,7 +52,12 @@ class Categorical(Parameter):
     _index: dict[Hashable, int]
     _named: frozenset[int]
 
-    def __init__(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
+    def __init__(self, choices: Iterable[Any] | Mapping[str, Any], *, prior: Any = None) -> None:
+        self._read(choices)
+        if prior is not None:
+            self._believe(prior, None)
+
+    def _read(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
         kind = type(self).__name__
         values, names = _listed(kind, choices)
         if not values:
@@ -94,6 +106,8 @@ class Categorical(Parameter):
         _set(self, "condition", None)
         _set(self, "_key", tuple(index))
         _set(self, "_scale_cache", None)
+        _set(self, "_prior", None)
+        _set(self, "prior_width", None)
 
     @property
     def n_values(self) -> int | float:
@@ -137,6 +151,46 @@ class Categorical(Parameter):
     def valid(self) -> str:
         return f"one of {listing(self.labels)}"
 
+    @property
+    def prior(self) -> Any:
+        given = self._prior  # an index, or a weight for each choice
+        if given is None or isinstance(given, int):
+            return given if given is None else self.labels[given]
+        return {label: weight for label, weight in zip(self.labels, given, strict=True) if weight > 0}
+
+    def unit_prior(self) -> UnitPrior | None:
+        return None if self._prior is None else weighted(self._prior, len(self.choices))
+
+    def stored_prior(self) -> Any:
+        return list(self._prior) if isinstance(self._prior, tuple) else self._prior
+
+    def with_stored_prior(self, prior: Any, prior_width: float | None) -> Self:
+        n = len(self.choices)
+        weights = isinstance(prior, list) and len(prior) == n and not self.is_ordered
+        if not weights and not (type(prior) is int and 0 <= prior < n):
+            raise SpaceError(f"{shown(prior)} is no prior of {n} choices")
+        copy = self.with_prior(None)
+        copy._hold(tuple(map(float, prior)) if weights else prior, prior_width)
+        return copy
+
+    def _believe(self, prior: Any, width: float | None) -> None:
+        if width is not None:
+            raise SpaceError(f"{self!r}: choices without an order have no prior_width; give prior={{label: weight}}")
+        if isinstance(prior, Mapping) and not self.contains(prior):
+            try:
+                self._hold(read_weights(self, prior), None)
+            except SpaceError as error:
+                raise SpaceError(f"{self!r}: {error}") from None
+            return
+        self._hold(self._believed(prior), None)
+
+    def _believed(self, prior: Any) -> int:
+        """The index of the choice that is believed good."""
+        try:
+            return int(self.to_internal(prior))
+        except SpaceError as error:
+            raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
+
     def is_spelled(self, choices: Sequence[Any]) -> bool:
         """Whether `choices` are these very choices; False only means that a closer look is needed. Fast."""
         return len(choices) == len(self.choices) and all(map(is_, choices, self.choices))
@@ -146,10 +200,14 @@ class Categorical(Parameter):
         extra = [i for key, i in other._index.items() if key not in self._index]
         if not extra:
             return self
-        return self.with_names(
+        both = self.with_names(
             (*self.choices, *(other.choices[i] for i in extra)),
             (*self.names, *(other.names[i] for i in extra)),
         ).with_condition(self.condition)
+        if self._prior is not None:
+            same = self._prior if isinstance(self._prior, int) else (*self._prior, *[0.0] * len(extra))
+            both._hold(same, self.prior_width)
+        return both
 
     def _make_scale(self) -> Scale:
         n = len(self.choices)
@@ -160,10 +218,40 @@ class Categorical(Parameter):
 
 
 class Ordinal(Categorical):
-    """One of `choices`, whose order counts: neighbours are alike. See :class:`Categorical` for the labels."""
+    """One of `choices`, whose order counts: neighbours are alike. See :class:`Categorical` for the labels.
+
+    Args:
+        choices: the values, in their order.
+        prior: the choice that you believe to be good.
+        prior_width: how many steps from it good ones may well lie, as one standard deviation; by default a quarter of
+            the choices.
+    """
 
     __slots__ = ()
     is_ordered = True
+
+    def __init__(
+        self, choices: Iterable[Any] | Mapping[str, Any], *, prior: Any = None, prior_width: float | None = None
+    ) -> None:
+        self._read(choices)
+        if prior is not None or prior_width is not None:
+            self._believe(prior, prior_width)
+
+    def unit_prior(self) -> UnitPrior | None:
+        if self._prior is None:
+            return None
+        n = len(self.choices)
+        sd = DEFAULT_WIDTH if self.prior_width is None else self.prior_width / n
+        return NormalPrior(float(self._prior), (self._prior + 0.5) / n, sd, 1.0 / n)
+
+    def _believe(self, prior: Any, width: float | None) -> None:
+        if prior is None:
+            raise SpaceError(f"{self!r}: prior_width={width!r} is given without a prior; give prior=choice too")
+        best = self._believed(prior)
+        try:
+            self._hold(best, None if width is None else read_width(width, log=False))
+        except SpaceError as error:
+            raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
 
 
 def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:

@@ -86,6 +86,10 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
         if not isinstance(param, Distribution):
             raise SpaceError(f"a parameter of type {type(param).__name__} cannot be written as text")
         data = {"type": "distribution", **distribution_to_json(param)}
+    if param.prior is not None:
+        data["prior"] = param.stored_prior()
+    if param.prior_width is not None:
+        data["prior_width"] = param.prior_width
     if param.condition is not None:
         data["when"] = [[parent, [label_to_json(v) for v in values]] for parent, values in param.condition.clauses]
     return data
@@ -99,6 +103,8 @@ def parameter_from_json(data: Mapping[str, Any], objects: Mapping[str, Any] | No
     """
     try:
         param = _read_parameter(dict(data), objects or {})
+        if "prior" in data:
+            param = param.with_stored_prior(data["prior"], data.get("prior_width"))
         if "when" in data:
             clauses = [(parent, [label_from_json(v) for v in values]) for parent, values in data["when"]]
             param = param.with_condition(Condition(clauses))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.bounds import as_number
 from tunesmith.space.encoding import CustomScale
 from tunesmith.space.hints import shown
 from tunesmith.space.labels import label_key
-from tunesmith.space.parameters import Float, Int, Parameter, as_number
+from tunesmith.space.parameters import Float, Int, Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +89,8 @@ class Distribution(Parameter):
         _set(self, "_key", (name, key))
         _set(self, "condition", None)
         _set(self, "_scale_cache", None)
+        _set(self, "_prior", None)
+        _set(self, "prior_width", None)
 
     @property
     def n_values(self) -> int | float:

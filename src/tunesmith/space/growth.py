@@ -47,11 +47,20 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
 def _both(old: Parameter, new: Parameter) -> Parameter:
     # What a trial suggests carries no condition; the declared one then still says when the parameter exists.
     condition = old.condition if new.condition is None or new.condition == old.condition else None
+    # The same goes for what is believed good; `extended` keeps it by itself.
     if isinstance(old, (Float, Int)) and isinstance(new, (Float, Int)):
-        return _hull(old, new).with_condition(condition)
+        return _believed(_hull(old, new), old).with_condition(condition)
     if isinstance(old, Categorical) and type(old) is type(new) and isinstance(new, Categorical):
         return old.extended(new).with_condition(condition)
     return new
+
+
+def _believed(param: Parameter, old: Float | Int) -> Parameter:
+    """The parameter with the prior of the one it replaces, as far as that makes sense there."""
+    if old.prior is None or not param.contains(old.prior):
+        return param
+    same_unit = isinstance(param, (Float, Int)) and param.log == old.log
+    return param.with_prior(old.prior, old.prior_width if same_unit else None)
 
 
 def _hull(old: Float | Int, new: Float | Int) -> Parameter:

@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.bounds import MAX_CELLS, as_number, lattice, read_number, read_whole, refuse_range
 from tunesmith.space.conditions import Condition
 from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale
 from tunesmith.space.hints import shown
+from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from tunesmith.space.encoding import FloatArray, Scale
+    from tunesmith.space.priors import UnitPrior
 
 _set = object.__setattr__
 
-# The maps to and from the unit interval are exact up to these sizes (float64 has 53 bits, logarithms lose a few).
-MAX_CELLS = 2**50
-MAX_LOG_INT = 2**40
+MAX_LOG_INT = 2**40  # up to here the maps to and from the unit interval are exact: logarithms lose a few of 53 bits
 
 
 class Parameter:
@@ -38,14 +39,22 @@ class Parameter:
         condition: when the parameter exists, or None if always.
         is_numeric: whether values are numbers (`Float`, `Int`, distributions).
         is_ordered: whether distances between values make sense (all but `Categorical`).
+        prior_width: how far from `prior` good values are believed to lie, see :class:`Float`; None: the default.
     """
 
-    __slots__ = ("_key", "_scale_cache", "condition")
+    __slots__ = ("_key", "_prior", "_scale_cache", "condition", "prior_width")
     is_numeric: bool = False
     is_ordered: bool = True
     condition: Condition | None
+    prior_width: float | None
     _key: tuple[Any, ...]
+    _prior: Any
     _scale_cache: Scale | None
+
+    @property
+    def prior(self) -> Any:
+        """The value that is believed good (of choices: or a dict of weights by label), None if none is."""
+        return self._prior
 
     @property
     def n_values(self) -> int | float:
@@ -126,10 +135,54 @@ class Parameter:
         """A copy with this condition in place of the present one."""
         if condition is self.condition:
             return self
+        copy = self._copy()
+        _set(copy, "condition", condition)
+        return copy
+
+    def with_prior(self, prior: Any, prior_width: float | None = None) -> Self:
+        """A copy with this belief in place of the present one; None: with none. See the constructor.
+
+        Raises:
+            SpaceError: the value or the width is not valid, or parameters of this type take none.
+        """
+        copy = self._copy()
+        if self._prior is not None:
+            _set(copy, "_key", self._key[:-1])
+        _set(copy, "_prior", None)
+        _set(copy, "prior_width", None)
+        if prior is not None or prior_width is not None:
+            copy._believe(prior, prior_width)
+        return copy
+
+    def unit_prior(self) -> UnitPrior | None:
+        """The density over the unit interval that the belief stands for, None without one."""
+        return None
+
+    def stored_prior(self) -> Any:
+        """The prior as JSON keeps it: the number; of choices an index, or a list of weights."""
+        return self._prior
+
+    def with_stored_prior(self, prior: Any, prior_width: float | None) -> Self:
+        """The inverse of :meth:`stored_prior`.
+
+        Raises:
+            SpaceError: as :meth:`with_prior`.
+        """
+        return self.with_prior(prior, prior_width)
+
+    def _believe(self, prior: Any, width: float | None) -> None:
+        """Take the arguments `prior` and `prior_width`, of which one at least is not None."""
+        raise SpaceError(f"{self!r} takes no prior: it is a distribution itself; give a Float or an Int with prior=")
+
+    def _hold(self, prior: Any, width: float | None) -> None:
+        _set(self, "_prior", prior)
+        _set(self, "prior_width", width)
+        _set(self, "_key", (*self._key, ("prior", prior, width)))
+
+    def _copy(self) -> Self:
         copy = object.__new__(type(self))
         for name, value in _state(self).items():
             _set(copy, name, value)
-        _set(copy, "condition", condition)
         return copy
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -161,8 +214,41 @@ class Parameter:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        text = f"{type(self).__name__}({self._arguments()})"
+        prior = "" if self._prior is None else f", prior={self.prior!r}"
+        width = "" if self.prior_width is None else f", prior_width={self.prior_width!r}"
+        text = f"{type(self).__name__}({self._arguments()}{prior}{width})"
         return text if self.condition is None else f"{text} if {self.condition!r}"
+
+
+class _Range(Parameter):
+    """What `Float` and `Int` share: numbers from `low` to `high`, evenly spread in the value or in its logarithm."""
+
+    __slots__ = ()
+    is_numeric = True
+    log: bool
+
+    def unit_prior(self) -> UnitPrior | None:
+        if self._prior is None:
+            return None
+        best, width = float(self._prior), self.prior_width
+        span, sd = self._span(), DEFAULT_WIDTH
+        if width is not None and span > 0.0:
+            sd = (math.log(width) if self.log else width) / span
+        return NormalPrior(best, float(self.to_unit(best)), sd, 1.0 / self.n_values)
+
+    def _span(self) -> float:
+        """Length of the unit interval in the parameter's own unit; with `log`, in the logarithm."""
+        raise NotImplementedError
+
+    def _believe(self, prior: Any, width: float | None) -> None:
+        if prior is None:
+            raise SpaceError(f"{self!r}: prior_width={width!r} is given without a prior; give prior=value too")
+        try:
+            value = self.to_external(self.to_internal(prior))
+            spread = None if width is None else read_width(width, self.log)
+        except SpaceError as error:
+            raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
+        self._hold(value, spread)
 
 
 def _state(param: Parameter) -> dict[str, Any]:
@@ -170,20 +256,23 @@ def _state(param: Parameter) -> dict[str, Any]:
     return {name: getattr(param, name) for name in slots if hasattr(param, name)}
 
 
-class Float(Parameter):
+class Float(_Range):
     """A real number from `low` to `high`, both included.
 
     Args:
         low, high: finite bounds; equal bounds make a constant.
         log: uniform in the logarithm (`low` > 0).
         step: spacing of the valid values `low, low + step, …, high`; it must divide the range.
+        prior: the value that you believe to be good. It is tried early, values near it are preferred, and the
+            preference fades as results come in.
+        prior_width: how far from it good values may well lie, as one standard deviation: in the parameter's own unit,
+            or, with `log`, as a factor (> 1). By default a quarter of the range.
 
     Raises:
         SpaceError: the arguments fit no range; the message says what was given and what is valid.
     """
 
     __slots__ = ("_n", "_power", "high", "log", "low", "step")
-    is_numeric = True
     low: float
     high: float
     log: bool
@@ -191,20 +280,29 @@ class Float(Parameter):
     _n: int
     _power: float
 
-    def __init__(self, low: float, high: float, *, log: bool = False, step: float | None = None) -> None:
-        low = low if type(low) is float else _number(low, "low", "Float")
-        high = high if type(high) is float else _number(high, "high", "Float")
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        *,
+        log: bool = False,
+        step: float | None = None,
+        prior: float | None = None,
+        prior_width: float | None = None,
+    ) -> None:
+        low = low if type(low) is float else read_number(low, "low", "Float")
+        high = high if type(high) is float else read_number(high, "high", "Float")
         # One comparison that a NaN, an infinity and low > high all fail keeps the usual case short.
         if not (-math.inf < low <= high < math.inf and high - low < math.inf):
-            _refuse_range("Float", low, high)
+            refuse_range("Float", low, high)
         if log and low <= 0:
             raise SpaceError(f"Float({low!r}, {high!r}, log=True): log needs low > 0, got low={low!r}")
         n, power = 0, 0.0
         if step is not None:
-            step = _number(step, "step", "Float")
+            step = read_number(step, "step", "Float")
             if log:
                 raise SpaceError(f"Float({low!r}, {high!r}): log=True and step={step!r} exclude each other; drop one")
-            n, power = _lattice(low, high, step)
+            n, power = lattice(low, high, step)
         _set(self, "low", low)
         _set(self, "high", high)
         _set(self, "log", bool(log))
@@ -214,6 +312,10 @@ class Float(Parameter):
         _set(self, "condition", None)
         _set(self, "_key", (low, high, bool(log), step))
         _set(self, "_scale_cache", None)
+        _set(self, "_prior", None)
+        _set(self, "prior_width", None)
+        if prior is not None or prior_width is not None:
+            self._believe(prior, prior_width)
 
     @property
     def n_values(self) -> int | float:
@@ -239,6 +341,11 @@ class Float(Parameter):
         step = "" if self.step is None else f" in steps of {self.step!r}"
         return f"a number from {self.low!r} to {self.high!r}{step}"
 
+    def _span(self) -> float:
+        if self.step is not None:
+            return self._n * self.step
+        return math.log(self.high) - math.log(self.low) if self.log else self.high - self.low
+
     def _make_scale(self) -> Scale:
         if self.step is not None:
             return LatticeScale(self.low, self.high, self.step, self._n, self._power)
@@ -249,31 +356,40 @@ class Float(Parameter):
         return f"{self.low!r}, {self.high!r}{log}" + ("" if self.step is None else f", step={self.step!r}")
 
 
-class Int(Parameter):
+class Int(_Range):
     """A whole number from `low` to `high`, both included.
 
     Args:
         low, high: bounds, at most 2**53 in size and 2**50 values in all; equal bounds make a constant.
         log: uniform in the logarithm (1 <= `low`, `high` <= 2**40).
         step: spacing of the valid values; it must divide `high - low`.
+        prior, prior_width: the value that you believe to be good, and how far from it; see :class:`Float`.
 
     Raises:
         SpaceError: the arguments fit no range; the message says what was given and what is valid.
     """
 
     __slots__ = ("high", "log", "low", "step")
-    is_numeric = True
     low: int
     high: int
     log: bool
     step: int
 
-    def __init__(self, low: int, high: int, *, log: bool = False, step: int = 1) -> None:
-        low = low if type(low) is int else _whole(low, "low")
-        high = high if type(high) is int else _whole(high, "high")
-        step = step if type(step) is int else _whole(step, "step")
+    def __init__(
+        self,
+        low: int,
+        high: int,
+        *,
+        log: bool = False,
+        step: int = 1,
+        prior: int | None = None,
+        prior_width: float | None = None,
+    ) -> None:
+        low = low if type(low) is int else read_whole(low, "low")
+        high = high if type(high) is int else read_whole(high, "high")
+        step = step if type(step) is int else read_whole(step, "step")
         if low > high:
-            _refuse_range("Int", low, high)
+            refuse_range("Int", low, high)
         if max(abs(low), abs(high)) > 2**53:
             raise SpaceError(f"Int({low}, {high}): bounds beyond 2**53 lose digits; use smaller bounds, or a Float")
         if step < 1:
@@ -300,6 +416,10 @@ class Int(Parameter):
         _set(self, "condition", None)
         _set(self, "_key", (low, high, bool(log), step))
         _set(self, "_scale_cache", None)
+        _set(self, "_prior", None)
+        _set(self, "prior_width", None)
+        if prior is not None or prior_width is not None:
+            self._believe(prior, prior_width)
 
     @property
     def n_values(self) -> int | float:
@@ -327,6 +447,11 @@ class Int(Parameter):
         step = "" if self.step == 1 else f" in steps of {self.step}"
         return f"a whole number from {self.low} to {self.high}{step}"
 
+    def _span(self) -> float:
+        if self.log:
+            return math.log(self.high + 0.5) - math.log(self.low - 0.5)
+        return float(self.high - self.low + self.step)
+
     def _make_scale(self) -> Scale:
         if self.log:
             return LogIntScale(self.low, self.high)
@@ -335,73 +460,3 @@ class Int(Parameter):
     def _arguments(self) -> str:
         log = ", log=True" if self.log else ""
         return f"{self.low}, {self.high}{log}" + ("" if self.step == 1 else f", step={self.step}")
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
-        return False
-    return np.ndim(value) == 0
-
-
-def _number(value: Any, what: str, kind: str) -> float:
-    if not _is_number(value):
-        raise SpaceError(f"{kind}: {what} must be a number, got {shown(value)}")
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise SpaceError(f"{kind}: {what} must be a finite number, got {shown(value)}") from None
-
-
-def _whole(value: Any, what: str) -> int:
-    number = _number(value, what, "Int")
-    if not number.is_integer():
-        raise SpaceError(f"Int: {what} must be a whole number, got {shown(value)}; use Float for real numbers")
-    return int(value)
-
-
-def as_number(value: Any, param: Parameter) -> float:
-    """A value given for a numeric parameter as a float, of any type of number but bool."""
-    if not _is_number(value):
-        raise SpaceError(f"{shown(value)} is not a number; valid is {param.valid()}")
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise SpaceError(f"{shown(value)} is out of range; valid is {param.valid()}") from None
-
-
-def _refuse_range(kind: str, low: float, high: float) -> None:
-    if low > high:
-        raise SpaceError(
-            f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; "
-            f"did you mean {kind}({high!r}, {low!r})?"
-        )
-    for what, bound in (("low", low), ("high", high)):
-        if not math.isfinite(bound):
-            raise SpaceError(f"{kind}({low!r}, {high!r}): {what} must be a finite number, got {bound!r}")
-    raise SpaceError(f"{kind}({low!r}, {high!r}): the width of the range overflows; use narrower bounds")
-
-
-def _lattice(low: float, high: float, step: float) -> tuple[int, float]:
-    """Number of values and power of ten (0: not decimal) of the lattice low, low + step, …, high."""
-    if not 0 < step < math.inf:
-        raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): step must be a finite number > 0")
-    count = (high - low) / step
-    if count >= MAX_CELLS:
-        raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): more than 2**50 values; drop the step")
-    whole = round(count)
-    if abs(count - whole) > 1e-9 * max(1.0, count):
-        fits = float(np.round(low + math.floor(count) * step, 12))
-        raise SpaceError(
-            f"Float({low!r}, {high!r}, step={step!r}): step does not divide the range; "
-            f"valid is high={fits!r} or {float(np.round(fits + step, 12))!r}"
-        )
-    digits = max(_decimals(low), _decimals(high), _decimals(step))
-    power = 10.0**digits if digits <= 15 else 0.0
-    return whole + 1, power if max(abs(low), abs(high)) * power < 2**52 else 0.0
-
-
-def _decimals(x: float) -> int:
-    """Digits after the point in the shortest decimal of x."""
-    mantissa, _, exponent = repr(x).partition("e")
-    fraction = mantissa.partition(".")[2].rstrip("0")
-    return max(0, len(fraction) - int(exponent or 0))

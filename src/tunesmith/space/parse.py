@@ -3,9 +3,10 @@
 Grammar (words are case-sensitive, except true, false and none)
     parameter   = range | choices | ordered, then optionally "if" condition
     range       = ["log"] ("float" | "int") "(" low "," high {"," option} ")"  |  "log" "(" low "," high ")"
-    option      = "log" | "log" "=" label | "step" "=" number
-    choices     = label {"|" label}
-    ordered     = label "<" label {"<" label}
+    option      = "log" | "log" "=" label | "step" "=" number | belief
+    choices     = label {"|" label} ["," "prior" "=" label]
+    ordered     = label "<" label {"<" label} {"," belief}
+    belief      = "prior" "=" label | "prior_width" "=" number
     condition   = clause {"and" clause}
     clause      = name "==" label | name "in" "(" label {"," label} ")"
     label       = number | "true" | "false" | "none" | word | 'quoted text' | "(" label "," ... ")"
@@ -152,8 +153,20 @@ class _Parser:
             choices.append(self.label())
         if self.peek("<") or self.peek("|"):
             raise self.expected(repr(sign), "; choices are either all unordered (a | b) or all ordered (a < b)")
+        prior: Any = None
+        width: float | None = None
+        while self.accept(","):
+            if self.accept("prior"):
+                self.need("=")
+                prior = self.label()
+            elif sign == "<" and self.accept("prior_width"):
+                self.need("=")
+                width = self.number()
+            else:
+                raise self.expected("the option 'prior=…'")
         try:
-            return Ordinal(choices) if sign == "<" else Categorical(choices)
+            param = Ordinal(choices) if sign == "<" else Categorical(choices)
+            return param.with_prior(prior, width)
         except SpaceError as error:
             raise self.error(str(error), first.at) from None
 
@@ -170,6 +183,8 @@ class _Parser:
         self.keyword("high")
         high = self.number()
         step: float | None = None
+        prior: float | None = None
+        width: float | None = None
         while self.accept(","):
             option = self.tokens[self.next]
             if self.accept("log"):
@@ -177,18 +192,28 @@ class _Parser:
             elif self.accept("step"):
                 self.need("=")
                 step = self.number()
+            elif self.accept("prior"):
+                self.need("=")
+                prior = self.number()
+            elif self.accept("prior_width"):
+                self.need("=")
+                width = self.number()
             else:
-                raise self.expected("the option 'log' or 'step=…'", did_you_mean(option.text, ("log", "step")))
+                raise self.expected("the option 'log', 'step=…', 'prior=…' or 'prior_width=…'", self.meant(option.text))
         if not self.peek(")"):
             raise self.expected("',' or ')'")
         self.need(")")
         try:
             if whole:
                 # Int refuses numbers that are not whole, with its own words.
-                return Int(low, high, log=log, step=1 if step is None else step)  # type: ignore[arg-type]
-            return Float(low, high, log=log, step=step)
+                found = Int(low, high, log=log, step=1 if step is None else step)  # type: ignore[arg-type]
+                return found.with_prior(prior, width)
+            return Float(low, high, log=log, step=step, prior=prior, prior_width=width)
         except SpaceError as error:
             raise self.error(str(error), at) from None
+
+    def meant(self, option: str) -> str:
+        return did_you_mean(option, ("log", "step", "prior", "prior_width"))
 
     def keyword(self, name: str) -> None:
         """`low=` may be written before a bound."""

@@ -1,0 +1,102 @@
+"""Numbers as users write them: bounds, steps and values, read and checked with errors that say what is valid."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.hints import shown
+
+if TYPE_CHECKING:
+    from tunesmith.space.parameters import Parameter
+
+# The maps to and from the unit interval are exact up to this size (float64 has 53 bits).
+MAX_CELLS = 2**50
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
+        return False
+    return np.ndim(value) == 0
+
+
+def read_number(value: Any, what: str, kind: str) -> float:
+    """An argument of a range as a float; `what` and `kind` name it in errors.
+
+    Raises:
+        SpaceError: it is no finite number.
+    """
+    if not _is_number(value):
+        raise SpaceError(f"{kind}: {what} must be a number, got {shown(value)}")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SpaceError(f"{kind}: {what} must be a finite number, got {shown(value)}") from None
+
+
+def read_whole(value: Any, what: str) -> int:
+    """An argument of an `Int` as an int.
+
+    Raises:
+        SpaceError: it is no whole number.
+    """
+    number = read_number(value, what, "Int")
+    if not number.is_integer():
+        raise SpaceError(f"Int: {what} must be a whole number, got {shown(value)}; use Float for real numbers")
+    return int(value)
+
+
+def as_number(value: Any, param: Parameter) -> float:
+    """A value given for a numeric parameter as a float, of any type of number but bool."""
+    if not _is_number(value):
+        raise SpaceError(f"{shown(value)} is not a number; valid is {param.valid()}")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SpaceError(f"{shown(value)} is out of range; valid is {param.valid()}") from None
+
+
+def refuse_range(kind: str, low: float, high: float) -> None:
+    """Say why low and high are no bounds.
+
+    Raises:
+        SpaceError: always.
+    """
+    if low > high:
+        raise SpaceError(
+            f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; "
+            f"did you mean {kind}({high!r}, {low!r})?"
+        )
+    for what, bound in (("low", low), ("high", high)):
+        if not math.isfinite(bound):
+            raise SpaceError(f"{kind}({low!r}, {high!r}): {what} must be a finite number, got {bound!r}")
+    raise SpaceError(f"{kind}({low!r}, {high!r}): the width of the range overflows; use narrower bounds")
+
+
+def lattice(low: float, high: float, step: float) -> tuple[int, float]:
+    """Number of values and power of ten (0: not decimal) of the lattice low, low + step, …, high."""
+    if not 0 < step < math.inf:
+        raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): step must be a finite number > 0")
+    count = (high - low) / step
+    if count >= MAX_CELLS:
+        raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): more than 2**50 values; drop the step")
+    whole = round(count)
+    if abs(count - whole) > 1e-9 * max(1.0, count):
+        fits = float(np.round(low + math.floor(count) * step, 12))
+        raise SpaceError(
+            f"Float({low!r}, {high!r}, step={step!r}): step does not divide the range; "
+            f"valid is high={fits!r} or {float(np.round(fits + step, 12))!r}"
+        )
+    digits = max(_decimals(low), _decimals(high), _decimals(step))
+    power = 10.0**digits if digits <= 15 else 0.0
+    return whole + 1, power if max(abs(low), abs(high)) * power < 2**52 else 0.0
+
+
+def _decimals(x: float) -> int:
+    """Digits after the point in the shortest decimal of x."""
+    mantissa, _, exponent = repr(x).partition("e")
+    fraction = mantissa.partition(".")[2].rstrip("0")
+    return max(0, len(fraction) - int(exponent or 0))
