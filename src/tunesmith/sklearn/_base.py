@@ -64,6 +64,10 @@ class BaseSearchCV(_compat.BaseSearchCV):
         "share_steps": ["boolean"],
     }
 
+    # what the display says to who has pressed Ctrl-C
+    _go_on = "call fit again with the same data"
+    _start_over = "give the search a storage=, and call fit again"
+
     @abstractmethod
     def __init__(
         self,

@@ -54,7 +54,9 @@ class Display:
             self._progress.tick()
 
     def close(self, error: BaseException | None) -> None:
-        """Take the display away."""
+        """Take the display away; after Ctrl-C, say what is kept and how to go on, and mark the error as told."""
         if self._progress is not None:
             self._progress.close(error)
             self._progress = None
+            if isinstance(error, KeyboardInterrupt):
+                error.told = True  # type: ignore[attr-defined]  # for a program that would say it otherwise

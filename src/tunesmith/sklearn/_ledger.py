@@ -113,7 +113,10 @@ class Ledger:
     def add(self, rows: list[tuple[Params, Row]]) -> list[FrozenTrial]:
         """Keep candidates whose splits are all done, in one transaction."""
         trials = [self._trial(params, row) for params, row in rows]
-        self.study.add_trials(trials)
+        # what add_trials does, which does not tell the numbers
+        numbers = self.study._storage.add(self.study._id, trials)
+        for trial, number in zip(trials, numbers, strict=True):
+            trial.number = number
         if self.display is not None:
             self.display.saw(trials)
         return trials
