@@ -8,8 +8,8 @@ candidates share their first steps.
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -74,8 +74,9 @@ def overhead(rounds: int) -> None:
     print(f"overhead, tunesmith / scikit-learn: {ratio:.2f} (to reach: {TARGET})")
 
 
-def sharing(rounds: int) -> None:
+def sharing(rounds: int, rows: int | None = None) -> None:
     X, y = load_digits(return_X_y=True)
+    X, y = X[:rows], y[:rows]
     X = np.hstack([X] * 4)
     pipeline = Pipeline([("scale", StandardScaler()), ("pca", PCA(random_state=0)), ("clf", RidgeClassifier())])
     grid = {"pca__n_components": [10, 20, 30], "clf__alpha": np.logspace(-3, 3, 20)}
@@ -97,11 +98,19 @@ def sharing(rounds: int) -> None:
     print(f"scores identical to the bit: {all(np.array_equal(s, scores[0]) for s in scores)}")
 
 
-def main(rounds: int = 7) -> None:
+def main(argv: list[str] | None = None) -> None:
+    global CANDIDATES
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", type=int, nargs="?", default=7)
+    parser.add_argument("--quick", action="store_true", help="one round, few candidates: shows that it works, no more")
+    args = parser.parse_args(argv)
+    rounds = 1 if args.quick else args.rounds
+    if args.quick:
+        CANDIDATES = 20
     warnings.simplefilter("ignore")
     overhead(rounds)
-    sharing(max(1, rounds // 2))
+    sharing(max(1, rounds // 2), 200 if args.quick else None)
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+    main()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,12 @@ def available(code: str) -> bool:
     return subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
-def main(rounds: int = 15) -> None:
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--quick", action="store_true", help="one round: shows that it works, no more")
+    args = parser.parse_args(argv)
+    rounds = 1 if args.quick else args.rounds
     cases = {"bare": "pass", **{n: c for n, c in CASES.items() if available(c)}}
     times: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):

@@ -5,6 +5,7 @@ In memory, random sampler, define-by-run; tunesmith, Optuna and Rustuna by turns
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -63,11 +64,16 @@ CASES: dict[str, tuple[Callable[[], Callable[[int], None]], int]] = {
 }
 
 
-def main(rounds: int = 7) -> None:
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="one round of few trials: shows that it works, no more")
+    args = parser.parse_args(argv)
+    rounds = 1 if args.quick else args.rounds
     ready: dict[str, tuple[Callable[[int], None], int]] = {}
     for name, (make, n) in CASES.items():
         try:
-            ready[name] = (make(), n)
+            ready[name] = (make(), n // 30 if args.quick else n)
         except Exception as error:
             print(f"{name}: left out ({type(error).__name__}: {error})")
     times: dict[str, list[float]] = {name: [] for name in ready}

@@ -1,10 +1,11 @@
 """Runs every benchmark of this folder, each in a process of its own with one BLAS thread: `make bench`.
 
-A name as argument runs only that one: `python benchmarks/run.py overhead`.
+Names as arguments run only those, --quick shows in a minute that all work: `python benchmarks/run.py --quick overhead`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -14,7 +15,12 @@ HERE = Path(__file__).parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def main(names: list[str]) -> int:
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="which benchmarks (all)")
+    parser.add_argument("--quick", action="store_true", help="let each show that it works, no more")
+    args = parser.parse_args(argv)
+    names = args.names
     every = sorted(p.stem for p in HERE.glob("*.py") if p.name != "run.py" and not p.name.startswith("_"))
     unknown = [n for n in names if n not in every]
     if unknown:
@@ -24,7 +30,8 @@ def main(names: list[str]) -> int:
     failed = []
     for name in names or every:
         print(f"\n== {name} ==", flush=True)
-        if subprocess.run([sys.executable, str(HERE / f"{name}.py")], env=env).returncode:
+        command = [sys.executable, str(HERE / f"{name}.py"), *(["--quick"] if args.quick else [])]
+        if subprocess.run(command, env=env).returncode:
             failed.append(name)
     if failed:
         print(f"\nfailed: {', '.join(failed)}")
@@ -32,4 +39,4 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
