@@ -112,7 +112,7 @@ class StudyCore:
     def _propose(self, claim: Claim) -> tuple[Trial, FrozenTrial]:
         number, seed = claim.number, self.seed
         old = claim.trial
-        record = FrozenTrial(number, TrialState.RUNNING, started=time.time(), worker=self._worker)
+        record = FrozenTrial(number, TrialState.RUNNING, worker=self._worker)
         fixed: Mapping[str, Any] | None = None
         if old is not None:
             record.attempt, record.user, record.system, record.fixed = old.attempt, old.user, old.system, old.fixed
@@ -136,6 +136,7 @@ class StudyCore:
                 elif note is not None:
                     record.system = {**(record.system or {}), "proposed_by": note}
         record.space, record.x, record.tag = proposals.space, row, tag
+        record.started = time.time()  # a proposal's own time is no cost of the trial
         trial = Trial(number, seed, proposals, list(row), fixed, record.user, attempt=record.attempt)
         return trial, record
 
