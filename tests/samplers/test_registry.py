@@ -13,7 +13,10 @@ from tunesmith import registry
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
+from tunesmith.samplers.cmaes import CmaEsSampler
+from tunesmith.samplers.evolution import EvolutionSampler
 from tunesmith.samplers.grid import GridSampler
+from tunesmith.samplers.nsga2 import NSGA2Sampler
 from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.space import Float, Int, Space
 from tunesmith.state import TrialState
@@ -25,6 +28,10 @@ VARIANTS: dict[str, Callable[[], Sampler]] = {
     "grid-random": partial(GridSampler, resolution=3, order="random"),
     "qmc-halton": partial(QMCSampler, "halton"),
     "qmc-plain": partial(QMCSampler, scramble=False),
+    # Small populations: the few trials of a law then make several generations.
+    "cmaes-small": partial(CmaEsSampler, popsize=4),
+    "evolution-small": partial(EvolutionSampler, 4),
+    "nsga2-small": partial(NSGA2Sampler, 3),
 }
 
 

@@ -49,7 +49,7 @@ def non_dominated(y: Floats) -> Mask:
 
 
 def ranks(y: Floats) -> Ints:
-    """Return the rank of each row of y[n, m]: 0 on the front, 1 on the front of what is left without it, …
+    """Return the rank of each row of y[n, m]: 0 on the front, 1 on the front of what is left without it.
 
     O(n log n) for two objectives: a row falls behind all fronts whose last member is at least as good in the second
     one, and those stand in order (Jensen, IEEE Trans. Evol. Comput. 7, 2003). Else all pairs are compared.

@@ -9,12 +9,24 @@ from tunesmith import registry
 
 if TYPE_CHECKING:
     from tunesmith.samplers.base import Sampler
+    from tunesmith.samplers.cmaes import CmaEsSampler
+    from tunesmith.samplers.evolution import EvolutionSampler
     from tunesmith.samplers.gp import GPSampler
     from tunesmith.samplers.grid import GridSampler
+    from tunesmith.samplers.nsga2 import NSGA2Sampler
     from tunesmith.samplers.qmc import QMCSampler
     from tunesmith.samplers.random import RandomSampler
 
-__all__ = ["GPSampler", "GridSampler", "QMCSampler", "RandomSampler", "Sampler"]
+__all__ = [
+    "CmaEsSampler",
+    "EvolutionSampler",
+    "GPSampler",
+    "GridSampler",
+    "NSGA2Sampler",
+    "QMCSampler",
+    "RandomSampler",
+    "Sampler",
+]
 
 _TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.SAMPLERS.values()}
 _TARGETS["Sampler"] = "tunesmith.samplers.base"

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.history import History
+from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.core import StudyCore, StudyDirection
-from tunesmith.study.pareto import non_dominated
 from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:

@@ -1,0 +1,208 @@
+"""NSGA-II: a population that moves towards the whole front of several objectives.
+
+Deb, Pratap, Agarwal & Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE Trans. Evol.
+Comput. 6, 2002, with constrained domination; crossover SBX (Deb & Agrawal, 1995) and polynomial mutation (Deb & Goyal,
+1996) for numbers, uniform crossover and random values for categories.
+
+Measured on ZDT1, 2, 4 and DTLZ2 in 10 parameters, 500 and 1,500 trials: selecting after every 10 trials instead of
+every 50, and η of 2 and 5 instead of 15 and 20, bring a larger hypervolume (with the usual values 500 random trials
+were better). Half of the children by differential evolution instead of crossover made no difference.
+
+The population is what selection makes of the finished trials, in order; the tag of a trial tells its generation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.history import History
+from tunesmith.samplers.base import PAYLOAD_MASK, Points, Tags, sign
+from tunesmith.samplers.moves import Kinds, mirrored
+from tunesmith.samplers.replay import Replayed
+from tunesmith.samplers.standing import Standing, standing
+from tunesmith.samplers.tried import Tried
+from tunesmith.space import Space
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+ATTEMPTS = 20  # children drawn until one is new and meets the constraints
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """See :class:`NSGA2Sampler`."""
+
+    size: int
+    batch: int
+    mutation_prob: float | None
+    crossover_prob: float
+    eta_crossover: float
+    eta_mutation: float
+
+
+class Population:
+    """The state of one search: the selected trials and those that are not yet compared with them.
+
+    Attributes:
+        u: the unit points of the selected trials [N, d], NaN where a parameter is inactive; None before the first
+            selection. rank, distance: how they stand, [N].
+        generation: number of selections so far.
+    """
+
+    def __init__(self, space: Space, settings: Settings) -> None:
+        self.space = space
+        self.kinds = Kinds(space)
+        self.tried = Tried(space)
+        self.generation = 0
+        self.u: Floats | None = None
+        self.rank: Ints = np.zeros(0, np.int64)
+        self.distance: Floats = np.zeros(0)
+        self._settings = settings
+        self._rows = np.zeros(0, np.int64)
+        self._waiting = 0
+
+    def take(self, history: History, first: int, last: int) -> None:
+        """Take in the finished rows first … last - 1; trials of other samplers count like the own ones."""
+        self.tried.take(history.unit(self.space)[first:last])
+        first -= self._waiting
+        while True:
+            size = self._settings.size if self.u is None else self._settings.batch
+            if last - first < size:
+                self._waiting = last - first
+                return
+            self._select(history, np.append(self._rows, np.arange(first, first + size)))
+            first += size
+
+    def _select(self, history: History, pool: Ints) -> None:
+        """Keep the best of the pool: by rank, then by crowding distance (section III-C of the paper)."""
+        stand = standing(history, pool)
+        rank, distance = stand.ranked()
+        kept = np.sort(np.lexsort((-distance, rank))[: self._settings.size])
+        self._rows = pool[kept]
+        self.u = history.unit(self.space)[self._rows]
+        self.rank, self.distance = Standing(stand.level[kept], stand.value[kept]).ranked()
+        self.generation += 1
+
+    def parent(self, u: Floats, rng: np.random.Generator) -> Floats:
+        """The better one of two random members."""
+        a, b = rng.integers(len(u), size=2).tolist()
+        wins = (self.rank[a], -self.distance[a]) <= (self.rank[b], -self.distance[b])
+        chosen: Floats = u[a if wins else b]
+        return chosen
+
+
+class NSGA2Sampler(Replayed[Population]):
+    """Evolves a population towards the front of all objectives; mixed and conditional spaces, constraints.
+
+    Feasible trials come before infeasible ones, those by the sum of their violations, failed trials last. On finite
+    spaces no point is proposed twice as long as others are left.
+
+    Args:
+        population_size: number of trials that are kept, and drawn at random at the start.
+        batch_size: selection takes place whenever so many new trials are finished; None: a fifth of the population.
+            As many as the population: the generations of the paper, which need more trials for the same front.
+        mutation_prob: probability that a parameter is mutated; None: 1 / d.
+        crossover_prob: probability that a child has two parents.
+        eta_crossover, eta_mutation: the larger, the nearer are children to their parents. The usual 15 and 20 suit ten
+            thousands of trials.
+        seed: accepted for porting; the seed that counts is the study's.
+
+    Raises:
+        ValueError: a size is less than 2 or 1, a probability not in [0, 1], or an eta negative.
+    """
+
+    name: ClassVar[str] = "nsga2"
+
+    def __init__(
+        self,
+        population_size: int = 50,
+        *,
+        batch_size: int | None = None,
+        mutation_prob: float | None = None,
+        crossover_prob: float = 0.9,
+        eta_crossover: float = 2.0,
+        eta_mutation: float = 5.0,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        batch = max(1, population_size // 5) if batch_size is None else batch_size
+        if population_size < 2 or batch < 1:
+            raise ValueError(
+                f"NSGA2Sampler: population_size is at least 2 and batch_size at least 1; got {population_size!r} and "
+                f"{batch_size!r}"
+            )
+        for what, p in (("mutation_prob", mutation_prob), ("crossover_prob", crossover_prob)):
+            if p is not None and not 0 <= p <= 1:
+                raise ValueError(f"NSGA2Sampler: {what} is a probability; got {p!r}")
+        if not min(eta_crossover, eta_mutation) >= 0:
+            raise ValueError(f"NSGA2Sampler: etas are not negative; got {eta_crossover!r} and {eta_mutation!r}")
+        self.settings = Settings(
+            population_size, batch, mutation_prob, crossover_prob, float(eta_crossover), float(eta_mutation)
+        )
+        self.seed = seed
+
+    def begin(self, space: Space, n_objectives: int) -> Population:
+        """Return the state before any trial is finished."""
+        return Population(space, self.settings)
+
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+        """Propose n children; see :meth:`Sampler.ask`."""
+        x = np.empty((n, len(space)))
+        with self._replayed(history, space) as state:
+            running = state.tried.running(history)
+            for i in range(n):
+                for attempt in range(ATTEMPTS):
+                    row = space.from_unit(self._child(state, rng, attempt)[None])
+                    if (not space.constraints or space.feasible(row)[0]) and state.tried.is_new(row, running):
+                        break
+                else:
+                    free = state.tried.free(rng, running)
+                    row = space.sample(rng, 1) if free is None else free
+                x[i] = row[0]
+            tag = sign(self.name, state.generation & PAYLOAD_MASK)
+        return x, np.full(n, tag, np.int64)
+
+    def _child(self, state: Population, rng: np.random.Generator, attempt: int) -> Floats:
+        """A unit point without gaps; the more attempts were in vain, the more of it is mutated."""
+        kinds, settings = state.kinds, self.settings
+        fresh = kinds.start(rng)
+        if state.u is None or not len(kinds.free):
+            return fresh
+        a = before = state.parent(state.u, rng)
+        if rng.random() < settings.crossover_prob:
+            b = state.parent(state.u, rng)
+            crossed = self._between(a, b, rng)
+            crossed = np.where(kinds.category, np.where(rng.random(len(a)) < 0.5, a, b), crossed)
+            # A parameter that one parent lacks comes from the other.
+            a = np.where(np.isnan(a), b, np.where(np.isnan(crossed), a, crossed))
+        u = np.where(np.isnan(a), fresh, a)  # neither parent had the parameter
+        share = 1.0 / len(kinds.free) if settings.mutation_prob is None else settings.mutation_prob
+        at = kinds.free[rng.random(len(kinds.free)) < share * (1 + attempt)]
+        if not len(at) and (attempt or np.array_equal(a, before, equal_nan=True)):
+            at = kinds.some(rng, 0.0)  # a copy would tell nothing
+        if len(at):
+            jump = kinds.jump(u, at, rng)
+            u[at] = np.where(np.isnan(jump), _polynomial(u[at], settings.eta_mutation, rng), jump)
+        return u
+
+    def _between(self, a: Floats, b: Floats, rng: np.random.Generator) -> Floats:
+        """Simulated binary crossover of about half of the parameters."""
+        t = rng.random(len(a))
+        # β: the spread of children relative to that of their parents.
+        power = 1.0 / (self.settings.eta_crossover + 1.0)
+        beta = np.where(t < 0.5, 2.0 * t, 0.5 / np.maximum(1.0 - t, 1e-12)) ** power
+        child = mirrored(0.5 * ((1.0 + beta) * a + (1.0 - beta) * b))
+        return np.where(rng.random(len(a)) < 0.5, child, a)
+
+
+def _polynomial(u: Floats, eta: float, rng: np.random.Generator) -> Floats:
+    """Mutated values: a step as far as the nearer bound at most in either direction, mostly short."""
+    t = rng.random(len(u))
+    power = 1.0 / (eta + 1.0)
+    down = (2.0 * t + (1.0 - 2.0 * t) * (1.0 - u) ** (eta + 1.0)) ** power - 1.0
+    up = 1.0 - (2.0 * (1.0 - t) + (2.0 * t - 1.0) * u ** (eta + 1.0)) ** power
+    return np.clip(u + np.where(t < 0.5, down, up), 0.0, 1.0)

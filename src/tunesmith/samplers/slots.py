@@ -1,0 +1,173 @@
+"""The population of :class:`tunesmith.samplers.evolution.EvolutionSampler`, as finished trials make it.
+
+Symbols: N slots, each holding one point; d parameters; u[N, d] unit points without gaps: of a parameter that a point
+does not have, the slot keeps the coordinate it had before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.history import History
+from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, code_of
+from tunesmith.samplers.replay import mark_of
+from tunesmith.samplers.standing import FAILED, Standing, standing
+from tunesmith.samplers.tried import Tried
+from tunesmith.space import Space
+
+if TYPE_CHECKING:
+    from tunesmith.samplers.evolution import Variation
+
+Floats = NDArray[np.float64]
+
+SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: mark 8, slot 10, F 7, CR 7
+FACTORS = (1 << FACTOR_BITS) - 1
+MEMORY = 5  # entries of the memory of F and CR
+MAX_SLOTS = 1 << SLOT_BITS
+
+
+class Slots:
+    """The state of one search.
+
+    Attributes:
+        space: the space that is searched.
+        u: the points [N, d]. filled: which slots hold one, [N].
+        f, cr: the memory of the factors that brought success, [MEMORY].
+        tried: the points of finished trials, if the space is finite.
+    """
+
+    def __init__(self, space: Space, name: str, n: int, n_objectives: int) -> None:
+        self.space = space
+        self.tried = Tried(space)
+        self._code = code_of(name)
+        self._mark = mark_of(space)
+        self._m = n_objectives
+        self.variation: Variation | None = None
+        self._empty(n)
+
+    def _empty(self, n: int) -> None:
+        """Begin with N empty slots."""
+        d = len(self.space)
+        self.u = np.full((n, d), 0.5)
+        self.filled = np.zeros(n, bool)
+        self.level = np.full(n, FAILED, np.int64)
+        self.value = np.zeros((n, self._m))
+        self.f = np.full(MEMORY, 0.5)
+        self.cr = np.full(MEMORY, 0.5)
+        self._oldest = 0
+        self._good: list[tuple[float, float]] = []
+        self._since_update = self._since_success = 0
+        self._order: NDArray[np.int64] | None = None
+
+    @property
+    def n(self) -> int:
+        """N."""
+        return len(self.u)
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The filled slots, the best first."""
+        if self._order is None:
+            at = np.flatnonzero(self.filled)
+            self._order = at[Standing(self.level[at], self.value[at]).order()]
+        return self._order
+
+    def payload(self, slot: int, f: int, cr: int) -> int:
+        """Return what a tag holds; f and cr in units of 1 / FACTORS."""
+        return (((self._mark << SLOT_BITS) | slot) << FACTOR_BITS | f) << FACTOR_BITS | cr
+
+    def take(self, history: History, first: int, last: int) -> None:
+        """Take in the finished rows first … last - 1."""
+        unit = history.unit(self.space)[first:last]
+        tags = history.tag[first:last]
+        stand = standing(history, slice(first, last))
+        payload = np.bitwise_and(tags, PAYLOAD_MASK).tolist()
+        own = (tags >> PAYLOAD_BITS == self._code).tolist()
+        self.tried.take(unit)
+        for i in range(last - first):
+            p = payload[i]
+            slot = (p >> (2 * FACTOR_BITS)) & (MAX_SLOTS - 1)
+            level, value = int(stand.level[i]), stand.value[i]
+            if own[i] and p >> (SLOT_BITS + 2 * FACTOR_BITS) == self._mark and slot < self.n:
+                self._compete(slot, unit[i], level, value, (p >> FACTOR_BITS) & FACTORS, p & FACTORS)
+            elif not self.filled.all():
+                self._put(int(np.argmin(self.filled)), unit[i], level, value)
+            else:
+                self._join(unit[i], level, value)
+            self._renew()
+
+    def _compete(self, slot: int, u: Floats, level: int, value: Floats, f: int, cr: int) -> None:
+        """A trial against the point that it is a variation of; the better one stays."""
+        if not self.filled.all():
+            if not self.filled[slot] or self._compare(level, value, slot) > 0:
+                self._put(slot, u, level, value)
+            return
+        self._since_update += 1
+        self._since_success += 1
+        if self._m > 1:  # mostly neither is better: it competes with all
+            better = 1 if self._join(u, level, value) else -1
+        else:
+            better = self._compare(level, value, slot)
+            if better >= 0:
+                self._put(slot, u, level, value)
+        if better > 0:
+            self._since_success = 0
+            if f:
+                self._good.append((f / FACTORS, cr / FACTORS))
+        if self._since_update >= self.n:
+            self._learn()
+
+    def _compare(self, level: int, value: Floats, slot: int) -> int:
+        """1: better than what the slot holds, 0: as good or incomparable, -1: worse."""
+        if level != self.level[slot]:
+            return 1 if level < self.level[slot] else -1
+        other = self.value[slot]
+        return int(np.all(value <= other)) - int(np.all(other <= value))
+
+    def _join(self, u: Floats, level: int, value: Floats) -> bool:
+        """Let a point take the place of the worst one, if that is not itself; tell whether it did."""
+        everyone = Standing(np.append(self.level, level), np.vstack([self.value, value]))
+        worst = int(everyone.order()[-1])
+        if worst == self.n:
+            return False
+        self._put(worst, u, level, value)
+        return True
+
+    def _put(self, slot: int, u: Floats, level: int, value: Floats) -> None:
+        inactive = np.isnan(u)
+        if inactive.any():
+            if not self.filled[slot]:  # it has no coordinate yet: any will do, but not the same for all
+                self.u[slot] = np.random.default_rng([slot, self.n]).random(len(u))
+            u = np.where(inactive, self.u[slot], u)
+        self.u[slot] = u
+        self.filled[slot] = True
+        self.level[slot] = level
+        self.value[slot] = value
+        self._order = None
+
+    def _learn(self) -> None:
+        """Replace the oldest memory by the means of what was successful in the last N trials."""
+        if self._good:
+            f, cr = np.array(self._good).T
+            self.f[self._oldest] = (f * f).sum() / f.sum()  # Lehmer mean: favours large steps
+            self.cr[self._oldest] = cr.mean()
+            self._oldest = (self._oldest + 1) % MEMORY
+        self._good = []
+        self._since_update = 0
+
+    def _renew(self) -> None:
+        """When nothing is to be gained any more, keep the best point and fill twice as many slots anew."""
+        if not self.filled.all():
+            return
+        if self._since_success < 2 * self.n:
+            return
+        patient = self._since_success < 30 * self.n
+        if patient and np.ptp(self.u, axis=0).max() > 1e-12:
+            return
+        best = int(self.order[0])
+        u, level, value = self.u[best].copy(), int(self.level[best]), self.value[best].copy()
+        self._empty(min(2 * self.n, MAX_SLOTS))
+        self._put(0, u, level, value)

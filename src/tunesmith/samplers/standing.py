@@ -1,0 +1,74 @@
+"""How finished trials compare, for samplers that need only the order.
+
+Feasible complete trials come first, by value; then pruned ones, whose value is that of an early step; then those that
+violate constraints, by how much (Deb, Comput. Methods Appl. Mech. Eng. 186, 2000); then the failed ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.history import History
+from tunesmith.numerics import pareto
+from tunesmith.state import TrialState
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+COMPLETE, PRUNED, INFEASIBLE, FAILED = range(4)
+_IS_COMPLETE, _IS_PRUNED = int(TrialState.COMPLETE), int(TrialState.PRUNED)  # comparing with members is slow
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of k trials: level int64[k] (COMPLETE is best) and value float64[k, m], minimised, never NaN.
+
+    On the level INFEASIBLE each column of the value is the sum of the violations, on FAILED it is 0.
+    """
+
+    level: Ints
+    value: Floats
+
+    def order(self) -> Ints:
+        """Return the places of the trials, the best first; of equal ones the earlier first.
+
+        With several objectives: by rank, then by crowding distance.
+        """
+        if self.value.shape[1] == 1:
+            return np.lexsort((self.value[:, 0], self.level))
+        rank, distance = self.ranked()
+        return np.lexsort((-distance, rank))
+
+    def ranked(self) -> tuple[Ints, Floats]:
+        """Return each trial's rank int64[k], over all levels, and its crowding distance among those of its rank."""
+        rank = np.zeros(len(self.level), np.int64)
+        distance = np.zeros(len(self.level))
+        start = 0
+        for level in np.unique(self.level):
+            at = np.flatnonzero(self.level == level)
+            rank[at] = start + pareto.ranks(self.value[at])
+            start = int(rank[at].max()) + 1
+        for r in range(start):
+            at = np.flatnonzero(rank == r)
+            distance[at] = pareto.crowding(self.value[at])
+        return rank, distance
+
+
+def standing(history: History, rows: Ints | slice) -> Standing:
+    """Return how these rows of a history stand."""
+    value = np.array(history.y[rows])
+    state = history.state[rows]
+    level = np.where(state == _IS_COMPLETE, COMPLETE, np.where(state == _IS_PRUNED, PRUNED, FAILED))
+    level[np.isnan(value).any(axis=1)] = FAILED
+    c = history.c[rows]
+    if c.shape[1]:
+        with np.errstate(over="ignore"):
+            violation = np.where(c > 0, c, 0.0).sum(axis=1)  # NaN, a constraint that is not known, counts as met
+        broken = (violation > 0) & (level != FAILED)
+        level[broken] = INFEASIBLE
+        value[broken] = violation[broken, None]
+    value[level == FAILED] = 0.0
+    return Standing(level.astype(np.int64), value)
