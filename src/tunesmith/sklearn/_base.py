@@ -51,7 +51,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         return_train_score: whether to score the training rows too.
         storage: where to keep what is finished: a file name ("tune.db"), an SQLAlchemy URL or a storage. A search that
             was interrupted goes on where it stopped when ``fit`` is called again with the same data.
-        study_name: the study's name in the storage; None: made from the estimator's class.
+        study_name: the study's name in the storage; None: made of the classes, as "GridSearchCV-Pipeline".
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps (see :mod:`tunesmith.sklearn._prefix`).
     """
@@ -173,10 +173,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         ledger = self._make_ledger(metric)
         self.study_ = ledger.study
         if self.progress:
-            again = "call fit again with the same data"
-            ledger.display = Display(
-                ledger.study, again if self.storage is not None else f"give it a storage=, and {again}"
-            )
+            ledger.display = Display(ledger.study, self._start_over if self.storage is None else self._go_on)
         error: BaseException | None = None
         try:
             yield ledger

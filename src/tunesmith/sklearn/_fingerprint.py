@@ -96,8 +96,11 @@ def describe_data(data: Any) -> str:
 
         names = repr([str(c) for c in getattr(data, "columns", [getattr(data, "name", None)])])
         types_ = repr([str(t) for t in np.atleast_1d(np.asarray(data.dtypes, dtype=object))])
-        content = hash_pandas_object(data, index=False).to_numpy()
-        return f"{kind} of shape {data.shape}, content {digest(names.encode(), types_.encode(), content.tobytes())}"
+        try:
+            content = hash_pandas_object(data, index=False).to_numpy().tobytes()
+        except TypeError:  # cells that cannot be hashed, such as lists
+            content = repr(data.to_numpy().tolist()).encode()
+        return f"{kind} of shape {data.shape}, content {digest(names.encode(), types_.encode(), content)}"
     if isinstance(data, list | tuple):
         return f"{kind} of length {len(data)}, content {digest(repr(data).encode())}"
     try:
@@ -133,7 +136,11 @@ def _short(text: Any) -> str:
 def _array(array: np.ndarray[Any, Any]) -> str:
     if array.dtype.hasobject:
         return digest(repr(array.tolist()).encode())
-    return digest(np.ascontiguousarray(array).view(np.uint8).tobytes() if array.size else b"")
+    try:
+        flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    except TypeError:  # a type whose values lie elsewhere, such as texts of any length
+        return digest(repr(array.tolist()).encode())
+    return hashlib.blake2b(flat.data, digest_size=8).hexdigest()
 
 
 def _code(code: types.CodeType) -> str:

@@ -207,11 +207,11 @@ def _writable(score: Any) -> Any:
 
 def fingerprint(search: Any, base: Any, X: Any, y: Any, routed: Any) -> dict[str, Any]:
     """Return what must be the same for a search to go on: estimator, data, scoring, and what ``fit`` was given."""
-    given = {**routed.estimator.fit, **routed.scorer.score}
     return {
         "estimator": describe_estimator(base),
         "X": describe_data(X),
         "y": describe_data(y),
         "scoring": describe(search.scoring),
-        "fit parameters": {name: describe(value) for name, value in given.items()},
+        "fit parameters": {name: describe(value) for name, value in routed.estimator.fit.items()},
+        "score parameters": {name: describe(value) for name, value in routed.scorer.score.items()},
     }

@@ -131,7 +131,7 @@ class SearchCV(BaseSearchCV):
             raise TypeError("SearchCV._run_search is called by fit")
         space = ledger.space
         samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
-        evaluate_candidates.checker.check(samples, "values of the space")
+        evaluate_candidates.checker.check(samples, "random points of the space")
         most = None if self.n_trials is None else self.n_trials * self.n_splits_
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False

@@ -78,9 +78,12 @@ class Sequential:
         """
         evaluate, study = self.evaluate, self.ledger.study
         splits = evaluate.splits(evaluate.search._checked_cv_orig)
-        self.evaluate.open(self.ledger, splits)
+        evaluate.open(self.ledger, splits)
         study.recover()
         self._load()
+        if evaluate.search.verbose > 0:
+            most = "" if self.n_trials is None else f"up to {self.n_trials} "
+            print(f"Fitting {len(splits)} folds for each of {most}candidates")
         if self.ledger.display is not None:
             self.ledger.display.begin(self.n_trials, len(self._candidates), self.timeout)
             evaluate.pool.idle = self.ledger.display.tick
