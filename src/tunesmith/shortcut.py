@@ -28,6 +28,7 @@ def minimize(
     catch: Iterable[type[Exception]] | type[Exception] = (),
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
+    warm_start_from: Study | Iterable[Study] | None = None,
 ) -> Study:
     """Find parameters that make ``fn`` small, and return the study (``.best_params``, ``.best_value``, ...).
 
@@ -48,10 +49,11 @@ def minimize(
         catch: exceptions that make a trial fail but do not stop the search.
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
+        warm_start_from: earlier studies of like problems; see :func:`tunesmith.create_study`.
     """
     return _search(
         "minimize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
-        show_progress_bar,
+        show_progress_bar, warm_start_from,
     )  # fmt: skip
 
 
@@ -70,11 +72,12 @@ def maximize(
     catch: Iterable[type[Exception]] | type[Exception] = (),
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
+    warm_start_from: Study | Iterable[Study] | None = None,
 ) -> Study:
     """Find parameters that make ``fn`` large; everything else as :func:`minimize`."""
     return _search(
         "maximize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
-        show_progress_bar,
+        show_progress_bar, warm_start_from,
     )  # fmt: skip
 
 
@@ -93,6 +96,7 @@ def _search(
     catch: Iterable[type[Exception]] | type[Exception],
     callbacks: Iterable[Callable[[Study, Any], None]] | None,
     show_progress_bar: bool,
+    warm_start_from: Study | Iterable[Study] | None,
 ) -> Study:
     if space is None:
         raise TypeError("minimize and maximize need a space; for define-by-run use create_study().optimize(...)")
@@ -110,6 +114,7 @@ def _search(
         direction=direction,
         load_if_exists=study_name is not None,
         seed=seed,
+        warm_start_from=warm_start_from,
     )
     left = None if n_trials is None else max(0, n_trials - len(study.history))
     study.optimize(

@@ -33,8 +33,12 @@ class Features:
         self.ordered = np.array([j for j, p in enumerate(params) if p.is_ordered], np.intp)
         self.nominal = [(j, int(p.n_values)) for j, p in enumerate(params) if not p.is_ordered]
         self.cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params])
-        conditions = {repr(p.condition): j for j, p in reversed(list(enumerate(params))) if p.condition is not None}
-        self._witness = sorted(conditions.values())
+        under: dict[str, list[int]] = {}
+        for j, p in enumerate(params):
+            if p.condition is not None:
+                under.setdefault(repr(p.condition), []).append(j)
+        self._under = list(under.values())  # columns by condition
+        self._witness = [columns[0] for columns in self._under]
         group = list(range(len(self.ordered)))
         for _, k in self.nominal:
             group += [max(group, default=-1) + 1] * k
@@ -44,6 +48,20 @@ class Features:
         self._codes = [
             np.vstack([np.eye(k) / math.sqrt(2.0), np.zeros(k)]) for _, k in self.nominal
         ]  # the last row: inactive
+
+    def place(self, j: int) -> tuple[slice, int | None]:
+        """Return the features of column j, and the one that is 1 where its condition holds (None: it has none)."""
+        at = len(self.group) - len(self._under)
+        active = next((at + i for i, columns in enumerate(self._under) if j in columns), None)
+        if j in self.ordered:
+            k = int(np.searchsorted(self.ordered, j))
+            return slice(k, k + 1), active
+        start = len(self.ordered)
+        for column, choices in self.nominal:
+            if column == j:
+                return slice(start, start + choices), active
+            start += choices
+        raise ValueError(f"there is no column {j}")
 
     def __call__(self, u: Floats) -> Floats:
         """Return z[n, F] of u[n, d], NaN where inactive."""

@@ -20,12 +20,14 @@ from tunesmith.history import History
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
+from tunesmith.samplers.belief import Belief
 from tunesmith.samplers.features import Features
 from tunesmith.samplers.improvement import Improvement
 from tunesmith.samplers.inferred import infer
 from tunesmith.samplers.maximise import maximise
 from tunesmith.samplers.observed import Observed, observe
-from tunesmith.samplers.qmc import QMCSampler
+from tunesmith.samplers.start import Start
+from tunesmith.samplers.transfer import Following, Sources
 from tunesmith.samplers.trust import local_rows, trust_box
 from tunesmith.space import Space
 
@@ -67,8 +69,9 @@ class GPSampler(Sampler):
             raise ValueError(f"GPSampler: n_startup_trials must be 1 or more; got {n_startup_trials}")
         self.n_startup_trials = n_startup_trials
         self.seed = seed
-        self._start = QMCSampler()
+        self._start = Start()
         self._fits = Fits()
+        self._following = Following(PRIOR)
 
     def exclusive_at(self, history: History) -> bool:
         """Tell whether quasi-random points are proposed still, which no two trials may share."""
@@ -86,10 +89,12 @@ class GPSampler(Sampler):
         tree = infer(space, history.points(space))
         seen = observe(history, space, tree)
         features = Features(tree)
+        belief = Belief(tree, features, len(history))
+        sources = self._following.sources(history, tree, features)
         points: list[Floats] = []
         pending = history.pending_points(space)
         for _ in range(n):
-            x = self._propose(tree, features, seen, pending, rng)
+            x = self._propose(tree, features, seen, pending, rng, belief, sources)
             if x is None:  # every point of a finite space was tried: any is as good as another
                 x = tree.sample(rng, 1)[0]
             points.append(x)
@@ -97,7 +102,14 @@ class GPSampler(Sampler):
         return np.array(points), np.full(n, sign(self.name, 0), np.int64)
 
     def _propose(
-        self, space: Space, features: Features, seen: Observed, pending: Floats, rng: np.random.Generator
+        self,
+        space: Space,
+        features: Features,
+        seen: Observed,
+        pending: Floats,
+        rng: np.random.Generator,
+        belief: Belief,
+        sources: Sources,
     ) -> Floats | None:
         """Return internal values [d] of the next point."""
         weights = rng.dirichlet(np.ones(seen.y.shape[1])) if seen.y.shape[1] > 1 else None
@@ -106,16 +118,17 @@ class GPSampler(Sampler):
         z, t = features(seen.u[rows]), normalise(y[rows])
         theta = self._fits.theta(y, seen.u, features)
         running = features(space.to_unit(space.mask(pending)))
-        model = Posterior(z, features.group, t, theta, running)
+        model = sources.follow(Posterior(z, features.group, t, theta, running), z, t)
         good = seen.feasible[rows]
         best = float(model.fitted[good].min()) if good.any() else None
         if best is not None and len(running):  # running trials are believed to reach the posterior mean
             best = min(best, float(model.predict(running)[0].min()))
-        acquisition = Improvement(model, best, self._side_models(seen, rows, z, features, theta))
+        acquisition = Improvement(model, best, self._side_models(seen, rows, z, features, theta), belief)
         order = np.argsort(np.where(good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
         box = trust_box(y, seen.u, features, theta, seen.u[rows][order[0]])
         taken = seen.known(pending)
-        return maximise(acquisition, space, features, seen.u[rows][order], rng, taken, box)
+        near = np.vstack([seen.u[rows][order], sources.good])
+        return maximise(acquisition, space, features, near, rng, taken, box)
 
     def _side_models(
         self, seen: Observed, rows: NDArray[np.intp], z: Floats, features: Features, theta: Floats

@@ -21,6 +21,7 @@ from tunesmith.space import Parameter, Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.workers import current_worker, is_dead
+from tunesmith.study.earlier import KEY, unpack
 from tunesmith.study.fixed import impose
 from tunesmith.study.outcome import to_values
 from tunesmith.trial import FrozenTrial, Proposals, Trial
@@ -50,6 +51,7 @@ class StudyCore:
         self._sign = float(self._signs[0])
         self._worker = current_worker()
         self._lock = threading.RLock()
+        self._earlier = unpack(record.system.get(KEY))
         self._reset(record.space)
         self._live: dict[int, tuple[Trial, FrozenTrial]] = {}
 
@@ -57,6 +59,7 @@ class StudyCore:
         """Forget what was read, so that it is read again."""
         self._declared = space is not None
         self._history = History(space, len(self._signs))
+        self._history.earlier = self._earlier
         self._cursor = 0
         self._version = -1
         self._proposals = Proposals(None)

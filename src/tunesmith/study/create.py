@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tunesmith.space import Space
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.study.core import StudyDirection
+from tunesmith.study.earlier import KEY, pack
 from tunesmith.study.study import Study
 
 StorageLike = str | Path | Storage | None
@@ -34,6 +35,7 @@ def create_study(
     directions: Sequence[str | StudyDirection] | None = None,
     seed: int | None = None,
     space: Any = None,
+    warm_start_from: Study | Iterable[Study] | None = None,
 ) -> Study:
     """Create a study.
 
@@ -48,13 +50,19 @@ def create_study(
         directions: one direction for each of several objectives.
         seed: 0 or more; the whole course of the study follows from it. By default a random one is drawn and kept.
         space: what to search, if it is known beforehand; any form that :class:`Space` takes.
+        warm_start_from: earlier studies of like problems, whatever their directions and units. What they found is
+            copied into the study when it is created; their best points are tried first, and they guide the
+            Gaussian-process sampler as far as they prove right. A study that exists already keeps what it was
+            created with.
 
     Raises:
         DuplicatedStudyError: the name is taken and `load_if_exists` is false.
-        ValueError: a direction, sampler or pruner is unknown, or a loaded study has other directions.
+        ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions, or studies with
+            several objectives shall be a warm start.
     """
     ways = _directions(direction, directions)
     _check_seed(seed)
+    earlier = _earlier(warm_start_from, ways)
     declared = None if space is None else space if isinstance(space, Space) else Space(space)
     store = open_storage(storage)
     chosen, rule = _sampler(sampler), _pruner(pruner)
@@ -72,6 +80,10 @@ def create_study(
                 f"the study {study_name!r} is there already, with the directions {list(record.directions)}; got "
                 f"{ways}. A study keeps its directions: choose another study_name, or delete_study() it first"
             ) from None
+    # A study that another process made a moment ago, or that was left when it had just been made, may lack it still.
+    if earlier and KEY not in record.system and not store.count(record.id):
+        store.set_attr(record.id, None, KEY, pack(earlier), system=True)
+        record = store.load_study(record.name)
     study = Study(record, store, chosen, rule)
     if declared is not None:
         study.declare(declared)
@@ -135,6 +147,26 @@ def copy_study(
 def get_all_study_names(storage: StorageLike) -> list[str]:
     """Return the names of all studies of a storage, oldest first."""
     return [s.name for s in open_storage(storage).list_studies()]
+
+
+def _earlier(given: Any, ways: Sequence[str]) -> list[Study]:
+    """Return the studies of a warm start.
+
+    Raises:
+        ValueError: it is something else, or one of the studies has several objectives.
+    """
+    studies = [given] if isinstance(given, Study) else list(given) if given is not None else []
+    for study in studies:
+        if not isinstance(study, Study):
+            raise ValueError(f"warm_start_from= takes studies, such as load_study(...) returns; got {study!r}")
+        if len(study.directions) > 1:
+            raise ValueError(f"warm_start_from= takes studies with one objective; {study.study_name!r} has several")
+    if studies and len(ways) > 1:
+        raise ValueError(
+            "warm_start_from= is for one objective; of earlier studies with the same objectives, add_trials(study) "
+            "takes the trials over"
+        )
+    return studies
 
 
 def _check_seed(seed: Any) -> None:

@@ -17,6 +17,7 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.core import StudyCore, StudyDirection
+from tunesmith.study.earlier import adopted
 from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:
@@ -137,8 +138,19 @@ class Study(StudyCore):
         """
         self.add_trials([trial])
 
-    def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
-        """Add several finished trials, all or none."""
+    def add_trials(self, trials: Iterable[FrozenTrial] | Study) -> None:
+        """Add several finished (or waiting) trials, or those of another study that have values; all or none.
+
+        From another study its complete and pruned trials are taken, in order, and mapped to the declared space by
+        name. A trial that is no point of it (a value out of range, a parameter that is missing or unknown) is left
+        out, with a warning that says how many and why; its value would stand for something else.
+
+        Raises:
+            ValueError: a trial is running, or has another number of values than the study has directions; or the
+                other study has other directions.
+        """
+        if isinstance(trials, StudyCore):
+            trials = adopted(trials, self._history.space if self._declared else None, self.directions)
         trials = list(trials)
         for t in trials:
             if t.state is TrialState.RUNNING:

@@ -1,0 +1,66 @@
+"""What the user believes about good values, in the acquisition: πBO (Hvarfner et al., ICLR 2022).
+
+The acquisition is multiplied by the prior density to the power β / n (eq. 6), so a belief counts much while there are
+few results, and a wrong one is forgotten.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.samplers.features import Features
+from tunesmith.space import Space
+from tunesmith.space.priors import UnitPrior, priors_of
+
+Floats = NDArray[np.float64]
+BETA = 10.0  # the paper's choice for 100 trials
+
+
+class Belief:
+    """The logarithm of the prior density of all parameters, as a function of features z[q, F].
+
+    Inactive parameters add nothing.
+
+    Args:
+        space: the space; parameters without a prior are as good anywhere.
+        features: its features.
+        n: how many results there are; the log density is multiplied by β / n.
+    """
+
+    def __init__(self, space: Space, features: Features, n: int) -> None:
+        self.weight = BETA / max(n, 1)
+        self._ordered: list[tuple[int, int | None, UnitPrior]] = []
+        self._nominal: list[tuple[slice, Floats]] = []
+        params = list(space.params.values())
+        for j, prior in priors_of(params).items():
+            at, active = features.place(j)
+            if params[j].is_ordered:
+                self._ordered.append((at.start, active, prior))
+            else:
+                k = at.stop - at.start
+                # A choice's feature is 1/√2 where it is taken; all are 0 where the parameter is inactive.
+                self._nominal.append((at, math.sqrt(2.0) * prior.log_density((np.arange(k) + 0.5) / k)))
+
+    def __bool__(self) -> bool:
+        return bool(self._ordered or self._nominal)
+
+    def value(self, z: Floats) -> Floats:
+        """Return the weighted log density [q]."""
+        total = np.zeros(len(z))
+        for j, active, prior in self._ordered:
+            own = prior.log_density(z[:, j])
+            total += own if active is None else own * z[:, active]
+        for at, log_p in self._nominal:
+            total += z[:, at] @ log_p
+        return self.weight * total
+
+    def slope(self, z: Floats) -> Floats:
+        """Return the gradient [q, F] with respect to ordered parameters; it is 0 elsewhere."""
+        slope = np.zeros_like(z)
+        for j, active, prior in self._ordered:
+            own = self.weight * prior.slope(z[:, j])
+            slope[:, j] = own if active is None else own * z[:, active]
+        return slope

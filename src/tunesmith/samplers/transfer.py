@@ -1,0 +1,228 @@
+"""Earlier studies in the model of a new one, and their best points as its first trials.
+
+Each earlier study becomes a Gaussian process over the parameters that both studies know, fitted to the normal quantiles
+of its values. The new study's values are a weighted sum of these processes' means plus a process of its own; see
+:mod:`tunesmith.numerics.transfer` for the weights, which vanish where an earlier study misleads.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.history import Earlier, History
+from tunesmith.numerics.gp import Posterior, Prior, fit
+from tunesmith.numerics.transfer import Mean, thin, weights
+from tunesmith.samplers.features import Features
+from tunesmith.space import Categorical, Parameter, Space
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+MODEL_ROWS = 200  # of an earlier study, in its model
+MIN_ROWS = 4  # of an earlier study, before it has a model
+TRUST, DOUBT = 0.7, 0.5  # mean and standard deviation of a weight before any row of the new study
+FADE = 15.0  # rows of the new study at which earlier ones count half: what they are good for is the start
+LEAST = 0.05  # below that share they are left out
+N_GOOD = 3  # points of each earlier study that the search for the next point starts from
+N_TRIED, MOST_TRIED = 3, 6  # points of earlier studies that are tried at the start: at least, and of many studies
+TOP = 0.1  # the share of an earlier study's rows that is called good
+
+
+class Translated:
+    """The rows of an earlier study in terms of a space.
+
+    Attributes:
+        x: internal values [n, d], NaN where inactive or where the earlier study lacks the parameter.
+        q: normal quantiles [n], low is good.
+        known: which parameters both have, bool[d].
+    """
+
+    def __init__(self, earlier: Earlier, space: Space) -> None:
+        params = list(space.params.items())
+        x = np.full((len(earlier.x), len(params)), np.nan)
+        keep = np.ones(len(x), bool)
+        known = np.zeros(len(params), bool)
+        for j, (name, new) in enumerate(params):
+            old = earlier.space.params.get(name)
+            if old is None or (old.is_numeric != new.is_numeric and not isinstance(new, Categorical)):
+                continue
+            known[j] = True
+            column = earlier.x[:, earlier.space.names.index(name)]
+            values = {v: _value(old, new, v) for v in np.unique(column[~np.isnan(column)]).tolist()}
+            x[:, j] = [math.nan if v != v else values[v] for v in column.tolist()]
+            keep &= np.isnan(column) | ~np.isnan(x[:, j])
+        self.known = known
+        self.x, self.q = x[keep], earlier.q[keep]
+        active = space.active(self.x)
+        for j, (_, p) in enumerate(params):
+            # Where a parent is unknown, so is whether the parameter was active: its values are then believed.
+            if p.condition is not None and all(known[space.names.index(n)] for n in p.condition.parents):
+                self.x[~active[:, j], j] = np.nan
+
+
+def _value(old: Parameter, new: Parameter, x: float) -> float:
+    """Return the internal value in `new` of what x stands for in `old`, NaN if there is none."""
+    value = old.to_label(x)
+    if new.contains(value):
+        return new.to_internal(value)
+    low, high = getattr(new, "low", math.inf), getattr(new, "high", -math.inf)
+    return float(value) if new.is_numeric and old.is_numeric and low <= value <= high else math.nan
+
+
+class Sources:
+    """Models of the earlier studies over the features of a space.
+
+    Args:
+        earlier: the earlier studies.
+        space: the space, with its conditions.
+        features: its features.
+        prior: of the models' hyperparameters.
+
+    Attributes:
+        good: unit coordinates [g, d] of the best points of each, NaN where inactive or unknown.
+    """
+
+    def __init__(self, earlier: Sequence[Earlier], space: Space, features: Features, prior: Prior) -> None:
+        self.means: list[tuple[Mean, NDArray[np.intp]]] = []
+        self.good: Floats = np.empty((0, len(space)))
+        for one in earlier:
+            rows = Translated(one, space)
+            columns = _columns(features, rows.known)
+            if len(rows.q) < MIN_ROWS or not len(columns) or not np.ptp(rows.q) > 0:
+                continue
+            at = thin(rows.q, MODEL_ROWS)
+            u = space.to_unit(rows.x[at])
+            z, t = features(u)[:, columns], rows.q[at]
+            group = np.unique(features.group[columns], return_inverse=True)[1].astype(np.intp)
+            model = Posterior(z, group, t, fit(z, group, t, prior))
+            self.means.append((Mean(model.a, model.alpha, model.scale), columns))
+            self.good = np.vstack([self.good, u[np.argsort(t, kind="stable")[:N_GOOD]]])
+
+    def follow(self, model: Posterior, z: Floats, t: Floats) -> Posterior | Transferred:
+        """Return the model of the new study with the earlier ones taken into account.
+
+        Args:
+            model: the new study's own, conditioned on values t.
+            z: features of its rows [n, F].
+            t: its standardised values [n].
+        """
+        share = FADE / (FADE + len(t))
+        if not self.means or share < LEAST:
+            return model
+        m = self.value(z)
+        centre = m.mean(axis=0)
+        b = share * weights(t, m - centre, model.factor, TRUST, DOUBT)
+        return Transferred(self, b, centre, model, t, (m - centre) @ b) if b.any() else model
+
+    def value(self, z: Floats) -> Floats:
+        """Return what the earlier studies predict, [q, S], at features z[q, F]."""
+        return np.column_stack([mean.value(z[:, columns]) for mean, columns in self.means])
+
+    def gradient(self, z: Floats, b: Floats) -> tuple[Floats, Floats]:
+        """Return the predictions [q, S] and the gradient [q, F] of their sum weighted by b[S]."""
+        value = np.zeros((len(z), len(self.means)))
+        total = np.zeros_like(z)
+        for s, (mean, columns) in enumerate(self.means):
+            value[:, s], slope = mean.gradient(z[:, columns])
+            total[:, columns] += b[s] * slope
+        return value, total
+
+
+class Transferred:
+    """The posterior of a new study that follows earlier ones as far as they are right; used as a `Posterior`.
+
+    Args:
+        sources: the earlier studies.
+        b: their weights [S].
+        centre: what they predict at the rows, on average, [S].
+        model: the new study's own process, conditioned on t.
+        t: its standardised values [n].
+        shared: what the earlier studies say about the rows [n].
+
+    Attributes:
+        fitted: the posterior mean at the rows [n].
+    """
+
+    def __init__(
+        self, sources: Sources, b: Floats, centre: Floats, model: Posterior, t: Floats, shared: Floats
+    ) -> None:
+        from scipy.linalg import lapack
+
+        self.sources, self.b, self.centre = sources, b, centre
+        self.model = copy.copy(model)  # of the residuals: with the same hyperparameters, so with the same factor
+        self.model.alpha = lapack.dpotrs(model.factor, t - shared, lower=1)[0]
+        self.fitted: Floats = t - model.noise * self.model.alpha
+
+    def predict(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance at features z[q, F], shape [q] each."""
+        mean, variance = self.model.predict(z)
+        return mean + (self.sources.value(z) - self.centre) @ self.b, variance
+
+    def predict_gradient(self, z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return mean[q], variance[q] and their gradients [q, F]."""
+        mean, variance, d_mean, d_variance = self.model.predict_gradient(z)
+        shared, slope = self.sources.gradient(z, self.b)
+        return mean + (shared - self.centre) @ self.b, variance, d_mean + slope, d_variance
+
+
+class Following:
+    """The models of earlier studies, made when they are first needed: a cache.
+
+    Args:
+        prior: of the models' hyperparameters.
+    """
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior = prior
+        self._kept: tuple[tuple[Earlier, ...], Space, Sources] | None = None
+
+    def sources(self, history: History, space: Space, features: Features) -> Sources:
+        """Return the models of the earlier studies that a history knows of."""
+        kept = self._kept
+        if kept is None or kept[0] is not history.earlier or kept[1] != space:
+            kept = self._kept = (history.earlier, space, Sources(history.earlier, space, features, self.prior))
+        return kept[2]
+
+
+def _columns(features: Features, known: Mask) -> NDArray[np.intp]:
+    """Return the features that belong to the parameters that are known."""
+    found: set[int] = set()
+    for j in np.flatnonzero(known).tolist():
+        own, active = features.place(j)
+        found.update(range(own.start, own.stop))
+        found.update([] if active is None else [active])
+    return np.array(sorted(found), np.intp)
+
+
+def best_points(earlier: Sequence[Earlier], space: Space) -> Floats:
+    """Return good points of earlier studies that differ from one another, [k, d], NaN where one lacks a parameter.
+
+    Of each study the best one first, then those of its top tenth that are farthest from all before; the studies take
+    turns.
+    """
+    features = Features(space)
+    found: list[list[Floats]] = []
+    for one in earlier:
+        rows = Translated(one, space)
+        top = np.argsort(rows.q, kind="stable")[: max(N_TRIED, int(TOP * len(rows.q)))]
+        z = features(space.to_unit(rows.x[top]))
+        chosen = [0] if len(top) else []
+        while 0 < len(chosen) < min(N_TRIED, len(top)):
+            distance = ((z[:, None, :] - z[chosen]) ** 2).sum(axis=-1).min(axis=1)
+            chosen.append(int(distance.argmax()))
+        found.append([_snapped(space, rows.x[top[i]]) for i in chosen])
+    turns = [own[i] for i in range(N_TRIED) for own in found if i < len(own)]
+    return np.array(turns[: max(N_TRIED, min(len(found), MOST_TRIED))]).reshape(-1, len(space))
+
+
+def _snapped(space: Space, row: Floats) -> Floats:
+    """Return the row with each value that is known on the lattice of its parameter."""
+    out = row.copy()
+    for j, p in enumerate(space.params.values()):
+        if row[j] == row[j] and not p.contains(p.to_external(row[j])):
+            out[j] = float(p.from_unit(p.to_unit(row[j])))
+    return out
