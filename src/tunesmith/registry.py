@@ -12,6 +12,7 @@ import importlib
 from typing import Any
 
 SAMPLERS: dict[str, str] = {
+    "auto": "tunesmith.samplers.auto:AutoSampler",
     "random": "tunesmith.samplers.random:RandomSampler",
     "grid": "tunesmith.samplers.grid:GridSampler",
     "qmc": "tunesmith.samplers.qmc:QMCSampler",

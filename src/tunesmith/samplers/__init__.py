@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tunesmith import registry
 
 if TYPE_CHECKING:
+    from tunesmith.samplers.auto import AutoSampler
     from tunesmith.samplers.base import Sampler
     from tunesmith.samplers.cmaes import CmaEsSampler
     from tunesmith.samplers.evolution import EvolutionSampler
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tunesmith.samplers.random import RandomSampler
 
 __all__ = [
+    "AutoSampler",
     "CmaEsSampler",
     "EvolutionSampler",
     "GPSampler",

@@ -1,0 +1,84 @@
+"""The default sampler: which one it picks, that it says so, and that switching does not break a search."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith.history import History
+from tunesmith.samplers.auto import ALWAYS, LONGEST, AutoSampler
+from tunesmith.space import Categorical, Float, Int, Space
+from tunesmith.state import TrialState
+
+NUMERIC = Space(a=Float(0, 1), b=Int(1, 9))
+MIXED = Space(a=Float(0, 1), c=Categorical(["p", "q"]))
+TREE = Space(c=Categorical(["p", "q"]), a=Float(0, 1).when(c="p"))
+
+
+def history_of(space: Space, n: int, cost: float, n_objectives: int = 1) -> History:
+    history = History(space, n_objectives)
+    x = space.sample(np.random.default_rng(0), n)
+    for i in range(n):
+        history.append(i, TrialState.COMPLETE, space, x[i], [float(i)] * n_objectives, cost=cost)
+    return history
+
+
+@pytest.mark.parametrize(
+    ("space", "n", "cost", "chosen"),
+    [
+        (NUMERIC, 0, 0.0, "gp"),
+        (NUMERIC, ALWAYS - 1, 1e-6, "gp"),
+        (NUMERIC, ALWAYS, 1e-6, "cmaes"),
+        (NUMERIC, ALWAYS, 1.0, "gp"),
+        (NUMERIC, LONGEST - 1, 60.0, "gp"),
+        (NUMERIC, LONGEST, 60.0, "cmaes"),
+        (MIXED, ALWAYS, 1e-6, "evolution"),
+        (TREE, ALWAYS, 1e-6, "evolution"),
+    ],
+)
+def test_the_choice(space: Space, n: int, cost: float, chosen: str) -> None:
+    name, why = AutoSampler().choose(history_of(space, n, cost), space)
+    assert name == chosen
+    assert why
+
+
+@pytest.mark.parametrize(("n", "cost", "chosen"), [(10, 1e-6, "gp"), (150, 1.0, "gp"), (150, 1e-6, "nsga2")])
+def test_the_choice_with_several_objectives(n: int, cost: float, chosen: str) -> None:
+    assert AutoSampler().choose(history_of(NUMERIC, n, cost, 2), NUMERIC)[0] == chosen
+
+
+def test_it_is_the_default_and_each_trial_says_who_proposed_it() -> None:
+    study = ts.minimize(lambda p: p["a"], NUMERIC, n_trials=3, seed=0)
+    assert study.sampler.name == "auto"
+    assert all(t.system_attrs["proposed_by"].startswith("gp: ") for t in study.trials)
+
+
+@pytest.mark.parametrize("space", [NUMERIC, MIXED, TREE], ids=["numeric", "mixed", "tree"])
+def test_a_cheap_search_goes_on_after_the_switch(space: Space) -> None:
+    study = ts.minimize(lambda p: (p.get("a", 0.5) - 0.3) ** 2, space, n_trials=ALWAYS + 60, seed=0)
+    who = [t.system_attrs["proposed_by"].split(":")[0] for t in study.trials]
+    assert len(set(who)) == 2
+    assert who == sorted(who, key=who.index), "one switch"
+    assert study.best_value < 1e-4
+
+
+def test_a_tree_that_nobody_declared_is_found() -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.suggest_categorical("m", ["p", "q"]) == "p":
+            return trial.suggest_float("a", 0, 1)
+        return trial.suggest_float("b", 0.5, 1)
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, n_trials=ALWAYS + 5)
+    assert study.trials[-1].system_attrs["proposed_by"].startswith("evolution: ")
+
+
+def test_a_cheap_search_in_a_file_is_resumed(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    def search(n: int) -> ts.Study:
+        return ts.minimize(lambda p: p["a"], NUMERIC, n_trials=n, seed=0, storage=tmp_path / "a.db", study_name="a")
+
+    search(ALWAYS + 10)
+    resumed = search(ALWAYS + 30)
+    whole = ts.minimize(lambda p: p["a"], NUMERIC, n_trials=ALWAYS + 30, seed=0)
+    assert [t.params for t in resumed.trials] == [t.params for t in whole.trials]
