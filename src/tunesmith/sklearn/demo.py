@@ -32,6 +32,11 @@ N_TRIALS = 60  # candidates of random search, and of tunesmith
 QUICK_TRIALS = 4
 SESSIONS = "sessions"  # the attribute of a study that says when it was worked on: [begin, end or None] of each time
 
+MISMATCH = (
+    f"{STORAGE} holds something else than this demo's searches, or was made by another version of it or of "
+    "scikit-learn. Move it away, and run the demo again."
+)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo.
@@ -53,14 +58,15 @@ def main(argv: list[str] | None = None) -> int:
         interrupts.become_exceptions()
         searches = open_searches("--quick" in args)
         run(searches)
-    except KeyboardInterrupt:
-        tell(farewell(searches))
+    except KeyboardInterrupt as error:
+        if not hasattr(error, "told"):  # the display of a search has said what there is to say
+            tell(farewell(searches))
         return 130
     except ObstacleError as error:
         tell(f"demo: {error}")
         return 1
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to be lost
+        interrupts.become_exits()
     return 0
 
 
@@ -204,7 +210,12 @@ def opened(name: str, search: BaseSearchCV, wanted: int) -> Search:
     study_name = f"demo-{name}"
     search.set_params(cv=N_FOLDS, n_jobs=N_JOBS, storage=STORAGE, study_name=study_name, progress=True)
     search._go_on = command()
-    study = create_study(storage=STORAGE, study_name=study_name, direction="maximize", seed=SEED, load_if_exists=True)
+    try:
+        study = create_study(
+            storage=STORAGE, study_name=study_name, direction="maximize", seed=SEED, load_if_exists=True
+        )
+    except ValueError as error:  # such a study is there, and minimises
+        raise ObstacleError(f"{error}\n{MISMATCH}") from error
     return Search(name, search, wanted, study)
 
 
@@ -247,10 +258,7 @@ def obstacles() -> Iterator[None]:
     except StorageError as error:
         raise ObstacleError(f"{error}\nThe demo keeps its results in {os.path.abspath(STORAGE)}.") from error
     except ResumeError as error:
-        raise ObstacleError(
-            f"{error}\nMost likely {os.path.abspath(STORAGE)} was made by another version of the demo or of "
-            "scikit-learn: move it away, and run the demo again"
-        ) from error
+        raise ObstacleError(f"{error}\n{MISMATCH}") from error
 
 
 # ------------------------------------------------------------------------------------------------------------ running
@@ -265,14 +273,15 @@ def run(searches: list[Search]) -> None:
     X, X_held, y, y_held = data()
     say(
         f"Handwritten digits, {len(X):,} to tune on and {len(X_held):,} held out: which digit is it?\n"
-        "A scaler or none, a PCA or none, then a support vector machine, neighbours or trees;\n"
-        f"accuracy by {N_FOLDS}-fold cross-validation in {N_JOBS} processes.\n"
-        f"What is finished is kept in {STORAGE}: press Ctrl-C at any moment, {command()} goes on."
+        "A scaler or none, a PCA or none, then SVC, nearest neighbours or extra trees.\n"
+        f"Accuracy by {N_FOLDS}-fold cross-validation.\n"
+        f"What is finished is kept in {STORAGE}. Ctrl-C at any moment; to go on:\n  {command()}"
     )
     known = sum(s.n_finished() for s in searches)
     if known:
         say(f"\nResuming: {known} finished candidates were found in {STORAGE} and are not fitted again.", "bold")
     if any(s.n_finished() < s.wanted for s in searches):
+        say(f"\nStarting {N_JOBS} processes.")
         start_workers()
     scores = []
     for i, search in enumerate(searches, 1):
@@ -293,7 +302,7 @@ def run(searches: list[Search]) -> None:
 
 
 def start_workers() -> None:
-    """Start the processes, so that the first search does not take the longer for it."""
+    """Start the processes now, or it would count as time of the first search."""
     from importlib import import_module
 
     from joblib import Parallel, delayed
@@ -415,6 +424,10 @@ class Interrupts:
         sys.unraisablehook = self._unraisable
         signal.signal(signal.SIGINT, self._raise)
 
+    def become_exits(self) -> None:
+        """Let Ctrl-C end the program without a word: it is ending, and nothing is left to be lost."""
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
+
     def _leave(self, number: int, frame: FrameType | None) -> None:
         tell(farewell([]))
         os._exit(130)
@@ -431,7 +444,8 @@ class Interrupts:
         """Repeat a Ctrl-C that came while garbage was collected, where Python drops exceptions."""
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             self._first = 0.0
-            threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+            main_thread = threading.main_thread().ident or 0  # which may be asleep, and is to be woken
+            threading.Timer(0.05, signal.pthread_kill, [main_thread, signal.SIGINT]).start()
         else:
             sys.__unraisablehook__(unraisable)
 

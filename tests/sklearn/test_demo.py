@@ -1,0 +1,209 @@
+"""The demo: runs, is interrupted at any moment without a traceback, goes on, and says plainly what is in its way."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import tunesmith
+from tunesmith.sklearn import demo
+
+ROOT = Path(__file__).resolve().parents[2]
+ENV = {**{k: v for k, v in os.environ.items() if k != "MAKELEVEL"}, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "120"}
+PROGRAM = [sys.executable, "-m", "tunesmith.sklearn.demo"]
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=ENV,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that a signal can be sent as a terminal sends it: to the workers too
+    )
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=300)
+    assert "Traceback" not in out + err, err
+    return process.returncode, out, err
+
+
+def kept(folder: Path) -> int:
+    """How many finished candidates the file holds, also while it is being made."""
+    path = folder / demo.STORAGE
+    if not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(path.as_uri() + "?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(value) FROM tunesmith_trials").fetchone()[0])
+    except sqlite3.OperationalError:  # no tables yet
+        return 0
+
+
+def wait_until(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 200
+    while not reached() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_second_run_finds_what_the_first_one_did(tmp_path: Path) -> None:
+    code, first, err = end(start(tmp_path, *PROGRAM, "--quick"))
+    assert code == 0, err
+    assert "Resuming" not in first
+    for name, n in (("default", 1), ("grid", 3), ("random", 4), (r"tunesmith \(\w+\)", 4)):
+        assert re.search(rf"^ *{name} +{n} +{n * 5} +\d+\.\d +0\.\d{{4}} +0\.\d{{4}} *$", first, re.M), first
+    assert "model__" in first.partition("Best parameters")[2]
+    assert "In this run 60 models were fitted and scored, and 0 were known." in first
+    assert "trial 4/4" in err
+    assert "\x1b" not in first + err  # plain lines, where there is no terminal
+
+    code, second, err = end(start(tmp_path, *PROGRAM, "--quick"))
+    assert code == 0, err
+    assert "Resuming: 12 finished candidates were found in tunesmith.db and are not fitted again." in second
+    assert "In this run 0 models were fitted and scored, and 60 were known." in second
+    table = re.compile(r"^  search .*?^$", re.M | re.S)
+    assert table.findall(first) == table.findall(second)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_or_interrupted_goes_on(tmp_path: Path) -> None:
+    killed = start(tmp_path, *PROGRAM)
+    wait_until(killed, lambda: kept(tmp_path) >= 3)
+    os.killpg(killed.pid, signal.SIGKILL)
+    end(killed)
+    before = kept(tmp_path)
+    assert before >= 3
+
+    interrupted = start(tmp_path, *PROGRAM)
+    wait_until(interrupted, lambda: kept(tmp_path) >= before + 3)
+    os.killpg(interrupted.pid, signal.SIGINT)
+    code, out, err = end(interrupted)
+    assert f"Resuming: {before} finished candidates were found" in out
+    assert code == 130
+    n = kept(tmp_path)
+    assert n >= before + 3
+    assert f"Interrupted. {n - 1} finished trials of 'demo-grid' are kept in " in err
+    assert err.endswith("To go on:\n  python -m tunesmith.sklearn.demo\n")
+
+    code, out, err = end(start(tmp_path, *PROGRAM, "--quick"))
+    assert code == 0, err
+    assert f"Resuming: {n} finished candidates were found" in out
+
+
+def test_ctrl_c_during_the_imports_is_told_plainly(tmp_path: Path) -> None:
+    program = "import signal\nfrom tunesmith.sklearn import demo\n"
+    program += "demo.load = lambda: signal.raise_signal(signal.SIGINT)\nprint(demo.main([]))"
+    code, out, err = end(start(tmp_path, sys.executable, "-c", program))
+    assert (code, out, err) == (130, "", "Interrupted.\nTo go on:\n  python -m tunesmith.sklearn.demo\n")
+
+
+def test_ctrl_c_that_python_would_drop_is_heeded(tmp_path: Path) -> None:
+    program = """
+import signal, sys, time
+from tunesmith.sklearn import demo
+
+class Garbage:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def run(searches):
+    Garbage()
+    time.sleep(100)
+
+demo.load = lambda: None
+demo.open_searches = lambda quick: []
+demo.run = run
+sys.exit(demo.main([]))
+"""
+    code, out, err = end(start(tmp_path, sys.executable, "-c", program))
+    assert (code, out, err) == (130, "", "Interrupted.\nTo go on:\n  python -m tunesmith.sklearn.demo\n")
+
+
+# ---------------------------------------------------------------------------------------------------------- in its way
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory, with signals as they were afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = signal.getsignal(signal.SIGINT)
+    yield tmp_path
+    signal.signal(signal.SIGINT, before)
+
+
+def refusal(capfd: pytest.CaptureFixture[str]) -> str:
+    assert demo.main(["--quick"]) == 1
+    return capfd.readouterr().err
+
+
+def test_a_file_that_is_no_database_is_left_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / demo.STORAGE).write_text("my notes\n" * 100)
+    assert re.match(r"demo: the file tunesmith\.db is no SQLite database", refusal(capfd))
+    assert (folder / demo.STORAGE).read_text() == "my notes\n" * 100
+
+
+def test_the_database_of_another_program_is_left_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(demo.STORAGE)) as connection:
+        connection.execute("CREATE TABLE customers (name)")
+    before = (folder / demo.STORAGE).read_bytes()
+    assert "is the database of another program (it holds customers); move it away" in refusal(capfd)
+    assert (folder / demo.STORAGE).read_bytes() == before
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / demo.STORAGE).mkdir()
+    assert f"The demo keeps its results in {folder / demo.STORAGE}." in refusal(capfd)
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_another_study_under_our_name_is_left_alone(
+    direction: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    study = tunesmith.create_study(storage=demo.STORAGE, study_name="demo-default", direction=direction)
+    study.optimize(lambda trial: 1.0, n_trials=2)
+    error = refusal(capfd)
+    assert error.startswith("demo: the study 'demo-default'")
+    assert error.endswith(f"{demo.MISMATCH}\n")
+    assert len(study.trials) == 2
+
+
+def test_what_the_command_takes(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKELEVEL", "1")
+    assert demo.main(["--help"]) == 0
+    assert demo.main(["--quick", "fast"]) == 2
+    assert capfd.readouterr().out.count("usage: make demo [--quick]") == 2
+
+
+# --------------------------------------------------------------------------------------------------------- what it says
+
+
+def test_the_time_of_a_killed_run_ends_with_its_last_candidate() -> None:
+    study = tunesmith.create_study(direction="maximize")
+    study.optimize(lambda trial: 1.0, n_trials=2)
+    last = study.trials[-1].finished
+    study.set_user_attr(demo.SESSIONS, [[last - 100, last - 90], [last - 5, None]])
+    assert demo.seconds(study) == pytest.approx(15)
+    study.set_user_attr(demo.SESSIONS, [[last + 1, None]])  # killed before it finished one
+    assert demo.seconds(study) == 0
+
+
+def test_the_row_says_which_samplers_ran() -> None:
+    study = tunesmith.create_study(sampler="qmc")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    assert demo.proposers(study) == "qmc"
