@@ -44,7 +44,7 @@ class UnitPrior(Protocol):
         """Return unit coordinates [n] distributed as the density, from uniform numbers v[n]."""
 
 
-class NormalPrior:
+class NormalPrior(UnitPrior):
     """A normal density cut to [0, 1], mixed with the uniform one: 0.9 · N(centre, sd²) / mass + 0.1.
 
     Args:
@@ -85,7 +85,7 @@ class NormalPrior:
         return np.where(v < DOUBT, v / DOUBT, np.clip(self.centre + self.sd * z, 0.0, 1.0))
 
 
-class WeightedPrior:
+class WeightedPrior(UnitPrior):
     """Probabilities p[k] of choices, k cells of equal width."""
 
     __slots__ = ("best", "p")
