@@ -305,9 +305,12 @@ def test_ctrl_c_keeps_what_is_finished_and_the_rest_is_run_again_as_it_was_propo
         [sys.executable, str(path), str(tmp_path)], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     with driver:
-        until(lambda: len(list(tmp_path.glob("runs-*"))) == 2)
-        os.killpg(driver.pid, signal.SIGINT)  # as a terminal does it
-        _, err = driver.communicate(timeout=LIMIT)
+        try:
+            until(lambda: len(list(tmp_path.glob("runs-*"))) == 2)
+            os.killpg(driver.pid, signal.SIGINT)  # as a terminal does it
+            _, err = driver.communicate(timeout=LIMIT)
+        finally:
+            driver.kill()  # leaving the block waits for it
     assert driver.returncode == -signal.SIGINT
     assert err.count("Traceback") == 1  # the driver's; the workers say nothing
     assert err.rstrip().endswith("KeyboardInterrupt")

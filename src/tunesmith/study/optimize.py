@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tunesmith.progress import Progress
     from tunesmith.study.study import Callback, Study
 
-TICK = 1.0  # seconds between two refreshments of the progress display while no trial ends
+TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while no trial ends
 MAX_REASON = 4000  # characters of a traceback that are kept
 
 
@@ -112,7 +112,7 @@ def _loop(
             break
         if executor.capacity > 1 and (n_trials is None or started < n_trials):
             study.prefetch()
-        events = executor.poll(None if tick is None else TICK)
+        events = executor.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be heeded
         running -= len(events)
         # All are told before any callback runs: one that raises must not cost the others their results.
         for done, fault in [_tell(study, event, catch) for event in events]:
