@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs deaf to Ctrl-C, and what they start inherits that; tests of Ctrl-C must not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tests run in several processes, whose BLAS threads would wait for one another. This is read when NumPy is first
 # imported, which nothing above does.
