@@ -122,7 +122,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         was, now = old.get(name), new.get(name)
         if isinstance(was, Mapping) and isinstance(now, Mapping):
             found.extend(f"{name} {text}" for text in differences(was, now))
-        elif was != now:
+        elif (was or None) != (now or None):  # nothing and none is the same
             found.append(f"{name}: was {_short(was)}, is {_short(now)}")
     return found
 
