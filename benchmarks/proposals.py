@@ -340,7 +340,7 @@ def memory(scale: str) -> None:
         return
     print(f"\nMemory: peak of a process with {n:,} trials of {d} parameters, over the bare import")
     cases = [("tunesmith", s) for s in ("random", "tpe", "cmaes", "auto") if registered(s)]
-    cases += [(m, s) for m, s in [("optuna", "RandomSampler"), ("rustuna", "TPESampler")] if has(m)]
+    cases += [(m, s) for m, s in [("optuna", "RandomSampler"), ("rustuna", "RandomSampler")] if has(m)]
     for library, sampler in cases:
         done = subprocess.run(
             [sys.executable, "-c", MEMORY, library, sampler, str(n), str(d)], capture_output=True, text=True

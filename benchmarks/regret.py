@@ -51,7 +51,7 @@ class Job:
 
     @property
     def path(self) -> Path:
-        return self.out / self.optimiser / self.task.replace("/", "__") / f"{self.seed}.json"
+        return self.out / self.optimiser.replace(":", "_") / self.task.replace("/", "__") / f"{self.seed}.json"
 
     def is_done(self, keep: bool) -> bool:
         try:
