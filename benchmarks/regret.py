@@ -210,9 +210,12 @@ def main(argv: list[str] | None = None) -> int:
     where = "built-in tasks" if path is None else f"tasks of {os.path.relpath(path)}"
     print(
         f"{len(tasks)} {where}, {args.seeds} seeds, {args.trials} trials; runs in {os.path.relpath(out)}: "
-        f"{len(todo)} to make, {len(jobs) - len(todo)} there",
+        f"{len(todo)} to make, {sum(job.path.exists() for job in jobs if job not in todo)} there",
         flush=True,
     )
+    old = sum(job.path.exists() and not job.is_done(keep=False) for job in jobs) if args.keep or args.score_only else 0
+    if old:
+        print(f"{old} of the runs there were made by other code than is there now, or are shorter")
     if todo and not make(todo, args.jobs):
         print("\nstopped; finished runs are kept, the same command goes on")
         return 130
