@@ -71,7 +71,7 @@ def test_every_number_once_and_everything_comes_back(storage: str | None) -> Non
 
 def test_proposals_are_those_of_a_study_that_runs_one_trial_at_a_time() -> None:
     space = {"x": ts.Float(0, 1), "n": ts.Int(1, 5)}
-    alone, together = ts.create_study(seed=5), ts.create_study(seed=5)
+    alone, together = (ts.create_study(seed=5, sampler="random") for _ in range(2))
     alone.optimize(lambda x, n: x * n, n_trials=12, space=space)
     together.optimize(lambda x, n: x * n, n_trials=12, n_jobs=3, space=space)
     assert [t.params for t in together.trials] == [t.params for t in alone.trials]
