@@ -21,10 +21,11 @@ with one factor for each coordinate j:
     absent        1: a kernel that says nothing of a coordinate leaves it uniform, and a point without it is not judged
                   by it. Given which coordinates exist, each factor is a density, so the mixture is one over a tree.
 
-All densities are relative to the uniform one. Because h is shared, log(w_i Π_j K_j) is linear in features of the
-point and in features of the kernel: all candidates against all kernels are one matrix product and one `exp`, in single
-precision, which is enough to rank candidates (errors of about 1e-5 near the kernels: features are measured from a
-given origin, best one of the centres).
+All densities are relative to the uniform one. Because h is shared, log(w_i Π_j K_j) is a scalar product of features of
+the point and features of the kernel: all points against all kernels are one matrix product and one `exp`. Those of the
+kernels do not depend on h but for one row, so they are kept with the trial. Arrays are laid out with one row a
+coordinate, which makes NumPy's inner loops long, and are in single precision: with h >= MIN_BANDWIDTH the rounding
+errors of a logarithm are about 2e-5 d, far below what tells candidates apart.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,30 +47,40 @@ Mask = NDArray[np.bool_]
 MAX_TABLE = 16  # cells up to which a coordinate's kernel is a table; wide nominal ones are compared one by one
 MIN_BANDWIDTH = 0.03
 MAX_BANDWIDTH = 2.0
-LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+PSEUDO = 10.0
 TINY = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Points as kernels and candidates need them, see :meth:`Columns.encode`.
+    """n points as kernels and candidates need them, see :meth:`Columns.encode`.
 
     Attributes:
-        u: unit coordinates float32[n, d], ½ where absent.
-        active: which coordinates exist, bool[n, d].
-        cell: cell of each celled coordinate intp[n, T], of which there are T; its number of cells where absent.
+        v: unit coordinates less ½, float32[d, n], 0 where absent.
+        active: which coordinates exist, bool[d, n].
+        cell: the cell of each celled coordinate, of which there are T, intp[T, n]; its number of cells where absent.
+        hot: for each table a 1 at the cell, float32[t m, n], no 1 where absent.
     """
 
-    u: Singles
+    v: Singles
     active: Mask
     cell: Ints
+    hot: Singles
 
     def __len__(self) -> int:
-        return len(self.u)
+        return self.v.shape[1]
 
-    def take(self, at: Ints | slice) -> Rows:
-        """Return some of the rows."""
-        return Rows(self.u[at], self.active[at], self.cell[at])
+    def parts(self) -> tuple[NDArray[Any], ...]:
+        """Return the arrays, points along the last axis."""
+        return self.v, self.active, self.cell, self.hot
+
+    def take(self, at: Ints) -> Rows:
+        """Return some of the points."""
+        return Rows(*(a.take(at, axis=1) for a in self.parts()))
+
+    def join(self, other: Rows) -> Rows:
+        """Return these points and then the other ones."""
+        return Rows(*(np.concatenate(pair, axis=1) for pair in zip(self.parts(), other.parts(), strict=True)))
 
 
 class Columns:
@@ -80,9 +93,14 @@ class Columns:
     Ordered coordinates with more than MAX_TABLE cells count as continuous.
 
     Attributes:
-        d: number of coordinates.
-        smooth: the continuous ones, intp[a].
-        table: those whose kernel is a table, intp[t], the first t of the celled ones. wide: other nominal ones, intp[w].
+        d: number of coordinates. m: largest number of cells of a table.
+        smooth: the continuous ones, n_smooth of them.
+        table: those whose kernel is a table, intp[t]. wide: other nominal ones, intp[w].
+        celled: both, the tables first, intp[T]. n_cells: their numbers of cells, intp[T].
+        nominal: which tables are nominal, bool[t].
+        exists: which of m cells a table has, bool[t, m].
+        edge: edges of the cells of the tables, float64[t, m + 1]; cells that do not exist lie at 1 and have no width.
+        width, centre: of those cells, float64[t, m].
     """
 
     def __init__(self, edges: Sequence[Floats | None], nominal: Sequence[bool]) -> None:
@@ -91,81 +109,82 @@ class Columns:
         small = [0 < m <= MAX_TABLE for m in cells]
         self.table = np.array([j for j in range(self.d) if small[j]], np.intp)
         self.wide = np.array([j for j in range(self.d) if nominal[j] and not small[j]], np.intp)
-        self.smooth = np.array([j for j in range(self.d) if not small[j] and not nominal[j]], np.intp)
         self.celled = np.concatenate([self.table, self.wide])
+        rest = [j for j in range(self.d) if not small[j] and not nominal[j]]
+        self.n_smooth = len(rest)
+        # Neighbours as a slice: a view costs a tenth of a copy, and there are several at every proposal.
+        together = rest == list(range(rest[0], rest[0] + len(rest))) if rest else False
+        self.smooth: slice | Ints = slice(rest[0], rest[-1] + 1) if together else np.array(rest, np.intp)
         self.n_cells = np.array([cells[j] for j in self.celled], np.intp)
         t = len(self.table)
         self.m = m = int(self.n_cells[:t].max()) if t else 0
-        self.at = np.arange(t)
         self.nominal = np.array([bool(nominal[j]) for j in self.table], bool)
-        # Cells beyond a coordinate's own have no width at the upper end, so that no mass falls into them.
         self.edge = np.ones((t, m + 1))
-        for i, j in enumerate(self.table):
+        for i, j in enumerate(self.table.tolist()):
             own = edges[j]
             if own is not None:
                 self.edge[i, : len(own)] = own
         self.exists = np.arange(m) < self.n_cells[:t, None]
         self.width = np.maximum(np.diff(self.edge, axis=1), TINY)
         self.centre = 0.5 * (self.edge[:, 1:] + self.edge[:, :-1])
+        # The last cell has no upper edge, so that u = 1 falls into it.
         self._upper = np.where(np.arange(m) < self.n_cells[:t, None] - 1, self.edge[:, 1:], np.inf)
-        self._unit = np.vstack([np.eye(m), np.zeros(m)]).astype(np.float32)
-        self._one_hot_pad = m - self.n_cells[:t]  # from "absent" of a coordinate to the last row of `_unit`
 
     def encode(self, u: Floats) -> Rows:
-        """Return the rows of u[n, d]."""
+        """Return the points u[n, d]."""
+        u = u.T
         active = ~np.isnan(u)
-        whole = np.where(active, u, 0.5)
-        cell = np.empty((len(u), len(self.celled)), np.intp)
-        t = len(self.table)
-        if t:
-            cell[:, :t] = self.cell_of(whole[:, self.table])
+        v = np.where(active, u - 0.5, 0.0).astype(np.float32)
+        t, n = len(self.table), u.shape[1]
+        if not len(self.celled):
+            return Rows(v, active, np.empty((0, n), np.intp), np.empty((0, n), np.float32))
+        whole = np.where(active[self.celled], u[self.celled], 0.5)
+        cell = np.empty((len(self.celled), n), np.intp)
+        cell[:t] = self.cell_of(whole[:t])
+        count = self.n_cells[:, None]
         if len(self.wide):
-            count = self.n_cells[t:]
-            cell[:, t:] = np.minimum((whole[:, self.wide] * count).astype(np.intp), count - 1)
-        if len(self.celled):
-            np.copyto(cell, self.n_cells, where=~active[:, self.celled])
-        return Rows(whole.astype(np.float32), active, cell)
+            cell[t:] = np.minimum((whole[t:] * count[t:]).astype(np.intp), count[t:] - 1)
+        np.copyto(cell, count, where=~active[self.celled])
+        hot = (cell[:t, None] == np.arange(self.m)[:, None]) & self.exists[:, :, None]
+        return Rows(v, active, cell, hot.reshape(t * self.m, n).astype(np.float32))
 
-    def cell_of(self, v: Floats) -> Ints:
-        """Return the cells intp[n, t] of coordinates v[n, t] of the tables."""
-        cells: Ints = (v[:, :, None] >= self._upper).sum(axis=2)
+    def cell_of(self, u: Floats) -> Ints:
+        """Return the cells intp[t, n] of coordinates u[t, n] of the tables."""
+        cells: Ints = (u[:, None] >= self._upper[:, :, None]).sum(axis=1)
         return cells
 
-    def one_hot(self, cell: Ints) -> Singles:
-        """Return float32[n, t m]: for each table a 1 at the cell, nothing where absent."""
-        t = len(self.table)
-        own = cell[:, :t]
-        if self._one_hot_pad.any():
-            own = np.where(own == self.n_cells[:t], self.m, own)
-        return self._unit[own].reshape(len(cell), t * self.m)
 
+def bandwidths(rows: Rows, weight: Floats, partial: bool, evidence: float = 0.0) -> Floats:
+    """Return h[d] = s^(1-ω) · 0.2^ω · n^(-1/(d + 4)), s the weighted standard deviation of the centres.
 
-def bandwidths(rows: Rows, weight: Floats, partial: bool) -> Floats:
-    """Return h[d] = √(0.2 s) · n^(-1/(d + 4)), s the weighted standard deviation of the centres.
-
-    Scott's rule (1992, eq. 6.42) with s drawn halfway, in the logarithm, to a fifth of the range: a handful of centres
-    tells little of the spread. n is the effective number of centres, (Σ w)² / Σ w². One uniform observation is counted
-    in, so that a single centre or equal ones have a spread.
+    Scott's rule (1992, eq. 6.42) with s drawn towards a fifth of the range, as a handful of centres tells little of the
+    spread: ω = 10 / (10 + n), so both count the same at ten centres. One uniform observation is counted in, so that a
+    single centre or equal ones have a spread. n is the effective number of centres, (Σ w)² / Σ w².
 
     Args:
         rows: the centres.
         weight: w[k], positive.
         partial: whether coordinates may be absent.
+        evidence: n is at least this: of many observations that stand behind few centres.
     """
     w = (weight / weight.sum()).astype(np.float32)
+    n: Any
     if partial:
-        own = w[:, None] * rows.active
-        total = np.maximum(own.sum(axis=0), TINY)
-        n = np.maximum(total * total / np.maximum((own * own).sum(axis=0), TINY), 1.0)
-        away = rows.u - (own * rows.u).sum(axis=0) / total
-        variance = (own * away * away).sum(axis=0) / total
+        own = w * rows.active
+        total = np.maximum(own.sum(axis=1), np.float32(TINY))
+        n = np.maximum(total * total / np.maximum((own * own).sum(axis=1), np.float32(TINY)), 1.0)
+        away = rows.v - (own * rows.v).sum(axis=1, keepdims=True) / total[:, None]
+        variance = (own * away * away).sum(axis=1) / total
+        n = np.maximum(n, evidence * total).astype(np.float64)
     else:
-        n = 1.0 / (w @ w)
-        away = rows.u - w @ rows.u
-        variance = w @ (away * away)
-    spread = np.sqrt(variance + 1.0 / (12.0 * n))
-    h = np.sqrt(0.2 * spread) * n ** (-1.0 / (rows.u.shape[1] + 4))
-    return np.clip(h.astype(np.float64), MIN_BANDWIDTH, MAX_BANDWIDTH)
+        n = max(1.0 / float(w @ w), evidence)
+        away = rows.v - (rows.v @ w)[:, None]
+        away *= away
+        variance = away @ w
+    trust = n / (PSEUDO + n)
+    log_spread = 0.5 * np.log(variance.astype(np.float64) + 1.0 / (12.0 * n))
+    log_h = trust * log_spread + (1.0 - trust) * math.log(0.2) - np.log(n) / (len(rows.v) + 4)
+    return np.minimum(np.maximum(np.exp(log_h), MIN_BANDWIDTH), MAX_BANDWIDTH)
 
 
 class Mixture:
@@ -178,96 +197,82 @@ class Mixture:
         prior: w_0, the weight of the uniform density, positive.
         h: bandwidths [d].
         smoothing: b.
-        origin: where smooth features are measured from, float32[d].
         partial: whether coordinates of centres or of points may be absent.
     """
 
     def __init__(
-        self,
-        columns: Columns,
-        rows: Rows,
-        weight: Floats,
-        *,
-        prior: float,
-        h: Floats,
-        smoothing: float,
-        origin: Singles,
-        partial: bool,
+        self, columns: Columns, rows: Rows, weight: Floats, *, prior: float, h: Floats, smoothing: float, partial: bool
     ) -> None:
-        from scipy.special import ndtr
-
         self.columns, self.rows, self.weight, self.prior, self.h = columns, rows, weight, prior, h
-        self.smoothing, self._origin, self._partial = smoothing, origin, partial
-        self._ndtr = ndtr
+        self.smoothing = smoothing
+        self._partial = partial
         self._total = float(weight.sum()) + prior
-        self.mass = self._masses() if len(columns.table) else np.empty((0, 0, 0))
+        self._smooth_h = h[columns.smooth].astype(np.float32)[:, None]
+        self._mass = self._masses() if len(columns.table) else np.empty((0, 0, 0))
         self._features = self._of_kernels()
 
     def _masses(self) -> Floats:
         """The probability of a cell under a kernel at a cell, float64[t, centre, cell]."""
+        from scipy.special import ndtr
+
         c = self.columns
         at = self.h[c.table][:, None, None]
-        below = self._ndtr((c.edge[:, None, :] - c.centre[:, :, None]) / at)
-        mass = np.diff(below, axis=2)
+        below = ndtr((c.edge[:, None, :] - c.centre[:, :, None]) / at)
+        mass = below[:, :, 1:] - below[:, :, :-1]
         mass /= np.maximum(mass.sum(axis=2, keepdims=True), TINY)
         if c.nominal.any():
-            same = np.eye(c.m)
             equal = c.exists[:, None, :] / c.n_cells[: len(c.table), None, None]
-            mass[c.nominal] = ((1.0 - self.smoothing) * same + self.smoothing * equal)[c.nominal]
-        return mass
+            mass[c.nominal] = ((1.0 - self.smoothing) * np.eye(c.m) + self.smoothing * equal)[c.nominal]
+        return np.asarray(mass)
 
     def _of_kernels(self) -> Singles:
-        """Features of the kernels, float32[k, F]; in the order of :meth:`_of_points`."""
+        """Features of the kernels float32[F, k], in the order of :meth:`_of_points`."""
         c, rows = self.columns, self.rows
-        blocks: list[Singles] = []
         constant = np.log(self.weight).astype(np.float32)
-        if len(c.smooth):
-            h = self.h[c.smooth].astype(np.float32)
-            u = rows.u[:, c.smooth]
-            z = (u - self._origin[c.smooth]) / h
-            low = u / -h
-            norm = np.log(self._ndtr(low + 1 / h) - self._ndtr(low))
-            each = -0.5 * z * z - norm
-            each -= np.log(h) + np.float32(LOG_SQRT_2PI)
-            if self._partial:
-                on = rows.active[:, c.smooth].astype(np.float32)
-                blocks += [z * on, on, each * on]
-            else:
-                blocks += [z, np.ones((len(u), 1), np.float32)]
-                constant += each.sum(axis=1)
-        t = len(c.table)
-        if t:
-            table = np.zeros((t, c.m + 1, c.m), np.float32)
-            both = c.exists[:, :, None] & c.exists[:, None, :]
-            table[:, : c.m] = np.log(np.where(both, self.mass / c.width[:, None, :], 1.0) + TINY)
-            own = np.where(rows.cell[:, :t] == c.n_cells[:t], c.m, rows.cell[:, :t])
-            blocks.append(table[c.at, own].reshape(len(rows), t * c.m))
-        blocks.append(constant[:, None])
-        return np.concatenate(blocks, axis=1)
+        if not c.n_smooth:
+            return np.concatenate([rows.hot, constant[None]])
+        v, h = rows.v[c.smooth], self._smooth_h
+        each = _log_normaliser(v, h)
+        each += 0.5 / (h * h) * v * v
+        np.negative(each, out=each)
+        if self._partial:
+            on = rows.active[c.smooth].astype(np.float32)
+            return np.concatenate([v, on, on * each, rows.hot, constant[None]])
+        constant += each.sum(axis=0)
+        return np.concatenate([v, _ones(len(rows)), rows.hot, constant[None]])
 
-    def _of_points(self, rows: Rows) -> Singles:
+    def _of_points(self, points: Rows) -> Singles:
         c = self.columns
         blocks: list[Singles] = []
-        if len(c.smooth):
-            z = (rows.u[:, c.smooth] - self._origin[c.smooth]) / self.h[c.smooth].astype(np.float32)
-            half = -0.5 * z * z
+        if c.n_smooth:
+            scaled = points.v[c.smooth] / self._smooth_h
+            half = scaled * scaled
+            half *= -0.5
+            scaled /= self._smooth_h
             if self._partial:
-                on = rows.active[:, c.smooth].astype(np.float32)
-                blocks += [z * on, half * on, on]
+                on = points.active[c.smooth].astype(np.float32)
+                blocks += [scaled, half, on]
             else:
-                blocks += [z, half.sum(axis=1, keepdims=True)]
-        if len(c.table):
-            blocks.append(c.one_hot(rows.cell))
-        blocks.append(np.ones((len(rows), 1), np.float32))
-        return np.concatenate(blocks, axis=1)
+                blocks += [scaled, half.sum(axis=0, keepdims=True)]
+        t = len(c.table)
+        if t:
+            # Of a point in a cell: the logarithms of the kernels of all centres. An absent one has the last row, 0.
+            table = np.zeros((t, c.m + 1, c.m), np.float32)
+            both = c.exists[:, :, None] & c.exists[:, None, :]
+            density = np.where(both, self._mass / c.width[:, None, :], 1.0)
+            table[:, : c.m] = np.log(density + TINY).transpose(0, 2, 1)
+            own = np.where(points.active[c.table], points.cell[:t], c.m)
+            blocks.append(table[np.arange(t)[:, None], own].transpose(0, 2, 1).reshape(t * c.m, -1))
+        blocks.append(_ones(len(points)))
+        return np.concatenate(blocks)
 
     def log_density(self, points: Rows) -> Floats:
-        """Return log p of points, float64[c]."""
-        log_k = self._of_points(points) @ self._features.T
+        """Return log p of n points, float64[n]."""
+        log_k = self._of_points(points).T @ self._features
         c = self.columns
         t = len(c.table)
         for i, m in enumerate(c.n_cells[t:].tolist(), t):  # wide nominal ones
-            x, own = points.cell[:, i, None], self.rows.cell[None, :, i]
+            x, own = points.cell[i][:, None], self.rows.cell[i]
             same = np.float32(math.log(self.smoothing + (1.0 - self.smoothing) * m + TINY))
             other = np.float32(math.log(self.smoothing + TINY))
             factor = np.where(x == own, same, other)
@@ -275,7 +280,8 @@ class Mixture:
         # log(w_0 + Σ exp): the largest summand is taken out, since products over many coordinates leave float32.
         top = np.maximum(log_k.max(axis=1), np.float32(math.log(self.prior)))
         log_k -= top[:, None]
-        total = np.exp(log_k, out=log_k).sum(axis=1).astype(np.float64)
+        np.exp(log_k, out=log_k)
+        total = log_k.sum(axis=1, dtype=np.float32).astype(np.float64)
         highest = top.astype(np.float64)
         result: Floats = np.log(total + self.prior * np.exp(-highest)) + highest - math.log(self._total)
         return result
@@ -284,41 +290,66 @@ class Mixture:
         """Draw n points u[n, d]; celled coordinates lie at cell centres, none is absent.
 
         Args:
-            rng: where randomness comes from; n (2 d + 1) uniform numbers are drawn.
+            rng: where randomness comes from; (2 d + 1) n uniform numbers are drawn.
             n: how many.
             folded: share of the smooth coordinates that are drawn from the whole normal density, with what lies beyond
                 0 or 1 put there, and not from the density cut to [0, 1]: a cut density never reaches an end.
         """
-        from scipy.special import ndtri
-
-        c, d = self.columns, self.columns.d
-        r = rng.random((n, 2 * d + 1))
+        c, d, k = self.columns, self.columns.d, len(self.rows)
+        r = rng.random((2 * d + 1, n))
+        u, other = r[:d], r[d : 2 * d]
         share = np.cumsum(self.weight)
-        share /= self._total
-        which = np.searchsorted(share, r[:, 2 * d], side="right")  # beyond the last: the uniform density
-        of = np.minimum(which, len(self.rows) - 1)
-        known = self.rows.active[of] & (which < len(self.rows))[:, None]
-        u = np.array(r[:, :d])
-        if len(c.smooth):
-            h = self.h[c.smooth]
-            centre = self.rows.u[of[:, None], c.smooth].astype(np.float64)
-            low, high = self._ndtr(-centre / h), self._ndtr((1.0 - centre) / h)
+        which = np.searchsorted(share, r[2 * d] * self._total, side="right")  # k: the uniform density
+        of = np.minimum(which, k - 1)
+        known = self.rows.active.take(of, axis=1)
+        known &= which < k
+        if c.n_smooth:
+            from scipy.special import ndtr, ndtri
+
+            at, h = u[c.smooth], self.h[c.smooth][:, None]
+            centre = 0.5 + self.rows.v[c.smooth].take(of, axis=1).astype(np.float64)
+            low = ndtr(centre / -h)
+            cut = low + at * (ndtr((1.0 - centre) / h) - low)
             if folded > 0:
-                whole = r[:, d : 2 * d][:, c.smooth] < folded
-                low[whole], high[whole] = 0.0, 1.0
-            drawn = centre + h * ndtri(low + u[:, c.smooth] * (high - low))
-            u[:, c.smooth] = np.where(known[:, c.smooth], np.clip(drawn, 0.0, 1.0), u[:, c.smooth])
+                cut = np.where(other[c.smooth] < folded, at, cut)
+            drawn = centre + h * ndtri(cut)
+            u[c.smooth] = np.where(known[c.smooth], np.minimum(np.maximum(drawn, 0.0), 1.0), at)
         t = len(c.table)
         if t:
-            v = u[:, c.table]
-            own = np.minimum(self.rows.cell[of, :t], c.n_cells[:t] - 1)
-            reached = np.cumsum(self.mass, axis=2)[c.at, own] < v[:, :, None]
-            cell = np.where(known[:, c.table], np.minimum(reached.sum(axis=2), c.n_cells[:t] - 1), c.cell_of(v))
-            u[:, c.table] = c.centre[c.at, cell]
+            at, last = u[c.table], c.n_cells[:t, None] - 1
+            own = np.minimum(self.rows.cell[:t].take(of, axis=1), last)
+            reached = np.cumsum(self._mass, axis=2)[np.arange(t)[:, None], own] < at[:, :, None]
+            cell = np.where(known[c.table], np.minimum(reached.sum(axis=2), last), c.cell_of(at))
+            u[c.table] = c.centre[np.arange(t)[:, None], cell]
         if len(c.wide):
-            m = c.n_cells[t:]
-            v = u[:, c.wide]
-            fresh = ~known[:, c.wide] | (r[:, d : 2 * d][:, c.wide] < self.smoothing)
-            cell = np.where(fresh, np.minimum((v * m).astype(np.intp), m - 1), self.rows.cell[of, t:])
-            u[:, c.wide] = (cell + 0.5) / m
-        return u
+            at, m = u[c.wide], c.n_cells[t:, None]
+            fresh = ~known[c.wide] | (other[c.wide] < self.smoothing)
+            cell = np.where(fresh, np.minimum((at * m).astype(np.intp), m - 1), self.rows.cell[t:].take(of, axis=1))
+            u[c.wide] = (cell + 0.5) / m
+        return np.ascontiguousarray(u.T)
+
+
+@lru_cache(maxsize=1024)
+def _ones(n: int) -> Singles:
+    ones = np.ones((1, n), np.float32)
+    ones.flags.writeable = False
+    return ones
+
+
+def _log_normaliser(v: Singles, h: Singles) -> Singles:
+    """log of h √(2π) times the normal mass inside [0, 1], for centres ½ + v.
+
+    By Φ(z) ≈ ½ + ½ tanh(0.7988 z + 0.03528 z³), right to 1.4e-4 (Bowling et al., J. Ind. Eng. Manag. 2, 2009): a tenth
+    of the time of the error function, and this is computed for every kernel at every proposal.
+    """
+    above, below = 0.5 - v, 0.5 + v
+    for z in (above, below):
+        z /= h
+        cubic = z * z
+        cubic *= 0.03528
+        cubic += 0.7988
+        z *= cubic
+        np.tanh(z, out=z)
+    above += below
+    above *= h * np.float32(math.sqrt(0.5 * math.pi))
+    return np.log(above, out=above)

@@ -36,6 +36,9 @@ MAX_BAD = 500  # kernels of g beyond the running trials: the next ones by rank, 
 NEXT, LATEST = 200, 200
 SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
 FOLDED = 0.5
+EVIDENCE = 0.1
+HB = 1.0
+HL = 1.0
 POOL = 256  # trials that are ranked anew at each ask with several objectives; half of them are kept when it is full
 MAX_SCAN = 100_000  # cells of a finite space that are looked through for one that is left
 
@@ -60,7 +63,7 @@ class TPESampler(Replayed["_Search"]):
 
     name: ClassVar[str] = "tpe"
 
-    def __init__(self, n_startup_trials: int = 5, n_ei_candidates: int = 64, seed: int | None = None) -> None:
+    def __init__(self, n_startup_trials: int = 5, n_ei_candidates: int = 32, seed: int | None = None) -> None:
         super().__init__()
         for what, count in (("n_startup_trials", n_startup_trials), ("n_ei_candidates", n_ei_candidates)):
             if count < 1:
@@ -82,18 +85,15 @@ class TPESampler(Replayed["_Search"]):
             running = history.pending_points(space) if history.running else np.empty((0, len(space)))
             points: list[Floats] = []
             for _ in range(n):
-                taken = {_key(row) for row in running} if len(running) else set()
-                point = self._propose(search, running, taken, rng)
-                points.append(point)
-                running = np.vstack([running, point])
+                points.append(self._propose(search, running, rng))
+                if n > 1:
+                    running = np.vstack([running, points[-1]])
         return np.array(points), tags
 
-    def _propose(self, search: _Search, running: Floats, taken: set[bytes], rng: np.random.Generator) -> Floats:
+    def _propose(self, search: _Search, running: Floats, rng: np.random.Generator) -> Floats:
         space = search.space
+        taken = set(_keys(running))
         if search.n_valued < self.n_startup_trials:
-            x = space.sample(rng, 1)
-            if _key(x[0]) not in search.seen and _key(x[0]) not in taken:
-                return x[0]
             return search.unseen(taken, rng)
         good, bad = search.mixtures(running)
         x = space.from_unit(good.sample(rng, self.n_ei_candidates, folded=FOLDED))
@@ -105,9 +105,9 @@ class TPESampler(Replayed["_Search"]):
         score = good.log_density(rows)
         if bad is not None:
             score -= bad.log_density(rows)
+        keys = _keys(x)
         for i in np.argsort(-score, kind="stable").tolist():
-            key = _key(x[i])
-            if key not in search.seen and key not in taken:
+            if keys[i] not in search.seen and keys[i] not in taken:
                 return np.array(x[i])
         return search.unseen(taken, rng)
 
@@ -131,22 +131,18 @@ class _Search:
         self._keys: list[tuple[int, float, int]] = []
         self._order = array("q")
         self._pool: list[tuple[int, tuple[float, ...], int]] = []
+        self._left: list[tuple[bytes, Floats]] | None = None  # cells not tried yet; None: not needed so far
 
     def take(self, history: History, first: int, last: int) -> None:
         """Take in the finished rows first … last - 1."""
         x = history.points(self.space)[first:last]
-        u = history.unit(self.space)[first:last]
-        fresh = self.columns.encode(u)
-        self._partial = self._partial or not bool(fresh.active.all())
+        fresh = self.columns.encode(self.space.to_unit(x))
+        self._partial = self._partial or not fresh.active.all()
         if last > len(self._rows):
             self._rows = _grown(self._rows, last)
-        for whole, part in (
-            (self._rows.u, fresh.u),
-            (self._rows.active, fresh.active),
-            (self._rows.cell, fresh.cell),
-        ):
-            whole[first:last] = part
-        self.seen.update(map(_key, x))
+        for whole, part in zip(self._rows.parts(), fresh.parts(), strict=True):
+            whole[:, first:last] = part
+        self.seen.update(_keys(x))
         stand = standing(history, slice(first, last))
         for row, level, value in zip(range(first, last), stand.level.tolist(), stand.value.tolist(), strict=True):
             if max(value) == math.inf:
@@ -182,23 +178,22 @@ class _Search:
         k = max(1, min(math.ceil(GOOD_SHARE * self.n), MAX_GOOD, self.n_valued))
         good = self._rows.take(order[:k])
         bad = self._rows.take(self._bad(order[k:]))
+        partial = self._partial
         if len(running):
             extra = self.columns.encode(self.space.to_unit(running))
-            bad = Rows(*(np.concatenate(pair) for pair in zip(_parts(bad), _parts(extra), strict=True)))
-        origin = good.u[0]
-        rank = np.arange(k)
+            partial = partial or not extra.active.all()
+            bad = bad.join(extra)
         # Weights that fall with the rank, as in CMA-ES, instead of equal ones: regret after 100 trials fell by a third.
-        weight = math.log(k + 0.5) - np.log(rank + 1.0)
+        weight = math.log(k + 0.5) - np.log(np.arange(k) + 1.0)
         weight *= k / weight.sum()
-        return self._mixture(good, weight, origin), (
-            self._mixture(bad, np.ones(len(bad)), origin) if len(bad) else None
-        )
+        low = self._mixture(good, weight, EVIDENCE * self.n, partial)
+        if len(bad) == 0:
+            return low, None
+        return low, self._mixture(bad, np.ones(len(bad)), float(len(bad)), partial)
 
-    def _mixture(self, rows: Rows, weight: Floats, origin: NDArray[np.float32]) -> Mixture:
-        h = bandwidths(rows, weight, self._partial)
-        return Mixture(
-            self.columns, rows, weight, prior=1.0, h=h, smoothing=SMOOTHING, origin=origin, partial=self._partial
-        )
+    def _mixture(self, rows: Rows, weight: Floats, evidence: float, partial: bool) -> Mixture:
+        h = bandwidths(rows, weight, partial, evidence)
+        return Mixture(self.columns, rows, weight, prior=1.0, h=h, smoothing=SMOOTHING, partial=partial)
 
     def _bad(self, rest: Ints) -> Ints:
         """Return which of the rows that are not good get a kernel, in the order of their rank or of their age."""
@@ -206,25 +201,26 @@ class _Search:
             return rest
         following, others = rest[:NEXT], rest[NEXT:]
         late = others >= self.n - LATEST
-        others = others[~late]
-        left = MAX_BAD - NEXT - int(late.sum())
-        return np.concatenate([following, rest[NEXT:][late], others[:: -(-len(others) // left)]])
+        thin = others[~late]
+        step = -(-len(thin) // (MAX_BAD - NEXT - LATEST))
+        return np.concatenate([following, others[late], thin[::step]])
 
     def unseen(self, taken: set[bytes], rng: np.random.Generator) -> Floats:
         """Return a random point that was not tried; if there is none, one that was."""
-        x = self.space.sample(rng, 1)
         for count in (1, 16, 256):
             x = self.space.sample(rng, count)
-            for row in x:
-                key = _key(row)
+            for row, key in zip(x, _keys(x), strict=True):
                 if key not in self.seen and key not in taken:
                     return np.array(row)
         if self.space.n_cells <= MAX_SCAN:
-            grid = self.space.grid()
-            cells = grid.rows(np.arange(len(grid)))
-            left = [i for i, row in enumerate(cells) if (key := _key(row)) not in self.seen and key not in taken]
-            if left:
-                return np.array(cells[left[int(rng.integers(len(left)))]])
+            if self._left is None:
+                grid = self.space.grid()
+                cells = grid.rows(np.arange(len(grid)))
+                self._left = list(zip(_keys(cells), cells, strict=True))
+            self._left = [cell for cell in self._left if cell[0] not in self.seen]
+            free = [row for key, row in self._left if key not in taken]
+            if free:
+                return np.array(free[int(rng.integers(len(free)))])
         return np.array(x[0])
 
 
@@ -241,19 +237,18 @@ def _edges(space: Space, name: str) -> Floats | None:
     return np.concatenate([[0.0], p.to_unit(between), [1.0]])
 
 
-def _key(x: Floats) -> bytes:
-    return (np.nan_to_num(x, nan=np.inf) + 0.0).tobytes()
-
-
-def _parts(rows: Rows) -> tuple[NDArray[np.float32], NDArray[np.bool_], Ints]:
-    return rows.u, rows.active, rows.cell
+def _keys(x: Floats) -> list[bytes]:
+    """The rows of x[n, d] in a form that compares: NaN equals NaN and 0 equals -0."""
+    rows = x + 0.0
+    np.copyto(rows, np.inf, where=np.isnan(rows))
+    return [row.tobytes() for row in rows]
 
 
 def _grown(rows: Rows, need: int) -> Rows:
     count = max(2 * len(rows), need)
     made = []
-    for a in _parts(rows):
-        wide = np.zeros((count, *a.shape[1:]), a.dtype)
-        wide[: len(a)] = a
+    for a in rows.parts():
+        wide = np.zeros((len(a), count), a.dtype)
+        wide[:, : a.shape[1]] = a
         made.append(wide)
     return Rows(*made)
