@@ -246,15 +246,22 @@ def check_file() -> None:
 
 @contextmanager
 def obstacles() -> Iterator[None]:
-    """Turn what a storage has to say into something to be told without a traceback.
+    """Turn what is no mistake of the program into something to be told without a traceback.
 
     Raises:
-        ObstacleError: the storage cannot be used, or holds other searches under our names.
+        ObstacleError: the storage cannot be used, or holds other searches under our names, or a worker was killed.
     """
+    from concurrent.futures.process import BrokenProcessPool
+
     from tunesmith.errors import ResumeError, StorageError
 
     try:
         yield
+    except BrokenProcessPool as error:
+        raise ObstacleError(
+            "a process that fits models was killed; is there too little memory? What is finished is kept in "
+            f"{STORAGE}. To go on:\n  {command()}"
+        ) from error
     except StorageError as error:
         raise ObstacleError(f"{error}\nThe demo keeps its results in {os.path.abspath(STORAGE)}.") from error
     except ResumeError as error:
@@ -268,7 +275,7 @@ def run(searches: list[Search]) -> None:
     """Search, or go on with it, and show what came out.
 
     Raises:
-        ObstacleError: the storage cannot be used any more, or holds other searches under our names.
+        ObstacleError: the storage cannot be used any more, or holds other searches, or a worker was killed.
     """
     X, X_held, y, y_held = data()
     say(
@@ -282,7 +289,8 @@ def run(searches: list[Search]) -> None:
         say(f"\nResuming: {known} finished candidates were found in {STORAGE} and are not fitted again.", "bold")
     if any(s.n_finished() < s.wanted for s in searches):
         say(f"\nStarting {N_JOBS} processes.")
-        start_workers()
+        with obstacles():
+            start_workers()
     scores = []
     for i, search in enumerate(searches, 1):
         left = search.wanted - search.n_finished()
@@ -374,13 +382,9 @@ def show(searches: list[Search], scores: list[float], n_held: int) -> None:
     error = max((score * (1 - score) / n_held) ** 0.5 for score in scores[1:])
     say(
         f"cv score: the best of many noisy ones, so a little too good. held out: accuracy on {n_held:,} digits that no "
-        f"search has seen, with a standard error of {error:.4f}; smaller differences are luck. seconds: of all runs."
+        f"search has seen, with a standard error of {error:.4f}; smaller differences are luck. seconds: of all runs. "
+        "In brackets: the sampler that proposed the candidates; 'auto' chose it."
     )
-    if ours.study.sampler.blind:
-        say(
-            f"In this version sampler='auto' is {ours.study.sampler.name} search, which learns nothing from earlier "
-            "trials: expect no more of it than of the row above."
-        )
     say("\nBest parameters (tunesmith):")
     for name, value in sorted(ours.search.best_params_.items()):
         say(f"  {name} = {value:.4g}" if isinstance(value, float) else f"  {name} = {value}")
