@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 
@@ -181,6 +182,11 @@ def test_another_study_under_our_name_is_left_alone(
     assert error.startswith("demo: the study 'demo-default'")
     assert error.endswith(f"{demo.MISMATCH}\n")
     assert len(study.trials) == 2
+
+
+def test_a_worker_that_was_killed_is_told() -> None:
+    with pytest.raises(demo.ObstacleError, match="was killed; is there too little memory"), demo.obstacles():
+        raise BrokenProcessPool
 
 
 def test_what_the_command_takes(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
