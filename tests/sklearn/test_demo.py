@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
@@ -107,20 +107,30 @@ def test_a_run_that_is_killed_or_interrupted_goes_on(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_during_the_imports_is_told_plainly(tmp_path: Path) -> None:
-    program = "import signal\nfrom tunesmith.sklearn import demo\n"
-    program += "demo.load = lambda: signal.raise_signal(signal.SIGINT)\nprint(demo.main([]))"
+    program = """
+import os, signal, time
+from tunesmith.sklearn import demo
+
+def load():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(100)
+
+demo.load = load
+demo.main([])
+"""
     code, out, err = end(start(tmp_path, sys.executable, "-c", program))
     assert (code, out, err) == (130, "", "Interrupted.\nTo go on:\n  python -m tunesmith.sklearn.demo\n")
 
 
 def test_ctrl_c_that_python_would_drop_is_heeded(tmp_path: Path) -> None:
     program = """
-import signal, sys, time
+import os, signal, sys, time
 from tunesmith.sklearn import demo
 
 class Garbage:
     def __del__(self):
-        signal.raise_signal(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(100)
 
 def run(searches):
     Garbage()
@@ -139,48 +149,48 @@ sys.exit(demo.main([]))
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory, with signals as they were afterwards."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    before = signal.getsignal(signal.SIGINT)
-    yield tmp_path
-    signal.signal(signal.SIGINT, before)
+    return tmp_path
 
 
-def refusal(capfd: pytest.CaptureFixture[str]) -> str:
-    assert demo.main(["--quick"]) == 1
-    return capfd.readouterr().err
+def refusal() -> str:
+    with pytest.raises(demo.ObstacleError) as caught:
+        demo.run(demo.open_searches(quick=True))
+    return str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_left_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_no_database_is_left_alone(folder: Path) -> None:
     (folder / demo.STORAGE).write_text("my notes\n" * 100)
-    assert re.match(r"demo: the file tunesmith\.db is no SQLite database", refusal(capfd))
+    code, out, err = end(start(folder, *PROGRAM))
+    assert (code, out) == (1, "")
+    assert err.startswith("demo: the file tunesmith.db is no SQLite database")
     assert (folder / demo.STORAGE).read_text() == "my notes\n" * 100
 
 
-def test_the_database_of_another_program_is_left_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_database_of_another_program_is_left_alone(folder: Path) -> None:
     with closing(sqlite3.connect(demo.STORAGE)) as connection:
         connection.execute("CREATE TABLE customers (name)")
     before = (folder / demo.STORAGE).read_bytes()
-    assert "is the database of another program (it holds customers); move it away" in refusal(capfd)
+    assert "is the database of another program (it holds customers); move it away" in refusal()
     assert (folder / demo.STORAGE).read_bytes() == before
 
 
-def test_a_folder_in_the_place_of_the_file_is_told(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_in_the_place_of_the_file_is_told(folder: Path) -> None:
     (folder / demo.STORAGE).mkdir()
-    assert f"The demo keeps its results in {folder / demo.STORAGE}." in refusal(capfd)
+    assert f"The demo keeps its results in {folder / demo.STORAGE}." in refusal()
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_another_study_under_our_name_is_left_alone(
-    direction: str, folder: Path, capfd: pytest.CaptureFixture[str]
+    direction: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(demo, "start_workers", lambda: None)
     study = tunesmith.create_study(storage=demo.STORAGE, study_name="demo-default", direction=direction)
     study.optimize(lambda trial: 1.0, n_trials=2)
-    error = refusal(capfd)
-    assert error.startswith("demo: the study 'demo-default'")
-    assert error.endswith(f"{demo.MISMATCH}\n")
+    error = refusal()
+    assert error.startswith("the study 'demo-default'")
+    assert error.endswith(demo.MISMATCH)
     assert len(study.trials) == 2
 
 

@@ -310,11 +310,14 @@ def run(searches: list[Search]) -> None:
 
 
 def start_workers() -> None:
-    """Start the processes now, or it would count as time of the first search."""
+    """Start the processes that fit models now, or it would count as time of the first search."""
     from importlib import import_module
+    from multiprocessing import resource_tracker
 
     from joblib import Parallel, delayed
 
+    resource_tracker.ensure_running()  # when it starts, it lets through the signals that are blocked
+    block_interrupts()
     Parallel(N_JOBS)(delayed(import_module)("sklearn.ensemble") for _ in range(N_JOBS))
 
 
@@ -410,46 +413,70 @@ def farewell(searches: list[Search]) -> str:
     return f"Interrupted.{kept}\nTo go on:\n  {command()}"
 
 
+def block_interrupts() -> None:
+    """Keep Ctrl-C from this thread, and from those and the processes that it starts."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+
 class Interrupts:
-    """What Ctrl-C does: first it ends the program on the spot; later it is one KeyboardInterrupt, and no more.
+    """What Ctrl-C does: first it ends the program on the spot, later it raises one KeyboardInterrupt.
 
     While modules are imported there is nothing to be lost, and an exception in the middle of an import may come out of
-    it as another one.
+    it as another one. Later, what is finished has to be kept, the display to be closed and the workers to be ended.
+
+    A terminal sends SIGINT to all of its processes. Those that fit models, and the little programs that joblib calls to
+    end them, had better not hear of it: each would say in its own way what was interrupted. So it is blocked, and one
+    thread waits for it and tells the main thread by another signal. To be made before anything is imported that starts
+    threads.
     """
 
-    PATIENCE = 2.0  # seconds in which a further Ctrl-C is taken for the first one: what is finished is being kept
+    PATIENCE = 2.0  # seconds in which a further Ctrl-C is taken for the first one
+    TOLD = 0 if sys.platform == "win32" else signal.SIGUSR1
 
     def __init__(self) -> None:
         self._first = 0.0
-        signal.signal(signal.SIGINT, self._leave)
+        self._stage = "imports"
+        if sys.platform == "win32":  # there is no such thing: KeyboardInterrupt is raised, as ever
+            return
+        signal.signal(self.TOLD, self._raise)
+        block_interrupts()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def become_exceptions(self) -> None:
         """Let Ctrl-C raise KeyboardInterrupt from now on."""
         sys.unraisablehook = self._unraisable
-        signal.signal(signal.SIGINT, self._raise)
+        self._stage = "searches"
 
     def become_exits(self) -> None:
         """Let Ctrl-C end the program without a word: it is ending, and nothing is left to be lost."""
-        signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
+        self._stage = "end"
 
-    def _leave(self, number: int, frame: FrameType | None) -> None:
-        tell(farewell([]))
-        os._exit(130)
+    def _watch(self) -> None:
+        while True:
+            signal.sigwait([signal.SIGINT])
+            now = time.monotonic()
+            if self._stage == "searches":
+                if not self._first:
+                    self._first = now
+                    self._tell()
+                if now < self._first + self.PATIENCE:
+                    continue
+            if self._stage != "end":
+                tell(farewell([]))
+            os._exit(130)
+
+    def _tell(self) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, self.TOLD)  # this wakes it if it is waiting
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if not self._first:
-            self._first = now
+        if self._stage == "searches":
             raise KeyboardInterrupt
-        if now > self._first + self.PATIENCE:
-            self._leave(number, frame)
 
     def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
         """Repeat a Ctrl-C that came while garbage was collected, where Python drops exceptions."""
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            self._first = 0.0
-            main_thread = threading.main_thread().ident or 0  # which may be asleep, and is to be woken
-            threading.Timer(0.05, signal.pthread_kill, [main_thread, signal.SIGINT]).start()
+            threading.Timer(0.05, self._tell).start()
         else:
             sys.__unraisablehook__(unraisable)
 
