@@ -20,6 +20,7 @@ SAMPLERS: dict[str, str] = {
     "evolution": "tunesmith.samplers.evolution:EvolutionSampler",
     "nsga2": "tunesmith.samplers.nsga2:NSGA2Sampler",
     "gp": "tunesmith.samplers.gp:GPSampler",
+    "tpe": "tunesmith.samplers.tpe:TPESampler",
 }
 PRUNERS: dict[str, str] = {
     "nop": "tunesmith.pruners.nop:NopPruner",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tunesmith.samplers.nsga2 import NSGA2Sampler
     from tunesmith.samplers.qmc import QMCSampler
     from tunesmith.samplers.random import RandomSampler
+    from tunesmith.samplers.tpe import TPESampler
 
 __all__ = [
     "AutoSampler",
@@ -28,6 +29,7 @@ __all__ = [
     "QMCSampler",
     "RandomSampler",
     "Sampler",
+    "TPESampler",
 ]
 
 _TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.SAMPLERS.values()}
