@@ -187,6 +187,38 @@ def test_another_search_is_refused_with_what_differs(kind: str, change: Any, dat
     assert not FITS
 
 
+def test_an_estimator_among_the_choices_that_changed_is_refused(db: str) -> None:
+    """The study knows it by its name only; scores of another one must not come back under it."""
+
+    def search(choices: Any) -> Any:
+        pipeline = Pipeline([("clf", Counted())])
+        return SearchCV(pipeline, {"clf": choices}, n_trials=3, sampler="random", random_state=0, cv=3, storage=db)
+
+    search({"one": Counted(a=1.0)}).fit(X, Y)
+    FITS.clear()
+    search({"one": Counted(a=1.0)}).set_params(n_trials=3).fit(X, Y)
+    assert FITS == [1.0], "refitted, and no more"
+    with pytest.raises(ResumeError, match=r"have changed; candidate 0 was(.|\n)*a=1\.0(.|\n)*a=2\.0"):
+        search({"one": Counted(a=2.0)}).fit(X, Y)
+    with pytest.raises(ResumeError, match="choices of the study"):
+        search({"two": Counted(a=1.0)}).fit(X, Y)
+    assert FITS == [1.0]
+
+
+def test_a_failure_that_was_kept_is_told_when_failures_are_to_raise(db: str) -> None:
+    space = {"a": [-1.0]}
+    settings: dict[str, Any] = {"n_trials": 1, "sampler": "random", "cv": 3, "refit": False, "storage": db}
+    with pytest.raises(ValueError, match="All the 3 fits failed"):
+        SearchCV(Failing(), space, **settings).fit(X, Y)
+    with pytest.raises(ResumeError, match=r"candidate 0 of the study failed in an earlier run(.|\n)*too low"):
+        SearchCV(Failing(), space, error_score="raise", **settings).fit(X, Y)
+
+
+class Failing(Counted):
+    def fit(self, X: Any, y: Any) -> Failing:
+        raise ValueError("too low")
+
+
 def test_what_does_not_matter_may_change(db: str) -> None:
     make("grid", db).fit(X, Y)
     make("grid", db, n_jobs=2, verbose=1, pre_dispatch=3).fit(X, Y)

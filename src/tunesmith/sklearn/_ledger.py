@@ -97,6 +97,24 @@ class Ledger:
         inner = ", ".join(f"{name}={describe(value)}" for name, value in sorted(params.items()))
         return f"{inner} on {self._splits}"
 
+    def check(self, number: int, params: Params, kept: dict[str, Any]) -> None:
+        """Make sure that a kept candidate still means what it meant: the study knows estimators by their names alone.
+
+        Args:
+            number: of its trial.
+            params: its parameters, with the objects that the names stand for now.
+            kept: what is kept of it.
+
+        Raises:
+            ResumeError: an object is not what it was, or is no choice any more.
+        """
+        now = self.key(params)
+        if now != kept["key"]:
+            raise ResumeError(
+                f"the choices of the study {self.study.study_name!r} in {self._where} have changed; candidate {number} "
+                f"was\n  {kept['key']}\nand would now be\n  {now}\nGive another study_name, or go back to what it was"
+            )
+
     def take(self, candidate: int, params: Params, failed: Any) -> Row | None:
         """Return what is kept of a candidate, or None; each record is given out once.
 

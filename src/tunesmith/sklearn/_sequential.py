@@ -14,7 +14,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # scikit-learn needs it, so it is there
 
-from tunesmith.errors import SpaceExhaustedError
+from tunesmith.errors import ResumeError, SpaceExhaustedError
 from tunesmith.sklearn._callbacks import has_callbacks
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import n_values, with_objects
@@ -107,13 +107,26 @@ class Sequential:
         evaluate.add([c.params for c in done], [c.row for c in done], None)
 
     def _load(self) -> None:
-        """Take in the candidates that earlier runs finished."""
+        """Take in the candidates that earlier runs finished.
+
+        Raises:
+            ResumeError: a choice is not what it was, or a fit failed and ``error_score`` says to raise.
+        """
+        failed = self.evaluate.task.failed()
         for trial in self.ledger.study.get_trials(states=[TrialState.COMPLETE, TrialState.FAIL]):
             kept = trial.user_attrs.get(KEY)
-            if kept is not None:
-                row = unpack(len(self._candidates), kept, self.evaluate.task.failed())
-                params = with_objects(self.space, trial.params)
-                self._candidates.append(Candidate(trial.number, params, None, list(row), 0))
+            if kept is None:
+                continue
+            params = with_objects(self.space, trial.params)
+            self.ledger.check(trial.number, params, kept)
+            error = next((e for e in kept["error"] if e), None)
+            if error is not None and isinstance(failed, str):
+                raise ResumeError(
+                    f"candidate {trial.number} of the study failed in an earlier run, and error_score='raise' asks for "
+                    f"that to be told:\n{error}"
+                )
+            row = unpack(len(self._candidates), kept, failed)
+            self._candidates.append(Candidate(trial.number, params, None, list(row), 0))
 
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool
