@@ -184,7 +184,7 @@ def test_the_belief_adds_to_the_acquisition_with_its_gradient() -> None:
 
 
 def test_a_good_belief_helps_and_a_bad_one_costs_little() -> None:
-    """Paired over 12 seeds, one-sided sign test at 12 trials (false alarms 2 %); the bad one is bounded at 40."""
+    """Paired over 12 seeds, one-sided sign test at 12 trials (false alarms 2 %); the bad one against none at 40."""
     optimum = np.array([0.8, 0.25, 0.7, 0.3, 0.15])
 
     def believing(centre: np.ndarray) -> Space:
@@ -197,7 +197,8 @@ def test_a_good_belief_helps_and_a_bad_one_costs_little() -> None:
     wins = sum(run(good, 12, s) < run(CUBE, 12, s) for s in range(12))
     assert stats.binomtest(wins, 12, alternative="greater").pvalue < 0.02
     bad = believing(1.0 - optimum)
-    assert np.median([run(bad, 40, s) for s in range(4)]) < 0.02, "of a range of about 4"
+    lost = np.median([run(bad, 40, s) for s in range(4)]) - np.median([run(CUBE, 40, s) for s in range(4)])
+    assert lost < 0.05, "of a range of about 4"
 
 
 # ---------------------------------------------------------------------------------------------------- earlier studies

@@ -70,7 +70,7 @@ class CmaEsSampler(Replayed[Generations]):
     def __init__(
         self,
         x0: Mapping[str, Any] | None = None,
-        sigma0: float = 0.2,
+        sigma0: float = 1 / 6,
         *,
         popsize: int | None = None,
         restart_strategy: str | None = "ipop",

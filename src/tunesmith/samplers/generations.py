@@ -231,7 +231,7 @@ class Generations:
         import cmaes
 
         solutions = [(point, float(place)) for place, point in enumerate(points)]
-        return self._make(*cmaes.get_warm_start_mgd(solutions, gamma=0.1, alpha=0.1))
+        return self._make(*cmaes.get_warm_start_mgd(solutions, gamma=0.1, alpha=0.05))
 
     def _make(self, mean: Floats, sigma: float, cov: Floats | None = None) -> Any:
         import cmaes
