@@ -21,7 +21,7 @@ from tunesmith.samplers.belief import BETA, Belief
 from tunesmith.samplers.features import Features
 from tunesmith.samplers.gp import GPSampler
 from tunesmith.samplers.transfer import Sources, Translated, best_points
-from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.state import TrialState
 from tunesmith.study.earlier import KEY, MOST_IN_ALL, pack, unpack
 
@@ -336,6 +336,50 @@ def test_other_spaces() -> None:
     asked = study.ask().params
     assert (asked["act"], asked["n"], asked["size"]) == ("b", 2.0, 16)
     assert 0 <= asked["extra"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("new", "valid"),
+    [
+        (Int(1, 8), 4),
+        (Int(1, 9, step=2), 3),
+        (Int(1, 64, log=True), 4),
+        (Float(0, 10, step=0.5), 3.5),
+        (Float(0, 10), 3.7),
+    ],
+)
+def test_values_between_those_of_the_new_space_are_rounded_where_they_are_tried(new: Parameter, valid: float) -> None:
+    """The model keeps what was evaluated, 3.7; the trial has a value that the new space has."""
+    x = np.array([[3.7], [9.0], [0.2], [6.1], [8.8]])
+    earlier = Earlier(Space(n=Float(0, 10)), x, np.arange(5.0))
+    space = Space(n=new)
+    assert Translated(earlier, space).x[0] == 3.7
+    tried = best_points([earlier], space)
+    assert tried[0] == pytest.approx(valid)
+    assert space.contains_rows(tried).all()
+    study = ts.create_study(sampler="gp", space=space, seed=0)
+    study._history.earlier = (earlier,)
+    assert study.ask().params["n"] == tried[0, 0]
+
+
+def test_a_step_that_is_met_but_for_rounding_is_met_exactly() -> None:
+    space = Space(n=Float(0, 1, step=0.1))
+    earlier = Earlier(Space(n=Float(0, 1)), np.array([[0.30000000000000004], [0.7], [0.1]]), np.arange(3.0))
+    for value in best_points([earlier], space)[:, 0]:
+        assert space["n"].to_internal(float(value)) == value
+    assert best_points([earlier], space)[0, 0] == space["n"].to_internal(0.3)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 9])
+def test_the_search_for_the_next_point_starts_from_few_points_of_earlier_studies(k: int) -> None:
+    """Three of each and six in all, the best of every study before the second of any."""
+    rng = np.random.default_rng(0)
+    olds = [Earlier(CUBE, rng.random((8, D)), rng.permutation(8).astype(float)) for _ in range(k)]
+    good = Sources(olds, CUBE, Features(CUBE), Prior()).good
+    assert good.shape == (min(3 * k, 6), D)
+    for row, old in zip(good, olds, strict=False):
+        assert np.array_equal(row, CUBE.to_unit(old.x)[old.q.argmin()])
+    assert Sources([], CUBE, Features(CUBE), Prior()).good.shape == (0, D)
 
 
 @pytest.mark.parametrize("other", [Space(q=Float(0, 1)), Space(x0=Categorical(["a", "b"]), x1=Float(5, 6))])

@@ -27,7 +27,7 @@ MIN_ROWS = 4  # of an earlier study, before it has a model
 TRUST, DOUBT = 0.7, 0.5  # mean and standard deviation of a weight before any row of the new study
 FADE = 5.0  # rows of the new study at which earlier ones count half; later they only got in the way (measured)
 LEAST = 0.05  # below that share they are left out
-N_GOOD = 3  # points of each earlier study that the search for the next point starts from
+N_GOOD, MOST_GOOD = 3, 6  # points of each earlier study that the search for the next point starts from, and of all
 N_TRIED, MOST_TRIED = 3, 6  # points of earlier studies that are tried at the start: at least, and of many studies
 TOP = 0.1  # the share of an earlier study's rows that is called good
 
@@ -83,12 +83,13 @@ class Sources:
         prior: of the models' hyperparameters.
 
     Attributes:
-        good: unit coordinates [g, d] of the best points of each, NaN where inactive or unknown.
+        good: unit coordinates [g, d] of the best points of each, in turns, NaN where inactive or unknown; g <= 6, since
+            each of them costs time at every proposal.
     """
 
     def __init__(self, earlier: Sequence[Earlier], space: Space, features: Features, prior: Prior) -> None:
         self.means: list[tuple[Mean, NDArray[np.intp]]] = []
-        self.good: Floats = np.empty((0, len(space)))
+        good: list[Floats] = []
         for one in earlier:
             rows = Translated(one, space)
             columns = _columns(features, rows.known)
@@ -100,7 +101,9 @@ class Sources:
             group = np.unique(features.group[columns], return_inverse=True)[1].astype(np.intp)
             model = Posterior(z, group, t, fit(z, group, t, prior))
             self.means.append((Mean(model.a, model.alpha, model.scale), columns))
-            self.good = np.vstack([self.good, u[np.argsort(t, kind="stable")[:N_GOOD]]])
+            good.append(u[np.argsort(t, kind="stable")[:N_GOOD]])
+        turns = [own[i] for i in range(N_GOOD) for own in good]
+        self.good: Floats = np.array(turns[:MOST_GOOD]).reshape(-1, len(space))
 
     def follow(self, model: Posterior, z: Floats, t: Floats) -> Posterior | Transferred:
         """Return the model of the new study with the earlier ones taken into account.
@@ -223,6 +226,14 @@ def _snapped(space: Space, row: Floats) -> Floats:
     """Return the row with each value that is known on the lattice of its parameter."""
     out = row.copy()
     for j, p in enumerate(space.params.values()):
-        if row[j] == row[j] and not p.contains(p.to_external(row[j])):
+        if row[j] == row[j] and not _on_lattice(p, row[j]):
             out[j] = float(p.from_unit(p.to_unit(row[j])))
     return out
+
+
+def _on_lattice(p: Parameter, x: float) -> bool:
+    """Tell whether x is exactly the internal value of one of the parameter's values."""
+    try:
+        return p.to_internal(p.to_external(x)) == x  # an Int's to_external takes 3.7 for 3
+    except ValueError:
+        return False
