@@ -11,7 +11,7 @@ import importlib
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from tunesmith.state import TrialState
@@ -139,6 +139,7 @@ class Progress:
         timeout: seconds after which no trial is started; None: no limit.
         stream: where to write; standard error if None.
         go_on: what a user does to go on after an interruption; by default, load the study and optimize it.
+        rivals: the trials that the best is one of to begin with; all of the study if None.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Progress:
         *,
         stream: TextIO | None = None,
         go_on: str | None = None,
+        rivals: Iterable[FrozenTrial] | None = None,
     ) -> None:
         self._study = study
         self._n_trials = n_trials
@@ -159,7 +161,8 @@ class Progress:
         self._line.notes = {"failed": 0, "pruned": 0}
         if self._sign:
             try:
-                self._see(study.best_trial)
+                for trial in [study.best_trial] if rivals is None else rivals:
+                    self._see(trial)
             except ValueError:  # there is none yet
                 return
             self._line.tick()

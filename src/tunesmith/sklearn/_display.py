@@ -18,12 +18,18 @@ class Display:
     Args:
         study: the study the search writes to.
         go_on: what a user does to go on after an interruption.
+
+    Attributes:
+        heading: a line to print above; "" for none.
+        rivals: the trials that the best is one of when it opens; None: all of the study.
     """
 
     def __init__(self, study: Study, go_on: str) -> None:
         self._study = study
         self._go_on = go_on
         self._progress: Progress | None = None
+        self.heading = ""
+        self.rivals: list[FrozenTrial] | None = None
 
     def begin(self, total: int | None, done: int, timeout: float | None = None) -> None:
         """Open the display.
@@ -36,11 +42,13 @@ class Display:
         from tunesmith.progress import Progress
 
         self.close(None)
+        if self.heading:
+            print(self.heading, file=sys.stderr)
         if done:
             kept = "1 finished candidate is" if done == 1 else f"{done} finished candidates are"
             print(f"Resuming {self._study.study_name!r}: {kept} kept.", file=sys.stderr)
         left = None if total is None else max(0, total - done)
-        self._progress = Progress(self._study, left, timeout, go_on=self._go_on)
+        self._progress = Progress(self._study, left, timeout, go_on=self._go_on, rivals=self.rivals)
 
     def saw(self, trials: list[FrozenTrial]) -> None:
         """Show finished candidates."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
+from tunesmith.sklearn import _predictions
 from tunesmith.sklearn._display import Display
 from tunesmith.sklearn._evaluate import Outcome
 from tunesmith.sklearn._fingerprint import describe, describe_data, describe_estimator, describe_splits, differences
@@ -36,12 +37,16 @@ class Ledger:
         metric: which metric is the trial's value, if there are several; None: the first.
         train_scores: whether training scores are wanted.
         where: what to call the storage in messages.
+
+    Attributes:
+        note: what is kept with each candidate from now on, as attributes of its trial.
     """
 
     def __init__(self, study: Study, metric: str | None, train_scores: bool, where: str) -> None:
         self.study = study
         self.space: Space | None = None
         self.display: Display | None = None
+        self.note: Params = {}
         self._metric = metric
         self._train_scores = train_scores
         self._where = where
@@ -65,7 +70,7 @@ class Ledger:
             return  # a search may go on with other splits, which are part of each candidate's key
         new = {**fingerprint, "cv": self._splits}
         old = self.study.system_attrs.get(KEY)
-        trials = self.study.get_trials(states=[TrialState.COMPLETE, TrialState.FAIL])
+        trials = self.study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL])
         name = f"the study {self.study.study_name!r} in {self._where}"
         if old is None:
             if trials:
@@ -83,11 +88,11 @@ class Ledger:
                     + f"\nGive another study_name, or go back to what it was{hint}"
                 )
         self._known = defaultdict(list)
-        for trial in trials:
-            kept = trial.user_attrs.get(KEY)
-            if kept is not None:
+        records = [kept for trial in trials if (kept := trial.user_attrs.get(KEY)) is not None]
+        for kept in records:
+            if "splits" not in kept:  # one that was given up lacks some: a grid has to fit it
                 self._known[kept["key"]].append(kept)
-        if self._known and self._train_scores and any(k["train"] is None for ks in self._known.values() for k in ks):
+        if self._train_scores and any(kept["train"] is None for kept in records):
             raise ResumeError(f"{name} has no training scores; return_train_score=True needs another study_name")
 
     # -- candidates ------------------------------------------------------------------------------------------------
@@ -155,7 +160,7 @@ class Ledger:
             reason=reason,
             started=now - cost,
             finished=now,
-            user={KEY: pack(self.key(params), row)},
+            user={**self.note, KEY: pack(self.key(params), row)},
         )
 
     def value(self, row: Row) -> tuple[float | None, str | None]:
@@ -188,10 +193,16 @@ def plain(value: Any) -> Any:
     return value if simple else describe(value)
 
 
-def pack(key: str, row: Row) -> dict[str, Any]:
-    """Return a candidate's outcomes in the form that is kept."""
+def pack(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]:
+    """Return a candidate's outcomes in the form that is kept.
+
+    Args:
+        key: of the candidate.
+        row: its outcomes.
+        n_splits: how many there would have been, if it was given up before all were made.
+    """
     row = sorted(row, key=lambda o: o.split)
-    return {
+    kept = {
         "key": key,
         "test": [_writable(None if o.error else o.test) for o in row],
         "train": None if row[0].train is None else [_writable(None if o.error else o.train) for o in row],
@@ -199,6 +210,11 @@ def pack(key: str, row: Row) -> dict[str, Any]:
         "score": [o.score_seconds for o in row],
         "error": [o.error for o in row],
     }
+    if n_splits is not None and len(row) < n_splits:
+        kept["splits"] = [o.split for o in row]
+    if (seen := _predictions.pack([o.predictions for o in row])) is not None:
+        kept["predictions"] = seen
+    return kept
 
 
 def unpack(candidate: int, kept: dict[str, Any], failed: Any) -> Row:
@@ -210,8 +226,10 @@ def unpack(candidate: int, kept: dict[str, Any], failed: Any) -> Row:
         return {k: float(v) for k, v in score.items()} if isinstance(score, dict) else float(score)
 
     train = [None] * len(kept["test"]) if kept["train"] is None else [read(score) for score in kept["train"]]
-    columns = zip(kept["test"], train, kept["fit"], kept["score"], kept["error"], strict=True)
-    return [Outcome(candidate, split, read(test), *rest) for split, (test, *rest) in enumerate(columns)]
+    splits = kept.get("splits", range(len(kept["test"])))
+    seen = _predictions.unpack(kept.get("predictions"), len(kept["test"]))
+    columns = zip(splits, kept["test"], train, kept["fit"], kept["score"], kept["error"], seen, strict=True)
+    return [Outcome(candidate, split, read(test), *rest) for split, test, *rest in columns]
 
 
 def _writable(score: Any) -> Any:
