@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.numerics.gp import Posterior, Prior, fit
+from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
 from tunesmith.samplers.belief import Belief
@@ -86,6 +87,12 @@ class GPSampler(Sampler):
         """Return n points; see :meth:`Sampler.ask`."""
         if len(space) == 0 or self._starting(history, len(space)):
             return self._start.ask(history, space, rng, n)
+        with one_thread():
+            x = self._modelled(history, space, rng, n)
+        return x, np.full(n, sign(self.name, 0), np.int64)
+
+    def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> Points:
+        """Return n points [n, d], each of the largest acquisition when those before it are running."""
         tree = infer(space, history.points(space))
         seen = observe(history, space, tree)
         features = Features(tree)
@@ -99,7 +106,7 @@ class GPSampler(Sampler):
                 x = tree.sample(rng, 1)[0]
             points.append(x)
             pending = np.vstack([pending, x])
-        return np.array(points), np.full(n, sign(self.name, 0), np.int64)
+        return np.array(points)
 
     def _propose(
         self,

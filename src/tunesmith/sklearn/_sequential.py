@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
-
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # scikit-learn needs it, so it is there
 
 from tunesmith.errors import ResumeError, SpaceExhaustedError
 from tunesmith.sklearn._callbacks import has_callbacks
@@ -71,7 +68,6 @@ class Sequential:
     _waiting: deque[Unit] = field(default_factory=deque)
     _more: bool = True
     _deadline: float | None = None
-    _threads: ThreadpoolController | None = None
 
     def run(self) -> None:
         """Search, and put what is found into the results.
@@ -171,8 +167,7 @@ class Sequential:
         if late or not self._more or (self.n_trials is not None and len(self._candidates) >= self.n_trials):
             return []
         try:
-            with self._one_thread():
-                trial = self.ledger.study.ask()
+            trial = self.ledger.study.ask()
         except SpaceExhaustedError:
             self._more = False
             return []
@@ -191,15 +186,6 @@ class Sequential:
         else:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(self.space)))[0]
         return [unit]
-
-    def _one_thread(self) -> AbstractContextManager[Any]:
-        """Keep a sampler's model to one thread: its matrices are small, and the cores are the workers'."""
-        if self.ledger.study.sampler.blind:
-            return nullcontext()
-        if self._threads is None:
-            self._threads = ThreadpoolController()
-        limit: AbstractContextManager[Any] = self._threads.limit(limits=1)
-        return limit
 
     # -- tell ------------------------------------------------------------------------------------------------------
 
