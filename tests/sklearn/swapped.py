@@ -13,6 +13,7 @@ from typing import Any
 
 import sklearn.model_selection
 import sklearn.model_selection._search
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # or it would put its own in place of ours
 
 import tunesmith.sklearn
 from tunesmith.sklearn._base import BaseSearchCV

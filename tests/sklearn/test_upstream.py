@@ -20,13 +20,12 @@ from sklearn.utils.estimator_checks import check_estimator
 from tunesmith.sklearn import SearchCV
 
 HERE = Path(__file__).parent
-SEARCHES = "GridSearchCV,RandomizedSearchCV"
+SEARCHES = "GridSearchCV,RandomizedSearchCV,HalvingGridSearchCV,HalvingRandomSearchCV"
 
 # node id -> why it may fail with our classes
 KNOWN: dict[str, str] = {}
 
 GROUPS: dict[str, tuple[str, list[str], str]] = {
-    # Successive halving derives from the base class: with ours under it, it also tries `evaluate_candidates`.
     "searches": (
         f"{SEARCHES},BaseSearchCV",
         ["model_selection.tests.test_search", "model_selection.tests.test_successive_halving"],
@@ -38,7 +37,11 @@ GROUPS: dict[str, tuple[str, list[str], str]] = {
         "SearchCV or test_metaestimators.py or Search",
     ),
     # check_estimator and all other common checks, of every search that scikit-learn makes for them
-    "estimator checks": (SEARCHES, ["tests.test_common"], "GridSearchCV or RandomizedSearchCV"),
+    "estimator checks": (
+        SEARCHES,
+        ["tests.test_common"],
+        "GridSearchCV or RandomizedSearchCV or HalvingRandomSearchCV",
+    ),
     "users of searches": (
         SEARCHES,
         [

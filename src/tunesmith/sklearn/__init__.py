@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tunesmith.sklearn._base import BaseSearchCV
     from tunesmith.sklearn._grid import GridSearchCV, RandomizedSearchCV
+    from tunesmith.sklearn._halving import HalvingGridSearchCV, HalvingRandomSearchCV
     from tunesmith.sklearn._search_cv import SearchCV
 
-__all__ = ["BaseSearchCV", "GridSearchCV", "RandomizedSearchCV", "SearchCV"]
+__all__ = [
+    "BaseSearchCV",
+    "GridSearchCV",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
+    "RandomizedSearchCV",
+    "SearchCV",
+]
 
 _HOMES = {
     "BaseSearchCV": "_base",
     "GridSearchCV": "_grid",
+    "HalvingGridSearchCV": "_halving",
+    "HalvingRandomSearchCV": "_halving",
     "RandomizedSearchCV": "_grid",
     "SearchCV": "_search_cv",
 }

@@ -10,6 +10,10 @@ From scikit-learn:
 - ``BaseSearchCV`` (public, but for its methods ``_get_scorers``, ``_get_routed_params_for_fit``,
   ``_check_input_parameters``, ``_check_refit_for_multimetric``, ``_select_best_index`` and ``_format_results``): what
   ``cv_results_`` looks like and which candidate is best stay scikit-learn's own code.
+- ``HalvingGridSearchCV``, ``HalvingRandomSearchCV`` (experimental, and so public only after a further import) and
+  their ``_SubsampleMetaSplitter``: how many iterations there are, with what, and who goes on stay scikit-learn's own
+  code too. Used of them: ``_run_search``, ``_generate_candidate_params`` and the attribute ``_n_samples_orig``.
+- ``_num_samples``: the number of rows of anything.
 - ``_score``, ``_warn_or_raise_about_fit_failures``, ``_insert_error_scores``: how a score is checked, and what is said
   when fits fail.
 - ``_MultimetricScorer``, ``_BaseScorer``, ``_PassthroughScorer``: to tell scikit-learn's scorers from a user's
@@ -37,6 +41,11 @@ from joblib.parallel import BatchedCalls
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._search_successive_halving import (
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    _SubsampleMetaSplitter,
+)
 from sklearn.model_selection._validation import (
     _insert_error_scores,
     _score,
@@ -45,23 +54,27 @@ from sklearn.model_selection._validation import (
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, validate_parameter_constraints
 from sklearn.utils.metaestimators import _BaseComposition, _safe_split
 from sklearn.utils.parallel import _FuncWrapper
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 __all__ = [
     "BaseComposition",
     "BaseSearchCV",
     "BatchedCalls",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
     "LokyBackend",
     "MultiprocessingBackend",
     "SequentialBackend",
+    "SubsampleSplitter",
     "ThreadingBackend",
     "backend_of",
     "backend_options",
     "carry_config",
     "check_method_params",
+    "count_rows",
     "eval_expr",
     "fill_error_scores",
     "fit_context",
@@ -76,6 +89,8 @@ __all__ = [
 ]
 
 BaseComposition = _BaseComposition
+SubsampleSplitter = _SubsampleMetaSplitter
+count_rows = _num_samples
 fit_context = _fit_context
 score = _score
 safe_split = _safe_split
