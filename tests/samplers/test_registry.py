@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+import tunesmith
 from tunesmith import registry
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
@@ -54,6 +56,30 @@ def test_names_agree_with_the_registry(name: str) -> None:
     sampler = registry.load("samplers", name)()
     assert sampler.name == name
     assert isinstance(sampler, Sampler)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("TPESampler", {"n_startup_trials": 5, "n_ei_candidates": 32}),
+        ("GPSampler", {"n_startup_trials": 10}),
+        ("CmaEsSampler", {"x0": None, "sigma0": 0.3, "popsize": 8, "restart_strategy": "ipop", "inc_popsize": 2}),
+        ("NSGAIISampler", {"population_size": 20, "mutation_prob": 0.1, "crossover_prob": 0.9}),
+        ("QMCSampler", {"qmc_type": "sobol", "scramble": True}),
+        ("RandomSampler", {}),
+        ("GridSampler", {"search_space": {"x": [1, 2]}}),
+    ],
+)
+def test_optuna_names_and_the_arguments_that_are_the_same(name: str, arguments: dict[str, Any]) -> None:
+    """What docs/porting.md says of them."""
+    sampler = getattr(tunesmith.samplers, name)(**arguments, seed=0)
+    assert isinstance(sampler, Sampler)
+    assert name in tunesmith.samplers.__all__
+    assert name in dir(tunesmith.samplers)
+
+
+def test_nsga2_has_both_names() -> None:
+    assert tunesmith.samplers.NSGAIISampler is tunesmith.samplers.NSGA2Sampler
 
 
 @pytest.mark.parametrize("name", sorted({*registry.names("samplers"), *VARIANTS} - {"grid-random"}))

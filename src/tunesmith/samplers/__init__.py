@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tunesmith.samplers.gp import GPSampler
     from tunesmith.samplers.grid import GridSampler
     from tunesmith.samplers.nsga2 import NSGA2Sampler
+    from tunesmith.samplers.nsga2 import NSGA2Sampler as NSGAIISampler
     from tunesmith.samplers.qmc import QMCSampler
     from tunesmith.samplers.random import RandomSampler
     from tunesmith.samplers.tpe import TPESampler
@@ -26,6 +27,7 @@ __all__ = [
     "GPSampler",
     "GridSampler",
     "NSGA2Sampler",
+    "NSGAIISampler",
     "QMCSampler",
     "RandomSampler",
     "Sampler",
@@ -34,13 +36,16 @@ __all__ = [
 
 _TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.SAMPLERS.values()}
 _TARGETS["Sampler"] = "tunesmith.samplers.base"
+# Second names, which Optuna has: porting is then a change of import.
+_ALIASES = {"NSGAIISampler": "NSGA2Sampler"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _TARGETS:
+    own = _ALIASES.get(name, name)
+    if own not in _TARGETS:
         raise AttributeError(f"tunesmith.samplers has no {name!r} (it has {', '.join(sorted(_TARGETS))})")
-    return getattr(importlib.import_module(_TARGETS[name]), name)
+    return getattr(importlib.import_module(_TARGETS[own]), own)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_TARGETS})
+    return sorted({*globals(), *_TARGETS, *_ALIASES})
