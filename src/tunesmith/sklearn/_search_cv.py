@@ -15,6 +15,7 @@ from tunesmith.sklearn._compat import HasMethods, Interval
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._sequential import Sequential
 from tunesmith.space import Space
+from tunesmith.study.create import Packed
 
 SAMPLES = 64  # how many random candidates are checked before the first fit
 
@@ -31,6 +32,9 @@ class SearchCV(BaseSearchCV):
         n_trials: how many candidates to try in all, those of an interrupted run included.
         timeout: seconds after which no candidate is started any more; those under way are finished.
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
+        warm_start_from: earlier studies of like searches, such as ``search.study_`` or what
+            :func:`tunesmith.load_study` returns, or one of them: other data, another metric, partly other parameters.
+            Their best candidates are tried first; see :func:`tunesmith.create_study`.
         random_state: seeds the sampler; the estimator has its own ``random_state``. A study that is gone on with keeps
             the seed that it was made with.
         pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
@@ -51,6 +55,7 @@ class SearchCV(BaseSearchCV):
         "timeout": [Interval(Real, 0, None, closed="left"), None],
         "sampler": [str, HasMethods(["ask"])],
         "random_state": ["random_state"],
+        "warm_start_from": "no_validation",  # create_study does that
     }
 
     def __init__(
@@ -74,6 +79,7 @@ class SearchCV(BaseSearchCV):
         study_name: str | None = None,
         progress: bool = False,
         share_steps: bool = True,
+        warm_start_from: Any = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -95,6 +101,13 @@ class SearchCV(BaseSearchCV):
         self.timeout = timeout
         self.sampler = sampler
         self.random_state = random_state
+        self.warm_start_from = warm_start_from
+
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        if state.get("warm_start_from") is not None:  # studies cannot be pickled, what is needed of them can
+            state["warm_start_from"] = Packed.of(state["warm_start_from"])
+        return state
 
     def _keeps_study(self) -> bool:
         return True
@@ -119,6 +132,7 @@ class SearchCV(BaseSearchCV):
             sampler=None if auto and "auto" not in registry.names("samplers") else self.sampler,
             seed=seed,
             space=space,
+            warm_start_from=self.warm_start_from,
         )
         ledger = Ledger(study, metric if isinstance(metric, str) else None, self.return_train_score, str(self.storage))
         ledger.space = space

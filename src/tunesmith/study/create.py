@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,27 @@ SamplerLike = str | Sampler | None
 PrunerLike = str | Pruner | None
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What a warm start keeps of earlier studies: it can be pickled, and be given in their place.
+
+    Attributes:
+        data: it, as JSON.
+    """
+
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, given: Study | Iterable[Study] | Packed) -> Packed:
+        """Pack what was given as ``warm_start_from=``.
+
+        Raises:
+            ValueError: it is no study with one objective, nor several of them.
+        """
+        earlier = _earlier(given)
+        return earlier if isinstance(earlier, Packed) else cls(pack(earlier))
+
+
 def create_study(
     *,
     storage: StorageLike = None,
@@ -35,7 +57,7 @@ def create_study(
     directions: Sequence[str | StudyDirection] | None = None,
     seed: int | None = None,
     space: Any = None,
-    warm_start_from: Study | Iterable[Study] | None = None,
+    warm_start_from: Study | Iterable[Study] | Packed | None = None,
 ) -> Study:
     """Create a study.
 
@@ -62,7 +84,12 @@ def create_study(
     """
     ways = _directions(direction, directions)
     _check_seed(seed)
-    earlier = _earlier(warm_start_from, ways)
+    earlier = _earlier(warm_start_from)
+    if earlier and len(ways) > 1:
+        raise ValueError(
+            "warm_start_from= is for one objective; of earlier studies with the same objectives, add_trials(study) "
+            "takes the trials over"
+        )
     declared = None if space is None else space if isinstance(space, Space) else Space(space)
     store = open_storage(storage)
     chosen, rule = _sampler(sampler), _pruner(pruner)
@@ -82,7 +109,8 @@ def create_study(
             ) from None
     # A study that another process made a moment ago, or that was left when it had just been made, may lack it still.
     if earlier and KEY not in record.system and not store.count(record.id):
-        store.set_attr(record.id, None, KEY, pack(earlier), system=True)
+        kept = earlier.data if isinstance(earlier, Packed) else pack(earlier)
+        store.set_attr(record.id, None, KEY, kept, system=True)
         record = store.load_study(record.name)
     study = Study(record, store, chosen, rule)
     if declared is not None:
@@ -149,23 +177,22 @@ def get_all_study_names(storage: StorageLike) -> list[str]:
     return [s.name for s in open_storage(storage).list_studies()]
 
 
-def _earlier(given: Any, ways: Sequence[str]) -> list[Study]:
+def _earlier(given: Any) -> list[Study] | Packed:
     """Return the studies of a warm start.
 
     Raises:
         ValueError: it is something else, or one of the studies has several objectives.
     """
+    if isinstance(given, Packed):
+        return given
+    if given is not None and not isinstance(given, Study | Iterable):
+        raise ValueError(f"warm_start_from= takes studies, such as load_study(...) returns; got {given!r}")
     studies = [given] if isinstance(given, Study) else list(given) if given is not None else []
     for study in studies:
         if not isinstance(study, Study):
             raise ValueError(f"warm_start_from= takes studies, such as load_study(...) returns; got {study!r}")
         if len(study.directions) > 1:
             raise ValueError(f"warm_start_from= takes studies with one objective; {study.study_name!r} has several")
-    if studies and len(ways) > 1:
-        raise ValueError(
-            "warm_start_from= is for one objective; of earlier studies with the same objectives, add_trials(study) "
-            "takes the trials over"
-        )
     return studies
 
 

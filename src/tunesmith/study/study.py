@@ -39,6 +39,10 @@ class Study(StudyCore):
         self._stop = False
         self._optimizing = False
 
+    def __sklearn_clone__(self) -> Study:
+        """Return itself: a scikit-learn estimator that has a study as a parameter shares it with its clones."""
+        return self
+
     # -- run ---------------------------------------------------------------------------------------------------
 
     def optimize(
