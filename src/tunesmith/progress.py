@@ -140,6 +140,7 @@ class Progress:
         stream: where to write; standard error if None.
         go_on: what a user does to go on after an interruption; by default, load the study and optimize it.
         rivals: the trials that the best is one of to begin with; all of the study if None.
+        pruned: what to call pruned trials.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class Progress:
         stream: TextIO | None = None,
         go_on: str | None = None,
         rivals: Iterable[FrozenTrial] | None = None,
+        pruned: str = "pruned",
     ) -> None:
         self._study = study
         self._n_trials = n_trials
@@ -158,7 +160,8 @@ class Progress:
         self._sign = 0.0 if len(study.directions) > 1 else 1.0 if study.directions[0] == "minimize" else -1.0
         self._best = math.inf
         self._line = ProgressLine(n_trials, "trial", timeout=timeout, stream=stream)
-        self._line.notes = {"failed": 0, "pruned": 0}
+        self._pruned = pruned
+        self._line.notes = {"failed": 0, pruned: 0}
         if self._sign:
             try:
                 for trial in [study.best_trial] if rivals is None else rivals:
@@ -173,10 +176,14 @@ class Progress:
             if self._sign:
                 self._see(trial)
         elif trial.state is TrialState.PRUNED:
-            self._line.notes["pruned"] += 1
+            self._line.notes[self._pruned] += 1
         else:
             self._line.notes["failed"] += 1
         self._line.advance()
+
+    def note(self, what: str, n: int) -> None:
+        """Count n more of something that is shown at the end of the line."""
+        self._line.notes[what] = self._line.notes.get(what, 0) + n
 
     def _see(self, trial: FrozenTrial) -> None:
         value = trial.values[0] * self._sign if trial.values is not None else math.inf
@@ -194,7 +201,10 @@ class Progress:
         Args:
             error: what ended the loop before its time, if anything did.
         """
-        self._line.close(self._farewell() if isinstance(error, KeyboardInterrupt) else "")
+        message = self._farewell() if isinstance(error, KeyboardInterrupt) else ""
+        if error is None and (reason := self._study.stop_reason) is not None:
+            message = f"Stopped {reason}; at most {self._study.left_on_table:.3g} is left on the table."
+        self._line.close(message)
 
     def _farewell(self) -> str:
         """What a user wants to know who has pressed Ctrl-C."""

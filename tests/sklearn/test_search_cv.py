@@ -71,7 +71,8 @@ class Probe(ClassifierMixin, BaseEstimator):
     ids=["lists", "scipy", "union", "text", "conditions", "constraints"],
 )
 def test_every_form_of_space(space: Any) -> None:
-    search = SearchCV(SVC(), space, n_trials=6, sampler="random", random_state=1, cv=2).fit(X, Y)
+    settings = {"sampler": "random", "random_state": 1, "racing": None, "cv": 2}
+    search = SearchCV(SVC(), space, n_trials=6, **settings).fit(X, Y)
     known = space if isinstance(space, Space) else Space(space)
     assert len(search.cv_results_["params"]) == 6
     for params, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
@@ -152,7 +153,9 @@ def test_conditions_that_are_given_are_kept() -> None:
 def test_a_timeout_starts_nothing_more_and_keeps_what_is_done() -> None:
     Probe.ran.clear()
     start = time.monotonic()
-    search = SearchCV(Probe(wait=0.05), {"a": "float(0, 1)"}, n_trials=None, timeout=0.5, cv=2, refit=False).fit(X, Y)
+    search = SearchCV(
+        Probe(wait=0.05), {"a": "float(0, 1)"}, n_trials=None, timeout=0.5, racing=None, cv=2, refit=False
+    ).fit(X, Y)
     n = len(search.cv_results_["params"])
     assert n == len(Probe.ran) / 2 >= 1
     assert max(begun for begun, _ in Probe.ran[::2]) <= start + 0.5 + 1.0  # generous: the clock starts inside fit
@@ -252,7 +255,7 @@ def test_callbacks_see_the_task_tree_of_a_search() -> None:
     from sklearn.callback.tests._utils import RecordingCallback
 
     callback = RecordingCallback()
-    search = SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=3, cv=2).set_callbacks(callback)
+    search = SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=3, racing=None, cv=2).set_callbacks(callback)
     search.fit(X, Y)
     assert callback.count_hooks("on_fit_task_begin") == callback.count_hooks("on_fit_task_end") == 1 + 1 + 6 + 1
     names = {entry["context"].task_name for entry in callback.record}

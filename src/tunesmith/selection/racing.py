@@ -122,12 +122,12 @@ def signed_rank_p(differences: Floats) -> float:
     """
     d = np.asarray(differences, np.float64)
     size = np.abs(d)
-    unique, inverse, counts = np.unique(size, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(size, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     doubled = (2 * last - counts + 1)[inverse]  # twice the mean rank
     plus = float(doubled[d > 0].sum()) + 0.5 * float(doubled[d == 0].sum())
     below = _distribution(tuple(sorted(doubled.tolist())))
-    return float(below[: int(math.floor(plus + 1e-9)) + 1].sum())
+    return float(below[: math.floor(plus + 1e-9) + 1].sum())
 
 
 @lru_cache(maxsize=64)

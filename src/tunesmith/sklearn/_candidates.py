@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn import get_config
 
 from tunesmith.sklearn._callbacks import evaluation_contexts, has_callbacks
@@ -13,6 +14,7 @@ from tunesmith.sklearn._check_names import Checker
 from tunesmith.sklearn._compat import fill_error_scores, report_fit_failures
 from tunesmith.sklearn._evaluate import Outcome, Task, Unit
 from tunesmith.sklearn._ledger import Ledger, fingerprint
+from tunesmith.sklearn._partial import filled, mend
 from tunesmith.sklearn._pool import Pool
 from tunesmith.sklearn._prefix import Planner, order_by_prefix
 from tunesmith.sklearn._schedule import run_all
@@ -37,7 +39,8 @@ class Evaluation:
 
     Attributes:
         results: ``cv_results_`` so far.
-        outcomes: scikit-learn's records of all fits, candidate by candidate.
+        outcomes: scikit-learn's records of all fits, candidate by candidate; where one was given up, the mean of its
+            records stands for those that are missing.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Evaluation:
         self.results: dict[str, Any] = {}
         self.outcomes: list[dict[str, Any]] = []
         self._params: list[Params] = []
+        self._ran: list[list[bool]] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
         self.checker = Checker(base, search.error_score)
         self.planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
@@ -175,22 +179,25 @@ class Evaluation:
 
         Args:
             candidates: their parameters.
-            rows: the outcomes of each, by split.
+            rows: the outcomes of each, by split; None where it was given up before, after the first one at least.
             more: further columns, by name.
 
         Raises:
             ValueError: all fits failed.
         """
         search = self.search
-        outcomes = [record(o) for row in rows for o in row if o is not None]
-        report_fit_failures(outcomes, search.error_score)
+        records = [[None if o is None else record(o) for o in row] for row in rows]
+        made = [r for row in records for r in row if r is not None]
+        report_fit_failures(made, search.error_score)
         if callable(search.scoring):
-            fill_error_scores(outcomes, search.error_score)
+            fill_error_scores(made, search.error_score)
         self._params.extend(candidates)
-        self.outcomes.extend(outcomes)
+        self._ran += [[r is not None for r in row] for row in records]
+        self.outcomes += [r for row in records for r in filled(row)]
         for key, values in (more or {}).items():
             self._more[key].extend(values)
         self.results = search._format_results(self._params, search.n_splits_, self.outcomes, self._more)
+        mend(self.results, np.array(self._ran))
 
 
 class Book:

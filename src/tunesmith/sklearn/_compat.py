@@ -17,12 +17,12 @@ From scikit-learn:
 - ``_score``, ``_warn_or_raise_about_fit_failures``, ``_insert_error_scores``: how a score is checked, and what is said
   when fits fail.
 - ``_MultimetricScorer``, ``_BaseScorer``, ``_PassthroughScorer``: to tell scikit-learn's scorers from a user's
-  function.
+  function, and to hear what a scorer asks the estimator for (``_BaseScorer._score(method_caller, ...)``).
 - ``_check_method_params``: cuts fit parameters down to one split.
 - ``_BaseComposition``: to know whose ``set_params`` takes only the names that ``get_params`` lists.
 - ``_safe_split``: cuts the data, pairwise kernels included.
-- ``HasMethods``, ``Interval``, ``InvalidParameterError``, ``validate_parameter_constraints``: scikit-learn's rules for
-  parameters.
+- ``HasMethods``, ``Interval``, ``StrOptions``, ``InvalidParameterError``, ``validate_parameter_constraints``:
+  scikit-learn's rules for parameters.
 - ``_FuncWrapper``: carries configuration and warning filters into a worker.
 
 From joblib: ``Parallel._backend`` and ``_backend_kwargs`` (the backend in use and where its temporary files go),
@@ -32,13 +32,15 @@ methods ``submit`` and ``retrieve_result_callback`` are joblib's documented inte
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import joblib
 from joblib._parallel_backends import LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend
 from joblib._utils import eval_expr
 from joblib.parallel import BatchedCalls
-from sklearn.base import _fit_context
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._search_successive_halving import (
@@ -51,7 +53,13 @@ from sklearn.model_selection._validation import (
     _score,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, validate_parameter_constraints
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.metaestimators import _BaseComposition, _safe_split
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params, _num_samples
@@ -68,6 +76,7 @@ __all__ = [
     "LokyBackend",
     "MultiprocessingBackend",
     "SequentialBackend",
+    "StrOptions",
     "SubsampleSplitter",
     "ThreadingBackend",
     "backend_of",
@@ -80,6 +89,9 @@ __all__ = [
     "fit_context",
     "is_multimetric",
     "is_own_scorer",
+    "is_passthrough_scorer",
+    "is_plain_score",
+    "listen_to_scorer",
     "metric_names",
     "metric_scorers",
     "report_fit_failures",
@@ -122,6 +134,52 @@ def is_own_scorer(scorer: Any) -> bool:
     if is_multimetric(scorer):
         return all(is_own_scorer(s) for s in scorer._scorers.values())
     return isinstance(scorer, _BaseScorer | _PassthroughScorer)
+
+
+def is_passthrough_scorer(scorer: Any) -> bool:
+    """Whether the scorer is the estimator's own ``score``."""
+    return isinstance(scorer, _PassthroughScorer)
+
+
+def is_plain_score(estimator: Any) -> bool:
+    """Whether the estimator's ``score`` is accuracy or R² of what its ``predict`` says, and nothing else."""
+    return getattr(type(estimator), "score", None) in (ClassifierMixin.score, RegressorMixin.score)
+
+
+def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], None]) -> Any | None:
+    """Return a scorer that does the same and tells which method of the estimator it called and what came out.
+
+    Args:
+        scorer: scikit-learn's scorer, or its bundle of several.
+        name: which one of several to listen to.
+        hear: is called with the method's name and what it returned.
+
+    Returns:
+        None if there is nothing to listen to: the scorer is no scorer of scikit-learn's.
+    """
+    if is_multimetric(scorer):
+        inner = None if name is None else scorer._scorers.get(name)
+        heard = None if inner is None else listen_to_scorer(inner, None, hear)
+        if heard is None:
+            return None
+        several = copy(scorer)
+        several._scorers = {**scorer._scorers, name: heard}
+        return several
+    if not isinstance(scorer, _BaseScorer):
+        return None
+    heard = copy(scorer)
+    score_by = scorer._score
+
+    def listening(method_caller: Any, estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(estimator: Any, method: str, *inputs: Any, **options: Any) -> Any:
+            values = method_caller(estimator, method, *inputs, **options)
+            hear(method, values)
+            return values
+
+        return score_by(call, estimator, *args, **kwargs)
+
+    heard._score = listening
+    return heard
 
 
 def carry_config(function: Any, config: dict[str, Any], filters: list[Any]) -> Any:

@@ -48,13 +48,22 @@ class Display:
             kept = "1 finished candidate is" if done == 1 else f"{done} finished candidates are"
             print(f"Resuming {self._study.study_name!r}: {kept} kept.", file=sys.stderr)
         left = None if total is None else max(0, total - done)
-        self._progress = Progress(self._study, left, timeout, go_on=self._go_on, rivals=self.rivals)
+        self._progress = Progress(
+            self._study, left, timeout, go_on=self._go_on, rivals=self.rivals, pruned="stopped early"
+        )
 
-    def saw(self, trials: list[FrozenTrial]) -> None:
-        """Show finished candidates."""
+    def saw(self, trials: list[FrozenTrial], saved: int = 0) -> None:
+        """Show finished candidates.
+
+        Args:
+            trials: the candidates.
+            saved: how many fits were saved because one was given up.
+        """
         for trial in trials:
             if self._progress is not None:
                 self._progress.update(self._study, trial)
+        if self._progress is not None and saved:
+            self._progress.note("fits saved", saved)
 
     def tick(self) -> None:
         """Show that time passes."""

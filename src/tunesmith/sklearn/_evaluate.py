@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from traceback import format_exc
 from typing import Any, NamedTuple
 
+from tunesmith.selection.racing import Race
 from tunesmith.sklearn._announce import announce_end, announce_start
 from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_names, score
 from tunesmith.sklearn._folds import Folds
+from tunesmith.sklearn._predictions import Predictions, encode, labels_of, listening
 from tunesmith.sklearn._prefix import Prefix, Prefixes, Stage
 from tunesmith.sklearn._replicate import configure, replicate, sets_params_plainly
 
@@ -23,6 +27,8 @@ class Outcome(NamedTuple):
         train: the same on the training rows; None if not wanted.
         fit_seconds, score_seconds: time taken.
         error: the traceback of a fit that failed, else None.
+        predictions: what the scorer saw of the test rows, if that is recorded and can be.
+        hopeless: whether the candidate was given up after this split, so that no more of its unit come.
     """
 
     candidate: int
@@ -32,6 +38,23 @@ class Outcome(NamedTuple):
     fit_seconds: float
     score_seconds: float
     error: str | None
+    predictions: Predictions | None = None
+    hopeless: bool = False
+
+    def figure(self, metric: str | None) -> float:
+        """Return the score on the test rows, of the named metric where there are several; NaN if there is none."""
+        if isinstance(self.test, dict):
+            return float(self.test.get(metric, math.nan))
+        return float(self.test)
+
+
+def is_hopeless(race: Race | None, row: Sequence[Outcome | None], metric: str | None) -> bool:
+    """Tell whether a candidate with these outcomes by split is to be given up; not if one of them has no score."""
+    if race is None:
+        return False
+    scores = [math.nan if o is None else o.figure(metric) for o in row]
+    lacking = any(o is not None and s != s for o, s in zip(row, scores, strict=True))
+    return not lacking and race.hopeless(scores)
 
 
 @dataclass(slots=True)
@@ -43,6 +66,8 @@ class Unit:
         params: its parameters.
         splits: on which splits to fit it.
         prefix: what its pipeline shares with other candidates.
+        race: the incumbent to run against: the splits after which it is hopeless are left out. Only of a unit that
+            holds all splits of its candidate.
         contexts: the callback context of each split, and the search that is handed to the callbacks.
     """
 
@@ -50,6 +75,7 @@ class Unit:
     params: dict[str, Any]
     splits: tuple[int, ...]
     prefix: Prefix | None = None
+    race: Race | None = None
     contexts: tuple[Any, ...] | None = None
     caller: Any = None
 
@@ -76,6 +102,8 @@ class Task:
         verbose: scikit-learn's verbosity.
         n_splits, n_candidates: how many there are, for messages.
         prefix_bytes: how much of shared pipeline steps each process may keep.
+        metric: which of several metrics candidates are compared by; None: there is only one, or none that decides.
+        record: whether to record what the scorer sees.
         config: scikit-learn's configuration, and the warning filters, of the caller; None in the caller's own thread.
     """
 
@@ -91,6 +119,8 @@ class Task:
     n_splits: int
     n_candidates: int
     prefix_bytes: int
+    metric: str | None = None
+    record: bool = False
     config: tuple[dict[str, Any], list[Any]] | None = None
 
     def failed(self) -> Any:
@@ -117,12 +147,14 @@ class Evaluator:
     _prefixes: Prefixes = field(init=False)
     _plain_scorer: bool = field(init=False)
     _plain_params: bool = field(init=False)
+    _labels: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self._folds = Folds(self.task.X, self.task.y, self.splits)
         self._prefixes = Prefixes(self.task.prefix_bytes, self.task.train_scores, self.alone)
         self._plain_scorer = is_own_scorer(self.task.scorer)
         self._plain_params = sets_params_plainly(self.task.estimator)
+        self._labels = labels_of(self.task.y) if self.task.record else None
 
     def run(self, units: list[Unit], outcomes: list[Outcome] | None = None) -> list[Outcome]:
         """Fit and score every unit, in order.
@@ -137,6 +169,7 @@ class Evaluator:
         outcomes = [] if outcomes is None else outcomes
         for unit in units:
             template = configure(self.task.estimator, unit.params)
+            row: list[Outcome | None] = [None] * self.task.n_splits if unit.race is not None else []
             for i, split in enumerate(unit.splits):
                 if i + 1 == len(unit.splits):
                     estimator = template  # nothing is copied from it any more
@@ -145,7 +178,13 @@ class Evaluator:
                 else:
                     estimator = configure(self.task.estimator, unit.params)
                 context = unit.contexts[i] if unit.contexts else None
-                outcomes.append(self._one(estimator, unit, split, context))
+                outcome = self._one(estimator, unit, split, context)
+                if unit.race is not None:
+                    row[split] = outcome
+                    outcome = outcome._replace(hopeless=is_hopeless(unit.race, row, self.task.metric))
+                outcomes.append(outcome)
+                if outcome.hopeless:
+                    break
         return outcomes
 
     def _one(self, estimator: Any, unit: Unit, split: int, context: Any) -> Outcome:
@@ -157,6 +196,7 @@ class Evaluator:
         metadata = {"sample_weight": w} if (w := fit_params.get("sample_weight")) is not None else None
         error, fit_seconds, score_seconds = None, 0.0, 0.0
         test, train = task.failed(), task.failed() if task.train_scores else None
+        predictions = None
         try:
             stage = None
             if unit.prefix is not None and context is None and not fit_params:
@@ -179,14 +219,19 @@ class Evaluator:
                     X_test, X_again, score_seconds = stage.test, stage.train_again, stage.seconds[1]
                 else:
                     estimator.steps = [*steps, *estimator.steps[len(steps) :]]  # a user's function sees it whole
-            test = score(estimator, X_test, fold.y_test, task.scorer, score_params, task.error_score)
+            if task.record:
+                with listening(task.scorer, task.metric, estimator) as (scorer, heard):
+                    test = score(estimator, X_test, fold.y_test, scorer, score_params, task.error_score)
+                predictions = encode(heard, self._labels, estimator)
+            else:
+                test = score(estimator, X_test, fold.y_test, task.scorer, score_params, task.error_score)
             score_seconds += time.perf_counter() - scored
             if task.train_scores:
                 train = score(estimator, X_again, fold.y, task.scorer, train_params, task.error_score)
         finally:
             if context is not None:
                 context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)
-        outcome = Outcome(unit.candidate, split, test, train, fit_seconds, score_seconds, error)
+        outcome = Outcome(unit.candidate, split, test, train, fit_seconds, score_seconds, error, predictions)
         announce_end(task, unit, outcome)
         return outcome
 

@@ -47,7 +47,7 @@ class Ledger:
         self.space: Space | None = None
         self.display: Display | None = None
         self.note: Params = {}
-        self._metric = metric
+        self.metric = metric
         self._train_scores = train_scores
         self._where = where
         self._splits = ""
@@ -168,7 +168,7 @@ class Ledger:
         scores = [o.test for o in row]
         if any(isinstance(s, dict) for s in scores):
             named = next(s for s in scores if isinstance(s, dict))
-            metric = self._metric if self._metric in named else next(iter(named))
+            metric = self.metric if self.metric in named else next(iter(named))
             scores = [s[metric] if isinstance(s, dict) else s for s in scores]
         error = next((o.error for o in row if o.error is not None), None)
         mean = float(np.mean(scores))
@@ -202,7 +202,7 @@ def pack(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]:
         n_splits: how many there would have been, if it was given up before all were made.
     """
     row = sorted(row, key=lambda o: o.split)
-    kept = {
+    kept: dict[str, Any] = {
         "key": key,
         "test": [_writable(None if o.error else o.test) for o in row],
         "train": None if row[0].train is None else [_writable(None if o.error else o.train) for o in row],

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils import check_random_state
 
+from tunesmith.selection.racing import RULES
 from tunesmith.sklearn._base import BaseSearchCV
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import belonging
-from tunesmith.sklearn._compat import HasMethods, Interval
+from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._sequential import Sequential
 from tunesmith.space import Space
@@ -32,6 +33,10 @@ class SearchCV(BaseSearchCV):
         n_trials: how many candidates to try in all, those of an interrupted run included.
         timeout: seconds after which no candidate is started any more; those under way are finished.
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
+        racing: when a candidate is given up between folds. "forgiving": when its mean so far is worse than the worst
+            single fold of the best candidate that is finished; "wilcoxon": when a paired test against that candidate
+            says so (see :class:`tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit`
+            chooses the best, nor with several metrics if `refit` does not name the one that decides.
         warm_start_from: earlier studies of like searches, such as ``search.study_`` or what
             :func:`tunesmith.load_study` returns, or one of them: other data, another metric, partly other parameters.
             Their best candidates are tried first; see :func:`tunesmith.create_study`.
@@ -43,8 +48,13 @@ class SearchCV(BaseSearchCV):
         storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
 
     Attributes:
-        study_: the :class:`~tunesmith.study.Study` with a trial for each candidate.
-        cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
+        study_: the :class:`~tunesmith.study.Study` with a trial for each candidate; those given up are PRUNED.
+        n_fits_: how many fits on folds the results are made of.
+        n_fits_saved_: how many more there would have been without racing.
+        cv_results_: as scikit-learn's searches have it, and ``n_splits_run``, on how many folds each candidate was run.
+            Of a candidate that was given up, the scores of other folds are NaN, means and deviations are those of the
+            folds run, and its rank is below that of all that were not.
+        best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
         multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn's searches have them.
     """
 
@@ -55,7 +65,8 @@ class SearchCV(BaseSearchCV):
         "timeout": [Interval(Real, 0, None, closed="left"), None],
         "sampler": [str, HasMethods(["ask"])],
         "random_state": ["random_state"],
-        "warm_start_from": "no_validation",  # create_study does that
+        "warm_start_from": [object],  # create_study does that
+        "racing": [StrOptions(set(RULES)), None],
     }
 
     def __init__(
@@ -73,6 +84,7 @@ class SearchCV(BaseSearchCV):
         verbose: int = 0,
         pre_dispatch: int | str = "n_jobs",
         random_state: Any = None,
+        racing: str | None = "forgiving",
         error_score: Any = np.nan,
         return_train_score: bool = False,
         storage: Any = None,
@@ -102,6 +114,7 @@ class SearchCV(BaseSearchCV):
         self.sampler = sampler
         self.random_state = random_state
         self.warm_start_from = warm_start_from
+        self.racing = racing
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
@@ -134,6 +147,8 @@ class SearchCV(BaseSearchCV):
             space=space,
             warm_start_from=self.warm_start_from,
         )
+        if callable(self.scoring) and isinstance(self.refit, str):
+            metric = self.refit  # if the function returns several scores: the name of the one that decides
         ledger = Ledger(study, metric if isinstance(metric, str) else None, self.return_train_score, str(self.storage))
         ledger.space = space
         return ledger
@@ -150,5 +165,15 @@ class SearchCV(BaseSearchCV):
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
-        Sequential(evaluate_candidates, ledger, space, self.n_trials, self.timeout, context).run()
+        # a function that chooses the best expects scores on all splits
+        racing = None if callable(self.refit) else self.racing
+        search = Sequential(evaluate_candidates, ledger, space, self.n_trials, self.timeout, context, racing)
+        search.run()
+        n_run = evaluate_candidates.results["n_splits_run"]
+        self.n_fits_ = int(n_run.sum())
+        self.n_fits_saved_ = len(n_run) * self.n_splits_ - self.n_fits_
+        self._conclude(search)
         context.call_on_fit_task_end(estimator=self)
+
+    def _conclude(self, search: Sequential) -> None:
+        """Look at what was found, while the workers are still there: see ``search.evidence()``, ``search.more()``."""

@@ -1,47 +1,35 @@
 """The loop of :class:`SearchCV`: ask the study for a candidate when a worker is free, tell it when its splits are done.
 
 A candidate is asked for as late as possible, after everything that is finished has been told, so that the sampler
-knows all there is to know. The splits of one candidate run beside each other if a fit is worth sending by itself.
+knows all there is to know. Where a fit is worth sending by itself, the splits of a candidate are sent one after the
+other, many candidates at once, so that one without hope is given up between them (see :mod:`._contest`); without a race
+they run beside each other.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from sklearn import get_config
 
 from tunesmith.errors import ResumeError, SpaceExhaustedError
 from tunesmith.sklearn._callbacks import has_callbacks
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import n_values, with_objects
+from tunesmith.sklearn._contest import Candidate, Contest
 from tunesmith.sklearn._evaluate import Outcome, Unit
+from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._ledger import KEY, Ledger, pack, unpack
-from tunesmith.sklearn._schedule import Pace, ahead, salvaging
+from tunesmith.sklearn._predictions import Shelf, labels_of
+from tunesmith.sklearn._schedule import Pace, ahead, run_all, salvaging
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.trial import Trial
 
 WHOLE = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
-
-
-@dataclass(slots=True)
-class Candidate:
-    """A candidate under way or done.
-
-    Attributes:
-        number: of its trial.
-        params: its parameters.
-        trial: the running trial; None if it was finished by an earlier run.
-        row: outcomes by split.
-        left: how many splits are not done.
-    """
-
-    number: int
-    params: dict[str, Any]
-    trial: Trial | None
-    row: list[Outcome | None]
-    left: int
 
 
 @dataclass(slots=True)
@@ -55,6 +43,7 @@ class Sequential:
         n_trials: how many candidates there are to be in all, those of earlier runs included; None: no limit.
         timeout: seconds after which no candidate is started; None: no limit.
         context: scikit-learn's callback context of the search, if there is one.
+        racing: the rule by which candidates are given up between splits; None: none are.
     """
 
     evaluate: Evaluation
@@ -63,11 +52,17 @@ class Sequential:
     n_trials: int | None
     timeout: float | None
     context: Any
+    racing: str | None = None
     _candidates: list[Candidate] = field(default_factory=list)
+    _splits: list[tuple[Any, Any]] = field(default_factory=list)
     _pace: Pace = field(default_factory=Pace)
-    _waiting: deque[Unit] = field(default_factory=deque)
+    _contest: Contest = field(init=False)
+    _shelf: Shelf = field(default_factory=Shelf)
     _more: bool = True
     _deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        self._contest = Contest(self.racing, self.ledger.metric)
 
     def run(self) -> None:
         """Search, and put what is found into the results.
@@ -77,7 +72,7 @@ class Sequential:
             ResumeError: the study belongs to another search.
         """
         evaluate, study = self.evaluate, self.ledger.study
-        splits = evaluate.splits(evaluate.search._checked_cv_orig)
+        splits = self._splits = evaluate.splits(evaluate.search._checked_cv_orig)
         evaluate.open(self.ledger, splits)
         study.recover()
         self._load()
@@ -88,6 +83,8 @@ class Sequential:
             self.ledger.display.begin(self.n_trials, len(self._candidates), self.timeout)
             evaluate.pool.idle = self.ledger.display.tick
         evaluate.task.n_candidates = self.n_trials or 0
+        evaluate.task.metric = self.ledger.metric
+        evaluate.task.record = not get_config()["array_api_dispatch"]
         evaluate.pool.prepare(evaluate.task, splits)
         if self.timeout is not None:
             self._deadline = time.monotonic() + self.timeout
@@ -95,21 +92,35 @@ class Sequential:
             self._loop(len(splits))
         finally:
             study.release(study.live)  # none is left unless this was interrupted: they wait, to be run again
-        done = sorted((c for c in self._candidates if not c.left), key=lambda c: c.number)
-        if not done:
+        if not self._done():
             raise ValueError(
                 f"No fits were performed: no candidate was started within the timeout of {self.timeout} seconds"
             )
-        evaluate.add([c.params for c in done], [c.row for c in done], None)
+        self._tabulate()
+
+    def _done(self) -> list[Candidate]:
+        """The candidates in the order of the results."""
+        return sorted((c for c in self._candidates if c.ended), key=lambda c: c.number)
+
+    def _tabulate(self) -> None:
+        """Put the candidates into the results, and say what the race has saved."""
+        done = self._done()
+        n_run = [len(c.outcomes) for c in done]
+        self.evaluate.add([c.params for c in done], [c.row for c in done], {"n_splits_run": n_run})
+        saved = len(done) * len(self._splits) - sum(n_run)
+        if self.evaluate.search.verbose > 0 and saved:
+            dropped = sum(not c.whole for c in done)
+            print(f"{dropped} of {len(done)} candidates stopped early, which saved {saved} fits")
 
     def _load(self) -> None:
-        """Take in the candidates that earlier runs finished.
+        """Take in the candidates that earlier runs ended.
 
         Raises:
             ResumeError: a choice is not what it was, or a fit failed and ``error_score`` says to raise.
         """
         failed = self.evaluate.task.failed()
-        for trial in self.ledger.study.get_trials(states=[TrialState.COMPLETE, TrialState.FAIL]):
+        ends = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+        for trial in self.ledger.study.get_trials(states=ends):
             kept = trial.user_attrs.get(KEY)
             if kept is None:
                 continue
@@ -121,8 +132,14 @@ class Sequential:
                     f"candidate {trial.number} of the study failed in an earlier run, and error_score='raise' asks for "
                     f"that to be told:\n{error}"
                 )
-            row = unpack(len(self._candidates), kept, failed)
-            self._candidates.append(Candidate(trial.number, params, None, list(row), 0))
+            candidate = Candidate(trial.number, params, None, [None] * len(self._splits))
+            for outcome in unpack(len(self._candidates), kept, failed):
+                candidate.row[outcome.split] = outcome
+            candidate.dropped = not candidate.whole
+            self._candidates.append(candidate)
+            self._shelve(len(self._candidates) - 1, candidate)
+            if candidate.whole:
+                self._contest.finished(candidate)
 
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool
@@ -141,42 +158,48 @@ class Sequential:
 
     def _next(self, n_splits: int) -> list[Unit]:
         """The next piece of work; nothing if there is none to be begun."""
-        if self._waiting:
-            return [self._waiting.popleft()]
-        units = self._ask(n_splits)
+        if (unit := self._contest.next(idle=False)) is not None:
+            return [unit]
+        candidate = self._ask(n_splits)
+        if candidate is None:
+            unit = self._contest.next(idle=True)
+            return [] if unit is None else [unit]
         pool = self.evaluate.pool
-        if not units or pool.inline or pool.n_workers == 1:
-            return units
+        if pool.inline or pool.n_workers == 1:
+            return [self._whole(candidate, n_splits)]
         if self._pace.seconds is None or self._pace.seconds * n_splits >= WHOLE:
-            rest = units.pop()
-            while len(rest.splits) > 1:
-                first, rest = rest.cut(1)
-                self._waiting.append(first)
-            self._waiting.append(rest)
-            return [self._waiting.popleft()]
+            self._contest.wait(candidate)
+            unit = self._contest.next(idle=False)
+            return [] if unit is None else [unit]
+        units = [self._whole(candidate, n_splits)]
         if self.ledger.study.sampler.blind:  # nothing is to be learnt by waiting: send as much as pays
             left = (1000 if self.n_trials is None else self.n_trials - len(self._candidates)) * n_splits
             size = self._pace.size(left, pool.n_workers)
             while len(units) * n_splits < size and (further := self._ask(n_splits)):
-                units += further
+                units.append(self._whole(further, n_splits))
         return units
 
-    def _ask(self, n_splits: int) -> list[Unit]:
-        """A new candidate on all splits; nothing if none is to be started."""
+    def _whole(self, candidate: Candidate, n_splits: int) -> Unit:
+        """Take all splits of a candidate, to be given up by the worker itself."""
+        unit = candidate.send(n_splits)
+        unit.race = self._contest.race
+        return unit
+
+    def _ask(self, n_splits: int) -> Candidate | None:
+        """A new candidate with all splits to be sent; None if none is to be started."""
         late = self._deadline is not None and time.monotonic() >= self._deadline
         if late or not self._more or (self.n_trials is not None and len(self._candidates) >= self.n_trials):
-            return []
+            return None
         try:
             trial = self.ledger.study.ask()
         except SpaceExhaustedError:
             self._more = False
-            return []
+            return None
         params = with_objects(self.space, trial.take_whole())
         evaluate = self.evaluate
         evaluate.checker.check_names(params)
         position = len(self._candidates)
-        self._candidates.append(Candidate(trial.number, params, trial, [None] * n_splits, n_splits))
-        unit = Unit(position, params, tuple(range(n_splits)))
+        unit = Unit(position, params, self._contest.order(trial.number, n_splits))
         if self.context is not None and has_callbacks(evaluate.search, evaluate.task.estimator, [params]):
             unit.caller = evaluate.search
             unit.contexts = tuple(
@@ -185,27 +208,103 @@ class Sequential:
             )
         else:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(self.space)))[0]
-        return [unit]
+        candidate = Candidate(trial.number, params, trial, [None] * n_splits, unit)
+        self._candidates.append(candidate)
+        return candidate
 
     # -- tell ------------------------------------------------------------------------------------------------------
 
     def _saw(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
-            self._enter(outcome)
+            candidate = self._candidates[outcome.candidate]
+            candidate.row[outcome.split] = outcome
+            candidate.out -= 1
+            if outcome.hopeless:
+                candidate.dropped, candidate.out = True, 0
+            if candidate.ended and candidate.trial is not None:
+                self._end(candidate)
+        for candidate in self._contest.judge():
+            self._end(candidate)
 
-    def _enter(self, outcome: Outcome) -> None:
-        candidate = self._candidates[outcome.candidate]
-        candidate.row[outcome.split] = outcome
-        candidate.left -= 1
-        if candidate.left or candidate.trial is None:
-            return
-        row = [o for o in candidate.row if o is not None]
-        value, reason = self.ledger.value(row)
+    def _end(self, candidate: Candidate) -> None:
+        """Tell the study how a candidate ended."""
+        row, trial = candidate.outcomes, candidate.trial
+        if trial is None:
+            raise ValueError(f"candidate {candidate.number} was ended before")
+        if candidate.whole:
+            self._contest.finished(candidate)
         cost = sum(o.fit_seconds + o.score_seconds for o in row)
-        candidate.trial.set_user_attr(KEY, pack(self.ledger.key(candidate.params), row))
-        if value is None:
-            told = self.ledger.study.tell(candidate.trial, state=TrialState.FAIL, reason=reason, cost=cost)
+        kept = row if self.evaluate.search.storage is not None else [o._replace(predictions=None) for o in row]
+        trial.set_user_attr(KEY, pack(self.ledger.key(candidate.params), kept, len(candidate.row)))
+        study = self.ledger.study
+        if candidate.whole:
+            value, reason = self.ledger.value(row)
+            if value is None:
+                told = study.tell(trial, state=TrialState.FAIL, reason=reason, cost=cost)
+            else:
+                told = study.tell(trial, value, cost=cost)
         else:
-            told = self.ledger.study.tell(candidate.trial, value, cost=cost)
+            # the value is the last report: what the mean on all splits would have been, for samplers to learn from
+            if (race := self._contest.race) is not None:
+                trial.report(race.value(candidate.scores(self.ledger.metric)), len(row))
+            reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
+            told = study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
+        candidate.trial = None
+        self._shelve(row[0].candidate, candidate)
         if self.ledger.display is not None:
-            self.ledger.display.saw([told])
+            self.ledger.display.saw([told], len(candidate.row) - len(row))
+
+    def _shelve(self, position: int, candidate: Candidate) -> None:
+        """Keep a candidate's predictions where the worst can be let go."""
+        seen = [None if o is None else o.predictions for o in candidate.row]
+        scores = [s for s, o in zip(candidate.scores(self.ledger.metric), candidate.row, strict=True) if o is not None]
+        self._shelf.put(position, candidate.whole, float(np.mean(scores)), seen)
+        candidate.row = [None if o is None else o._replace(predictions=None) for o in candidate.row]
+
+    # -- afterwards ------------------------------------------------------------------------------------------------
+
+    def evidence(self) -> Evidence:
+        """Return what the search has found out, in the order of ``cv_results_``; to be called when it has run."""
+        evaluate, metric = self.evaluate, self.ledger.metric
+        place = {id(c): i for i, c in enumerate(self._candidates)}
+        done = self._done()
+        return Evidence(
+            params=[c.params for c in done],
+            numbers=[c.number for c in done],
+            scores=np.array([c.scores(metric) for c in done]),
+            ran=np.array([[o is not None for o in c.row] for c in done]),
+            predictions=[self._shelf.get(place[id(c)]) for c in done],
+            splits=self._splits,
+            y=evaluate.task.y,
+            labels=labels_of(evaluate.task.y),
+            sample_weight=evaluate.task.score_params.get("sample_weight"),
+            groups=evaluate.routed.splitter.split.get("groups"),
+            metric=metric,
+        )
+
+    def more(self, candidates: Sequence[dict[str, Any]], splits: list[tuple[Any, Any]]) -> list[list[Outcome]]:
+        """Run given candidates on other splits, through the same workers; the study is not told.
+
+        Args:
+            candidates: their parameters.
+            splits: pairs of training and test rows.
+
+        Returns:
+            For each candidate what it gave on each split, predictions included.
+
+        Raises:
+            Exception: what a fit raised, if ``error_score="raise"``.
+        """
+        evaluate = self.evaluate
+        evaluate.pool.prepare(evaluate.task, splits)
+        prefixes = evaluate.planner.plan(list(candidates))
+        every = tuple(range(len(splits)))
+        units = [Unit(i, c, every, p) for i, (c, p) in enumerate(zip(candidates, prefixes, strict=True))]
+        found: dict[tuple[int, int], Outcome] = {}
+        run_all(
+            evaluate.pool,
+            units,
+            evaluate.search.pre_dispatch,
+            lambda outcomes: found.update({(o.candidate, o.split): o for o in outcomes}),
+        )
+        return [[found[i, split] for split in every] for i in range(len(candidates))]

@@ -1,0 +1,213 @@
+"""What the scorer saw: the predictions on the test rows of a split, kept for an honest score afterwards.
+
+They are heard while the score is made, so nothing is predicted twice. A worker encodes them small; the driver keeps
+those of the candidates that matter within a bound; a storage gets them if they are small when compressed.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from tunesmith.sklearn._compat import is_passthrough_scorer, is_plain_score, listen_to_scorer
+
+BOUND = 64 * 2**20  # bytes of predictions that one search keeps
+STORED = 256 * 1024  # characters that a candidate's predictions may take in a storage
+TRIED = 2 * 2**20  # bytes up to which it is worth a try to compress them so far
+OBJECT = 128  # bytes of an array beside its data
+
+
+class Predictions(NamedTuple):
+    """What one fit predicted for the test rows of its split.
+
+    Attributes:
+        method: what was called: "predict", "predict_proba", "decision_function", ...
+        values: shape (n_test,) or (n_test, k), as the scorer saw it. An unsigned integer type means labels, as places
+            in the sorted labels of `y`; else ``float32``. The columns of ``predict_proba`` are the sorted labels.
+    """
+
+    method: str
+    values: NDArray[Any]
+
+
+# -- in the worker -----------------------------------------------------------------------------------------------------
+
+
+def labels_of(y: Any) -> NDArray[Any] | None:
+    """Return the sorted labels of targets, or None if there is no such thing."""
+    try:
+        flat = np.asarray(y)
+        return np.unique(flat) if flat.ndim == 1 and len(flat) else None
+    except Exception:  # what cannot be sorted, or is no array: nothing is encoded then
+        return None
+
+
+@contextmanager
+def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
+    """Give a scorer that does what `scorer` does, and a list that gets what the estimator is asked meanwhile.
+
+    Args:
+        scorer: scikit-learn's scorer or its bundle; anything else is given back as it is, and nothing is heard.
+        metric: the name of the one that counts, of several.
+        estimator: fitted; a method of its last step is wrapped meanwhile if the scorer is its own ``score``.
+    """
+    heard: list[tuple[str, Any]] = []
+    if is_passthrough_scorer(scorer):
+        last = estimator
+        while type(last) is Pipeline:
+            last = last.steps[-1][1]
+        predict = getattr(last, "predict", None)
+        if predict is not None and is_plain_score(last) and "predict" not in getattr(last, "__dict__", {"predict"}):
+
+            def hear(*args: Any, **kwargs: Any) -> Any:
+                values = predict(*args, **kwargs)
+                heard.append(("predict", values))
+                return values
+
+            last.predict = hear
+            try:
+                yield scorer, heard
+            finally:
+                del last.predict
+            return
+        yield scorer, heard
+        return
+    yield listen_to_scorer(scorer, metric, lambda *what: heard.append(what)) or scorer, heard
+
+
+def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator: Any) -> Predictions | None:
+    """Return what was heard in the form that is kept, or None if it cannot be; a search never ends for it.
+
+    Args:
+        heard: method and values of each call; there must be one.
+        labels: the sorted labels of all targets.
+        estimator: the fitted estimator, for the order of its classes.
+    """
+    if len(heard) != 1:
+        return None
+    try:
+        return _encoded(*heard[0], labels, estimator)
+    except Exception:  # somebody's own kind of output: it is the score that is needed
+        return None
+
+
+def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: Any) -> Predictions | None:
+    if type(values) is not np.ndarray or values.ndim not in (1, 2):
+        return None
+    kind = values.dtype.kind
+    if method == "predict" and values.ndim == 1 and labels is not None and (kind != "f" or _has_classes(estimator)):
+        codes = _codes(values, labels)
+        if codes is not None:
+            return Predictions(method, codes)
+    if kind not in "iufb":
+        return None
+    if method == "predict_proba" and values.ndim == 2 and labels is not None and values.shape[1] != len(labels):
+        # a fold's training rows may lack a class
+        at = _codes(np.asarray(getattr(estimator, "classes_", [])), labels)
+        if at is None or len(at) != values.shape[1]:
+            return None
+        whole = np.zeros((len(values), len(labels)), np.float32)
+        whole[:, at] = values
+        return Predictions(method, whole)
+    return Predictions(method, values.astype(np.float32))
+
+
+def _has_classes(estimator: Any) -> bool:
+    return hasattr(estimator, "classes_")
+
+
+def _codes(values: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any] | None:
+    try:
+        at = np.minimum(np.searchsorted(labels, values), len(labels) - 1)
+        if not np.array_equal(labels[at], values):
+            return None
+    except TypeError:  # labels of another kind than the predictions
+        return None
+    return at.astype(np.uint8 if len(labels) <= 256 else np.uint32)
+
+
+# -- in the driver -----------------------------------------------------------------------------------------------------
+
+
+class Shelf:
+    """Predictions by candidate, within a bound: beyond it those of the worst candidates are let go.
+
+    The first candidate's, often the default configuration, and the best one's are kept whatever they take.
+
+    Args:
+        bound: bytes.
+    """
+
+    def __init__(self, bound: int = BOUND) -> None:
+        self.bound = bound
+        self._held: dict[int, tuple[tuple[bool, float], int, list[Predictions | None]]] = {}
+        self._total = 0
+
+    def put(self, candidate: int, finished: bool, score: float, predictions: list[Predictions | None]) -> None:
+        """Take in the predictions of a candidate, by split.
+
+        Args:
+            candidate: its position.
+            finished: whether it ran on all splits; one that did not is worse than all that did.
+            score: higher is better; NaN is worst.
+            predictions: by split, None where there are none.
+        """
+        if not any(p is not None for p in predictions):
+            return
+        size = sum(p.values.nbytes + OBJECT for p in predictions if p is not None)
+        merit = (finished, score if score == score else -np.inf)
+        self._held[candidate] = (merit, size, predictions)
+        self._total += size
+        if self._total > self.bound:
+            self._make_room()
+
+    def get(self, candidate: int) -> list[Predictions | None] | None:
+        """Return the predictions of a candidate by split, or None if none are held."""
+        entry = self._held.get(candidate)
+        return None if entry is None else entry[2]
+
+    def _make_room(self) -> None:
+        order = sorted(self._held, key=lambda c: (self._held[c][0], -c))  # of equal ones the earlier stays
+        for candidate in order[:-1]:
+            if self._total <= 0.9 * self.bound:  # not to sort again at the next one
+                return
+            if candidate != 0:
+                self._total -= self._held.pop(candidate)[1]
+
+
+def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
+    """Return predictions in a form that JSON can hold, or None if some are missing or they take too much."""
+    found = [p for p in predictions if p is not None]
+    if not found or len(found) < len(predictions) or sum(p.values.nbytes for p in found) > TRIED:
+        return None
+    first = found[0]
+    if any(p.method != first.method or p.values.dtype != first.values.dtype for p in found):
+        return None
+    kind = first.values.dtype.newbyteorder("<")
+    raw = b"".join(p.values.astype(kind, copy=False).tobytes() for p in found)
+    text = base64.b64encode(zlib.compress(raw, 3)).decode("ascii")
+    if len(text) > STORED:
+        return None
+    return {
+        "method": first.method,
+        "type": kind.str,
+        "shapes": [list(p.values.shape) for p in found],
+        "data": text,
+    }
+
+
+def unpack(kept: dict[str, Any] | None, n: int) -> list[Predictions | None]:
+    """Return what was packed, of n splits; None for each if there is nothing, or nothing that can be read."""
+    if kept is None or len(kept["shapes"]) != n:
+        return [None] * n
+    values = np.frombuffer(zlib.decompress(base64.b64decode(kept["data"])), kept["type"])
+    ends = np.cumsum([int(np.prod(shape)) for shape in kept["shapes"]])
+    parts = np.split(values, ends[:-1])
+    return [Predictions(kept["method"], v.reshape(s)) for v, s in zip(parts, kept["shapes"], strict=True)]
