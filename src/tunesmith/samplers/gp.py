@@ -18,18 +18,20 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.numerics.gp import Posterior, Prior, fit
+from tunesmith.numerics.pareto import non_dominated
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
 from tunesmith.samplers.belief import Belief
 from tunesmith.samplers.features import Features
+from tunesmith.samplers.hypervolume import FrontImprovement
 from tunesmith.samplers.improvement import Improvement
 from tunesmith.samplers.inferred import infer
 from tunesmith.samplers.maximise import maximise
 from tunesmith.samplers.observed import Observed, observe
 from tunesmith.samplers.start import Start
 from tunesmith.samplers.transfer import Following, Sources
-from tunesmith.samplers.trust import local_rows, trust_box
+from tunesmith.samplers.trust import WHOLE, local_rows, trust_box
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
@@ -37,6 +39,7 @@ EVERY = 50  # up to so many rows the hyperparameters are fitted at each ask, the
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
 N_INCUMBENTS = 5
+N_FRONT = 8  # points of a front that the search for the next point starts from
 PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: docs/benchmarks.md
 
 
@@ -53,9 +56,10 @@ def fitted_rows(n: int) -> int:
 class GPSampler(Sampler):
     """Proposes the point of largest expected improvement under a Gaussian process.
 
-    Several objectives are searched by augmented Chebyshev scalarisations with random weights (Knowles, "ParEGO",
-    2006). Failed trials count as the worst value seen and feed a model of where trials fail; constraints have a
-    model each; a running trial is taken to end at the posterior mean. Beyond 500 rows the model is local.
+    Two objectives are searched by expected hypervolume improvement, more of them (or beyond 500 trials) by augmented
+    Chebyshev scalarisations with random weights (Knowles, "ParEGO", 2006), on three as good and cheaper. Failed trials
+    count as the worst value seen and feed a model of where trials fail; constraints have a model each; a running trial
+    is taken to end at the posterior mean. Beyond 500 rows the model is local.
 
     Args:
         n_startup_trials: quasi-random trials before the model takes over; by default one more than there are
@@ -119,6 +123,8 @@ class GPSampler(Sampler):
         sources: Sources,
     ) -> Floats | None:
         """Return internal values [d] of the next point."""
+        if seen.y.shape[1] == 2 and len(seen.y) <= WHOLE and seen.feasible.any():
+            return self._extend_front(space, features, seen, pending, rng, belief)
         weights = rng.dirichlet(np.ones(seen.y.shape[1])) if seen.y.shape[1] > 1 else None
         y = scalarise(seen.y, weights)
         rows = local_rows(y, seen.u, features)
@@ -130,30 +136,36 @@ class GPSampler(Sampler):
         best = float(model.fitted[good].min()) if good.any() else None
         if best is not None and len(running):  # running trials are believed to reach the posterior mean
             best = min(best, float(model.predict(running)[0].min()))
-        acquisition = Improvement(model, best, self._side_models(seen, rows, z, features, theta), belief)
+        acquisition = Improvement(model, best, side_models(self._fits, seen, rows, z, features), belief)
         order = np.argsort(np.where(good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
         box = trust_box(y, seen.u, features, theta, seen.u[rows][order[0]])
         taken = seen.known(pending)
         near = np.vstack([seen.u[rows][order], sources.good])
         return maximise(acquisition, space, features, near, rng, taken, box)
 
-    def _side_models(
-        self, seen: Observed, rows: NDArray[np.intp], z: Floats, features: Features, theta: Floats
-    ) -> list[tuple[Posterior, float]]:
-        """Return the models of constraints and of failure, each with the bound its function must stay below."""
-        models: list[tuple[Posterior, float]] = []
-        for column in seen.c[rows].T:
-            known = np.isfinite(column)
-            if known.sum() >= MIN_ROWS and column[known].std() > 0:
-                mean, sd = float(column[known].mean()), float(column[known].std())
-                t = standardise(column[known])
-                own = self._fits.side(z[known], features.group, t)
-                models.append((Posterior(z[known], features.group, t, own), -mean / sd))
-        failed = seen.failed[rows]
-        if failed.any() and not failed.all():
-            label = np.where(failed, 1.0, -1.0)
-            models.append((Posterior(z, features.group, label, self._fits.side(z, features.group, label)), 0.0))
-        return models
+    def _extend_front(
+        self,
+        space: Space,
+        features: Features,
+        seen: Observed,
+        pending: Floats,
+        rng: np.random.Generator,
+        belief: Belief,
+    ) -> Floats | None:
+        """Return internal values [d] of the next point, where each objective has a model of its own."""
+        rows, z = np.arange(len(seen.y)), features(seen.u)
+        running = features(space.to_unit(space.mask(pending)))
+        models = [
+            Posterior(z, features.group, normalise(y), self._fits.theta(y, seen.u, features), running) for y in seen.y.T
+        ]
+        reached = np.column_stack([model.fitted for model in models])[seen.feasible]
+        near = seen.u[seen.feasible][non_dominated(reached)]
+        if len(running):  # running trials are believed to reach the posterior mean
+            reached = np.vstack([reached, np.column_stack([model.predict(running)[0] for model in models])])
+        sides = side_models(self._fits, seen, rows, z, features)
+        acquisition = FrontImprovement(models, reached, sides, len(seen.y) % 2 == 1, belief)
+        near = near[rng.permutation(len(near))[:N_FRONT]]
+        return maximise(acquisition, space, features, near, rng, seen.known(pending))
 
 
 class Fits:
@@ -180,6 +192,33 @@ class Fits:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = fit(z, group, t, PRIOR)
         return self._kept[key]
+
+
+def side_models(
+    fits: Fits, seen: Observed, rows: NDArray[np.intp], z: Floats, features: Features
+) -> list[tuple[Posterior, float]]:
+    """Return the models of constraints and of failure, each with the bound its function must stay below.
+
+    Args:
+        fits: where hyperparameters are kept.
+        seen: the history.
+        rows: the rows of it to use.
+        z: their features [len(rows), F].
+        features: the map to features.
+    """
+    models: list[tuple[Posterior, float]] = []
+    for column in seen.c[rows].T:
+        known = np.isfinite(column)
+        if known.sum() >= MIN_ROWS and column[known].std() > 0:
+            mean, sd = float(column[known].mean()), float(column[known].std())
+            t = standardise(column[known])
+            own = fits.side(z[known], features.group, t)
+            models.append((Posterior(z[known], features.group, t, own), -mean / sd))
+    failed = seen.failed[rows]
+    if failed.any() and not failed.all():
+        label = np.where(failed, 1.0, -1.0)
+        models.append((Posterior(z, features.group, label, fits.side(z, features.group, label)), 0.0))
+    return models
 
 
 def scalarise(y: Floats, weights: Floats | None) -> Floats:
