@@ -65,6 +65,7 @@ class Trial:
         row: the proposed internal values, one for each parameter of that space; NaN: no proposal.
         fixed: values the user asked for by name, which come before the proposal.
         channel: where reports go; None: nowhere, and ``should_prune`` says no.
+        own_seed: what ``seed`` says; None: it follows from the study's seed and the number.
     """
 
     __slots__ = (
@@ -73,6 +74,7 @@ class Trial:
         "_deviant",
         "_fixed",
         "_last_step",
+        "_own_seed",
         "_proposals",
         "_row",
         "_seed",
@@ -94,12 +96,14 @@ class Trial:
         user: dict[str, Any] | None = None,
         channel: Channel | None = None,
         attempt: int = 1,
+        own_seed: int | None = None,
     ) -> None:
         self.number = number
         self.attempt = attempt
         self.params: dict[str, Any] = {}
         self.reports: dict[int, float] | None = None
         self._seed = seed
+        self._own_seed = own_seed
         self._proposals = proposals
         self._row = row
         self._fixed = fixed
@@ -281,7 +285,13 @@ class Trial:
 
     @property
     def seed(self) -> int:
-        """A seed of the trial's own, for the objective's random numbers; the same whenever the trial is run again."""
+        """A seed of the trial's own, 0 <= seed < 2**32, for the objective's random numbers.
+
+        It follows from the study's seed and the trial's number, so that a trial that is run again after an interruption
+        gets the same. In ``study.confirm`` each repeat has another one, which no trial of the search had.
+        """
+        if self._own_seed is not None:
+            return self._own_seed
         return int(np.random.SeedSequence([self._seed, self.number]).generate_state(1)[0])
 
     # -- for the study -----------------------------------------------------------------------------------------

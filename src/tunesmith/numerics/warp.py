@@ -62,8 +62,62 @@ def normalise(y: Floats) -> Floats:
     Args:
         y: finite values [n]; monotone in the result: order is kept, ties stay ties.
     """
-    z = standardise(y)
-    if len(y) < 3 or not z.any():
-        return z
-    t = yeo_johnson(z, best_lambda(z))
-    return standardise(t) if np.all(np.isfinite(t)) and t.std() > 1e-6 else z
+    return Warp(y).values
+
+
+def inverse_yeo_johnson(t: Floats, lmbda: float) -> Floats:
+    """Return the values whose Yeo-Johnson transform is t; infinite where t lies beyond what the transform reaches."""
+    out = np.empty_like(t)
+    up = t >= 0
+    other = 2.0 - lmbda
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        plus, minus = np.maximum(lmbda * t[up], -1.0), np.maximum(-other * t[~up], -1.0)
+        out[up] = np.expm1(t[up] if abs(lmbda) < 1e-8 else np.log1p(plus) / lmbda)
+        out[~up] = -np.expm1(-t[~up] if abs(other) < 1e-8 else np.log1p(minus) / other)
+    return out
+
+
+class Warp:
+    """The transform that :func:`normalise` applies to some values, with its inverse.
+
+    Args:
+        y: the finite values [n] that it is fitted to.
+
+    Attributes:
+        values: what they become [n].
+    """
+
+    def __init__(self, y: Floats) -> None:
+        self._y = y
+        self._lambda: float | None = None
+        self._after = (0.0, 1.0)
+        self.values = z = standardise(y)
+        if len(y) < 3 or not z.any():
+            return
+        lmbda = best_lambda(z)
+        t = yeo_johnson(z, lmbda)
+        if np.all(np.isfinite(t)) and t.std() > 1e-6:
+            self._lambda, self._after = lmbda, (float(t.mean()), float(t.std()))
+            self.values = standardise(t)
+
+    def inverse(self, t: Floats) -> Floats:
+        """Return the values [...] that t [...] stands for, at most their own range beyond those it was fitted to."""
+        low, high = float(self._y.min()), float(self._y.max())
+        if not self.values.any():
+            return np.full_like(t, low)
+        z = t * self._after[1] + self._after[0]
+        if self._lambda is not None:
+            z = inverse_yeo_johnson(z, self._lambda)
+        size = float(np.max(np.abs(self._y)))
+        scaled = self._y / size
+        y: Floats = (z * float(scaled.std()) + float(scaled.mean())) * size
+        return np.clip(y, low - (high - low), high + (high - low))
+
+    def expected(self, mean: Floats, sd: float) -> Floats:
+        """Return the expectation [n] of the value that a normal variable of these means [n] and this sd stands for.
+
+        Gauss-Hermite quadrature with 15 nodes: the inverse of a mean is not the mean of the inverse.
+        """
+        nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+        values: Floats = self.inverse(mean[:, None] + sd * nodes[None, :]) @ (weights / weights.sum())
+        return values

@@ -52,7 +52,7 @@ def adopted(other: Study, space: Space | None, directions: Sequence[str]) -> lis
         own, x = trial.space, trial.x
         if space is not None:
             try:
-                own, x = space, _row(space, trial.params)
+                own, x = space, row_of(space, trial.params)
             except SpaceError as error:
                 reasons.append(str(error))
                 continue
@@ -66,7 +66,7 @@ def adopted(other: Study, space: Space | None, directions: Sequence[str]) -> lis
     return found
 
 
-def _row(space: Space, params: dict[str, Any]) -> list[float]:
+def row_of(space: Space, params: dict[str, Any]) -> list[float]:
     """Return the internal values of a point that may also name parameters that are inactive in this space."""
     try:
         row: list[float] = space.encode([params])[0].tolist()

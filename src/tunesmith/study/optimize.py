@@ -15,7 +15,8 @@ from tunesmith.state import TrialState
 from tunesmith.study.interrupts import heeded
 from tunesmith.study.objective import Declared
 from tunesmith.study.outcome import is_nan_reason
-from tunesmith.trial import FrozenTrial, Trial
+from tunesmith.study.stopping import forget, stopping
+from tunesmith.trial import Channel, FrozenTrial, Trial
 
 if TYPE_CHECKING:
     from tunesmith.progress import Progress
@@ -37,24 +38,30 @@ def run(
     callbacks: list[Callback],
     gc_after_trial: bool,
     show_progress: bool,
+    stop: str | None = None,
 ) -> None:
     """Drive one call of ``study.optimize``; the arguments are explained there."""
-    jobs = _check(n_trials, timeout, n_jobs, catch, objective)
+    jobs = check(n_trials, timeout, n_jobs, catch, objective)
     if study._optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
     if declared and study.space is not None:
         objective = Declared(objective, study.space)
+    ending = stopping(study, stop) if stop is not None else None
     study._optimizing, study._stop = True, False
     progress: Progress | None = None
     executor: Executor | None = None
     try:
         study.recover()
+        forget(study)
+        if ending is not None:
+            callbacks = [*callbacks, ending]
+            ending(study)  # a study that is at its end already needs no further trial
         if show_progress:
             from tunesmith.progress import Progress
 
             progress = Progress(study, n_trials, timeout)
             callbacks = [*callbacks, progress.update]
-        executor = _executor(jobs, objective, study)
+        executor = executor_for(jobs, objective, study)
         tick = progress.tick if progress is not None else None
         with heeded() as heed:
             _loop(study, executor, n_trials, timeout, catch, callbacks, gc_after_trial, tick, heed)
@@ -148,7 +155,7 @@ def _tell(
     return done, None if isinstance(error, catch) else error
 
 
-def _check(n_trials: Any, timeout: Any, n_jobs: Any, catch: tuple[Any, ...], objective: Any) -> int:
+def check(n_trials: Any, timeout: Any, n_jobs: Any, catch: tuple[Any, ...], objective: Any) -> int:
     """Raise unless the arguments make sense; return the number of jobs."""
     if not callable(objective):
         raise TypeError(f"the objective must be callable; got {objective!r}")
@@ -177,10 +184,11 @@ def check_budget(n_trials: Any, timeout: Any) -> None:
         raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
 
 
-def _executor(jobs: int, objective: Callable[[Trial], Any], study: Study) -> Executor:
+def executor_for(jobs: int, objective: Callable[[Trial], Any], handler: Channel) -> Executor:
+    """Return what runs an objective in so many processes, or in this one."""
     if jobs == 1:
         from tunesmith.executors.inline import InlineExecutor
 
-        return InlineExecutor(objective, study)
-    made: Executor = registry.load("executors", "processes")(objective, study, jobs)
+        return InlineExecutor(objective, handler)
+    made: Executor = registry.load("executors", "processes")(objective, handler, jobs)
     return made

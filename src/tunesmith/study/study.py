@@ -18,10 +18,15 @@ from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.core import StudyCore, StudyDirection
 from tunesmith.study.earlier import adopted
+from tunesmith.study.stopping import STOPPED
 from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tunesmith.selection import Report
+    from tunesmith.selection.simplest import Complexity
+    from tunesmith.study.recommend import Recommendation
 
 Callback = Callable[["Study", FrozenTrial], None]
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "state")
@@ -38,6 +43,8 @@ class Study(StudyCore):
         super().__init__(record, storage, sampler, pruner)
         self._stop = False
         self._optimizing = False
+        self._takes_params = False  # whether the last objective took parameters and not a trial
+        self._stopped: dict[str, Any] | None = record.system.get(STOPPED)
 
     def __sklearn_clone__(self) -> Study:
         """Return itself: a scikit-learn estimator that has a study as a parameter shares it with its clones."""
@@ -57,6 +64,7 @@ class Study(StudyCore):
         show_progress_bar: bool = False,
         *,
         space: Any = None,
+        stop: str | None = None,
     ) -> None:
         """Run trials until `n_trials` are done, the time is over, a callback stops it or the space is exhausted.
 
@@ -72,6 +80,8 @@ class Study(StudyCore):
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: show trial n/N, the best so far, the rate and the time left.
             space: what to search, in any form that :class:`Space` takes.
+            stop: "converged": end as well when what can still be gained is less than the noise of a result;
+                ``study.stop_reason`` then says so. For one objective.
 
         Raises:
             ObjectiveError: the objective returned something that is no value.
@@ -81,6 +91,7 @@ class Study(StudyCore):
 
         if space is not None:
             self.declare(space if isinstance(space, Space) else Space(space))
+        self._takes_params = space is not None
         run(
             self,
             objective,
@@ -92,6 +103,7 @@ class Study(StudyCore):
             callbacks=_callbacks(callbacks),
             gc_after_trial=gc_after_trial,
             show_progress=show_progress_bar,
+            stop=stop,
         )
 
     def declare(self, space: Space) -> None:
@@ -110,6 +122,77 @@ class Study(StudyCore):
         if not self._optimizing:
             raise RuntimeError("stop() ends a running optimize(); none is running in this study object")
         self._stop = True
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the last ``optimize(stop="converged")`` ended by itself; None if it did not."""
+        return None if self._stopped is None else str(self._stopped["reason"])
+
+    @property
+    def left_on_table(self) -> float | None:
+        """How much better, at most, a longer search was expected to get when it ended by itself; None if it did not."""
+        return None if self._stopped is None else float(self._stopped["left"])
+
+    def confirm(
+        self,
+        objective: Callable[..., Any],
+        top_k: int = 5,
+        repeats: int = 3,
+        *,
+        default: Mapping[str, Any] | None = None,
+        prefer_default: bool = True,
+        n_jobs: int = 1,
+        catch: Iterable[type[Exception]] | type[Exception] = (),
+        resume: bool = True,
+        show_progress_bar: bool = False,
+        takes_params: bool | None = None,
+    ) -> Report:
+        """Run the best points and the default again with fresh seeds, and choose among them; print what is returned.
+
+        Each repeat gives ``trial.seed`` another value, the same for all points, so that differences are paired; the
+        objective must draw its random numbers from it. The choice weighs the search's model and the fresh runs by
+        their precision. The default is kept unless the best other point is better by more than one standard error.
+
+        The runs are no trials of the study: no sampler learns from them and ``best_trial`` stays. Their results are
+        stored when they end, so an interrupted call goes on, and a second call makes only the runs that are missing.
+        ``trial.number`` counts from 1,000,000, and ``trial.should_prune()`` is never true.
+
+        Args:
+            objective: as for ``optimize``.
+            top_k: how many points to run again, the best ones by expected value.
+            repeats: how often each of them is run.
+            default: the configuration to beat; by default the first enqueued trial that gave all parameters, if any.
+            prefer_default: keep the default in case of doubt; if false, the best one is returned in any case.
+            n_jobs: how many runs at once, each in a process of its own where more than 1; -1: one a core.
+            catch: exceptions that put a point out but do not end the call. NaN, infinity, a violated constraint and
+                ``TrialPruned`` put it out in any case.
+            resume: use the results of earlier calls; if false they are dropped, as is right for another objective.
+            show_progress_bar: show how many runs are done.
+            takes_params: whether the objective takes parameters, as with ``optimize(space=...)``, and not a trial; by
+                default as in this object's last ``optimize``.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet, or the default is no point of the space.
+            RuntimeError: the study has several objectives.
+            ObjectiveError: the objective returned something that is no value.
+            Exception: whatever the objective raised and `catch` does not name.
+        """
+        from tunesmith.study.again import forget, run_again
+        from tunesmith.study.confirm import check, leaders, report
+        from tunesmith.study.objective import Declared
+        from tunesmith.study.optimize import check as check_run
+
+        self._single("confirm()", "best_trials")
+        check(top_k, repeats)
+        errors = tuple(catch) if isinstance(catch, Iterable) else (catch,)
+        jobs = check_run(None, None, n_jobs, errors, objective)
+        points, at, found = leaders(self, top_k, default)
+        if (self._takes_params if takes_params is None else takes_params) and self.space is not None:
+            objective = Declared(objective, self.space)
+        if not resume:
+            forget(self)
+        runs = run_again(self, objective, points, repeats, jobs, errors, show_progress_bar)
+        return report(self, points, at, found, runs, repeats, prefer_default)
 
     # -- add ---------------------------------------------------------------------------------------------------
 
@@ -228,6 +311,28 @@ class Study(StudyCore):
         rows = np.flatnonzero(history.complete & history.feasible)
         front = rows[non_dominated(history.y[rows])]
         return self._storage.trials(self._id, sorted(history.number[front].tolist())) if len(front) else []
+
+    def recommend(self, *, simplest: str | None = None, complexity: Complexity | None = None) -> Recommendation:
+        """Return the point to use where the objective is noisy: the one with the best expected value.
+
+        The expectation is the posterior mean of a Gaussian process at the points of complete feasible trials; the best
+        value seen is mostly luck. With few trials (fewer than 5, or than parameters + 1) there is no model, and the
+        answer says so.
+
+        Args:
+            simplest: "one-se": the simplest of the points whose expected value is within one standard error of the
+                best one.
+            complexity: with that, what is simple: a parameter's name (a lower value is simpler; "-name": a higher
+                one), a list of names, the first counts most, or a function of the parameters that returns a number.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet, or the complexity cannot be told.
+            RuntimeError: the study has several objectives.
+        """
+        from tunesmith.study.recommend import recommend
+
+        self._single("recommend()", "best_trials")
+        return recommend(self, simplest, complexity)
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:

@@ -1,0 +1,154 @@
+"""What a Gaussian process makes of a study's results: expected values at any point, in the user's units.
+
+The sampler's own model (encoding, inferred conditions, transform, local rows), but fitted for judging and not for
+searching: only complete trials, and a prior that lets the noise be large.
+
+Symbols: n complete trials that the model uses, d parameters, z[q, F] features; values are minimised.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.history import History
+from tunesmith.numerics.gp import Posterior, Prior, fit
+from tunesmith.numerics.threads import one_thread
+from tunesmith.numerics.warp import Warp
+from tunesmith.samplers.features import Features
+from tunesmith.samplers.gp import Fits, side_models
+from tunesmith.samplers.inferred import infer
+from tunesmith.samplers.maximise import maximise
+from tunesmith.samplers.observed import observe
+from tunesmith.samplers.trust import local_rows
+from tunesmith.space import Space
+
+Floats = NDArray[np.float64]
+MIN_ROWS = 5  # complete trials; more where there are many parameters
+PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
+LIKELY = 0.5  # a point that fails, or breaks a constraint, with more than this probability is no point to hope for
+
+
+@dataclass(slots=True)
+class Judged:
+    """Values at some points: expected ones, and how well they are known.
+
+    Attributes:
+        mean: of the process [q], in its own scale. sd: its standard deviation [q].
+        value: expected result of a trial there, in the user's units (minimised) [q].
+    """
+
+    mean: Floats
+    sd: Floats
+    value: Floats
+
+
+class Surrogate:
+    """A Gaussian process over the complete trials of a history with one objective.
+
+    Args:
+        history: the trials.
+        space: what they searched, as the history has it.
+
+    Attributes:
+        rows: the rows of the history that the model uses, int[n].
+        x: their internal values over the space [n, d], NaN where inactive.
+        feasible: which of them violate no constraint [n].
+        at: what it makes of them.
+        noise: standard deviation of a single result around its expected value, in the user's units, at the best point.
+    """
+
+    @one_thread()
+    def __init__(self, history: History, space: Space) -> None:
+        self._space = space
+        tree = self._tree = infer(space, history.points(space))
+        self._features = Features(tree)
+        seen = self._seen = observe(history, space, tree)
+        usable = np.flatnonzero(history.complete & np.isfinite(history.y[:, 0]))
+        self.rows = usable[local_rows(seen.y[usable, 0], seen.u[usable], self._features)]
+        self.x, self.feasible = seen.x[self.rows], seen.feasible[self.rows]
+        self.u = seen.u[self.rows]
+        z = self._features(self.u)
+        self.warp = Warp(seen.y[self.rows, 0])
+        theta = fit(z, self._features.group, self.warp.values, PRIOR)
+        self._model = Posterior(z, self._features.group, self.warp.values, theta)
+        self._sd = math.sqrt(self._model.noise)
+        self.at = self._judge(z)
+        best = int(np.argmin(np.where(self.feasible, self.at.mean, np.inf)))
+        self.noise = self._spread(float(self.at.mean[best]))
+
+    @property
+    def d(self) -> int:
+        """How many parameters there are."""
+        return len(self._space)
+
+    @one_thread()
+    def judge(self, x: Floats) -> Judged:
+        """Return what is expected at internal values x[q, d] over the space."""
+        return self._judge(self._features(self._tree.to_unit(self._tree.mask(x))))
+
+    def interval(self, mean: Floats, sd: Floats, k: float) -> tuple[Floats, Floats]:
+        """Return the expected values [q] at k standard deviations below and above the process's mean."""
+        return self.warp.expected(mean - k * sd, self._sd), self.warp.expected(mean + k * sd, self._sd)
+
+    @one_thread()
+    def lowest(self, k: float) -> float:
+        """Return the lowest expected value of the space at k standard deviations below the mean, in the user's units.
+
+        Points that probably fail or break a constraint do not count.
+        """
+        seen = self._seen
+        rows = local_rows(seen.y[:, 0], seen.u, self._features)
+        sides = side_models(Fits(), seen, rows, self._features(seen.u[rows]), self._features)
+        bound = _LowerBound(self._model, k, sides)
+        order = np.argsort(np.where(self.feasible, self.at.mean, np.inf), kind="stable")[:5]
+        rng = np.random.default_rng(len(self.rows))
+        x = maximise(bound, self._tree, self._features, self.u[order], rng, lambda x: np.zeros(len(x), bool))
+        found = float(np.min((self.at.mean - k * self.at.sd)[self.feasible])) if self.feasible.any() else math.inf
+        if x is not None:
+            z = self._features(self._tree.to_unit(self._tree.mask(x[None, :])))
+            found = min(found, -float(bound.value(z)[0]))
+        return float(self.warp.expected(np.array([found]), self._sd)[0])
+
+    def _judge(self, z: Floats) -> Judged:
+        mean, variance = self._model.predict(z)
+        return Judged(mean, np.sqrt(variance), self.warp.expected(mean, self._sd))
+
+    def _spread(self, mean: float) -> float:
+        low, high = self.warp.inverse(np.array([mean - self._sd, mean + self._sd]))
+        return float(high - low) / 2.0
+
+
+class _LowerBound:
+    """The acquisition "minus the lower confidence bound", where a point is likely to be of use."""
+
+    def __init__(self, model: Posterior, k: float, sides: list[tuple[Posterior, float]]) -> None:
+        self._model, self._k, self._sides = model, k, sides
+
+    def value(self, z: Floats) -> Floats:
+        """Return the values [q]."""
+        mean, variance = self._model.predict(z)
+        total = self._k * np.sqrt(variance) - mean
+        for side, bound in self._sides:
+            from scipy.special import ndtr
+
+            m, v = side.predict(z)
+            total = np.where(ndtr((bound - m) / np.sqrt(v)) < LIKELY, -1e9, total)
+        return total
+
+    def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
+        """Return values [q] and gradients [q, F]; None where side models would need theirs."""
+        if self._sides:
+            return None
+        mean, variance, d_mean, d_variance = self._model.predict_gradient(z)
+        sd = np.sqrt(variance)
+        return self._k * sd - mean, self._k * d_variance / (2.0 * sd[:, None]) - d_mean
+
+
+def enough(history: History, space: Space) -> bool:
+    """Tell whether there are enough complete feasible trials for a model: five, and one more than parameters."""
+    good = history.complete & history.feasible & np.isfinite(history.y[:, 0])
+    return bool(good.sum() >= max(MIN_ROWS, len(space) + 1)) and len(space) > 0

@@ -1,0 +1,231 @@
+"""Choosing from two evidences: what the search's model expects, and fresh evaluations with seeds that it never saw.
+
+Symbols: C candidates, R repeats with one seed each, the same for all candidates; y[C, R] fresh losses, m[C] and s[C]
+expected losses and their standard deviations from the search (NaN: it says nothing), low is good.
+
+y_cr = f_c + b_r + e_cr: b is what a seed does to all candidates alike, and drops out of differences; the variance of e
+is that of a two-way table without interaction, with a few degrees of freedom from the search's noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
+DRAWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What two evidences say.
+
+    Attributes:
+        winner: index of the candidate to use.
+        runner_up: the one that would be used if there were no default; None if that is the winner.
+        kept_default: whether the default is the winner because nothing is credibly better.
+        value: expected loss of the winner.
+        interval: where it lies (low, high).
+        gain: by how much the best other candidate is better than the default in the fresh evaluations, paired; NaN if
+            there is no default. gain_interval: where that lies.
+        p_value: one-sided, of "no candidate is better than the default", the choice accounted for; NaN as above.
+        losses: the combined expected losses [C], NaN where a candidate failed.
+        disagree: by how many standard deviations the two evidences differ, root mean square over the candidates.
+    """
+
+    winner: int
+    runner_up: int | None
+    kept_default: bool
+    value: float
+    interval: tuple[float, float]
+    gain: float
+    gain_interval: tuple[float, float]
+    p_value: float
+    losses: Floats
+    disagree: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How fresh evaluations scatter.
+
+    Attributes:
+        paired: variance of e. dof: its degrees of freedom; 0: it is not known.
+        single: variance of one evaluation, b and e. single_dof: its degrees of freedom.
+    """
+
+    paired: float
+    dof: float
+    single: float
+    single_dof: float
+
+
+def scatter(y: Floats, known: float = math.nan) -> Noise:
+    """Return the variances of a two-way table y[C, R] without NaN.
+
+    Args:
+        y: fresh losses.
+        known: standard deviation of a single result from the search; NaN: not known.
+    """
+    c, r = y.shape
+    spread = y.mean(axis=0) - y.mean()
+    rest = y - y.mean(axis=1, keepdims=True) - spread
+    df_e, df_b = float((c - 1) * (r - 1)), float(r - 1)
+    ms_e = float((rest**2).sum()) / df_e if df_e else 0.0
+    ms_b = c * float((spread**2).sum()) / df_b if df_b else 0.0
+    single = (ms_b + (c - 1) * ms_e) / c
+    parts = (ms_b / c) ** 2 / df_b + ((c - 1) * ms_e / c) ** 2 / max(df_e, 1.0) if df_b else 0.0
+    df = single**2 / parts if parts > 0 else df_b  # Satterthwaite
+    if known == known:
+        single = (PRIOR_DOF * known**2 + df * single) / (PRIOR_DOF + df)
+        ms_e = (PRIOR_DOF * known**2 + df_e * ms_e) / (PRIOR_DOF + df_e)
+        df, df_e = df + PRIOR_DOF, df_e + PRIOR_DOF
+    return Noise(ms_e if df_e else math.nan, df_e, single if df else math.nan, df)
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """Both evidences as one.
+
+    Attributes:
+        value: expected losses [C]. sd: their standard deviations [C].
+        dof: degrees of freedom of these [C].
+        disagree: by how many standard deviations the evidences differ, root mean square; NaN if there is only one.
+    """
+
+    value: Floats
+    sd: Floats
+    dof: Floats
+    disagree: float
+
+
+def combine(mean: Floats, sd: Floats, fresh: Floats, repeats: int, noise: Noise) -> Combined:
+    """Return what both evidences say, weighted by their precision.
+
+    m ~ N(f, S + τ² I) with S = diag(s²), and the means of the fresh losses ~ N(f, V), where V has what a seed does to
+    all candidates alike everywhere, and the variance of e on the diagonal. τ² is 0 unless the two differ by more than
+    they should: then it is as large as it must be for (m - y)ᵀ (S + τ² I + V)⁻¹ (m - y) = C (Paule & Mandel, 1982), so
+    that a search's model that was wrong counts for little.
+
+    Args:
+        mean: expected losses from the search [C]; NaN anywhere: it says nothing.
+        sd: their standard deviations [C].
+        fresh: means of the fresh losses [C].
+        repeats: how many losses these are the means of.
+        noise: how these scatter.
+    """
+    c = len(fresh)
+    single = noise.single / repeats if noise.single_dof else math.nan
+    alone = Combined(fresh.copy(), np.full(c, math.sqrt(single)), np.full(c, noise.single_dof), math.nan)
+    if not (np.isfinite(mean).all() and np.isfinite(sd).all() and single == single):
+        return alone
+    own = noise.paired / repeats if noise.dof else single
+    shared = max(0.0, single - own)
+    off = mean - fresh
+    s = np.diag(np.maximum(sd**2, 1e-12 * float(np.max(off**2, initial=1e-290) + own)))
+    v = np.full((c, c), shared) + own * np.eye(c)
+
+    def distance(extra: float) -> float:
+        return float(off @ np.linalg.solve(s + v + extra * np.eye(c), off)) / c
+
+    disagree = math.sqrt(max(0.0, distance(0.0)))
+    low, high = 0.0, float(off @ off)
+    if disagree > 1.0:
+        for _ in range(60):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if distance(middle) > 1.0 else (low, middle)
+        s = s + high * np.eye(c)
+    k = np.linalg.solve(s + v, s).T  # what the fresh losses count for
+    value = mean - k @ off
+    from_fresh = np.einsum("ij,jl,il->i", k, v, k)
+    left = np.eye(c) - k
+    variance = from_fresh + np.einsum("ij,jl,il->i", left, s, left)
+    dof = noise.single_dof * (variance / np.maximum(from_fresh, 1e-300)) ** 2  # Satterthwaite: S is taken as known
+    return Combined(value, np.sqrt(variance), np.minimum(dof, 1e6), disagree)
+
+
+def decide(
+    y: Floats,
+    mean: Floats,
+    sd: Floats,
+    *,
+    default: int | None = None,
+    prefer_default: bool = True,
+    known_noise: float = math.nan,
+    level: float = 0.95,
+) -> Verdict:
+    """Choose a candidate.
+
+    The default is kept unless the best other candidate's paired gain over it exceeds one standard error. The p-value
+    is that of the largest of several differences to one control (Dunnett, 1955).
+
+    Args:
+        y: fresh losses [C, R]; a candidate with one that is not finite is out.
+        mean: expected losses from the search [C], NaN where it says nothing.
+        sd: their standard deviations [C].
+        default: index of the default.
+        prefer_default: whether it is kept in case of doubt.
+        known_noise: standard deviation of a single result from the search; NaN: not known.
+        level: of the intervals.
+
+    Raises:
+        ValueError: every candidate is out.
+    """
+    from scipy.stats import t as student
+
+    usable = np.isfinite(y).all(axis=1) & (y.shape[1] > 0)
+    if not usable.any():
+        raise ValueError("decide(): every candidate has a fresh evaluation that is not finite")
+    fresh = np.full(len(y), math.nan)
+    fresh[usable] = y[usable].mean(axis=1)
+    r = y.shape[1]
+    noise = scatter(y[usable], known_noise)
+    both = combine(mean[usable], sd[usable], fresh[usable], r, noise)
+    losses, errors, dofs = (np.full(len(y), math.nan) for _ in range(3))
+    losses[usable], errors[usable], dofs[usable] = both.value, both.sd, both.dof
+    others = [int(i) for i in np.flatnonzero(usable) if i != default]
+    best = min(others, key=lambda i: (losses[i], i)) if others else None
+    gain, p, ends, winner, kept = math.nan, math.nan, (math.nan, math.nan), best, False
+    if default is not None and usable[default] and best is None:
+        winner, kept = default, prefer_default
+    elif default is not None and usable[default] and best is not None:
+        gain = float(fresh[default] - fresh[best])
+        error = math.sqrt(2.0 * noise.paired / r) if noise.dof else math.inf
+        p = _p_value(gain, error, noise.dof, len(others))
+        reach = float(student.ppf(0.5 + level / 2.0, noise.dof)) * error if noise.dof else math.inf
+        ends = (gain - reach, gain + reach)
+        kept = prefer_default and not gain > error
+        winner = default if kept or losses[default] < losses[best] else best
+    if winner is None:
+        raise ValueError("decide(): there is no candidate")
+    width = float(student.ppf(0.5 + level / 2.0, dofs[winner])) if dofs[winner] > 0 else math.nan
+    value, reach = float(losses[winner]), width * float(errors[winner])
+    return Verdict(
+        winner=winner,
+        runner_up=best if winner != best else None,
+        kept_default=kept,
+        value=value,
+        interval=(value - reach, value + reach),
+        gain=gain,
+        gain_interval=ends,
+        p_value=p,
+        losses=losses,
+        disagree=both.disagree,
+    )
+
+
+def _p_value(gain: float, error: float, dof: float, k: int) -> float:
+    """Return P(the largest of k differences to a control >= gain) if none is better than it."""
+    if not dof or not math.isfinite(error):
+        return math.nan
+    if error == 0.0:
+        return 0.0 if gain > 0 else 1.0
+    rng = np.random.default_rng(0)
+    e = rng.standard_normal((DRAWS, k + 1))
+    largest = (e[:, 1:].max(axis=1) - e[:, 0]) / math.sqrt(2.0)
+    scale = np.sqrt(rng.chisquare(dof, DRAWS) / dof)
+    return float((1 + np.count_nonzero(largest >= gain / error * scale)) / (DRAWS + 1))

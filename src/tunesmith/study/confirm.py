@@ -1,0 +1,192 @@
+"""Confirmation: the leaders of a search and the default run again with fresh seeds; the choice is made from both."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.state import TrialState
+from tunesmith.study.again import Point, Run
+from tunesmith.study.earlier import row_of
+from tunesmith.study.recommend import K95, Candidates, candidates
+
+if TYPE_CHECKING:
+    from tunesmith.selection.posterior import Verdict
+    from tunesmith.study.study import Study
+
+Floats = NDArray[np.float64]
+LEVEL = 0.95
+ONLY_SEEDS = (
+    "The runs differed in their seeds only: what else the objective holds fixed, such as its data and how they are "
+    "split, is not accounted for."
+)
+
+
+def check(top_k: Any, repeats: Any) -> None:
+    """Raise unless these are numbers of points and of repeats.
+
+    Raises:
+        ValueError: one of them is no integer from 1.
+    """
+    for name, value in (("top_k", top_k), ("repeats", repeats)):
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
+
+
+def leaders(study: Study, top_k: int, default: Mapping[str, Any] | None) -> tuple[list[Point], int | None, Candidates]:
+    """Return the points to run again, the place of the default among them (None: there is none), and the candidates.
+
+    Args:
+        study: the search.
+        top_k: how many points, the best by expected value.
+        default: parameters; None: the first enqueued trial whose parameters were all given.
+
+    Raises:
+        ValueError: no trial is complete and feasible yet, or the default is no point of the space.
+    """
+    found = candidates(study.history)
+    if found is None:
+        raise ValueError(f"the study {study.study_name!r} has no complete feasible trial yet: {study._tally()}")
+    records = {t.number: t for t in study.get_trials(states=[TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED])}
+
+    def of_trial(number: int) -> Point:
+        t = records[number]
+        return Point(str(number), t.params, t.space, list(t.x or ()), number=number)
+
+    points = [of_trial(int(n)) for n in found.numbers[:top_k]]
+    if default is None:
+        enqueued = (t for n, t in sorted(records.items()) if t.fixed and t.params.keys() <= t.fixed.keys())
+        first = next(enqueued, None)
+        if first is None:
+            return points, None, found
+        wanted: dict[str, Any] = first.params
+    else:
+        wanted = dict(default)
+    same = [n for n, t in sorted(records.items()) if t.params == wanted and t.state is TrialState.COMPLETE]
+    known = [int(n) for n in found.numbers if int(n) in same]
+    if known:
+        point = of_trial(known[0])
+    else:
+        space = study.space
+        x = row_of(space, wanted) if space is not None else []
+        mark = hashlib.sha256(repr(sorted(wanted.items(), key=lambda kv: kv[0])).encode()).hexdigest()[:16]
+        point = Point(f"default-{mark}", wanted, space, x, fixed=None if study._declared else wanted)
+    at = next((i for i, p in enumerate(points) if p.key == point.key), None)
+    if at is None:
+        points.append(point)
+        at = len(points) - 1
+    return points, at, found
+
+
+def report(
+    study: Study,
+    points: list[Point],
+    default: int | None,
+    found: Candidates,
+    runs: Mapping[tuple[str, int], Run],
+    repeats: int,
+    prefer_default: bool,
+) -> Report:
+    """Return what was chosen, and how good it is."""
+    from tunesmith.selection.posterior import decide
+
+    sign = study._sign
+    y = np.array([[sign * runs[p.key, r].value for r in range(repeats)] for p in points])
+    usable = np.isfinite(y).all(axis=1)
+    notes = _failures(points, runs, repeats)
+    stopped = study._stopped or {}
+    history = study.history
+    common: dict[str, Any] = {
+        "n_candidates": int(history.complete.sum()),
+        "n_fits": len(history) + len(runs),
+        "n_confirmed": len(points),
+        "n_repeats": repeats,
+        "stopped": stopped.get("reason"),
+        "left_on_table": stopped.get("left"),
+        "unit": "run",
+    }
+    standard = None if default is None else points[default].params
+    if not usable.any():
+        chosen = points[default if default is not None and prefer_default else 0]
+        text = f"No point came through its fresh runs; {chosen.name} is named for want of a better one."
+        return Report(None, chosen.params, standard, notes=(text, *notes), **common)
+    mean, sd = _expected(study, points, found)
+    noise = found.model.noise if found.model is not None else math.nan
+    verdict = decide(y, mean, sd, default=default, prefer_default=prefer_default, known_noise=noise, level=LEVEL)
+    if default is not None and not usable[default]:
+        notes += ("The default could not be compared with: it did not come through its fresh runs.",)
+    if repeats > 1 and float(np.ptp(y[usable], axis=1).max()) == 0.0:
+        notes += ("Each point gave the same value with every seed: the objective does not use trial.seed.",)
+    if verdict.disagree > 3.0:
+        notes += (
+            "The fresh runs differ from what the search's model expected by more than chance, so the model counts for "
+            "little in the figure.",
+        )
+    return Report(
+        score=_score(study, points, default, found, verdict, notes),
+        chosen=points[verdict.winner].params,
+        default=standard,
+        kept_default=verdict.kept_default and verdict.runner_up is not None,
+        runner_up=None if verdict.runner_up is None else points[verdict.runner_up].params,
+        **common,
+    )
+
+
+def _score(
+    study: Study, points: list[Point], default: int | None, found: Candidates, verdict: Verdict, notes: tuple[str, ...]
+) -> HonestScore:
+    sign, history = study._sign, study.history
+    naive = float(history.y[history.complete & history.feasible, 0].min())
+    if verdict.winner == default:
+        naive = math.nan  # the best value seen was another point's, and nobody would quote it for this one
+    compared = default is not None and verdict.gain == verdict.gain
+    ends = sorted((sign * verdict.interval[0], sign * verdict.interval[1]))
+    fresh = "fresh runs"
+    return HonestScore(
+        value=sign * verdict.value,
+        interval=(ends[0], ends[1]),
+        naive=sign * naive,
+        optimism=verdict.value - naive,
+        method=f"posterior: the search's model and {fresh}" if found.model is not None else f"mean of {fresh}",
+        gain_over_default=Estimate(verdict.gain, verdict.gain_interval) if compared else None,
+        beats_default=verdict.p_value < 1.0 - LEVEL if compared else None,
+        p_value=verdict.p_value if compared else None,
+        level=LEVEL,
+        metric="value",
+        greater_is_better=sign < 0,
+        n_candidates=int(history.complete.sum()),
+        notes=(*notes, ONLY_SEEDS),
+    )
+
+
+def _expected(study: Study, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
+    """Return what the search's model expects at the points, [C], and how well it knows [C]; NaN without a model."""
+    if found.model is None or study.space is None:
+        nan = np.full(len(points), math.nan)
+        return nan, nan.copy()
+    history, space = study.history, study.space
+    row = {int(n): i for i, n in enumerate(history.number)}
+    table = history.points(space)
+    x = np.array([table[row[p.number]] if p.number is not None else p.x for p in points])
+    judged = found.model.judge(x)
+    low, high = found.model.interval(judged.mean, judged.sd, K95)
+    return judged.value, (high - low) / (2.0 * K95)
+
+
+def _failures(points: list[Point], runs: Mapping[tuple[str, int], Run], repeats: int) -> tuple[str, ...]:
+    told = []
+    for point in points:
+        bad = [run for r in range(repeats) if not math.isfinite((run := runs[point.key, r]).value)]
+        if bad:
+            told.append(
+                f"{point.name.capitalize()} is out: {len(bad)} of its {repeats} fresh runs gave no value "
+                f"({(bad[0].reason or 'no reason given').splitlines()[0]})."
+            )
+    return tuple(told)

@@ -1,0 +1,161 @@
+"""Which point to use where an objective is noisy: by what a model expects there, not by the luckiest result."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.frozen import FrozenTrial
+from tunesmith.history import History
+
+if TYPE_CHECKING:
+    from tunesmith.samplers.surrogate import Surrogate
+    from tunesmith.selection.simplest import Complexity
+    from tunesmith.study.study import Study
+
+Floats = NDArray[np.float64]
+K95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The point to use, and what to expect of it; in the study's own direction and unit.
+
+    Attributes:
+        trial: the first trial at that point.
+        params: its parameters.
+        value: what a new run there is expected to give.
+        interval: 95 % interval of that expectation, (low, high); NaN where there is no model.
+        naive: the best value that any trial had.
+        optimism: by how much that is too good; positive in either direction.
+        method: "posterior": the mean of a Gaussian process. "observed": the best value itself, since there are too
+            few trials for a model.
+        notes: what else is to be known, in sentences.
+    """
+
+    trial: FrozenTrial
+    params: dict[str, Any]
+    value: float
+    interval: tuple[float, float]
+    naive: float
+    optimism: float
+    method: str
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        between = f" (95 % interval {low:.4g} to {high:.4g})" if low == low else ""
+        lines = [
+            f"Use trial {self.trial.number}: {', '.join(f'{k}={v!r}' for k, v in self.params.items())}.",
+            f"Expected value: {self.value:.4g}{between}; the best value seen was {self.naive:.4g}.",
+        ]
+        return "\n".join([*lines, *self.notes])
+
+
+@dataclass(slots=True)
+class Candidates:
+    """The distinct points of complete feasible trials, best first; values are minimised.
+
+    Attributes:
+        numbers: the first trial of each, int[n].
+        loss: expected result [n]; without a model, the lowest one.
+        sd: standard deviation of the expectation [n], NaN without a model.
+        low: lower end of its 95 % interval [n]. high: upper end [n].
+        model: the process, or None.
+    """
+
+    numbers: NDArray[np.int64]
+    loss: Floats
+    sd: Floats
+    low: Floats
+    high: Floats
+    model: Surrogate | None
+
+
+def recommend(study: Study, simplest: str | None, complexity: Complexity | None) -> Recommendation:
+    """Return the answer of ``study.recommend``; the arguments are explained there."""
+    if simplest not in (None, "one-se"):
+        raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
+    if (simplest is None) is not (complexity is None):
+        raise ValueError('simplest="one-se" and complexity= go together: what is simple is for you to say')
+    history = study.history
+    found = candidates(history)
+    if found is None:
+        raise ValueError(f"the study {study.study_name!r} has no complete feasible trial yet: {study._tally()}")
+    at, notes = 0, _notes(found)
+    if complexity is not None:
+        at, note = _simplest(study, found, complexity)
+        notes = (*notes, note)
+    trial = study._storage.trials(study._id, [int(found.numbers[at])])[0]
+    naive = float(history.y[history.complete & history.feasible, 0].min())
+    ends = sorted((study._sign * float(found.low[at]), study._sign * float(found.high[at])))
+    return Recommendation(
+        trial=trial,
+        params=trial.params,
+        value=study._sign * float(found.loss[at]),
+        interval=(ends[0], ends[1]),
+        naive=study._sign * naive,
+        optimism=float(found.loss[at]) - naive,
+        method="posterior" if found.model is not None else "observed",
+        notes=notes,
+    )
+
+
+def candidates(history: History) -> Candidates | None:
+    """Return the points that may be chosen, best first; None if there is none."""
+    from tunesmith.samplers.surrogate import Surrogate, enough
+
+    space = history.space
+    if space is not None and enough(history, space):
+        model = Surrogate(history, space)
+        good = np.flatnonzero(model.feasible)
+        first = _first(model.x[good], history.number[model.rows[good]])
+        rows = good[first]
+        mean, sd, value = model.at.mean[rows], model.at.sd[rows], model.at.value[rows]
+        order = np.lexsort((history.number[model.rows[rows]], mean))
+        low, high = model.interval(mean, sd, K95)
+        wide = (high - low) / (2.0 * K95)
+        numbers = history.number[model.rows[rows]]
+        return Candidates(numbers[order], value[order], wide[order], low[order], high[order], model)
+    rows = np.flatnonzero(history.complete & history.feasible)
+    if not len(rows):
+        return None
+    y, number = history.y[rows, 0], history.number[rows]
+    order = np.lexsort((number, y))
+    x = history.points(space)[rows][order] if space is not None else np.zeros((len(rows), 0))
+    order = order[np.sort(_first(x, np.arange(len(x))))]
+    nan = np.full(len(order), math.nan)
+    return Candidates(number[order], y[order], nan, nan, nan, None)
+
+
+def _first(x: Floats, number: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return of each distinct row of x[n, d] the place of the one with the lowest number."""
+    seen: dict[bytes, int] = {}
+    rows = np.ascontiguousarray(np.nan_to_num(x, nan=np.inf) + 0.0)
+    for i in np.argsort(number, kind="stable").tolist():
+        seen.setdefault(rows[i].tobytes(), i)
+    return np.array(list(seen.values()), np.intp)
+
+
+def _notes(found: Candidates) -> tuple[str, ...]:
+    if found.model is not None:
+        return ()
+    return ("There are too few complete trials for a model: this is the best value seen, mostly too good.",)
+
+
+def _simplest(study: Study, found: Candidates, complexity: Complexity) -> tuple[int, str]:
+    from tunesmith.selection.simplest import complexities, simplest_within
+
+    records = {t.number: t for t in study._storage.trials(study._id, sorted(found.numbers.tolist()))}
+    params = [records[int(n)].params for n in found.numbers]
+    at = simplest_within(found.loss, found.sd, complexities(params, complexity))
+    if at == 0:
+        return 0, "It is also the simplest one within one standard error of the best."
+    return at, (
+        f"It is the simplest one within one standard error ({found.sd[0]:.3g}) of the best, which is trial "
+        f"{found.numbers[0]} with {study._sign * float(found.loss[0]):.4g}."
+    )
