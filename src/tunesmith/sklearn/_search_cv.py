@@ -65,7 +65,7 @@ class SearchCV(BaseSearchCV):
         "timeout": [Interval(Real, 0, None, closed="left"), None],
         "sampler": [str, HasMethods(["ask"])],
         "random_state": ["random_state"],
-        "warm_start_from": [object],  # create_study does that
+        "warm_start_from": [object],  # create_study checks it
         "racing": [StrOptions(set(RULES)), None],
     }
 
