@@ -52,3 +52,7 @@ class MissingDependencyError(TunesmithError, ImportError):
 
 class ResumeError(TunesmithError, ValueError):
     """A stored study does not belong to the search that asks to resume it."""
+
+
+class SelectionError(TunesmithError, ValueError):
+    """Losses or scores from which no winner can be chosen, or that do not fit each other."""

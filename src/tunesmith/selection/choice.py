@@ -1,0 +1,196 @@
+"""Which candidate to return.
+
+Every candidate is compared with the default on the same units, by the mean of the paired differences of their losses
+and its standard error over units. The candidate that leads is the one with the highest gain less one standard error.
+It was chosen for its gain, which is therefore too good; by how much is seen on resamples: what the leader of a
+resample is worth on the units left out, beside what the leader of all units is worth there. The leader replaces the
+default if its gain, so corrected, exceeds one standard error. Without a default the smallest mean loss wins.
+
+Measured on 500 searches of 60 random configurations each (twelve data sets, four models, n = 50 to 300 rows): the best
+mean over five folds is worse than the default by more than half a point of accuracy in 22 % of them. With five
+finalists confirmed on three fresh splits it is 20 %; if the plain gain has to exceed a standard error, 13 %; if the
+corrected one has to, 5 %.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tunesmith.errors import SelectionError
+from tunesmith.selection.resample import Resamples, resample
+from tunesmith.selection.table import Table
+
+# A resample holds 63 % of the units: it chooses worse than all of them do, as in Efron's .632 rule (1983).
+OUT_OF_BAG = 0.632
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the winner is chosen.
+
+    Args:
+        default: column of the default configuration, or None where there is none.
+        prefer_default: keep the default unless another candidate is credibly better.
+        caution: how many standard errors a gain has to exceed.
+    """
+
+    default: int | None = None
+    prefer_default: bool = True
+    caution: float = 1.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen candidate.
+
+    Attributes:
+        index: its column.
+        kept_default: the default was kept because no candidate was credibly better.
+        challenger: the column that leads among those that are not the default; `index` unless the default was kept.
+        gain: its mean gain over the default, as seen; NaN where there is no default or no other candidate.
+        correction: by how much that gain is too good.
+        error: its standard error over units.
+    """
+
+    index: int
+    kept_default: bool
+    challenger: int
+    gain: float = math.nan
+    correction: float = math.nan
+    error: float = math.nan
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A choice with all that went into it.
+
+    Attributes:
+        choice: the choice.
+        table: the candidates that could be chosen.
+        regret: mean over resamples of what the chosen candidate is worth on the units left out, less what the choice
+            of the resample, by the same rule, is worth there.
+        leader_regret: the same for the challenger and the leaders of the resamples, the default left aside.
+        stability: share of the resamples that choose the same candidate.
+    """
+
+    choice: Choice
+    table: Table
+    regret: float
+    leader_regret: float
+    stability: float
+
+
+def choose(
+    losses: ArrayLike,
+    rule: Rule | None = None,
+    *,
+    weights: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Choice:
+    """Return the candidate that `rule` chooses.
+
+    Args:
+        losses: [U, C], smaller is better, averaged over repeats: out-of-fold losses of C candidates on U units. Those
+            of a candidate that was dropped early or failed hold NaN: it is not chosen. A unit that is NaN for all
+            was never tested, and is left out.
+        rule: how to choose; the smallest mean if None.
+        weights: [U], of the units; equal if None.
+        strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
+        n_resamples: how often the choice is made again.
+        seed: of the resamples; the same seed gives the same choice.
+
+    Raises:
+        SelectionError: the arrays do not fit, no candidate is complete, or the default is not.
+    """
+    return decide(losses, rule, weights=weights, strata=strata, n_resamples=n_resamples, seed=seed).choice
+
+
+def decide(
+    losses: ArrayLike,
+    rule: Rule | None = None,
+    *,
+    weights: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Decision:
+    """Choose as `choose` does, and return what the choice is worth on units that it did not see, too."""
+    rule = rule or Rule()
+    table = Table.of(losses, default=rule.default, weights=weights)
+    column = table.columns
+    if len(column) == 1:
+        only = int(column[0])
+        return Decision(Choice(only, False, only), table, 0.0, 0.0, 1.0)
+    gain, error = table.gains()
+    lead = _Lead(rule, table.reference if rule.default is not None else None)
+    leader = int(lead(gain[None], error[None])[0])
+    labels = _labels(strata, table)
+    drawn = resample(table, lead, leader, strata=labels, n_resamples=n_resamples, seed=seed)
+    leader_regret = float((drawn.out_leader - drawn.out_picked).mean()) if len(drawn.picked) else 0.0
+    correction = max(OUT_OF_BAG * leader_regret, 0.0)
+    won = bool(lead.replaces(gain[leader], error[leader], correction))
+    regret, stability = _consequences(lead, drawn, correction, leader, won)
+    if rule.default is None:
+        best = int(column[leader])
+        return Decision(Choice(best, False, best), table, regret, leader_regret, stability)
+    choice = Choice(
+        index=int(column[leader]) if won else rule.default,
+        kept_default=rule.prefer_default and not won,
+        challenger=int(column[leader]),
+        gain=float(gain[leader]),
+        correction=correction,
+        error=float(error[leader]),
+    )
+    return Decision(choice, table, regret, leader_regret, stability)
+
+
+@dataclass(frozen=True)
+class _Lead:
+    rule: Rule
+    default: int | None  # position in the table
+
+    def __call__(self, gain: NDArray[np.floating], error: NDArray[np.floating]) -> NDArray[np.intp]:
+        """Return the leaders' positions [B], the default left aside, for gains and errors [B, C]."""
+        if self.default is None:
+            return np.asarray(gain.argmax(axis=1))
+        merit = gain - (self.rule.caution if self.rule.prefer_default else 0.0) * error
+        merit[:, self.default] = -np.inf
+        return np.asarray(merit.argmax(axis=1))
+
+    def replaces(
+        self, gain: np.float64 | NDArray[np.float64], error: np.float64 | NDArray[np.float64], correction: float
+    ) -> NDArray[np.bool_]:
+        """Tell whether a leader of this gain replaces the default."""
+        if self.default is None:
+            return np.ones(np.shape(gain), bool)
+        if not self.rule.prefer_default:
+            return np.asarray(gain > 0.0)
+        return np.asarray((gain - correction > self.rule.caution * error) & (gain > 0.0))
+
+
+def _consequences(lead: _Lead, drawn: Resamples, correction: float, leader: int, won: bool) -> tuple[float, float]:
+    """Return regret and stability of the whole rule, the default's gain being 0 everywhere."""
+    if not len(drawn.picked):
+        return 0.0, 1.0
+    replaced = lead.replaces(drawn.gain, drawn.error, correction)
+    worth = np.where(replaced, drawn.out_picked, 0.0)
+    own = drawn.out_leader if won else np.zeros(len(worth))
+    same = replaced & (drawn.picked == leader) if won else ~replaced
+    return float((own - worth).mean()), float(same.mean())
+
+
+def _labels(strata: ArrayLike | None, table: Table) -> NDArray[np.intp] | None:
+    if strata is None:
+        return None
+    given = np.asarray(strata)
+    if given.shape != table.rows.shape:
+        raise SelectionError(
+            f"strata have shape {given.shape}; a label for each of {len(table.rows)} units is expected"
+        )
+    return np.asarray(np.unique(given[table.rows], return_inverse=True)[1], dtype=np.intp)

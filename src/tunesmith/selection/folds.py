@@ -1,0 +1,117 @@
+"""What can be said from scores of folds alone, where no prediction was kept.
+
+Symbols: C candidates, K folds; e[C, K] their losses, smaller is better.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tunesmith.errors import SelectionError
+from tunesmith.selection.intervals import interval
+
+METHOD = "Tibshirani and Tibshirani's correction from the folds' scores"
+
+
+def inflation(n_splits: int, test_to_train: float | None = None) -> float:
+    """Return by how much overlapping training sets inflate the variance of a mean over splits.
+
+    Nadeau and Bengio (2003): the mean over J splits has (1/J + n_test/n_train) times the variance of one split's
+    score, where independent training sets would give 1/J.
+
+    Args:
+        n_splits: J.
+        test_to_train: n_test / n_train of a split; 1 / (J - 1), as of J folds, if None.
+
+    Raises:
+        SelectionError: no split, or a ratio that is not positive.
+    """
+    ratio = 1.0 / max(n_splits - 1, 1) if test_to_train is None else test_to_train
+    if n_splits < 1 or not ratio > 0.0:
+        raise SelectionError(f"at least one split and test_to_train > 0 are expected; given {n_splits} and {ratio!r}")
+    return 1.0 + n_splits * ratio
+
+
+def corrected_error(scores: ArrayLike, test_to_train: float | None = None) -> float:
+    """Return the standard error of the mean of the folds' scores, for training sets that overlap.
+
+    Args:
+        scores: [K], of one candidate.
+        test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
+
+    Raises:
+        SelectionError: as `inflation`. One score alone has no error: NaN comes back.
+    """
+    values = np.asarray(scores, dtype=np.float64).ravel()
+    factor = inflation(values.size, test_to_train)
+    if values.size < 2:
+        return math.nan
+    return math.sqrt(factor * float(values.var(ddof=1)) / values.size)
+
+
+@dataclass(frozen=True)
+class FoldEstimate:
+    """The corrected loss of the best candidate, from fold scores.
+
+    Attributes:
+        index: the candidate with the smallest mean.
+        value: its corrected loss.
+        interval: of its true loss.
+        error: the standard error of `value`.
+        naive: its own mean.
+    """
+
+    index: int
+    value: float
+    interval: tuple[float, float]
+    error: float
+    naive: float
+
+    @property
+    def optimism(self) -> float:
+        """By how much `naive` is too good; never negative."""
+        return self.value - self.naive
+
+
+def tibshirani(
+    losses: ArrayLike,
+    *,
+    index: int | None = None,
+    test_to_train: float | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    level: float = 0.95,
+) -> FoldEstimate:
+    """Estimate the true loss of the best candidate from its folds' losses (Tibshirani and Tibshirani, 2009).
+
+    value = ē(ĉ) + (1/K) Σ_k [e_k(ĉ) − e_k(ĉ_k)], where ĉ has the smallest mean and ĉ_k is the best on fold k alone.
+
+    Args:
+        losses: [C, K]. Candidates with a NaN are not chosen.
+        index: ĉ, if it was chosen otherwise.
+        test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
+        bounds: between which the mean loss lies.
+        level: of the interval.
+
+    Raises:
+        SelectionError: the shape is wrong, or no candidate has a finite loss on every fold.
+    """
+    e = np.asarray(losses, dtype=np.float64)
+    if e.ndim != 2 or not e.size:
+        raise SelectionError(f"losses have shape {e.shape}; [candidates, folds] is expected, at least one each")
+    complete: NDArray[np.bool_] = np.asarray(np.isfinite(e).all(axis=1))
+    if not complete.any() or (index is not None and not complete[index]):
+        raise SelectionError("the chosen candidate has no finite loss on some fold (or no candidate has one on all)")
+    mean = np.where(complete, np.where(complete[:, None], e, 0.0).mean(axis=1), np.inf)
+    best = int(mean.argmin()) if index is None else index
+    naive = float(e[best].mean())
+    correction = max(float((e[best] - e[complete].min(axis=0)).mean()), 0.0)
+    spread = corrected_error(e[best], test_to_train)
+    error = math.hypot(spread, correction)
+    ends = (math.nan, math.nan)
+    if math.isfinite(error):
+        ends = interval(naive + correction, error, e.shape[1] - 1.0, level=level, bounds=bounds)
+    return FoldEstimate(best, naive + correction, ends, error, naive)

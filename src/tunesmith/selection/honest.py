@@ -1,0 +1,216 @@
+"""The honest score of a choice: what the chosen configuration, fitted on all rows, will lose on new ones.
+
+Glossary: L̄(s) mean loss of the chosen candidate s; c_b the choice that the same rule makes on resample b; O_b the
+units that b left out.
+
+L̄(s) is too good: s was chosen for being good on these units. BBC-CV (Tsamardinos, Greasidou and Borboudakis, 2018)
+reads off L̄(c_b; O_b) instead. It is too bad: a resample holds 63 % of the units, so it chooses worse than the search
+did, and the folds' models saw fewer rows than the final one will. The two err in opposite directions, and are mixed
+with the weights of Efron's .632 rule (1983):
+
+    value = L̄(s) + 0.632 · mean_b [L̄(c_b; O_b) − L̄(s; O_b)]
+
+(the difference on the same units has the mean of BBC-CV less L̄(s), and is 0 where every resample chooses s). Its error:
+
+    error² = (variance over units of the loss of one fit) / (U − 1) + (value − L̄(s))²
+
+One fit's loss, not its mean over repeats: one model will be used, fitted once. The correction counts as known to its
+own size only. The optimiser's adaptivity is not corrected. Where all candidates are equally good and the folds' models
+as good as the final one, a third of the optimism is left.
+
+Measured on searches as in `choice`: bias within half a point of accuracy, coverage of the 95 % interval 96 %, its
+width 1.1 times that of an independent hold-out of as many rows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tunesmith.errors import SelectionError
+from tunesmith.selection.choice import OUT_OF_BAG, Choice, Decision, Rule, decide
+from tunesmith.selection.folds import inflation as folds_inflation
+from tunesmith.selection.intervals import interval
+from tunesmith.selection.report import Estimate, HonestScore
+
+METHOD = "making the choice again on resampled out-of-fold losses"
+
+
+@dataclass(frozen=True)
+class Honest:
+    """The honest loss of a choice; everything in units of the loss, smaller is better.
+
+    Attributes:
+        choice: what the rule chose.
+        value: the corrected loss of the chosen candidate.
+        interval: of its true loss.
+        error: the standard error of `value`.
+        naive: its own mean loss.
+        gain: over the default, corrected for the choice; 0 where the default was kept, None where there is none.
+        p_value: one-sided, of "the challenger is no better than the default"; None where there is no default.
+        stability: share of the resamples that choose the same candidate.
+        n_units: units that were tested.
+        n_candidates: candidates that could be chosen.
+        level: of the intervals.
+    """
+
+    choice: Choice
+    value: float
+    interval: tuple[float, float]
+    error: float
+    naive: float
+    gain: Estimate | None
+    p_value: float | None
+    stability: float
+    n_units: int
+    n_candidates: int
+    level: float
+
+    @property
+    def optimism(self) -> float:
+        """By how much `naive` is too good; never negative."""
+        return self.value - self.naive
+
+    def as_score(
+        self,
+        *,
+        offset: float = 0.0,
+        greater_is_better: bool = True,
+        naive: float | None = None,
+        metric: str | None = None,
+        n_rows: int | None = None,
+        n_candidates: int | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> HonestScore:
+        """Return the figures in the metric's unit: offset - loss if greater is better, else offset + loss.
+
+        Args:
+            offset: 1 for accuracy from 0/1 losses; 0 for a metric that is the loss, or minus the loss.
+            greater_is_better: the direction of the metric.
+            naive: the figure that the search itself would report (`best_score_`); the chosen one's mean if None.
+            metric: its name.
+            n_rows: rows behind the units; the number of units if None.
+            n_candidates: candidates tried, dropped ones too; those that could be chosen if None.
+            notes: what a reader must know before quoting the figure.
+        """
+        sign = -1.0 if greater_is_better else 1.0
+        value = offset + sign * self.value
+        low, high = sorted(offset + sign * end for end in self.interval)
+        naive = offset + sign * self.naive if naive is None else naive
+        beats = None
+        if self.p_value is not None:
+            beats = not self.choice.kept_default and self.p_value < 1.0 - self.level
+        return HonestScore(
+            value=value,
+            interval=(low, high),
+            naive=naive,
+            optimism=sign * (value - naive),
+            method=METHOD,
+            gain_over_default=self.gain,
+            beats_default=beats,
+            p_value=self.p_value,
+            level=self.level,
+            metric=metric,
+            greater_is_better=greater_is_better,
+            n_rows=self.n_units if n_rows is None else n_rows,
+            n_candidates=self.n_candidates if n_candidates is None else n_candidates,
+            notes=notes,
+        )
+
+
+def honest(
+    losses: ArrayLike,
+    rule: Rule | None = None,
+    *,
+    weights: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    between_repeats: ArrayLike = 0.0,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    inflation: float | None = None,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Honest:
+    """Choose by `rule`, and estimate the true loss of the chosen candidate and its gain over the default.
+
+    Args:
+        losses: [U, C], as for `choose`; those of candidates that got fresh repeats are the means over all of them.
+        rule: how the choice is made; the smallest mean if None.
+        weights: [U], of the units; equal if None.
+        strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
+        between_repeats: [C] or one for all, the variance that averaging over repeats took out of a unit's loss (see
+            `Evidence.between_repeats`); 0 where there was one repeat.
+        bounds: between which the mean loss lies: (0, 1) for 0/1 losses. Finite ones shape the interval.
+        inflation: of the variance of a gain, for training sets that overlap (`folds.inflation`); five folds' if None.
+        n_resamples: how often the choice is made again.
+        level: of the intervals.
+        seed: of the resamples; the same seed gives the same figures.
+
+    Raises:
+        SelectionError: as `choose`; or a level outside (0, 1).
+    """
+    if not 0.0 < level < 1.0:
+        raise SelectionError(f"the level of an interval lies between 0 and 1; {level!r} was given")
+    rule = rule or Rule()
+    made = decide(losses, rule, weights=weights, strata=strata, n_resamples=n_resamples, seed=seed)
+    table, index = made.table, made.choice.index
+    own = np.asarray(losses)[table.rows, index].astype(np.float64)
+    share = table.weights / table.weights.sum()
+    naive = float(share @ own)
+    repeats = float(np.broadcast_to(np.asarray(between_repeats, dtype=np.float64), np.shape(losses)[1:])[index])
+    correction = max(OUT_OF_BAG * made.regret, 0.0)
+    dof = table.effective - 1.0
+    variance = _at(naive + correction, naive, float(share @ (own - naive) ** 2) + repeats, bounds)
+    error = math.sqrt(variance / max(dof, 1.0) + correction**2)
+    gain, p_value = _gain(made, rule, dof, folds_inflation(5) if inflation is None else inflation, level)
+    return Honest(
+        choice=made.choice,
+        value=naive + correction,
+        interval=interval(naive + correction, error, dof, level=level, bounds=bounds),
+        error=error,
+        naive=naive,
+        gain=gain,
+        p_value=p_value,
+        stability=made.stability,
+        n_units=len(table.weights),
+        n_candidates=len(table.columns),
+        level=level,
+    )
+
+
+def _at(value: float, naive: float, variance: float, bounds: tuple[float, float]) -> float:
+    """Return the variance of the loss if its mean is `value`; seen was `variance` at the mean `naive`.
+
+    Between two bounds it goes with (mean - low)(high - mean): that of 0/1 losses of which none was 1 is not 0.
+    """
+    low, high = bounds
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return variance
+    room = max(value - low, 0.0) * max(high - value, 0.0)
+    seen = (naive - low) * (high - naive)
+    return variance * room / seen if seen > 0.0 else room
+
+
+def _gain(
+    made: Decision, rule: Rule, dof: float, inflation: float, level: float
+) -> tuple[Estimate | None, float | None]:
+    """Return the corrected gain over the default and its p-value.
+
+    A claim to be better is corrected in full, as BBC-CV does: the challenger got here by its gain.
+    """
+    choice = made.choice
+    if rule.default is None:
+        return None, None
+    if choice.challenger == rule.default:
+        return Estimate(0.0, (0.0, 0.0)), 1.0
+    from scipy.special import stdtr
+
+    gain = choice.gain - max(made.leader_regret, 0.0)
+    error = choice.error * math.sqrt(inflation)
+    p_value = float(stdtr(max(dof, 1.0), -gain / error)) if error > 0.0 else float(gain <= 0.0)
+    if choice.index == rule.default:
+        return Estimate(0.0, (0.0, 0.0)), p_value
+    return Estimate(gain, interval(gain, error, dof, level=level)), p_value

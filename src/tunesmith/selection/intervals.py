@@ -1,0 +1,40 @@
+"""Intervals of a mean from its standard error."""
+
+from __future__ import annotations
+
+import math
+
+Bounds = tuple[float, float]
+
+
+def interval(
+    value: float, error: float, dof: float, *, level: float = 0.95, bounds: Bounds = (-math.inf, math.inf)
+) -> tuple[float, float]:
+    """Return the interval of a mean.
+
+    Between two finite bounds it is Wilson's, with the number of rows that would give `error` for a proportion: it
+    stays between the bounds and is longer toward the middle, as a score near 1 requires. Otherwise it is Student's.
+
+    Args:
+        value: the estimate.
+        error: its standard error.
+        dof: degrees of freedom of `error`.
+        level: the probability that the interval should hold.
+        bounds: between which the truth lies.
+    """
+    from scipy.special import stdtrit  # Student's quantiles without the second that scipy.stats takes to import
+
+    quantile = float(stdtrit(max(dof, 1.0), 0.5 + level / 2))
+    low, high = bounds
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return max(low, value - quantile * error), min(high, value + quantile * error)
+    share = min(max((value - low) / (high - low), 0.0), 1.0)
+    relative = error / (high - low)
+    # A score with no error among n rows still has the interval of 0 out of n (or n out of n).
+    spread = share * (1.0 - share)
+    # Fewer than one row would say no more than one does; more than 1e12 are as good as all.
+    known = relative > 0.0 and spread > 0.0
+    rows = min(max(spread / max(relative**2, 1e-24), 1.0), 1e12) if known else max(dof + 1.0, 1.0)
+    centre = (share + quantile**2 / (2 * rows)) / (1 + quantile**2 / rows)
+    half = quantile / (1 + quantile**2 / rows) * math.sqrt(spread / rows + (quantile / (2 * rows)) ** 2)
+    return low + (high - low) * max(centre - half, 0.0), low + (high - low) * min(centre + half, 1.0)

@@ -1,0 +1,91 @@
+"""The choice made again on resampled units, and what it is worth on the units left out.
+
+Symbols: U units, C candidates, B resamples; k[B, U] how often a resample drew a unit. One matrix product gives the
+means of all candidates on a chunk of resamples, and a chunk holds CELLS numbers: memory does not grow with B. Of many
+rows, `Evidence` makes blocks, so that U stays below MAX_UNITS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.selection.table import Table
+
+MAX_UNITS = 2048
+CELLS = 4_000_000
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Indices = NDArray[np.intp]
+Lead = Callable[[NDArray[np.floating], NDArray[np.floating]], Indices]
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """What each of B resamples chose, all gains being over the table's reference.
+
+    Attributes:
+        picked: [B], position of the candidate that led on the units drawn.
+        gain: [B], its mean gain there.
+        error: [B], the standard error of that gain.
+        out_picked: [B], its mean gain on the units left out.
+        out_leader: [B], on the same units, that of the candidate that leads on all units.
+    """
+
+    picked: Indices
+    gain: Floats
+    error: Floats
+    out_picked: Floats
+    out_leader: Floats
+
+
+def resample(
+    table: Table, lead: Lead, leader: int, *, strata: Indices | None = None, n_resamples: int = 1000, seed: int = 0
+) -> Resamples:
+    """Draw units with replacement, let `lead` choose, and look at the units left out.
+
+    Args:
+        table: the candidates' gains, unit by unit.
+        lead: (gain[B, C], error[B, C]) -> positions [B] of the candidates that lead.
+        leader: position of the candidate that leads on all units.
+        strata: [U], labels; as many units of each are drawn as there are.
+        n_resamples: B. Resamples that leave out no unit (there are few units) do not count: fewer come back.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng([seed, 632])
+    weights = table.weights.astype(np.float32)
+    scale = float(np.abs(table.better).max()) or 1.0  # float32 holds them, whatever the unit of the loss
+    gains = (table.better / scale).astype(np.float32)
+    squares = gains * gains
+    dof = max(table.effective - 1.0, 1.0)
+    columns = np.ascontiguousarray(gains.T)
+
+    parts = []
+    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CELLS // max(gains.shape))):
+        out = (k == 0) * weights
+        some = out.any(axis=1)
+        out, bag = out[some], k[some] * weights
+        out /= out.sum(axis=1, keepdims=True)
+        bag /= bag.sum(axis=1, keepdims=True)
+        mean = bag @ gains
+        error = np.sqrt(np.maximum(bag @ squares - mean**2, 0.0) / dof)
+        picked = lead(mean, error)
+        at = np.arange(len(picked)), picked
+        parts.append((picked, mean[at], error[at], np.einsum("bu,bu->b", out, columns[picked]), out @ columns[leader]))
+    picked, *figures = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Resamples(picked, *(scale * figure.astype(np.float64) for figure in figures))
+
+
+def _draws(rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int) -> Iterator[Singles]:
+    """Yield k[b, U] in chunks, for `n_resamples` resamples in all."""
+    groups = [np.arange(n)] if strata is None else [np.flatnonzero(strata == label) for label in np.unique(strata)]
+    for start in range(0, n_resamples, chunk):
+        size = min(chunk, n_resamples - start)
+        k = np.zeros((size, n), np.float32)
+        for group in groups:
+            k[:, group] = rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size)
+        yield k

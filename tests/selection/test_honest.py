@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tunesmith.errors import SelectionError
+from tunesmith.selection import Rule, honest
+
+
+def searches(n_searches: int, n: int, rates: list[float]) -> list[np.ndarray]:
+    """Return losses of independent searches; rows differ in how hard they are, so candidates are correlated."""
+    out = []
+    for seed in range(n_searches):
+        rng = np.random.default_rng(seed)
+        rate = np.clip(np.array(rates) + rng.normal(0, 0.15, (n, 1)), 0, 1)
+        out.append((rng.random((n, len(rates))) < rate).astype(float))
+    return out
+
+
+def test_one_candidate_has_no_optimism():
+    h = honest((np.arange(50) % 5 == 0).astype(float)[:, None], bounds=(0, 1))
+    assert h.optimism == 0.0
+    assert h.value == pytest.approx(0.2)
+    assert h.interval[0] < 0.2 < h.interval[1]
+    assert (h.gain, h.p_value, h.stability) == (None, None, 1.0)
+
+
+def test_a_candidate_that_always_wins_has_no_optimism():
+    losses = np.column_stack([np.arange(60) % 4 == 0, np.ones(60)]).astype(float)
+    h = honest(losses)
+    assert (h.optimism, h.stability) == (0.0, 1.0)
+
+
+def test_the_best_of_equals_is_corrected_for_being_the_best():
+    truth = 0.3
+    naive, corrected, held = [], [], 0
+    for losses in searches(60, 100, [truth] * 20):
+        h = honest(losses, bounds=(0, 1), n_resamples=200)
+        naive.append(h.naive)
+        corrected.append(h.value)
+        held += h.interval[0] <= truth <= h.interval[1]
+    # The mixture leaves about a third of the optimism where all candidates are equal, the worst case for it.
+    assert np.mean(naive) < truth - 0.05
+    assert abs(np.mean(corrected) - truth) < 0.45 * abs(np.mean(naive) - truth)
+    assert held >= 55  # of 60
+
+
+def test_the_naive_score_is_left_alone_where_the_choice_is_clear():
+    for losses in searches(5, 300, [0.1] + [0.5] * 10):
+        h = honest(losses, bounds=(0, 1))
+        assert h.optimism < 0.002
+        assert h.value == pytest.approx(0.1, abs=0.08)
+
+
+def test_no_gain_is_claimed_where_there_is_none():
+    claimed = 0
+    for losses in searches(60, 80, [0.3] * 20):
+        h = honest(losses, Rule(default=7), n_resamples=200)
+        claimed += bool(h.as_score().beats_default)
+        assert h.p_value is not None
+        if h.choice.kept_default:
+            assert h.gain is not None
+            assert (h.gain.value, h.gain.interval) == (0.0, (0.0, 0.0))
+    assert claimed <= 3  # 5 % of 60
+
+
+def test_a_real_gain_is_found_and_measured():
+    gains, found = [], 0
+    for losses in searches(20, 300, [0.4] * 5 + [0.2] * 3):
+        h = honest(losses, Rule(default=0), n_resamples=200)
+        assert h.gain is not None
+        found += bool(h.as_score().beats_default)
+        gains.append(h.gain.value)
+        assert h.gain.interval[0] < h.gain.value < h.gain.interval[1]
+    assert found >= 18
+    assert np.mean(gains) == pytest.approx(0.19, abs=0.03)
+
+
+def test_repeats_lengthen_the_interval_by_what_they_averaged_away():
+    losses = np.random.default_rng(0).normal(size=(100, 3))
+    short, long = honest(losses), honest(losses, between_repeats=[3.0, 3.0, 3.0])
+    assert long.value == short.value
+    assert long.error > short.error
+
+
+def test_a_perfect_score_has_an_interval_that_says_how_few_rows_it_saw():
+    h = honest(np.zeros((30, 4)), Rule(default=0), bounds=(0, 1))
+    assert (h.value, h.interval[0]) == (0.0, 0.0)
+    assert 0.05 < h.interval[1] < 0.2
+    assert h.choice.kept_default
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_units_give_wide_intervals_and_no_error(n: int):
+    h = honest(np.eye(3)[:n], Rule(default=1), bounds=(0, 1))
+    assert 0 <= h.interval[0] <= h.value <= h.interval[1] <= 1
+
+
+def test_the_order_of_rows_matters_no_more_than_the_draws_do():
+    losses = np.random.default_rng(1).normal(size=(80, 12))
+    order = np.random.default_rng(2).permutation(80)
+    one, other = honest(losses, n_resamples=2000), honest(losses[order], n_resamples=2000)
+    assert one.choice.index == other.choice.index
+    assert one.naive == pytest.approx(other.naive)
+    assert one.value == pytest.approx(other.value, abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_figures():
+    losses = np.random.default_rng(1).normal(size=(80, 12))
+    assert honest(losses, Rule(0), seed=3) == honest(losses, Rule(0), seed=3)
+
+
+def test_a_large_offset_of_the_loss_costs_no_digits():
+    losses = np.random.default_rng(1).normal(size=(80, 12))
+    near, far = honest(losses), honest(losses + 1e9)
+    assert far.optimism == pytest.approx(near.optimism, abs=1e-5)
+
+
+def test_strata_are_drawn_as_they_are():
+    labels = np.repeat([0, 1], [90, 10])
+    losses = np.column_stack([labels, 1 - labels]).astype(float)  # each candidate knows one class
+    h = honest(losses, strata=labels, n_resamples=200)
+    assert (h.choice.index, h.stability, h.optimism) == (0, 1.0, 0.0)
+
+
+def test_scores_have_the_metric_s_unit_and_direction():
+    losses = (np.random.default_rng(0).random((100, 10)) < 0.3).astype(float)
+    h = honest(losses, Rule(default=0, prefer_default=False), bounds=(0, 1))
+    accuracy = h.as_score(offset=1.0, metric="accuracy", n_candidates=60)
+    assert accuracy.value == 1 - h.value
+    assert accuracy.interval == (1 - h.interval[1], 1 - h.interval[0])
+    assert accuracy.optimism == pytest.approx(h.optimism)
+    assert accuracy.naive == 1 - h.naive
+    assert (accuracy.n_rows, accuracy.n_candidates) == (100, 60)
+    error = h.as_score(greater_is_better=False)
+    assert (error.value, error.interval, error.greater_is_better) == (h.value, h.interval, False)
+    assert h.optimism > 0
+    assert error.optimism == pytest.approx(h.optimism)
+    assert h.as_score(offset=1.0, naive=0.9).optimism == pytest.approx(0.9 - (1 - h.value))
+
+
+def test_a_level_has_to_be_one():
+    with pytest.raises(SelectionError, match="between 0 and 1"):
+        honest(np.zeros((3, 1)), level=95)
