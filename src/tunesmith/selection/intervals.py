@@ -27,6 +27,8 @@ def interval(
     quantile = float(stdtrit(max(dof, 1.0), 0.5 + level / 2))
     low, high = bounds
     if not (math.isfinite(low) and math.isfinite(high)):
+        if dof < 1.0:  # one row has no spread
+            return bounds
         return max(low, value - quantile * error), min(high, value + quantile * error)
     share = min(max((value - low) / (high - low), 0.0), 1.0)
     relative = error / (high - low)
@@ -37,4 +39,5 @@ def interval(
     rows = min(max(spread / max(relative**2, 1e-24), 1.0), 1e12) if known else max(dof + 1.0, 1.0)
     centre = (share + quantile**2 / (2 * rows)) / (1 + quantile**2 / rows)
     half = quantile / (1 + quantile**2 / rows) * math.sqrt(spread / rows + (quantile / (2 * rows)) ** 2)
-    return low + (high - low) * max(centre - half, 0.0), low + (high - low) * min(centre + half, 1.0)
+    lowest, highest = min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
+    return low + (high - low) * lowest, low + (high - low) * highest
