@@ -29,6 +29,7 @@ def minimize(
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
+    stop: str | None = None,
 ) -> Study:
     """Find parameters that make ``fn`` small, and return the study (``.best_params``, ``.best_value``, ...).
 
@@ -50,10 +51,11 @@ def minimize(
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see :func:`tunesmith.create_study`.
+        stop: "converged": end as well when what can still be gained is less than the noise of a result.
     """
     return _search(
         "minimize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
-        show_progress_bar, warm_start_from,
+        show_progress_bar, warm_start_from, stop,
     )  # fmt: skip
 
 
@@ -73,11 +75,12 @@ def maximize(
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
+    stop: str | None = None,
 ) -> Study:
     """Find parameters that make ``fn`` large; everything else as :func:`minimize`."""
     return _search(
         "maximize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
-        show_progress_bar, warm_start_from,
+        show_progress_bar, warm_start_from, stop,
     )  # fmt: skip
 
 
@@ -97,6 +100,7 @@ def _search(
     callbacks: Iterable[Callable[[Study, Any], None]] | None,
     show_progress_bar: bool,
     warm_start_from: Study | Iterable[Study] | None,
+    stop: str | None,
 ) -> Study:
     if space is None:
         raise TypeError("minimize and maximize need a space; for define-by-run use create_study().optimize(...)")
@@ -126,5 +130,6 @@ def _search(
         callbacks,
         show_progress_bar=show_progress_bar,
         space=space,
+        stop=stop,
     )
     return study

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from tunesmith.numerics.warp import best_lambda, normalise, standardise, yeo_johnson
+from tunesmith.numerics.warp import Warp, best_lambda, normalise, standardise, yeo_johnson
 
 
 @pytest.mark.parametrize("lmbda", [-2.0, 0.0, 0.5, 1.0, 2.0, 3.5])
@@ -35,3 +35,32 @@ def test_never_fails_and_keeps_the_order(y: np.ndarray) -> None:
     assert np.all(np.abs(t) < 1e3)
     order = np.argsort(y, kind="stable")
     assert np.all(np.diff(t[order]) >= -1e-12)
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed", "left", "tiny", "huge"])
+def test_the_inverse_leads_back(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    y = {
+        "normal": rng.normal(size=40),
+        "skewed": np.exp(2 * rng.normal(size=40)),
+        "left": -np.exp(2 * rng.normal(size=40)),
+        "tiny": 1e-9 * rng.normal(size=40) + 1,
+        "huge": 1e300 * rng.random(40),
+    }[kind]
+    warp = Warp(y)
+    assert np.array_equal(warp.values, normalise(y))
+    assert np.allclose(warp.inverse(warp.values), y, rtol=1e-9, atol=0)
+    far = warp.inverse(np.array([-50.0, 50.0]))
+    assert np.all(np.isfinite(far))
+    assert far[0] <= y.min() < y.max() <= far[1]
+
+
+def test_an_expectation_is_the_mean_of_what_the_inverse_gives() -> None:
+    y = np.exp(np.random.default_rng(0).normal(size=60))
+    warp = Warp(y)
+    drawn = warp.inverse(0.2 + 0.3 * np.random.default_rng(1).standard_normal(200_000)).mean()
+    assert warp.expected(np.array([0.2]), 0.3)[0] == pytest.approx(drawn, rel=0.01)
+
+
+def test_a_constant_stays_one() -> None:
+    assert Warp(np.full(5, 3.0)).expected(np.array([-1.0, 2.0]), 0.5) == pytest.approx([3.0, 3.0])

@@ -181,6 +181,13 @@ class Posterior:
         v = dtrsm(1.0, self._factor, np.asfortranarray(k), lower=1, overwrite_b=1)
         return mean, np.maximum(1.0 - np.einsum("ij,ij->j", v, v), 1e-12)
 
+    def leave_one_out(self, y: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance (with noise) [n] of each observation y[n] given all others (eq. 5.12)."""
+        from scipy.linalg import lapack
+
+        inverse = lapack.dpotri(self.factor, lower=1)[0].diagonal()
+        return y - self.alpha / inverse, 1.0 / inverse
+
     def predict_gradient(self, z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         """Return mean[q], variance[q] and their gradients [q, F] with respect to the features z[q, F]."""
         from scipy.linalg.blas import dtrsm

@@ -29,6 +29,8 @@ from tunesmith.space import Space
 Floats = NDArray[np.float64]
 MIN_ROWS = 5  # complete trials; more where there are many parameters
 PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
+BEST = 8  # points, at least, that show how large the noise is where values are low
+STEPS, RAISE = 12, 0.35  # how often the noise variance is raised at most, and by how much its logarithm each time
 LIKELY = 0.5  # a point that fails, or breaks a constraint, with more than this probability is no point to hope for
 
 
@@ -73,12 +75,12 @@ class Surrogate:
         self.u = seen.u[self.rows]
         z = self._features(self.u)
         self.warp = Warp(seen.y[self.rows, 0])
-        theta = fit(z, self._features.group, self.warp.values, PRIOR)
-        self._model = Posterior(z, self._features.group, self.warp.values, theta)
+        self._model = _fitted(z, self._features.group, self.warp.values)
         self._sd = math.sqrt(self._model.noise)
         self.at = self._judge(z)
         best = int(np.argmin(np.where(self.feasible, self.at.mean, np.inf)))
-        self.noise = self._spread(float(self.at.mean[best]))
+        low, high = self.warp.inverse(self.at.mean[best] + self._sd * np.array([-1.0, 1.0]))
+        self.noise = float(high - low) / 2.0
 
     @property
     def d(self) -> int:
@@ -93,6 +95,11 @@ class Surrogate:
     def interval(self, mean: Floats, sd: Floats, k: float) -> tuple[Floats, Floats]:
         """Return the expected values [q] at k standard deviations below and above the process's mean."""
         return self.warp.expected(mean - k * sd, self._sd), self.warp.expected(mean + k * sd, self._sd)
+
+    def spread(self, mean: Floats, sd: Floats) -> Floats:
+        """Return the standard deviation [q] of the expected value, where the process has this mean and sd."""
+        low, high = self.interval(mean, sd, 1.0)
+        return (high - low) / 2.0
 
     @one_thread()
     def lowest(self, k: float) -> float:
@@ -117,9 +124,27 @@ class Surrogate:
         mean, variance = self._model.predict(z)
         return Judged(mean, np.sqrt(variance), self.warp.expected(mean, self._sd))
 
-    def _spread(self, mean: float) -> float:
-        low, high = self.warp.inverse(np.array([mean - self._sd, mean + self._sd]))
-        return float(high - low) / 2.0
+
+def _fitted(z: Floats, group: NDArray[np.intp], t: Floats) -> Posterior:
+    """Return the process of transformed values t[n], with as much noise as there is where values are low.
+
+    Noise that is the same everywhere in the user's units is not so after the transform, which spreads out low values;
+    fitted to all of them it is too small there, and the lowest expected value too good. So it is raised until the best
+    third of the points, by what the others predict of them, is predicted as well as the process claims.
+    """
+    theta = fit(z, group, t, PRIOR)
+    model = Posterior(z, group, t, theta)
+    n = max(BEST, len(t) // 3)
+    if len(t) < 2 * BEST:
+        return model
+    for _ in range(STEPS):
+        mean, variance = model.leave_one_out(t)
+        low = np.argsort(mean, kind="stable")[:n]
+        if float(np.mean((t[low] - mean[low]) ** 2 / variance[low])) <= 1.0:
+            break
+        theta[-1] += RAISE
+        model = Posterior(z, group, t, theta)
+    return model
 
 
 class _LowerBound:

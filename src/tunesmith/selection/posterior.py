@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
 DRAWS = 20_000
+ONE_ERROR = 0.1587  # P(a normal variable exceeds one standard deviation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,9 @@ def decide(
 ) -> Verdict:
     """Choose a candidate.
 
-    The default is kept unless the best other candidate's paired gain over it exceeds one standard error. The p-value
-    is that of the largest of several differences to one control (Dunnett, 1955).
+    The default is kept unless the best other candidate's paired gain over it exceeds one standard error, the choice
+    among several accounted for: unless p < 0.16, where p is that of the largest of several differences to one control
+    (Dunnett, 1955).
 
     Args:
         y: fresh losses [C, R]; a candidate with one that is not finite is out.
@@ -198,7 +200,7 @@ def decide(
         p = _p_value(gain, error, noise.dof, len(others))
         reach = float(student.ppf(0.5 + level / 2.0, noise.dof)) * error if noise.dof else math.inf
         ends = (gain - reach, gain + reach)
-        kept = prefer_default and not gain > error
+        kept = prefer_default and not p < ONE_ERROR
         winner = default if kept or losses[default] < losses[best] else best
     if winner is None:
         raise ValueError("decide(): there is no candidate")

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.again import Point, Run
 from tunesmith.study.earlier import row_of
-from tunesmith.study.recommend import K95, Candidates, candidates
+from tunesmith.study.recommend import Candidates, candidates
 
 if TYPE_CHECKING:
     from tunesmith.selection.posterior import Verdict
@@ -75,7 +76,7 @@ def leaders(study: Study, top_k: int, default: Mapping[str, Any] | None) -> tupl
         point = of_trial(known[0])
     else:
         space = study.space
-        x = row_of(space, wanted) if space is not None else []
+        x = _row(space, wanted, study._declared) if space is not None else []
         mark = hashlib.sha256(repr(sorted(wanted.items(), key=lambda kv: kv[0])).encode()).hexdigest()[:16]
         point = Point(f"default-{mark}", wanted, space, x, fixed=None if study._declared else wanted)
     at = next((i for i, p in enumerate(points) if p.key == point.key), None)
@@ -83,6 +84,14 @@ def leaders(study: Study, top_k: int, default: Mapping[str, Any] | None) -> tupl
         points.append(point)
         at = len(points) - 1
     return points, at, found
+
+
+def _row(space: Space, params: dict[str, Any], declared: bool) -> list[float]:
+    """Return internal values; where the space was never declared, any parameter may be left out."""
+    if declared:
+        return row_of(space, params)
+    space.validate(params, partial=True)
+    return [p.to_internal(params[name]) if name in params else math.nan for name, p in space.params.items()]
 
 
 def report(
@@ -176,8 +185,7 @@ def _expected(study: Study, points: list[Point], found: Candidates) -> tuple[Flo
     table = history.points(space)
     x = np.array([table[row[p.number]] if p.number is not None else p.x for p in points])
     judged = found.model.judge(x)
-    low, high = found.model.interval(judged.mean, judged.sd, K95)
-    return judged.value, (high - low) / (2.0 * K95)
+    return judged.value, found.model.spread(judged.mean, judged.sd)
 
 
 def _failures(points: list[Point], runs: Mapping[tuple[str, int], Run], repeats: int) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def stopping(study: Study, stop: Any) -> Stopping:
     if stop != "converged":
         raise ValueError(f'stop= takes "converged" or None; got {stop!r}')
     study._single('optimize(stop="converged")', "optimize with n_trials or timeout")
-    return Stopping()
+    return Stopping(agreed=AGREEING - 1 if study._stopped is not None else 0)  # to look once is enough, if it had ended
 
 
 def look(history: History, space: Space, noise: float | None = None) -> Convergence:
