@@ -108,6 +108,8 @@ def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: A
             return Predictions(method, codes)
     if kind not in "iufb":
         return None
+    if method != "predict" and values.ndim == 1 and labels is not None and len(labels) > 2 and _has_classes(estimator):
+        return None  # the training rows had two of the classes, and of which one this is has not been heard
     if method == "predict_proba" and values.ndim == 2 and labels is not None and values.shape[1] != len(labels):
         # a fold's training rows may lack a class
         at = _codes(np.asarray(getattr(estimator, "classes_", [])), labels)
