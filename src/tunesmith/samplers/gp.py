@@ -23,6 +23,7 @@ from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
 from tunesmith.samplers.belief import Belief
+from tunesmith.samplers.branches import EVERY, SETTLED, Branch, neglected
 from tunesmith.samplers.features import Features
 from tunesmith.samplers.hypervolume import FrontImprovement
 from tunesmith.samplers.improvement import Improvement
@@ -35,7 +36,7 @@ from tunesmith.samplers.trust import WHOLE, local_rows, trust_box
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
-EVERY = 50  # up to so many rows the hyperparameters are fitted at each ask, then each time the rows grow by GROWTH
+EACH = 50  # up to so many rows the hyperparameters are fitted at each ask, then each time the rows grow by GROWTH
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
 N_INCUMBENTS = 5
@@ -45,9 +46,9 @@ PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # meas
 
 def fitted_rows(n: int) -> int:
     """Return the row count at which the hyperparameters used with n rows are fitted."""
-    if n <= EVERY:
+    if n <= EACH:
         return n
-    count = EVERY
+    count = EACH
     while (following := max(count + 1, int(count * GROWTH))) <= n:
         count = following
     return count
@@ -141,7 +142,18 @@ class GPSampler(Sampler):
         box = trust_box(y, seen.u, features, theta, seen.u[rows][order[0]])
         taken = seen.known(pending)
         near = np.vstack([seen.u[rows][order], sources.good])
-        return maximise(acquisition, space, features, near, rng, taken, box)
+        x = maximise(acquisition, space, features, near, rng, taken, box)
+        settled = x is not None and float(acquisition.value(features(space.to_unit(x[None])))[0]) < SETTLED
+        if best is None or not settled or len(y) % EVERY:
+            return x
+        path = neglected(space, np.vstack([seen.x, pending]), seen.x[rows][order[0]], len(y) // EVERY)
+        if path is None:
+            return x
+        own = np.flatnonzero(good & Branch(space, path).holds(seen.u[rows]))
+        own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
+        acquisition.best = float(model.fitted[own[0] if len(own) else order[-1]])
+        there = maximise(acquisition, Branch(space, path), features, seen.u[rows][own], rng, taken)
+        return x if there is None else there
 
     def _extend_front(
         self,

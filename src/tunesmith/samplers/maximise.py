@@ -6,14 +6,13 @@ leaders, then one batched L-BFGS-B over the ordered coordinates of the best few.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.samplers.features import Features
-from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
 N_SPREAD = 512  # quasi-random candidates
@@ -33,9 +32,29 @@ class Acquisition(Protocol):
         """Return the values [q] and gradients [q, F]; None if there is no gradient."""
 
 
+class Points(Protocol):
+    """What is searched: a space, or a part of one."""
+
+    @property
+    def constraints(self) -> Sequence[object]:
+        """Its constraints, if it has any."""
+
+    def __len__(self) -> int:
+        """Return the number of parameters d."""
+
+    def from_unit(self, u: Floats) -> Floats:
+        """Return the internal values [q, d] at unit coordinates [q, d]."""
+
+    def to_unit(self, x: Floats) -> Floats:
+        """Return the unit coordinates [q, d] of internal values [q, d]."""
+
+    def feasible(self, x: Floats) -> NDArray[np.bool_]:
+        """Tell which rows meet the constraints."""
+
+
 def maximise(
     acquisition: Acquisition,
-    space: Space,
+    space: Points,
     features: Features,
     incumbents: Floats,
     rng: np.random.Generator,
@@ -46,7 +65,7 @@ def maximise(
 
     Args:
         acquisition: what to maximise.
-        space: the space.
+        space: the space, or a branch of it.
         features: its features.
         incumbents: unit coordinates [k, d] of good observations.
         rng: the source of randomness.
@@ -95,7 +114,7 @@ class _Search:
     def __init__(
         self,
         acquisition: Acquisition,
-        space: Space,
+        space: Points,
         features: Features,
         rng: np.random.Generator,
         low: Floats,
