@@ -25,6 +25,8 @@ class BaseHalving(BaseSearchCV):
     scikit-learn's class follows this one in the order of bases of each.
     """
 
+    param_grid: Any  # of one of the two
+    param_distributions: Any  # of the other
     resource: str
     random_state: Any
     max_resources_: int
@@ -63,11 +65,13 @@ class BaseHalving(BaseSearchCV):
     def _make_ledger(self, metric: Any) -> Ledger:
         ledger = super()._make_ledger(metric)
         if self.resource != "n_samples" and ledger.space is not None:
-            declared = getattr(self, "param_grid", None) or getattr(self, "param_distributions", None)
-            branches = declared if isinstance(declared, list) else [declared or {}]
+            declared: Any = self.param_grid if hasattr(self, "param_grid") else self.param_distributions
             with suppress(SpaceError):
                 amount = {self.resource: Int(1, self.max_resources_)}
-                ledger.space = Space([{**branch, **amount} for branch in branches])
+                if isinstance(declared, list):
+                    ledger.space = Space([{**branch, **amount} for branch in declared])
+                else:
+                    ledger.space = Space({**declared, **amount})
         return ledger
 
     def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
@@ -113,7 +117,7 @@ def rules(theirs: Any, ours: Any) -> dict[str, list[Any]]:
     """The rules for parameters: scikit-learn's for its own, ours for the rest."""
     both = {**ours._parameter_constraints, **theirs._parameter_constraints}
     both.pop(NOT_TAKEN)
-    both["factor"] = [Interval(Real, 1, None, closed="neither")]  # 1 never ends, there or here
+    both["factor"] = [Interval(Real, 1, None, closed="neither")]  # with 1 or less, none would ever drop out
     return both
 
 
