@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tunesmith.selection.choice import Choice, Rule, choose
-from tunesmith.selection.evidence import Evidence
 from tunesmith.selection.honest import Honest, honest
+from tunesmith.selection.losses import LossTable
 from tunesmith.selection.report import Estimate, HonestScore, Report
 
-__all__ = ["Choice", "Estimate", "Evidence", "Honest", "HonestScore", "Report", "Rule", "choose", "honest"]
+__all__ = ["Choice", "Estimate", "Honest", "HonestScore", "LossTable", "Report", "Rule", "choose", "honest"]

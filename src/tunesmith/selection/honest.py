@@ -142,7 +142,7 @@ def honest(
         weights: [U], of the units; equal if None.
         strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
         between_repeats: [C] or one for all, the variance that averaging over repeats took out of a unit's loss (see
-            `Evidence.between_repeats`); 0 where there was one repeat.
+            `LossTable.between_repeats`); 0 where there was one repeat.
         bounds: between which the mean loss lies: (0, 1) for 0/1 losses. Finite ones shape the interval.
         inflation: of the variance of a gain, for training sets that overlap (`folds.inflation`); five folds' if None.
         n_resamples: how often the choice is made again.

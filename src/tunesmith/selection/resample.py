@@ -2,7 +2,7 @@
 
 Symbols: U units, C candidates, B resamples; k[B, U] how often a resample drew a unit. One matrix product gives the
 means of all candidates on a chunk of resamples, and a chunk holds CELLS numbers: memory does not grow with B. Of many
-rows, `Evidence` makes blocks, so that U stays below MAX_UNITS.
+rows, `LossTable` makes blocks, so that U stays below MAX_UNITS.
 """
 
 from __future__ import annotations

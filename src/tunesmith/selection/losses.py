@@ -13,7 +13,7 @@ Singles = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 
-class Evidence:
+class LossTable:
     """What each candidate lost on each resampling unit, averaged over its repeats.
 
     A unit is a row; or a group, if there are groups; or, of more than `max_units` of these, a random block of them.
