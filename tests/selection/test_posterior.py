@@ -13,7 +13,7 @@ NAN = math.nan
 
 
 def nothing(c: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.full(c, NAN), np.full(c, NAN)
+    return np.full(c, NAN), np.full((c, c), NAN)
 
 
 def test_variances_of_a_two_way_table_are_found() -> None:
@@ -34,7 +34,7 @@ def test_one_repeat_says_nothing_of_the_noise_unless_the_search_does() -> None:
 
 def test_evidences_are_weighted_by_their_precision() -> None:
     noise = Noise(paired=0.2, dof=10, single=0.2, single_dof=10)
-    both = combine(np.array([1.0, 2.0]), np.array([0.3, 1e-6]), np.array([1.1, 2.1]), 2, noise)
+    both = combine(np.array([1.0, 2.0]), np.diag([0.09, 1e-12]), np.array([1.1, 2.1]), 2, noise)
     assert both.value == pytest.approx([1 + 0.1 * 0.09 / 0.19, 2.0], abs=1e-6)
     assert both.sd[0] == pytest.approx(math.sqrt(0.09 * 0.1 / 0.19))
     assert both.disagree < 1
@@ -43,14 +43,14 @@ def test_evidences_are_weighted_by_their_precision() -> None:
 def test_what_a_seed_does_to_all_alike_does_not_move_the_search_s_figures() -> None:
     noise = Noise(paired=1e-6, dof=10, single=25.0, single_dof=2)
     mean = np.array([1.0, 2.0, 3.0])
-    both = combine(mean, np.full(3, 0.2), mean + 4.0, 3, noise)
+    both = combine(mean, 0.04 * np.eye(3), mean + 4.0, 3, noise)
     assert both.value == pytest.approx(mean, abs=0.1)
     assert both.disagree < 1
 
 
 def test_a_search_s_model_that_was_wrong_counts_for_little() -> None:
     noise = Noise(paired=0.01, dof=10, single=0.01, single_dof=10)
-    both = combine(np.array([0.0, 5.0, 0.0]), np.full(3, 0.01), np.array([3.0, 1.0, 2.0]), 3, noise)
+    both = combine(np.array([0.0, 5.0, 0.0]), 1e-4 * np.eye(3), np.array([3.0, 1.0, 2.0]), 3, noise)
     assert both.value == pytest.approx([3.0, 1.0, 2.0], abs=0.05)
     assert both.disagree > 3
 
@@ -102,9 +102,8 @@ def test_intervals_cover_the_truth_when_both_evidences_are_what_they_claim() -> 
     hits = 0
     for _ in range(300):
         f = rng.normal(size=5)
-        sd = np.full(5, 0.4)
         y = f[:, None] + 0.5 * rng.normal(size=(1, 3)) + 0.3 * rng.normal(size=(5, 3))
         # What the search says is a posterior: the truth scatters around it.
-        found = decide(y, f + sd * rng.normal(size=5), sd)
+        found = decide(y, f + 0.4 * rng.normal(size=5), 0.16 * np.eye(5))
         hits += found.interval[0] <= f[found.winner] <= found.interval[1]
     assert 0.9 <= hits / 300 <= 1.0

@@ -34,7 +34,7 @@ class Recorder:
 
 def test_the_figure_is_near_the_truth_where_the_best_value_is_not() -> None:
     errors, naive, hits = [], [], 0
-    for seed in range(10):
+    for seed in range(40):
         study = searched(seed=seed)
         report = study.confirm(noisy_branin)
         assert report.score is not None
@@ -42,8 +42,8 @@ def test_the_figure_is_near_the_truth_where_the_best_value_is_not() -> None:
         errors.append(report.score.value - truth)
         naive.append(study.best_value - branin(**study.best_params))
         hits += report.score.interval[0] <= truth <= report.score.interval[1]
-    assert abs(np.mean(errors)) < 1.5 < 3 < abs(np.mean(naive))
-    assert hits >= 8
+    assert abs(np.mean(errors)) < 0.5 * abs(np.mean(naive))
+    assert hits >= 32  # 37 are expected: of 300 such searches it is 93 %
 
 
 def test_all_points_get_the_same_seeds_which_no_trial_had() -> None:

@@ -181,6 +181,16 @@ class Posterior:
         v = dtrsm(1.0, self._factor, np.asfortranarray(k), lower=1, overwrite_b=1)
         return mean, np.maximum(1.0 - np.einsum("ij,ij->j", v, v), 1e-12)
 
+    def covariance(self, z: Floats) -> Floats:
+        """Return the covariances [q, q] of the function, without noise, at features z[q, F]; no pending points."""
+        from scipy.linalg import solve_triangular
+
+        b = z * self.scale
+        v = solve_triangular(self.factor, matern52(square_distances(self.a, b))[0], lower=True, check_finite=False)
+        own: Floats = matern52(square_distances(b, b))[0] - v.T @ v
+        own.flat[:: len(b) + 1] = np.maximum(own.diagonal(), 1e-12)
+        return own
+
     def leave_one_out(self, y: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance (with noise) [n] of each observation y[n] given all others (eq. 5.12)."""
         from scipy.linalg import lapack

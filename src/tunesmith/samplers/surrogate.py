@@ -92,6 +92,14 @@ class Surrogate:
         """Return what is expected at internal values x[q, d] over the space."""
         return self._judge(self._features(self._tree.to_unit(self._tree.mask(x))))
 
+    @one_thread()
+    def covariance(self, x: Floats) -> Floats:
+        """Return the covariances [q, q] of the expected values at internal values x[q, d], in the user's units."""
+        z = self._features(self._tree.to_unit(self._tree.mask(x)))
+        at, own = self._judge(z), self._model.covariance(z)
+        scale = self.spread(at.mean, at.sd) / at.sd
+        return own * np.multiply.outer(scale, scale)
+
     def interval(self, mean: Floats, sd: Floats, k: float) -> tuple[Floats, Floats]:
         """Return the expected values [q] at k standard deviations below and above the process's mean."""
         return self.warp.expected(mean - k * sd, self._sd), self.warp.expected(mean + k * sd, self._sd)

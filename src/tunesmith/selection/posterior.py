@@ -1,7 +1,7 @@
 """Choosing from two evidences: what the search's model expects, and fresh evaluations with seeds that it never saw.
 
-Symbols: C candidates, R repeats with one seed each, the same for all candidates; y[C, R] fresh losses, m[C] and s[C]
-expected losses and their standard deviations from the search (NaN: it says nothing), low is good.
+Symbols: C candidates, R repeats with one seed each, the same for all candidates; y[C, R] fresh losses, m[C] and S[C, C]
+expected losses and their covariances from the search (NaN: it says nothing), low is good.
 
 y_cr = f_c + b_r + e_cr: b is what a seed does to all candidates alike, and drops out of differences; the variance of e
 is that of a two-way table without interaction, with a few degrees of freedom from the search's noise.
@@ -104,17 +104,17 @@ class Combined:
     disagree: float
 
 
-def combine(mean: Floats, sd: Floats, fresh: Floats, repeats: int, noise: Noise) -> Combined:
+def combine(mean: Floats, cov: Floats, fresh: Floats, repeats: int, noise: Noise) -> Combined:
     """Return what both evidences say, weighted by their precision.
 
-    m ~ N(f, S + τ² I) with S = diag(s²), and the means of the fresh losses ~ N(f, V), where V has what a seed does to
+    m ~ N(f, S + τ² I), and the means of the fresh losses ~ N(f, V), where V has what a seed does to
     all candidates alike everywhere, and the variance of e on the diagonal. τ² is 0 unless the two differ by more than
     they should: then it is as large as it must be for (m - y)ᵀ (S + τ² I + V)⁻¹ (m - y) = C (Paule & Mandel, 1982), so
     that a search's model that was wrong counts for little.
 
     Args:
         mean: expected losses from the search [C]; NaN anywhere: it says nothing.
-        sd: their standard deviations [C].
+        cov: their covariances S [C, C].
         fresh: means of the fresh losses [C].
         repeats: how many losses these are the means of.
         noise: how these scatter.
@@ -122,12 +122,12 @@ def combine(mean: Floats, sd: Floats, fresh: Floats, repeats: int, noise: Noise)
     c = len(fresh)
     single = noise.single / repeats if noise.single_dof else math.nan
     alone = Combined(fresh.copy(), np.full(c, math.sqrt(single)), np.full(c, noise.single_dof), math.nan)
-    if not (np.isfinite(mean).all() and np.isfinite(sd).all() and single == single):
+    if not (np.isfinite(mean).all() and np.isfinite(cov).all() and single == single):
         return alone
     own = noise.paired / repeats if noise.dof else single
     shared = max(0.0, single - own)
     off = mean - fresh
-    s = np.diag(np.maximum(sd**2, 1e-12 * float(np.max(off**2, initial=1e-290) + own)))
+    s = cov + (1e-12 * float(np.max(off**2) + own + cov.max()) + 1e-290) * np.eye(c)
     v = np.full((c, c), shared) + own * np.eye(c)
 
     def distance(extra: float) -> float:
@@ -152,7 +152,7 @@ def combine(mean: Floats, sd: Floats, fresh: Floats, repeats: int, noise: Noise)
 def decide(
     y: Floats,
     mean: Floats,
-    sd: Floats,
+    cov: Floats,
     *,
     default: int | None = None,
     prefer_default: bool = True,
@@ -168,7 +168,7 @@ def decide(
     Args:
         y: fresh losses [C, R]; a candidate with one that is not finite is out.
         mean: expected losses from the search [C], NaN where it says nothing.
-        sd: their standard deviations [C].
+        cov: their covariances [C, C].
         default: index of the default.
         prefer_default: whether it is kept in case of doubt.
         known_noise: standard deviation of a single result from the search; NaN: not known.
@@ -186,7 +186,7 @@ def decide(
     fresh[usable] = y[usable].mean(axis=1)
     r = y.shape[1]
     noise = scatter(y[usable], known_noise)
-    both = combine(mean[usable], sd[usable], fresh[usable], r, noise)
+    both = combine(mean[usable], cov[np.ix_(usable, usable)], fresh[usable], r, noise)
     losses, errors, dofs = (np.full(len(y), math.nan) for _ in range(3))
     losses[usable], errors[usable], dofs[usable] = both.value, both.sd, both.dof
     others = [int(i) for i in np.flatnonzero(usable) if i != default]

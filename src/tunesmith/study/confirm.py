@@ -126,9 +126,9 @@ def report(
         chosen = points[default if default is not None and prefer_default else 0]
         text = f"No point came through its fresh runs; {chosen.name} is named for want of a better one."
         return Report(None, chosen.params, standard, notes=(text, *notes), **common)
-    mean, sd = _expected(study, points, found)
+    mean, cov = _expected(study, points, found)
     noise = found.model.noise if found.model is not None else math.nan
-    verdict = decide(y, mean, sd, default=default, prefer_default=prefer_default, known_noise=noise, level=LEVEL)
+    verdict = decide(y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=LEVEL)
     if default is not None and not usable[default]:
         notes += ("The default could not be compared with: it did not come through its fresh runs.",)
     if repeats > 1 and float(np.ptp(y[usable], axis=1).max()) == 0.0:
@@ -176,16 +176,15 @@ def _score(
 
 
 def _expected(study: Study, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
-    """Return what the search's model expects at the points, [C], and how well it knows [C]; NaN without a model."""
+    """Return what the search's model expects at the points [C], and the covariances [C, C]; NaN without a model."""
     if found.model is None or study.space is None:
-        nan = np.full(len(points), math.nan)
-        return nan, nan.copy()
+        c = len(points)
+        return np.full(c, math.nan), np.full((c, c), math.nan)
     history, space = study.history, study.space
     row = {int(n): i for i, n in enumerate(history.number)}
     table = history.points(space)
     x = np.array([table[row[p.number]] if p.number is not None else p.x for p in points])
-    judged = found.model.judge(x)
-    return judged.value, found.model.spread(judged.mean, judged.sd)
+    return found.model.judge(x).value, found.model.covariance(x)
 
 
 def _failures(points: list[Point], runs: Mapping[tuple[str, int], Run], repeats: int) -> tuple[str, ...]:
