@@ -170,13 +170,13 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
     heard = copy(scorer)
     score_by = scorer._score
 
-    def listening(method_caller: Any, estimator: Any, *args: Any, **kwargs: Any) -> Any:
+    def listening(method_caller: Any, estimator: Any, *data: Any, **options: Any) -> Any:
         def call(estimator: Any, method: str, *inputs: Any, **options: Any) -> Any:
             values = method_caller(estimator, method, *inputs, **options)
             hear(method, values)
             return values
 
-        return score_by(call, estimator, *args, **kwargs)
+        return score_by(call, estimator, *data, **options)
 
     heard._score = listening
     return heard

@@ -66,8 +66,8 @@ def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple
         predict = getattr(last, "predict", None)
         if predict is not None and is_plain_score(last) and "predict" not in getattr(last, "__dict__", {"predict"}):
 
-            def hear(*args: Any, **kwargs: Any) -> Any:
-                values = predict(*args, **kwargs)
+            def hear(*data: Any, **options: Any) -> Any:
+                values = predict(*data, **options)
                 heard.append(("predict", values))
                 return values
 
