@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from tunesmith.sklearn._ledger import Ledger, fingerprint
 from tunesmith.sklearn._partial import filled, mend
 from tunesmith.sklearn._pool import Pool
 from tunesmith.sklearn._prefix import Planner, order_by_prefix
+from tunesmith.sklearn._sanity import Sanity
 from tunesmith.sklearn._schedule import run_all
+from tunesmith.sklearn._unscored import check_scores
 
 if TYPE_CHECKING:
     from tunesmith.sklearn._base import BaseSearchCV
@@ -64,6 +67,7 @@ class Evaluation:
         self._ran: list[list[bool]] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
         self.checker = Checker(base, search.error_score)
+        self._sanity: Sanity | None = None  # looks at the splits too, if it was asked to look at the input
         self.planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
         self.task = Task(
             estimator=base,
@@ -144,13 +148,36 @@ class Evaluation:
         """Make sure that what is kept belongs to this search; see :meth:`Ledger.open`."""
         ledger.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
 
+    def check_input(self, samples: list[Params]) -> None:
+        """Look at the targets, the scorers and, once they are made, the splits; see :class:`Sanity`.
+
+        Args:
+            samples: candidates that stand for all.
+
+        Raises:
+            ValueError: no candidate could be fitted and scored.
+        """
+        metric = None if self.ledger is None else self.ledger.metric
+        splitter = self.routed.splitter.split
+        self._sanity = Sanity(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
+        self._sanity.check(samples)
+
+    def check_scores(self) -> None:
+        """Look for scores that are NaN in the results; see :func:`check_scores`.
+
+        Raises:
+            ValueError: no candidate has a score.
+        """
+        check_scores(self.outcomes, self.search.n_splits_, None if self.ledger is None else self.ledger.metric)
+
     def splits(self, cv: Any) -> list[tuple[Any, Any]]:
         """Return the splits of all rows.
 
         Raises:
             ValueError: the splitter gave another number of splits than it said.
         """
-        splits = list(cv.split(self.task.X, self.task.y, **self.routed.splitter.split))
+        cut = partial(cv.split, self.task.X, self.task.y, **self.routed.splitter.split)
+        splits = list(cut()) if self._sanity is None else self._sanity.splits(cut)
         if len(splits) != self.search.n_splits_:
             raise ValueError(
                 "cv.split and cv.get_n_splits return inconsistent results. "

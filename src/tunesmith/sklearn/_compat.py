@@ -18,6 +18,7 @@ From scikit-learn:
   when fits fail.
 - ``_MultimetricScorer``, ``_BaseScorer``, ``_PassthroughScorer``: to tell scikit-learn's scorers from a user's
   function, and to hear what a scorer asks the estimator for (``_BaseScorer._score(method_caller, ...)``).
+- ``_BaseScorer._response_method`` and ``_score_func``: what a scorer calls, and whose metric it is.
 - ``_check_method_params``: cuts fit parameters down to one split.
 - ``_BaseComposition``: to know whose ``set_params`` takes only the names that ``get_params`` lists.
 - ``_safe_split``: cuts the data, pairwise kernels included.
@@ -92,9 +93,11 @@ __all__ = [
     "is_passthrough_scorer",
     "is_plain_score",
     "listen_to_scorer",
+    "metric_function",
     "metric_names",
     "metric_scorers",
     "report_fit_failures",
+    "response_methods",
     "safe_split",
     "score",
     "validate_parameter_constraints",
@@ -124,6 +127,17 @@ def metric_names(scorer: Any) -> list[str]:
 def metric_scorers(scorer: Any) -> dict[str, Any]:
     """Return the scorers in scikit-learn's bundle, by name."""
     return dict(scorer._scorers)
+
+
+def response_methods(scorer: Any) -> tuple[str, ...]:
+    """Return the methods of the estimator that a scorer calls, the first that there is; none if that is not known."""
+    methods = getattr(scorer, "_response_method", None) if isinstance(scorer, _BaseScorer) else None
+    return (methods,) if isinstance(methods, str) else tuple(methods or ())
+
+
+def metric_function(scorer: Any) -> Any | None:
+    """Return the function that compares targets and predictions for one of scikit-learn's scorers, or None."""
+    return getattr(scorer, "_score_func", None) if isinstance(scorer, _BaseScorer) else None
 
 
 def is_own_scorer(scorer: Any) -> bool:

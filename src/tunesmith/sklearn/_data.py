@@ -1,11 +1,13 @@
-"""Sizes and copies of whatever data an estimator may be given."""
+"""Sizes and copies of whatever data an estimator may be given, and targets as an array."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
+from sklearn import get_config
 
 PLAIN = (str, int, float, bool, bytes)
 
@@ -41,3 +43,15 @@ def private(data: Any) -> Any:
     if type(data) is np.ndarray:
         return data.copy(order="K")
     return list(data) if type(data) is list else data.copy()
+
+
+def as_array(y: Any) -> NDArray[Any]:
+    """Return targets as an array, a single column as one dimension; an empty one if they are not NumPy's to look at."""
+    if y is None or get_config()["array_api_dispatch"]:
+        return np.empty(0)
+    try:
+        array = np.asarray(y)
+    except Exception:  # whatever it is, the estimator may know it
+        return np.empty(0)
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    return array if array.ndim else np.empty(0)
