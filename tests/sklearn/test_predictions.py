@@ -32,7 +32,8 @@ XR, YR = make_regression(80, 5, noise=5.0, random_state=0)
 class Kept(SearchCV):
     """Keeps what a later step would be given."""
 
-    def _conclude(self, search: Any) -> None:
+    def _conclude(self, search: Any, settings: Any) -> None:
+        super()._conclude(search, settings)
         self.evidence: Evidence = search.evidence()
         if hasattr(self, "wanted"):
             self.found = search.more(*self.wanted)
@@ -40,7 +41,15 @@ class Kept(SearchCV):
 
 def search(estimator: Any, X: Any, y: Any, space: Any = None, fit: Any = None, **settings: Any) -> Kept:
     space = space or {"C": "log(0.01, 10)"}
-    settings = {"n_trials": 3, "sampler": "random", "random_state": 0, "cv": 4, "racing": None, **settings}
+    settings = {
+        "n_trials": 3,
+        "sampler": "random",
+        "random_state": 0,
+        "cv": 4,
+        "racing": None,
+        "prefer_default": None,
+        **settings,
+    }
     return Kept(estimator, space, **settings).fit(X, y, **(fit or {}))
 
 
@@ -136,16 +145,25 @@ def test_nothing_is_predicted_twice(scoring: Any) -> None:
         return Counting.calls
 
     grid = calls(GridSearchCV, param_grid={"a": [0.1, 0.2, 0.3]})
-    assert calls(SearchCV, space={"a": [0.1, 0.2, 0.3]}, n_trials=3, sampler="grid", racing=None) == grid
+    assert (
+        calls(SearchCV, space={"a": [0.1, 0.2, 0.3]}, n_trials=3, sampler="grid", racing=None, prefer_default=None)
+        == grid
+    )
 
 
 @pytest.mark.parametrize(
     ("estimator", "scoring"),
-    [(Scoring(), None), (Counting(), plain), (Counting(), lambda *a: {"a": plain(*a), "b": 0.0})],
+    [(Counting(), plain), (Counting(), lambda *a: {"a": plain(*a), "b": 0.0})],
 )
 def test_what_cannot_be_heard_is_none(estimator: Any, scoring: Any) -> None:
     kept = search(estimator, XB, YB, {"a": "float(0, 1)"}, scoring=scoring, refit=False)
     assert kept.evidence.predictions == [None] * 3
+
+
+def test_a_score_of_the_estimator_s_own_is_heard_too() -> None:
+    """Whether it is made of these predictions is for the reader to check: see test_conclusion.py."""
+    kept = search(Scoring(), XB, YB, {"a": "float(0, 1)"}, refit=False)
+    assert {p.method for row in kept.evidence.predictions for p in row} == {"predict"}  # type: ignore[union-attr]
 
 
 def test_of_several_metrics_the_deciding_one_is_heard() -> None:

@@ -21,11 +21,12 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.svm import SVC
+from tests.sklearn.bare import bare
 
 from tunesmith import TrialState
 from tunesmith.samplers.observed import observe
 from tunesmith.selection.racing import Race
-from tunesmith.sklearn import GridSearchCV, SearchCV
+from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn._contest import Candidate, Contest
 from tunesmith.sklearn._evaluate import Outcome, Unit
 from tunesmith.sklearn._partial import ranks
@@ -78,7 +79,7 @@ def run(table: dict[str, list[float]], **settings: Any) -> Any:
     """Search the table's candidates in their order."""
     Scripted.table = table
     settings = {"n_trials": len(table), "sampler": "grid", "cv": CV, "refit": False, "random_state": 0, **settings}
-    return SearchCV(Scripted(), {"name": list(table)}, **settings).fit(X, Y)
+    return bare(Scripted(), {"name": list(table)}, **settings).fit(X, Y)
 
 
 def told(search: Any, name: str) -> Any:
@@ -160,7 +161,7 @@ def test_the_paired_test() -> None:
 def test_the_same_twice() -> None:
     def search() -> dict[str, Any]:
         made, y = make_classification(90, 6, random_state=1)
-        found = SearchCV(SVC(), {"C": "log(1e-4, 1e3)", "gamma": "log(1e-5, 10)"}, n_trials=15, random_state=3)
+        found = bare(SVC(), {"C": "log(1e-4, 1e3)", "gamma": "log(1e-5, 10)"}, n_trials=15, random_state=3)
         return found.fit(made, y).cv_results_
 
     a, b = search(), search()
@@ -181,7 +182,7 @@ def test_drop_ins_do_not_race() -> None:
 def test_one_split_is_no_race() -> None:
     data, y = make_classification(40, 4, random_state=0)
     cv = ShuffleSplit(1, random_state=0)
-    assert SearchCV(SVC(), {"C": "log(0.001, 10)"}, n_trials=4, cv=cv).fit(data, y).n_fits_ == 4
+    assert bare(SVC(), {"C": "log(0.001, 10)"}, n_trials=4, cv=cv).fit(data, y).n_fits_ == 4
 
 
 scores_and_masks = st.integers(1, 4).flatmap(
@@ -400,7 +401,7 @@ def test_the_last_candidate_does_not_leave_workers_idle() -> None:
 
     Scripted.table = {"only": GOOD}
     with joblib.parallel_config(backend="threading"):
-        search = SearchCV(Meeting(), {"name": ["only"]}, n_trials=1, n_jobs=2, cv=CV, refit=False).fit(X, Y)
+        search = bare(Meeting(), {"name": ["only"]}, n_trials=1, n_jobs=2, cv=CV, refit=False).fit(X, Y)
     assert search.n_fits_ == K
 
 
@@ -408,7 +409,7 @@ def test_the_last_candidate_does_not_leave_workers_idle() -> None:
 @pytest.mark.parametrize("sampler", ["random", "qmc"])
 def test_processes(wait: float, sampler: str) -> None:
     data, y = make_classification(80, 6, random_state=0)
-    search = SearchCV(
+    search = bare(
         Slow(wait=wait), {"C": "log(1e-4, 1e3)", "gamma": "log(1e-5, 10)"}, n_trials=10, n_jobs=2, random_state=0, cv=4,
         sampler=sampler,
     ).fit(data, y)  # fmt: skip
@@ -445,7 +446,7 @@ def test_callbacks_see_the_folds_that_are_run() -> None:
 
     callback = RecordingCallback()
     Scripted.table = BAD
-    search = SearchCV(
+    search = bare(
         Scripted(), {"name": list(BAD)}, n_trials=5, sampler="grid", cv=CV, refit=False, random_state=0
     ).set_callbacks(callback)
     search.fit(X, Y)

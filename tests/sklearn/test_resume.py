@@ -23,6 +23,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from tests.sklearn.bare import bare
 
 import tunesmith
 from tunesmith.errors import ResumeError
@@ -76,7 +77,7 @@ def make(kind: str, db: str | None, **settings: Any) -> Any:
         return GridSearchCV(Counted(), GRID, **settings)
     if kind == "random":
         return RandomizedSearchCV(Counted(), {"a": loguniform(0.1, 2)}, n_iter=4, **settings)
-    return SearchCV(Counted(), {"a": "float(0, 2)"}, n_trials=4, sampler="random", **settings)
+    return bare(Counted(), {"a": "float(0, 2)"}, n_trials=4, sampler="random", **settings)
 
 
 @pytest.mark.parametrize("kind", ["grid", "random", "any"])
@@ -318,7 +319,8 @@ settings = dict(cv=2, refit=False, storage="t.db", n_jobs=int(sys.argv[2]), prog
 if sys.argv[1] == "grid":
     search = GridSearchCV(Logged(), {"a": [i / 30 for i in range(30)]}, **settings)
 else:
-    search = SearchCV(Logged(), {"a": "float(0, 1)"}, n_trials=30, sampler="random", random_state=0, **settings)
+    settings |= dict(sampler="random", random_state=0, prefer_default=None, confirm=0)
+    search = SearchCV(Logged(), {"a": "float(0, 1)"}, n_trials=30, **settings)
 search.fit(X, y)
 print("finished", len(search.cv_results_["params"]), search.cv_results_["mean_test_score"].sum())
 """

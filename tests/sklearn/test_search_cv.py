@@ -21,12 +21,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from tests.sklearn.bare import bare
 
 from tunesmith import Categorical, Float, Int, Space, TrialState, registry
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers import RandomSampler
-from tunesmith.sklearn import SearchCV
 
 X, Y = make_classification(80, 6, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
@@ -72,7 +72,7 @@ class Probe(ClassifierMixin, BaseEstimator):
 )
 def test_every_form_of_space(space: Any) -> None:
     settings = {"sampler": "random", "random_state": 1, "racing": None, "cv": 2}
-    search = SearchCV(SVC(), space, n_trials=6, **settings).fit(X, Y)
+    search = bare(SVC(), space, n_trials=6, **settings).fit(X, Y)
     known = space if isinstance(space, Space) else Space(space)
     assert len(search.cv_results_["params"]) == 6
     for params, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
@@ -85,29 +85,29 @@ def test_every_form_of_space(space: Any) -> None:
 @pytest.mark.parametrize("sampler", sorted(registry.SAMPLERS))
 def test_every_sampler_of_the_registry(sampler: str) -> None:
     space = {"a": [0.0, 0.1, 0.2, 0.3], "wait": [0.0]}
-    search = SearchCV(Probe(), space, n_trials=4, sampler=sampler, random_state=0, cv=2).fit(X, Y)
+    search = bare(Probe(), space, n_trials=4, sampler=sampler, random_state=0, cv=2).fit(X, Y)
     assert search.study_.sampler.name == sampler
     assert len(search.cv_results_["params"]) == 4
 
 
 def test_the_grid_sampler_tries_each_point_once_and_ends() -> None:
     space = {"a": [0.0, 0.1, 0.2, 0.3]}
-    search = SearchCV(Probe(), space, n_trials=50, sampler="grid", cv=2).fit(X, Y)
+    search = bare(Probe(), space, n_trials=50, sampler="grid", cv=2).fit(X, Y)
     assert sorted(p["a"] for p in search.cv_results_["params"]) == space["a"]
 
 
 def test_a_sampler_may_be_an_object_and_auto_is_the_best_there_is() -> None:
-    assert SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=2, sampler=RandomSampler(), cv=2).fit(X, Y).study_
-    search = SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=2, cv=2).fit(X, Y)
+    assert bare(Probe(), {"a": "float(0, 1)"}, n_trials=2, sampler=RandomSampler(), cv=2).fit(X, Y).study_
+    search = bare(Probe(), {"a": "float(0, 1)"}, n_trials=2, cv=2).fit(X, Y)
     assert search.study_.sampler.name == ("auto" if "auto" in registry.SAMPLERS else "random")
     with pytest.raises(ValueError, match="did you mean 'random'"):
-        SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=2, sampler="randon", cv=2).fit(X, Y)
+        bare(Probe(), {"a": "float(0, 1)"}, n_trials=2, sampler="randon", cv=2).fit(X, Y)
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_the_seed_decides_the_candidates(n_jobs: Any) -> None:
     def params(seed: int) -> Any:
-        search = SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=5, sampler="random", random_state=seed, cv=2)
+        search = bare(Probe(), {"a": "float(0, 1)"}, n_trials=5, sampler="random", random_state=seed, cv=2)
         return search.set_params(n_jobs=n_jobs).fit(X, Y).cv_results_["params"]
 
     assert params(1) == params(1)
@@ -125,8 +125,8 @@ def test_choices_may_be_estimators_with_parameters_of_their_own(named: bool, sto
     settings = {"cv": 2, "random_state": 0, "sampler": "random"}
     if storage:
         settings["storage"] = str(tmp_path / "t.db")
-        SearchCV(PIPE, space, n_trials=4, **settings).fit(X, Y)
-    search = SearchCV(PIPE, space, n_trials=12, **settings).fit(X, Y)
+        bare(PIPE, space, n_trials=4, **settings).fit(X, Y)
+    search = bare(PIPE, space, n_trials=12, **settings).fit(X, Y)
     seen = set()
     for params in search.cv_results_["params"]:
         kind = type(params["clf"])
@@ -145,7 +145,7 @@ def test_conditions_that_are_given_are_kept() -> None:
         clf=Categorical({"svm": SVC(), "logit": LogisticRegression()}),
         clf__C=Float(0.1, 10, log=True).when(clf="svm"),
     )
-    search = SearchCV(PIPE, space, n_trials=8, cv=2, random_state=0, sampler="random").fit(X, Y)
+    search = bare(PIPE, space, n_trials=8, cv=2, random_state=0, sampler="random").fit(X, Y)
     for params in search.cv_results_["params"]:
         assert ("clf__C" in params) == isinstance(params["clf"], SVC)
 
@@ -153,16 +153,16 @@ def test_conditions_that_are_given_are_kept() -> None:
 def test_a_timeout_starts_nothing_more_and_keeps_what_is_done() -> None:
     Probe.ran.clear()
     start = time.monotonic()
-    search = SearchCV(
+    search = bare(
         Probe(wait=0.05), {"a": "float(0, 1)"}, n_trials=None, timeout=0.5, racing=None, cv=2, refit=False
     ).fit(X, Y)
     n = len(search.cv_results_["params"])
     assert n == len(Probe.ran) / 2 >= 1
     assert max(begun for begun, _ in Probe.ran[::2]) <= start + 0.5 + 1.0  # generous: the clock starts inside fit
     with pytest.raises(ValueError, match="no candidate was started within the timeout of 0"):
-        SearchCV(Probe(), {"a": "float(0, 1)"}, timeout=0, cv=2).fit(X, Y)
+        bare(Probe(), {"a": "float(0, 1)"}, timeout=0, cv=2).fit(X, Y)
     with pytest.raises(ValueError, match="needs n_trials or timeout"):
-        SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=None, cv=2).fit(X, Y)
+        bare(Probe(), {"a": "float(0, 1)"}, n_trials=None, cv=2).fit(X, Y)
 
 
 class Watching(RandomSampler):
@@ -183,7 +183,7 @@ class Watching(RandomSampler):
 def test_a_candidate_is_proposed_when_all_that_is_finished_is_known(n_jobs: Any, most: int) -> None:
     sampler = Watching()
     with joblib.parallel_config(backend="threading"):
-        SearchCV(Probe(wait=0.03), {"a": "float(0, 1)"}, n_trials=9, sampler=sampler, n_jobs=n_jobs, cv=3).fit(X, Y)
+        bare(Probe(wait=0.03), {"a": "float(0, 1)"}, n_trials=9, sampler=sampler, n_jobs=n_jobs, cv=3).fit(X, Y)
     assert len(sampler.seen) == 9
     for asked, (known, running) in enumerate(sampler.seen):
         assert known + running == asked  # every other candidate is finished and told, or under way
@@ -199,25 +199,25 @@ def test_the_splits_of_a_candidate_run_beside_each_other() -> None:
             return super().fit(X, y)
 
     with joblib.parallel_config(backend="threading"):
-        SearchCV(Meeting(), {"a": "float(0, 1)"}, n_trials=1, n_jobs=2, cv=2, refit=False).fit(X, Y)
+        bare(Meeting(), {"a": "float(0, 1)"}, n_trials=1, n_jobs=2, cv=2, refit=False).fit(X, Y)
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
 def test_candidates_that_fail_are_failed_trials_and_the_search_goes_on() -> None:
-    search = SearchCV(Probe(), {"a": [0.1, 0.3], "fails": [True, False]}, n_trials=4, sampler="grid", cv=2)
+    search = bare(Probe(), {"a": [0.1, 0.3], "fails": [True, False]}, n_trials=4, sampler="grid", cv=2)
     with pytest.warns(FitFailedWarning, match="4 fits failed out of a total of 8"):
         search.fit(X, Y)
     failed = search.study_.get_trials(states=[TrialState.FAIL])
     assert len(failed) == 2
     assert "RuntimeError: as asked" in str(failed[0].reason)
     assert search.best_params_ == {"a": 0.3, "fails": False}
-    search = SearchCV(Probe(), {"fails": [True]}, n_trials=1, error_score="raise", cv=2)
+    search = bare(Probe(), {"fails": [True]}, n_trials=1, error_score="raise", cv=2)
     with pytest.raises(RuntimeError, match="as asked"):
         search.fit(X, Y)
 
 
 def test_a_finite_error_score_counts_as_a_score() -> None:
-    search = SearchCV(Probe(), {"fails": [True, False]}, n_trials=2, sampler="grid", error_score=-9.0, cv=2)
+    search = bare(Probe(), {"fails": [True, False]}, n_trials=2, sampler="grid", error_score=-9.0, cv=2)
     with pytest.warns(FitFailedWarning):
         search.fit(X, Y)
     assert sorted(t.value for t in search.study_.trials) == [-9.0, pytest.approx(-0.09)]
@@ -226,12 +226,12 @@ def test_a_finite_error_score_counts_as_a_score() -> None:
 def test_names_are_checked_before_the_first_fit() -> None:
     Probe.ran.clear()
     with pytest.raises(SpaceError, match="Probe has no parameter 'b'"):
-        SearchCV(Probe(), {"a": [1.0], "b": [1, 2]}, cv=2).fit(X, Y)
+        bare(Probe(), {"a": [1.0], "b": [1, 2]}, cv=2).fit(X, Y)
     assert not Probe.ran
 
 
 def test_several_metrics_and_training_scores() -> None:
-    search = SearchCV(
+    search = bare(
         SVC(), {"C": "log(0.1, 10)"}, n_trials=3, cv=2, scoring=["accuracy", "roc_auc"], refit="roc_auc",
         return_train_score=True,
     ).fit(X, Y)  # fmt: skip
@@ -240,7 +240,7 @@ def test_several_metrics_and_training_scores() -> None:
 
 
 def test_it_is_an_estimator_like_any_other() -> None:
-    search = SearchCV(SVC(), {"C": "log(0.1, 10)"}, n_trials=2, cv=2)
+    search = bare(SVC(), {"C": "log(0.1, 10)"}, n_trials=2, cv=2)
     assert repr(clone(search)) == repr(search)
     again = pickle.loads(pickle.dumps(search.fit(X, Y)))
     assert np.array_equal(again.predict(X), search.predict(X))
@@ -248,14 +248,14 @@ def test_it_is_an_estimator_like_any_other() -> None:
     assert "SVC" in search._repr_html_()
     assert cross_val_score(clone(search), X, Y, cv=2).shape == (2,)
     with pytest.raises(ValueError, match="n_trials"):
-        SearchCV(SVC(), {"C": [1]}, n_trials=0).fit(X, Y)
+        bare(SVC(), {"C": [1]}, n_trials=0).fit(X, Y)
 
 
 def test_callbacks_see_the_task_tree_of_a_search() -> None:
     from sklearn.callback.tests._utils import RecordingCallback
 
     callback = RecordingCallback()
-    search = SearchCV(Probe(), {"a": "float(0, 1)"}, n_trials=3, racing=None, cv=2).set_callbacks(callback)
+    search = bare(Probe(), {"a": "float(0, 1)"}, n_trials=3, racing=None, cv=2).set_callbacks(callback)
     search.fit(X, Y)
     assert callback.count_hooks("on_fit_task_begin") == callback.count_hooks("on_fit_task_end") == 1 + 1 + 6 + 1
     names = {entry["context"].task_name for entry in callback.record}

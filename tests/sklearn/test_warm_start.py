@@ -13,6 +13,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from tests.sklearn.bare import bare
 
 import tunesmith as ts
 from tunesmith.sklearn import SearchCV
@@ -22,7 +23,7 @@ SPACE = {"C": ts.Float(1e-2, 1e2, log=True), "kernel": ["rbf", "linear"]}
 
 
 def searched(n: int, seed: int, **options: Any) -> SearchCV:
-    search = SearchCV(SVC(), SPACE, n_trials=n, cv=2, random_state=seed, **options)
+    search = bare(SVC(), SPACE, n_trials=n, cv=2, random_state=seed, **options)
     return search.fit(X, Y)
 
 
@@ -46,7 +47,7 @@ def test_a_study_of_losses_with_other_parameters() -> None:
 
 
 def test_a_clone_and_a_pickle_start_alike(first: SearchCV) -> None:
-    search = SearchCV(SVC(), SPACE, n_trials=3, cv=2, random_state=1, warm_start_from=[first.study_])
+    search = bare(SVC(), SPACE, n_trials=3, cv=2, random_state=1, warm_start_from=[first.study_])
     pickled = pickle.loads(pickle.dumps(search))
     found = [s.fit(X, Y).cv_results_["params"] for s in (search, clone(search), pickled, clone(pickled))]
     assert found[0][0] == first.best_params_
@@ -57,7 +58,7 @@ def test_a_clone_and_a_pickle_start_alike(first: SearchCV) -> None:
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_nested_in_other_tools(first: SearchCV, n_jobs: int) -> None:
-    search = SearchCV(SVC(), SPACE, n_trials=1, cv=2, random_state=1, warm_start_from=first.study_)
+    search = bare(SVC(), SPACE, n_trials=1, cv=2, random_state=1, warm_start_from=first.study_)
     pipe = Pipeline([("scale", StandardScaler()), ("search", search)])
     found = cross_validate(pipe, X, Y, cv=2, n_jobs=n_jobs, return_estimator=True)["estimator"]
     assert [pipe["search"].best_params_ for pipe in found] == [first.best_params_] * 2

@@ -36,11 +36,15 @@ class Rule:
         default: column of the default configuration, or None where there is none.
         prefer_default: keep the default unless another candidate is credibly better.
         caution: how many standard errors a gain has to exceed.
+        complexity: [C], of the candidates, low is simple, or None. With it the one-standard-error rule (Breiman et al.,
+            1984, section 3.4.3) applies: of the candidates whose mean loss is at most one standard error of the
+            leader's above the leader's, the simplest leads; of equally simple ones the best.
     """
 
     default: int | None = None
     prefer_default: bool = True
     caution: float = 1.0
+    complexity: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,9 @@ def decide(
     gain, error = table.gains()
     lead = _Lead(rule, table.reference if rule.default is not None else None)
     leader = int(lead(gain[None], error[None])[0])
+    if rule.complexity is not None:
+        lead = _simple(lead, rule.complexity, table, np.asarray(losses)[table.rows, column[leader]])
+        leader = int(lead(gain[None], error[None])[0])
     labels = _labels(strata, table)
     drawn = resample(table, lead, leader, strata=labels, n_resamples=n_resamples, seed=seed)
     leader_regret = float((drawn.out_leader - drawn.out_picked).mean()) if len(drawn.picked) else 0.0
@@ -154,14 +161,22 @@ def decide(
 class _Lead:
     rule: Rule
     default: int | None  # position in the table
+    complexity: NDArray[np.float64] | None = None  # [C'], of the candidates in the table
+    width: float = 0.0  # by how much a simpler candidate may be worse
 
     def __call__(self, gain: NDArray[np.floating], error: NDArray[np.floating]) -> NDArray[np.intp]:
         """Return the leaders' positions [B], the default left aside, for gains and errors [B, C]."""
-        if self.default is None:
-            return np.asarray(gain.argmax(axis=1))
-        merit = gain - (self.rule.caution if self.rule.prefer_default else 0.0) * error
-        merit[:, self.default] = -np.inf
-        return np.asarray(merit.argmax(axis=1))
+        merit = gain
+        if self.default is not None:
+            merit = gain - (self.rule.caution if self.rule.prefer_default else 0.0) * error
+            merit[:, self.default] = -np.inf
+        best = np.asarray(merit.argmax(axis=1))
+        if self.complexity is None:
+            return best
+        least = np.take_along_axis(gain, best[:, None], axis=1) - self.width
+        near = np.where((gain >= least) & (merit > -np.inf), self.complexity, np.inf)
+        simple = near == near.min(axis=1, keepdims=True)
+        return np.asarray(np.where(simple, merit, -np.inf).argmax(axis=1))
 
     def replaces(
         self, gain: np.float64 | NDArray[np.float64], error: np.float64 | NDArray[np.float64], correction: float
@@ -172,6 +187,17 @@ class _Lead:
         if not self.rule.prefer_default:
             return np.asarray(gain > 0.0)
         return np.asarray((gain - correction > self.rule.caution * error) & (gain > 0.0))
+
+
+def _simple(lead: _Lead, complexity: tuple[float, ...], table: Table, losses: NDArray[np.generic]) -> _Lead:
+    """Return the same lead with the one-standard-error rule; `losses` [U'] are those of the leader without it."""
+    if len(complexity) <= int(table.columns.max()):
+        raise SelectionError(f"complexity has {len(complexity)} entries; one for each candidate is expected")
+    own = losses.astype(np.float64)
+    share = table.weights / table.weights.sum()
+    variance = float(share @ (own - share @ own) ** 2)
+    width = math.sqrt(variance / max(table.effective - 1.0, 1.0))
+    return _Lead(lead.rule, lead.default, np.asarray(complexity, np.float64)[table.columns], width)
 
 
 def _consequences(lead: _Lead, drawn: Resamples, correction: float, leader: int, won: bool) -> tuple[float, float]:

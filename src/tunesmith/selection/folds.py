@@ -6,13 +6,14 @@ Symbols: C candidates, K folds; e[C, K] their losses, smaller is better.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection.intervals import interval
+from tunesmith.selection.report import Estimate
 
 METHOD = "Tibshirani and Tibshirani's correction from the folds' scores"
 
@@ -75,6 +76,92 @@ class FoldEstimate:
     def optimism(self) -> float:
         """By how much `naive` is too good; never negative."""
         return self.value - self.naive
+
+
+@dataclass(frozen=True)
+class FoldChoice:
+    """Which candidate to return, and what it is worth, from fold scores.
+
+    Attributes:
+        index: the candidate.
+        kept_default: the default was kept because no candidate was credibly better.
+        challenger: the one that leads among those that are not the default.
+        estimate: of the loss of the chosen one.
+        gain: over the default, 0 if that was kept; None where there is no default.
+        p_value: one-sided, of "the challenger is no better than the default"; None where there is no default.
+    """
+
+    index: int
+    kept_default: bool
+    challenger: int
+    estimate: FoldEstimate
+    gain: Estimate | None
+    p_value: float | None
+
+
+def choose_by_folds(
+    losses: ArrayLike,
+    *,
+    default: int | None = None,
+    prefer_default: bool = True,
+    challenger: int | None = None,
+    test_to_train: float | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    level: float = 0.95,
+) -> FoldChoice:
+    """Choose by fold scores alone: the smallest mean, if its gain over the default exceeds one standard error.
+
+    The gain is that of the folds in pairs, less the correction of :func:`tibshirani` for the choice among many; its
+    error is corrected for training sets that overlap. With few folds the default is kept often.
+
+    Args:
+        losses: [C, K]. Candidates with a NaN are not chosen.
+        default: the default's place, or None.
+        prefer_default: keep the default unless the gain is credible.
+        challenger: who leads, if it is not the one with the smallest mean.
+        test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
+        bounds: between which the mean loss lies.
+        level: of the intervals.
+
+    Raises:
+        SelectionError: as :func:`tibshirani`.
+    """
+    e = np.asarray(losses, dtype=np.float64)
+    lead = challenger
+    if lead is None and default is not None and np.isfinite(np.delete(e, default, axis=0)).all(axis=1).any():
+        others = e.copy()
+        others[default] = math.nan
+        lead = tibshirani(others).index
+    best = tibshirani(e, index=lead, test_to_train=test_to_train, bounds=bounds, level=level)
+    if default is None or not np.isfinite(e[default]).all():
+        return FoldChoice(best.index, False, best.index, best, None, None)
+    own = tibshirani(e, index=default, test_to_train=test_to_train, bounds=bounds, level=level)
+    own = replace(own, value=own.naive, interval=_ends(own.naive, e[default], test_to_train, bounds, level))
+    if best.index == default:
+        return FoldChoice(default, False, default, own, Estimate(0.0, (0.0, 0.0)), 1.0)
+    from scipy.special import stdtr
+
+    difference = e[default] - e[best.index]
+    error = corrected_error(difference, test_to_train)
+    gain = float(difference.mean()) - best.optimism
+    won = gain > 0.0 and not gain <= error if prefer_default else float(difference.mean()) > 0.0
+    p_value = float(stdtr(max(len(difference) - 1.0, 1.0), -gain / error)) if error > 0.0 else float(gain <= 0.0)
+    if not won:
+        return FoldChoice(default, prefer_default, best.index, own, Estimate(0.0, (0.0, 0.0)), p_value)
+    ends = (math.nan, math.nan)
+    if math.isfinite(error):
+        ends = interval(gain, math.hypot(error, best.optimism), len(difference) - 1.0, level=level)
+    return FoldChoice(best.index, False, best.index, best, Estimate(gain, ends), p_value)
+
+
+def _ends(
+    value: float, losses: NDArray[np.float64], ratio: float | None, bounds: tuple[float, float], level: float
+) -> tuple[float, float]:
+    """Return the interval of a loss that was not chosen for being small."""
+    error = corrected_error(losses, ratio)
+    if not math.isfinite(error):
+        return math.nan, math.nan
+    return interval(value, error, len(losses) - 1.0, level=level, bounds=bounds)
 
 
 def tibshirani(

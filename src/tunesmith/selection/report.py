@@ -98,7 +98,7 @@ class Report:
 
     Attributes:
         score: the honest figure, or None where none could be made (`notes` says why).
-        chosen: the parameters of the configuration returned.
+        chosen: the parameters of the configuration returned, or None where none was chosen.
         default: the parameters of the default configuration, or None where there is none.
         kept_default: the default was returned because nothing beat it credibly.
         runner_up: where the default was kept, the configuration that looked best.
@@ -115,7 +115,7 @@ class Report:
     """
 
     score: HonestScore | None
-    chosen: Mapping[str, Any]
+    chosen: Mapping[str, Any] | None
     default: Mapping[str, Any] | None = None
     kept_default: bool = False
     runner_up: Mapping[str, Any] | None = None
@@ -148,6 +148,8 @@ class Report:
 
     def _choice(self) -> str:
         among = f" of {_count(self.n_candidates, 'configuration')}" if self.n_candidates else ""
+        if self.chosen is None:
+            return f"{_count(self.n_candidates, 'configuration')} were tried." if among else "Nothing was chosen."
         if not self.kept_default:
             return f"Chosen{among}: {_params(self.chosen)}."
         looked_best = f" (the one that looked best: {_params(self.runner_up)})" if self.runner_up else ""

@@ -66,7 +66,8 @@ def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) ->
         params: the configurations.
         complexity: a parameter's name ("max_depth": fewer is simpler); with a minus before it, more is simpler
             ("-min_samples_leaf"); several names, the first counts most; or a function of the parameters that returns
-            a number or a tuple of numbers. A parameter that a configuration has not is the simplest value of all.
+            a number or a tuple of numbers. A parameter that a configuration has not is the simplest value of all, and
+            None, which mostly means "no limit", the most complex one.
 
     Raises:
         ValueError: no configuration has a parameter of a name given, or a value of it is no number.
@@ -86,6 +87,12 @@ def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) ->
     return np.array([[_of(p, name, params) for name in names] for p in params], float).reshape(len(params), len(names))
 
 
+def ranks(table: ArrayLike) -> Floats:
+    """Return one figure for each row of complexities [C, k], in the order of the rows compared column after column."""
+    rows = np.asarray(table, float)
+    return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1].ravel(), float)
+
+
 def _of(p: Mapping[str, Any], name: str, everyone: Sequence[Mapping[str, Any]]) -> float:
     sign, key = (-1.0, name[1:]) if name.startswith("-") else (1.0, name)
     if key not in p:
@@ -94,6 +101,8 @@ def _of(p: Mapping[str, Any], name: str, everyone: Sequence[Mapping[str, Any]]) 
             raise ValueError(f"complexity=: no configuration has a parameter {key!r}; there are {known}")
         return -math.inf
     value = p[key]
+    if value is None:  # max_depth=None: without a limit
+        return math.inf
     if isinstance(value, bool | np.bool_) or (isinstance(value, Real) and not math.isnan(value)):
         return sign * float(value)
     raise ValueError(

@@ -17,7 +17,8 @@ From scikit-learn:
 - ``_score``, ``_warn_or_raise_about_fit_failures``, ``_insert_error_scores``: how a score is checked, and what is said
   when fits fail.
 - ``_MultimetricScorer``, ``_BaseScorer``, ``_PassthroughScorer``: to tell scikit-learn's scorers from a user's
-  function, and to hear what a scorer asks the estimator for (``_BaseScorer._score(method_caller, ...)``).
+  function, to hear what a scorer asks the estimator for (``_BaseScorer._score(method_caller, ...)``), and to know the
+  metric behind one (``_score_func``, ``_sign``, ``_kwargs``).
 - ``_BaseScorer._response_method`` and ``_score_func``: what a scorer calls, and whose metric it is.
 - ``_check_method_params``: cuts fit parameters down to one split.
 - ``_BaseComposition``: to know whose ``set_params`` takes only the names that ``get_params`` lists.
@@ -41,7 +42,7 @@ import joblib
 from joblib._parallel_backends import LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend
 from joblib._utils import eval_expr
 from joblib.parallel import BatchedCalls
-from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._search_successive_halving import (
@@ -91,7 +92,6 @@ __all__ = [
     "is_multimetric",
     "is_own_scorer",
     "is_passthrough_scorer",
-    "is_plain_score",
     "listen_to_scorer",
     "metric_function",
     "metric_names",
@@ -100,6 +100,7 @@ __all__ = [
     "response_methods",
     "safe_split",
     "score",
+    "scorer_parts",
     "validate_parameter_constraints",
 ]
 
@@ -155,9 +156,11 @@ def is_passthrough_scorer(scorer: Any) -> bool:
     return isinstance(scorer, _PassthroughScorer)
 
 
-def is_plain_score(estimator: Any) -> bool:
-    """Whether the estimator's ``score`` is accuracy or R² of what its ``predict`` says, and nothing else."""
-    return getattr(type(estimator), "score", None) in (ClassifierMixin.score, RegressorMixin.score)
+def scorer_parts(scorer: Any) -> tuple[Any, int, dict[str, Any]] | None:
+    """Return the metric of a scorer, its sign and its options; None if the scorer is no scorer of scikit-learn's."""
+    if not isinstance(scorer, _BaseScorer):
+        return None
+    return scorer._score_func, int(scorer._sign), dict(scorer._kwargs)
 
 
 def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], None]) -> Any | None:

@@ -18,11 +18,13 @@ class Candidate:
     Attributes:
         number: of its trial.
         params: its parameters.
-        trial: the running trial; None if it is finished.
+        trial: the running trial; None if it is finished, or no trial.
         row: outcomes by split.
         rest: the splits that were not sent yet; None if there are none, or will be none.
         out: how many splits are with the workers.
         dropped: whether it was given up.
+        kept: whether it is run on all splits, whatever the race says.
+        told: whether the study was told how it ended.
     """
 
     number: int
@@ -32,6 +34,8 @@ class Candidate:
     rest: Unit | None = None
     out: int = 0
     dropped: bool = False
+    kept: bool = False
+    told: bool = False
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -42,6 +46,11 @@ class Candidate:
     def whole(self) -> bool:
         """Whether all splits are done."""
         return None not in self.row
+
+    @property
+    def failed(self) -> bool:
+        """Whether a fit failed."""
+        return any(o.error is not None for o in self.outcomes)
 
     @property
     def ended(self) -> bool:
@@ -104,9 +113,9 @@ class Contest:
     def judge(self) -> list[Candidate]:
         """Give up those that the newest incumbent leaves no hope; return those of them that have ended by that."""
         for candidate in self._waiting:
-            if candidate.rest is not None and is_hopeless(self.race, candidate.row, self.metric):
+            if candidate.rest is not None and not candidate.kept and is_hopeless(self.race, candidate.row, self.metric):
                 candidate.rest, candidate.dropped = None, True
-        ended = [c for c in self._waiting if c.dropped and c.ended and c.trial is not None]
+        ended = [c for c in self._waiting if c.dropped and c.ended and not c.told]
         self._waiting = [c for c in self._waiting if c.rest is not None]
         return ended
 

@@ -69,6 +69,7 @@ class Unit:
         race: the incumbent to run against: the splits after which it is hopeless are left out. Only of a unit that
             holds all splits of its candidate.
         contexts: the callback context of each split, and the search that is handed to the callbacks.
+        lenient: a fit that fails never ends the search, whatever ``error_score`` says.
     """
 
     candidate: int
@@ -78,6 +79,7 @@ class Unit:
     race: Race | None = None
     contexts: tuple[Any, ...] | None = None
     caller: Any = None
+    lenient: bool = False
 
     def cut(self, n: int) -> tuple[Unit, Unit]:
         """Return two units with the first n splits and the others."""
@@ -123,11 +125,16 @@ class Task:
     record: bool = False
     config: tuple[dict[str, Any], list[Any]] | None = None
 
-    def failed(self) -> Any:
-        """Return the scores of a fit that failed; "raise" if a failure ends the search."""
-        if is_multimetric(self.scorer) and self.error_score != "raise":
-            return dict.fromkeys(metric_names(self.scorer), self.error_score)
-        return self.error_score
+    def failed(self, lenient: bool = False) -> Any:
+        """Return the scores of a fit that failed; "raise" if that ends the search, which a lenient unit never does."""
+        score = self.failure(lenient)
+        if is_multimetric(self.scorer) and score != "raise":
+            return dict.fromkeys(metric_names(self.scorer), score)
+        return score
+
+    def failure(self, lenient: bool) -> Any:
+        """Return the score of a single metric where a fit failed, or "raise"."""
+        return math.nan if lenient and self.error_score == "raise" else self.error_score
 
 
 @dataclass(slots=True)
@@ -195,7 +202,8 @@ class Evaluator:
         fold = self._folds.get(split, estimator)
         metadata = {"sample_weight": w} if (w := fit_params.get("sample_weight")) is not None else None
         error, fit_seconds, score_seconds = None, 0.0, 0.0
-        test, train = task.failed(), task.failed() if task.train_scores else None
+        failure, failed = task.failure(unit.lenient), task.failed(unit.lenient)
+        test, train = failed, failed if task.train_scores else None
         predictions = None
         try:
             stage = None
@@ -207,7 +215,7 @@ class Evaluator:
             _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
         except Exception:
             fit_seconds = time.perf_counter() - start
-            if task.error_score == "raise":
+            if isinstance(failure, str):
                 raise
             error = format_exc()
         else:
@@ -221,13 +229,13 @@ class Evaluator:
                     estimator.steps = [*steps, *estimator.steps[len(steps) :]]  # a user's function sees it whole
             if task.record:
                 with listening(task.scorer, task.metric, estimator) as (scorer, heard):
-                    test = score(estimator, X_test, fold.y_test, scorer, score_params, task.error_score)
+                    test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
                 predictions = encode(heard, self._labels, estimator)
             else:
-                test = score(estimator, X_test, fold.y_test, task.scorer, score_params, task.error_score)
+                test = score(estimator, X_test, fold.y_test, task.scorer, score_params, failure)
             score_seconds += time.perf_counter() - scored
             if task.train_scores:
-                train = score(estimator, X_again, fold.y, task.scorer, train_params, task.error_score)
+                train = score(estimator, X_again, fold.y, task.scorer, train_params, failure)
         finally:
             if context is not None:
                 context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)

@@ -99,8 +99,15 @@ class Ledger:
 
     def key(self, params: Params) -> str:
         """Return what identifies a candidate on the present splits."""
+        return self._key(params, self._splits)
+
+    def key_on(self, params: Params, splits: list[tuple[Any, Any]]) -> str:
+        """Return what identifies a candidate on other splits."""
+        return self._key(params, describe_splits(splits))
+
+    def _key(self, params: Params, splits: str) -> str:
         inner = ", ".join(f"{name}={describe(value)}" for name, value in sorted(params.items()))
-        return f"{inner} on {self._splits}"
+        return f"{inner} on {splits}"
 
     def check(self, number: int, params: Params, kept: dict[str, Any]) -> None:
         """Make sure that a kept candidate still means what it meant: the study knows estimators by their names alone.

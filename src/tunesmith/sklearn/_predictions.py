@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from tunesmith.sklearn._compat import is_passthrough_scorer, is_plain_score, listen_to_scorer
+from tunesmith.sklearn._compat import is_passthrough_scorer, listen_to_scorer
 
 BOUND = 64 * 2**20  # bytes of predictions that one search keeps
 STORED = 256 * 1024  # characters that a candidate's predictions may take in a storage
@@ -56,7 +56,8 @@ def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple
     Args:
         scorer: scikit-learn's scorer or its bundle; anything else is given back as it is, and nothing is heard.
         metric: the name of the one that counts, of several.
-        estimator: fitted; a method of its last step is wrapped meanwhile if the scorer is its own ``score``.
+        estimator: fitted; a method of its last step is wrapped meanwhile if the scorer is its own ``score``, which
+            may be anything: whether it is made of these predictions is for the reader to check.
     """
     heard: list[tuple[str, Any]] = []
     if is_passthrough_scorer(scorer):
@@ -64,7 +65,7 @@ def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple
         while type(last) is Pipeline:
             last = last.steps[-1][1]
         predict = getattr(last, "predict", None)
-        if predict is not None and is_plain_score(last) and "predict" not in getattr(last, "__dict__", {"predict"}):
+        if predict is not None and "predict" not in getattr(last, "__dict__", {"predict"}):
 
             def hear(*data: Any, **options: Any) -> Any:
                 values = predict(*data, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,11 +14,15 @@ from tunesmith.sklearn._base import BaseSearchCV
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import belonging
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
+from tunesmith.sklearn._conclusion import Settings, conclude
+from tunesmith.sklearn._default import default_params, default_row
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._sequential import Sequential
 from tunesmith.space import Space
 from tunesmith.study.create import Packed
+from tunesmith.study.stopping import stopping
 
+SEARCHING = 0.8  # part of a timeout after which no candidate is begun: the rest is for trying the leaders again
 SAMPLES = 64  # how many random candidates are checked before the first fit
 
 
@@ -40,6 +45,17 @@ class SearchCV(BaseSearchCV):
         warm_start_from: earlier studies of like searches, such as ``search.study_`` or what
             :func:`tunesmith.load_study` returns, or one of them: other data, another metric, partly other parameters.
             Their best candidates are tried first; see :func:`tunesmith.create_study`.
+        confirm: on how many fresh splits the leaders and the default configuration are tried again: eight of them on
+            the first, then four, three and two. "auto": on up to five, as far as the fits that racing has saved pay
+            for it; 0: on none. Of a splitter with the same splits each time (time series, fixed rows) there are none.
+        prefer_default: what the estimator's own parameters are for. True: they are tried first, and returned unless a
+            candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
+            one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``.
+        stop: "converged": to stop before `n_trials` once what can still be gained is less than the noise of a score;
+            ``search.study_.stop_reason`` says so. None: not to.
+        simplest: "one-se": to return the simplest candidate within one standard error of the best; needs `complexity`.
+        complexity: what is simple: a parameter's name (low is simple; with a minus before it, high is), a list of
+            names, or a function of the parameters that returns a number.
         random_state: seeds the sampler; the estimator has its own ``random_state``. A study that is gone on with keeps
             the seed that it was made with.
         pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
@@ -49,12 +65,16 @@ class SearchCV(BaseSearchCV):
 
     Attributes:
         study_: the :class:`~tunesmith.study.Study` with a trial for each candidate; those given up are PRUNED.
-        n_fits_: how many fits on folds the results are made of.
+        honest_score_: the :class:`~tunesmith.selection.HonestScore` of what is returned: what it can be expected to
+            score on new rows, with an interval, and its gain over the default. None if no metric decides.
+        report_: the :class:`~tunesmith.selection.Report` with the same and more in plain sentences; print it.
+        n_fits_: how many fits on folds were made, those on fresh splits included.
         n_fits_saved_: how many more there would have been without racing.
         cv_results_: as scikit-learn's searches have it, and ``n_splits_run``, on how many folds each candidate was run.
             Of a candidate that was given up, the scores of other folds are NaN, means and deviations are those of the
             folds run, and its rank is below that of all that were not.
-        best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
+        best_index_: of the candidate that is returned. It need not have the best mean: see `prefer_default`, `confirm`.
+        best_estimator_, best_score_, best_params_, scorer_, n_splits_, refit_time_,
         multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn's searches have them.
     """
 
@@ -67,6 +87,11 @@ class SearchCV(BaseSearchCV):
         "random_state": ["random_state"],
         "warm_start_from": [object],  # create_study checks it
         "racing": [StrOptions(set(RULES)), None],
+        "confirm": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), None],
+        "prefer_default": ["boolean", None],
+        "stop": [StrOptions({"converged"}), None],
+        "simplest": [StrOptions({"one-se"}), None],
+        "complexity": [str, list, tuple, callable, None],
     }
 
     def __init__(
@@ -85,6 +110,11 @@ class SearchCV(BaseSearchCV):
         pre_dispatch: int | str = "n_jobs",
         random_state: Any = None,
         racing: str | None = "forgiving",
+        confirm: int | str | None = "auto",
+        prefer_default: bool | None = True,
+        stop: str | None = None,
+        simplest: str | None = None,
+        complexity: Any = None,
         error_score: Any = np.nan,
         return_train_score: bool = False,
         storage: Any = None,
@@ -115,6 +145,11 @@ class SearchCV(BaseSearchCV):
         self.random_state = random_state
         self.warm_start_from = warm_start_from
         self.racing = racing
+        self.confirm = confirm
+        self.prefer_default = prefer_default
+        self.stop = stop
+        self.simplest = simplest
+        self.complexity = complexity
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
@@ -129,6 +164,8 @@ class SearchCV(BaseSearchCV):
         from tunesmith import registry
         from tunesmith.study import create_study
 
+        if (self.simplest is None) is not (self.complexity is None):
+            raise ValueError('simplest="one-se" and complexity= go together: what is simple is for you to say')
         if self.n_trials is None and self.timeout is None:
             raise ValueError("SearchCV needs n_trials or timeout, or it would never end; both are None")
         space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
@@ -161,19 +198,41 @@ class SearchCV(BaseSearchCV):
         space = ledger.space
         samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
         evaluate_candidates.checker.check(samples, "random points of the space")
-        most = None if self.n_trials is None else self.n_trials * self.n_splits_
+        evaluate_candidates.check_input(samples)
+        own = {} if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
+        beside = bool(own) and default_row(own, space) is None
+        most = None if self.n_trials is None else (self.n_trials + beside) * self.n_splits_
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
         # a function that chooses the best expects scores on all splits
         racing = None if callable(self.refit) else self.racing
-        search = Sequential(evaluate_candidates, ledger, space, self.n_trials, self.timeout, context, racing)
+        start = time.monotonic()
+        search = Sequential(
+            evaluate_candidates,
+            ledger,
+            space,
+            self.n_trials,
+            SEARCHING * self.timeout if self.timeout is not None and self.confirm else self.timeout,
+            context,
+            racing,
+            own or None,
+            None if self.stop is None else stopping(ledger.study, self.stop),
+        )
         search.run()
-        n_run = evaluate_candidates.results["n_splits_run"]
-        self.n_fits_ = int(n_run.sum())
-        self.n_fits_saved_ = len(n_run) * self.n_splits_ - self.n_fits_
-        self._conclude(search)
+        evaluate_candidates.check_scores()
+        deadline = None if self.timeout is None else start + self.timeout
+        self._conclude(search, Settings(self.confirm, self.prefer_default, self.complexity, deadline))
+        self.n_fits_ = self.report_.n_fits
+        self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
 
-    def _conclude(self, search: Sequential) -> None:
-        """Look at what was found, while the workers are still there: see ``search.evidence()``, ``search.more()``."""
+    def _conclude(self, search: Sequential, settings: Settings) -> None:
+        """Look at what was found, while the workers are still there."""
+        found = conclude(search, self, settings)
+        self._chosen, self.honest_score_, self.report_ = found.index, found.score, found.report
+
+    def _select_best_index(self, refit: Any, refit_metric: Any, results: Any) -> Any:
+        if callable(refit) or self._chosen is None:
+            return super()._select_best_index(refit, refit_metric, results)
+        return self._chosen

@@ -8,6 +8,7 @@ they run beside each other.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,18 +18,27 @@ import numpy as np
 from sklearn import get_config
 
 from tunesmith.errors import ResumeError, SpaceExhaustedError
+from tunesmith.selection.converged import fold_noise
 from tunesmith.sklearn._callbacks import has_callbacks
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import n_values, with_objects
 from tunesmith.sklearn._contest import Candidate, Contest
+from tunesmith.sklearn._default import default_row
 from tunesmith.sklearn._evaluate import Outcome, Unit
 from tunesmith.sklearn._evidence import Evidence
+from tunesmith.sklearn._fingerprint import digest
+from tunesmith.sklearn._folds import places
 from tunesmith.sklearn._ledger import KEY, Ledger, pack, unpack
 from tunesmith.sklearn._predictions import Shelf, labels_of
 from tunesmith.sklearn._schedule import Pace, ahead, run_all, salvaging
 from tunesmith.space import Space
 from tunesmith.state import TrialState
+from tunesmith.study.stopping import Stopping
+from tunesmith.trial import FrozenTrial, Trial
 
+BESIDE = -1  # the number of a candidate that is no trial
+KEPT = "sklearn default"  # under which attribute of the study it is kept
+AGAIN = "sklearn again"  # the same of candidates on other splits
 WHOLE = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
 
 
@@ -44,6 +54,9 @@ class Sequential:
         timeout: seconds after which no candidate is started; None: no limit.
         context: scikit-learn's callback context of the search, if there is one.
         racing: the rule by which candidates are given up between splits; None: none are.
+        default: the estimator's own configuration, which is tried first; None: there is none. It is a trial of the
+            study if it lies in the space, else it stands beside the trials, and last in the results.
+        stopping: looks whether the search has converged; None: it never ends by itself.
     """
 
     evaluate: Evaluation
@@ -53,16 +66,22 @@ class Sequential:
     timeout: float | None
     context: Any
     racing: str | None = None
+    default: dict[str, Any] | None = None
+    stopping: Stopping | None = None
     _candidates: list[Candidate] = field(default_factory=list)
     _splits: list[tuple[Any, Any]] = field(default_factory=list)
     _pace: Pace = field(default_factory=Pace)
     _contest: Contest = field(init=False)
     _shelf: Shelf = field(default_factory=Shelf)
     _more: bool = True
+    _beside: bool = False
+    _default_key: str | None = None
     _deadline: float | None = None
 
     def __post_init__(self) -> None:
         self._contest = Contest(self.racing, self.ledger.metric)
+        if self.stopping is not None:
+            self.stopping.noise = self._noise
 
     def run(self) -> None:
         """Search, and put what is found into the results.
@@ -76,6 +95,7 @@ class Sequential:
         evaluate.open(self.ledger, splits)
         study.recover()
         self._load()
+        self._set_default()
         if evaluate.search.verbose > 0:
             most = "" if self.n_trials is None else f"up to {self.n_trials} "
             print(f"Fitting {len(splits)} folds for each of {most}candidates")
@@ -98,9 +118,18 @@ class Sequential:
             )
         self._tabulate()
 
+    def _noise(self) -> float | None:
+        """The standard deviation of a mean over the splits; None if there are too few splits to tell."""
+        scores = np.array([c.scores(self.ledger.metric) for c in self._candidates if c.whole])
+        if len(self._splits) < 2 or not np.isfinite(scores).all(axis=1).any():
+            return None
+        train, test = self._splits[0]
+        return fold_noise(scores, len(places(train)), len(places(test)))
+
     def _done(self) -> list[Candidate]:
         """The candidates in the order of the results."""
-        return sorted((c for c in self._candidates if c.ended), key=lambda c: c.number)
+        done = [c for c in self._candidates if c.ended and not (c.number == BESIDE and c.failed)]
+        return sorted(done, key=lambda c: (c.number == BESIDE, c.number))
 
     def _tabulate(self) -> None:
         """Put the candidates into the results, and say what the race has saved."""
@@ -132,14 +161,44 @@ class Sequential:
                     f"candidate {trial.number} of the study failed in an earlier run, and error_score='raise' asks for "
                     f"that to be told:\n{error}"
                 )
-            candidate = Candidate(trial.number, params, None, [None] * len(self._splits))
-            for outcome in unpack(len(self._candidates), kept, failed):
-                candidate.row[outcome.split] = outcome
-            candidate.dropped = not candidate.whole
-            self._candidates.append(candidate)
-            self._shelve(len(self._candidates) - 1, candidate)
-            if candidate.whole:
-                self._contest.finished(candidate)
+            self._take_in(Candidate(trial.number, params, None, [None] * len(self._splits)), kept)
+
+    def _take_in(self, candidate: Candidate, kept: dict[str, Any]) -> None:
+        """Enter a candidate that an earlier run ended."""
+        candidate.told = True
+        for outcome in unpack(len(self._candidates), kept, self.evaluate.task.failed(lenient=candidate.kept)):
+            candidate.row[outcome.split] = outcome
+        candidate.dropped = not candidate.whole
+        self._candidates.append(candidate)
+        self._shelve(len(self._candidates) - 1, candidate)
+        if candidate.whole:
+            self._contest.finished(candidate)
+
+    def _set_default(self) -> None:
+        """See to it that the default is tried, unless an earlier run did."""
+        if self.default is None:
+            return
+        study = self.ledger.study
+        row = default_row(self.default, self.space)
+        if row is not None:
+            self.default = with_objects(self.space, self.space.decode_row(row))
+        self._default_key = self.ledger.key(self.default)
+        if row is None:
+            kept = study.system_attrs.get(KEPT)
+            if kept is None:
+                self._beside = True
+                return
+            self.ledger.check(BESIDE, self.default, kept)
+            self._take_in(Candidate(BESIDE, self.default, None, [None] * len(self._splits), kept=True), kept)
+            return
+        cells = self.space.n_cells if self.space.is_finite else math.inf
+        if study.sampler.name == "grid" and cells <= (self.n_trials or math.inf):
+            return  # it is one of the cells
+        waiting = [t for t in study.get_trials(states=[TrialState.WAITING]) if t.x is not None]
+        there = [c.params for c in self._candidates] + [with_objects(self.space, t.params) for t in waiting]
+        if self._default_key not in map(self.ledger.key, there):
+            system = {"proposed_by": "the estimator's own configuration"}
+            study.add_trials([FrozenTrial(-1, TrialState.WAITING, space=self.space, x=row, system=system)])
 
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool
@@ -173,7 +232,7 @@ class Sequential:
             return [] if unit is None else [unit]
         units = [self._whole(candidate, n_splits)]
         if self.ledger.study.sampler.blind:  # nothing is to be learnt by waiting: send as much as pays
-            left = (1000 if self.n_trials is None else self.n_trials - len(self._candidates)) * n_splits
+            left = (1000 if self.n_trials is None else self.n_trials - self._asked()) * n_splits
             size = self._pace.size(left, pool.n_workers)
             while len(units) * n_splits < size and (further := self._ask(n_splits)):
                 units.append(self._whole(further, n_splits))
@@ -182,24 +241,39 @@ class Sequential:
     def _whole(self, candidate: Candidate, n_splits: int) -> Unit:
         """Take all splits of a candidate, to be given up by the worker itself."""
         unit = candidate.send(n_splits)
-        unit.race = self._contest.race
+        unit.race = None if candidate.kept else self._contest.race
         return unit
 
     def _ask(self, n_splits: int) -> Candidate | None:
         """A new candidate with all splits to be sent; None if none is to be started."""
+        if self._beside:
+            self._beside = False
+            return self._begin(BESIDE, self.default or {}, None, n_splits)
         late = self._deadline is not None and time.monotonic() >= self._deadline
-        if late or not self._more or (self.n_trials is not None and len(self._candidates) >= self.n_trials):
+        late = late or (self.stopping is not None and self.stopping.over)
+        if late or not self._more or (self.n_trials is not None and self._asked() >= self.n_trials):
             return None
         try:
             trial = self.ledger.study.ask()
         except SpaceExhaustedError:
             self._more = False
             return None
-        params = with_objects(self.space, trial.take_whole())
+        return self._begin(trial.number, with_objects(self.space, trial.take_whole()), trial, n_splits)
+
+    def _is_default(self, params: dict[str, Any]) -> bool:
+        return self._default_key is not None and self.ledger.key(params) == self._default_key
+
+    def _asked(self) -> int:
+        """How many trials there are."""
+        return sum(c.number != BESIDE for c in self._candidates)
+
+    def _begin(self, number: int, params: dict[str, Any], trial: Trial | None, n_splits: int) -> Candidate:
+        """Make a candidate with all splits to be sent."""
         evaluate = self.evaluate
         evaluate.checker.check_names(params)
         position = len(self._candidates)
-        unit = Unit(position, params, self._contest.order(trial.number, n_splits))
+        kept = self._is_default(params)
+        unit = Unit(position, params, self._contest.order(max(number, 0), n_splits), lenient=number == BESIDE)
         if self.context is not None and has_callbacks(evaluate.search, evaluate.task.estimator, [params]):
             unit.caller = evaluate.search
             unit.contexts = tuple(
@@ -208,7 +282,7 @@ class Sequential:
             )
         else:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(self.space)))[0]
-        candidate = Candidate(trial.number, params, trial, [None] * n_splits, unit)
+        candidate = Candidate(number, params, trial, [None] * n_splits, unit, kept=kept)
         self._candidates.append(candidate)
         return candidate
 
@@ -221,22 +295,25 @@ class Sequential:
             candidate.out -= 1
             if outcome.hopeless:
                 candidate.dropped, candidate.out = True, 0
-            if candidate.ended and candidate.trial is not None:
+            if candidate.ended and not candidate.told:
                 self._end(candidate)
         for candidate in self._contest.judge():
             self._end(candidate)
 
     def _end(self, candidate: Candidate) -> None:
         """Tell the study how a candidate ended."""
-        row, trial = candidate.outcomes, candidate.trial
-        if trial is None:
-            raise ValueError(f"candidate {candidate.number} was ended before")
+        row, trial, study = candidate.outcomes, candidate.trial, self.ledger.study
+        candidate.told = True
         if candidate.whole:
             self._contest.finished(candidate)
         cost = sum(o.fit_seconds + o.score_seconds for o in row)
-        kept = row if self.evaluate.search.storage is not None else [o._replace(predictions=None) for o in row]
-        trial.set_user_attr(KEY, pack(self.ledger.key(candidate.params), kept, len(candidate.row)))
-        study = self.ledger.study
+        seen = row if self.evaluate.search.storage is not None else [o._replace(predictions=None) for o in row]
+        kept = pack(self.ledger.key(candidate.params), seen, len(candidate.row))
+        if trial is None:
+            study.set_system_attr(KEPT, kept)
+            self._shelve(row[0].candidate, candidate)
+            return
+        trial.set_user_attr(KEY, kept)
         if candidate.whole:
             value, reason = self.ledger.value(row)
             if value is None:
@@ -251,6 +328,8 @@ class Sequential:
             told = study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
         candidate.trial = None
         self._shelve(row[0].candidate, candidate)
+        if self.stopping is not None:
+            self.stopping(study)
         if self.ledger.display is not None:
             self.ledger.display.saw([told], len(candidate.row) - len(row))
 
@@ -282,29 +361,47 @@ class Sequential:
             metric=metric,
         )
 
+    def default_index(self) -> int | None:
+        """Return the default's place in ``cv_results_``; None if there is none, or it could not be fitted at all."""
+        if self._default_key is None:
+            return None
+        places = [i for i, c in enumerate(self._done()) if self._is_default(c.params)]
+        return places[0] if places else None
+
     def more(self, candidates: Sequence[dict[str, Any]], splits: list[tuple[Any, Any]]) -> list[list[Outcome]]:
-        """Run given candidates on other splits, through the same workers; the study is not told.
+        """Run given candidates on other splits, through the same workers; kept with the study, but not as trials.
 
         Args:
             candidates: their parameters.
             splits: pairs of training and test rows.
 
         Returns:
-            For each candidate what it gave on each split, predictions included.
-
-        Raises:
-            Exception: what a fit raised, if ``error_score="raise"``.
+            For each candidate what it gave on each split, predictions included. A fit that fails has no score, whatever
+            ``error_score`` says: the candidate did well enough before.
         """
-        evaluate = self.evaluate
-        evaluate.pool.prepare(evaluate.task, splits)
-        prefixes = evaluate.planner.plan(list(candidates))
-        every = tuple(range(len(splits)))
-        units = [Unit(i, c, every, p) for i, (c, p) in enumerate(zip(candidates, prefixes, strict=True))]
-        found: dict[tuple[int, int], Outcome] = {}
-        run_all(
-            evaluate.pool,
-            units,
-            evaluate.search.pre_dispatch,
-            lambda outcomes: found.update({(o.candidate, o.split): o for o in outcomes}),
-        )
-        return [[found[i, split] for split in every] for i in range(len(candidates))]
+        evaluate, study = self.evaluate, self.ledger.study
+        stored = evaluate.search.storage is not None
+        keys = [self.ledger.key_on(c, splits) for c in candidates]
+        names = [f"{AGAIN} {digest(key.encode())}" for key in keys]
+        known = study.system_attrs if stored else {}
+        found: dict[int, list[Outcome]] = {}
+        for i, (key, name) in enumerate(zip(keys, names, strict=True)):
+            kept = known.get(name)
+            if kept is not None and kept["key"] == key:
+                found[i] = unpack(i, kept, evaluate.task.failed(lenient=True))
+        left = [i for i in range(len(candidates)) if i not in found]
+        if left:
+            evaluate.pool.prepare(evaluate.task, splits)
+            prefixes = evaluate.planner.plan([candidates[i] for i in left])
+            every = tuple(range(len(splits)))
+            units = [Unit(i, candidates[i], every, p, lenient=True) for i, p in zip(left, prefixes, strict=True)]
+
+            def enter(outcomes: list[Outcome]) -> None:
+                for outcome in outcomes:
+                    i = outcome.candidate
+                    found.setdefault(i, []).append(outcome)
+                    if stored and len(found[i]) == len(splits):
+                        study.set_system_attr(names[i], pack(keys[i], found[i]))
+
+            run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter)
+        return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,17 @@ class Stopping:
     Attributes:
         looked: the number of trials at the last look.
         agreed: how many looks in a row said that it has.
+        noise: gives the standard deviation of a result, if it is known otherwise than from the model; None: it is not.
     """
 
     looked: int = 0
     agreed: int = 0
+    noise: Callable[[], float | None] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the search has converged."""
+        return self.agreed >= AGREEING
 
     def __call__(self, study: Study, trial: Any = None) -> None:
         """Look, if it is time to."""
@@ -40,10 +48,10 @@ class Stopping:
         n = int((history.complete & history.feasible).sum())
         if n < fewest(len(space)) or not is_due(n, self.looked):
             return
-        found = look(history, space)
+        found = look(history, space, None if self.noise is None else self.noise())
         self.looked = n
         self.agreed = self.agreed + 1 if found.converged else 0
-        if self.agreed >= AGREEING:
+        if self.over:
             study._stop = True
             record(study, found, n)
 
