@@ -219,6 +219,20 @@ def test_the_first_good_branch_is_not_the_last() -> None:
     assert max(found) < 0.1
 
 
+def test_a_search_that_has_found_a_valley_looks_elsewhere_too() -> None:
+    """Once next to nothing is left to gain by the model, it is doubted in every second trial."""
+    space = {name: Float(0, 1) for name in "xyz"}
+    for seed in range(3):
+        study = ts.minimize(
+            lambda p: (p["x"] - 0.3) ** 2 + (p["y"] - 0.6) ** 2 + (p["z"] - 0.2) ** 2,
+            space, n_trials=60, sampler="gp", seed=seed,
+        )  # fmt: skip
+        x = np.array([list(t.params.values()) for t in study.trials])
+        away = np.abs(x[40:] - list(study.best_params.values())).max(axis=1)
+        assert (away > 0.2).sum() >= 4
+        assert study.best_value < 1e-4  # and the valley is not neglected
+
+
 def test_the_way_into_a_branch_of_a_branch() -> None:
     space = Space(
         a=["x", "y"],

@@ -66,7 +66,7 @@ def test_a_second_run_finds_what_the_first_one_did(tmp_path: Path) -> None:
     code, first, err = end(start(tmp_path, *PROGRAM, "--quick"))
     assert code == 0, err
     assert "Resuming" not in first
-    for name, n in (("default", 1), ("grid", 3), ("random", 4), (r"tunesmith \(\w+\)", 4)):
+    for name, n in (("default", 1), ("grid", 3), ("random", 4), (r"tunesmith \(\w+\)", 5)):
         assert re.search(rf"^ *{name} +{n} +{n * 5} +\d+\.\d +0\.\d{{4}} +0\.\d{{4}} *$", first, re.M), first
     assert "model__" in first.partition("Best parameters")[2]
     assert "In this run 60 models were fitted and scored, and 0 were known." in first

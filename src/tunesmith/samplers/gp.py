@@ -11,6 +11,7 @@ schedule, so a new object, or one that saw the rows in another rhythm, proposes 
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -40,6 +41,7 @@ EACH = 50  # up to so many rows the hyperparameters are fitted at each ask, then
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
 N_INCUMBENTS = 5
+DOUBT = 2.0  # by what lengthscales are divided where the model is doubted
 N_FRONT = 8  # points of a front that the search for the next point starts from
 PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: docs/benchmarks.md
 
@@ -147,12 +149,16 @@ class GPSampler(Sampler):
         if best is None or not settled or len(y) % EVERY:
             return x
         path = neglected(space, np.vstack([seen.x, pending]), seen.x[rows][order[0]], len(y) // EVERY)
-        if path is None:
-            return x
-        own = np.flatnonzero(good & Branch(space, path).holds(seen.u[rows]))
-        own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
-        acquisition.best = float(model.fitted[own[0] if len(own) else order[-1]])
-        there = maximise(acquisition, Branch(space, path), features, seen.u[rows][own], rng, taken)
+        if path is None:  # the model says that nothing is left: believe less of what it says of places far from trials
+            shorter = theta - math.log(DOUBT) * (np.arange(len(theta)) < len(theta) - 1)
+            doubted = sources.follow(Posterior(z, features.group, t, shorter, running), z, t)
+            acquisition.model, acquisition.best = doubted, float(doubted.fitted[good].min())
+            there = maximise(acquisition, space, features, near, rng, taken)
+        else:
+            own = np.flatnonzero(good & Branch(space, path).holds(seen.u[rows]))
+            own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
+            acquisition.best = float(model.fitted[own[0] if len(own) else order[-1]])
+            there = maximise(acquisition, Branch(space, path), features, seen.u[rows][own], rng, taken)
         return x if there is None else there
 
     def _extend_front(
