@@ -91,8 +91,9 @@ def test_the_order_of_candidates_does_not_matter(seed: int, order: list[int]):
 @settings(max_examples=30, deadline=None)
 def test_the_unit_of_the_loss_does_not_matter(seed: int, scale: float, shift: float):
     losses = np.random.default_rng(seed).normal(size=(40, 5)) - 0.5 * (np.arange(5) == 3)
-    before = choose(losses, Rule(default=0), n_resamples=100)
-    after = choose(scale * (losses + shift), Rule(default=0), n_resamples=100)
+    rule = Rule(default=0, usual=0.0)  # a usual gain is a part of the default's loss, which a shift changes
+    before = choose(losses, rule, n_resamples=100)
+    after = choose(scale * (losses + shift), rule, n_resamples=100)
     assert (after.index, after.challenger) == (before.index, before.challenger)
     assert after.gain == pytest.approx(scale * before.gain, rel=1e-6)
 
@@ -119,3 +120,22 @@ def test_strata_and_seeds_are_taken():
 def test_bad_input_is_named(losses: np.ndarray, arguments: dict, message: str):
     with pytest.raises(SelectionError, match=message):
         choose(losses, **arguments)
+
+
+def test_what_few_units_show_has_to_be_more() -> None:
+    """A gain of two standard errors counts where it is a usual one, and not where it would be a wonder."""
+    rng = np.random.default_rng(0)
+    for n, kept in ((10, True), (4000, False)):
+        noise = rng.normal(size=n)
+        noise = (noise - noise.mean()) / noise.std()
+        losses = np.column_stack([np.ones(n), 1.0 - 2.0 / np.sqrt(n) + noise])
+        assert choose(losses, Rule(default=0)).kept_default is kept
+        assert choose(losses, Rule(default=0, usual=0.0)).kept_default is False
+
+
+def test_the_simplest_within_one_standard_error_leads() -> None:
+    losses = np.random.default_rng(0).normal(size=(100, 1)) + np.array([0.0, 0.03, 0.02, 3.0])
+    assert choose(losses, Rule(complexity=(3.0, 1.0, 2.0, 0.0))).index == 1
+    assert choose(losses, Rule(complexity=(1.0, 1.0, 1.0, 0.0))).index == 0
+    with pytest.raises(SelectionError, match="one for each candidate"):
+        choose(losses, Rule(complexity=(1.0, 2.0)))

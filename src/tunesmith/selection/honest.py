@@ -10,16 +10,18 @@ with the weights of Efron's .632 rule (1983):
 
     value = L̄(s) + 0.632 · mean_b [L̄(c_b; O_b) − L̄(s; O_b)]
 
-(the difference on the same units has the mean of BBC-CV less L̄(s), and is 0 where every resample chooses s). Its error:
+(the difference on the same units has the mean of BBC-CV less L̄(s), and is 0 where every resample chooses s). Where
+later candidates were proposed from earlier scores, these have been pursuing the luck of these very units, which no
+resample of the candidates shows; there the weight is 1. Its error:
 
-    error² = (variance over units of the loss of one fit) / (U − 1) + (value − L̄(s))²
+    error² = 1.1 · (variance over units of the loss of one fit) / (U − 1) + (value − L̄(s))²
 
 One fit's loss, not its mean over repeats: one model will be used, fitted once. The correction counts as known to its
-own size only. The optimiser's adaptivity is not corrected. Where all candidates are equally good and the folds' models
-as good as the final one, a third of the optimism is left.
+own size only.
 
-Measured on searches as in `choice`: bias within half a point of accuracy, coverage of the 95 % interval 96 %, its
-width 1.1 times that of an independent hold-out of as many rows.
+Measured on the searches of `choice`: bias within 0.2 points of accuracy at each number of rows, coverage of the 95 %
+interval 95 %, its width 1.16 times that of an independent hold-out of as many rows; with random candidates the bias is
+the same, the coverage 94 % and the width 1.09 times.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ from tunesmith.selection.folds import inflation as folds_inflation
 from tunesmith.selection.intervals import interval
 from tunesmith.selection.report import Estimate, HonestScore
 
+# Models of different folds share most of their rows, so the losses of rows go together a little. Measured.
+OVERLAP = 1.1
 METHOD = "making the choice again on resampled out-of-fold losses"
 
 
@@ -130,6 +134,7 @@ def honest(
     between_repeats: ArrayLike = 0.0,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     inflation: float | None = None,
+    adaptive: bool = False,
     n_resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -145,6 +150,8 @@ def honest(
             `LossTable.between_repeats`); 0 where there was one repeat.
         bounds: between which the mean loss lies: (0, 1) for 0/1 losses. Finite ones shape the interval.
         inflation: of the variance of a gain, for training sets that overlap (`folds.inflation`); five folds' if None.
+        adaptive: whether candidates were proposed from earlier scores on these units: they have gone after luck, so the
+            whole difference out of the bag is taken for the correction.
         n_resamples: how often the choice is made again.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.
@@ -161,10 +168,10 @@ def honest(
     share = table.weights / table.weights.sum()
     naive = float(share @ own)
     repeats = float(np.broadcast_to(np.asarray(between_repeats, dtype=np.float64), np.shape(losses)[1:])[index])
-    correction = max(OUT_OF_BAG * made.regret, 0.0)
+    correction = max((1.0 if adaptive else OUT_OF_BAG) * made.regret, 0.0)
     dof = table.effective - 1.0
     variance = _at(naive + correction, naive, float(share @ (own - naive) ** 2) + repeats, bounds)
-    error = math.sqrt(variance / max(dof, 1.0) + correction**2)
+    error = math.sqrt(OVERLAP * variance / max(dof, 1.0) + correction**2)
     gain, p_value = _gain(made, rule, dof, folds_inflation(5) if inflation is None else inflation, level)
     return Honest(
         choice=made.choice,
@@ -199,7 +206,8 @@ def _gain(
 ) -> tuple[Estimate | None, float | None]:
     """Return the corrected gain over the default and its p-value.
 
-    A claim to be better is corrected in full, as BBC-CV does: the challenger got here by its gain.
+    A claim to be better is corrected in full, as BBC-CV does: the challenger got here by its gain. The p-value tests
+    what is seen; the gain told is what is to be expected, with the rule's prior on how much tuning usually brings.
     """
     choice = made.choice
     if rule.default is None:
@@ -213,4 +221,9 @@ def _gain(
     p_value = float(stdtr(max(dof, 1.0), -gain / error)) if error > 0.0 else float(gain <= 0.0)
     if choice.index == rule.default:
         return Estimate(0.0, (0.0, 0.0)), p_value
-    return Estimate(gain, interval(gain, error, dof, level=level)), p_value
+    # It was claimed for being large, which makes it too large once more: the posterior of the rule's prior is not. A
+    # gain far beyond its error was no luck: that prior would be too narrow, and what is seen says how wide it must be.
+    spread = max(made.usual**2, gain**2 - 3.0 * error**2)
+    belief = 1.0 if math.isinf(spread) else spread / (spread + error**2) if error > 0.0 else 1.0
+    gain *= belief
+    return Estimate(gain, interval(gain, math.sqrt(belief) * error, dof, level=level)), p_value

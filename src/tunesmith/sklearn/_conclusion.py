@@ -26,7 +26,7 @@ from tunesmith.sklearn._fresh import resplitter
 from tunesmith.sklearn._losses import Measure, Targets, measure_of
 from tunesmith.sklearn._sequential import BESIDE, Sequential
 
-LEADERS = (8, 4, 3, 2, 2)  # how many are tried on the first fresh split, the second one, ...
+LEADERS = (4, 3, 3, 3, 3)  # how many are tried on the first fresh split, the second one, ...
 COSTLY = 24  # of a metric that is no mean over rows, the losses of so many candidates are worked out
 SALT = 0xF5E5
 NOT_ENOUGH = "Only {n} rows could be tested: a figure from so few says little, whatever its interval."
@@ -161,6 +161,7 @@ def _by_rows(
             between_repeats=table.between_repeats(n_candidates),
             bounds=measure.bounds,
             inflation=inflation(len(evidence.splits), _ratio(evidence)),
+            adaptive=not run.ledger.study.sampler.blind,
             seed=run.ledger.study.seed,
         )
     except SelectionError:  # not one candidate is complete

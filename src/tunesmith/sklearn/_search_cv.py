@@ -45,8 +45,8 @@ class SearchCV(BaseSearchCV):
         warm_start_from: earlier studies of like searches, such as ``search.study_`` or what
             :func:`tunesmith.load_study` returns, or one of them: other data, another metric, partly other parameters.
             Their best candidates are tried first; see :func:`tunesmith.create_study`.
-        confirm: on how many fresh splits the leaders and the default configuration are tried again: eight of them on
-            the first, then four, three and two. "auto": on up to five, as far as the fits that racing has saved pay
+        confirm: on how many fresh splits the leaders and the default configuration are tried again: four of them on
+            the first, three on the others. "auto": on up to five, as far as the fits that racing has saved pay
             for it; 0: on none. Of a splitter with the same splits each time (time series, fixed rows) there are none.
         prefer_default: what the estimator's own parameters are for. True: they are tried first, and returned unless a
             candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
