@@ -59,7 +59,7 @@ def runs(args: argparse.Namespace) -> Iterator[Run]:
     budgets = [*(CURVE if args.curve else ()), args.fits]
     with (args.out / ("quick.jsonl" if args.quick else "runs.jsonl")).open("a") as out:
         for seed, n, data, model, budget, name in itertools.product(
-            range(args.seeds), args.sizes, args.data, args.models, budgets, args.searches
+            range(args.first_seed, args.first_seed + args.seeds), args.sizes, args.data, args.models, budgets, args.searches
         ):
             key = (name, data, model, n, seed, budget)
             if key not in known:
@@ -175,6 +175,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=lambda s: [int(v) for v in s.split(",")], default=[50, 100, 300])
     parser.add_argument("--fits", type=int, default=300, help="model fits of a search")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=100, help="the method was tuned on 0 to 4")
     parser.add_argument("--curve", action="store_true", help="searches with fewer fits, too")
     parser.add_argument("--out", type=Path, default=Path("build/honesty"))
     parser.add_argument("--quick", action="store_true", help="only show that it works")

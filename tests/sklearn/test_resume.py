@@ -77,7 +77,7 @@ def make(kind: str, db: str | None, **settings: Any) -> Any:
         return GridSearchCV(Counted(), GRID, **settings)
     if kind == "random":
         return RandomizedSearchCV(Counted(), {"a": loguniform(0.1, 2)}, n_iter=4, **settings)
-    return bare(Counted(), {"a": "float(0, 2)"}, n_trials=4, sampler="random", **settings)
+    return bare(Counted(), {"a": "float(0, 2)"}, n_trials=4, sampler="random", racing=None, **settings)
 
 
 @pytest.mark.parametrize("kind", ["grid", "random", "any"])
