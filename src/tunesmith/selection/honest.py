@@ -106,7 +106,8 @@ class Honest:
         naive = offset + sign * self.naive if naive is None else naive
         beats = None
         if self.p_value is not None:
-            beats = not self.choice.kept_default and self.p_value < 1.0 - self.level
+            surely = self.gain is not None and self.gain.interval[0] > 0.0
+            beats = not self.choice.kept_default and self.p_value < 1.0 - self.level and surely
         return HonestScore(
             value=value,
             interval=(low, high),

@@ -14,7 +14,7 @@ from typing import Any
 
 NOT_RESAMPLED = (
     "Not resampled: the optimiser chose later candidates by earlier scores on these same rows. "
-    "The figure corrects for choosing among the candidates that were tried, not for how they came to be tried."
+    "What that adds to the luck of the winner is allowed for by what it is on average, not by what it was here."
 )
 
 
@@ -59,7 +59,8 @@ class HonestScore:
         method: how it was estimated, in words.
         gain_over_default: by how much the chosen configuration is better than the default, positive is better; None
             where there is no default.
-        beats_default: whether that gain is credible; None where there is no default.
+        beats_default: whether that gain is credible: its p-value is small and its interval above 0; None where there
+            is no default.
         p_value: one-sided, of "the chosen configuration is no better than the default", the choice accounted for.
         level: of the intervals.
         metric: the metric's name, if known.

@@ -135,13 +135,16 @@ def _by_rows(
     losses: dict[int, NDArray[np.float64]] = {}
     for c in order:
         seen = evidence.predictions[c]
-        own = None if seen is None else targets.losses(measure, seen, evidence.scores[c].tolist(), evidence.splits)
+        splits = evidence.own_splits[c]
+        own = None if seen is None else targets.losses(measure, seen, evidence.scores[c].tolist(), splits)
         if own is not None:
             losses[c] = own
     needed = {order[0], *(() if default is None else (default,))}
     if not needed <= losses.keys():
         return None
     tested = np.isfinite(losses[order[0]])
+    if run.reshuffle and any((np.isfinite(own) != tested).any() for own in losses.values()):
+        return None  # each candidate was tested on other rows
     strata = np.searchsorted(np.asarray(evidence.labels), y) if classes and y.ndim == 1 else None
     table = LossTable(len(y), tested=tested, groups=evidence.groups, strata=strata, weights=weight)
     for c, own in losses.items():
@@ -240,7 +243,7 @@ def _by_folds(
     default: int | None,
 ) -> tuple[int, HonestScore, int | None]:
     """Choose by the scores of folds."""
-    if evidence.scores.shape[1] == 1:
+    if evidence.scores.shape[1] == 1 or run.reshuffle:
         return _by_model(run, evidence, facts, whole)
     losses = np.where(whole[:, None], -evidence.scores, math.nan)
     ratio = _ratio(evidence)
@@ -267,7 +270,9 @@ def _by_folds(
         "What the scorer saw of single rows is not known, so the figure rests on the scores of "
         f"{evidence.scores.shape[1]} folds, and is a rough one."
     )
-    beats = None if found.p_value is None else found.index != default and found.p_value < 0.05
+    beats = None
+    if found.p_value is not None and found.gain is not None:
+        beats = found.index != default and found.p_value < 0.05 and found.gain.interval[0] > 0.0
     score = HonestScore(
         value=-estimate.value,
         interval=(-estimate.interval[1], -estimate.interval[0]),
@@ -291,7 +296,9 @@ def _by_model(
     found = run.ledger.study.recommend()
     index = evidence.numbers.index(found.trial.number)
     naive = float(evidence.scores[index].mean())
-    facts.notes += [*found.notes, "There is one split only: how far the score depends on it is not known."]
+    alike = "Each candidate was tested on other rows, so that candidates are compared by a model of their scores alone."
+    single = "There is one split only: how far the score depends on it is not known."
+    facts.notes += [*found.notes, alike if run.reshuffle else single]
     score = HonestScore(
         value=found.value,
         interval=found.interval,

@@ -24,7 +24,8 @@ class Evidence:
         ran: which splits were run, bool[C, K].
         predictions: for each candidate what the scorer saw on each split, None where there is nothing; None in place
             of the list for a candidate whose predictions were let go or could not be had.
-        splits: training and test rows of each split.
+        splits: training and test rows of each split; the first ones if candidates have splits of their own.
+        own_splits: those of each candidate.
         y: the targets, as given to ``fit``.
         labels: the sorted labels of `y` that predictions refer to; None if it has none.
         sample_weight: what the scorer weighs rows with, [n_samples]; None: nothing.
@@ -38,6 +39,7 @@ class Evidence:
     ran: NDArray[np.bool_]
     predictions: list[list[Predictions | None] | None]
     splits: list[tuple[Any, Any]]
+    own_splits: list[list[tuple[Any, Any]]]
     y: Any
     labels: NDArray[Any] | None
     sample_weight: Any

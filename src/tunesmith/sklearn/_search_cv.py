@@ -51,6 +51,9 @@ class SearchCV(BaseSearchCV):
         prefer_default: what the estimator's own parameters are for. True: they are tried first, and returned unless a
             candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
             one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``.
+        reshuffle: whether each candidate gets splits of its own (16 sets of splits take turns): the search then follows
+            no luck of one set. For splitters that shuffle; there is no racing. False: all have the same, which compares
+            them best.
         stop: "converged": to stop before `n_trials` once what can still be gained is less than the noise of a score;
             ``search.study_.stop_reason`` says so. None: not to.
         simplest: "one-se": to return the simplest candidate within one standard error of the best; needs `complexity`.
@@ -89,6 +92,7 @@ class SearchCV(BaseSearchCV):
         "racing": [StrOptions(set(RULES)), None],
         "confirm": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), None],
         "prefer_default": ["boolean", None],
+        "reshuffle": ["boolean"],
         "stop": [StrOptions({"converged"}), None],
         "simplest": [StrOptions({"one-se"}), None],
         "complexity": [str, list, tuple, callable, None],
@@ -112,6 +116,7 @@ class SearchCV(BaseSearchCV):
         racing: str | None = "forgiving",
         confirm: int | str | None = "auto",
         prefer_default: bool | None = True,
+        reshuffle: bool = False,
         stop: str | None = None,
         simplest: str | None = None,
         complexity: Any = None,
@@ -147,6 +152,7 @@ class SearchCV(BaseSearchCV):
         self.racing = racing
         self.confirm = confirm
         self.prefer_default = prefer_default
+        self.reshuffle = reshuffle
         self.stop = stop
         self.simplest = simplest
         self.complexity = complexity
@@ -206,7 +212,7 @@ class SearchCV(BaseSearchCV):
             task_name="search", max_subtasks=most, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
         # a function that chooses the best expects scores on all splits
-        racing = None if callable(self.refit) else self.racing
+        racing = None if callable(self.refit) or self.reshuffle else self.racing
         start = time.monotonic()
         search = Sequential(
             evaluate_candidates,
@@ -218,6 +224,7 @@ class SearchCV(BaseSearchCV):
             racing,
             own or None,
             None if self.stop is None else stopping(ledger.study, self.stop),
+            self.reshuffle,
         )
         search.run()
         evaluate_candidates.check_scores()

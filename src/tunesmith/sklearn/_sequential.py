@@ -28,6 +28,7 @@ from tunesmith.sklearn._evaluate import Outcome, Unit
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._fingerprint import digest
 from tunesmith.sklearn._folds import places
+from tunesmith.sklearn._fresh import resplitter
 from tunesmith.sklearn._ledger import KEY, Ledger, pack, unpack
 from tunesmith.sklearn._predictions import Shelf, labels_of
 from tunesmith.sklearn._schedule import Pace, ahead, run_all, salvaging
@@ -38,6 +39,8 @@ from tunesmith.trial import FrozenTrial, Trial
 
 BESIDE = -1  # the number of a candidate that is no trial
 KEPT = "sklearn default"  # under which attribute of the study it is kept
+SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
+RESHUFFLE = 0x5EF7  # keeps their seeds apart from others
 AGAIN = "sklearn again"  # the same of candidates on other splits
 WHOLE = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
 
@@ -57,6 +60,7 @@ class Sequential:
         default: the estimator's own configuration, which is tried first; None: there is none. It is a trial of the
             study if it lies in the space, else it stands beside the trials, and last in the results.
         stopping: looks whether the search has converged; None: it never ends by itself.
+        reshuffle: whether each candidate has splits of its own; they take turns at a number of sets of splits.
     """
 
     evaluate: Evaluation
@@ -68,8 +72,9 @@ class Sequential:
     racing: str | None = None
     default: dict[str, Any] | None = None
     stopping: Stopping | None = None
+    reshuffle: bool = False
     _candidates: list[Candidate] = field(default_factory=list)
-    _splits: list[tuple[Any, Any]] = field(default_factory=list)
+    _splits: list[tuple[Any, Any]] = field(default_factory=list)  # of all sets, one set after the other
     _pace: Pace = field(default_factory=Pace)
     _contest: Contest = field(init=False)
     _shelf: Shelf = field(default_factory=Shelf)
@@ -91,8 +96,9 @@ class Sequential:
             ResumeError: the study belongs to another search.
         """
         evaluate, study = self.evaluate, self.ledger.study
-        splits = self._splits = evaluate.splits(evaluate.search._checked_cv_orig)
-        evaluate.open(self.ledger, splits)
+        splits = evaluate.splits(evaluate.search._checked_cv_orig)
+        self._splits = [*splits, *self._further_splits()]
+        evaluate.open(self.ledger, self._splits)
         study.recover()
         self._load()
         self._set_default()
@@ -105,7 +111,7 @@ class Sequential:
         evaluate.task.n_candidates = self.n_trials or 0
         evaluate.task.metric = self.ledger.metric
         evaluate.task.record = not get_config()["array_api_dispatch"]
-        evaluate.pool.prepare(evaluate.task, splits)
+        evaluate.pool.prepare(evaluate.task, self._splits)
         if self.timeout is not None:
             self._deadline = time.monotonic() + self.timeout
         try:
@@ -121,10 +127,34 @@ class Sequential:
     def _noise(self) -> float | None:
         """The standard deviation of a mean over the splits; None if there are too few splits to tell."""
         scores = np.array([c.scores(self.ledger.metric) for c in self._candidates if c.whole])
-        if len(self._splits) < 2 or not np.isfinite(scores).all(axis=1).any():
+        if self._n_splits < 2 or not np.isfinite(scores).all(axis=1).any():
             return None
         train, test = self._splits[0]
         return fold_noise(scores, len(places(train)), len(places(test)))
+
+    @property
+    def _n_splits(self) -> int:
+        """The number of splits of a candidate."""
+        return int(self.evaluate.search.n_splits_)
+
+    def _further_splits(self) -> list[tuple[Any, Any]]:
+        """Return the splits of all sets but the first.
+
+        Raises:
+            ValueError: the splitter has the same splits each time.
+        """
+        if not self.reshuffle:
+            return []
+        search, task, how = self.evaluate.search, self.evaluate.task, self.evaluate.routed.splitter.split
+        fresh = resplitter(search.cv, search._checked_cv_orig)
+        if isinstance(fresh, str):
+            raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True); {fresh}")
+        seeds = np.random.SeedSequence([self.ledger.study.seed, RESHUFFLE]).generate_state(SETS - 1) >> 1
+        return [split for seed in seeds.tolist() for split in fresh(seed).split(task.X, task.y, **how)]
+
+    def _set_of(self, number: int) -> int:
+        """Where the splits of a trial begin."""
+        return max(number, 0) * self._n_splits % len(self._splits)
 
     def _done(self) -> list[Candidate]:
         """The candidates in the order of the results."""
@@ -136,7 +166,7 @@ class Sequential:
         done = self._done()
         n_run = [len(c.outcomes) for c in done]
         self.evaluate.add([c.params for c in done], [c.row for c in done], {"n_splits_run": n_run})
-        saved = len(done) * len(self._splits) - sum(n_run)
+        saved = len(done) * self._n_splits - sum(n_run)
         if self.evaluate.search.verbose > 0 and saved:
             dropped = sum(not c.whole for c in done)
             print(f"{dropped} of {len(done)} candidates stopped early, which saved {saved} fits")
@@ -161,7 +191,7 @@ class Sequential:
                     f"candidate {trial.number} of the study failed in an earlier run, and error_score='raise' asks for "
                     f"that to be told:\n{error}"
                 )
-            self._take_in(Candidate(trial.number, params, None, [None] * len(self._splits)), kept)
+            self._take_in(Candidate(trial.number, params, None, [None] * self._n_splits), kept)
 
     def _take_in(self, candidate: Candidate, kept: dict[str, Any]) -> None:
         """Enter a candidate that an earlier run ended."""
@@ -189,7 +219,7 @@ class Sequential:
                 self._beside = True
                 return
             self.ledger.check(BESIDE, self.default, kept)
-            self._take_in(Candidate(BESIDE, self.default, None, [None] * len(self._splits), kept=True), kept)
+            self._take_in(Candidate(BESIDE, self.default, None, [None] * self._n_splits, kept=True), kept)
             return
         cells = self.space.n_cells if self.space.is_finite else math.inf
         if study.sampler.name == "grid" and cells <= (self.n_trials or math.inf):
@@ -273,13 +303,14 @@ class Sequential:
         evaluate.checker.check_names(params)
         position = len(self._candidates)
         kept = self._is_default(params)
-        unit = Unit(position, params, self._contest.order(max(number, 0), n_splits), lenient=number == BESIDE)
+        begin = self._set_of(number)
+        order = tuple(begin + split for split in self._contest.order(max(number, 0), n_splits))
+        unit = Unit(position, params, order, lenient=number == BESIDE)
         if self.context is not None and has_callbacks(evaluate.search, evaluate.task.estimator, [params]):
             unit.caller = evaluate.search
-            unit.contexts = tuple(
-                self.context.subcontext(task_name="candidate-split-evaluation", task_id=position * n_splits + split)
-                for split in unit.splits
-            )
+            ids = (position * n_splits + split % n_splits for split in unit.splits)
+            name = "candidate-split-evaluation"
+            unit.contexts = tuple(self.context.subcontext(task_name=name, task_id=i) for i in ids)
         else:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(self.space)))[0]
         candidate = Candidate(number, params, trial, [None] * n_splits, unit, kept=kept)
@@ -291,6 +322,7 @@ class Sequential:
     def _saw(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             candidate = self._candidates[outcome.candidate]
+            outcome = outcome._replace(split=outcome.split % self._n_splits)
             candidate.row[outcome.split] = outcome
             candidate.out -= 1
             if outcome.hopeless:
@@ -353,7 +385,8 @@ class Sequential:
             scores=np.array([c.scores(metric) for c in done]),
             ran=np.array([[o is not None for o in c.row] for c in done]),
             predictions=[self._shelf.get(place[id(c)]) for c in done],
-            splits=self._splits,
+            splits=self._splits[: self._n_splits],
+            own_splits=[self._splits[i : i + self._n_splits] for i in (self._set_of(c.number) for c in done)],
             y=evaluate.task.y,
             labels=labels_of(evaluate.task.y),
             sample_weight=evaluate.task.score_params.get("sample_weight"),
