@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import itertools
 import json
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,12 @@ def runs(args: argparse.Namespace) -> Iterator[Run]:
     budgets = [*(CURVE if args.curve else ()), args.fits]
     with (args.out / ("quick.jsonl" if args.quick else "runs.jsonl")).open("a") as out:
         for seed, n, data, model, budget, name in itertools.product(
-            range(args.first_seed, args.first_seed + args.seeds), args.sizes, args.data, args.models, budgets, args.searches
+            range(args.first_seed, args.first_seed + args.seeds),
+            args.sizes,
+            args.data,
+            args.models,
+            budgets,
+            args.searches,
         ):
             key = (name, data, model, n, seed, budget)
             if key not in known:
@@ -123,12 +129,16 @@ def table(made: list[Run], fits: int) -> None:
     budgets = sorted({r["budget"] for r in made})
     if len(budgets) > 1:
         print("\nMean true accuracy by model fits:")
+        curves = {}
         for name in dict.fromkeys(r["search"] for r in made):
-            means = [
-                (columns(part)["fits"].mean(), columns(part)["true"].mean())
-                for part in ([r for r in made if r["search"] == name and r["budget"] == b] for b in budgets)
-            ]
-            print(f"{name:24s} " + "  ".join(f"{fit:.0f}: {score:.4f}" for fit, score in means))
+            parts = [columns([r for r in made if r["search"] == name and r["budget"] == b]) for b in budgets]
+            curves[name] = [(float(c["fits"].mean()), float(c["true"].mean())) for c in parts]
+            print(f"{name:24s} " + "  ".join(f"{spent:.0f}: {score:.4f}" for spent, score in curves[name]))
+        wanted = curves["scikit-learn"][-1][1] if "scikit-learn" in curves else math.inf
+        for name, curve in curves.items():
+            enough = next((spent for spent, score in curve if score >= wanted), None)
+            if enough is not None:
+                print(f"{name} reaches with {enough:.0f} fits what scikit-learn reaches with {fits}")
 
 
 def plots(made: list[Run], fits: int, folder: Path) -> None:

@@ -27,7 +27,7 @@ from tunesmith.sklearn._losses import Measure, Targets, measure_of
 from tunesmith.sklearn._sequential import BESIDE, Sequential
 
 LEADERS = (4, 3, 3, 3, 3)  # how many are tried on the first fresh split, the second one, ...
-COSTLY = 24  # of a metric that is no mean over rows, the losses of so many candidates are worked out
+COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
 SALT = 0xF5E5
 NOT_ENOUGH = "Only {n} rows could be tested: a figure from so few says little, whatever its interval."
 FEW = 20

@@ -32,6 +32,7 @@ PLAIN = {
 }
 # How exactly a mean of losses has to be the score: predictions are kept with seven digits.
 EXACT = 1e-4
+BLOCKS = 10  # that are left out of a split by turns, for a metric that is no mean over rows
 SHARE = (0.0, 1.0)  # where the losses of scores between 0 and 1 lie
 BETWEEN = (
     metrics.average_precision_score,
@@ -172,7 +173,7 @@ class Targets:
             if not abs(whole - score) <= EXACT * max(1.0, abs(score)):
                 return None
             strata = None if self.labels is None else self._codes(y)
-            own = pseudo_losses(scored, len(rows), strata=strata) + measure.offset
+            own = pseudo_losses(scored, len(rows), strata=strata, n_blocks=BLOCKS) + measure.offset
         except Exception:  # a metric that cannot be computed from a part of the rows: its scores are all there is
             return None
         return own if np.isfinite(own).all() else None
