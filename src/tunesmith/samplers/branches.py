@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
-SETTLED = -4.5  # log expected improvement in standard deviations: a gain of about 1 % of one
+SETTLED = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
 EVERY = 2  # one of so many trials, once it has come to that
 MOST = 20  # values of a parent that are taken for branches
 

@@ -105,7 +105,7 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
 def _no_figure(search: Any, run: Sequential) -> str:
     if callable(search.refit):
         return "A function chooses the candidate (refit=), so there is no honest figure: how it chooses is not known."
-    if run.evaluate.search.refit is False and run.ledger.metric is None:
+    if search.refit is False and "mean_test_score" not in run.evaluate.results:
         return "No metric was named to decide (refit=), so nothing was chosen."
     return "No candidate has a score on all folds, so there is no honest figure."
 
