@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.folds import corrected_error, inflation, tibshirani
+from tunesmith.selection.folds import choose_by_folds, corrected_error, inflation, tibshirani
 
 
 def test_overlapping_training_sets_count():
@@ -48,3 +48,50 @@ def test_bad_input_is_named(losses: np.ndarray):
         tibshirani(losses)
     with pytest.raises(SelectionError, match="at least one split"):
         inflation(0)
+
+
+def test_by_folds_the_default_is_kept_unless_the_gain_exceeds_one_error():
+    rng = np.random.default_rng(0)
+    luck = rng.normal(0.3, 0.05, (20, 5))
+    found = choose_by_folds(luck, default=3)
+    assert (found.index, found.kept_default) == (3, True)
+    assert found.challenger == int(np.delete(luck, 3, axis=0).mean(axis=1).argmin() + (found.challenger > 3))
+    assert found.gain == 0.0
+    assert found.estimate.naive == pytest.approx(luck[3].mean()) == found.estimate.value  # it was not picked for luck
+    low, high = found.estimate.interval
+    assert low < found.estimate.value < high
+    better = luck.copy()
+    better[7] -= 0.2
+    found = choose_by_folds(better, default=3)
+    assert (found.index, found.kept_default, found.challenger) == (7, False, 7)
+    assert found.gain is not None
+    assert found.p_value is not None
+    assert 0.1 < found.gain < 0.25
+    assert found.gain.interval[0] < found.gain < found.gain.interval[1]
+    assert found.p_value < 0.05
+
+
+def test_by_folds_the_better_one_on_request_and_the_default_where_it_leads():
+    losses = np.array([[0.2, 0.3, 0.4], [0.19, 0.3, 0.4], [0.5, 0.5, 0.5]])
+    assert choose_by_folds(losses, default=0).kept_default
+    taken = choose_by_folds(losses, default=0, prefer_default=False)
+    assert (taken.index, taken.kept_default) == (1, False)
+    first = choose_by_folds(losses[[1, 0, 2]], default=0, prefer_default=False)
+    assert (first.index, first.kept_default) == (0, False)
+    alone = choose_by_folds(losses[:1], default=0)
+    assert (alone.index, alone.p_value) == (0, 1.0)
+
+
+def test_by_folds_without_a_default_or_with_one_that_failed_nothing_is_compared():
+    losses = np.array([[0.2, math.nan], [0.3, 0.3], [0.4, 0.2]])
+    for default in (None, 0):
+        found = choose_by_folds(losses, default=default)
+        assert found.index in (1, 2)
+        assert (found.gain, found.p_value, found.kept_default) == (None, None, False)
+    assert choose_by_folds(losses, challenger=2).index == 2
+
+
+def test_by_folds_hardly_anyone_replaces_a_default_that_is_as_good():
+    rng = np.random.default_rng(1)
+    lost = [not choose_by_folds(rng.normal(0.3, 0.05, (30, 5)), default=0).kept_default for _ in range(200)]
+    assert np.mean(lost) < 0.1

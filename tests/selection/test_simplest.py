@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.selection.simplest import complexities, simplest_within, standard_errors
+from tunesmith.selection.simplest import complexities, ranks, simplest_within, standard_errors
 
 
 def test_the_simplest_within_one_standard_error_wins() -> None:
@@ -80,3 +80,11 @@ def test_what_is_simple_is_said_by_names_or_by_a_function() -> None:
 def test_what_cannot_be_ordered_is_an_error(complexity: Any, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         complexities(CONFIGS, complexity)
+
+
+def test_none_is_no_limit_and_ranks_keep_the_order() -> None:
+    table = complexities(
+        [{"depth": None, "leaf": 1}, {"depth": 3, "leaf": 5}, {"depth": 3, "leaf": 1}], ["depth", "leaf"]
+    )
+    assert table[:, 0].tolist() == [math.inf, 3, 3]
+    assert ranks(table).tolist() == [2, 1, 0]

@@ -55,12 +55,38 @@ def test_a_fixed_order_of_rows_is_not_shuffled() -> None:
             searched(cv=cv)
 
 
+ONE = ShuffleSplit(1, test_size=0.3, random_state=0)
+
+
 def test_a_reshuffled_validation_set_is_compared_by_a_model() -> None:
-    search = searched(12, cv=ShuffleSplit(1, test_size=0.3, random_state=0))
+    search = searched(12, cv=ONE, prefer_default=None)
     assert "Gaussian process" in search.honest_score_.method
     low, high = search.honest_score_.interval
     assert low < search.honest_score_.value < high
     assert "Each candidate was tested on other rows" in str(search.report_)
+    assert search.honest_score_.gain_over_default is None
+
+
+def test_there_too_the_default_is_kept_unless_something_is_better() -> None:
+    rng = np.random.default_rng(9)
+    x, noise = rng.normal(size=(200, 4)), rng.integers(0, 2, 200)
+    kept = Kept(SVC(), SPACE, n_trials=12, random_state=0, reshuffle=True, cv=ONE).fit(x, noise)
+    assert kept.report_.kept_default
+    assert kept.best_params_ == {"C": 1.0}
+    assert not kept.honest_score_.beats_default
+    x, y = make_classification(400, 5, weights=[0.6], flip_y=0.05, random_state=0)
+    taken = Kept(SVC(C=0.01), SPACE, n_trials=12, random_state=0, reshuffle=True, cv=ONE).fit(x, y)
+    assert not taken.report_.kept_default
+    assert taken.best_params_["C"] > 0.1
+    low, high = taken.honest_score_.gain_over_default.interval
+    assert low < taken.honest_score_.gain_over_default < high
+
+
+def test_there_a_default_beyond_the_space_and_too_few_candidates_are_no_errors() -> None:
+    beside = Kept(SVC(C=1000), SPACE, n_trials=12, random_state=0, reshuffle=True, cv=ONE).fit(X, Y)
+    assert beside.report_.default == {"C": 1000}
+    few = Kept(SVC(), SPACE, n_trials=2, random_state=0, reshuffle=True, cv=ONE).fit(X, Y)
+    assert "best of the candidates' scores" in few.honest_score_.method
 
 
 def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:

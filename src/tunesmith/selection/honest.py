@@ -40,7 +40,7 @@ from tunesmith.selection.report import Estimate, HonestScore
 
 # Models of different folds share most of their rows, so the losses of rows go together a little. Measured.
 OVERLAP = 1.1
-METHOD = "making the choice again on resampled out-of-fold losses"
+METHOD = "BBC-CV: making the choice again on resampled out-of-fold losses"
 
 
 @dataclass(frozen=True)

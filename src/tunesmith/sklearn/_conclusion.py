@@ -8,6 +8,7 @@ model of the scores over the space.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from tunesmith.errors import SelectionError
 from tunesmith.selection import HonestScore, LossTable, Report, Rule, honest
 from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
+from tunesmith.sklearn._by_model import by_model
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._folds import places
 from tunesmith.sklearn._fresh import resplitter
@@ -207,13 +209,14 @@ def _confirm(
         return
     k = len(evidence.splits)
     beside = 0 if default is None else k * (evidence.numbers[default] == BESIDE)
-    left = math.inf if confirm != "auto" else float(evidence.ran.size - evidence.ran.sum() - beside)
+    saved = int(evidence.ran.size - evidence.ran.sum()) - beside
+    left = saved if confirm == "auto" else sys.maxsize
     losses = table.losses(len(evidence.params))
     leaders = [c for c in range(len(evidence.params)) if c != default and np.isfinite(losses[:, c]).all()]
     always = [] if default is None else [default]
     for repeat in range(most):
         mean = table.weights @ table.losses(len(evidence.params))
-        room = min(LEADERS[min(repeat, len(LEADERS) - 1)], int(min(left // k, 1e6)) - len(always))
+        room = min(LEADERS[min(repeat, len(LEADERS) - 1)], left // k - len(always))
         leaders = sorted(leaders, key=lambda c: float(mean[c]))[: max(room, 0)]
         late = settings.deadline is not None and time.monotonic() >= settings.deadline
         if late or not leaders:
@@ -243,8 +246,14 @@ def _by_folds(
     default: int | None,
 ) -> tuple[int, HonestScore, int | None]:
     """Choose by the scores of folds."""
+    name = measure.name if measure is not None else evidence.metric
     if evidence.scores.shape[1] == 1 or run.reshuffle:
-        return _by_model(run, evidence, facts, whole)
+        alike = "Each candidate was tested on other rows, so that candidates are compared by a model of their scores."
+        single = "There is one split only: how far the score depends on it is not known."
+        prefer = bool(settings.prefer_default)
+        index, score, leader, notes = by_model(run.ledger.study, evidence, name, default, prefer)
+        facts.notes += [*notes, alike if run.reshuffle else single]
+        return index, score, leader
     losses = np.where(whole[:, None], -evidence.scores, math.nan)
     ratio = _ratio(evidence)
     challenger = None
@@ -282,33 +291,11 @@ def _by_folds(
         gain_over_default=found.gain,
         beats_default=beats,
         p_value=found.p_value,
-        metric=measure.name if measure is not None else evidence.metric,
+        metric=name,
         n_rows=len(np.unique(np.concatenate([places(test) for _, test in evidence.splits]))),
         n_candidates=len(evidence.params),
     )
     return found.index, score, found.challenger if found.kept_default else None
-
-
-def _by_model(
-    run: Sequential, evidence: Evidence, facts: _Facts, whole: NDArray[np.bool_]
-) -> tuple[int, HonestScore, int | None]:
-    """Choose by what a process over the space expects: of one split there is one score a candidate, and no more."""
-    found = run.ledger.study.recommend()
-    index = evidence.numbers.index(found.trial.number)
-    naive = float(evidence.scores[index].mean())
-    alike = "Each candidate was tested on other rows, so that candidates are compared by a model of their scores alone."
-    single = "There is one split only: how far the score depends on it is not known."
-    facts.notes += [*found.notes, alike if run.reshuffle else single]
-    score = HonestScore(
-        value=found.value,
-        interval=found.interval,
-        naive=naive,
-        optimism=naive - found.value,
-        method="the posterior of a Gaussian process over the candidates' scores",
-        metric=evidence.metric,
-        n_candidates=len(evidence.params),
-    )
-    return index, score, None
 
 
 def _ratio(evidence: Evidence) -> float:

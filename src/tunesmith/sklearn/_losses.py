@@ -106,7 +106,9 @@ def measure_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) ->
         return Measure(title, function, sign, options, 1.0, SHARE)
     if function is metrics.r2_score:
         return Measure(title, function, sign, options, 1.0, (0.0, math.inf))
-    return Measure(title, function, sign, options, 0.0, (-math.inf, math.inf))
+    theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")  # whose losses are not negative
+    low = 0.0 if sign < 0 and theirs else -math.inf
+    return Measure(title, function, sign, options, 0.0, (low, math.inf))
 
 
 @dataclass(frozen=True, slots=True)

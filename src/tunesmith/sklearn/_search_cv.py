@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tunesmith.selection.racing import RULES
+from tunesmith.selection.simplest import complexities
 from tunesmith.sklearn._base import BaseSearchCV
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import belonging
@@ -45,9 +46,10 @@ class SearchCV(BaseSearchCV):
         warm_start_from: earlier studies of like searches, such as ``search.study_`` or what
             :func:`tunesmith.load_study` returns, or one of them: other data, another metric, partly other parameters.
             Their best candidates are tried first; see :func:`tunesmith.create_study`.
-        confirm: on how many fresh splits the leaders and the default configuration are tried again: four of them on
-            the first, three on the others. "auto": on up to five, as far as the fits that racing has saved pay
-            for it; 0: on none. Of a splitter with the same splits each time (time series, fixed rows) there are none.
+        confirm: on how many fresh sets of splits the leaders are tried again, and the default configuration with
+            them: four leaders on the first, three on the others. "auto": on up to five, as far as the fits that
+            racing has saved pay for it; 0: on none. Of a splitter that makes the same splits each time (time series,
+            fixed rows) there are none.
         prefer_default: what the estimator's own parameters are for. True: they are tried first, and returned unless a
             candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
             one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``.
@@ -207,6 +209,8 @@ class SearchCV(BaseSearchCV):
         evaluate_candidates.check_input(samples)
         own = {} if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
         beside = bool(own) and default_row(own, space) is None
+        if self.complexity is not None:  # what cannot be ordered is told now, and not after the last fit
+            complexities([*samples, *([own] if own else [])], self.complexity)
         most = None if self.n_trials is None else (self.n_trials + beside) * self.n_splits_
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False
