@@ -139,3 +139,14 @@ def test_the_simplest_within_one_standard_error_leads() -> None:
     assert choose(losses, Rule(complexity=(1.0, 1.0, 1.0, 0.0))).index == 0
     with pytest.raises(SelectionError, match="one for each candidate"):
         choose(losses, Rule(complexity=(1.0, 2.0)))
+
+
+def test_what_is_simpler_than_the_default_has_to_be_as_good_and_no_better() -> None:
+    losses = np.random.default_rng(0).normal(size=(100, 4)) * 0.3 + np.array([0.0, 0.0, 0.02, 3.0])
+    simplest = np.array([4.0, 2.0, 1.0, 0.0])
+    found = choose(losses, Rule(default=0, complexity=tuple(simplest)))
+    assert (found.index, found.kept_default) == (2, False)
+    assert choose(
+        losses, Rule(default=0, complexity=tuple(-simplest))
+    ).kept_default  # a more complex one has to be better
+    assert choose(losses, Rule(default=0)).kept_default

@@ -91,6 +91,13 @@ def test_by_folds_without_a_default_or_with_one_that_failed_nothing_is_compared(
     assert choose_by_folds(losses, challenger=2).index == 2
 
 
+def test_by_folds_what_is_simpler_than_the_default_has_to_be_as_good():
+    losses = np.array([[0.2, 0.3, 0.4], [0.21, 0.31, 0.37], [0.9, 0.9, 0.9]])
+    assert choose_by_folds(losses, default=0, challenger=1).kept_default
+    assert choose_by_folds(losses, default=0, challenger=1, simpler=True).index == 1
+    assert choose_by_folds(losses, default=0, challenger=2, simpler=True).kept_default
+
+
 def test_by_folds_hardly_anyone_replaces_a_default_that_is_as_good():
     rng = np.random.default_rng(1)
     lost = [not choose_by_folds(rng.normal(0.3, 0.05, (30, 5)), default=0).kept_default for _ in range(200)]

@@ -44,7 +44,7 @@ def test_the_report_says_what_was_chosen_and_how_good_it_is():
     assert "The naive figure, 0.9000, is 0.0290 too good" in text
     assert "beats the default configuration credibly, by 0.0210 (95% interval 0.0040 to 0.0380, p = 0.013)" in text
     assert "It took 212 fits; dropping hopeless candidates early saved 88 fits." in text
-    assert "Not resampled" not in text
+    assert "Later configurations were proposed" not in text
 
 
 def test_a_kept_default_is_said_and_not_sold_as_a_gain():
@@ -52,6 +52,10 @@ def test_a_kept_default_is_said_and_not_sold_as_a_gain():
     assert "The default was kept of 60 configurations" in text
     assert "looked best: C=100" in text
     assert "beats the default configuration" not in text
+    assert "On the splits of the search alone it has 0.9000, which is 0.0290 better." in text  # nobody's luck
+    assert "best of many" not in text
+    text = str(replace(REPORT, kept_default=True, chosen={}))
+    assert "Nothing looked better." in text
 
 
 def test_an_uncertain_gain_is_called_uncertain():
@@ -71,7 +75,7 @@ def test_adaptivity_and_stopping_are_told():
     text = str(replace(REPORT, adaptive=True, stopped="what is left is below the noise", left_on_table=0.003))
     assert "The search stopped by itself: what is left is below the noise." in text
     assert "at most about 0.0030" in text
-    assert "Not resampled" in text
+    assert "Later configurations were proposed" in text
 
 
 def test_a_report_without_a_figure_says_why_in_its_notes():

@@ -375,6 +375,10 @@ def test_the_simplest_of_the_best_is_returned_on_request() -> None:
     best = searched(**settings)
     assert simple.best_params_["max_depth"] <= best.best_params_["max_depth"]
     assert simple.best_index_ in range(12)
+    del settings["prefer_default"]  # without a limit: the most complex of all, which a simpler one may replace
+    guarded = searched(simplest="one-se", complexity="max_depth", **settings)
+    assert guarded.report_.default["max_depth"] is None
+    assert guarded.best_params_["max_depth"] <= 10
 
 
 @pytest.mark.parametrize("settings", [{"simplest": "one-se"}, {"complexity": "max_depth"}])

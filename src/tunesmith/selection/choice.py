@@ -42,7 +42,8 @@ class Rule:
             is luck, as the posterior of a normal prior says. 0: any gain is as usual as any other.
         complexity: [C], of the candidates, low is simple, or None. With it the one-standard-error rule (Breiman et al.,
             1984, section 3.4.3) applies: of the candidates whose mean loss is at most one standard error of the
-            leader's above the leader's, the simplest leads; of equally simple ones the best.
+            leader's above the leader's, the simplest leads; of equally simple ones the best. One that is simpler than
+            the default replaces it unless it is worse by more than a standard error.
     """
 
     default: int | None = None
@@ -148,7 +149,7 @@ def decide(
     drawn = resample(table, lead, leader, strata=labels, n_resamples=n_resamples, seed=seed)
     leader_regret = float((drawn.out_leader - drawn.out_picked).mean()) if len(drawn.picked) else 0.0
     correction = max(OUT_OF_BAG * leader_regret, 0.0)
-    won = bool(lead.replaces(gain[leader], error[leader], correction))
+    won = bool(lead.replaces(leader, gain[leader], error[leader], correction))
     regret, stability = _consequences(lead, drawn, correction, leader, won)
     if rule.default is None:
         best = int(column[leader])
@@ -187,15 +188,23 @@ class _Lead:
         return np.asarray(np.where(simple, merit, -np.inf).argmax(axis=1))
 
     def replaces(
-        self, gain: np.float64 | NDArray[np.float64], error: np.float64 | NDArray[np.float64], correction: float
+        self,
+        who: int | NDArray[np.intp],
+        gain: np.float64 | NDArray[np.float64],
+        error: np.float64 | NDArray[np.float64],
+        correction: float,
     ) -> NDArray[np.bool_]:
-        """Tell whether a leader of this gain replaces the default."""
+        """Tell whether a leader, by its position, of this gain replaces the default."""
         if self.default is None:
             return np.ones(np.shape(gain), bool)
-        if not self.rule.prefer_default:
-            return np.asarray(gain > 0.0)
-        needed = self.rule.caution * error * np.sqrt(1.0 + (error / self.scale) ** 2)
-        return np.asarray((gain - correction > needed) & (gain > 0.0))
+        better = np.asarray(gain > 0.0)
+        if self.rule.prefer_default:
+            needed = self.rule.caution * error * np.sqrt(1.0 + (error / self.scale) ** 2)
+            better = np.asarray(better & (gain - correction > needed))
+        if self.complexity is None:
+            return better
+        simpler = self.complexity[who] < self.complexity[self.default]
+        return np.asarray(better | (simpler & (gain >= -error)))
 
 
 def _simple(lead: _Lead, complexity: tuple[float, ...], table: Table, losses: NDArray[np.generic]) -> _Lead:
@@ -222,7 +231,7 @@ def _consequences(lead: _Lead, drawn: Resamples, correction: float, leader: int,
     """Return regret and stability of the whole rule, the default's gain being 0 everywhere."""
     if not len(drawn.picked):
         return 0.0, 1.0
-    replaced = lead.replaces(drawn.gain, drawn.error, correction)
+    replaced = lead.replaces(drawn.picked, drawn.gain, drawn.error, correction)
     worth = np.where(replaced, drawn.out_picked, 0.0)
     own = drawn.out_leader if won else np.zeros(len(worth))
     same = replaced & (drawn.picked == leader) if won else ~replaced

@@ -105,6 +105,7 @@ def choose_by_folds(
     default: int | None = None,
     prefer_default: bool = True,
     challenger: int | None = None,
+    simpler: bool = False,
     test_to_train: float | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     level: float = 0.95,
@@ -119,6 +120,8 @@ def choose_by_folds(
         default: the default's place, or None.
         prefer_default: keep the default unless the gain is credible.
         challenger: who leads, if it is not the one with the smallest mean.
+        simpler: whether that one is simpler than the default, and so replaces it unless it is worse by more than a
+            standard error.
         test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
         bounds: between which the mean loss lies.
         level: of the intervals.
@@ -143,8 +146,9 @@ def choose_by_folds(
 
     difference = e[default] - e[best.index]
     error = corrected_error(difference, test_to_train)
-    gain = float(difference.mean()) - best.optimism
-    won = gain > 0.0 and not gain <= error if prefer_default else float(difference.mean()) > 0.0
+    seen = float(difference.mean())
+    gain = seen - best.optimism
+    won = (gain > 0.0 and not gain <= error if prefer_default else seen > 0.0) or (simpler and seen >= -error)
     p_value = float(stdtr(max(len(difference) - 1.0, 1.0), -gain / error)) if error > 0.0 else float(gain <= 0.0)
     if not won:
         return FoldChoice(default, prefer_default, best.index, own, Estimate(0.0, (0.0, 0.0)), p_value)

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NOT_RESAMPLED = (
-    "Not resampled: the optimiser chose later candidates by earlier scores on these same rows. "
-    "What that adds to the luck of the winner is allowed for by what it is on average, not by what it was here."
+ADAPTIVE = (
+    "Later configurations were proposed from scores on these same rows. What luck that adds to the winner's is allowed "
+    "for by its average, not by what it was here."
 )
 
 
@@ -101,8 +101,8 @@ class Report:
         score: the honest figure, or None where none could be made (`notes` says why).
         chosen: the parameters of the configuration returned, or None where none was chosen.
         default: the parameters of the default configuration, or None where there is none.
-        kept_default: the default was returned because nothing beat it credibly.
-        runner_up: where the default was kept, the configuration that looked best.
+        kept_default: the default was returned, because nothing beat it credibly or nothing looked better.
+        runner_up: the configuration that looked better than the default and was not credibly so, or None.
         n_candidates: configurations tried.
         n_fits: model fits (or runs of the objective) in all, confirmation included.
         n_fits_saved: fits that running every fold of every candidate would have cost on top.
@@ -138,12 +138,12 @@ class Report:
         """Return the report as a list of sentences, the most important first."""
         lines = [self._choice()]
         if self.score is not None:
-            lines += _figures(self.score)
+            lines += _figures(self.score, self.kept_default)
             lines += self._against_default(self.score)
         lines += self._cost()
         lines += self._stopping()
         if self.adaptive and self.score is not None:
-            lines.append(NOT_RESAMPLED)
+            lines.append(ADAPTIVE)
         score_notes = self.score.notes if self.score is not None else ()
         return [*lines, *dict.fromkeys((*score_notes, *self.notes))]
 
@@ -153,8 +153,10 @@ class Report:
             return f"{_count(self.n_candidates, 'configuration')} were tried." if among else "Nothing was chosen."
         if not self.kept_default:
             return f"Chosen{among}: {_params(self.chosen)}."
-        looked_best = f" (the one that looked best: {_params(self.runner_up)})" if self.runner_up else ""
-        return f"The default was kept{among}: {_params(self.chosen)}. Nothing beat it credibly{looked_best}."
+        kept = f"The default was kept{among}: {_params(self.chosen)}."
+        if not self.runner_up:
+            return f"{kept} Nothing looked better."
+        return f"{kept} Nothing beat it credibly (the one that looked best: {_params(self.runner_up)})."
 
     def _against_default(self, score: HonestScore) -> list[str]:
         if self.kept_default or score.gain_over_default is None or score.beats_default is None:
@@ -193,13 +195,18 @@ class Report:
         return f'<div class="tunesmith-report"><p><b>{head}</b></p><ul>{items}</ul></div>'
 
 
-def _figures(score: HonestScore) -> list[str]:
+def _figures(score: HonestScore, kept_default: bool) -> list[str]:
     metric = score.metric if score.metric is not None else "score"
     rows = f" Estimated from {score.n_rows} {'rows' if score.n_rows != 1 else 'row'} by {score.method}."
     lines = [f"Its honest {metric} is {score}." + (rows if score.n_rows is not None else f" Method: {score.method}.")]
     if not math.isfinite(score.optimism):
         return lines
     size = _number(abs(score.optimism))
+    if kept_default:  # its score was not picked for being high
+        if float(size):
+            how = "better" if score.optimism > 0 else "worse"
+            lines.append(f"On the splits of the search alone it has {_number(score.naive)}, which is {size} {how}.")
+        return lines
     if float(size) == 0.0:
         lines.append(f"The naive figure, {_number(score.naive)}, is the same.")
     elif score.optimism > 0:

@@ -256,22 +256,21 @@ def _by_folds(
         return index, score, leader
     losses = np.where(whole[:, None], -evidence.scores, math.nan)
     ratio = _ratio(evidence)
-    challenger = None
+    challenger, simpler = None, False
     if settings.complexity is not None:
         own = losses.copy()
         if default is not None and whole.sum() > 1:
             own[default] = math.nan
         mean = own.mean(axis=1)
-        challenger = simplest_within(
-            mean,
-            standard_errors(own, 1.0, ratio),
-            ranks(complexities(evidence.params, settings.complexity)),
-        )
+        order = ranks(complexities(evidence.params, settings.complexity))
+        challenger = simplest_within(mean, standard_errors(own, 1.0, ratio), order)
+        simpler = default is not None and bool(order[challenger] < order[default])
     found = choose_by_folds(
         losses,
         default=default,
         prefer_default=bool(settings.prefer_default),
         challenger=challenger,
+        simpler=simpler,
         test_to_train=ratio,
     )
     estimate = found.estimate
@@ -319,7 +318,7 @@ def _report(
         score,
         chosen=None if index is None else evidence.params[index],
         default=None if default is None else evidence.params[default],
-        kept_default=runner_up is not None,
+        kept_default=index is not None and index == default,
         runner_up=None if runner_up is None else evidence.params[runner_up],
         n_candidates=len(evidence.params),
         n_fits=int(evidence.ran.sum()) + facts.fresh_fits,

@@ -142,7 +142,7 @@ def report(
         score=_score(study, points, default, found, verdict, notes),
         chosen=points[verdict.winner].params,
         default=standard,
-        kept_default=verdict.kept_default and verdict.runner_up is not None,
+        kept_default=verdict.winner == default,
         runner_up=None if verdict.runner_up is None else points[verdict.runner_up].params,
         **common,
     )
