@@ -36,7 +36,7 @@ from tunesmith.errors import SelectionError
 from tunesmith.selection.choice import OUT_OF_BAG, Choice, Decision, Rule, decide
 from tunesmith.selection.folds import inflation as folds_inflation
 from tunesmith.selection.intervals import interval
-from tunesmith.selection.report import Estimate, HonestScore
+from tunesmith.selection.report import Estimate, HonestScore, is_certain
 
 # Models of different folds share most of their rows, so the losses of rows go together a little. Measured.
 OVERLAP = 1.1
@@ -104,10 +104,6 @@ class Honest:
         value = offset + sign * self.value
         low, high = sorted(offset + sign * end for end in self.interval)
         naive = offset + sign * self.naive if naive is None else naive
-        beats = None
-        if self.p_value is not None:
-            surely = self.gain is not None and self.gain.interval[0] > 0.0
-            beats = not self.choice.kept_default and self.p_value < 1.0 - self.level and surely
         return HonestScore(
             value=value,
             interval=(low, high),
@@ -115,7 +111,7 @@ class Honest:
             optimism=sign * (value - naive),
             method=METHOD,
             gain_over_default=self.gain,
-            beats_default=beats,
+            beats_default=is_certain(self.gain, self.p_value, self.level),
             p_value=self.p_value,
             level=self.level,
             metric=metric,

@@ -9,6 +9,7 @@ import numpy as np
 
 from tunesmith.selection import Estimate, HonestScore
 from tunesmith.selection.intervals import interval
+from tunesmith.selection.report import is_certain
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._sequential import BESIDE
 from tunesmith.study.recommend import Candidates, candidates
@@ -54,7 +55,7 @@ def by_model(
         optimism=naive - value,
         method=METHOD if best.method == "posterior" else NO_MODEL,
         gain_over_default=gain,
-        beats_default=None if p_value is None else index != default and p_value < 0.05,
+        beats_default=is_certain(gain, p_value),
         p_value=p_value,
         metric=metric,
         n_candidates=len(evidence.params),

@@ -20,6 +20,7 @@ from sklearn.base import is_classifier
 from tunesmith.errors import SelectionError
 from tunesmith.selection import HonestScore, LossTable, Report, Rule, honest
 from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
+from tunesmith.selection.report import is_certain
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
 from tunesmith.sklearn._by_model import by_model
 from tunesmith.sklearn._evidence import Evidence
@@ -278,9 +279,6 @@ def _by_folds(
         "What the scorer saw of single rows is not known, so the figure rests on the scores of "
         f"{evidence.scores.shape[1]} folds, and is a rough one."
     )
-    beats = None
-    if found.p_value is not None and found.gain is not None:
-        beats = found.index != default and found.p_value < 0.05 and found.gain.interval[0] > 0.0
     score = HonestScore(
         value=-estimate.value,
         interval=(-estimate.interval[1], -estimate.interval[0]),
@@ -288,7 +286,7 @@ def _by_folds(
         optimism=estimate.optimism,
         method=METHOD,
         gain_over_default=found.gain,
-        beats_default=beats,
+        beats_default=is_certain(found.gain, found.p_value),
         p_value=found.p_value,
         metric=name,
         n_rows=len(np.unique(np.concatenate([places(test) for _, test in evidence.splits]))),

@@ -303,7 +303,7 @@ def run(searches: list[Search]) -> None:
     show(searches, scores, len(X_held))
     fitted = sum(s.n_finished() for s in searches) - known
     say(
-        f"\nIn this run {fitted * N_FOLDS:,} models were fitted and scored, and {known * N_FOLDS:,} were known. "
+        f"\nIn this run {fitted:,} candidates were tried, and {known:,} were known. "
         f"All of it is in {STORAGE}:\n"
         f'  tunesmith.load_study(storage="{STORAGE}", study_name="{searches[-1].study.study_name}")'
     )
@@ -376,7 +376,7 @@ def show(searches: list[Search], scores: list[float], n_held: int) -> None:
         table.add_row(
             f"{name} ({proposers(study)})" if search is ours.search else name,
             str(n),
-            f"{n * search.n_splits_:,}",
+            f"{getattr(search, 'n_fits_', n * search.n_splits_):,}",
             f"{seconds(study):.1f}",
             f"{search.best_score_:.4f}",
             f"{score:.4f}",
@@ -384,13 +384,16 @@ def show(searches: list[Search], scores: list[float], n_held: int) -> None:
     Console(highlight=False).print(table)
     error = max((score * (1 - score) / n_held) ** 0.5 for score in scores[1:])
     say(
-        f"cv score: the best of many noisy ones, so a little too good. held out: accuracy on {n_held:,} digits that no "
-        f"search has seen, with a standard error of {error:.4f}; smaller differences are luck. seconds: of all runs. "
+        f"cv score: the best of many noisy ones, so too good. held out: accuracy on {n_held:,} digits that no search "
+        f"has seen, with a standard error of {error:.4f}; smaller differences are luck. seconds: of all runs. "
         "In brackets: the sampler that proposed the candidates; 'auto' chose it."
     )
     say("\nBest parameters (tunesmith):")
     for name, value in sorted(ours.search.best_params_.items()):
         say(f"  {name} = {value:.4g}" if isinstance(value, float) else f"  {name} = {value}")
+    say("\nWhat they are worth, without the digits held out (search.report_):")
+    for sentence in ours.search.report_.sentences()[1:]:
+        say(f"  {sentence}")
 
 
 def proposers(study: Study) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.selection.report import is_certain
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.again import Point, Run
@@ -156,6 +157,8 @@ def _score(
     if verdict.winner == default:
         naive = math.nan  # the best value seen was another point's, and nobody would quote it for this one
     compared = default is not None and verdict.gain == verdict.gain
+    gain = Estimate(verdict.gain, verdict.gain_interval) if compared else None
+    p_value = verdict.p_value if compared else None
     ends = sorted((sign * verdict.interval[0], sign * verdict.interval[1]))
     fresh = "fresh runs"
     return HonestScore(
@@ -164,9 +167,9 @@ def _score(
         naive=sign * naive,
         optimism=verdict.value - naive,
         method=f"posterior: the search's model and {fresh}" if found.model is not None else f"mean of {fresh}",
-        gain_over_default=Estimate(verdict.gain, verdict.gain_interval) if compared else None,
-        beats_default=verdict.p_value < 1.0 - LEVEL if compared else None,
-        p_value=verdict.p_value if compared else None,
+        gain_over_default=gain,
+        beats_default=is_certain(gain, p_value, LEVEL),
+        p_value=p_value,
         level=LEVEL,
         metric="value",
         greater_is_better=sign < 0,
