@@ -98,6 +98,11 @@ def test_by_folds_what_is_simpler_than_the_default_has_to_be_as_good():
     assert choose_by_folds(losses, default=0, challenger=2, simpler=True).kept_default
 
 
+def test_folds_that_are_all_the_same_have_no_interval():
+    assert math.isnan(choose_by_folds(np.full((3, 5), 0.5), default=0).estimate.interval[0])
+    assert math.isnan(choose_by_folds(np.full((3, 5), 0.5)).estimate.interval[0])
+
+
 def test_by_folds_hardly_anyone_replaces_a_default_that_is_as_good():
     rng = np.random.default_rng(1)
     lost = [not choose_by_folds(rng.normal(0.3, 0.05, (30, 5)), default=0).kept_default for _ in range(200)]

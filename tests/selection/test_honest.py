@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,22 @@ def test_scores_have_the_metric_s_unit_and_direction():
     assert h.optimism > 0
     assert error.optimism == pytest.approx(h.optimism)
     assert h.as_score(offset=1.0, naive=0.9).optimism == pytest.approx(0.9 - (1 - h.value))
+
+
+def test_losses_that_are_all_the_same_say_nothing_of_how_far_they_vary():
+    flat = honest(np.zeros((20, 2)), bounds=(0.0, math.inf))
+    assert flat.value == 0.0
+    assert all(map(math.isnan, flat.interval))
+    assert any("no interval" in note for note in flat.as_score().notes)
+    share = honest(np.zeros((20, 2)), bounds=(0.0, 1.0))
+    assert share.interval[1] > 0.1  # of 0 out of 20
+
+
+def test_a_score_stays_between_its_bounds():
+    weights = np.full(7, 0.1)
+    worst = honest(np.ones((7, 1)), weights=weights, bounds=(0.0, 1.0))
+    assert worst.value <= 1.0
+    assert worst.interval[0] <= worst.value <= worst.interval[1]
 
 
 def test_a_level_has_to_be_one():

@@ -91,4 +91,4 @@ def test_html_is_escaped():
 
 def test_unknown_figures_do_not_look_like_numbers():
     score = replace(SCORE, value=math.nan, interval=(math.nan, math.nan), optimism=math.nan, gain_over_default=None)
-    assert "unknown" in str(Report(score, {}))
+    assert "unknown (no interval)" in str(Report(score, {}))

@@ -245,3 +245,29 @@ def test_good_input_passes_without_a_word(estimator: Any, space: Any, X: Any, y:
 def test_the_other_searches_do_what_scikit_learns_do() -> None:
     found = GridSearchCV(LinearSVC(), C, scoring="neg_log_loss", cv=3).fit(X, Y)
     assert np.isnan(found.best_score_)
+
+
+@pytest.mark.parametrize(
+    ("y", "settings", "kind", "words"),
+    [
+        (np.array([None, *"ab" * 29, "a"], dtype=object), {}, TypeError, "several types, NoneType, str"),
+        (Y, {"cv": []}, ValueError, "makes no splits, of 60 rows"),
+    ],
+)
+def test_what_cannot_be_split_is_named(y: Any, settings: dict[str, Any], kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        search(LogisticRegression(), C, **settings).fit(X, y)
+
+
+@pytest.mark.parametrize("weight", [-np.ones(60), np.zeros(60), np.full(60, np.inf)])
+def test_weights_that_no_score_can_have_are_told_before_the_first_fit(weight: Any) -> None:
+    with pytest.raises(ValueError, match="sample_weight must be finite, not negative"):
+        search(LogisticRegression(), C).fit(X, Y, sample_weight=weight)
+
+
+@pytest.mark.filterwarnings("ignore:y is 1.0 in all 60 rows")
+@pytest.mark.parametrize("scoring", [None, "neg_mean_squared_error"])
+def test_where_nothing_varies_no_interval_is_made_up(scoring: str | None) -> None:
+    found = search(Ridge(), ALPHA, scoring=scoring).fit(X, np.ones(60))
+    assert np.isnan(found.honest_score_.interval).all()
+    assert "(no interval)" in str(found.report_)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.intervals import interval
+from tunesmith.selection.intervals import interval, known
 from tunesmith.selection.report import Estimate
 
 METHOD = "Tibshirani and Tibshirani's correction from the folds' scores"
@@ -163,7 +163,7 @@ def _ends(
 ) -> tuple[float, float]:
     """Return the interval of a loss that was not chosen for being small."""
     error = corrected_error(losses, ratio)
-    if not math.isfinite(error):
+    if not known(error, bounds):
         return math.nan, math.nan
     return interval(value, error, len(losses) - 1.0, level=level, bounds=bounds)
 
@@ -203,6 +203,6 @@ def tibshirani(
     spread = corrected_error(e[best], test_to_train)
     error = math.hypot(spread, correction)
     ends = (math.nan, math.nan)
-    if math.isfinite(error):
+    if known(error, bounds):
         ends = interval(naive + correction, error, e.shape[1] - 1.0, level=level, bounds=bounds)
     return FoldEstimate(best, naive + correction, ends, error, naive)

@@ -33,9 +33,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.choice import OUT_OF_BAG, Choice, Decision, Rule, decide
+from tunesmith.selection.choice import Choice, Decision, Rule, decide
 from tunesmith.selection.folds import inflation as folds_inflation
-from tunesmith.selection.intervals import interval
+from tunesmith.selection.intervals import ALIKE, interval, known
 from tunesmith.selection.report import Estimate, HonestScore, is_certain
 
 # Models of different folds share most of their rows, so the losses of rows go together a little. Measured.
@@ -118,7 +118,7 @@ class Honest:
             greater_is_better=greater_is_better,
             n_rows=self.n_units if n_rows is None else n_rows,
             n_candidates=self.n_candidates if n_candidates is None else n_candidates,
-            notes=notes,
+            notes=notes if low == low else (*notes, ALIKE),
         )
 
 
@@ -131,7 +131,6 @@ def honest(
     between_repeats: ArrayLike = 0.0,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     inflation: float | None = None,
-    adaptive: bool = False,
     n_resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -147,8 +146,6 @@ def honest(
             `LossTable.between_repeats`); 0 where there was one repeat.
         bounds: between which the mean loss lies: (0, 1) for 0/1 losses. Finite ones shape the interval.
         inflation: of the variance of a gain, for training sets that overlap (`folds.inflation`); five folds' if None.
-        adaptive: whether candidates were proposed from earlier scores on these units: they have gone after luck, so the
-            whole difference out of the bag is taken for the correction.
         n_resamples: how often the choice is made again.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.
@@ -165,15 +162,17 @@ def honest(
     share = table.weights / table.weights.sum()
     naive = float(share @ own)
     repeats = float(np.broadcast_to(np.asarray(between_repeats, dtype=np.float64), np.shape(losses)[1:])[index])
-    correction = max((1.0 if adaptive else OUT_OF_BAG) * made.regret, 0.0)
+    correction = max(rule.part * made.regret, 0.0)
     dof = table.effective - 1.0
     variance = _at(naive + correction, naive, float(share @ (own - naive) ** 2) + repeats, bounds)
     error = math.sqrt(OVERLAP * variance / max(dof, 1.0) + correction**2)
+    value = min(max(naive + correction, bounds[0]), bounds[1])  # beyond them by rounding
+    ends = interval(value, error, dof, level=level, bounds=bounds) if known(error, bounds) else (math.nan, math.nan)
     gain, p_value = _gain(made, rule, dof, folds_inflation(5) if inflation is None else inflation, level)
     return Honest(
         choice=made.choice,
-        value=naive + correction,
-        interval=interval(naive + correction, error, dof, level=level, bounds=bounds),
+        value=value,
+        interval=ends,
         error=error,
         naive=naive,
         gain=gain,

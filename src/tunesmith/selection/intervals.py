@@ -7,6 +7,14 @@ import math
 Bounds = tuple[float, float]
 
 
+ALIKE = "All losses are the same: how far the score would vary is not known, so there is no interval."
+
+
+def known(error: float, bounds: Bounds = (-math.inf, math.inf)) -> bool:
+    """Tell whether an error says how long an interval is: one of 0 does only between two finite bounds."""
+    return math.isfinite(error) and (error > 0.0 or all(map(math.isfinite, bounds)))
+
+
 def interval(
     value: float, error: float, dof: float, *, level: float = 0.95, bounds: Bounds = (-math.inf, math.inf)
 ) -> tuple[float, float]:
@@ -35,8 +43,8 @@ def interval(
     # A score with no error among n rows still has the interval of 0 out of n (or n out of n).
     spread = share * (1.0 - share)
     # Fewer than one row would say no more than one does; more than 1e12 are as good as all.
-    known = relative > 0.0 and spread > 0.0
-    rows = min(max(spread / max(relative**2, 1e-24), 1.0), 1e12) if known else max(dof + 1.0, 1.0)
+    told = relative > 0.0 and spread > 0.0
+    rows = min(max(spread / max(relative**2, 1e-24), 1.0), 1e12) if told else max(dof + 1.0, 1.0)
     centre = (share + quantile**2 / (2 * rows)) / (1 + quantile**2 / rows)
     half = quantile / (1 + quantile**2 / rows) * math.sqrt(spread / rows + (quantile / (2 * rows)) ** 2)
     lowest, highest = min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)

@@ -106,6 +106,8 @@ class HonestScore:
 
     def __str__(self) -> str:
         low, high = self.interval
+        if math.isnan(low):
+            return f"{_number(self.value)} (no interval)"
         return f"{_number(self.value)} ({self.level:.0%} interval {_number(low)} to {_number(high)})"
 
 

@@ -130,7 +130,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
-        self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self._checked_cv_orig = self._splitter(y)
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
@@ -159,6 +159,23 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
+
+    def _splitter(self, y: Any) -> Any:
+        """Return the splitter that `cv` stands for.
+
+        Raises:
+            TypeError: the targets of a classifier have no order.
+        """
+        try:
+            return check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        except TypeError as error:
+            kinds = sorted({type(v).__name__ for v in np.ravel(np.asarray(y, dtype=object)).tolist()})
+            if len(kinds) < 2:
+                raise
+            raise TypeError(
+                f"y has values of several types, {', '.join(kinds)}, which have no order ({error}); give all labels "
+                f"one type, and leave out rows without one"
+            ) from error
 
     def _keeps_study(self) -> bool:
         """Whether finished candidates go to a study."""

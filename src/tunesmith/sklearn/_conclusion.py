@@ -20,6 +20,7 @@ from sklearn.base import is_classifier
 from tunesmith.errors import SelectionError
 from tunesmith.selection import HonestScore, LossTable, Report, Rule, honest
 from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
+from tunesmith.selection.intervals import ALIKE
 from tunesmith.selection.report import is_certain
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
 from tunesmith.sklearn._by_model import by_model
@@ -157,7 +158,8 @@ def _by_rows(
     complexity = None
     if settings.complexity is not None:
         complexity = tuple(ranks(complexities(evidence.params, settings.complexity)).tolist())
-    rule = Rule(default, bool(settings.prefer_default), complexity=complexity)
+    adaptive = not run.ledger.study.sampler.blind
+    rule = Rule(default, bool(settings.prefer_default), adaptive=adaptive, complexity=complexity)
     try:
         found = honest(
             table.losses(n_candidates),
@@ -167,7 +169,6 @@ def _by_rows(
             between_repeats=table.between_repeats(n_candidates),
             bounds=measure.bounds,
             inflation=inflation(len(evidence.splits), _ratio(evidence)),
-            adaptive=not run.ledger.study.sampler.blind,
             seed=run.ledger.study.seed,
         )
     except SelectionError:  # not one candidate is complete
@@ -279,6 +280,8 @@ def _by_folds(
         "What the scorer saw of single rows is not known, so the figure rests on the scores of "
         f"{evidence.scores.shape[1]} folds, and is a rough one."
     )
+    if math.isnan(estimate.interval[0]):
+        facts.notes.append(ALIKE)
     score = HonestScore(
         value=-estimate.value,
         interval=(-estimate.interval[1], -estimate.interval[0]),

@@ -188,7 +188,8 @@ class Targets:
         if measure.function is metrics.r2_score:
             if y.ndim != 1 or values.ndim != 1 or self.weight is not None or coded:
                 return None
-            return np.asarray((y - values) ** 2 / np.mean((y - y.mean()) ** 2), np.float64)
+            with np.errstate(all="ignore"):  # of equal targets R² has no value: not finite, so not used
+                return np.asarray((y - values) ** 2 / np.mean((y - y.mean()) ** 2), np.float64)
         if measure.function is metrics.roc_auc_score:
             two = self.labels is not None and len(self.labels) == 2
             options = {k: v for k, v in measure.options.items() if v not in ("macro", "raise", None)}

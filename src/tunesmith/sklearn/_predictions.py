@@ -119,7 +119,8 @@ def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: A
         whole = np.zeros((len(values), len(labels)), np.float32)
         whole[:, at] = values
         return Predictions(method, whole)
-    return Predictions(method, values.astype(np.float32))
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is no evidence of anything
+        return Predictions(method, values.astype(np.float32))
 
 
 def _has_classes(estimator: Any) -> bool:

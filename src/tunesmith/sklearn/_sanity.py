@@ -61,6 +61,7 @@ class Sanity:
         if not any(candidates):
             _warn("the space has no parameters: every candidate is the estimator as it is")
         self._check_targets(as_array(self._task.y))
+        self._check_weights(self._task.score_params.get("sample_weight"))
         for name, scorer in self._scorers.items():
             self._check_methods(name, _compat.response_methods(scorer), candidates)
 
@@ -78,6 +79,8 @@ class Sanity:
             raise ValueError(
                 f"{self._cv} cannot split {self._given()}: {error} {self._remedy(str(error))}".rstrip()
             ) from error
+        if not splits:
+            raise ValueError(f"{self._cv} makes no splits, of {self._given()}; at least one is needed")
         if bare := [i for i, (_, test) in enumerate(splits) if not len(places(test))]:
             raise ValueError(
                 f"{self._cv} leaves no test rows in {named(bare)}, of {self._given()}. {self._remedy('number of')}"
@@ -111,6 +114,14 @@ class Sanity:
             raise ValueError(
                 f"y has only one class, {y.tolist()[0]!r} in all {len(y)} rows; a classifier needs at least two"
             )
+
+    def _check_weights(self, weight: Any) -> None:
+        """Look at the weights of rows that the scorers get."""
+        if weight is None:
+            return
+        w = as_array(weight)
+        if w.dtype.kind not in "fiub" or not np.isfinite(w).all() or (w < 0).any() or not (w > 0).any():
+            raise ValueError("sample_weight must be finite, not negative, and above 0 for some rows: scores need it so")
 
     def _check_methods(self, name: str, methods: tuple[str, ...], candidates: Sequence[dict[str, Any]]) -> None:
         """Look for candidates that have none of the methods that a scorer may call."""
