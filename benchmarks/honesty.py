@@ -149,6 +149,7 @@ def plots(made: list[Run], fits: int, folder: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "honesty"  # the same figures make the same file
     import matplotlib.pyplot as plt
 
     names = list(dict.fromkeys(r["search"] for r in made))
@@ -161,7 +162,7 @@ def plots(made: list[Run], fits: int, folder: Path) -> None:
         axis.axline((0.5, 0.5), slope=1, color="grey", lw=1)
         axis.set(title=f"{name}: {100 * held.mean():.0f} % covered", xlabel="true accuracy", ylabel="reported")
     figure.tight_layout()
-    figure.savefig(folder / "calibration.svg")
+    figure.savefig(folder / "calibration.svg", metadata={"Date": None})
     budgets = sorted({r["budget"] for r in made})
     if len(budgets) > 1:
         figure, axis = plt.subplots(figsize=(5, 4))
@@ -171,7 +172,7 @@ def plots(made: list[Run], fits: int, folder: Path) -> None:
         axis.set(xlabel="model fits", ylabel="mean true accuracy")
         axis.legend()
         figure.tight_layout()
-        figure.savefig(folder / "fits.svg")
+        figure.savefig(folder / "fits.svg", metadata={"Date": None})
     print(f"plots: {folder}")
 
 
