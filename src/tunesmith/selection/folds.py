@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.intervals import interval, known
+from tunesmith.selection.intervals import interval, p_value, score_interval
 from tunesmith.selection.report import Estimate
 
 METHOD = "Tibshirani and Tibshirani's correction from the folds' scores"
@@ -142,30 +142,25 @@ def choose_by_folds(
     own = replace(own, value=own.naive, interval=_ends(own.naive, e[default], test_to_train, bounds, level))
     if best.index == default:
         return FoldChoice(default, False, default, own, Estimate(0.0, (0.0, 0.0)), 1.0)
-    from scipy.special import stdtr
-
     difference = e[default] - e[best.index]
     error = corrected_error(difference, test_to_train)
     seen = float(difference.mean())
     gain = seen - best.optimism
     won = (gain > 0.0 and not gain <= error if prefer_default else seen > 0.0) or (simpler and seen >= -error)
-    p_value = float(stdtr(max(len(difference) - 1.0, 1.0), -gain / error)) if error > 0.0 else float(gain <= 0.0)
+    p = p_value(gain, error, len(difference) - 1.0)
     if not won:
-        return FoldChoice(default, prefer_default, best.index, own, Estimate(0.0, (0.0, 0.0)), p_value)
+        return FoldChoice(default, prefer_default, best.index, own, Estimate(0.0, (0.0, 0.0)), p)
     ends = (math.nan, math.nan)
     if math.isfinite(error):
         ends = interval(gain, math.hypot(error, best.optimism), len(difference) - 1.0, level=level)
-    return FoldChoice(best.index, False, best.index, best, Estimate(gain, ends), p_value)
+    return FoldChoice(best.index, False, best.index, best, Estimate(gain, ends), p)
 
 
 def _ends(
     value: float, losses: NDArray[np.float64], ratio: float | None, bounds: tuple[float, float], level: float
 ) -> tuple[float, float]:
     """Return the interval of a loss that was not chosen for being small."""
-    error = corrected_error(losses, ratio)
-    if not known(error, bounds):
-        return math.nan, math.nan
-    return interval(value, error, len(losses) - 1.0, level=level, bounds=bounds)
+    return score_interval(value, corrected_error(losses, ratio), len(losses) - 1.0, level=level, bounds=bounds)
 
 
 def tibshirani(
@@ -202,7 +197,5 @@ def tibshirani(
     correction = max(float((e[best] - e[complete].min(axis=0)).mean()), 0.0)
     spread = corrected_error(e[best], test_to_train)
     error = math.hypot(spread, correction)
-    ends = (math.nan, math.nan)
-    if known(error, bounds):
-        ends = interval(naive + correction, error, e.shape[1] - 1.0, level=level, bounds=bounds)
+    ends = score_interval(naive + correction, error, e.shape[1] - 1.0, level=level, bounds=bounds)
     return FoldEstimate(best, naive + correction, ends, error, naive)

@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike
 from tunesmith.errors import SelectionError
 from tunesmith.selection.choice import Choice, Decision, Rule, decide
 from tunesmith.selection.folds import inflation as folds_inflation
-from tunesmith.selection.intervals import ALIKE, interval, known
+from tunesmith.selection.intervals import ALIKE, interval, p_value, score_interval
 from tunesmith.selection.report import Estimate, HonestScore, is_certain
 
 # Models of different folds share most of their rows, so the losses of rows go together a little. Measured: with 1.1,
@@ -170,16 +170,15 @@ def honest(
     variance = _at(naive + correction, naive, float(share @ (own - naive) ** 2) + repeats, bounds)
     error = math.sqrt(OVERLAP * variance / max(dof, 1.0) + correction**2)
     value = min(max(naive + correction, bounds[0]), bounds[1])  # beyond them by rounding
-    ends = interval(value, error, dof, level=level, bounds=bounds) if known(error, bounds) else (math.nan, math.nan)
-    gain, p_value = _gain(made, rule, dof, folds_inflation(5) if inflation is None else inflation, level)
+    gain, p = _gain(made, rule, dof, folds_inflation(5) if inflation is None else inflation, level)
     return Honest(
         choice=made.choice,
         value=value,
-        interval=ends,
+        interval=score_interval(value, error, dof, level=level, bounds=bounds),
         error=error,
         naive=naive,
         gain=gain,
-        p_value=p_value,
+        p_value=p,
         stability=made.stability,
         n_units=len(table.weights),
         n_candidates=len(table.columns),
@@ -213,18 +212,16 @@ def _gain(
         return None, None
     if choice.challenger == rule.default:
         return Estimate(0.0, (0.0, 0.0)), 1.0
-    from scipy.special import stdtr
-
     gain = choice.gain - max(made.leader_regret, 0.0)
     error = choice.error * math.sqrt(inflation)
-    p_value = float(stdtr(max(dof, 1.0), -gain / error)) if error > 0.0 else float(gain <= 0.0)
+    p = p_value(gain, error, dof)
     if choice.index == rule.default:
-        return Estimate(0.0, (0.0, 0.0)), p_value
+        return Estimate(0.0, (0.0, 0.0)), p
     # It was claimed for being large, which makes it too large once more: the posterior of the rule's prior is not. The
     # interval takes a wider one, since nobody knows how usual such gains are for this model and these data.
     expected = _belief(gain, error, made.usual) * gain
     spread = math.sqrt(_belief(gain, error, WIDER * made.usual)) * error
-    return Estimate(expected, interval(expected, spread, dof, level=level)), p_value
+    return Estimate(expected, interval(expected, spread, dof, level=level)), p
 
 
 def _belief(gain: float, error: float, usual: float) -> float:

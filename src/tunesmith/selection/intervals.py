@@ -10,9 +10,31 @@ Bounds = tuple[float, float]
 ALIKE = "All losses are the same: how far the score would vary is not known, so there is no interval."
 
 
-def known(error: float, bounds: Bounds = (-math.inf, math.inf)) -> bool:
-    """Tell whether an error says how long an interval is: one of 0 does only between two finite bounds."""
-    return math.isfinite(error) and (error > 0.0 or all(map(math.isfinite, bounds)))
+def p_value(gain: float, error: float, dof: float) -> float:
+    """Return the one-sided p-value of "the gain is not positive" by Student's t; NaN if the error is not known.
+
+    Args:
+        gain: the estimate.
+        error: its standard error; if it is 0, the gain's sign decides.
+        dof: degrees of freedom of `error`, at least 1 of them are taken; infinite: it is known exactly.
+    """
+    from scipy.special import stdtr
+
+    if not error > 0.0:
+        return math.nan if math.isnan(error) else float(gain <= 0.0)
+    return float(stdtr(max(dof, 1.0), -gain / error))
+
+
+def score_interval(
+    value: float, error: float, dof: float, *, level: float = 0.95, bounds: Bounds = (-math.inf, math.inf)
+) -> Bounds:
+    """Return the interval of a mean as :func:`interval` does, or NaN where the error does not say how long it is.
+
+    An error that is not finite says nothing; one of 0 says something only between two finite bounds.
+    """
+    if not math.isfinite(error) or not (error > 0.0 or all(map(math.isfinite, bounds))):
+        return math.nan, math.nan
+    return interval(value, error, dof, level=level, bounds=bounds)
 
 
 def interval(
@@ -43,8 +65,8 @@ def interval(
     # A score with no error among n rows still has the interval of 0 out of n (or n out of n).
     spread = share * (1.0 - share)
     # Fewer than one row would say no more than one does; more than 1e12 are as good as all.
-    told = relative > 0.0 and spread > 0.0
-    rows = min(max(spread / max(relative**2, 1e-24), 1.0), 1e12) if told else max(dof + 1.0, 1.0)
+    known = relative > 0.0 and spread > 0.0
+    rows = min(max(spread / max(relative**2, 1e-24), 1.0), 1e12) if known else max(dof + 1.0, 1.0)
     centre = (share + quantile**2 / (2 * rows)) / (1 + quantile**2 / rows)
     half = quantile / (1 + quantile**2 / rows) * math.sqrt(spread / rows + (quantile / (2 * rows)) ** 2)
     lowest, highest = min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)

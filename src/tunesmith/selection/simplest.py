@@ -20,6 +20,16 @@ Floats = NDArray[np.float64]
 Complexity = Callable[[Mapping[str, Any]], Any] | str | Sequence[str]
 
 
+def check_simplest(simplest: Any, complexity: Any) -> None:
+    """Raise unless both are given or none.
+
+    Raises:
+        ValueError: one of them is missing.
+    """
+    if (simplest is None) is not (complexity is None):
+        raise ValueError('simplest="one-se" and complexity= go together: what is simple is for you to say')
+
+
 def simplest_within(loss: ArrayLike, error: ArrayLike, complexity: ArrayLike) -> int:
     """Return the index of the simplest candidate whose loss is at most one standard error above the lowest.
 

@@ -18,8 +18,7 @@ From scikit-learn:
   when fits fail.
 - ``_MultimetricScorer``, ``_BaseScorer``, ``_PassthroughScorer``: to tell scikit-learn's scorers from a user's
   function, to hear what a scorer asks the estimator for (``_BaseScorer._score(method_caller, ...)``), and to know the
-  metric behind one (``_score_func``, ``_sign``, ``_kwargs``).
-- ``_BaseScorer._response_method`` and ``_score_func``: what a scorer calls, and whose metric it is.
+  metric behind one (``_score_func``, ``_sign``, ``_kwargs``) and what it calls (``_response_method``).
 - ``_check_method_params``: cuts fit parameters down to one split.
 - ``_BaseComposition``: to know whose ``set_params`` takes only the names that ``get_params`` lists.
 - ``_safe_split``: cuts the data, pairwise kernels included.
@@ -138,7 +137,8 @@ def response_methods(scorer: Any) -> tuple[str, ...]:
 
 def metric_function(scorer: Any) -> Any | None:
     """Return the function that compares targets and predictions for one of scikit-learn's scorers, or None."""
-    return getattr(scorer, "_score_func", None) if isinstance(scorer, _BaseScorer) else None
+    parts = scorer_parts(scorer)
+    return None if parts is None else parts[0]
 
 
 def is_own_scorer(scorer: Any) -> bool:

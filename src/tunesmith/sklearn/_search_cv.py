@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tunesmith.selection.racing import RULES
-from tunesmith.selection.simplest import complexities
+from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._base import BaseSearchCV
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import belonging
@@ -172,8 +172,7 @@ class SearchCV(BaseSearchCV):
         from tunesmith import registry
         from tunesmith.study import create_study
 
-        if (self.simplest is None) is not (self.complexity is None):
-            raise ValueError('simplest="one-se" and complexity= go together: what is simple is for you to say')
+        check_simplest(self.simplest, self.complexity)
         if self.n_trials is None and self.timeout is None:
             raise ValueError("SearchCV needs n_trials or timeout, or it would never end; both are None")
         space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))

@@ -77,10 +77,11 @@ class Candidates:
 
 def recommend(study: Study, simplest: str | None, complexity: Complexity | None) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
+    from tunesmith.selection.simplest import check_simplest
+
     if simplest not in (None, "one-se"):
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
-    if (simplest is None) is not (complexity is None):
-        raise ValueError('simplest="one-se" and complexity= go together: what is simple is for you to say')
+    check_simplest(simplest, complexity)
     history = study.history
     found = candidates(history)
     if found is None:
