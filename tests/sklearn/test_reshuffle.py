@@ -95,3 +95,12 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     more = searched(7, cv=3, storage=storage)
     assert np.array_equal(first.evidence.scores, more.evidence.scores[:4])
     assert np.array_equal(more.evidence.scores, searched(7, cv=3).evidence.scores)
+
+
+def test_there_the_simplest_of_the_best_is_returned_on_request() -> None:
+    settings: dict[str, Any] = {"cv": ONE, "prefer_default": None}
+    simple = searched(12, simplest="one-se", complexity="C", **settings)
+    best = searched(12, **settings)
+    assert simple.best_params_["C"] < best.best_params_["C"]
+    guarded = searched(12, simplest="one-se", complexity="C", cv=ONE)  # simpler than the default, and as good
+    assert guarded.best_params_["C"] < guarded.report_.default["C"]

@@ -3,92 +3,99 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tunesmith.selection import Estimate, HonestScore
-from tunesmith.selection.intervals import interval
+from tunesmith.selection.intervals import p_value, score_interval
 from tunesmith.selection.report import is_certain
+from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._sequential import BESIDE
-from tunesmith.study.recommend import Candidates, candidates
+from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
+
+if TYPE_CHECKING:
+    from tunesmith.study import Study
 
 METHOD = "the posterior of a Gaussian process over the candidates' scores"
 NO_MODEL = "the best of the candidates' scores"
 NO_GAIN = Estimate(0.0, (0.0, 0.0))
+Figures = tuple[float, float]  # an estimate and its standard error, NaN where that is not known
 
 
 def by_model(
-    study: Any, evidence: Evidence, metric: str | None, default: int | None, prefer_default: bool
+    study: Study,
+    evidence: Evidence,
+    metric: str | None,
+    default: int | None,
+    prefer_default: bool,
+    complexity: Complexity | None,
 ) -> tuple[int, HonestScore, int | None, tuple[str, ...]]:
     """Return the candidate, its score, the one that leads if the default was kept, and notes.
 
-    The default is kept unless the expected gain over it exceeds one standard error.
+    The default is kept unless the expected gain over it exceeds one standard error; a simpler candidate replaces it
+    unless it is worse by more than that.
 
     Args:
-        study: of the search; one candidate at least has a score.
-        evidence: what is known of the candidates.
+        study: of the search.
+        evidence: what is known of the candidates; one at least has a score.
         metric: what its score is called.
         default: the place of the default among them; None: there is none.
         prefer_default: whether it is kept in case of doubt.
+        complexity: what is simple; None: the best one leads, and not the simplest of the best.
+
+    Raises:
+        ValueError: no trial of the study has a score.
     """
-    best = study.recommend()
-    leader = index = evidence.numbers.index(best.trial.number)
-    value, ends = best.value, best.interval
-    gain, p_value = None, None
+    found = candidates(study.history)
+    if found is None:
+        raise ValueError(f"the study {study.study_name!r} has no trial with a score")
+    order = None if complexity is None else ranks(complexities(evidence.params, complexity))
+    place = {number: i for i, number in enumerate(evidence.numbers)}
+    at = [place[n] for n in found.numbers.tolist()]
+    best = 0 if order is None else simplest_within(found.loss, found.sd, order[at])
+    leader = index = at[best]
+    value, ends = -float(found.loss[best]), (-float(found.high[best]), -float(found.low[best]))
+    gain, p = None, None
     if default is not None and default == leader:
-        gain, p_value = NO_GAIN, 1.0
+        gain, p = NO_GAIN, 1.0
     elif default is not None:
-        own, difference, error = _against(study, evidence, leader, default)
-        p_value = _p_value(difference, error)
-        if difference > error or (not prefer_default and difference > 0.0):
-            gain = Estimate(difference, _normal(difference, error))
+        own, (difference, error) = _against(study, evidence, found, leader, default)
+        p = p_value(difference, error, math.inf)
+        simpler = order is not None and bool(order[leader] < order[default])
+        better = difference > error or (not prefer_default and difference > 0.0)
+        if better or (simpler and difference >= -error):
+            gain = Estimate(difference, score_interval(difference, error, math.inf))
         else:
             gain, index = NO_GAIN, default
-            value, ends = own[0], _normal(*own)
+            value, ends = own[0], score_interval(*own, math.inf)
     naive = float(evidence.scores[index].mean())
     score = HonestScore(
         value=value,
         interval=ends,
         naive=naive,
         optimism=naive - value,
-        method=METHOD if best.method == "posterior" else NO_MODEL,
+        method=METHOD if found.model is not None else NO_MODEL,
         gain_over_default=gain,
-        beats_default=is_certain(gain, p_value),
-        p_value=p_value,
+        beats_default=is_certain(gain, p),
+        p_value=p,
         metric=metric,
         n_candidates=len(evidence.params),
     )
-    return index, score, leader if prefer_default and index == default != leader else None, best.notes
+    return index, score, leader if prefer_default and index == default != leader else None, notes_on(found)
 
 
-def _against(study: Any, evidence: Evidence, leader: int, default: int) -> tuple[tuple[float, float], float, float]:
-    """Return the default's expected score and its error, and the leader's gain over it and its error; NaN: unknown."""
-    found: Candidates | None = candidates(study.history)
-    scores = evidence.scores.mean(axis=1)
-    if found is None or found.model is None:
-        return (float(scores[default]), math.nan), float(scores[leader] - scores[default]), math.nan
-    history = study.history
-    row = {int(n): i for i, n in enumerate(history.number)}
+def _against(study: Study, evidence: Evidence, found: Candidates, leader: int, default: int) -> tuple[Figures, Figures]:
+    """Return the default's expected score, and the leader's gain over it."""
+    seen = float(evidence.scores[default].mean())
+    if found.model is None or study.space is None:
+        return (seen, math.nan), (float(evidence.scores[leader].mean()) - seen, math.nan)
     inside = evidence.numbers[default] != BESIDE
-    x = history.points(study.space)[[row[evidence.numbers[c]] for c in ((leader, default) if inside else (leader,))]]
+    x = rows_of(study.history, study.space, [evidence.numbers[c] for c in ([leader, default] if inside else [leader])])
     expected, cov = -found.model.judge(x).value, found.model.covariance(x)
     if inside:
         error = math.sqrt(max(float(cov[0, 0] + cov[1, 1] - 2.0 * cov[0, 1]), 0.0))
-        return (float(expected[1]), math.sqrt(float(cov[1, 1]))), float(expected[0] - expected[1]), error
+        return (float(expected[1]), math.sqrt(float(cov[1, 1]))), (float(expected[0] - expected[1]), error)
     noise = float(found.model.noise)  # the process says nothing of a point beyond its space
-    own = float(scores[default])
-    return (own, noise), float(expected[0]) - own, math.hypot(math.sqrt(float(cov[0, 0])), noise)
-
-
-def _p_value(gain: float, error: float) -> float:
-    from scipy.special import ndtr
-
-    if not math.isfinite(error):
-        return math.nan
-    return float(ndtr(-gain / error)) if error > 0.0 else float(gain <= 0.0)
-
-
-def _normal(value: float, error: float) -> tuple[float, float]:
-    return interval(value, error, np.inf) if math.isfinite(error) else (math.nan, math.nan)
+    return (seen, noise), (float(expected[0]) - seen, float(np.hypot(math.sqrt(float(cov[0, 0])), noise)))

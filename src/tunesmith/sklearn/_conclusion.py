@@ -55,19 +55,37 @@ class Conclusion:
         index: of the candidate; None if no metric decides.
         score: its honest score, or None where there can be none.
         report: the same and more in words.
-        n_fresh: fits on fresh splits.
     """
 
     index: int | None
     score: HonestScore | None
     report: Report
-    n_fresh: int = 0
+
+
+Made = tuple[int, HonestScore, int | None]  # the candidate, its score, and who leads if the default was kept
 
 
 @dataclass(slots=True)
-class _Facts:
-    """What goes into a report beside the choice."""
+class _Case:
+    """One search to be concluded, and what goes into its report beside the choice.
 
+    Attributes:
+        run: the search. search: the estimator whose settings it had. settings: how to conclude.
+        evidence: what is known of the candidates.
+        whole: which of them have a score on all splits, bool[C].
+        measure: the metric that decides; None if it is not known how it follows from predictions.
+        default: the default's place among them; None if there is none to compare with.
+        confirmed: how many were tried again. repeats: on how many fresh splits. fresh_fits: how many fits that were.
+        notes: further remarks.
+    """
+
+    run: Sequential
+    search: Any
+    settings: Settings
+    evidence: Evidence
+    whole: NDArray[np.bool_]
+    measure: Measure | None = None
+    default: int | None = None
     confirmed: int = 0
     repeats: int = 0
     fresh_fits: int = 0
@@ -85,25 +103,23 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     Raises:
         Exception: what the splitter raised.
     """
-    evidence, facts = run.evidence(), _Facts()
+    evidence = run.evidence()
     whole = np.isfinite(evidence.scores).all(axis=1) & evidence.finished
-    default = run.default_index()
-    if default is None and run.default is not None:
-        facts.notes.append("The estimator's own parameters could not be fitted: there is no default to compare with.")
-    if default is not None and not whole[default]:
-        facts.notes.append("The default configuration has no score on some folds: nothing is compared with it.")
-        default = None
+    case = _Case(run, search, settings, evidence, whole, default=run.default_index())
+    if case.default is None and run.default is not None:
+        case.notes.append("The estimator's own parameters could not be fitted: there is no default to compare with.")
+    if case.default is not None and not whole[case.default]:
+        case.notes.append("The default configuration has no score on some folds: nothing is compared with it.")
+        case.default = None
     if callable(search.refit) or not whole.any():
-        facts.notes.append(_no_figure(search, run))
-        return _report(run, evidence, facts, None, None, default, None)
-    measure = measure_of(run.evaluate.task.scorer, evidence.metric, search.scoring, run.evaluate.task.estimator)
-    made = None
-    if measure is not None:
-        made = _by_rows(run, search, settings, evidence, facts, measure, whole, default)
+        case.notes.append(_no_figure(search, run))
+        return _report(case, None)
+    task = run.evaluate.task
+    case.measure = measure_of(task.scorer, evidence.metric, search.scoring, task.estimator)
+    made = None if case.measure is None else _by_rows(case, case.measure)
     if made is None:
-        made = _by_folds(run, settings, evidence, facts, measure, whole, default)
-    index, score, runner_up = made
-    return _report(run, evidence, facts, index, score, default, runner_up)
+        made = _by_model(case) if run.reshuffle or len(evidence.splits) == 1 else _by_folds(case)
+    return _report(case, made)
 
 
 def _no_figure(search: Any, run: Sequential) -> str:
@@ -114,17 +130,9 @@ def _no_figure(search: Any, run: Sequential) -> str:
     return "No candidate has a score on all folds, so there is no honest figure."
 
 
-def _by_rows(
-    run: Sequential,
-    search: Any,
-    settings: Settings,
-    evidence: Evidence,
-    facts: _Facts,
-    measure: Measure,
-    whole: NDArray[np.bool_],
-    default: int | None,
-) -> tuple[int, HonestScore, int | None] | None:
+def _by_rows(case: _Case, measure: Measure) -> Made | None:
     """Choose by the losses of single rows; None if they cannot be had of those that matter."""
+    run, evidence, settings, whole, default = case.run, case.evidence, case.settings, case.whole, case.default
     try:
         y = np.asarray(evidence.y)
     except Exception:  # what is no array has no rows to weigh
@@ -153,7 +161,7 @@ def _by_rows(
     table = LossTable(len(y), tested=tested, groups=evidence.groups, strata=strata, weights=weight)
     for c, own in losses.items():
         table.add(c, own)
-    _confirm(run, search, settings, evidence, facts, measure, targets, table, default)
+    _confirm(case, measure, targets, table)
     n_candidates = len(evidence.params)
     complexity = None
     if settings.complexity is not None:
@@ -186,28 +194,18 @@ def _by_rows(
     return index, score, found.choice.challenger if found.choice.kept_default else None
 
 
-def _confirm(
-    run: Sequential,
-    search: Any,
-    settings: Settings,
-    evidence: Evidence,
-    facts: _Facts,
-    measure: Measure,
-    targets: Targets,
-    table: LossTable,
-    default: int | None,
-) -> None:
+def _confirm(case: _Case, measure: Measure, targets: Targets, table: LossTable) -> None:
     """Run the leaders and the default on fresh splits, the same for all, and put what they lose into the table.
 
     Fewer of them each time, as a leader that falls back is not worth another repeat.
     """
-    confirm = settings.confirm
+    run, evidence, default, confirm = case.run, case.evidence, case.default, case.settings.confirm
     most = len(LEADERS) if confirm == "auto" else int(confirm or 0)
     if not most:
         return
-    splitter = resplitter(search.cv, search._checked_cv_orig)
+    splitter = resplitter(case.search.cv, case.search._checked_cv_orig)
     if isinstance(splitter, str):
-        facts.notes.append(f"Nobody was tried again on fresh splits: {splitter}.")
+        case.notes.append(f"Nobody was tried again on fresh splits: {splitter}.")
         return
     k = len(evidence.splits)
     beside = 0 if default is None else k * (evidence.numbers[default] == BESIDE)
@@ -220,7 +218,7 @@ def _confirm(
         mean = table.weights @ table.losses(len(evidence.params))
         room = min(LEADERS[min(repeat, len(LEADERS) - 1)], left // k - len(always))
         leaders = sorted(leaders, key=lambda c: float(mean[c]))[: max(room, 0)]
-        late = settings.deadline is not None and time.monotonic() >= settings.deadline
+        late = (deadline := case.settings.deadline) is not None and time.monotonic() >= deadline
         if late or not leaders:
             return
         chosen = leaders + always
@@ -229,33 +227,35 @@ def _confirm(
         task, how = run.evaluate.task, run.evaluate.routed.splitter.split
         splits = list(splitter(seed).split(task.X, task.y, **how))
         outcomes = run.more([evidence.params[c] for c in chosen], splits)
-        facts.fresh_fits += len(chosen) * k
+        case.fresh_fits += len(chosen) * k
         for c, row in zip(chosen, outcomes, strict=True):
             scores = [o.figure(evidence.metric) for o in row]
             own = targets.losses(measure, [o.predictions for o in row], scores, splits)
             if own is not None:
                 table.add(c, own, fresh=True)
-        facts.confirmed, facts.repeats = max(facts.confirmed, len(chosen)), repeat + 1
+        case.confirmed, case.repeats = max(case.confirmed, len(chosen)), repeat + 1
 
 
-def _by_folds(
-    run: Sequential,
-    settings: Settings,
-    evidence: Evidence,
-    facts: _Facts,
-    measure: Measure | None,
-    whole: NDArray[np.bool_],
-    default: int | None,
-) -> tuple[int, HonestScore, int | None]:
+def _by_model(case: _Case) -> Made:
+    """Choose where there is one split, or one set of splits for each candidate: see :mod:`._by_model`."""
+    evidence, settings = case.evidence, case.settings
+    index, score, leader, notes = by_model(
+        case.run.ledger.study,
+        evidence,
+        _named(case),
+        case.default,
+        bool(settings.prefer_default),
+        settings.complexity,
+    )
+    alike = "Each candidate was tested on other rows, so that candidates are compared by a model of their scores."
+    single = "There is one split only: how far the score depends on it is not known."
+    case.notes += [*notes, alike if case.run.reshuffle else single]
+    return index, score, leader
+
+
+def _by_folds(case: _Case) -> Made:
     """Choose by the scores of folds."""
-    name = measure.name if measure is not None else evidence.metric
-    if evidence.scores.shape[1] == 1 or run.reshuffle:
-        alike = "Each candidate was tested on other rows, so that candidates are compared by a model of their scores."
-        single = "There is one split only: how far the score depends on it is not known."
-        prefer = bool(settings.prefer_default)
-        index, score, leader, notes = by_model(run.ledger.study, evidence, name, default, prefer)
-        facts.notes += [*notes, alike if run.reshuffle else single]
-        return index, score, leader
+    evidence, settings, whole, default = case.evidence, case.settings, case.whole, case.default
     losses = np.where(whole[:, None], -evidence.scores, math.nan)
     ratio = _ratio(evidence)
     challenger, simpler = None, False
@@ -276,12 +276,12 @@ def _by_folds(
         test_to_train=ratio,
     )
     estimate = found.estimate
-    facts.notes.append(
+    case.notes.append(
         "What the scorer saw of single rows is not known, so the figure rests on the scores of "
         f"{evidence.scores.shape[1]} folds, and is a rough one."
     )
     if math.isnan(estimate.interval[0]):
-        facts.notes.append(ALIKE)
+        case.notes.append(ALIKE)
     score = HonestScore(
         value=-estimate.value,
         interval=(-estimate.interval[1], -estimate.interval[0]),
@@ -291,11 +291,16 @@ def _by_folds(
         gain_over_default=found.gain,
         beats_default=is_certain(found.gain, found.p_value),
         p_value=found.p_value,
-        metric=name,
+        metric=_named(case),
         n_rows=len(np.unique(np.concatenate([places(test) for _, test in evidence.splits]))),
         n_candidates=len(evidence.params),
     )
     return found.index, score, found.challenger if found.kept_default else None
+
+
+def _named(case: _Case) -> str | None:
+    """What the metric that decides is called."""
+    return case.evidence.metric if case.measure is None else case.measure.name
 
 
 def _ratio(evidence: Evidence) -> float:
@@ -304,15 +309,9 @@ def _ratio(evidence: Evidence) -> float:
     return max(len(places(test)), 1) / max(len(places(train)), 1)
 
 
-def _report(
-    run: Sequential,
-    evidence: Evidence,
-    facts: _Facts,
-    index: int | None,
-    score: HonestScore | None,
-    default: int | None,
-    runner_up: int | None,
-) -> Conclusion:
+def _report(case: _Case, made: Made | None) -> Conclusion:
+    index, score, runner_up = made or (None, None, None)
+    run, evidence, default = case.run, case.evidence, case.default
     study = run.ledger.study
     saved = int(evidence.ran.size - evidence.ran.sum())
     report = Report(
@@ -322,13 +321,13 @@ def _report(
         kept_default=index is not None and index == default,
         runner_up=None if runner_up is None else evidence.params[runner_up],
         n_candidates=len(evidence.params),
-        n_fits=int(evidence.ran.sum()) + facts.fresh_fits,
+        n_fits=int(evidence.ran.sum()) + case.fresh_fits,
         n_fits_saved=saved,
-        n_confirmed=facts.confirmed,
-        n_repeats=facts.repeats,
+        n_confirmed=case.confirmed,
+        n_repeats=case.repeats,
         stopped=study.stop_reason,
         left_on_table=study.left_on_table,
         adaptive=not study.sampler.blind,
-        notes=tuple(facts.notes),
+        notes=tuple(case.notes),
     )
-    return Conclusion(index, score, report, facts.fresh_fits)
+    return Conclusion(index, score, report)

@@ -17,7 +17,7 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.again import Point, Run
 from tunesmith.study.earlier import row_of
-from tunesmith.study.recommend import Candidates, candidates
+from tunesmith.study.recommend import Candidates, candidates, rows_of
 
 if TYPE_CHECKING:
     from tunesmith.selection.posterior import Verdict
@@ -183,10 +183,9 @@ def _expected(study: Study, points: list[Point], found: Candidates) -> tuple[Flo
     if found.model is None or study.space is None:
         c = len(points)
         return np.full(c, math.nan), np.full((c, c), math.nan)
-    history, space = study.history, study.space
-    row = {int(n): i for i, n in enumerate(history.number)}
-    table = history.points(space)
-    x = np.array([table[row[p.number]] if p.number is not None else p.x for p in points])
+    tried = [p.number for p in points if p.number is not None]
+    known = dict(zip(tried, rows_of(study.history, study.space, tried), strict=True))
+    x = np.array([p.x if p.number is None else known[p.number] for p in points])
     return found.model.judge(x).value, found.model.covariance(x)
 
 

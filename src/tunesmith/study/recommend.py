@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tunesmith.history import History
 if TYPE_CHECKING:
     from tunesmith.samplers.surrogate import Surrogate
     from tunesmith.selection.simplest import Complexity
+    from tunesmith.space import Space
     from tunesmith.study.study import Study
 
 Floats = NDArray[np.float64]
@@ -86,7 +88,7 @@ def recommend(study: Study, simplest: str | None, complexity: Complexity | None)
     found = candidates(history)
     if found is None:
         raise ValueError(f"the study {study.study_name!r} has no complete feasible trial yet: {study._tally()}")
-    at, notes = 0, _notes(found)
+    at, notes = 0, notes_on(found)
     if complexity is not None:
         at, note = _simplest(study, found, complexity)
         notes = (*notes, note)
@@ -132,6 +134,12 @@ def candidates(history: History) -> Candidates | None:
     return Candidates(number[order], y[order], nan, nan, nan, None)
 
 
+def rows_of(history: History, space: Space, numbers: Sequence[int]) -> Floats:
+    """Return the internal values [q, d] of trials, by their numbers."""
+    row = {int(n): i for i, n in enumerate(history.number)}
+    return history.points(space)[[row[n] for n in numbers]]
+
+
 def _reach(n: int, d: int) -> float:
     """Return the standard deviations that a 95 % interval reaches; the best third of n points tell the noise."""
     from scipy.stats import t as student
@@ -148,7 +156,8 @@ def _first(x: Floats, number: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.array(list(seen.values()), np.intp)
 
 
-def _notes(found: Candidates) -> tuple[str, ...]:
+def notes_on(found: Candidates) -> tuple[str, ...]:
+    """Return what else is to be known of the candidates, in sentences."""
     if found.model is not None:
         return ()
     return ("There are too few complete trials for a model: this is the best value seen, mostly too good.",)
