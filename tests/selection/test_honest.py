@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection import Rule, honest
+from tunesmith.selection import LossTable, Rule, honest
 
 
 def searches(n_searches: int, n: int, rates: list[float]) -> list[np.ndarray]:
@@ -76,6 +76,35 @@ def test_a_real_gain_is_found_and_measured():
         assert h.gain.interval[0] < h.gain.value < h.gain.interval[1]
     assert found >= 18
     assert np.mean(gains) == pytest.approx(0.19, abs=0.03)
+
+
+@pytest.mark.parametrize("n", [100, 2000, 5000, 20_000, 200_000])
+@pytest.mark.parametrize("positive", [0.5, 0.1])
+def test_the_interval_of_an_accuracy_goes_on_shrinking_with_the_rows(n: int, positive: float):
+    wide = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        y = rng.random(n) < positive
+        table = LossTable(n, strata=y)
+        table.add(0, rng.random(n) < np.where(y, 0.3, 0.05))  # one class is harder than the other
+        h = honest(table.losses(), weights=table.weights, strata=table.strata, bounds=(0, 1))
+        binomial = 1.96 * math.sqrt(h.value * (1 - h.value) / n)
+        wide.append((h.interval[1] - h.interval[0]) / 2 / binomial)
+    assert 1.05 < np.mean(wide) < 1.25
+
+
+def test_a_small_gain_is_certain_where_there_are_many_rows():
+    n, certain = 200_000, 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        y = rng.random(n) < 0.3
+        table = LossTable(n, strata=y)
+        luck = rng.random(n)
+        table.add(0, luck < np.where(y, 0.27, 0.05))
+        table.add(1, luck < np.where(y, 0.20, 0.0757))  # better for one class, worse for the other: 0.003 in all
+        h = honest(table.losses(), Rule(0), weights=table.weights, strata=table.strata, n_resamples=200)
+        certain += bool(h.as_score().beats_default)
+    assert certain == 10
 
 
 def test_repeats_lengthen_the_interval_by_what_they_averaged_away():

@@ -25,7 +25,8 @@ class LossTable:
         tested: bool [n_rows], the rows that the first splits test; all if None. (The first rows of a time series are
             never tested.)
         groups: [n_rows], labels; rows of one group are drawn together.
-        strata: [n_rows], class labels, to draw as many units of each class as there are; not with groups.
+        strata: [n_rows], class labels, to draw as many units of each class as there are; not with groups or blocks,
+            which hold rows of several classes.
         weights: [n_rows], sample weights.
         max_units: the most units that are kept apart.
         seed: of the blocks.
@@ -130,27 +131,17 @@ class LossTable:
 def _units(
     label: NDArray[np.generic], classes: NDArray[np.generic] | None, most: int, rng: np.random.Generator
 ) -> tuple[Indices, Indices | None]:
-    """Return each row's unit, 0 to U - 1, and each unit's class."""
+    """Return each row's unit, 0 to U - 1, and each unit's class, None if units have none."""
     unit = np.asarray(np.unique(label, return_inverse=True)[1], dtype=np.intp)
     n = int(unit.max()) + 1
-    code = None if classes is None else np.asarray(np.unique(classes, return_inverse=True)[1], dtype=np.intp)
     if n <= most:
-        if code is None:
+        if classes is None:
             return unit, None
         of_unit = np.zeros(n, np.intp)
-        of_unit[unit] = code  # without groups a unit is one row
+        of_unit[unit] = np.unique(classes, return_inverse=True)[1]  # without groups a unit is one row
         return unit, of_unit
-    # Blocks of equal size and one class each: shuffled, ordered by class, cut.
-    order = rng.permutation(n)
-    if code is None:
-        block = np.empty(n, np.intp)
-        block[order] = np.arange(n) * most // n
-        return block[unit], None
-    order = order[np.argsort(code[order], kind="stable")]
-    block, start, kinds = np.empty(n, np.intp), 0, []
-    for kind, size in enumerate(np.bincount(code)):
-        blocks = max(1, int(most * size // n))
-        block[order[:size]] = start + np.arange(size) * blocks // size
-        order, start = order[size:], start + blocks
-        kinds += [kind] * blocks
-    return block[unit], np.array(kinds, np.intp)
+    # Blocks of equal size that hold the classes as chance has it: the variance between their means is then that of a row
+    # over the rows of a block. Blocks of one class would show the spread between classes as that of so few blocks.
+    block = np.empty(n, np.intp)
+    block[rng.permutation(n)] = np.arange(n) * most // n
+    return block[unit], None
