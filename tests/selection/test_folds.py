@@ -98,6 +98,20 @@ def test_by_folds_what_is_simpler_than_the_default_has_to_be_as_good():
     assert choose_by_folds(losses, default=0, challenger=2, simpler=True).kept_default
 
 
+def test_by_folds_a_gain_has_one_test_and_one_interval():
+    rng, above = np.random.default_rng(0), 0
+    for shift in np.linspace(0.02, 0.3, 60):
+        luck = rng.normal(0.3, 0.05, (20, 5))
+        luck[7] -= shift
+        found = choose_by_folds(luck, default=3, prefer_default=False)
+        assert found.gain is not None
+        assert found.p_value is not None
+        if found.index != 3:
+            above += found.gain.interval[0] > 0.0
+            assert (found.p_value < 0.025) == (found.gain.interval[0] > 0.0)
+    assert 5 < above < 55
+
+
 def test_folds_that_are_all_the_same_have_no_interval():
     assert math.isnan(choose_by_folds(np.full((3, 5), 0.5), default=0).estimate.interval[0])
     assert math.isnan(choose_by_folds(np.full((3, 5), 0.5)).estimate.interval[0])

@@ -107,6 +107,19 @@ def test_a_small_gain_is_certain_where_there_are_many_rows():
     assert certain == 10
 
 
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_a_gain_has_one_test_and_one_interval(level: float):
+    told = 0
+    for losses in searches(60, 200, [0.45] * 5 + [0.27] * 2):
+        h = honest(losses, Rule(default=0), n_resamples=100, level=level)
+        assert h.gain is not None
+        assert h.p_value is not None
+        if not h.choice.kept_default:
+            told += h.gain.interval[0] > 0.0
+            assert (h.p_value < (1 - level) / 2) == (h.gain.interval[0] > 0.0)
+    assert 5 < told < 55
+
+
 def test_repeats_lengthen_the_interval_by_what_they_averaged_away():
     losses = np.random.default_rng(0).normal(size=(100, 3))
     short, long = honest(losses), honest(losses, between_repeats=[3.0, 3.0, 3.0])

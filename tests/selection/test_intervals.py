@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.selection.intervals import interval
+from tunesmith.selection.intervals import interval, p_value
 
 
 def test_one_row_says_nothing_without_bounds():
@@ -38,3 +38,16 @@ def test_without_bounds_it_is_student_s():
 def test_a_higher_level_is_a_longer_interval():
     short, long = interval(0.0, 1.0, 20, level=0.8), interval(0.0, 1.0, 20, level=0.99)
     assert long[1] > short[1]
+
+
+@given(st.floats(-10, 10), st.floats(1e-3, 5), st.floats(1, 1e6), st.floats(0.5, 0.999))
+def test_p_value_and_interval_say_the_same(gain: float, error: float, dof: float, level: float):
+    low = interval(gain, error, dof, level=level)[0]
+    p = p_value(gain, error, dof)
+    if abs(low) > 1e-9:
+        assert (p < (1 - level) / 2) == (low > 0)
+
+
+def test_one_row_has_no_p_value():
+    assert math.isnan(p_value(1.0, 0.0, 0.0))
+    assert p_value(1.0, 0.0, 3.0) == 0.0

@@ -107,3 +107,15 @@ def test_intervals_cover_the_truth_when_both_evidences_are_what_they_claim() -> 
         found = decide(y, f + 0.4 * rng.normal(size=5), 0.16 * np.eye(5))
         hits += found.interval[0] <= f[found.winner] <= found.interval[1]
     assert 0.9 <= hits / 300 <= 1.0
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_the_gain_has_one_test_and_one_interval(level: float) -> None:
+    rng, above = np.random.default_rng(0), 0
+    for shift in np.linspace(0.0, 2.0, 40):
+        y = rng.normal(size=(5, 4)) * 0.4
+        y[2] -= shift
+        found = decide(y, *nothing(5), default=0, prefer_default=False, level=level)
+        above += found.gain_interval[0] > 0.0
+        assert (found.p_value < (1 - level) / 2) == (found.gain_interval[0] > 0.0)
+    assert 5 < above < 40

@@ -147,12 +147,13 @@ def choose_by_folds(
     seen = float(difference.mean())
     gain = seen - best.optimism
     won = (gain > 0.0 and not gain <= error if prefer_default else seen > 0.0) or (simpler and seen >= -error)
-    p = p_value(gain, error, len(difference) - 1.0)
+    spread = math.hypot(error, best.optimism)  # the correction counts as known to its own size only
+    p = p_value(gain, spread, len(difference) - 1.0)
     if not won:
         return FoldChoice(default, prefer_default, best.index, own, Estimate(0.0, (0.0, 0.0)), p)
     ends = (math.nan, math.nan)
     if math.isfinite(error):
-        ends = interval(gain, math.hypot(error, best.optimism), len(difference) - 1.0, level=level)
+        ends = interval(gain, spread, len(difference) - 1.0, level=level)
     return FoldChoice(best.index, False, best.index, best, Estimate(gain, ends), p)
 
 

@@ -204,8 +204,9 @@ def _gain(
 ) -> tuple[Estimate | None, float | None]:
     """Return the corrected gain over the default and its p-value.
 
-    A claim to be better is corrected in full, as BBC-CV does: the challenger got here by its gain. The p-value tests
-    what is seen; the gain told is what is to be expected, with the rule's prior on how much tuning usually brings.
+    A claim to be better is corrected in full, as BBC-CV does: the challenger got here by its gain. The gain told is
+    what is to be expected, with the rule's prior on how much tuning usually brings. Interval and p-value are of one
+    distribution, Student's around it: p < (1 - level) / 2 says the same as an interval above 0.
     """
     choice = made.choice
     if rule.default is None:
@@ -214,13 +215,13 @@ def _gain(
         return Estimate(0.0, (0.0, 0.0)), 1.0
     gain = choice.gain - max(made.leader_regret, 0.0)
     error = choice.error * math.sqrt(inflation)
-    p = p_value(gain, error, dof)
-    if choice.index == rule.default:
-        return Estimate(0.0, (0.0, 0.0)), p
     # It was claimed for being large, which makes it too large once more: the posterior of the rule's prior is not. The
     # interval takes a wider one, since nobody knows how usual such gains are for this model and these data.
     expected = _belief(gain, error, made.usual) * gain
     spread = math.sqrt(_belief(gain, error, WIDER * made.usual)) * error
+    p = p_value(expected, spread, dof)
+    if choice.index == rule.default:
+        return Estimate(0.0, (0.0, 0.0)), p
     return Estimate(expected, interval(expected, spread, dof, level=level)), p
 
 

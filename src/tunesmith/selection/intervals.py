@@ -13,16 +13,18 @@ ALIKE = "All losses are the same: how far the score would vary is not known, so 
 def p_value(gain: float, error: float, dof: float) -> float:
     """Return the one-sided p-value of "the gain is not positive" by Student's t; NaN if the error is not known.
 
+    It is below (1 - level) / 2 where :func:`interval` of the same arguments lies above 0, and only there.
+
     Args:
         gain: the estimate.
         error: its standard error; if it is 0, the gain's sign decides.
-        dof: degrees of freedom of `error`, at least 1 of them are taken; infinite: it is known exactly.
+        dof: degrees of freedom of `error`; fewer than 1: it is not known; infinite: it is known exactly.
     """
     from scipy.special import stdtr
 
-    if not error > 0.0:
-        return math.nan if math.isnan(error) else float(gain <= 0.0)
-    return float(stdtr(max(dof, 1.0), -gain / error))
+    if not error > 0.0 or dof < 1.0:
+        return math.nan if math.isnan(error) or dof < 1.0 else float(gain <= 0.0)
+    return float(stdtr(dof, -gain / error))
 
 
 def score_interval(

@@ -140,8 +140,8 @@ def _units(
         of_unit = np.zeros(n, np.intp)
         of_unit[unit] = np.unique(classes, return_inverse=True)[1]  # without groups a unit is one row
         return unit, of_unit
-    # Blocks of equal size that hold the classes as chance has it: the variance between their means is then that of a row
-    # over the rows of a block. Blocks of one class would show the spread between classes as that of so few blocks.
+    # Blocks of equal size that hold the classes as chance has it: the variance between their means is then that of a
+    # row over the rows of a block. Blocks of one class would show the spread between classes as that of few blocks.
     block = np.empty(n, np.intp)
     block[rng.permutation(n)] = np.arange(n) * most // n
     return block[unit], None

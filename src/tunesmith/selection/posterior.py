@@ -32,7 +32,7 @@ class Verdict:
         value: expected loss of the winner.
         interval: where it lies (low, high).
         gain: by how much the best other candidate is better than the default in the fresh evaluations, paired; NaN if
-            there is no default. gain_interval: where that lies.
+            there is no default. gain_interval: where that lies, the choice accounted for as in `p_value`.
         p_value: one-sided, of "no candidate is better than the default", the choice accounted for; NaN as above.
         losses: the combined expected losses [C], NaN where a candidate failed.
         disagree: by how many standard deviations the two evidences differ, root mean square over the candidates.
@@ -197,8 +197,7 @@ def decide(
     elif default is not None and usable[default] and best is not None:
         gain = float(fresh[default] - fresh[best])
         error = math.sqrt(2.0 * noise.paired / r) if noise.dof else math.inf
-        p = _p_value(gain, error, noise.dof, len(others))
-        reach = float(student.ppf(0.5 + level / 2.0, noise.dof)) * error if noise.dof else math.inf
+        p, reach = _against_control(gain, error, noise.dof, len(others), level)
         ends = (gain - reach, gain + reach)
         kept = prefer_default and not p < ONE_ERROR
         winner = default if kept or losses[default] < losses[best] else best
@@ -220,14 +219,28 @@ def decide(
     )
 
 
-def _p_value(gain: float, error: float, dof: float, k: int) -> float:
-    """Return P(the largest of k differences to a control >= gain) if none is better than it."""
+def _against_control(gain: float, error: float, dof: float, k: int, level: float) -> tuple[float, float]:
+    """Return the one-sided p-value of the largest of k differences to a control, and the reach of its interval.
+
+    Both are of the distribution of that largest difference if none is better than the control (Dunnett, 1955), so that
+    the interval lies above 0 where p < (1 - level) / 2, and only there.
+
+    Args:
+        gain: the largest difference seen.
+        error: the standard error of a difference.
+        dof: degrees of freedom of `error`; 0: it is not known.
+        k: how many differences there are.
+        level: of the interval.
+    """
     if not dof or not math.isfinite(error):
-        return math.nan
+        return math.nan, math.inf
     if error == 0.0:
-        return 0.0 if gain > 0 else 1.0
+        return float(gain <= 0.0), 0.0
     rng = np.random.default_rng(0)
     e = rng.standard_normal((DRAWS, k + 1))
     largest = (e[:, 1:].max(axis=1) - e[:, 0]) / math.sqrt(2.0)
-    scale = np.sqrt(rng.chisquare(dof, DRAWS) / dof)
-    return float((1 + np.count_nonzero(largest >= gain / error * scale)) / (DRAWS + 1))
+    largest = np.sort(largest / np.sqrt(rng.chisquare(dof, DRAWS) / dof))
+    beyond = DRAWS - int(np.searchsorted(largest, gain / error))
+    # The highest draw that has a p-value of its own of no less than (1 - level) / 2.
+    at = min(max(math.ceil((1.0 - level) / 2.0 * (DRAWS + 1)) - 1, 1), DRAWS)
+    return (1 + beyond) / (DRAWS + 1), float(largest[DRAWS - at]) * error

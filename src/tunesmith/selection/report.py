@@ -50,8 +50,8 @@ class Estimate(float):
 def is_certain(gain: Estimate | None, p_value: float | None, level: float = 0.95) -> bool | None:
     """Tell whether a gain over the default is certain; None if nothing was compared.
 
-    Both have to say so: the interval lies above 0, and the one-sided p-value below the half of 1 - level, which is what
-    a two-sided interval takes for one end.
+    The interval lies above 0, and the one-sided p-value below the half of 1 - level, which is what a two-sided interval
+    takes for one end. Both are of one distribution and say the same, except where one of them is not known.
 
     Args:
         gain: over the default; 0 where that was kept.
@@ -261,7 +261,7 @@ def _number(value: float) -> str:
 def _p(p_value: float | None) -> str:
     if p_value is None or math.isnan(p_value):
         return ""
-    return ", p < 0.001" if p_value < 0.001 else f", p = {p_value:.2g}"
+    return ", one-sided p < 0.001" if p_value < 0.001 else f", one-sided p = {p_value:.2g}"
 
 
 def _plural(noun: str) -> str:
