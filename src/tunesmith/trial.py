@@ -18,6 +18,7 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.frozen import EMPTY, NAN, FrozenTrial, create_trial
+from tunesmith.numerics.scalars import real
 from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
 from tunesmith.state import TrialState
 
@@ -228,7 +229,7 @@ class Trial:
             ValueError: the step is negative.
         """
         try:
-            value, index = float(value), int(step)
+            value, index = real(value), int(step)
         except (TypeError, ValueError):
             raise TypeError(
                 f"report(value, step) takes a number and an integer step; got value={value!r}, step={step!r}"
@@ -268,7 +269,7 @@ class Trial:
         """Note the value of a constraint; the trial is feasible where all of them are at most 0."""
         if self._constraints is None:
             self._constraints = {}
-        self._constraints[name] = float(value)
+        self._constraints[name] = real(value)
 
     @property
     def constraints(self) -> dict[str, float] | None:

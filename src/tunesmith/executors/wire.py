@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any
 
 from tunesmith.errors import ObjectiveError
+from tunesmith.numerics.scalars import real
 from tunesmith.trial import Proposals, Trial
 
 # The words that begin a message. From the worker:
@@ -94,8 +95,8 @@ def plain(value: Any) -> Any:
         return type(value)(plain(item) for item in value)
     if hasattr(type(value), "__float__"):
         try:
-            return float(value)
-        except Exception:  # an array of several numbers, say
+            return real(value)
+        except Exception:  # an array of several numbers, say, or a complex one
             return value
     return value
 

@@ -24,6 +24,7 @@ from tunesmith.storage.workers import current_worker, is_dead
 from tunesmith.study.earlier import KEY, unpack
 from tunesmith.study.fixed import impose
 from tunesmith.study.outcome import to_values
+from tunesmith.text import shorten
 from tunesmith.trial import FrozenTrial, Proposals, Trial
 
 _Ahead = tuple[int, int, list[float], int, str | None]  # number, id of the space, point, tag, who proposed it
@@ -53,7 +54,7 @@ class StudyCore:
         self._lock = threading.RLock()
         self._earlier = unpack(record.system.get(KEY))
         self._reset(record.space)
-        self._live: dict[int, tuple[Trial, FrozenTrial]] = {}
+        self._live: dict[int, tuple[Trial, FrozenTrial, float]] = {}  # the last: when it began, by the monotonic clock
 
     def _reset(self, space: Space | None) -> None:
         """Forget what was read, so that it is read again."""
@@ -104,7 +105,7 @@ class StudyCore:
                 self._version = version
             self._next = max(self._next, record.number + 1)
             self._history.begin(record.number, record.space, record.x, record.tag)
-            self._live[record.number] = (trial, record)
+            self._live[record.number] = (trial, record, time.monotonic())
         if self._declared:
             trial.take_whole()
         for name, p in (fixed_distributions or {}).items():
@@ -237,7 +238,7 @@ class StudyCore:
             if live is None or (isinstance(trial, Trial) and trial.attempt != live[1].attempt):
                 return self._tell_stranger(trial, number, numbers, state, skip_if_finished, reason, cost)
             told = trial if isinstance(trial, Trial) else live[0]
-            return self._finish(told, live[1], numbers, state, reason, cost)
+            return self._finish(told, live[1], numbers, state, reason, cost, live[2])
 
     def _check_told(self, number: int, values: Any, state: TrialState) -> tuple[float, ...] | None:
         if not state.is_finished():
@@ -259,14 +260,16 @@ class StudyCore:
         state: TrialState,
         reason: str | None,
         cost: float | None,
+        began: float | None = None,
     ) -> FrozenTrial:
-        """Store the end of a trial that this object asked for, and add it to the history."""
+        """Store the end of a trial, and add it to the history; `began` is known of those that this object asked for."""
         space, x = trial.point()
         reports = trial.reports
         if state is TrialState.PRUNED and reports:
             last = reports[max(reports)]
             values = (last,) if len(self._signs) == 1 and last == last else None
-        now = time.time()
+        # Of what another process began all there is are the clocks, which may have been set since.
+        elapsed = max(0.0, time.time() - record.started) if began is None else time.monotonic() - began
         done = FrozenTrial(
             record.number,
             state,
@@ -275,11 +278,11 @@ class StudyCore:
             values=values,
             attempt=record.attempt,
             tag=record.tag,
-            cost=now - record.started if cost is None else float(cost),
+            cost=elapsed if cost is None else float(cost),
             constraints=trial.constraints,
-            reason=reason,
+            reason=None if reason is None else shorten(reason),
             started=record.started,
-            finished=now,
+            finished=record.started + elapsed,
             worker=record.worker,
             fixed=record.fixed,
             user=trial.notes(),

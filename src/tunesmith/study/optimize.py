@@ -16,6 +16,7 @@ from tunesmith.study.interrupts import heeded
 from tunesmith.study.objective import Declared
 from tunesmith.study.outcome import is_nan_reason
 from tunesmith.study.stopping import forget, stopping
+from tunesmith.text import MOST, shorten
 from tunesmith.trial import Channel, FrozenTrial, Trial
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tunesmith.study.study import Callback, Study
 
 TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while no trial ends
-MAX_REASON = 4000  # characters of a traceback that are kept
 
 
 def run(
@@ -148,9 +148,9 @@ def _tell(
     error = event.error
     if isinstance(error, TrialPruned):
         return study.tell(event.trial, state=TrialState.PRUNED, reason=str(error) or None), None
-    reason = f"{type(error).__name__}: {error}"
+    reason = shorten(f"{type(error).__name__}: {error}", MOST // 2)
     if event.traceback:
-        reason = f"{reason}\n{event.traceback[-MAX_REASON:]}"
+        reason = f"{reason}\n{event.traceback[-MOST // 2 :]}"
     done = study.tell(event.trial, state=TrialState.FAIL, reason=reason)
     return done, None if isinstance(error, catch) else error
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tunesmith.numerics.scalars import real
+
 Values = tuple[float, ...]
 
 
@@ -31,7 +33,7 @@ def to_values(result: Any, n_objectives: int) -> tuple[Values | None, str | None
         if isinstance(item, str | bytes) or item is None:
             return None, f"the objective returned {item!r:.80} among its values; {_expected(n_objectives)}"
         try:
-            values.append(float(item))
+            values.append(real(item))
         except (TypeError, ValueError):
             return None, f"the objective returned a {type(item).__name__} ({item!r:.80}); {_expected(n_objectives)}"
     if any(map(math.isnan, values)):
