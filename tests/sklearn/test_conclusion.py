@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ TREE = DecisionTreeClassifier(random_state=0)
 POOR = DecisionTreeClassifier(max_depth=1, random_state=0)  # what its default is, any tree beats
 XOR = np.random.default_rng(1).normal(size=(240, 2))
 XOR_Y = (XOR[:, 0] * XOR[:, 1] > 0).astype(int)
+
+
+def by_fold(estimator: Any, x: Any, y: Any) -> float:
+    """Scores without showing what of single rows."""
+    return float((estimator.predict(x) == y).mean())
 
 
 class Counting(KNeighborsClassifier):
@@ -121,6 +127,28 @@ def test_without_a_default_nothing_is_compared() -> None:
     assert search.honest_score_.beats_default is None
     assert search.report_.default is None
     assert "default" not in str(search.report_)
+
+
+def reach(score: Any) -> float:
+    low, high = score.interval
+    return float(high - low)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"scoring": by_fold}, {"cv": ShuffleSplit(1, test_size=0.3, random_state=0)}],
+    ids=["rows", "folds", "model"],
+)
+def test_the_level_of_the_intervals_is_the_user_s(settings: dict[str, Any]) -> None:
+    if "cv" in settings:
+        settings = {**settings, "scoring": by_fold, "n_trials": 12}
+    usual, low = searched(**settings), searched(level=0.5, **settings)
+    assert (usual.honest_score_.level, low.honest_score_.level) == (0.95, 0.5)
+    assert reach(low.honest_score_) < 0.5 * reach(usual.honest_score_)
+    assert low.honest_score_.value == usual.honest_score_.value
+    assert re.search(r"50 ?% interval", str(low.report_))
+    with pytest.raises(ValueError, match="level"):
+        searched(level=95)
 
 
 class Hungry(KNeighborsClassifier):

@@ -263,3 +263,16 @@ def test_bad_arguments() -> None:
         ts.create_study(seed=0).confirm(noisy_branin)
     with pytest.raises(RuntimeError, match="best_trials"):
         ts.create_study(directions=["minimize", "minimize"]).confirm(noisy_branin)
+
+
+def test_the_level_of_the_intervals_is_the_user_s() -> None:
+    study = searched(default={"x": 0.0, "y": 5.0})
+    usual, low = study.confirm(noisy_branin), study.confirm(noisy_branin, level=0.5)
+    assert (usual.score.level, low.score.level) == (0.95, 0.5)
+    for wide, short in (
+        (usual.score.interval, low.score.interval),
+        (usual.score.gain_over_default.interval, low.score.gain_over_default.interval),
+    ):
+        assert wide[0] < short[0] < short[1] < wide[1]
+    with pytest.raises(ValueError, match="level="):
+        study.confirm(noisy_branin, level=50)

@@ -166,3 +166,12 @@ def test_the_simplest_within_one_standard_error() -> None:
 def test_what_is_simple_has_to_be_said(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         searched(0, 8).recommend(**arguments)
+
+
+def test_the_level_of_the_interval_is_the_user_s() -> None:
+    study = searched(0)
+    usual, low = study.recommend(), study.recommend(level=0.5)
+    assert usual.interval[0] < low.interval[0] < low.value < low.interval[1] < usual.interval[1]
+    assert "50 % interval" in str(low)
+    with pytest.raises(ValueError, match="level="):
+        study.recommend(level=50)

@@ -32,10 +32,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tunesmith.errors import SelectionError
 from tunesmith.selection.choice import Choice, Decision, Rule, decide
 from tunesmith.selection.folds import inflation as folds_inflation
-from tunesmith.selection.intervals import ALIKE, interval, p_value, score_interval
+from tunesmith.selection.intervals import ALIKE, check_level, interval, p_value, score_interval
 from tunesmith.selection.report import Estimate, HonestScore, is_certain
 
 # Models of different folds share most of their rows, so the losses of rows go together a little. Measured: with 1.1,
@@ -156,8 +155,7 @@ def honest(
     Raises:
         SelectionError: as `choose`; or a level outside (0, 1).
     """
-    if not 0.0 < level < 1.0:
-        raise SelectionError(f"the level of an interval lies between 0 and 1; {level!r} was given")
+    check_level(level)
     rule = rule or Rule()
     made = decide(losses, rule, weights=weights, strata=strata, n_resamples=n_resamples, seed=seed)
     table, index = made.table, made.choice.index

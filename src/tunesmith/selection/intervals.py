@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
+from typing import Any
+
+from tunesmith.errors import SelectionError
 
 Bounds = tuple[float, float]
 
 
 ALIKE = "All losses are the same: how far the score would vary is not known, so there is no interval."
+
+
+def check_level(level: Any) -> None:
+    """Raise unless this is the level of an interval.
+
+    Raises:
+        SelectionError: it is no number between 0 and 1.
+    """
+    if not isinstance(level, Real) or not 0.0 < float(level) < 1.0:
+        raise SelectionError(f"level= is that of an interval, between 0 and 1, such as 0.95; got {level!r}")
 
 
 def p_value(gain: float, error: float, dof: float) -> float:

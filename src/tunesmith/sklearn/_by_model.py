@@ -31,6 +31,7 @@ def by_model(
     default: int | None,
     prefer_default: bool,
     complexity: Complexity | None,
+    level: float,
 ) -> tuple[int, HonestScore, int | None, tuple[str, ...]]:
     """Return the candidate, its score, the one that leads if the default was kept, and notes.
 
@@ -44,11 +45,12 @@ def by_model(
         default: the place of the default among them; None: there is none.
         prefer_default: whether it is kept in case of doubt.
         complexity: what is simple; None: the best one leads, and not the simplest of the best.
+        level: of the intervals.
 
     Raises:
         ValueError: no trial of the study has a score.
     """
-    found = candidates(study.history)
+    found = candidates(study.history, level)
     if found is None:
         raise ValueError(f"the study {study.study_name!r} has no trial with a score")
     order = None if complexity is None else ranks(complexities(evidence.params, complexity))
@@ -66,10 +68,10 @@ def by_model(
         simpler = order is not None and bool(order[leader] < order[default])
         better = difference > error or (not prefer_default and difference > 0.0)
         if better or (simpler and difference >= -error):
-            gain = Estimate(difference, score_interval(difference, error, math.inf))
+            gain = Estimate(difference, score_interval(difference, error, math.inf, level=level))
         else:
             gain, index = NO_GAIN, default
-            value, ends = own[0], score_interval(*own, math.inf)
+            value, ends = own[0], score_interval(*own, math.inf, level=level)
     naive = float(evidence.scores[index].mean())
     score = HonestScore(
         value=value,
@@ -78,8 +80,9 @@ def by_model(
         optimism=naive - value,
         method=METHOD if found.model is not None else NO_MODEL,
         gain_over_default=gain,
-        beats_default=is_certain(gain, p),
+        beats_default=is_certain(gain, p, level),
         p_value=p,
+        level=level,
         metric=metric,
         n_candidates=len(evidence.params),
     )

@@ -45,6 +45,7 @@ class Settings:
     prefer_default: bool | None = True
     complexity: Complexity | None = None
     deadline: float | None = None
+    level: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
             between_repeats=table.between_repeats(n_candidates),
             bounds=measure.bounds,
             inflation=inflation(len(evidence.splits), _ratio(evidence)),
+            level=settings.level,
             seed=run.ledger.study.seed,
         )
     except SelectionError:  # not one candidate is complete
@@ -246,6 +248,7 @@ def _by_model(case: _Case) -> Made:
         case.default,
         bool(settings.prefer_default),
         settings.complexity,
+        settings.level,
     )
     alike = "Each candidate was tested on other rows, so that candidates are compared by a model of their scores."
     single = "There is one split only: how far the score depends on it is not known."
@@ -274,6 +277,7 @@ def _by_folds(case: _Case) -> Made:
         challenger=challenger,
         simpler=simpler,
         test_to_train=ratio,
+        level=settings.level,
     )
     estimate = found.estimate
     case.notes.append(
@@ -289,8 +293,9 @@ def _by_folds(case: _Case) -> Made:
         optimism=estimate.optimism,
         method=METHOD,
         gain_over_default=found.gain,
-        beats_default=is_certain(found.gain, found.p_value),
+        beats_default=is_certain(found.gain, found.p_value, settings.level),
         p_value=found.p_value,
+        level=settings.level,
         metric=_named(case),
         n_rows=len(np.unique(np.concatenate([places(test) for _, test in evidence.splits]))),
         n_candidates=len(evidence.params),

@@ -61,6 +61,7 @@ class SearchCV(BaseSearchCV):
         simplest: "one-se": to return the simplest candidate within one standard error of the best; needs `complexity`.
         complexity: what is simple: a parameter's name (low is simple; with a minus before it, high is), a list of
             names, or a function of the parameters that returns a number.
+        level: of the intervals of ``honest_score_``: the probability with which they are to hold the truth.
         random_state: seeds the sampler; the estimator has its own ``random_state``. A study that is gone on with keeps
             the seed that it was made with.
         pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
@@ -98,6 +99,7 @@ class SearchCV(BaseSearchCV):
         "stop": [StrOptions({"converged"}), None],
         "simplest": [StrOptions({"one-se"}), None],
         "complexity": [str, list, tuple, callable, None],
+        "level": [Interval(Real, 0, 1, closed="neither")],
     }
 
     def __init__(
@@ -122,6 +124,7 @@ class SearchCV(BaseSearchCV):
         stop: str | None = None,
         simplest: str | None = None,
         complexity: Any = None,
+        level: float = 0.95,
         error_score: Any = np.nan,
         return_train_score: bool = False,
         storage: Any = None,
@@ -158,6 +161,7 @@ class SearchCV(BaseSearchCV):
         self.stop = stop
         self.simplest = simplest
         self.complexity = complexity
+        self.level = level
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
@@ -232,7 +236,7 @@ class SearchCV(BaseSearchCV):
         search.run()
         evaluate_candidates.check_scores()
         deadline = None if self.timeout is None else start + self.timeout
-        self._conclude(search, Settings(self.confirm, self.prefer_default, self.complexity, deadline))
+        self._conclude(search, Settings(self.confirm, self.prefer_default, self.complexity, deadline, self.level))
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.selection.intervals import check_level
 from tunesmith.selection.report import is_certain
 from tunesmith.space import Space
 from tunesmith.state import TrialState
@@ -24,36 +25,39 @@ if TYPE_CHECKING:
     from tunesmith.study.study import Study
 
 Floats = NDArray[np.float64]
-LEVEL = 0.95
 ONLY_SEEDS = (
     "The runs differed in their seeds only: what else the objective holds fixed, such as its data and how they are "
     "split, is not accounted for."
 )
 
 
-def check(top_k: Any, repeats: Any) -> None:
-    """Raise unless these are numbers of points and of repeats.
+def check(top_k: Any, repeats: Any, level: Any) -> None:
+    """Raise unless these are numbers of points and of repeats, and the level of an interval.
 
     Raises:
-        ValueError: one of them is no integer from 1.
+        ValueError: one of them is no integer from 1, or no level.
     """
+    check_level(level)
     for name, value in (("top_k", top_k), ("repeats", repeats)):
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be an integer, 1 or more; got {value!r}")
 
 
-def leaders(study: Study, top_k: int, default: Mapping[str, Any] | None) -> tuple[list[Point], int | None, Candidates]:
+def leaders(
+    study: Study, top_k: int, default: Mapping[str, Any] | None, level: float
+) -> tuple[list[Point], int | None, Candidates]:
     """Return the points to run again, the place of the default among them (None: there is none), and the candidates.
 
     Args:
         study: the search.
         top_k: how many points, the best by expected value.
         default: parameters; None: the first enqueued trial whose parameters were all given.
+        level: of the candidates' intervals.
 
     Raises:
         ValueError: no trial is complete and feasible yet, or the default is no point of the space.
     """
-    found = candidates(study.history)
+    found = candidates(study.history, level)
     if found is None:
         raise ValueError(f"the study {study.study_name!r} has no complete feasible trial yet: {study._tally()}")
     records = {t.number: t for t in study.get_trials(states=[TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED])}
@@ -103,6 +107,7 @@ def report(
     runs: Mapping[tuple[str, int], Run],
     repeats: int,
     prefer_default: bool,
+    level: float,
 ) -> Report:
     """Return what was chosen, and how good it is."""
     from tunesmith.selection.posterior import decide
@@ -129,7 +134,7 @@ def report(
         return Report(None, chosen.params, standard, notes=(text, *notes), **common)
     mean, cov = _expected(study, points, found)
     noise = found.model.noise if found.model is not None else math.nan
-    verdict = decide(y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=LEVEL)
+    verdict = decide(y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=level)
     if default is not None and not usable[default]:
         notes += ("The default could not be compared with: it did not come through its fresh runs.",)
     if repeats > 1 and float(np.ptp(y[usable], axis=1).max()) == 0.0:
@@ -140,7 +145,7 @@ def report(
             "little in the figure.",
         )
     return Report(
-        score=_score(study, points, default, found, verdict, notes),
+        score=_score(study, points, default, found, verdict, notes, level),
         chosen=points[verdict.winner].params,
         default=standard,
         kept_default=verdict.winner == default,
@@ -150,7 +155,13 @@ def report(
 
 
 def _score(
-    study: Study, points: list[Point], default: int | None, found: Candidates, verdict: Verdict, notes: tuple[str, ...]
+    study: Study,
+    points: list[Point],
+    default: int | None,
+    found: Candidates,
+    verdict: Verdict,
+    notes: tuple[str, ...],
+    level: float,
 ) -> HonestScore:
     sign, history = study._sign, study.history
     naive = float(history.y[history.complete & history.feasible, 0].min())
@@ -168,9 +179,9 @@ def _score(
         optimism=verdict.value - naive,
         method=f"posterior: the search's model and {fresh}" if found.model is not None else f"mean of {fresh}",
         gain_over_default=gain,
-        beats_default=is_certain(gain, p_value, LEVEL),
+        beats_default=is_certain(gain, p_value, level),
         p_value=p_value,
-        level=LEVEL,
+        level=level,
         metric="value",
         greater_is_better=sign < 0,
         n_candidates=int(history.complete.sum()),

@@ -30,12 +30,13 @@ class Recommendation:
         trial: the first trial at that point.
         params: its parameters.
         value: what a new run there is expected to give.
-        interval: 95 % interval of that expectation, (low, high); NaN where there is no model.
+        interval: of that expectation, (low, high); NaN where there is no model.
         naive: the best value that any trial had.
         optimism: by how much that is too good; positive in either direction.
         method: "posterior": the mean of a Gaussian process. "observed": the best value itself, since there are too
             few trials for a model.
         notes: what else is to be known, in sentences.
+        level: of the interval.
     """
 
     trial: FrozenTrial
@@ -46,10 +47,11 @@ class Recommendation:
     optimism: float
     method: str
     notes: tuple[str, ...] = ()
+    level: float = 0.95
 
     def __str__(self) -> str:
         low, high = self.interval
-        between = f" (95 % interval {low:.4g} to {high:.4g})" if low == low else ""
+        between = f" ({100 * self.level:g} % interval {low:.4g} to {high:.4g})" if low == low else ""
         lines = [
             f"Use trial {self.trial.number}: {', '.join(f'{k}={v!r}' for k, v in self.params.items())}.",
             f"Expected value: {self.value:.4g}{between}; the best value seen was {self.naive:.4g}.",
@@ -65,7 +67,7 @@ class Candidates:
         numbers: the first trial of each, int[n].
         loss: expected result [n]; without a model, the lowest one.
         sd: standard deviation of the expectation [n], NaN without a model.
-        low: lower end of its 95 % interval [n]. high: upper end [n].
+        low: lower end of its interval [n]. high: upper end [n].
         model: the process, or None.
     """
 
@@ -77,15 +79,17 @@ class Candidates:
     model: Surrogate | None
 
 
-def recommend(study: Study, simplest: str | None, complexity: Complexity | None) -> Recommendation:
+def recommend(study: Study, simplest: str | None, complexity: Complexity | None, level: float) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
+    from tunesmith.selection.intervals import check_level
     from tunesmith.selection.simplest import check_simplest
 
     if simplest not in (None, "one-se"):
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
     check_simplest(simplest, complexity)
+    check_level(level)
     history = study.history
-    found = candidates(history)
+    found = candidates(history, level)
     if found is None:
         raise ValueError(f"the study {study.study_name!r} has no complete feasible trial yet: {study._tally()}")
     at, notes = 0, notes_on(found)
@@ -104,11 +108,12 @@ def recommend(study: Study, simplest: str | None, complexity: Complexity | None)
         optimism=float(found.loss[at]) - naive,
         method="posterior" if found.model is not None else "observed",
         notes=notes,
+        level=level,
     )
 
 
-def candidates(history: History) -> Candidates | None:
-    """Return the points that may be chosen, best first; None if there is none."""
+def candidates(history: History, level: float) -> Candidates | None:
+    """Return the points that may be chosen, best first, with intervals of this level; None if there is none."""
     from tunesmith.samplers.surrogate import Surrogate, enough
 
     space = history.space
@@ -119,7 +124,7 @@ def candidates(history: History) -> Candidates | None:
         rows = good[first]
         mean, sd, value = model.at.mean[rows], model.at.sd[rows], model.at.value[rows]
         order = np.lexsort((history.number[model.rows[rows]], mean))
-        low, high = model.interval(mean, sd, _reach(len(mean), model.d))
+        low, high = model.interval(mean, sd, _reach(len(mean), model.d, level))
         wide = model.spread(mean, sd)
         numbers = history.number[model.rows[rows]]
         return Candidates(numbers[order], value[order], wide[order], low[order], high[order], model)
@@ -140,11 +145,11 @@ def rows_of(history: History, space: Space, numbers: Sequence[int]) -> Floats:
     return history.points(space)[[row[n] for n in numbers]]
 
 
-def _reach(n: int, d: int) -> float:
-    """Return the standard deviations that a 95 % interval reaches; the best third of n points tell the noise."""
+def _reach(n: int, d: int, level: float) -> float:
+    """Return the standard deviations that an interval reaches; the best third of n points tell the noise."""
     from scipy.stats import t as student
 
-    return float(student.ppf(0.975, max(3, n // 3 - d)))
+    return float(student.ppf(0.5 + level / 2.0, max(3, n // 3 - d)))
 
 
 def _first(x: Floats, number: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -141,6 +141,7 @@ class Study(StudyCore):
         *,
         default: Mapping[str, Any] | None = None,
         prefer_default: bool = True,
+        level: float = 0.95,
         n_jobs: int = 1,
         catch: Iterable[type[Exception]] | type[Exception] = (),
         resume: bool = True,
@@ -163,6 +164,7 @@ class Study(StudyCore):
             repeats: how often each of them is run.
             default: the configuration to beat; by default the first enqueued trial that gave all parameters, if any.
             prefer_default: keep the default in case of doubt; if false, the best one is returned in any case.
+            level: of the intervals, between 0 and 1.
             n_jobs: how many runs at once, each in a process of its own where more than 1; -1: one a core.
             catch: exceptions that put a point out but do not end the call. NaN, infinity, a violated constraint and
                 ``TrialPruned`` put it out in any case.
@@ -172,7 +174,7 @@ class Study(StudyCore):
                 default as in this object's last ``optimize``.
 
         Raises:
-            ValueError: no trial is complete and feasible yet, or the default is no point of the space.
+            ValueError: no trial is complete and feasible yet, the default is no point of the space, or the level none.
             RuntimeError: the study has several objectives.
             ObjectiveError: the objective returned something that is no value.
             Exception: whatever the objective raised and `catch` does not name.
@@ -183,16 +185,16 @@ class Study(StudyCore):
         from tunesmith.study.optimize import check as check_run
 
         self._single("confirm()", "best_trials")
-        check(top_k, repeats)
+        check(top_k, repeats, level)
         errors = tuple(catch) if isinstance(catch, Iterable) else (catch,)
         jobs = check_run(None, None, n_jobs, errors, objective)
-        points, at, found = leaders(self, top_k, default)
+        points, at, found = leaders(self, top_k, default, level)
         if (self._takes_params if takes_params is None else takes_params) and self.space is not None:
             objective = Declared(objective, self.space)
         if not resume:
             forget(self)
         runs = run_again(self, objective, points, repeats, jobs, errors, show_progress_bar)
-        return report(self, points, at, found, runs, repeats, prefer_default)
+        return report(self, points, at, found, runs, repeats, prefer_default, level)
 
     # -- add ---------------------------------------------------------------------------------------------------
 
@@ -312,7 +314,9 @@ class Study(StudyCore):
         front = rows[non_dominated(history.y[rows])]
         return self._storage.trials(self._id, sorted(history.number[front].tolist())) if len(front) else []
 
-    def recommend(self, *, simplest: str | None = None, complexity: Complexity | None = None) -> Recommendation:
+    def recommend(
+        self, *, simplest: str | None = None, complexity: Complexity | None = None, level: float = 0.95
+    ) -> Recommendation:
         """Return the point to use where the objective is noisy: the one with the best expected value.
 
         The expectation is the posterior mean of a Gaussian process at the points of complete feasible trials; the best
@@ -324,15 +328,16 @@ class Study(StudyCore):
                 best one.
             complexity: with that, what is simple: a parameter's name (a lower value is simpler; "-name": a higher
                 one), a list of names, the first counts most, or a function of the parameters that returns a number.
+            level: of the interval, between 0 and 1.
 
         Raises:
-            ValueError: no trial is complete and feasible yet, or the complexity cannot be told.
+            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is none.
             RuntimeError: the study has several objectives.
         """
         from tunesmith.study.recommend import recommend
 
         self._single("recommend()", "best_trials")
-        return recommend(self, simplest, complexity)
+        return recommend(self, simplest, complexity, level)
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
