@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_breast_cancer, make_classification, make_regression
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -21,6 +22,7 @@ from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
     TimeSeriesSplit,
+    cross_val_predict,
     cross_val_score,
 )
 from sklearn.neighbors import KNeighborsClassifier
@@ -292,6 +294,34 @@ def test_metrics_of_regression(scoring: str | None) -> None:
     score = search.honest_score_
     assert score.interval[0] < score.value < score.interval[1]
     assert abs(score.optimism) < 0.1 * abs(score.naive)
+
+
+@pytest.mark.parametrize("scoring", ["average_precision", "f1", "r2", "neg_root_mean_squared_error"])
+def test_a_metric_that_is_no_mean_over_rows_is_computed_from_all_folds_together(scoring: str) -> None:
+    x = np.random.default_rng(0).normal(size=(100, 4))
+    y, cv = x[:, 0] + np.random.default_rng(1).normal(size=100), KFold(10)
+    if scoring in ("average_precision", "f1"):
+        model, space, y = LogisticRegression(), {"C": Float(0.1, 10, log=True)}, (y > np.sort(y)[-12]).astype(int)
+        cv = StratifiedKFold(10)
+    else:
+        model, space = Ridge(), {"alpha": Float(0.1, 10, log=True)}
+    search = searched(model, space, x=x, y=y, scoring=scoring, cv=cv, n_trials=1, confirm=0)
+    method = "predict_proba" if scoring == "average_precision" else "predict"
+    out = cross_val_predict(search.best_estimator_, x, y, cv=cv, method=method)
+    scorer = get_scorer(scoring)
+    together = scorer._sign * scorer._score_func(y, out[:, 1] if out.ndim > 1 else out)
+    assert search.honest_score_.value == pytest.approx(together, abs=1e-5)
+    assert search.honest_score_.naive == pytest.approx(search.best_score_)
+    assert abs(together - search.best_score_) > 1e-3
+    assert "all folds together" in str(search.report_)
+
+
+def test_folds_in_the_order_of_time_are_judged_each_for_itself() -> None:
+    x = np.arange(60.0).reshape(-1, 1)
+    y = x[:, 0] + np.random.default_rng(0).normal(size=60)
+    cv = TimeSeriesSplit(5)
+    search = searched(Ridge(), {"alpha": Float(0.1, 10, log=True)}, x=x, y=y, scoring="r2", cv=cv, n_trials=1)
+    assert search.honest_score_.value == pytest.approx(search.best_score_, abs=1e-5)
 
 
 def test_several_metrics_of_which_one_decides() -> None:

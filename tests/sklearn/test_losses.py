@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn._losses import Targets, measure_of
+from tunesmith.sklearn._losses import TOGETHER, Targets, measure_of
 
 CX, CY = make_classification(90, 6, random_state=0)
 NUMBERS_ONLY = ("f1", "precision", "recall", "average_precision", "neg_brier_score")  # no pos_label can be told
@@ -30,6 +30,19 @@ class Kept(SearchCV):
         self.evidence = search.evidence()
         task = search.evaluate.task
         self.measure = measure_of(task.scorer, self.evidence.metric, self.scoring, task.estimator)
+
+
+def score_of(search: Kept, c: int) -> float:
+    """What the losses of a candidate have to make: its score, of all predictions together if the metric asks for it."""
+    e, measure = search.evidence, search.measure
+    assert measure is not None
+    if measure.function not in TOGETHER:
+        return float(e.scores[c].mean())
+    y = np.asarray(e.y)
+    out = np.zeros(len(y), y.dtype if e.predictions[c][0].method == "predict" else np.float64)
+    for predicted, (_, test) in zip(e.predictions[c], e.splits, strict=True):
+        out[test] = e.labels[predicted.values] if predicted.values.dtype.kind == "u" else predicted.values
+    return float(measure.sign * measure.function(y, out, **measure.options))
 
 
 def losses(estimator: Any, space: Any, x: Any, y: Any, scoring: Any, cv: Any) -> tuple[Kept, list[Any]]:
@@ -59,7 +72,7 @@ def test_two_classes(scoring: Any, words: bool) -> None:
     assert search.measure is not None
     for c, own in enumerate(made):
         assert own is not None
-        assert search.measure.offset - own.mean() == pytest.approx(search.evidence.scores[c].mean(), abs=1e-4)
+        assert search.measure.offset - own.mean() == pytest.approx(score_of(search, c), abs=1e-4)
 
 
 @pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss", "f1_macro", "roc_auc_ovr", "top_k_accuracy"])
@@ -68,7 +81,7 @@ def test_three_classes(scoring: str) -> None:
     assert search.measure is not None
     for c, own in enumerate(made):
         assert own is not None
-        assert search.measure.offset - own.mean() == pytest.approx(search.evidence.scores[c].mean(), abs=1e-4)
+        assert search.measure.offset - own.mean() == pytest.approx(score_of(search, c), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +94,7 @@ def test_numbers(scoring: Any) -> None:
     assert search.measure is not None
     for c, own in enumerate(made):
         assert own is not None
-        assert search.measure.offset - own.mean() == pytest.approx(search.evidence.scores[c].mean(), rel=1e-4)
+        assert search.measure.offset - own.mean() == pytest.approx(score_of(search, c), rel=1e-4)
 
 
 def test_several_outputs() -> None:
@@ -100,7 +113,7 @@ def test_arguments_of_a_metric_are_heard() -> None:
     assert search.measure.name == "fbeta_score"
     for c, own in enumerate(made):
         assert own is not None
-        assert search.measure.offset - own.mean() == pytest.approx(search.evidence.scores[c].mean(), abs=1e-4)
+        assert search.measure.offset - own.mean() == pytest.approx(score_of(search, c), abs=1e-4)
 
 
 def test_losses_that_do_not_make_the_score_are_thrown_away() -> None:
@@ -144,5 +157,5 @@ def test_decision_values_serve_where_there_are_no_probabilities() -> None:
     assert search.measure is not None
     for c, own in enumerate(made):
         assert own is not None
-        assert search.measure.offset - own.mean() == pytest.approx(search.evidence.scores[c].mean(), abs=1e-4)
+        assert search.measure.offset - own.mean() == pytest.approx(score_of(search, c), abs=1e-4)
     assert clone(search).get_params()["scoring"] == "roc_auc"

@@ -35,6 +35,7 @@ COSTLY = 16  # of a metric that is no mean over rows, the losses of so many cand
 SALT = 0xF5E5
 NOT_ENOUGH = "Only {n} rows could be tested: a figure from so few says little, whatever its interval."
 FEW = 20
+TOGETHER = "{metric} is computed from the predictions of all folds together: its mean over small folds is biased."
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,8 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         return None
     index = found.choice.index
     notes = (NOT_ENOUGH.format(n=int(tested.sum())),) if tested.sum() < FEW else ()
+    if measure.together(evidence.splits):
+        notes = (*notes, TOGETHER.format(metric=measure.name))
     score = found.as_score(
         offset=measure.offset,
         naive=float(evidence.scores[index].mean()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,3 +87,9 @@ def places(rows: Any) -> NDArray[Any]:
     """Return the places of the rows of a split, given as such or as a mask."""
     array = np.asarray(rows)
     return np.flatnonzero(array) if array.dtype == bool else array if array.size else array.astype(np.intp)
+
+
+def in_order(splits: Sequence[tuple[Any, Any]]) -> bool:
+    """Tell whether all rows that are tested come after those that were trained on, as in a time series."""
+    never = np.iinfo(np.intp).max
+    return all(places(train).max(initial=-1) < places(test).min(initial=never) for train, test in splits)

@@ -1,6 +1,12 @@
 """Losses of single rows, from what the scorer saw of each split: what an honest score is made from.
 
 Nothing is taken on trust: losses whose mean over a split is not the score that was reported there are thrown away.
+
+A metric that is no mean over rows is biased where it is computed from few, and so is its mean over splits, however many
+these are: the average precision of five positives is too high, R² of six rows too low. Computed from the predictions of
+all splits together it has the bias of all rows. ROC AUC has no such bias, and between rows of different splits it would
+compare what different models say: it stays a mean over splits (Forman and Scholz, "Apples-to-apples in cross-validation
+studies", SIGKDD Explorations 12, 2010).
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from tunesmith.selection.metrics import ROW_LOSSES, area, log_loss, pseudo_losses
 from tunesmith.sklearn._compat import is_multimetric, is_passthrough_scorer, metric_scorers, scorer_parts
+from tunesmith.sklearn._folds import in_order
 from tunesmith.sklearn._predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -33,6 +40,8 @@ PLAIN = {
 # How exactly a mean of losses has to be the score: predictions are kept with seven digits.
 EXACT = 1e-4
 BLOCKS = 10  # that are left out of a split by turns, for a metric that is no mean over rows
+MOST_BLOCKS = 50  # of all splits together
+MANY = 20_000  # rows beyond which MOST_BLOCKS would take too long; half of them say how far a score varies, too
 SHARE = (0.0, 1.0)  # where the losses of scores between 0 and 1 lie
 BETWEEN = (
     metrics.average_precision_score,
@@ -43,6 +52,23 @@ BETWEEN = (
     metrics.recall_score,
     metrics.roc_auc_score,
 )
+# What is computed from the predictions of all splits together. All others may be sums, or have no such bias.
+TOGETHER = {
+    metrics.average_precision_score,
+    metrics.balanced_accuracy_score,
+    metrics.cohen_kappa_score,
+    metrics.explained_variance_score,
+    metrics.f1_score,
+    metrics.fbeta_score,
+    metrics.jaccard_score,
+    metrics.matthews_corrcoef,
+    metrics.median_absolute_error,
+    metrics.precision_score,
+    metrics.r2_score,
+    metrics.recall_score,
+    metrics.root_mean_squared_error,
+    metrics.root_mean_squared_log_error,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +95,13 @@ class Measure:
     def quick(self) -> bool:
         """Whether its row losses are worked out at once, and not by leaving out blocks of rows."""
         return self.plain is not None or self.function in (metrics.r2_score, metrics.roc_auc_score)
+
+    def together(self, splits: Sequence[tuple[Any, Any]]) -> bool:
+        """Tell whether it is computed from the predictions of all these splits together, and not for each of them.
+
+        Of splits in the order of time each is a period of its own, whose rows are judged by that period.
+        """
+        return len(splits) > 1 and self.function in TOGETHER and not in_order(splits)
 
     @property
     def plain(self) -> str | None:
@@ -140,45 +173,71 @@ class Targets:
             scores: the score of each split.
             splits: training and test rows.
         """
-        total, count = np.zeros(len(self.y)), np.zeros(len(self.y))
+        parts: list[tuple[Any, Rows]] = []
         for predicted, score, (_, test) in zip(seen, scores, splits, strict=True):
-            if predicted is None or not math.isfinite(score):
-                return None
             rows = np.arange(len(self.y))[test]
-            own = self._losses(measure, predicted, float(score), rows)
-            if own is None:
+            if predicted is None or not math.isfinite(score) or len(predicted.values) != len(rows):
+                return None
+            parts.append((predicted.values, rows))
+        try:
+            if measure.together(splits):
+                if not all(self._makes(measure, *part, score) for part, score in zip(parts, scores, strict=True)):
+                    return None
+                parts = [(np.concatenate([values for values, _ in parts]), np.concatenate([rows for _, rows in parts]))]
+                made = [self._losses(measure, *parts[0], None, min(BLOCKS * len(splits), MOST_BLOCKS))]
+            else:
+                pairs = zip(parts, scores, strict=True)
+                made = [self._losses(measure, *part, float(score), BLOCKS) for part, score in pairs]
+        except Exception:  # a metric that cannot be computed from a part of the rows: its scores are all there is
+            return None
+        total, count = np.zeros(len(self.y)), np.zeros(len(self.y))
+        for own, (_, rows) in zip(made, parts, strict=True):
+            if own is None or not np.isfinite(own).all():
                 return None
             np.add.at(total, rows, own)
             np.add.at(count, rows, 1.0)
         return np.asarray(np.where(count > 0, total / np.maximum(count, 1.0), math.nan))
 
-    def _losses(self, measure: Measure, predicted: Predictions, score: float, rows: Rows) -> Floats | None:
-        """Return the losses of the test rows of one split."""
-        y, values = self.y[rows], predicted.values
+    def _losses(self, measure: Measure, values: NDArray[Any], rows: Rows, score: float | None, n: int) -> Floats | None:
+        """Return the losses of predictions.
+
+        Args:
+            measure: the metric.
+            values: what was predicted.
+            rows: for which rows, each as often as it was tested.
+            score: what the mean of the losses has to be; None: anything.
+            n: how many blocks are left out by turns, at most.
+        """
         weight = None if self.weight is None else self.weight[rows]
-        if len(values) != len(rows):
+        if measure.quick:
+            own = self._plain(measure, self.y[rows], values, values.dtype.kind == "u" and self.labels is not None)
+            whole = math.nan if own is None else measure.offset - float(np.average(own, weights=weight))
+            if own is not None and math.isfinite(whole) and (score is None or _is(score, whole)):
+                return own
+        if score is not None and not self._makes(measure, values, rows, score):
             return None
+        different, place = np.unique(rows, return_inverse=True)  # a row is in one block, however often it was tested
+
+        def scored(kept: Rows) -> float:
+            there = np.zeros(len(different), bool)
+            there[kept] = True
+            return self._score(measure, values[there[place]], rows[there[place]])
+
+        strata = None if self.labels is None else self._codes(self.y[different])
+        n_blocks = n if len(rows) <= MANY else (n + 1) // 2
+        own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
+        return own + measure.offset
+
+    def _makes(self, measure: Measure, values: NDArray[Any], rows: Rows, score: float) -> bool:
+        """Tell whether these predictions make this score."""
+        return _is(score, self._score(measure, values, rows))
+
+    def _score(self, measure: Measure, values: NDArray[Any], rows: Rows) -> float:
+        """Return the score of predictions, greater is better."""
         coded = values.dtype.kind == "u" and self.labels is not None
-        try:
-            if measure.quick:
-                own = self._plain(measure, y, values, coded)
-                if own is not None and np.isfinite(own).all() and _is(score, measure.offset, own, weight):
-                    return own
-            decoded = self.labels[values] if coded and self.labels is not None else values
-            more = measure.options if weight is None else {**measure.options, "sample_weight": weight}
-
-            def scored(kept: Rows) -> float:
-                cut = more if weight is None else {**more, "sample_weight": weight[kept]}
-                return measure.sign * float(measure.function(y[kept], decoded[kept], **cut))
-
-            whole = scored(np.arange(len(rows)))
-            if not abs(whole - score) <= EXACT * max(1.0, abs(score)):
-                return None
-            strata = None if self.labels is None else self._codes(y)
-            own = pseudo_losses(scored, len(rows), strata=strata, n_blocks=BLOCKS) + measure.offset
-        except Exception:  # a metric that cannot be computed from a part of the rows: its scores are all there is
-            return None
-        return own if np.isfinite(own).all() else None
+        decoded = self.labels[values] if coded and self.labels is not None else values
+        more = measure.options if self.weight is None else {**measure.options, "sample_weight": self.weight[rows]}
+        return measure.sign * float(measure.function(self.y[rows], decoded, **more))
 
     def _codes(self, y: NDArray[Any]) -> Rows:
         """Return the places of targets among the sorted labels."""
@@ -209,7 +268,6 @@ class Targets:
         return None if coded else loss(y, values)
 
 
-def _is(score: float, offset: float, losses: Floats, weight: Floats | None) -> bool:
-    """Tell whether these losses make this score."""
-    mean = offset - float(np.average(losses, weights=weight))
-    return abs(mean - score) <= EXACT * max(1.0, abs(score))
+def _is(score: float, other: float) -> bool:
+    """Tell whether two scores are the same, as exactly as predictions are kept."""
+    return abs(other - score) <= EXACT * max(1.0, abs(score))
