@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from tunesmith.state import TrialState
+from tunesmith.storage.redact import HIDDEN, redact_within
+from tunesmith.text import printable
 from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:
@@ -212,15 +214,17 @@ class Progress:
         try:
             count = study._storage.count(study._id)
         except Exception as error:  # the interruption is what the user must see
-            return f"Interrupted; the storage does not answer ({error})."
+            return f"Interrupted; the storage does not answer ({printable(redact_within(str(error)))})."
         waiting = count.get(TrialState.WAITING, 0)
         finished = sum(n for state, n in count.items() if state.is_finished())
-        url = getattr(study._storage, "url", None)
+        url = printable(str(getattr(study._storage, "url", None) or ""))
+        url = redact_within(url) if "@" in url else url
         where = f"in {url}" if url else "in memory, for as long as this Python runs"
         left = "..." if self._n_trials is None else f"..., n_trials={max(0, self._n_trials - self._line.done)}"
         again = f"study.optimize({left})"
         if url:
-            again = f"study = tunesmith.load_study(study_name={study.study_name!r}, storage={url!r})\n  {again}"
+            given = "URL" if HIDDEN in url else repr(url)  # what is hidden, only the user can put in again
+            again = f"study = tunesmith.load_study(study_name={study.study_name!r}, storage={given})\n  {again}"
         kept = f"{_number(finished, 'finished trial')} of {study.study_name!r} {_are(finished)} kept {where}"
         more = f"; {_number(waiting, 'trial')} {_are(waiting)} waiting to be run" if waiting else ""
         return f"Interrupted. {kept}{more}.\nTo go on:\n  {self._go_on or again}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from tunesmith.errors import MissingDependencyError, StorageError, StudyNotFoundError
 from tunesmith.state import TrialState
@@ -66,6 +67,30 @@ def test_names_of_files(tmp_path: Path, name: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_the_longest_names_that_fit(tmp_path: Path) -> None:
+    folder = tmp_path
+    while len(str(folder)) < 300:
+        folder = folder / ("y" * min(100, 300 - len(str(folder))))
+    folder.mkdir(parents=True)
+    for path in (tmp_path / ("x" * 244 + ".db"), folder / ("z" * (504 - len(str(folder)) - 4) + ".db")):
+        storage = open_storage(path)
+        run(storage, storage.create_study("a", ["minimize"], 0))
+        storage.close()
+
+
+def test_names_are_shown_without_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[2J\nb.db"
+    storage = open_storage(path)
+    with pytest.raises(StudyNotFoundError, match=r"a\\x1b\[2J\\nb\.db does not exist") as caught:
+        storage.load_study("\x1b[31m")
+    assert str(caught.value).isprintable()
+    storage.create_study("a", ["minimize"], 0)
+    assert repr(storage).isprintable()
+    assert open_storage(storage.url).load_study("a").name == "a", "the URL names the same file"
+    storage.close()
+
+
 def test_nothing_and_a_storage() -> None:
     storage = open_storage(None)
     assert isinstance(storage, MemoryStorage)
@@ -85,14 +110,30 @@ def test_nothing_and_a_storage() -> None:
         ("postgrsql://host/db", "did you mean 'postgresql'"),
         ("nosuchdb://host/db", "knows no database 'nosuchdb'"),
         ("://", "is no database URL"),
-        ("postgresql://me:secret@host:port/db", r"'postgresql://\*\*\*@host:port/db' is no database URL"),
+        ("postgresql://me:secret@host:port/db", r"'postgresql://\*\*\*@host:\*\*\*/db' is no database URL"),
         ("postgrsql://me:secret@host/db", r"me:\*\*\*@host"),
+        ("postgresql://me:p@ss@host/db", "an '@' where none can be"),
+        ("sqlite://p/two.db", r"three slashes before a relative path .*'sqlite:///p/two.db'"),
+        ("sqlite:///a?b.sqlite", r"no option like what follows the '\?' \('b.sqlite'\).*give a pathlib.Path"),
+        ("sqlite:///a.db?mode=ro", r"no option like what follows the '\?' \('mode=ro'\)"),
+        ("sqlite:///a.db?timeout=abc", "could not convert"),
+        (Path("sqlite:///a.db"), "is a URL and no path"),
+        (os.fsdecode(b"\xff\xfe.db"), r"udcff.*is no UTF-8 text.*rename"),
+        ("a\0b.db", r"x00b.db' holds a NUL character"),
+        ("x" * 300 + ".db", "has 303 bytes"),
+        ("x" * 250 + ".db", "247 are the most"),
+        ("∂" * 100 + ".db", "has 303 bytes"),
+        ("/" + "/".join(["y" * 100] * 6) + ".db", "SQLite takes 504"),
+        ("~nobody-of-that-name/tune.db", "cannot be found"),
         ("/no/such/folder/tune.db", "the folder /no/such/folder for the file 'tune.db' does not exist"),
     ],
 )
-def test_what_names_no_database(spec: str, words: str) -> None:
-    with pytest.raises(StorageError, match=words):
-        open_storage(spec)
+def test_what_names_no_database(spec: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=words) as caught:
+        open_storage(spec).create_study("a", ["minimize"], 0)
+    assert not list(tmp_path.iterdir())
+    assert str(caught.value).isprintable()
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -345,6 +386,21 @@ def test_a_server_that_stays_locked(postgres_url: str) -> None:
             begin(storage, study)
     run(storage, study)
     storage.close()
+
+
+@pytest.mark.postgres
+def test_a_database_without_an_encoding(postgres_url: str) -> None:
+    import psycopg
+
+    plain = postgres_url.replace("+psycopg", "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+        try:
+            url = make_url(postgres_url).set(database="ascii")
+            with pytest.raises(StorageError, match=r"has the encoding SQL_ASCII.*ENCODING 'UTF8'"):
+                open_storage(url)
+        finally:
+            connection.execute("DROP DATABASE ascii WITH (FORCE)")
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ candidate is best are inherited. ``fit`` is ours: it checks the candidates befor
 
 from __future__ import annotations
 
-import os
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -23,11 +22,13 @@ from sklearn.utils import indexable
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._candidates import Evaluation
-from tunesmith.sklearn._compat import HasMethods, check_method_params, fit_context, is_multimetric, metric_scorers
+from tunesmith.sklearn._compat import check_method_params, fit_context, is_multimetric, metric_scorers
 from tunesmith.sklearn._display import Display
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._pool import Pool
+from tunesmith.sklearn._secrets import veiled
 from tunesmith.space import Space
+from tunesmith.storage.redact import shown_spec
 
 
 class BaseSearchCV(_compat.BaseSearchCV):
@@ -56,9 +57,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
         share_steps: whether candidates of a pipeline share its first steps (see :mod:`tunesmith.sklearn._prefix`).
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **_compat.BaseSearchCV._parameter_constraints,
-        "storage": [str, os.PathLike, HasMethods(["read_since"]), None],
+        "storage": "no_validation",  # it is checked when it is opened, and a message of here would show passwords
         "study_name": [str, None],
         "progress": ["boolean"],
         "share_steps": ["boolean"],
@@ -212,7 +213,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
             load_if_exists=True,
             sampler="random",
         )
-        ledger = Ledger(study, metric if isinstance(metric, str) else None, self.return_train_score, str(self.storage))
+        ledger = Ledger(
+            study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
+        )
         for attribute in ("param_grid", "param_distributions"):
             with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
                 if hasattr(self, attribute):
@@ -223,6 +226,15 @@ class BaseSearchCV(_compat.BaseSearchCV):
         if self.storage is None:
             return None
         return self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name, as scikit-learn's estimators do.
+
+        Args:
+            deep: whether to go on with those of the estimator.
+        """
+        params: dict[str, Any] = super().get_params(deep)
+        return {name: veiled(value) if name == "storage" else value for name, value in params.items()}
 
     def __getstate__(self) -> Any:
         # a study holds connections to its storage: it can be loaded again, but not be pickled

@@ -20,6 +20,7 @@ from tunesmith.sklearn._default import default_params, default_row
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._sequential import Sequential
 from tunesmith.space import Space
+from tunesmith.storage.redact import shown_spec
 from tunesmith.study.create import Packed
 from tunesmith.study.stopping import stopping
 
@@ -197,7 +198,9 @@ class SearchCV(BaseSearchCV):
         )
         if callable(self.scoring) and isinstance(self.refit, str):
             metric = self.refit  # if the function returns several scores: the name of the one that decides
-        ledger = Ledger(study, metric if isinstance(metric, str) else None, self.return_train_score, str(self.storage))
+        ledger = Ledger(
+            study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
+        )
         ledger.space = space
         return ledger
 

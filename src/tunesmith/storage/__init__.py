@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from tunesmith.storage.base import Storage
 
@@ -28,8 +29,11 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
         from tunesmith.storage.memory import MemoryStorage
 
         return MemoryStorage()
-    if not isinstance(spec, str | os.PathLike):
-        raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(spec).__name__} {spec!r:.80}")
+    given: Any = spec
+    is_url = hasattr(given, "drivername")  # an SQLAlchemy URL: SQLAlchemy need not be imported to see it
+    if not isinstance(given, str | os.PathLike) and not is_url:
+        # Its value is not shown: it may hold a password.
+        raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(given).__name__}")
     from tunesmith.storage.sql import SQLStorage
 
-    return SQLStorage(spec if isinstance(spec, str) else Path(spec))
+    return SQLStorage(given if isinstance(given, str) or is_url else Path(given))

@@ -1,8 +1,4 @@
-"""One database: a connection for each thread, transactions on it, and statements in its dialect.
-
-SQLAlchemy knows the dialects: it reads the URL, writes the SQL and loads the driver. The statements then go to the
-driver's own cursor, since SQLAlchemy's execution costs more than all that SQLite does for a trial.
-"""
+"""One database: a connection for each thread, and transactions on it."""
 
 from __future__ import annotations
 
@@ -11,86 +7,21 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from sqlalchemy import URL, create_engine, event  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.engine import Connection  # noqa: TID253 - as above
 from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
-from sqlalchemy.sql.base import Executable  # noqa: TID253 - as above
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.errors import explain, is_busy
+from tunesmith.storage.sql.location import secrets_of
+from tunesmith.storage.sql.session import Dialect, Session
+from tunesmith.text import printable
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
-Values = float | int | str | bytes | None
-
-
-class Dialect:
-    """How one database writes SQL. It holds no connection, and nothing that does."""
-
-    def __init__(self, sqlalchemy_dialect: Any, where: str) -> None:
-        self.where = where
-        self.returning = bool(sqlalchemy_dialect.update_returning)
-        self.compiled: dict[Executable, tuple[str, tuple[str, ...]]] = {}
-        self._dialect = sqlalchemy_dialect
-
-    def compile(self, statement: Executable) -> tuple[str, tuple[str, ...]]:
-        """Return the SQL of a statement and the names of its parameters in order."""
-        found = self.compiled.get(statement)
-        if found is None:
-            compiled: Any = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]  # all ours have it
-            found = self.compiled[statement] = (str(compiled), tuple(compiled.positiontup or ()))
-        return found
-
-
-class Session:
-    """A cursor inside a transaction, and the dialect of its database.
-
-    It does not know the database: threads keep sessions, and would keep a database that nobody uses any more.
-    """
-
-    __slots__ = ("_compiled", "cursor", "dialect")
-
-    def __init__(self, dialect: Dialect, cursor: Any) -> None:
-        self.dialect = dialect
-        self.cursor = cursor
-        self._compiled = dialect.compiled
-
-    def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
-        text, order = self._compiled.get(statement) or self.dialect.compile(statement)
-        return self.cursor.execute(text, [values[name] for name in order])
-
-    def rows(self, statement: Executable, **values: Values) -> list[Row]:
-        """Return all rows of a query."""
-        self._send(statement, values)
-        rows: list[Row] = self.cursor.fetchall()
-        return rows
-
-    def row(self, statement: Executable, **values: Values) -> Row | None:
-        """Return the first row of a query, or None."""
-        rows = self.rows(statement, **values)
-        return rows[0] if rows else None
-
-    def chunks(self, statement: Executable, size: int, **values: Values) -> Iterator[list[Row]]:
-        """Return the rows of a query, `size` at a time."""
-        self._send(statement, values)
-        while rows := self.cursor.fetchmany(size):
-            yield rows
-
-    def run(self, statement: Executable, **values: Values) -> int:
-        """Run a statement that changes rows; return how many."""
-        self._send(statement, values)
-        return int(self.cursor.rowcount)
-
-    def many(self, statement: Executable, values: Sequence[dict[str, Values]]) -> None:
-        """Run a statement once for each set of values."""
-        if not values:
-            return
-        text, order = self._compiled.get(statement) or self.dialect.compile(statement)
-        self.cursor.executemany(text, [[each[name] for name in order] for each in values])
 
 
 class _Link:
@@ -130,6 +61,7 @@ class Database:
     def __init__(self, url: URL, where: str, timeout: float) -> None:
         self.url, self.where, self.timeout = url, where, timeout
         self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._secrets = secrets_of(url)
         # Positional parameters, so that a statement's values are one list.
         engine = create_engine(url, paramstyle="qmark" if self.is_sqlite else "format")
         self._driver = cast(Any, engine.dialect)
@@ -173,7 +105,7 @@ class Database:
                     lost = self._roll_back(link, error)
                     patience = patience or _Patience(self.timeout)
                     if not patience.goes_on(is_busy(error), lost):
-                        raise explain(error, self.where, self.timeout, self.dbapi) from error
+                        self._fail(error)
                 except BaseException:
                     self._roll_back(link)
                     raise
@@ -199,7 +131,7 @@ class Database:
                     lost = self._roll_back(link, error)
                     patience = patience or _Patience(self.timeout)
                     if begun or not patience.goes_on(is_busy(error), lost):
-                        raise explain(error, self.where, self.timeout, self.dbapi) from error
+                        self._fail(error)
                 except BaseException:  # an interrupt as well: the next transaction must find none open
                     self._roll_back(link)
                     raise
@@ -221,6 +153,13 @@ class Database:
                 except self._errors as again:
                     if not patience.goes_on(is_busy(again), False):
                         raise
+
+    def _fail(self, error: BaseException) -> NoReturn:
+        """Raise what a user can understand in place of a driver's exception."""
+        said = str(error)
+        shown = self._secrets.hide(said)
+        text = printable(" ".join(shown.split()))
+        raise explain(error, text, self.where, self.timeout, self.dbapi) from (error if shown == said else None)
 
     def _roll_back(self, link: _Link, error: BaseException | None = None) -> bool:
         """Leave the transaction; return whether the connection to a server turned out to be lost."""
@@ -256,7 +195,9 @@ class Database:
                 return self._open(autocommit)
             except self._errors as error:
                 if not patience.goes_on(is_busy(error), False):
-                    raise explain(error, self.where, self.timeout, self.dbapi) from error
+                    self._fail(error)
+            except (TypeError, ValueError) as error:  # an option of the URL that the driver does not take
+                self._fail(error)
             patience.wait()
 
     def _open(self, autocommit: bool) -> Any:
@@ -274,6 +215,7 @@ class Database:
                     cursor = connection.cursor()
                     cursor.execute(f"SET lock_timeout = {int(self.timeout * 1000)}")
                     connection.commit()
+                    _check_encoding(connection, self.where)
                 if autocommit:
                     self._driver.set_isolation_level(connection, "AUTOCOMMIT")
         except BaseException:
@@ -334,10 +276,20 @@ class Database:
         except Exception as error:
             cause = getattr(error, "orig", None) or error
             if isinstance(cause, self._errors):
-                raise explain(cause, self.where, self.timeout, self.dbapi) from error
+                self._fail(cause)
             raise
         finally:
             engine.dispose()
+
+
+def _check_encoding(connection: Any, where: str) -> None:
+    """Refuse a PostgreSQL database that does not know what its texts mean, and gives them back as bytes."""
+    status = getattr(getattr(connection, "info", None), "parameter_status", None)
+    if status is not None and status("server_encoding") == "SQL_ASCII":
+        raise StorageError(
+            f"{where} has the encoding SQL_ASCII, which means none; make one with CREATE DATABASE name ENCODING 'UTF8' "
+            "TEMPLATE template0"
+        )
 
 
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user

@@ -33,11 +33,12 @@ def is_busy(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
 
 
-def explain(error: BaseException, where: str, timeout: float, dbapi: Any) -> Exception:
+def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: Any) -> Exception:
     """Return the exception to raise in place of a driver's.
 
     Args:
         error: what the driver raised.
+        text: what it says, on one line, without secrets.
         where: "the file tune.db" or "the database postgresql://...".
         timeout: how long a lock was waited for, in seconds.
         dbapi: the driver's module, which names the kinds of errors.
@@ -45,8 +46,7 @@ def explain(error: BaseException, where: str, timeout: float, dbapi: Any) -> Exc
     name = getattr(error, "sqlite_errorname", "")
     for beginning, words in _SQLITE.items():
         if name.startswith(beginning):
-            return StorageError(words.format(where=where, error=error, timeout=timeout))
-    text = " ".join(str(error).split())
+            return StorageError(words.format(where=where, error=text, timeout=timeout))
     if getattr(error, "sqlstate", None) == "55P03":  # lock_not_available: our own lock_timeout
         return StorageError(f"{where} is locked by another program for more than {timeout:g} s ({text})")
     if isinstance(error, (dbapi.DataError, OverflowError, UnicodeError)):

@@ -11,10 +11,25 @@ from sqlalchemy import URL, make_url  # noqa: TID253 - imported only when a data
 from sqlalchemy.exc import ArgumentError  # noqa: TID253 - as above
 
 from tunesmith.errors import StorageError
+from tunesmith.storage.redact import (
+    FILES,
+    HIDDEN,
+    Secrets,
+    redact,
+    shown_database,
+    shown_host,
+    shown_option,
+    shown_spec,
+    shown_user,
+)
+from tunesmith.text import printable
 
-SUFFIXES = (".db", ".sqlite", ".sqlite3")
 # The driver that the extra "postgres" installs; SQLAlchemy's own choice differs between its versions.
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+# What SQLAlchemy hands on to SQLite's driver; of all else it warns, and goes on without.
+_SQLITE_OPTIONS = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
+_JOURNAL = "-journal"  # the longest ending of the files that SQLite keeps beside its own
+LONGEST_PATH = 512 - len(_JOURNAL)  # bytes; MAX_PATHNAME of SQLite's os_unix.c
 
 
 def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
@@ -30,11 +45,16 @@ def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
         return _check_url(spec)
     text = os.fspath(spec)
     if isinstance(spec, str) and "://" in text:
-        return _read_url(text)
-    if isinstance(spec, str) and not text.lower().endswith(SUFFIXES):
+        return _read_url(text.strip())
+    if isinstance(spec, str) and not text.lower().endswith(FILES):
+        shown = redact(text)
         raise StorageError(
-            f"storage={text!r} is neither a file name ending in {', '.join(SUFFIXES)} nor a database URL; did you mean "
-            f"{(text or 'tune') + '.db'!r}? (a pathlib.Path may end in anything)"
+            f"storage={shown!r} is neither a file name ending in {', '.join(FILES)} nor a database URL; did you "
+            f"mean {(shown or 'tune') + '.db'!r}? (a pathlib.Path may end in anything)"
+        )
+    if re.match(r"[A-Za-z][\w+.-]+:/", text):  # what pathlib makes of a URL
+        raise StorageError(
+            f"storage: {redact(text)!r} is a URL and no path; give it as a text, with '://': 'sqlite:///tune.db', say"
         )
     return _file(URL.create("sqlite", database=text))
 
@@ -43,21 +63,75 @@ def _read_url(text: str) -> tuple[URL, str]:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        shown = re.sub(r"://.*@", "://***@", text)  # a password is no part of an error
-        raise StorageError(f"storage={shown!r} is no database URL; one is 'sqlite:///tune.db'") from None
+        raise StorageError(f"storage={redact(text)!r} is no database URL; one is 'sqlite:///tune.db'") from None
+    if url.get_backend_name() == "sqlite" and "?" in text:
+        _check_options(text, url)
     return _check_url(url)
+
+
+def _check_options(text: str, url: URL) -> None:
+    """Refuse a question mark that stands in a file's name: everything after it would be dropped silently."""
+    if (url.database or "").startswith("file:"):
+        return
+    options = text.partition("?")[2]
+    wrong = [part for part in re.split("[&;]", options) if part.partition("=")[0] not in _SQLITE_OPTIONS]
+    if wrong:
+        raise StorageError(
+            f"storage={shown_url(url)!r}: SQLite has no option like what follows the '?' ({redact(wrong[0])!r}); it "
+            f"has {', '.join(_SQLITE_OPTIONS)}. If the '?' belongs to the file's name, give a pathlib.Path"
+        )
 
 
 def _check_url(url: URL) -> tuple[URL, str]:
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    shown = shown_url(url)
     if url.get_backend_name() == "sqlite":
+        if url.host:
+            path = "/".join(filter(None, (url.host, url.database)))
+            raise StorageError(
+                f"storage={shown!r}: the URL of a file has three slashes before a relative path and four before an "
+                f"absolute one: {'sqlite:///' + redact(path)!r}"
+            )
         return _file(url)
-    shown = url.render_as_string(hide_password=True)
     known = ("sqlite", "postgresql")
     close = difflib.get_close_matches(url.get_backend_name(), known, n=1)
     if close and close[0] != url.get_backend_name():
         raise StorageError(f"storage={shown!r}: no database is called {url.drivername!r}; did you mean {close[0]!r}?")
+    if "@" in f"{url.host}{url.database}":
+        raise StorageError(
+            f"storage={shown!r} has an '@' where none can be. In a user's name and a password write '@', ':' and '/' "
+            "as %40, %3A and %2F; urllib.parse.quote_plus does that"
+        )
     return url, f"the database {shown}"
+
+
+def shown_url(url: URL) -> str:
+    """Return a URL as it may be shown: without what is, or could be, a password or a token."""
+    parts = [url.drivername, "://"]
+    if url.username or url.password:
+        parts += [shown_user(url.username) if url.username else "", f":{HIDDEN}" if url.password else "", "@"]
+    if url.get_backend_name() == "sqlite":
+        parts += [shown_host(url.host or "")]
+        if url.database is not None:  # SQLAlchemy knows how to write a path so that it is read as it was
+            parts.append(URL.create("sqlite", database=url.database).render_as_string().removeprefix("sqlite://"))
+    else:
+        host = url.host or ""
+        parts += [f"[{host}]" if ":" in host else host] if shown_host(host) == host else [HIDDEN]
+        parts += [f":{url.port}"] if url.port is not None else []
+        parts += ["/", shown_database(url.database)] if url.database is not None else []
+    options = [shown_option(name, value) for name, value in url.query.items()]
+    return printable("".join(parts) + ("?" + "&".join(options) if options else ""))
+
+
+def secrets_of(url: URL) -> Secrets:
+    """Return what of a URL must not be shown in the messages of drivers."""
+    found: list[str | None] = [str(url.password) if url.password else None]
+    if url.username and shown_user(url.username) == HIDDEN:
+        found.append(url.username)
+    for name, values in url.query.items():
+        for value in (values,) if isinstance(values, str) else values:
+            found += [part for part in (name, value) if part not in shown_option(name, value)]
+    return Secrets(found)
 
 
 def _file(url: URL) -> tuple[URL, str]:
@@ -68,17 +142,51 @@ def _file(url: URL) -> tuple[URL, str]:
             "storage=None"
         )
     if database.startswith("file:"):  # an SQLite URI: its own syntax, its own errors
-        return url, f"the file {database}"
-    path = Path(database).expanduser()
-    where = f"the file {path}"
+        return url, f"the file {printable(database)}"
+    shown = shown_spec(Path(database))
+    try:
+        path = Path(database).expanduser()
+    except RuntimeError as error:
+        raise StorageError(f"storage: '{shown}' cannot be found: {error}") from None
+    _check_name(path)
     if path.is_dir():
-        raise StorageError(f"storage: {path} is a folder; name a file in it, such as {str(path / 'tune.db')!r}")
+        raise StorageError(f"storage: {shown} is a folder; name a file in it, such as '{shown}/tune.db'")
     if not path.parent.is_dir():
         raise StorageError(
-            f"storage: the folder {path.parent} for the file {path.name!r} does not exist; make it first "
-            f"(working folder: {Path.cwd()})"
+            f"storage: the folder {shown_spec(path.parent)} for the file {path.name!r} does not exist; make it "
+            f"first (working folder: {Path.cwd()})"
         )
-    return url.set(database=os.path.abspath(path)), where
+    return url.set(database=os.path.abspath(path)), f"the file {shown_spec(path)}"
+
+
+def _check_name(path: Path) -> None:
+    """Refuse names that the file system, SQLite or a message cannot hold.
+
+    Raises:
+        StorageError: the name is not UTF-8, holds a NUL character, or is too long.
+    """
+    try:
+        name = path.name.encode("utf-8")
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise StorageError(
+            f"storage: '{printable(str(path))}' is no UTF-8 text, and databases name files by it; rename the file or "
+            "its folder"
+        ) from None
+    if b"\0" in str(path).encode():
+        raise StorageError(f"storage: '{printable(str(path))}' holds a NUL character, which no file's name can")
+    longest = 255 - len(_JOURNAL)
+    if len(name) > longest:
+        raise StorageError(
+            f"storage: the name {path.name[:40]!r} and so on has {len(name)} bytes; SQLite keeps files beside it, "
+            f"whose names are a little longer, so {longest} are the most"
+        )
+    whole = len(os.path.abspath(path).encode())
+    if os.name == "posix" and whole > LONGEST_PATH:
+        raise StorageError(
+            f"storage: the path of {path.name[:40]!r} has {whole} bytes, and SQLite takes {LONGEST_PATH}; choose a "
+            "folder that is nearer to the root"
+        )
 
 
 def may_exist(url: URL) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import insert, inspect, select  # noqa: TID253 - imported only when a database is named
 
 from tunesmith.errors import StorageError
-from tunesmith.storage.sql.engine import Database, Session
+from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.schema import HEAD, metadata, version
+from tunesmith.storage.sql.session import Session
 
 _VERSION = select(version.c.version_num)
 SCRIPTS = Path(__file__).parent.parent / "migrations"

@@ -15,7 +15,6 @@ from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Increment
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.codec import NAN, Spaces, attr_from_json, fixed_from_json, number, pack, unpack
-from tunesmith.storage.sql.engine import Row, Session
 from tunesmith.storage.sql.schema import (
     FINISHED,
     OF_STUDY,
@@ -29,6 +28,7 @@ from tunesmith.storage.sql.schema import (
     studies,
     trials,
 )
+from tunesmith.storage.sql.session import Row, Session
 from tunesmith.trial import FrozenTrial
 
 _STUDY: BindParameter[Any] = bindparam("study")

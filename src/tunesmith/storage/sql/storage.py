@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
-from sqlalchemy.exc import NoSuchModuleError  # noqa: TID253 - as above
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
 
 from tunesmith.errors import DuplicatedStudyError, MissingDependencyError, StorageError, StudyNotFoundError
 from tunesmith.space import Space
@@ -25,10 +25,11 @@ from tunesmith.storage.checks import (
 )
 from tunesmith.storage.sql import reads, writes
 from tunesmith.storage.sql.codec import Spaces, attr_from_json, attr_to_json
-from tunesmith.storage.sql.engine import Database, Row, Session
-from tunesmith.storage.sql.location import may_exist, read_spec
+from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
 from tunesmith.storage.sql.migrate import prepare, stored_schema
 from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
+from tunesmith.storage.sql.session import Row, Session
 from tunesmith.trial import FrozenTrial
 
 T = TypeVar("T")
@@ -60,6 +61,8 @@ class SQLStorage(Storage):
             raise StorageError(
                 f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite' and 'postgresql' are tested"
             ) from None
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise StorageError(f"{where} cannot be used: {secrets_of(url).hide(str(error))}") from None
         except ModuleNotFoundError as error:
             hint = "pip install 'tunesmith[postgres]'" if "psycopg" in str(error) else f"pip install {error.name}"
             raise MissingDependencyError(f"{where} needs the driver {error.name!r}; install it: {hint}") from None
@@ -74,8 +77,8 @@ class SQLStorage(Storage):
 
     @property
     def url(self) -> str:
-        """The database's URL, without the password."""
-        return self._database.url.render_as_string(hide_password=True)
+        """The database's URL; what is or could be a password or a token stands as ``***``."""
+        return shown_url(self._database.url)
 
     # -- studies -----------------------------------------------------------------------------------------------
 
@@ -99,7 +102,7 @@ class SQLStorage(Storage):
         try:
             made = self._database.write(work)
         except StorageError as error:
-            if not isinstance(error.__cause__, self._database.dbapi.IntegrityError):
+            if not isinstance(error.__context__, self._database.dbapi.IntegrityError):
                 raise
             made = None  # another process created it at the same time
         if made is None:

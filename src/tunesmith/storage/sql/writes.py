@@ -28,8 +28,8 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import plain_text, study_gone
 from tunesmith.storage.sql.codec import attr_to_json, fixed_to_json, pack, space_to_text
-from tunesmith.storage.sql.engine import Row, Session, Values
 from tunesmith.storage.sql.schema import OF_STUDY, OPEN, SYSTEM, USER, WORKER, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.trial import FrozenTrial
 
 _ONE: ColumnClause[int] = literal_column("1")

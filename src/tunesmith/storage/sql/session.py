@@ -1,0 +1,80 @@
+"""Statements inside one transaction, in the dialect of a database.
+
+SQLAlchemy knows the dialects: it reads the URL, writes the SQL and loads the driver. The statements then go to the
+driver's own cursor, since SQLAlchemy's execution costs more than all that SQLite does for a trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy.sql.base import Executable  # noqa: TID253 - imported only when a database is named
+
+Row = tuple[Any, ...]
+Values = float | int | str | bytes | None
+
+
+class Dialect:
+    """How one database writes SQL. It holds no connection, and nothing that does."""
+
+    def __init__(self, sqlalchemy_dialect: Any, where: str) -> None:
+        self.where = where
+        self.returning = bool(sqlalchemy_dialect.update_returning)
+        self.compiled: dict[Executable, tuple[str, tuple[str, ...]]] = {}
+        self._dialect = sqlalchemy_dialect
+
+    def compile(self, statement: Executable) -> tuple[str, tuple[str, ...]]:
+        """Return the SQL of a statement and the names of its parameters in order."""
+        found = self.compiled.get(statement)
+        if found is None:
+            compiled: Any = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]  # all ours have it
+            found = self.compiled[statement] = (str(compiled), tuple(compiled.positiontup or ()))
+        return found
+
+
+class Session:
+    """A cursor inside a transaction, and the dialect of its database.
+
+    It does not know the database: threads keep sessions, and would keep a database that nobody uses any more.
+    """
+
+    __slots__ = ("_compiled", "cursor", "dialect")
+
+    def __init__(self, dialect: Dialect, cursor: Any) -> None:
+        self.dialect = dialect
+        self.cursor = cursor
+        self._compiled = dialect.compiled
+
+    def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
+        text, order = self._compiled.get(statement) or self.dialect.compile(statement)
+        return self.cursor.execute(text, [values[name] for name in order])
+
+    def rows(self, statement: Executable, **values: Values) -> list[Row]:
+        """Return all rows of a query."""
+        self._send(statement, values)
+        rows: list[Row] = self.cursor.fetchall()
+        return rows
+
+    def row(self, statement: Executable, **values: Values) -> Row | None:
+        """Return the first row of a query, or None."""
+        rows = self.rows(statement, **values)
+        return rows[0] if rows else None
+
+    def chunks(self, statement: Executable, size: int, **values: Values) -> Iterator[list[Row]]:
+        """Return the rows of a query, `size` at a time."""
+        self._send(statement, values)
+        while rows := self.cursor.fetchmany(size):
+            yield rows
+
+    def run(self, statement: Executable, **values: Values) -> int:
+        """Run a statement that changes rows; return how many."""
+        self._send(statement, values)
+        return int(self.cursor.rowcount)
+
+    def many(self, statement: Executable, values: Sequence[dict[str, Values]]) -> None:
+        """Run a statement once for each set of values."""
+        if not values:
+            return
+        text, order = self._compiled.get(statement) or self.dialect.compile(statement)
+        self.cursor.executemany(text, [[each[name] for name in order] for each in values])
