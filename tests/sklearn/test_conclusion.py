@@ -448,7 +448,7 @@ def test_what_is_simple_has_to_be_said(settings: dict[str, Any]) -> None:
 def test_what_cannot_be_ordered_is_told_before_the_first_fit() -> None:
     Counting.fits = 0
     with pytest.raises(ValueError, match="no configuration has a parameter 'n_neighbours'"):
-        searched(Counting(), {"n_neighbors": Int(1, 9)}, simplest="one-se", complexity="n_neighbours")
+        searched(Counting(), {"n_neighbors": Int(1, 9)}, n_trials=9, simplest="one-se", complexity="n_neighbours")
     assert Counting.fits == 0
 
 

@@ -193,11 +193,11 @@ def test_an_estimator_among_the_choices_that_changed_is_refused(db: str) -> None
 
     def search(choices: Any) -> Any:
         pipeline = Pipeline([("clf", Counted())])
-        return SearchCV(pipeline, {"clf": choices}, n_trials=3, sampler="random", random_state=0, cv=3, storage=db)
+        return SearchCV(pipeline, {"clf": choices}, n_trials=1, sampler="random", random_state=0, cv=3, storage=db)
 
     search({"one": Counted(a=1.0)}).fit(X, Y)
     FITS.clear()
-    search({"one": Counted(a=1.0)}).set_params(n_trials=3).fit(X, Y)
+    search({"one": Counted(a=1.0)}).set_params(n_trials=1).fit(X, Y)
     assert FITS == [1.0], "refitted, and no more"
     with pytest.raises(ResumeError, match=r"have changed; candidate 0 was(.|\n)*a=1\.0(.|\n)*a=2\.0"):
         search({"one": Counted(a=2.0)}).fit(X, Y)

@@ -113,6 +113,8 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     if case.default is not None and not whole[case.default]:
         case.notes.append("The default configuration has no score on some folds: nothing is compared with it.")
         case.default = None
+    if run.exhausted:
+        case.notes.append(f"Every point of the {'space' if run.space.is_finite else 'grid'} was tried.")
     if callable(search.refit) or not whole.any():
         case.notes.append(_no_figure(search, run))
         return _report(case, None)
@@ -168,7 +170,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
     complexity = None
     if settings.complexity is not None:
         complexity = tuple(ranks(complexities(evidence.params, settings.complexity)).tolist())
-    adaptive = not run.ledger.study.sampler.blind
+    adaptive = run.adaptive
     rule = Rule(default, bool(settings.prefer_default), adaptive=adaptive, complexity=complexity)
     try:
         found = honest(
@@ -335,7 +337,7 @@ def _report(case: _Case, made: Made | None) -> Conclusion:
         n_repeats=case.repeats,
         stopped=study.stop_reason,
         left_on_table=study.left_on_table,
-        adaptive=not study.sampler.blind,
+        adaptive=run.adaptive,
         notes=tuple(case.notes),
     )
     return Conclusion(index, score, report)

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from tunesmith.selection.racing import RULES
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._base import BaseSearchCV
+from tunesmith.sklearn._budget import budget
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import belonging
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
@@ -37,7 +38,10 @@ class SearchCV(BaseSearchCV):
             :class:`~tunesmith.Int`, ... or text such as ``"log(1e-5, 1e-1)"``; a list of such dicts; or a
             :class:`~tunesmith.Space`, with conditions and constraints. Choices may be estimators: ``clf__C`` then
             exists only while ``clf`` is a choice that has a ``C``.
-        n_trials: how many candidates to try in all, those of an interrupted run included.
+        n_trials: how many candidates to try in all, those of an interrupted run included. "auto": 50, or all points
+            where `sampler` is a grid; None: no limit, which needs a `timeout` or a space with a finite number of
+            points. Of such a space no point is tried twice, and with no more points than `n_trials` it is searched as
+            a grid and the search ends with its last point.
         timeout: seconds after which no candidate is started any more; those under way are finished.
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
         racing: when a candidate is given up between folds. "forgiving": when its mean so far is worse than the worst
@@ -88,7 +92,7 @@ class SearchCV(BaseSearchCV):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseSearchCV._parameter_constraints,
         "space": [dict, list, HasMethods(["decode_row"])],
-        "n_trials": [Interval(Integral, 1, None, closed="left"), None],
+        "n_trials": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "timeout": [Interval(Real, 0, None, closed="left"), None],
         "sampler": [str, HasMethods(["ask"])],
         "random_state": ["random_state"],
@@ -108,7 +112,7 @@ class SearchCV(BaseSearchCV):
         estimator: Any,
         space: Any,
         *,
-        n_trials: int | None = 50,
+        n_trials: int | str | None = "auto",
         timeout: float | None = None,
         sampler: Any = "auto",
         scoring: Any = None,
@@ -174,14 +178,11 @@ class SearchCV(BaseSearchCV):
         return True
 
     def _make_ledger(self, metric: Any) -> Ledger:
-        from tunesmith import registry
         from tunesmith.study import create_study
 
         check_simplest(self.simplest, self.complexity)
-        if self.n_trials is None and self.timeout is None:
-            raise ValueError("SearchCV needs n_trials or timeout, or it would never end; both are None")
         space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
-        auto = isinstance(self.sampler, str) and self.sampler == "auto"
+        self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
         seed = None
         if self.random_state is not None:
             whole = isinstance(self.random_state, Integral)
@@ -191,7 +192,7 @@ class SearchCV(BaseSearchCV):
             study_name=self._name_of_study(),
             direction="maximize",
             load_if_exists=True,
-            sampler=None if auto and "auto" not in registry.names("samplers") else self.sampler,
+            sampler=sampler,
             seed=seed,
             space=space,
             warm_start_from=self.warm_start_from,
@@ -217,7 +218,7 @@ class SearchCV(BaseSearchCV):
         beside = bool(own) and default_row(own, space) is None
         if self.complexity is not None:  # what cannot be ordered is told now, and not after the last fit
             complexities([*samples, *([own] if own else [])], self.complexity)
-        most = None if self.n_trials is None else (self.n_trials + beside) * self.n_splits_
+        most = None if self._most is None else (self._most + beside) * self.n_splits_
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
@@ -228,7 +229,7 @@ class SearchCV(BaseSearchCV):
             evaluate_candidates,
             ledger,
             space,
-            self.n_trials,
+            self._most,
             SEARCHING * self.timeout if self.timeout is not None and self.confirm else self.timeout,
             context,
             racing,

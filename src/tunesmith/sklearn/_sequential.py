@@ -102,13 +102,15 @@ class Sequential:
         study.recover()
         self._load()
         self._set_default()
+        total = min(self.n_trials or math.inf, self._n_cells)
+        most = None if math.isinf(total) else int(total)
         if evaluate.search.verbose > 0:
-            most = "" if self.n_trials is None else f"up to {self.n_trials} "
-            print(f"Fitting {len(splits)} folds for each of {most}candidates")
+            up_to = "" if most is None else f"up to {most} "
+            print(f"Fitting {len(splits)} folds for each of {up_to}candidates")
         if self.ledger.display is not None:
-            self.ledger.display.begin(self.n_trials, len(self._candidates), self.timeout)
+            self.ledger.display.begin(most, len(self._candidates), self.timeout)
             evaluate.pool.idle = self.ledger.display.tick
-        evaluate.task.n_candidates = self.n_trials or 0
+        evaluate.task.n_candidates = most or 0
         evaluate.task.metric = self.ledger.metric
         evaluate.task.record = not get_config()["array_api_dispatch"]
         evaluate.pool.prepare(evaluate.task, self._splits)
@@ -131,6 +133,21 @@ class Sequential:
             return None
         train, test = self._splits[0]
         return fold_noise(scores, len(places(train)), len(places(test)))
+
+    @property
+    def _n_cells(self) -> float:
+        """The number of points of the space."""
+        return self.space.n_cells if self.space.is_finite else math.inf
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every point of the space, or of the sampler's grid of it, was tried."""
+        return not self._more or self._asked() >= self._n_cells
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether it depended on scores which candidates there are; not where every point was tried."""
+        return not (self.exhausted or self.ledger.study.sampler.blind)
 
     @property
     def _n_splits(self) -> int:
@@ -221,9 +238,8 @@ class Sequential:
             self.ledger.check(BESIDE, self.default, kept)
             self._take_in(Candidate(BESIDE, self.default, None, [None] * self._n_splits, kept=True), kept)
             return
-        cells = self.space.n_cells if self.space.is_finite else math.inf
-        if study.sampler.name == "grid" and cells <= (self.n_trials or math.inf):
-            return  # it is one of the cells
+        if study.sampler.name == "grid" and self._n_cells <= (self.n_trials or math.inf) and self.timeout is None:
+            return  # it is one of the cells, and all are tried
         waiting = [t for t in study.get_trials(states=[TrialState.WAITING]) if t.x is not None]
         there = [c.params for c in self._candidates] + [with_objects(self.space, t.params) for t in waiting]
         if self._default_key not in map(self.ledger.key, there):
