@@ -70,3 +70,32 @@ def test_the_search_of_the_readme_survives_kill_9(tmp_path: Path) -> None:
     assert last.returncode == 0, output
     assert output.startswith("30 {"), output
     assert finished(killed) == finished(whole), "the same thirty trials, as if nothing had happened"
+
+
+def sentences_of(report: str) -> list[str]:
+    """The sentences of a report, however its lines are broken."""
+    return re.split(r"(?<=\.) (?=[A-Z0-9])", " ".join(report.split()))
+
+
+def test_the_report_of_the_readme_is_what_its_example_prints(tmp_path: Path) -> None:
+    """Word for word; figures may differ in what another processor's arithmetic changes, and parameters are chosen."""
+    readme = (ROOT / "README.md").read_text()
+    pattern = r"^```python\n((?:(?!```).)*print\(search\.report_\)\n)```\n+```text\n(.*?)^```"
+    ((example, printed),) = re.findall(pattern, readme, re.DOTALL | re.MULTILINE)
+    script = "from tunesmith import Float, Int\nfrom tunesmith.sklearn import SearchCV\n" + example
+    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    said = f"README.md prints another report than its example, which is now:\n{done.stdout}"
+    number = r"-?\d+(?:\.\d+)?"
+
+    def words(text: str) -> list[str]:
+        return [re.sub(number, "#", line) for line in sentences_of(text)]
+
+    def figures(text: str) -> list[float]:
+        told = re.sub(r"\w+=[^,;)\s]+", "", text)  # without parameters
+        return [float(n) for n in re.findall(number, told)]
+
+    assert words(printed) == words(done.stdout), said
+    for old, new in zip(figures(printed), figures(done.stdout), strict=True):
+        assert abs(old - new) <= max(0.02, 0.2 * abs(old)), said

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import replace
+
+import numpy as np
+import pytest
 
 from tunesmith.selection import Estimate, HonestScore, Report
 
 SCORE = HonestScore(
-    value=0.871,
-    interval=(0.812, 0.918),
-    naive=0.9,
-    optimism=0.029,
-    method="bootstrap over rows",
+    value=0.8613,
+    interval=(0.812, 0.905),
+    naive=0.8733,
+    optimism=0.012,
+    method="bootstrapping the whole selection (BBC-CV)",
     gain_over_default=Estimate(0.021, (0.004, 0.038)),
     beats_default=True,
     p_value=0.013,
@@ -20,7 +24,21 @@ SCORE = HonestScore(
     n_candidates=60,
 )
 REPORT = Report(
-    score=SCORE, chosen={"C": 3.16227766, "gamma": 0.01}, default={}, n_candidates=60, n_fits=212, n_fits_saved=88
+    score=SCORE,
+    chosen={"C": 3.16227766, "gamma": 0.01},
+    default={"C": 1.0, "gamma": "scale"},
+    default_score=0.8421,
+    n_candidates=60,
+    n_fits=212,
+    n_fits_saved=88,
+)
+KEPT = replace(
+    REPORT,
+    score=replace(SCORE, naive=0.8716, optimism=0.0103, gain_over_default=Estimate(0.0, (0.0, 0.0)), p_value=0.4),
+    chosen={"C": 1.0},
+    kept_default=True,
+    runner_up={"C": 2.9},
+    n_candidates=15,
 )
 
 
@@ -37,46 +55,149 @@ def test_an_estimate_survives_pickling():
     assert (gain.value, gain.interval) == (0.5, (0.25, 0.75))
 
 
-def test_the_report_says_what_was_chosen_and_how_good_it_is():
-    text = str(REPORT)
-    assert "Chosen of 60 configurations: C=3.162, gamma=0.01." in text
-    assert "honest accuracy is 0.8710 (95% interval 0.8120 to 0.9180)" in text
-    assert "The naive figure, 0.9000, is 0.0290 too good" in text
-    gain = "0.0210 (95% interval 0.0040 to 0.0380, one-sided p = 0.013)"
-    assert f"beats the default configuration credibly, by {gain}" in text
-    assert "It took 212 fits; dropping hopeless candidates early saved 88 fits." in text
-    assert "Later configurations were proposed" not in text
+# ----------------------------------------------------------------------------------------------------------- wording
+
+
+def test_a_report_reads_like_plain_english_the_most_important_first():
+    assert str(replace(REPORT, adaptive=True, n_confirmed=5, n_repeats=3)).splitlines() == [
+        "Chosen from 60 configurations: C=3.162, gamma=0.01.",
+        "Expected accuracy on new data: 0.8613 (95 % interval 0.8120 to 0.9050).",
+        "It beats the default (C=1.0, gamma='scale'; cross-validation score 0.8421): "
+        "estimated gain 0.0210 (0.0040 to 0.0380, one-sided p = 0.013).",
+        "Estimated from 100 rows by bootstrapping the whole selection (BBC-CV).",
+        "Its cross-validation score, 0.8733, is optimistic by 0.0120 because the winner was picked on it.",
+        "The search adapted to these rows; we correct for the optimism that this causes on average, not for this run.",
+        "The search took 212 fits; stopping hopeless configurations early saved 88.",
+        "5 configurations were re-tested on new splits of the rows, up to 3 times each.",
+    ]
 
 
 def test_a_kept_default_is_said_and_not_sold_as_a_gain():
-    text = str(replace(REPORT, kept_default=True, runner_up={"C": 100.0}, chosen={}))
-    assert "The default was kept of 60 configurations" in text
-    assert "looked best: C=100" in text
-    assert "beats the default configuration" not in text
-    assert "On the splits of the search alone it has 0.9000, which is 0.0290 better." in text  # nobody's luck
-    assert "best of many" not in text
-    text = str(replace(REPORT, kept_default=True, chosen={}))
-    assert "Nothing looked better." in text
+    text = str(KEPT)
+    assert text.startswith("Kept the default (C=1.0). None of the 14 alternatives was convincingly better; ")
+    assert "the closest was C=2.9." in text
+    assert "optimistic" not in text  # nobody picked it for its score
+    assert "Its cross-validation score is 0.8716." in text
+    assert "gain" not in text
+    assert "None of the 14 alternatives was better." in str(replace(KEPT, runner_up=None))
+
+
+def test_the_closest_alternative_is_shown_with_its_score_beside_the_default_s():
+    text = str(replace(KEPT, default_score=0.8716, runner_up_score=0.8733))
+    assert "the closest was C=2.9 (cross-validation score 0.8733; the default has 0.8716)." in text
+    text = str(replace(KEPT, default_score=1.0, runner_up_score=1.0))
+    assert "the closest was C=2.9 (same cross-validation score, 1.0000)." in text
+    text = str(replace(KEPT, n_candidates=2))
+    assert "The one alternative, C=2.9, was not convincingly better." in text
 
 
 def test_an_uncertain_gain_is_called_uncertain():
-    text = str(replace(REPORT, score=replace(SCORE, beats_default=False, p_value=0.3)))
-    assert "not certain" in text
+    gain = Estimate(0.0036, (-0.0105, 0.0177))
+    text = str(replace(REPORT, score=replace(SCORE, gain_over_default=gain, beats_default=False, p_value=0.16)))
+    assert "It may not beat the default (" in text
+    assert "): estimated gain 0.0036 (-0.0105 to 0.0177, one-sided p = 0.16)." in text
+
+
+def test_losses_are_shown_as_losses():
+    score = replace(
+        SCORE,
+        metric="neg_root_mean_squared_error",
+        value=-55.266,
+        interval=(-58.523, -52.008),
+        naive=-54.693,
+        optimism=0.573,
+        gain_over_default=Estimate(3.1419, (1.3465, 4.9374)),
+        p_value=1e-5,
+    )
+    text = str(replace(REPORT, score=score, default_score=-58.4))
+    assert "Expected RMSE on new data: 55.27 (95 % interval 52.01 to 58.52)." in text
+    assert "cross-validation score 58.40" in text
+    assert "estimated reduction 3.14 (1.35 to 4.94, one-sided p < 0.001)" in text
+    assert "Its cross-validation score, 54.69, is optimistic by 0.57" in text
+    assert str(score) == "-55.27 (95 % interval -58.52 to -52.01)"  # as `value` has it
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "text"),
+    [
+        (0.93192, (0.8995, 0.9545), "0.9319 (95 % interval 0.8995 to 0.9545)"),
+        (0.9, (0.7, 1.0), "0.900 (95 % interval 0.700 to 1.000)"),
+        (3012.4, (2512.2, 3601.9), "3,012 (95 % interval 2,512 to 3,602)"),
+        (0.5, (0.4999, 0.5001), "0.500000 (95 % interval 0.499900 to 0.500100)"),
+        (5e-11, (-3.59e-5, 3.6e-5), "0 (95 % interval -3.59e-05 to 3.6e-05)"),
+        (2.5e12, (2.4e12, 2.6e12), "2.5e+12 (95 % interval 2.4e+12 to 2.6e+12)"),
+        (1.0, (1.0, 1.0), "1.000 (95 % interval 1.000 to 1.000)"),
+        (0.25, (math.nan, math.nan), "0.2500 (no interval)"),
+        (math.nan, (math.nan, math.nan), "unknown (no interval)"),
+    ],
+)
+def test_figures_have_the_digits_that_are_known(value: float, interval: tuple[float, float], text: str):
+    assert str(replace(SCORE, value=value, interval=interval)) == text
+
+
+@pytest.mark.parametrize("optimism", [2.22e-16, -2.22e-16, 2e-6, -2e-6])
+def test_a_difference_that_is_rounding_is_not_told(optimism: float):
+    score = replace(SCORE, naive=SCORE.value + optimism, optimism=optimism)
+    for report in (replace(REPORT, score=score), replace(KEPT, score=score)):
+        text = str(report)
+        assert not re.search(r"\de-", text)
+        assert "optimistic" not in text
+        assert "Its cross-validation score is 0.8613 as well." in text
+
+
+def test_one_candidate_was_not_picked_among_many():
+    text = str(replace(REPORT, n_candidates=1, default=None, adaptive=True))
+    assert text.startswith("Only one configuration was tried: C=3.162, gamma=0.01.")
+    assert "picked" not in text
+    assert "adapted" not in text
+    text = str(replace(KEPT, n_candidates=1, runner_up=None))
+    assert text.startswith("Only one configuration was tried, the default: C=1.0.")
+
+
+def test_rows_in_groups_are_counted_as_groups():
+    assert "Estimated from 100 rows in 10 groups, which count as one each, by" in str(
+        replace(REPORT, score=replace(SCORE, n_groups=10))
+    )
+
+
+def test_a_score_of_a_single_split_is_no_cross_validation():
+    assert "Its validation score, 0.8733, is optimistic" in str(replace(REPORT, n_splits=1))
+
+
+def test_the_rule_of_the_choice_is_told_beside_it():
+    lines = str(replace(REPORT, rule="It is the simplest one.")).splitlines()
+    assert lines[1] == "It is the simplest one."
 
 
 def test_a_loss_without_default_or_rows():
-    score = HonestScore(1.25, (1.1, 1.4), naive=1.2, optimism=0.05, method="fresh seeds", greater_is_better=False)
+    score = HonestScore(1.25, (1.1, 1.4), naive=1.2, optimism=0.05, method="the mean of fresh runs", metric="value",
+                        greater_is_better=False)  # fmt: skip
     text = str(Report(score, {"lr": 0.1}, n_fits=1, n_confirmed=1, n_repeats=3, unit="run"))
-    assert "honest score is 1.2500" in text
-    assert "It took 1 run; 1 configuration was evaluated again, on 3 fresh seeds each." in text
+    assert "Expected value of a new run: 1.250 (95 % interval 1.100 to 1.400)." in text
+    assert "Estimated by the mean of fresh runs." in text
+    assert "The best value seen, 1.200, is optimistic by 0.050" in text
+    assert "The search took 1 run." in text
+    assert "1 configuration was run again with 3 new seeds each." in text
     assert "default" not in text
+
+
+def test_parameters_are_shown_as_they_are_to_be_written():
+    chosen = {"max_features": 1.0, "depth": np.int64(3), "kernel": np.str_("rbf"), "C": np.float64(2.5), "n": 1}
+    assert "max_features=1.0, depth=3, kernel='rbf', C=2.5, n=1." in str(Report(None, chosen))
+
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    assert "x=<Broken>" in str(Report(None, {"x": Broken()}))
+    assert len(str(Report(None, {"x": "y" * 500}))) < 120
 
 
 def test_adaptivity_and_stopping_are_told():
     text = str(replace(REPORT, adaptive=True, stopped="what is left is below the noise", left_on_table=0.003))
     assert "The search stopped by itself: what is left is below the noise." in text
     assert "at most about 0.0030" in text
-    assert "Later configurations were proposed" in text
+    assert "The search adapted" in text
 
 
 def test_a_report_without_a_figure_says_why_in_its_notes():
@@ -84,10 +205,40 @@ def test_a_report_without_a_figure_says_why_in_its_notes():
     assert "No honest figure" in text
 
 
+def test_notes_come_before_how_it_was_estimated_and_once():
+    report = replace(REPORT, score=replace(SCORE, notes=("Only 5 positives.",)), notes=("Only 5 positives.", "B."))
+    assert report.topics()["limits"] == ["Only 5 positives.", "B."]
+    assert str(report).index("Only 5 positives") < str(report).index("Estimated from")
+
+
+# -------------------------------------------------------------------------------------------------- notebook, terminal
+
+
 def test_html_is_escaped():
-    shown = replace(REPORT, chosen={"kernel": "<script>alert(1)</script>"})._repr_html_()
-    assert "<script>" not in shown
-    assert "&lt;script&gt;" in shown
+    nasty = "<script>alert(1)</script>"
+    for shown in (
+        replace(REPORT, chosen={nasty: "<b>"}, notes=(nasty,)),
+        replace(SCORE, metric=nasty, method=nasty, notes=(nasty,)),
+    ):
+        html = shown._repr_html_()
+        assert html.startswith('<div class="tunesmith-')
+        assert "<script>" not in html
+        assert "&lt;script&gt;" in html
+
+
+def test_an_honest_score_is_shown_with_its_figures():
+    html = SCORE._repr_html_()
+    assert "Expected accuracy on new data: 0.8613 (95 % interval 0.8120 to 0.9050)." in html
+    for text in ("0.8733", "0.0120", "0.0210 (0.0040 to 0.0380, one-sided p = 0.013)", "from 100 rows by"):
+        assert text in html
+
+
+def test_control_characters_reach_neither_a_terminal_nor_a_notebook():
+    report = replace(REPORT, chosen={"C\x1b[2J": "a\x07b\u202e"}, notes=("bad \x1b]0;title\x07 \udc80 text",))
+    for text in (str(report), report._repr_html_()):
+        assert all(c.isprintable() or c == "\n" for c in text)
+    assert r"\x1b[2J" in str(report)
+    str(report).encode()
 
 
 def test_unknown_figures_do_not_look_like_numbers():

@@ -113,3 +113,19 @@ def test_repr_says_how_it_stands() -> None:
     study.optimize(objective, n_trials=2)
     assert "2 COMPLETE" in repr(study)
     assert "'s'" in repr(study)
+
+
+def test_a_notebook_shows_a_study_and_its_recommendation() -> None:
+    study = ts.create_study(study_name="<script>alert(1)</script>\x1b[2J", seed=0)
+    assert "no trials" in study._repr_html_()
+    study.optimize(lambda t: (t.suggest_float("<x>", 0, 1) - 0.3) ** 2, n_trials=3)
+    for html in (study._repr_html_(), study.recommend()._repr_html_()):
+        assert html.startswith('<div class="tunesmith-')
+        assert "&lt;x&gt;=" in html
+        assert "<script>" not in html
+        assert "<x>" not in html
+        assert "\x1b" not in html
+    assert f"(trial {study.best_trial.number})" in study._repr_html_()
+    several = ts.create_study(directions=["minimize", "maximize"])
+    several.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), n_trials=2)
+    assert "minimize, maximize" in several._repr_html_()

@@ -15,7 +15,7 @@ from tunesmith.errors import SelectionError
 from tunesmith.selection.intervals import interval, p_value, score_interval
 from tunesmith.selection.report import Estimate
 
-METHOD = "Tibshirani and Tibshirani's correction from the folds' scores"
+METHOD = "comparing the winner with the best of each fold (Tibshirani and Tibshirani)"
 
 
 def inflation(n_splits: int, test_to_train: float | None = None) -> float:

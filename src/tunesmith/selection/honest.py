@@ -42,7 +42,7 @@ from tunesmith.selection.report import Estimate, HonestScore, is_certain
 OVERLAP = 1.2
 # How much wider the prior of gains is taken for their interval. Measured: of 127 claimed gains 96 % lie in it.
 WIDER = 3.0
-METHOD = "BBC-CV: making the choice again on resampled out-of-fold losses"
+METHOD = "bootstrapping the whole selection (BBC-CV)"
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Honest:
         naive: float | None = None,
         metric: str | None = None,
         n_rows: int | None = None,
+        n_groups: int | None = None,
         n_candidates: int | None = None,
         notes: tuple[str, ...] = (),
     ) -> HonestScore:
@@ -99,6 +100,7 @@ class Honest:
             naive: the figure that the search itself would report (`best_score_`); the chosen one's mean if None.
             metric: its name.
             n_rows: rows behind the units; the number of units if None.
+            n_groups: groups that these rows belong to, if they do.
             n_candidates: candidates tried, dropped ones too; those that could be chosen if None.
             notes: what a reader must know before quoting the figure.
         """
@@ -119,6 +121,7 @@ class Honest:
             metric=metric,
             greater_is_better=greater_is_better,
             n_rows=self.n_units if n_rows is None else n_rows,
+            n_groups=n_groups,
             n_candidates=self.n_candidates if n_candidates is None else n_candidates,
             notes=notes if low == low else (*notes, ALIKE),
         )

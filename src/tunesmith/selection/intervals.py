@@ -11,7 +11,7 @@ from tunesmith.errors import SelectionError
 Bounds = tuple[float, float]
 
 
-ALIKE = "All losses are the same: how far the score would vary is not known, so there is no interval."
+ALIKE = "There is no interval, because all scores are the same: how much they vary is not known."
 
 
 def check_level(level: Any) -> None:

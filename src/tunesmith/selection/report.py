@@ -1,20 +1,22 @@
 """What a search found, as figures (`HonestScore`) and as plain sentences (`Report`).
 
 Scores are in the user's own unit and direction: accuracy for a classifier, the loss itself for a study that minimises.
-Gains and optimism are turned so that positive always means better, respectively "the naive figure was too good".
+Gains and optimism are turned so that positive always means better, respectively "the naive figure was too good". A
+report shows losses as such: "RMSE 55.27" for a score of -55.27.
 """
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tunesmith.selection.wording import Figures, Metric, count, level_of, p_of, params_of
+from tunesmith.text import block, printable
+
 ADAPTIVE = (
-    "Later configurations were proposed from scores on these same rows. What luck that adds to the winner's is allowed "
-    "for by its average, not by what it was here."
+    "The search adapted to these rows; we correct for the optimism that this causes on average, not for this run."
 )
 
 
@@ -81,7 +83,8 @@ class HonestScore:
         level: of the intervals.
         metric: the metric's name, if known.
         greater_is_better: the direction of the metric.
-        n_rows: rows (or groups, or runs) that the estimate rests on.
+        n_rows: rows that the estimate rests on.
+        n_groups: groups that these rows belong to, which count as one observation each; None where there are none.
         n_candidates: configurations that were chosen among.
         notes: what a reader must know before quoting the figure.
     """
@@ -98,6 +101,7 @@ class HonestScore:
     metric: str | None = None
     greater_is_better: bool = True
     n_rows: int | None = None
+    n_groups: int | None = None
     n_candidates: int | None = None
     notes: tuple[str, ...] = ()
 
@@ -105,10 +109,30 @@ class HonestScore:
         return float(self.value)
 
     def __str__(self) -> str:
-        low, high = self.interval
+        return self._told(Figures.of(self.value, self.interval), 1)
+
+    def told(self) -> str:
+        """Return the figure as a report shows it: a loss as a loss, and not as minus a loss."""
+        return self._told(self.figures, self.shown.sign)
+
+    @property
+    def shown(self) -> Metric:
+        """The metric as a report shows it."""
+        return Metric.of(self.metric, self.greater_is_better)
+
+    @property
+    def figures(self) -> Figures:
+        """How many decimals of this score are known."""
+        return Figures.of(self.value, self.interval)
+
+    def _told(self, figures: Figures, sign: int) -> str:
+        low, high = (sign * end for end in self.interval)
         if math.isnan(low):
-            return f"{_number(self.value)} (no interval)"
-        return f"{_number(self.value)} ({self.level:.0%} interval {_number(low)} to {_number(high)})"
+            return f"{figures.write(sign * self.value)} (no interval)"
+        return f"{figures.write(sign * self.value)} ({level_of(self.level)} interval {figures.between((low, high))})"
+
+    def _repr_html_(self) -> str:
+        return block(_expected(self), self.notes, _score_table(self), kind="honest-score")
 
 
 @dataclass(frozen=True)
@@ -119,13 +143,17 @@ class Report:
         score: the honest figure, or None where none could be made (`notes` says why).
         chosen: the parameters of the configuration returned, or None where none was chosen.
         default: the parameters of the default configuration, or None where there is none.
+        default_score: the default's own score in the search, or None where it is not known.
         kept_default: the default was returned, because nothing beat it credibly or nothing looked better.
         runner_up: the configuration that looked better than the default and was not credibly so, or None.
-        n_candidates: configurations tried.
+        runner_up_score: its score in the search.
+        rule: a sentence on how the configuration was chosen, where not by its score alone; None else.
+        n_candidates: configurations tried, the default included.
         n_fits: model fits (or runs of the objective) in all, confirmation included.
         n_fits_saved: fits that running every fold of every candidate would have cost on top.
         n_confirmed: configurations evaluated again on fresh splits or seeds.
-        n_repeats: how many fresh splits or seeds each of them got.
+        n_repeats: how many fresh splits or seeds the best of them got.
+        n_splits: splits that the search scored each configuration on; None where it is not known, or there are none.
         stopped: why the search ended before its budget did, or None.
         left_on_table: how much better a longer search is expected to get, in the metric's unit, or None.
         adaptive: whether candidates were proposed from earlier scores.
@@ -136,13 +164,17 @@ class Report:
     score: HonestScore | None
     chosen: Mapping[str, Any] | None
     default: Mapping[str, Any] | None = None
+    default_score: float | None = None
     kept_default: bool = False
     runner_up: Mapping[str, Any] | None = None
+    runner_up_score: float | None = None
+    rule: str | None = None
     n_candidates: int | None = None
     n_fits: int | None = None
     n_fits_saved: int | None = None
     n_confirmed: int = 0
     n_repeats: int = 0
+    n_splits: int | None = None
     stopped: str | None = None
     left_on_table: float | None = None
     adaptive: bool = False
@@ -152,123 +184,187 @@ class Report:
     def __str__(self) -> str:
         return "\n".join(self.sentences())
 
+    def topics(self) -> dict[str, list[str]]:
+        """Return the sentences by topic, the most important topic first.
+
+        Returns:
+            "choice", "score", "default", "limits" (what to know before quoting the score), "method" and "cost"; a topic
+            that there is nothing to say of has no sentences.
+        """
+        return _topics(self)
+
     def sentences(self) -> list[str]:
         """Return the report as a list of sentences, the most important first."""
-        lines = [self._choice()]
-        if self.score is not None:
-            lines += _figures(self.score, self.kept_default)
-            lines += self._against_default(self.score)
-        lines += self._cost()
-        lines += self._stopping()
-        if self.adaptive and self.score is not None:
-            lines.append(ADAPTIVE)
-        score_notes = self.score.notes if self.score is not None else ()
-        return [*lines, *dict.fromkeys((*score_notes, *self.notes))]
-
-    def _choice(self) -> str:
-        among = f" of {_count(self.n_candidates, 'configuration')}" if self.n_candidates else ""
-        if self.chosen is None:
-            return f"{_count(self.n_candidates, 'configuration')} were tried." if among else "Nothing was chosen."
-        if not self.kept_default:
-            return f"Chosen{among}: {_params(self.chosen)}."
-        kept = f"The default was kept{among}: {_params(self.chosen)}."
-        if not self.runner_up:
-            return f"{kept} Nothing looked better."
-        return f"{kept} Nothing beat it credibly (the one that looked best: {_params(self.runner_up)})."
-
-    def _against_default(self, score: HonestScore) -> list[str]:
-        if self.kept_default or score.gain_over_default is None or score.beats_default is None:
-            return []
-        gain = score.gain_over_default
-        figures = f"{_number(gain.value)} ({score.level:.0%} interval {_number(gain.interval[0])} to "
-        figures += f"{_number(gain.interval[1])}{_p(score.p_value)})"
-        if score.beats_default:
-            return [f"It beats the default configuration credibly, by {figures}."]
-        return [f"Whether it beats the default configuration is not certain: the gain is {figures}."]
-
-    def _cost(self) -> list[str]:
-        if self.n_fits is None:
-            return []
-        text = f"It took {_count(self.n_fits, self.unit)}"
-        if self.n_fits_saved:
-            text += f"; dropping hopeless candidates early saved {_count(self.n_fits_saved, self.unit)}"
-        if self.n_confirmed and self.n_repeats:
-            again = f"; {_count(self.n_confirmed, 'configuration')} were evaluated again, "
-            again = again.replace("1 configuration were", "1 configuration was")
-            fresh = "fresh split of the rows" if self.unit == "fit" else "fresh seed"
-            text += again + f"on {_count(self.n_repeats, fresh, plural=_plural(fresh))} each"
-        return [text + "."]
-
-    def _stopping(self) -> list[str]:
-        if self.stopped is None:
-            return []
-        left = ""
-        if self.left_on_table is not None:
-            left = f" A longer search is expected to gain at most about {_number(self.left_on_table)}."
-        return [f"The search stopped by itself: {self.stopped.rstrip('.')}.{left}"]
+        return [printable(" ".join(line.split())) for lines in self.topics().values() for line in lines]
 
     def _repr_html_(self) -> str:
-        head, *rest = (html.escape(line, quote=True) for line in self.sentences())
-        items = "".join(f"<li>{line}</li>" for line in rest)
-        return f'<div class="tunesmith-report"><p><b>{head}</b></p><ul>{items}</ul></div>'
+        head, *rest = self.sentences()
+        return block(head, rest, kind="report")
 
 
-def _figures(score: HonestScore, kept_default: bool) -> list[str]:
-    metric = score.metric if score.metric is not None else "score"
-    rows = f" Estimated from {score.n_rows} {'rows' if score.n_rows != 1 else 'row'} by {score.method}."
-    lines = [f"Its honest {metric} is {score}." + (rows if score.n_rows is not None else f" Method: {score.method}.")]
-    if not math.isfinite(score.optimism):
-        return lines
-    size = _number(abs(score.optimism))
-    if kept_default:  # its score was not picked for being high
-        if float(size):
-            how = "better" if score.optimism > 0 else "worse"
-            lines.append(f"On the splits of the search alone it has {_number(score.naive)}, which is {size} {how}.")
-        return lines
-    if float(size) == 0.0:
-        lines.append(f"The naive figure, {_number(score.naive)}, is the same.")
-    elif score.optimism > 0:
-        lines.append(
-            f"The naive figure, {_number(score.naive)}, is {size} too good: it is the best of many noisy ones."
-        )
-    else:
-        lines.append(f"The naive figure is {_number(score.naive)}, {size} worse than the honest one.")
+def _topics(report: Report) -> dict[str, list[str]]:
+    """Return the sentences of a report by topic, the most important topic first."""
+    score = report.score
+    notes = (*(() if score is None else score.notes), *report.notes)
+    return {
+        "choice": [_choice(report), *([] if report.rule is None else [report.rule])],
+        "score": [] if score is None else [_expected(score, report.unit)],
+        "default": [] if score is None else _against_default(report, score),
+        "limits": list(dict.fromkeys(notes)),
+        "method": [] if score is None else _method(report, score),
+        "cost": [*_cost(report), *_stopping(report)],
+    }
+
+
+def _expected(score: HonestScore, unit: str = "fit") -> str:
+    """Return the sentence that tells what to expect; of a study, of a new run."""
+    where = "on new data" if unit == "fit" else "of a new run"
+    return f"Expected {score.shown.name} {where}: {score.told()}."
+
+
+def _score_table(score: HonestScore) -> list[tuple[str, str]]:
+    """Return what is known of a score beside its value, as rows of a name and a figure."""
+    figures, sign, gain = score.figures, score.shown.sign, score.gain_over_default
+    rows = [("score in the search", figures.write(sign * score.naive))] if math.isfinite(score.naive) else []
+    if math.isfinite(score.optimism):
+        rows.append(("its optimism", figures.write(score.optimism)))
+    if gain is not None:
+        rows.append(("gain over the default", _gain(gain, score)))
+    if score.beats_default is not None:
+        rows.append(("beats the default", "yes" if score.beats_default else "not certain"))
+    return [*rows, ("estimated", _basis(score))]
+
+
+# -- the choice --------------------------------------------------------------------------------------------------------
+
+
+def _choice(report: Report) -> str:
+    n, chosen = report.n_candidates, params_of(report.chosen)
+    if report.chosen is None:
+        return f"{count(n, 'configuration')} {'was' if n == 1 else 'were'} tried." if n else "Nothing was chosen."
+    if n == 1:
+        return f"Only one configuration was tried{', the default' if report.kept_default else ''}: {chosen}."
+    if not report.kept_default:
+        return f"Chosen from {count(n, 'configuration')}: {chosen}." if n else f"Chosen: {chosen}."
+    others = (
+        "No alternative" if n is None else "The one alternative" if n == 2 else f"None of the {n - 1:,} alternatives"
+    )
+    was = "was not" if n == 2 else "was"
+    if report.runner_up is None:
+        return f"Kept the default ({chosen}). {others} {was} better."
+    if n == 2:
+        how = "" if _fell_short(report) else "convincingly "
+        return f"Kept the default ({chosen}). The one alternative, {_closest(report)}, was not {how}better."
+    return f"Kept the default ({chosen}). {others} was convincingly better; the closest was {_closest(report)}."
+
+
+def _fell_short(report: Report) -> bool:
+    """Whether the runner-up has no better score in the search than the default."""
+    own, theirs = report.default_score, report.runner_up_score
+    if report.score is None or own is None or theirs is None:
+        return False
+    return theirs <= own if report.score.greater_is_better else theirs >= own
+
+
+def _closest(report: Report) -> str:
+    """Name the runner-up, with its score beside the default's where both are known."""
+    name, own, theirs = params_of(report.runner_up), report.default_score, report.runner_up_score
+    score = report.score
+    if score is None or own is None or theirs is None or not (math.isfinite(own) and math.isfinite(theirs)):
+        return name
+    figures, sign = score.figures, score.shown.sign
+    what = _naive_name(report)
+    if figures.same(own, theirs):
+        return f"{name} (same {what}, {figures.write(sign * own)})"
+    return f"{name} ({what} {figures.write(sign * theirs)}; the default has {figures.write(sign * own)})"
+
+
+# -- the default -------------------------------------------------------------------------------------------------------
+
+
+def _against_default(report: Report, score: HonestScore) -> list[str]:
+    gain = score.gain_over_default
+    if report.kept_default:
+        return []
+    if gain is None or score.beats_default is None:
+        return []
+    figures = [] if report.default is None else [params_of(report.default)]
+    if report.default_score is not None and math.isfinite(report.default_score):
+        figures.append(f"{_naive_name(report)} {score.figures.write(score.shown.sign * report.default_score)}")
+    default = f"the default ({'; '.join(figures)})" if figures else "the default"
+    verb = "It beats" if score.beats_default else "It may not beat"
+    kind = "gain" if score.shown.greater_is_better else "reduction"
+    return [f"{verb} {default}: estimated {kind} {_gain(gain, score)}."]
+
+
+def _gain(gain: Estimate, score: HonestScore) -> str:
+    figures = Figures.of(gain.value, gain.interval)
+    if math.isnan(gain.interval[0]):
+        return f"{figures.write(gain.value)} (no interval{p_of(score.p_value)})"
+    return f"{figures.write(gain.value)} ({figures.between(gain.interval)}{p_of(score.p_value)})"
+
+
+# -- the method --------------------------------------------------------------------------------------------------------
+
+
+def _method(report: Report, score: HonestScore) -> list[str]:
+    lines = [f"Estimated {_basis(score)}.", *_optimism(report, score)]
+    if report.adaptive and (report.n_candidates is None or report.n_candidates > 2):
+        lines.append(ADAPTIVE)
     return lines
 
 
-def _params(params: Mapping[str, Any] | None) -> str:
-    if not params:
-        return "its own settings" if params is not None else "unknown"
-    return ", ".join(f"{name}={_value(value)}" for name, value in params.items())
+def _basis(score: HonestScore) -> str:
+    if score.n_rows is None:
+        return f"by {score.method}"
+    groups = "" if score.n_groups is None else f" in {count(score.n_groups, 'group')}, which count as one each,"
+    return f"from {count(score.n_rows, 'row')}{groups} by {score.method}"
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, float):  # NumPy's float64 included
-        return f"{float(value):.4g}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else text[:77] + "..."
+def _optimism(report: Report, score: HonestScore) -> list[str]:
+    """Say what the search itself would have reported."""
+    if not (math.isfinite(score.optimism) and math.isfinite(score.naive)):
+        return []
+    figures, sign = score.figures, score.shown.sign
+    what, naive, size = _naive_name(report), figures.write(sign * score.naive), figures.write(abs(score.optimism))
+    owner = "The" if report.unit == "run" else "Its"
+    picked = not report.kept_default and report.n_candidates != 1  # else its score is nobody's luck
+    if picked and score.optimism > 0 and not figures.same(score.optimism, 0.0):
+        return [f"{owner} {what}, {naive}, is optimistic by {size} because the winner was picked on it."]
+    return [f"{owner} {what} is {naive}{' as well' if figures.same(score.naive, score.value) else ''}."]
 
 
-def _number(value: float) -> str:
-    """Write a figure so that its third significant digit is seen, and small ones without an exponent."""
-    if not math.isfinite(value):
-        return "unknown" if math.isnan(value) else str(value)
-    if value == 0.0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.4f}" if abs(value) < 10 else f"{value:.5g}"
-    return f"{value:.3g}"
+def _naive_name(report: Report) -> str:
+    """What the score is called that the search itself gives a configuration."""
+    if report.unit == "run":
+        return "best value seen"
+    return "validation score" if report.n_splits == 1 else "cross-validation score"
 
 
-def _p(p_value: float | None) -> str:
-    if p_value is None or math.isnan(p_value):
-        return ""
-    return ", one-sided p < 0.001" if p_value < 0.001 else f", one-sided p = {p_value:.2g}"
+# -- the cost ----------------------------------------------------------------------------------------------------------
 
 
-def _plural(noun: str) -> str:
-    return noun.replace("split", "splits").replace("seed", "seeds")
+def _cost(report: Report) -> list[str]:
+    if report.n_fits is None:
+        return []
+    lines = [f"The search took {count(report.n_fits, report.unit)}."]
+    if report.n_fits_saved:
+        lines[0] = f"{lines[0][:-1]}; stopping hopeless configurations early saved {report.n_fits_saved:,}."
+    if report.n_confirmed and report.n_repeats:
+        again = f"{count(report.n_confirmed, 'configuration')} {'was' if report.n_confirmed == 1 else 'were'}"
+        if report.unit == "run":
+            lines.append(f"{again} run again with {count(report.n_repeats, 'new seed')} each.")
+        else:
+            often = "" if report.n_repeats == 1 else f", up to {report.n_repeats} times each"
+            lines.append(f"{again} re-tested on new splits of the rows{often}.")
+    return lines
 
 
-def _count(n: int | None, noun: str, plural: str | None = None) -> str:
-    if n is None:
-        return noun
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+def _stopping(report: Report) -> list[str]:
+    if report.stopped is None:
+        return []
+    left = ""
+    if report.left_on_table is not None:
+        figures = Figures.of(report.left_on_table)
+        left = f" A longer search is expected to gain at most about {figures.write(report.left_on_table)}."
+    return [f"The search stopped by itself: {report.stopped.rstrip('.')}.{left}"]

@@ -18,8 +18,8 @@ from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
 if TYPE_CHECKING:
     from tunesmith.study import Study
 
-METHOD = "the posterior of a Gaussian process over the candidates' scores"
-NO_MODEL = "the best of the candidates' scores"
+METHOD = "a Gaussian process fitted to all scores of the search"
+NO_MODEL = "taking its own score, uncorrected"
 NO_GAIN = Estimate(0.0, (0.0, 0.0))
 Figures = tuple[float, float]  # an estimate and its standard error, NaN where that is not known
 

@@ -23,6 +23,7 @@ from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
 from tunesmith.selection.intervals import ALIKE
 from tunesmith.selection.report import is_certain
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
+from tunesmith.selection.wording import params_of
 from tunesmith.sklearn._by_model import by_model
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._folds import places
@@ -33,7 +34,7 @@ from tunesmith.sklearn._sequential import BESIDE, Sequential
 LEADERS = (4, 3, 3, 3, 3)  # how many are tried on the first fresh split, the second one, ...
 COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
 SALT = 0xF5E5
-NOT_ENOUGH = "Only {n} rows could be tested: a figure from so few says little, whatever its interval."
+NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
 FEW = 20
 TOGETHER = "{metric} is computed from the predictions of all folds together: its mean over small folds is biased."
 
@@ -108,16 +109,18 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     evidence = run.evidence()
     whole = np.isfinite(evidence.scores).all(axis=1) & evidence.finished
     case = _Case(run, search, settings, evidence, whole, default=run.default_index())
-    if case.default is None and run.default is not None:
-        case.notes.append("The estimator's own parameters could not be fitted: there is no default to compare with.")
-    if case.default is not None and not whole[case.default]:
-        case.notes.append("The default configuration has no score on some folds: nothing is compared with it.")
-        case.default = None
     if run.exhausted:
         case.notes.append(f"Every point of the {'space' if run.space.is_finite else 'grid'} was tried.")
-    if callable(search.refit) or not whole.any():
-        case.notes.append(_no_figure(search, run))
+    if (reason := _no_figure(case)) is not None:
+        case.notes.append(reason)
         return _report(case, None)
+    if case.default is None and run.default is not None:
+        case.notes.append("Nothing is compared with the default, because it could not be fitted.")
+    if case.default is not None and not whole[case.default]:
+        case.notes.append("Nothing is compared with the default, because it has no score on some folds.")
+        case.default = None
+    if case.default is not None:  # what is the default under another number is no alternative to it
+        whole &= [c == case.default or evidence.keys[c] != evidence.keys[case.default] for c in range(len(whole))]
     task = run.evaluate.task
     case.measure = measure_of(task.scorer, evidence.metric, search.scoring, task.estimator)
     made = None if case.measure is None else _by_rows(case, case.measure)
@@ -126,12 +129,15 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     return _report(case, made)
 
 
-def _no_figure(search: Any, run: Sequential) -> str:
-    if callable(search.refit):
-        return "A function chooses the candidate (refit=), so there is no honest figure: how it chooses is not known."
-    if search.refit is False and "mean_test_score" not in run.evaluate.results:
-        return "No metric was named to decide (refit=), so nothing was chosen."
-    return "No candidate has a score on all folds, so there is no honest figure."
+def _no_figure(case: _Case) -> str | None:
+    """Say why there is no honest figure; None if there can be one."""
+    if callable(case.search.refit):
+        return "There is no honest score, because a function chooses the configuration (refit=)."
+    if case.search.refit is False and "mean_test_score" not in case.run.evaluate.results:
+        return "Nothing was chosen, because no metric was named to decide (refit=)."
+    if not case.whole.any():
+        return "There is no honest score, because no configuration has a score on all folds."
+    return None
 
 
 def _by_rows(case: _Case, measure: Measure) -> Made | None:
@@ -195,6 +201,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         naive=float(evidence.scores[index].mean()),
         metric=measure.name,
         n_rows=int(tested.sum()),
+        n_groups=_groups(evidence),
         n_candidates=n_candidates,
         notes=notes,
     )
@@ -212,7 +219,7 @@ def _confirm(case: _Case, measure: Measure, targets: Targets, table: LossTable) 
         return
     splitter = resplitter(case.search.cv, case.search._checked_cv_orig)
     if isinstance(splitter, str):
-        case.notes.append(f"Nobody was tried again on fresh splits: {splitter}.")
+        case.notes.append(f"No configuration was re-tested on new splits, because {splitter}.")
         return
     k = len(evidence.splits)
     beside = 0 if default is None else k * (evidence.numbers[default] == BESIDE)
@@ -255,8 +262,8 @@ def _by_model(case: _Case) -> Made:
         settings.complexity,
         settings.level,
     )
-    alike = "Each candidate was tested on other rows, so that candidates are compared by a model of their scores."
-    single = "There is one split only: how far the score depends on it is not known."
+    alike = "Configurations are compared by a model of their scores, because each was tested on other rows."
+    single = "There was only one split, so it is not known how much the score depends on it."
     case.notes += [*notes, alike if case.run.reshuffle else single]
     return index, score, leader
 
@@ -285,9 +292,9 @@ def _by_folds(case: _Case) -> Made:
         level=settings.level,
     )
     estimate = found.estimate
+    n_values = evidence.scores.shape[1]
     case.notes.append(
-        "What the scorer saw of single rows is not known, so the figure rests on the scores of "
-        f"{evidence.scores.shape[1]} folds, and is a rough one."
+        f"Your scorer gives one number per fold, so this estimate rests on {n_values} values and is rough."
     )
     if math.isnan(estimate.interval[0]):
         case.notes.append(ALIKE)
@@ -302,7 +309,8 @@ def _by_folds(case: _Case) -> Made:
         p_value=found.p_value,
         level=settings.level,
         metric=_named(case),
-        n_rows=len(np.unique(np.concatenate([places(test) for _, test in evidence.splits]))),
+        n_rows=len(_tested(evidence)),
+        n_groups=_groups(evidence),
         n_candidates=len(evidence.params),
     )
     return found.index, score, found.challenger if found.kept_default else None
@@ -311,6 +319,34 @@ def _by_folds(case: _Case) -> Made:
 def _named(case: _Case) -> str | None:
     """What the metric that decides is called."""
     return case.evidence.metric if case.measure is None else case.measure.name
+
+
+def _tested(evidence: Evidence) -> NDArray[Any]:
+    """Return the rows that were tested, each once."""
+    return np.unique(np.concatenate([places(test) for _, test in evidence.splits]))
+
+
+def _groups(evidence: Evidence) -> int | None:
+    """Return how many groups were tested; None if each row stands for itself."""
+    if evidence.groups is None:
+        return None
+    rows = _tested(evidence)
+    n = len(set(np.asarray(evidence.groups, dtype=object).ravel()[rows].tolist()))
+    return n if n < len(rows) else None
+
+
+def _rule(case: _Case, index: int | None) -> str | None:
+    """Say by what rule the candidate was chosen, where not by its score alone."""
+    if case.settings.complexity is None or index is None:
+        return None
+    asked = "within one standard error of the best, as simplest='one-se' asks"
+    if index == case.default:
+        return f"The alternative that it was held against is the simplest one {asked}."
+    means = np.where(case.whole, np.nan_to_num(case.evidence.scores).mean(axis=1), -np.inf)
+    best = int(means.argmax())
+    if not means[best] > means[index]:
+        return f"It is the simplest one {asked}, and has the best score."
+    return f"It is the simplest one {asked}; the best score was that of {params_of(case.evidence.params[best])}."
 
 
 def _ratio(evidence: Evidence) -> float:
@@ -324,17 +360,22 @@ def _report(case: _Case, made: Made | None) -> Conclusion:
     run, evidence, default = case.run, case.evidence, case.default
     study = run.ledger.study
     saved = int(evidence.ran.size - evidence.ran.sum())
+    means = evidence.scores.mean(axis=1)
     report = Report(
         score,
         chosen=None if index is None else evidence.params[index],
         default=None if default is None else evidence.params[default],
+        default_score=None if default is None else float(means[default]),
         kept_default=index is not None and index == default,
         runner_up=None if runner_up is None else evidence.params[runner_up],
-        n_candidates=len(evidence.params),
+        runner_up_score=None if runner_up is None else float(means[runner_up]),
+        rule=_rule(case, index),
+        n_candidates=len(set(evidence.keys)),
         n_fits=int(evidence.ran.sum()) + case.fresh_fits,
         n_fits_saved=saved,
         n_confirmed=case.confirmed,
         n_repeats=case.repeats,
+        n_splits=evidence.scores.shape[1],
         stopped=study.stop_reason,
         left_on_table=study.left_on_table,
         adaptive=run.adaptive,

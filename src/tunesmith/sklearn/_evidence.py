@@ -20,6 +20,7 @@ class Evidence:
     Attributes:
         params: the parameters of each candidate.
         numbers: the number of each candidate's trial.
+        keys: what identifies each candidate; equal ones are the same configuration.
         scores: of the deciding metric, float64[C, K], higher is better; NaN: not run, failed, or no metric decides.
         ran: which splits were run, bool[C, K].
         predictions: for each candidate what the scorer saw on each split, None where there is nothing; None in place
@@ -35,6 +36,7 @@ class Evidence:
 
     params: list[dict[str, Any]]
     numbers: list[int]
+    keys: list[str]
     scores: Floats
     ran: NDArray[np.bool_]
     predictions: list[list[Predictions | None] | None]

@@ -21,10 +21,12 @@ def resplitter(given: Any, checked: Any) -> Splitter | str:
     number = given is None or isinstance(given, Integral)
     held = vars(checked) if hasattr(checked, "__dict__") else {}
     name = type(checked).__name__
+    if name == "_CVIterableWrapper":
+        return "a list of splits always gives the same ones"
     if "random_state" not in held:
-        return f"{name} has the same splits each time"
+        return f"{name} always gives the same ones"
     if not number and held.get("shuffle") is False:
-        return f"{name} does not shuffle the rows"
+        return f"{name} always gives the same ones unless shuffle=True"
 
     def fresh(seed: int) -> Any:
         other = copy(checked)

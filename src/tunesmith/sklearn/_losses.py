@@ -131,7 +131,7 @@ def measure_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) ->
     if parts is None:
         return None
     function, sign, options = parts
-    title = str(name or getattr(function, "__name__", "score"))
+    title = str(name or ("neg_" if sign < 0 else "") + getattr(function, "__name__", "score"))
     plain = None if options else PLAIN.get(function)
     if plain is not None:
         return Measure(title, function, sign, options, ROW_LOSSES[plain].offset, ROW_LOSSES[plain].bounds)

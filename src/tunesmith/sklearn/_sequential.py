@@ -165,7 +165,7 @@ class Sequential:
         search, task, how = self.evaluate.search, self.evaluate.task, self.evaluate.routed.splitter.split
         fresh = resplitter(search.cv, search._checked_cv_orig)
         if isinstance(fresh, str):
-            raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True); {fresh}")
+            raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True): {fresh}")
         seeds = np.random.SeedSequence([self.ledger.study.seed, RESHUFFLE]).generate_state(SETS - 1) >> 1
         return [split for seed in seeds.tolist() for split in fresh(seed).split(task.X, task.y, **how)]
 
@@ -398,6 +398,7 @@ class Sequential:
         return Evidence(
             params=[c.params for c in done],
             numbers=[c.number for c in done],
+            keys=[self.ledger.key(c.params) for c in done],
             scores=np.array([c.scores(metric) for c in done]),
             ran=np.array([[o is not None for o in c.row] for c in done]),
             predictions=[self._shelf.get(place[id(c)]) for c in done],

@@ -118,8 +118,9 @@ def report(
     notes = _failures(points, runs, repeats)
     stopped = study._stopped or {}
     history = study.history
+    beside = default is not None and points[default].number is None  # the default is none of the trials
     common: dict[str, Any] = {
-        "n_candidates": int(history.complete.sum()),
+        "n_candidates": int(history.complete.sum()) + beside,
         "n_fits": len(history) + len(runs),
         "n_confirmed": len(points),
         "n_repeats": repeats,
@@ -177,7 +178,7 @@ def _score(
         interval=(ends[0], ends[1]),
         naive=sign * naive,
         optimism=verdict.value - naive,
-        method=f"posterior: the search's model and {fresh}" if found.model is not None else f"mean of {fresh}",
+        method=f"combining the search's model with {fresh}" if found.model is not None else f"the mean of {fresh}",
         gain_over_default=gain,
         beats_default=is_certain(gain, p_value, level),
         p_value=p_value,

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
+from tunesmith.selection.wording import Figures, level_of, params_of
+from tunesmith.text import block, printable
 
 if TYPE_CHECKING:
     from tunesmith.samplers.surrogate import Surrogate
@@ -49,14 +51,30 @@ class Recommendation:
     notes: tuple[str, ...] = ()
     level: float = 0.95
 
-    def __str__(self) -> str:
-        low, high = self.interval
-        between = f" ({100 * self.level:g} % interval {low:.4g} to {high:.4g})" if low == low else ""
+    def sentences(self) -> list[str]:
+        """Return the recommendation as a list of sentences, the most important first."""
+        figures = Figures.of(self.value, self.interval)
+        value, naive = figures.write(self.value), figures.write(self.naive)
+        known = not math.isnan(self.interval[0])
+        between = f" ({level_of(self.level)} interval {figures.between(self.interval)})" if known else " (no interval)"
+        best = f"The best value seen is {naive}{' as well' if naive == value else ''}."
+        if self.optimism > 0.0 and not figures.same(self.optimism, 0.0):
+            size = figures.write(self.optimism)
+            best = f"The best value seen, {naive}, is optimistic by {size} because it was picked for being the best."
         lines = [
-            f"Use trial {self.trial.number}: {', '.join(f'{k}={v!r}' for k, v in self.params.items())}.",
-            f"Expected value: {self.value:.4g}{between}; the best value seen was {self.naive:.4g}.",
+            f"Use trial {self.trial.number}: {params_of(self.params)}.",
+            f"Expected value of a new run: {value}{between}.",
+            *self.notes,
+            *([best] if self.method == "posterior" else []),
         ]
-        return "\n".join([*lines, *self.notes])
+        return [printable(line) for line in lines]
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences())
+
+    def _repr_html_(self) -> str:
+        head, *rest = self.sentences()
+        return block(head, rest, kind="recommendation")
 
 
 @dataclass(slots=True)
@@ -165,7 +183,7 @@ def notes_on(found: Candidates) -> tuple[str, ...]:
     """Return what else is to be known of the candidates, in sentences."""
     if found.model is not None:
         return ()
-    return ("There are too few complete trials for a model: this is the best value seen, mostly too good.",)
+    return ("This is the best value seen, which is usually too good: there are too few trials for a model.",)
 
 
 def _simplest(study: Study, found: Candidates, complexity: Complexity) -> tuple[int, str]:
@@ -175,7 +193,7 @@ def _simplest(study: Study, found: Candidates, complexity: Complexity) -> tuple[
     params = [records[int(n)].params for n in found.numbers]
     at = simplest_within(found.loss, found.sd, complexities(params, complexity))
     if at == 0:
-        return 0, "It is also the simplest one within one standard error of the best."
+        return 0, "It has the best expected value, and is the simplest one within one standard error of it."
     return at, (
         f"It is the simplest one within one standard error ({found.sd[0]:.3g}) of the best, which is trial "
         f"{found.numbers[0]} with {study._sign * float(found.loss[0]):.4g}."

@@ -18,6 +18,7 @@ from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.core import StudyCore, StudyDirection
 from tunesmith.study.earlier import adopted
+from tunesmith.study.shown import study_html
 from tunesmith.study.stopping import STOPPED
 from tunesmith.trial import FrozenTrial
 
@@ -374,6 +375,8 @@ class Study(StudyCore):
         from tunesmith.study.frame import to_frame
 
         return to_frame(self.trials, len(self._signs), attrs, multi_index)
+
+    _repr_html_ = study_html
 
     def __repr__(self) -> str:
         directions = ", ".join(d.value for d in self.directions)

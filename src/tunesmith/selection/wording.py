@@ -1,0 +1,130 @@
+"""How figures, metrics and parameters are written in a report: plainly, and with no more digits than are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+KNOWN = 3  # digits of an interval's half-width that are written
+ALONE = 4  # digits of a figure without an interval
+SMALL, LARGE = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
+LONGEST = 80  # characters of a parameter's value
+
+# Scikit-learn's names of scorers, as they are spoken. Another "neg_..." is shown without these four letters.
+METRICS = {
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "jaccard": "Jaccard index",
+    "matthews_corrcoef": "Matthews correlation",
+    "neg_brier_score": "Brier score",
+    "neg_root_mean_squared_error": "RMSE",
+    "r2": "R²",
+    "roc_auc": "ROC AUC",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric as a report shows it.
+
+    Attributes:
+        name: what it is called.
+        sign: -1 where scores are minus a loss and the loss is shown, as of "neg_mean_squared_error"; else 1.
+        greater_is_better: of the figures that are shown.
+    """
+
+    name: str
+    sign: int
+    greater_is_better: bool
+
+    @classmethod
+    def of(cls, name: str | None, greater_is_better: bool) -> Metric:
+        """Return the metric for a scorer's name, None if it has none, and the direction of its scores."""
+        if name is None:
+            return cls("score", 1, greater_is_better)
+        loss = name.startswith("neg_") and greater_is_better
+        plain = name.removeprefix("neg_").replace("_", " ") if loss else name
+        return cls(METRICS.get(name, plain), -1 if loss else 1, greater_is_better and not loss)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Writes figures of one kind with the same number of decimals.
+
+    Attributes:
+        decimals: how many.
+        exponent: whether they are written with an exponent, since they are very small or very large.
+    """
+
+    decimals: int
+    exponent: bool = False
+
+    @classmethod
+    def of(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> Figures:
+        """Return the decimals by which an interval's half-width has three digits; without one the value has four."""
+        half = abs(interval[1] - interval[0]) / 2.0
+        size, digits = (half, KNOWN) if math.isfinite(half) and half > 0.0 else (abs(value), ALONE)
+        if not (math.isfinite(size) and size > 0.0):
+            return cls(ALONE)
+        decimals = digits - 1 - math.floor(math.log10(size) + 1e-9)
+        largest = max(size, abs(value) if math.isfinite(value) else 0.0)
+        return cls(max(decimals, 0), not SMALL <= largest < LARGE)
+
+    def write(self, value: float) -> str:
+        """Return a figure as text; "unknown" for NaN."""
+        if not math.isfinite(value):
+            return "unknown" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
+        if self.exponent:
+            return f"{round(value, self.decimals) + 0.0:.{ALONE}g}"
+        text = f"{value:,.{self.decimals}f}"
+        return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text
+
+    def same(self, a: float, b: float) -> bool:
+        """Whether two figures look the same."""
+        return self.write(a) == self.write(b)
+
+    def between(self, interval: tuple[float, float]) -> str:
+        """Return an interval as text, the lower end first."""
+        low, high = sorted(interval)
+        return f"{self.write(low)} to {self.write(high)}"
+
+
+def level_of(level: float) -> str:
+    """Return the level of an interval as text: "95 %"."""
+    return f"{100.0 * level:.6g} %"
+
+
+def p_of(p_value: float | None) -> str:
+    """Return ", one-sided p = 0.16"; nothing if it is not known."""
+    if p_value is None or math.isnan(p_value):
+        return ""
+    return ", one-sided p < 0.001" if p_value < 0.001 else f", one-sided p = {p_value:.2g}"
+
+
+def params_of(params: Mapping[str, Any] | None) -> str:
+    """Return parameters as "C=2.9, kernel='rbf'"."""
+    if not params:
+        return "its own settings" if params is not None else "unknown"
+    return ", ".join(f"{name}={_value(value)}" for name, value in params.items())
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: "1 fit", "1,200 fits"."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def _value(value: Any) -> str:
+    value = value.item() if isinstance(value, np.generic) and value.ndim == 0 else value
+    if isinstance(value, float):
+        text = f"{value:.4g}"
+        return f"{text}.0" if text.lstrip("-").isdigit() else text  # max_features=1 and 1.0 are two things
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # somebody's class: a report is never lost for it
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
