@@ -154,6 +154,12 @@ def test_one_candidate_was_not_picked_among_many():
     assert text.startswith("Only one configuration was tried, the default: C=1.0.")
 
 
+def test_where_folds_are_taken_together_their_mean_is_not_blamed_on_the_choice():
+    text = str(replace(REPORT, score=replace(SCORE, together=True)))
+    assert "Its cross-validation score, the mean over folds, is 0.8733." in text
+    assert "picked" not in text
+
+
 def test_rows_in_groups_are_counted_as_groups():
     assert "Estimated from 100 rows in 10 groups, which count as one each, by" in str(
         replace(REPORT, score=replace(SCORE, n_groups=10))

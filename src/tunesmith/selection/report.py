@@ -86,6 +86,7 @@ class HonestScore:
         n_rows: rows that the estimate rests on.
         n_groups: groups that these rows belong to, which count as one observation each; None where there are none.
         n_candidates: configurations that were chosen among.
+        together: whether it is computed from the predictions of all folds together, where `naive` is a mean over folds.
         notes: what a reader must know before quoting the figure.
     """
 
@@ -103,6 +104,7 @@ class HonestScore:
     n_rows: int | None = None
     n_groups: int | None = None
     n_candidates: int | None = None
+    together: bool = False
     notes: tuple[str, ...] = ()
 
     def __float__(self) -> float:
@@ -328,6 +330,8 @@ def _optimism(report: Report, score: HonestScore) -> list[str]:
     figures, sign = score.figures, score.shown.sign
     what, naive, size = _naive_name(report), figures.write(sign * score.naive), figures.write(abs(score.optimism))
     owner = "The" if report.unit == "run" else "Its"
+    if score.together:
+        return [f"{owner} {what}, the mean over folds, is {naive}."]
     picked = not report.kept_default and report.n_candidates != 1  # else its score is nobody's luck
     if picked and score.optimism > 0 and not figures.same(score.optimism, 0.0):
         return [f"{owner} {what}, {naive}, is optimistic by {size} because the winner was picked on it."]

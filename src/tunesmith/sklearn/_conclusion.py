@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
 from tunesmith.selection.intervals import ALIKE
 from tunesmith.selection.report import is_certain
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
-from tunesmith.selection.wording import params_of
+from tunesmith.selection.wording import Metric, params_of
 from tunesmith.sklearn._by_model import by_model
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._folds import places
@@ -36,7 +36,9 @@ COSTLY = 16  # of a metric that is no mean over rows, the losses of so many cand
 SALT = 0xF5E5
 NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
 FEW = 20
-TOGETHER = "{metric} is computed from the predictions of all folds together: its mean over small folds is biased."
+TOGETHER = (
+    "{metric} is computed from the predictions of all folds together, because its mean over small folds is biased."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,9 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         return None
     index = found.choice.index
     notes = (NOT_ENOUGH.format(n=int(tested.sum())),) if tested.sum() < FEW else ()
-    if measure.together(evidence.splits):
-        notes = (*notes, TOGETHER.format(metric=measure.name))
+    together = measure.together(evidence.splits)
+    if together:
+        notes = (*notes, TOGETHER.format(metric=Metric.of(measure.name, True).name))
     score = found.as_score(
         offset=measure.offset,
         naive=float(evidence.scores[index].mean()),
@@ -205,6 +208,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         n_candidates=n_candidates,
         notes=notes,
     )
+    score = replace(score, together=together)
     return index, score, found.choice.challenger if found.choice.kept_default else None
 
 
