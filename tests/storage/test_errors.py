@@ -161,7 +161,7 @@ def test_a_file_that_is_not_there(path: Path) -> None:
 @pytest.mark.parametrize("content", [b"epoch,loss\n" * 100, b"\x00" * 4096])
 def test_a_file_that_is_no_database(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(StorageError, match=r"tune.db is no SQLite database; choose another path"):
+    with pytest.raises(StorageError, match=r"tune.db is no SQLite database.*; choose another path"):
         open_storage(path)
     assert path.read_bytes() == content
 

@@ -10,6 +10,8 @@ from tunesmith.storage.base import Storage
 
 __all__ = ["Storage", "open_storage"]
 
+OTHERS = ("optuna", "hyperopt")  # whose objects are given here by mistake
+
 
 def open_storage(spec: str | Path | Storage | None) -> Storage:
     """Return the storage that a user named.
@@ -33,7 +35,9 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
     is_url = hasattr(given, "drivername")  # an SQLAlchemy URL: SQLAlchemy need not be imported to see it
     if not isinstance(given, str | os.PathLike) and not is_url:
         # Its value is not shown: it may hold a password.
-        raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(given).__name__}")
+        module = type(given).__module__.partition(".")[0]
+        hint = f" of {module}; docs/porting.md shows how its trials can be taken over" if module in OTHERS else ""
+        raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(given).__name__}{hint}")
     from tunesmith.storage.sql import SQLStorage
 
     return SQLStorage(given if isinstance(given, str) or is_url else Path(given))

@@ -226,7 +226,7 @@ class Database:
     def _set_up_sqlite(self, connection: Any) -> None:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-            if mode != "wal":
+            if mode != "wal" and _is_ours(connection):
                 (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except self.dbapi.OperationalError as error:
             # A file that may only be read is read as it is.
@@ -290,6 +290,13 @@ def _check_encoding(connection: Any, where: str) -> None:
             f"{where} has the encoding SQL_ASCII, which means none; make one with CREATE DATABASE name ENCODING 'UTF8' "
             "TEMPLATE template0"
         )
+
+
+def _is_ours(connection: Any) -> bool:
+    """Tell whether an SQLite file is empty or has tables of ours: one of others keeps its journal as it is."""
+    query = "SELECT count(*), count(*) FILTER (WHERE name LIKE 'tunesmith!_%' ESCAPE '!') FROM sqlite_master"
+    every, ours = connection.execute(query).fetchone()
+    return bool(every == 0 or ours > 0)
 
 
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user

@@ -22,6 +22,7 @@ from tunesmith.storage.redact import (
     shown_spec,
     shown_user,
 )
+from tunesmith.storage.sql.files import refuse_foreign_file
 from tunesmith.text import printable
 
 # The driver that the extra "postgres" installs; SQLAlchemy's own choice differs between its versions.
@@ -47,6 +48,7 @@ def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
     if isinstance(spec, str) and "://" in text:
         return _read_url(text.strip())
     if isinstance(spec, str) and not text.lower().endswith(FILES):
+        refuse_foreign_file(Path(text))
         shown = redact(text)
         raise StorageError(
             f"storage={shown!r} is neither a file name ending in {', '.join(FILES)} nor a database URL; did you "
@@ -156,6 +158,8 @@ def _file(url: URL) -> tuple[URL, str]:
             f"storage: the folder {shown_spec(path.parent)} for the file {path.name!r} does not exist; make it "
             f"first (working folder: {Path.cwd()})"
         )
+    if url.drivername in ("sqlite", "sqlite+pysqlite"):  # others may encrypt theirs
+        refuse_foreign_file(path)
     return url.set(database=os.path.abspath(path)), f"the file {shown_spec(path)}"
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import insert, inspect, select  # noqa: TID253 - imported only w
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.foreign import refuse_foreign_tables
+from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import HEAD, metadata, version
 from tunesmith.storage.sql.session import Session
 
@@ -43,6 +45,22 @@ def stored_schema(database: Database) -> int | None:
     if not str(row[0]).isdecimal():
         raise StorageError(f"{database.where} has tables of an unknown version {row[0]!r}; was it edited by hand?")
     return int(row[0])
+
+
+def look(database: Database, create: bool) -> int | None:
+    """Return the schema version of a database, None if it holds no tables of ours.
+
+    Args:
+        database: where to look.
+        create: whether tables are about to be made.
+
+    Raises:
+        StorageError: it cannot be read, or it is a file of another tuner's.
+    """
+    schema = stored_schema(database) if may_exist(database.url) else None
+    if schema is None and (create or database.is_sqlite) and may_exist(database.url):
+        refuse_foreign_tables(database)
+    return schema
 
 
 def prepare(database: Database, schema: int | None) -> None:

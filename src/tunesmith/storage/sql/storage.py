@@ -26,8 +26,9 @@ from tunesmith.storage.checks import (
 from tunesmith.storage.sql import reads, writes
 from tunesmith.storage.sql.codec import Spaces, attr_from_json, attr_to_json
 from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.foreign import told_of_foreign
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
-from tunesmith.storage.sql.migrate import prepare, stored_schema
+from tunesmith.storage.sql.migrate import look, prepare
 from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.trial import FrozenTrial
@@ -131,7 +132,8 @@ class SQLStorage(Storage):
             )
         found = self._database.read(work, snapshot=True) if self._ready else []
         if isinstance(found, list):
-            raise study_not_found(name, found, self._where)
+            error = study_not_found(name, found, self._where)
+            raise StudyNotFoundError(f"{error}.{told}") if (told := told_of_foreign(self._database)) else error
         return found
 
     def list_studies(self) -> list[StudyRecord]:
@@ -251,7 +253,7 @@ class SQLStorage(Storage):
         """Look at the tables, until there are any; return whether there are. Several threads may do so at once."""
         if self._ready:
             return True
-        schema = stored_schema(self._database) if may_exist(self._database.url) else None
+        schema = look(self._database, create)
         if schema is None and not create:
             return False
         if schema != HEAD:

@@ -1,0 +1,77 @@
+"""Tables of other programs: whose they are, and how what they hold can come along."""
+
+from __future__ import annotations
+
+import warnings
+
+from sqlalchemy import inspect  # noqa: TID253 - imported only when a database is named
+
+from tunesmith.errors import StorageError
+from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.files import HOW
+from tunesmith.storage.sql.session import Session
+from tunesmith.text import printable
+
+# Programs by tables that no other has together.
+_TABLES = {
+    "Optuna": {"studies", "study_directions", "trials", "trial_params"},
+    "MLflow": {"experiments", "runs", "metrics", "params"},
+}
+_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+
+
+def foreign_tables(database: Database) -> tuple[str | None, list[str]]:
+    """Return which known program's tables are in a database, and all tables that are not ours."""
+    if database.is_sqlite:  # not by SQLAlchemy's connection, which begins to write
+        rows = database.read(lambda session: session.cursor.execute(_SQLITE_TABLES).fetchall())
+        tables = [name for (name,) in rows if not name.startswith("sqlite_")]
+    else:
+        with database.sqlalchemy() as connection:
+            tables = inspect(connection).get_table_names()
+    tables = [name for name in tables if not name.startswith("tunesmith_")]
+    return next((name for name, its in _TABLES.items() if its <= set(tables)), None), tables
+
+
+def refuse_foreign_tables(database: Database) -> None:
+    """Refuse an SQLite file of a known program; of a server, which many programs may share, warn.
+
+    To be called for a database without tables of ours.
+
+    Raises:
+        StorageError: the file is another tuner's, and would look empty.
+    """
+    program, _ = foreign_tables(database)
+    if program is None:
+        return
+    names = _studies_of_optuna(database) if program == "Optuna" else ""
+    if database.is_sqlite:
+        raise StorageError(
+            f"{database.where} is a database of {program}'s{names and f', with the studies {names}'}; choose another "
+            f"file. {HOW.format(program=program)}"
+        )
+    warnings.warn(
+        f"{database.where} also has tables of {program}'s{names and f', with the studies {names}'}; they stay as they "
+        f"are, and what they hold is not seen here. {HOW.format(program=program)}",
+        stacklevel=2,
+    )
+
+
+def told_of_foreign(database: Database) -> str:
+    """Return a sentence for whoever looks for a study in a database that has tables of others; "" if there are none."""
+    program, tables = foreign_tables(database)
+    if program is not None:
+        return f" It has tables of {program}'s. {HOW.format(program=program)}"
+    if tables:
+        listed = ", ".join(printable(name) for name in tables[:5])
+        return f" It has tables of another program ({listed})."
+    return ""
+
+
+def _studies_of_optuna(database: Database) -> str:
+    def names(session: Session) -> str:
+        cursor = session.cursor
+        cursor.execute("SELECT study_name FROM studies ORDER BY study_id")
+        rows = cursor.fetchmany(6)
+        return ", ".join(repr(row[0]) for row in rows[:5]) + (" and others" if len(rows) > 5 else "")
+
+    return database.read(names)
