@@ -10,6 +10,7 @@ from typing import Any
 
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.state import TrialState
+from tunesmith.storable import storable_items
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
@@ -213,7 +214,8 @@ def create_trial(
         reason: why it failed.
 
     Raises:
-        ValueError: parameters and distributions do not match, a value lies outside, or both value and values are given.
+        ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, or
+            an attribute cannot be kept (see :func:`tunesmith.storable.storable`).
     """
     params, distributions = dict(params or {}), dict(distributions or {})
     if params.keys() != distributions.keys():
@@ -231,7 +233,7 @@ def create_trial(
         space=space,
         x=x,
         values=numbers,
-        user=dict(user_attrs or {}) or None,
+        user=storable_items(user_attrs),
         reports={int(k): float(v) for k, v in (intermediate_values or {}).items()} or None,
         constraints=dict(constraints) if constraints else None,
         reason=reason,

@@ -1,9 +1,10 @@
-"""Texts of others (names, exceptions, paths) made fit to be stored and to be shown."""
+"""Texts of others (names, exceptions, paths) made fit to be stored and to be shown; getting one never raises."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from typing import Any
 
 MOST = 8000  # characters of a reason that are kept
 
@@ -46,3 +47,30 @@ def block(head: str, lines: Iterable[str] = (), table: Iterable[tuple[str, str]]
 
 def _safe(text: str) -> str:
     return html.escape(printable(text, lines=True), quote=True)
+
+
+def plain_text(text: str) -> str:
+    """Return a text with what not every database can keep written as escapes: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def saferepr(value: Any, most: int = 80) -> str:
+    """Return the first characters of ``repr(value)``; words in its place where the repr raises."""
+    try:
+        return repr(value)[:most]
+    except Exception as error:
+        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+
+
+def message_of(error: BaseException) -> str:
+    """Return ``str(error)`` as it can be stored; words in its place where that raises."""
+    try:
+        text = str(error)
+    except Exception as wrong:
+        return f"(its message cannot be read: {type(wrong).__name__})"
+    return plain_text(shorten(text, MOST // 2))
+
+
+def name_and_message(error: BaseException) -> str:
+    """Return "ValueError: what it says", as it can be stored."""
+    return f"{type(error).__name__}: {message_of(error)}"

@@ -21,8 +21,13 @@ from tunesmith.frozen import EMPTY, NAN, FrozenTrial, create_trial
 from tunesmith.numerics.scalars import real
 from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
 from tunesmith.state import TrialState
+from tunesmith.storable import checked_key, storable
+from tunesmith.text import saferepr
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
+
+
+MOST_STEPS = 2**63  # what a database can count to
 
 
 class Channel(Protocol):
@@ -226,16 +231,17 @@ class Trial:
 
         Raises:
             TypeError: the value is no number or the step no integer.
-            ValueError: the step is negative.
+            ValueError: the step is negative, or 2**63 or more.
         """
         try:
             value, index = real(value), int(step)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(
-                f"report(value, step) takes a number and an integer step; got value={value!r}, step={step!r}"
+                "report(value, step) takes a number and an integer step; got "
+                f"value={saferepr(value)}, step={saferepr(step)}"
             ) from None
-        if index < 0:
-            raise ValueError(f"report: the step must be 0 or more; got {step!r}")
+        if not 0 <= index < MOST_STEPS:
+            raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {saferepr(step)}")
         if self.reports is None:
             self.reports = {}
         if index in self.reports:
@@ -255,10 +261,18 @@ class Trial:
     # -- notes -------------------------------------------------------------------------------------------------
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Note something about the trial; it is stored when the trial finishes and must be JSON for a file storage."""
+        """Note something about the trial; it is stored with the trial.
+
+        A copy is kept, in the same form in memory and in a file: tuples become lists, keys of dicts become text, NumPy
+        numbers and arrays become numbers and lists.
+
+        Raises:
+            ValueError: the value cannot be kept (see :func:`tunesmith.storable.storable`), or the key is no text.
+        """
+        kept = storable(key, value)
         if self._user is None:
             self._user = {}
-        self._user[key] = value
+        self._user[key] = kept
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
@@ -266,7 +280,13 @@ class Trial:
         return MappingProxyType(self._user) if self._user else EMPTY
 
     def set_constraint(self, name: str, value: float) -> None:
-        """Note the value of a constraint; the trial is feasible where all of them are at most 0."""
+        """Note the value of a constraint; the trial is feasible where all of them are at most 0.
+
+        Raises:
+            ValueError: the name is no text.
+            TypeError: the value is no number.
+        """
+        checked_key(name)
         if self._constraints is None:
             self._constraints = {}
         self._constraints[name] = real(value)

@@ -11,20 +11,6 @@ import tunesmith as ts
 from tunesmith import Float, Space
 
 
-def test_a_note_that_is_no_json_does_not_cost_the_result(tmp_path: Path) -> None:
-    def objective(trial: ts.Trial) -> float:
-        trial.set_user_attr("model", object())
-        trial.set_user_attr("rows", [1, 2])
-        return trial.suggest_float("x", 0, 1)
-
-    study = ts.create_study(storage=tmp_path / "a.db", seed=0)
-    with pytest.warns(UserWarning, match="'model' is a object"):
-        study.optimize(objective, n_trials=2)
-    assert [t.state for t in study.trials] == [ts.TrialState.COMPLETE] * 2
-    assert study.trials[0].user_attrs["rows"] == [1, 2]
-    assert "object" in study.trials[0].user_attrs["model"]
-
-
 def test_a_step_that_does_not_divide_lowers_the_end_as_optuna_does() -> None:
     trial = ts.create_study(seed=0).ask()
     with pytest.warns(UserWarning, match="'x': steps of 2 from 1 end at 9, not at 10"):

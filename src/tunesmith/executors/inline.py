@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 from typing import ClassVar
 
@@ -26,13 +27,21 @@ class InlineExecutor(Executor):
         self._waiting = trial
 
     def poll(self, timeout: float | None = None) -> list[Finished | Failed]:
-        """Run the objective on the trial that waits; an objective of this process cannot be cut short."""
+        """Run the objective on the trial that waits; an objective of this process cannot be cut short.
+
+        Whatever it raises is how the trial ended, but for Ctrl-C and what a signal handler of the program raises: those
+        are meant for the program.
+        """
         trial, self._waiting = self._waiting, None
         if trial is None:
             return []
         try:
             return [Finished(trial, self.objective(trial))]
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if isinstance(error, SystemExit) and _from_signal_handler(error):
+                raise
             return [Failed(trial, error, traceback.format_exc())]
 
     def cancel(self, number: int) -> None:
@@ -41,3 +50,14 @@ class InlineExecutor(Executor):
     def close(self) -> None:
         """Forget the trial that waits."""
         self._waiting = None
+
+
+def _from_signal_handler(error: BaseException) -> bool:
+    """Tell whether an exception went through one of the program's signal handlers: "sys.exit on SIGTERM", say."""
+    handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in handlers:
+            return True
+        trace = trace.tb_next
+    return False

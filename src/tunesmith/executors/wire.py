@@ -14,6 +14,7 @@ from typing import Any
 
 from tunesmith.errors import ObjectiveError
 from tunesmith.numerics.scalars import real
+from tunesmith.text import message_of, name_and_message
 from tunesmith.trial import Proposals, Trial
 
 # The words that begin a message. From the worker:
@@ -108,7 +109,7 @@ def dump_end(trial: Trial, value: Any, fault: Fault | None) -> bytes:
         value_bytes = dump(plain(value))
     except Exception as error:
         value_bytes = dump(None)
-        left_out.append(f"the objective returned a {_name(value)}, which cannot be pickled ({_words(error)})")
+        left_out.append(f"the objective returned a {_name(value)}, which cannot be pickled ({name_and_message(error)})")
     try:
         trial_bytes = dump_trial(trial)[0]
     except Exception:
@@ -128,16 +129,12 @@ def _drop_notes(trial: Trial) -> list[str]:
             dump(note)
         except Exception as error:
             del notes[key]
-            words.append(f"its note {key!r} is a {_name(note)}, which cannot be pickled ({_words(error)})")
+            words.append(f"its note {key!r} is a {_name(note)}, which cannot be pickled ({name_and_message(error)})")
     return words
 
 
 def _name(thing: Any) -> str:
     return type(thing).__qualname__
-
-
-def _words(error: BaseException) -> str:
-    return f"{_name(error)}: {error}"
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------
@@ -148,7 +145,7 @@ Fault = tuple[bytes | None, bytes | None, str, str, str]
 
 def dump_fault(error: BaseException, trace: str) -> Fault:
     """Pickle an error, and with it enough to say what it was where that does not work."""
-    return _try_dump(error), _try_dump(type(error)), _text(error), _name(error), trace
+    return _try_dump(error), _try_dump(type(error)), message_of(error), _name(error), trace
 
 
 def load_fault(fault: Fault) -> BaseException:
@@ -194,10 +191,3 @@ def _bare(kind: Any, text: str) -> BaseException | None:
     except Exception:
         return None
     return error if faithful and isinstance(error, BaseException) else None
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "(an error that cannot be printed)"

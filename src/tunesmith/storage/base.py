@@ -190,7 +190,7 @@ class Storage(ABC):
     def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
         """Add WAITING or finished trials under new numbers, all in one transaction; return the numbers.
 
-        The records given are not changed and not kept.
+        The records given are not changed and not kept; of their attributes ``storable`` copies are.
 
         Raises:
             ValueError: a trial is RUNNING, or cannot be kept for a reason that ``finish`` names.
@@ -237,11 +237,11 @@ class Storage(ABC):
 
     @abstractmethod
     def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
-        """Set an attribute of a study (number None) or of a trial.
+        """Set an attribute of a study (number None) or of a trial; kept is ``storable(key, value)``.
 
         Raises:
             KeyError: the study has no trial of this number.
-            ValueError: the value cannot be kept (for a file: it is no JSON).
+            ValueError: the value cannot be kept (see :func:`tunesmith.storable.storable`).
         """
 
     def close(self) -> None:  # noqa: B027 - not abstract: a storage may hold nothing

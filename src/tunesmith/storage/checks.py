@@ -29,11 +29,6 @@ def check_text(what: str, text: str) -> None:
         raise ValueError(f"{what} must be Unicode text without NUL characters; got {text!r}")
 
 
-def plain_text(text: str) -> str:
-    """Return a text with what :func:`check_text` refuses written as escapes: an error message must never be lost."""
-    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _is_unicode(text: str) -> bool:
     try:
         text.encode("utf-8")

@@ -20,6 +20,7 @@ from tunesmith.errors import DuplicatedStudyError
 from tunesmith.frozen import NAN, FrozenTrial
 from tunesmith.space import Space
 from tunesmith.state import TrialState
+from tunesmith.storable import storable, storable_items
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
 from tunesmith.storage.checks import (
     check_added,
@@ -182,8 +183,10 @@ class MemoryStorage(Storage):
             book = self._book(study_id)
             check_added(trials, book.m)
             numbers = []
-            for given in trials:
-                trial = _twin(given)
+            twins = [_twin(given) for given in trials]
+            for trial in twins:  # all of them before any is added
+                trial.user, trial.system = storable_items(trial.user), storable_items(trial.system)
+            for trial in twins:
                 trial.number, trial.attempt, trial.seq = len(book.trials), 1, 0
                 book.trials.append(trial)
                 numbers.append(trial.number)
@@ -284,6 +287,7 @@ class MemoryStorage(Storage):
             return {state: n for state, n in {**book.counts, **live}.items() if n}
 
     def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
+        value = storable(key, value)
         with self._lock:
             book = self._book(study_id)
             if number is None:

@@ -18,7 +18,8 @@ from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.space import Space
 from tunesmith.study.interrupts import heeded
 from tunesmith.study.optimize import TICK, executor_for
-from tunesmith.study.outcome import is_nan_reason, to_values
+from tunesmith.study.outcome import as_fault, is_nan_reason, to_values
+from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
 
 if TYPE_CHECKING:
@@ -189,8 +190,9 @@ def _ended(
     if isinstance(event, Failed):
         if isinstance(event.error, TrialPruned):
             return Run(math.nan, "it raised TrialPruned"), None
-        reason = f"{type(event.error).__name__}: {event.error}"[:MAX_REASON]
-        return (Run(math.nan, reason), None) if isinstance(event.error, catch) else (None, event.error)
+        error = as_fault(event.error)
+        reason = name_and_message(error)[:MAX_REASON]
+        return (Run(math.nan, reason), None) if isinstance(error, catch) else (None, error)
     missing = sorted(set(event.trial.params) - set(point.params)) if point.number is None else []
     if missing:
         return None, ValueError(f"default= gives no value for {missing}, which the objective asked for")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import warnings
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.errors import SpaceExhaustedError
+from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.history import History
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.samplers.base import Sampler
@@ -24,7 +23,7 @@ from tunesmith.storage.workers import current_worker, is_dead
 from tunesmith.study.earlier import KEY, unpack
 from tunesmith.study.fixed import impose
 from tunesmith.study.outcome import to_values
-from tunesmith.text import shorten
+from tunesmith.text import name_and_message, plain_text, shorten
 from tunesmith.trial import FrozenTrial, Proposals, Trial
 
 _Ahead = tuple[int, int, list[float], int, str | None]  # number, id of the space, point, tag, who proposed it
@@ -280,27 +279,18 @@ class StudyCore:
             tag=record.tag,
             cost=elapsed if cost is None else float(cost),
             constraints=trial.constraints,
-            reason=None if reason is None else shorten(reason),
+            reason=None if reason is None else shorten(plain_text(str(reason))),
             started=record.started,
             finished=record.started + elapsed,
             worker=record.worker,
             fixed=record.fixed,
-            user=trial.notes(),
+            user=dict(notes) if (notes := trial.notes()) else None,
             system=record.system,
             reports=reports,
         )
-        if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
-            warnings.warn(
-                f"trial {record.number}: the objective never asked for the enqueued {unused}; "
-                f"it asked for {sorted(trial.params)}",
-                stacklevel=4,
-            )
-        try:
-            stored = self._storage.finish(self._id, done)
-        except ValueError:
-            done.user = _storable(done.number, done.user)  # a result is never lost for a note
-            stored = self._storage.finish(self._id, done)
+        stored = self._write_end(done)
         self._live.pop(record.number, None)
+        values, state = done.values, done.state
         if stored is None:  # released meanwhile, and perhaps run by another worker
             self._version = -1
             return self._storage.trials(self._id, [record.number])[0]
@@ -311,7 +301,35 @@ class StudyCore:
                 done.number, state, space, x, y, tag=done.tag, cost=done.cost, constraints=done.constraints
             )
             self._cursor, self._version = seq, version
+        if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
+            warnings.warn(
+                f"trial {record.number}: the objective never asked for the enqueued {unused}; "
+                f"it asked for {sorted(trial.params)}",
+                stacklevel=4,
+            )
         return done
+
+    def _write_end(self, done: FrozenTrial) -> tuple[int, int] | None:
+        """Store the end of a trial; no value is lost for what cannot be kept beside it, and no end for a value."""
+        try:
+            return self._storage.finish(self._id, done)
+        except (StorageError, KeyError):
+            raise
+        except Exception as error:
+            fault = name_and_message(error)
+        lost = "its attributes and reports"
+        done.user = done.reports = None
+        try:
+            stored = self._storage.finish(self._id, done)
+        except (StorageError, KeyError):
+            raise
+        except Exception:
+            lost = "its result"
+            done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
+            done.reason = f"the storage cannot keep the result: {fault}"
+            stored = self._storage.finish(self._id, done)
+        warnings.warn(f"trial {done.number}: the storage cannot keep {lost}: {fault}", stacklevel=5)
+        return stored
 
     def _tell_stranger(
         self,
@@ -388,20 +406,3 @@ class StudyCore:
             if self._storage.shared:
                 self._sync()
             return self.pruner.decide(self._history.curves, number, step) is not Decision.CONTINUE
-
-
-def _storable(number: int, notes: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a trial's notes with what is no JSON as its ``repr``, and warn."""
-    kept: dict[str, Any] = {}
-    for key, value in (notes or {}).items():
-        try:
-            json.dumps(value)
-            kept[str(key)] = value
-        except (TypeError, ValueError, RecursionError):
-            warnings.warn(
-                f"trial {number}: the attribute {key!r} is a {type(value).__name__}, which a file cannot keep as JSON; "
-                "its repr is kept",
-                stacklevel=5,
-            )
-            kept[str(key)] = repr(value)[:1000]
-    return kept or None

@@ -14,9 +14,9 @@ from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.state import TrialState
 from tunesmith.study.interrupts import heeded
 from tunesmith.study.objective import Declared
-from tunesmith.study.outcome import is_nan_reason
+from tunesmith.study.outcome import as_fault, is_nan_reason
 from tunesmith.study.stopping import forget, stopping
-from tunesmith.text import MOST, shorten
+from tunesmith.text import MOST, message_of, name_and_message
 from tunesmith.trial import Channel, FrozenTrial, Trial
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def run(
     except BaseException as error:
         if executor is not None:
             with suppress(Exception):  # what went wrong first is what the user must see
-                for event in executor.drain():
-                    _tell(study, event, catch)
+                _tell_all(study, executor.drain(), catch)
             executor.close()
             executor = None
         study.release(study.live)  # interrupted trials wait, to be run again as they were proposed
@@ -121,8 +120,7 @@ def _loop(
             study.prefetch()
         events = executor.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be heeded
         running -= len(events)
-        # All are told before any callback runs: one that raises must not cost the others their results.
-        for done, fault in [_tell(study, event, catch) for event in events]:
+        for done, fault in _tell_all(study, events, catch):
             error = error or fault
             for callback in callbacks:
                 callback(study, done)
@@ -135,6 +133,22 @@ def _loop(
         raise error
 
 
+def _tell_all(
+    study: Study, events: list[Finished | Failed], catch: tuple[type[Exception], ...]
+) -> list[tuple[FrozenTrial, BaseException | None]]:
+    """Record the ends of some trials, all of them before anything is raised: none may cost the others their results."""
+    told = []
+    first: BaseException | None = None
+    for event in events:
+        try:
+            told.append(_tell(study, event, catch))
+        except BaseException as error:
+            first = first or error
+    if first is not None:
+        raise first
+    return told
+
+
 def _tell(
     study: Study, event: Finished | Failed, catch: tuple[type[Exception], ...]
 ) -> tuple[FrozenTrial, BaseException | None]:
@@ -145,10 +159,10 @@ def _tell(
             return done, None
         fault: BaseException = ObjectiveError(f"trial {done.number}: {done.reason}")
         return done, None if isinstance(fault, catch) else fault
-    error = event.error
+    error = as_fault(event.error)
     if isinstance(error, TrialPruned):
-        return study.tell(event.trial, state=TrialState.PRUNED, reason=str(error) or None), None
-    reason = shorten(f"{type(error).__name__}: {error}", MOST // 2)
+        return study.tell(event.trial, state=TrialState.PRUNED, reason=message_of(error) or None), None
+    reason = name_and_message(error)
     if event.traceback:
         reason = f"{reason}\n{event.traceback[-MOST // 2 :]}"
     done = study.tell(event.trial, state=TrialState.FAIL, reason=reason)

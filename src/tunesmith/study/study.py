@@ -15,6 +15,7 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import TrialState
+from tunesmith.storable import storable_items
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.core import StudyCore, StudyDirection
 from tunesmith.study.earlier import adopted
@@ -211,13 +212,14 @@ class Study(StudyCore):
 
         Raises:
             SpaceError: a value lies outside the declared space, or a name is not in it.
+            ValueError: an attribute cannot be kept.
         """
         fixed = dict(params)
         if self._declared and self._history.space is not None:
             self._history.space.validate(fixed, partial=True)
         if skip_if_exists and any(t.params == fixed or t.fixed == fixed for t in self.trials):
             return
-        waiting = FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=dict(user_attrs or {}) or None)
+        waiting = FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))
         self._storage.add(self._id, [waiting])
 
     def add_trial(self, trial: FrozenTrial) -> None:
@@ -351,10 +353,10 @@ class Study(StudyCore):
         return MappingProxyType(self._storage.load_study(self.study_name).system)
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Note something about the study, at once.
+        """Note something about the study, at once; in the form that ``trial.set_user_attr`` explains.
 
         Raises:
-            ValueError: the storage is a file and the value is no JSON.
+            ValueError: the value cannot be kept, or the key is no text.
         """
         self._storage.set_attr(self._id, None, key, value)
 

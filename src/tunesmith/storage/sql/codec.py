@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from tunesmith.errors import SpaceError
 from tunesmith.space import Constraint, Parameter, Space
 from tunesmith.space.codec import label_from_json, label_to_json, load_space
-from tunesmith.storage.checks import check_text
+from tunesmith.storable import storable
 
 NAN = math.nan
 
@@ -44,41 +42,15 @@ def number(value: float | None) -> float:
 
 
 def attr_to_json(key: str, value: Any) -> str:
-    """Return an attribute's value as JSON text; NaN and infinities are kept, NumPy's numbers become Python's.
+    """Return an attribute's value as JSON text; NaN and infinities are kept.
 
     Raises:
-        ValueError: the value would not come back as it is.
+        ValueError: the value cannot be kept, see :func:`tunesmith.storable.storable`.
     """
-    check_text("an attribute's name", key)
-    fault = _fault(value)
-    if fault:
-        raise ValueError(
-            f"attribute {key!r}: {fault} cannot be kept in a database; give None, bool, int, float, str, or lists and "
-            "dicts (with text keys) of these"
-        )
-    return json.dumps(value, default=np.generic.item)  # ASCII, so that no database stumbles over a character
+    return json.dumps(storable(key, value))  # ASCII, so that no database stumbles over a character
 
 
 attr_from_json = json.loads
-
-
-def _fault(value: Any) -> str | None:
-    """Name what is no JSON in a value, with the way to it."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return None
-    if isinstance(value, np.generic):
-        return _fault(value.item())
-    if type(value) is list:
-        return next((f"{fault} (item {i})" for i, item in enumerate(value) if (fault := _fault(item))), None)
-    if type(value) is dict:
-        for key, item in value.items():
-            if not isinstance(key, str):
-                return f"a dict with the key {key!r:.80} of type {type(key).__name__}"
-            if fault := _fault(item):
-                return f"{fault} (at {key!r})"
-        return None
-    hint = {"tuple": "; make it a list", "ndarray": "; use .tolist()"}.get(type(value).__name__, "")
-    return f"a value of type {type(value).__name__}{hint}: {value!r:.80}"
 
 
 # -- parameters that the user asked for ------------------------------------------------------------------------

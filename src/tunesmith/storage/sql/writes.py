@@ -26,10 +26,11 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
 
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.checks import plain_text, study_gone
+from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.codec import attr_to_json, fixed_to_json, pack, space_to_text
 from tunesmith.storage.sql.schema import OF_STUDY, OPEN, SYSTEM, USER, WORKER, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
+from tunesmith.text import plain_text
 from tunesmith.trial import FrozenTrial
 
 _ONE: ColumnClause[int] = literal_column("1")
