@@ -133,11 +133,14 @@ class _Copy:
             self._inside.discard(id(value))
 
     def _list(self, values: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
-        kept = []
-        for value in values:
-            kind = type(value)
-            kept.append(value if kind is float or kind is str else self.of(value, depth))
-            self._count()
+        kept: list[Any] = []
+        try:
+            for value in values:
+                kind = type(value)
+                kept.append(value if kind is float or kind is str else self.of(value, depth))
+                self._count()
+        except _Refused as error:
+            raise _Refused(f"{error} (item {len(kept)})") from None
         return kept
 
     def _mapping(self, values: Mapping[Any, Any], depth: int) -> dict[str, Any]:
@@ -146,7 +149,10 @@ class _Copy:
             text = self._text(key)
             if text in kept:
                 raise _Refused(f"two keys of a dict become the same text {text!r:.80}")
-            kept[text] = self.of(values[key], depth)
+            try:
+                kept[text] = self.of(values[key], depth)
+            except _Refused as error:
+                raise _Refused(f"{error} (at {text!r:.80})") from None
             self._count()
         return kept
 
