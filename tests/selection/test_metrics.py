@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.metrics import ROW_LOSSES, area, pseudo_losses
+from tunesmith.selection.metrics import ROW_LOSSES, pseudo_losses
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
@@ -71,17 +71,3 @@ def test_bad_input_is_named():
         pseudo_losses(lambda keep: 0.0, 0)
     with pytest.raises(SelectionError, match="one label"):
         pseudo_losses(lambda keep: 0.0, 10, strata=[1, 2])
-
-
-def test_the_components_of_the_area_have_its_mean_and_its_spread():
-    y, value = data()
-    value = np.round(value, 1)  # ties
-    losses = area(y, value)
-    assert 1.0 - losses.mean() == pytest.approx(sklearn_metrics.roc_auc_score(y, value))
-    rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(2000):
-        rows = rng.integers(0, len(y), len(y))
-        drawn.append(sklearn_metrics.roc_auc_score(y[rows], value[rows]))
-    assert losses.std() / math.sqrt(len(y)) == pytest.approx(np.std(drawn), rel=0.1)
-    assert area(1 - y, -value) == pytest.approx(losses)

@@ -41,6 +41,26 @@ def p_value(gain: float, error: float, dof: float) -> float:
     return float(stdtr(dof, -gain / error))
 
 
+def two_sided(level: float) -> float:
+    """Return how many standard deviations an interval of a normal distribution reaches to either side."""
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + level / 2.0))
+
+
+def wilson(share: float, size: float, quantile: float) -> Bounds:
+    """Return Wilson's interval of a share that was seen in a number of rows, which need not be whole.
+
+    Args:
+        share: between 0 and 1.
+        size: the number of rows, positive.
+        quantile: how many standard deviations it reaches.
+    """
+    q = quantile**2 / size
+    centre, half = (share + q / 2.0) / (1.0 + q), math.sqrt(q * share * (1.0 - share) + q**2 / 4.0) / (1.0 + q)
+    return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)
+
+
 def score_interval(
     value: float, error: float, dof: float, *, level: float = 0.95, bounds: Bounds = (-math.inf, math.inf)
 ) -> Bounds:
@@ -81,9 +101,8 @@ def interval(
     # A score with no error among n rows still has the interval of 0 out of n (or n out of n).
     spread = share * (1.0 - share)
     # Fewer than one row would say no more than one does; more than 1e12 are as good as all.
-    known = relative > 0.0 and spread > 0.0
-    rows = min(max(spread / max(relative**2, 1e-24), 1.0), 1e12) if known else max(dof + 1.0, 1.0)
-    centre = (share + quantile**2 / (2 * rows)) / (1 + quantile**2 / rows)
-    half = quantile / (1 + quantile**2 / rows) * math.sqrt(spread / rows + (quantile / (2 * rows)) ** 2)
-    lowest, highest = min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
-    return low + (high - low) * lowest, low + (high - low) * highest
+    if relative > 0.0 and spread > 0.0:
+        ends = wilson(share, min(max(spread / max(relative**2, 1e-24), 1.0), 1e12), quantile)
+    else:
+        ends = wilson(share, max(dof + 1.0, 1.0), two_sided(level))
+    return low + (high - low) * ends[0], low + (high - low) * ends[1]

@@ -72,30 +72,6 @@ def absolute(y: ArrayLike, predicted: ArrayLike) -> Floats:
     return _over_outputs(np.abs(np.asarray(y, dtype=np.float64) - np.asarray(predicted, dtype=np.float64)))
 
 
-def area(y: ArrayLike, value: ArrayLike) -> Floats:
-    """Return losses of rows whose mean is 1 - ROC AUC, and whose spread is that of its estimate.
-
-    They are the structural components of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988): a row of the second
-    class is worth the share of the first class that it is ranked above, and the other way round; ties count half.
-
-    Args:
-        y: [n], 0 or 1; both occur.
-        value: [n], higher for class 1.
-    """
-    from scipy.stats import rankdata
-
-    positive = np.asarray(y).astype(bool)
-    v = np.asarray(value, dtype=np.float64)
-    n, n1 = len(v), int(positive.sum())
-    rank = rankdata(v)
-    above = np.empty(n)
-    above[positive] = (rank[positive] - rankdata(v[positive])) / (n - n1)
-    above[~positive] = 1.0 - (rank[~positive] - rankdata(v[~positive])) / n1
-    auc = float(above[positive].mean())
-    effect = (above - auc) * np.where(positive, n / n1, n / (n - n1))
-    return np.asarray(1.0 - auc - effect)
-
-
 def _over_outputs(errors: Floats) -> Floats:
     return np.asarray(errors.reshape(len(errors), -1).mean(axis=1))
 

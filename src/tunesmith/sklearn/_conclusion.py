@@ -20,22 +20,24 @@ from sklearn.base import is_classifier
 from tunesmith.errors import SelectionError
 from tunesmith.selection import HonestScore, LossTable, Report, Rule, honest
 from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
+from tunesmith.selection.influence import Reach
 from tunesmith.selection.intervals import ALIKE
 from tunesmith.selection.report import is_certain
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
 from tunesmith.selection.wording import Metric, params_of
 from tunesmith.sklearn._by_model import by_model
+from tunesmith.sklearn._cautions import FEW, belonging, cautions, tested_rows
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._folds import places
 from tunesmith.sklearn._fresh import resplitter
-from tunesmith.sklearn._losses import Measure, Targets, measure_of
+from tunesmith.sklearn._losses import Targets
+from tunesmith.sklearn._measure import Measure, measure_of
 from tunesmith.sklearn._sequential import BESIDE, Sequential
 
 LEADERS = (4, 3, 3, 3, 3)  # how many are tried on the first fresh split, the second one, ...
 COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
 SALT = 0xF5E5
 NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
-FEW = 20
 TOGETHER = (
     "{metric} is computed from the predictions of all folds together, because its mean over small folds is biased."
 )
@@ -128,6 +130,7 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     made = None if case.measure is None else _by_rows(case, case.measure)
     if made is None:
         made = _by_model(case) if run.reshuffle or len(evidence.splits) == 1 else _by_folds(case)
+    case.notes += cautions(evidence, is_classifier(task.estimator))
     return _report(case, made)
 
 
@@ -151,7 +154,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         return None
     classes = is_classifier(run.evaluate.task.estimator) and evidence.labels is not None
     weight = None if evidence.sample_weight is None else np.asarray(evidence.sample_weight, np.float64)
-    targets = Targets(y, evidence.labels, weight)
+    targets = Targets(y, evidence.labels, weight, classes)
     means = np.where(whole, np.where(whole[:, None], evidence.scores, 0.0).mean(axis=1), -np.inf)
     order = [int(c) for c in np.argsort(-means, kind="stable") if whole[c]]
     if not measure.quick:
@@ -170,7 +173,8 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
     if run.reshuffle and any((np.isfinite(own) != tested).any() for own in losses.values()):
         return None  # each candidate was tested on other rows
     strata = np.searchsorted(np.asarray(evidence.labels), y) if classes and y.ndim == 1 else None
-    table = LossTable(len(y), tested=tested, groups=evidence.groups, strata=strata, weights=weight)
+    units = belonging(evidence)
+    table = LossTable(len(y), tested=tested, groups=units, strata=strata, weights=weight)
     for c, own in losses.items():
         table.add(c, own)
     _confirm(case, measure, targets, table)
@@ -179,6 +183,10 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
     if settings.complexity is not None:
         complexity = tuple(ranks(complexities(evidence.params, settings.complexity)).tolist())
     adaptive = run.adaptive
+
+    def reach(c: int) -> Reach:
+        return targets.reach(measure, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
+
     rule = Rule(default, bool(settings.prefer_default), adaptive=adaptive, complexity=complexity)
     try:
         found = honest(
@@ -189,6 +197,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
             between_repeats=table.between_repeats(n_candidates),
             bounds=measure.bounds,
             inflation=inflation(len(evidence.splits), _ratio(evidence)),
+            reach=reach,
             level=settings.level,
             seed=run.ledger.study.seed,
         )
@@ -313,7 +322,7 @@ def _by_folds(case: _Case) -> Made:
         p_value=found.p_value,
         level=settings.level,
         metric=_named(case),
-        n_rows=len(_tested(evidence)),
+        n_rows=len(tested_rows(evidence.splits)),
         n_groups=_groups(evidence),
         n_candidates=len(evidence.params),
     )
@@ -325,16 +334,11 @@ def _named(case: _Case) -> str | None:
     return case.evidence.metric if case.measure is None else case.measure.name
 
 
-def _tested(evidence: Evidence) -> NDArray[Any]:
-    """Return the rows that were tested, each once."""
-    return np.unique(np.concatenate([places(test) for _, test in evidence.splits]))
-
-
 def _groups(evidence: Evidence) -> int | None:
     """Return how many groups were tested; None if each row stands for itself."""
     if evidence.groups is None:
         return None
-    rows = _tested(evidence)
+    rows = tested_rows(evidence.splits)
     n = len(set(np.asarray(evidence.groups, dtype=object).ravel()[rows].tolist()))
     return n if n < len(rows) else None
 

@@ -12,136 +12,28 @@ studies", SIGKDD Explorations 12, 2010).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
-from sklearn.base import is_classifier, is_regressor
 
-from tunesmith.selection.metrics import ROW_LOSSES, area, log_loss, pseudo_losses
-from tunesmith.sklearn._compat import is_multimetric, is_passthrough_scorer, metric_scorers, scorer_parts
-from tunesmith.sklearn._folds import in_order
+from tunesmith.selection.influence import Reach
+from tunesmith.selection.metrics import ROW_LOSSES, log_loss, pseudo_losses
+from tunesmith.sklearn._measure import Measure
 from tunesmith.sklearn._predictions import Predictions
+from tunesmith.sklearn._shown import Shown
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-# Metrics that are the mean of a loss over rows: scikit-learn's function to the name of the scorer.
-PLAIN = {
-    metrics.accuracy_score: "accuracy",
-    metrics.log_loss: "neg_log_loss",
-    metrics.brier_score_loss: "neg_brier_score",
-    metrics.mean_squared_error: "neg_mean_squared_error",
-    metrics.mean_absolute_error: "neg_mean_absolute_error",
-}
 # How exactly a mean of losses has to be the score: predictions are kept with seven digits.
 EXACT = 1e-4
 BLOCKS = 10  # that are left out of a split by turns, for a metric that is no mean over rows
 MOST_BLOCKS = 50  # of all splits together
 MANY = 20_000  # rows beyond which MOST_BLOCKS would take too long; half of them say how far a score varies, too
-SHARE = (0.0, 1.0)  # where the losses of scores between 0 and 1 lie
-BETWEEN = (
-    metrics.average_precision_score,
-    metrics.balanced_accuracy_score,
-    metrics.f1_score,
-    metrics.jaccard_score,
-    metrics.precision_score,
-    metrics.recall_score,
-    metrics.roc_auc_score,
-)
-# What is computed from the predictions of all splits together. All others may be sums, or have no such bias.
-TOGETHER = {
-    metrics.average_precision_score,
-    metrics.balanced_accuracy_score,
-    metrics.cohen_kappa_score,
-    metrics.explained_variance_score,
-    metrics.f1_score,
-    metrics.fbeta_score,
-    metrics.jaccard_score,
-    metrics.matthews_corrcoef,
-    metrics.median_absolute_error,
-    metrics.precision_score,
-    metrics.r2_score,
-    metrics.recall_score,
-    metrics.root_mean_squared_error,
-    metrics.root_mean_squared_log_error,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """The metric that decides, as a function of predictions; a score is `offset` less the mean of the row losses.
-
-    Attributes:
-        name: what it is called.
-        function: (y, predictions) -> number.
-        sign: -1 if the function is a loss.
-        options: further arguments of the function.
-        offset: of the score.
-        bounds: between which a mean loss lies.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    sign: int
-    options: dict[str, Any]
-    offset: float
-    bounds: tuple[float, float]
-
-    @property
-    def quick(self) -> bool:
-        """Whether its row losses are worked out at once, and not by leaving out blocks of rows."""
-        return self.plain is not None or self.function in (metrics.r2_score, metrics.roc_auc_score)
-
-    def together(self, splits: Sequence[tuple[Any, Any]]) -> bool:
-        """Tell whether it is computed from the predictions of all these splits together, and not for each of them.
-
-        Of splits in the order of time each is a period of its own, whose rows are judged by that period.
-        """
-        return len(splits) > 1 and self.function in TOGETHER and not in_order(splits)
-
-    @property
-    def plain(self) -> str | None:
-        """The name under which `ROW_LOSSES` has it; None: it is no mean over rows."""
-        return None if self.options else PLAIN.get(self.function)
-
-
-def measure_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> Measure | None:
-    """Return the metric that decides, or None if it is not known how it follows from predictions.
-
-    Args:
-        scorer: what scores: scikit-learn's scorer, its bundle, or a function.
-        metric: which of several decides.
-        scoring: what the user asked for, for the name.
-        estimator: what is tuned.
-    """
-    if is_multimetric(scorer):
-        scorer = metric_scorers(scorer).get(str(metric))
-    name = scoring if isinstance(scoring, str) else metric if metric not in (None, "score") else None
-    if is_passthrough_scorer(scorer):
-        if is_classifier(estimator):
-            return Measure("accuracy", metrics.accuracy_score, 1, {}, 1.0, SHARE)
-        if is_regressor(estimator):
-            return Measure("R²", metrics.r2_score, 1, {}, 1.0, (0.0, math.inf))
-        return None
-    parts = scorer_parts(scorer)
-    if parts is None:
-        return None
-    function, sign, options = parts
-    title = str(name or ("neg_" if sign < 0 else "") + getattr(function, "__name__", "score"))
-    plain = None if options else PLAIN.get(function)
-    if plain is not None:
-        return Measure(title, function, sign, options, ROW_LOSSES[plain].offset, ROW_LOSSES[plain].bounds)
-    if function in BETWEEN:
-        return Measure(title, function, sign, options, 1.0, SHARE)
-    if function is metrics.r2_score:
-        return Measure(title, function, sign, options, 1.0, (0.0, math.inf))
-    theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")  # whose losses are not negative
-    low = 0.0 if sign < 0 and theirs else -math.inf
-    return Measure(title, function, sign, options, 0.0, (low, math.inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +44,13 @@ class Targets:
         y: the targets, an array [n] or [n, outputs].
         labels: their sorted labels, if they have any; predicted labels are places in it.
         weight: of the rows [n], or None.
+        classes: whether the labels are classes, and not numbers that happen to be whole.
     """
 
     y: NDArray[Any]
     labels: NDArray[Any] | None
     weight: Floats | None
+    classes: bool = True
 
     def losses(
         self,
@@ -173,16 +67,18 @@ class Targets:
             scores: the score of each split.
             splits: training and test rows.
         """
-        parts: list[tuple[Any, Rows]] = []
-        for predicted, score, (_, test) in zip(seen, scores, splits, strict=True):
-            rows = np.arange(len(self.y))[test]
-            if predicted is None or not math.isfinite(score) or len(predicted.values) != len(rows):
-                return None
-            parts.append((predicted.values, rows))
+        if not all(map(math.isfinite, scores)) or (parts := self._parts(seen, splits)) is None:
+            return None
+        together = measure.together(splits)
         try:
-            if measure.together(splits):
-                if not all(self._makes(measure, *part, score) for part, score in zip(parts, scores, strict=True)):
-                    return None
+            if together and not all(
+                self._makes(measure, *part, score) for part, score in zip(parts, scores, strict=True)
+            ):
+                return None
+            own = self._by_influence(measure, parts, None if together else scores)
+            if own is not None:
+                return own
+            if together:
                 parts = [(np.concatenate([values for values, _ in parts]), np.concatenate([rows for _, rows in parts]))]
                 made = [self._losses(measure, *parts[0], None, min(BLOCKS * len(splits), MOST_BLOCKS))]
             else:
@@ -197,6 +93,70 @@ class Targets:
             np.add.at(total, rows, own)
             np.add.at(count, rows, 1.0)
         return np.asarray(np.where(count > 0, total / np.maximum(count, 1.0), math.nan))
+
+    def reach(
+        self,
+        measure: Measure,
+        seen: Sequence[Predictions | None] | None,
+        splits: Sequence[tuple[Any, Any]],
+        groups: Rows | None,
+        level: float,
+    ) -> Reach:
+        """Return how much the rows say that decide the metric: see :meth:`Shown.reach`."""
+        parts = None if seen is None else self._parts(seen, splits)
+        shown = None if parts is None else self._shown(parts)
+        return Reach(math.inf) if shown is None else shown.reach(measure, groups, level)
+
+    def _parts(
+        self, seen: Sequence[Predictions | None], splits: Sequence[tuple[Any, Any]]
+    ) -> list[tuple[NDArray[Any], Rows]] | None:
+        """Return predictions and rows of each split; None if some are missing."""
+        parts = []
+        for predicted, (_, test) in zip(seen, splits, strict=True):
+            rows = np.arange(len(self.y))[test]
+            if predicted is None or len(predicted.values) != len(rows):
+                return None
+            parts.append((predicted.values, rows))
+        return parts
+
+    def _shown(self, parts: Sequence[tuple[NDArray[Any], Rows]]) -> Shown | None:
+        """Return what was predicted of all splits; None if that is not one value a row, or targets are no classes."""
+        if self.labels is None or not self.classes or self.y.ndim != 1 or any(v.ndim != 1 for v, _ in parts):
+            return None
+        rows = np.concatenate([rows for _, rows in parts])
+        return Shown(
+            y=self._codes(self.y[rows]),
+            labels=np.asarray(self.labels),
+            values=np.concatenate([values for values, _ in parts]),
+            rows=rows,
+            fold=np.repeat(np.arange(len(parts)), [len(own) for _, own in parts]),
+            weight=np.ones(len(rows)) if self.weight is None else self.weight[rows],
+            coded=all(values.dtype.kind == "u" for values, _ in parts),
+        )
+
+    def _by_influence(
+        self, measure: Measure, parts: Sequence[tuple[NDArray[Any], Rows]], scores: Sequence[float] | None
+    ) -> Floats | None:
+        """Return the losses [n] by what each row adds to the metric; None if that is not known.
+
+        Args:
+            measure: the metric.
+            parts: predictions and rows of each split.
+            scores: what the metric has to be on each split; None: it is computed of all together.
+        """
+        shown = self._shown(parts)
+        try:
+            found = None if shown is None else shown.influences(measure, scores is None)
+        except Exception:  # a metric without weights: it is computed with rows left out
+            return None
+        if shown is None or found is None or not np.isfinite(found[1]).all():
+            return None
+        if scores is not None and not all(map(_is, scores, found[0])):
+            return None
+        count = np.bincount(shown.rows, minlength=len(self.y))
+        effect = np.bincount(shown.rows, found[1], minlength=len(self.y)) / np.maximum(count, 1)
+        effect -= np.average(effect, weights=(count > 0) * (1.0 if self.weight is None else self.weight))
+        return np.asarray(np.where(count > 0, measure.offset - float(found[0].mean()) - effect, math.nan))
 
     def _losses(self, measure: Measure, values: NDArray[Any], rows: Rows, score: float | None, n: int) -> Floats | None:
         """Return the losses of predictions.
@@ -249,12 +209,8 @@ class Targets:
                 return None
             with np.errstate(all="ignore"):  # of equal targets R² has no value: not finite, so not used
                 return np.asarray((y - values) ** 2 / np.mean((y - y.mean()) ** 2), np.float64)
-        if measure.function is metrics.roc_auc_score:
-            two = self.labels is not None and len(self.labels) == 2
-            options = {k: v for k, v in measure.options.items() if v not in ("macro", "raise", None)}
-            if not two or values.ndim != 1 or self.weight is not None or coded or options:
-                return None
-            return area(self._codes(y), values)
+        if measure.plain is None:
+            return None
         loss = ROW_LOSSES[str(measure.plain)].loss
         if measure.function is metrics.accuracy_score:
             return loss(self._codes(y), values) if coded else loss(y, values)
