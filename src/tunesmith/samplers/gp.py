@@ -24,7 +24,7 @@ from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
 from tunesmith.samplers.belief import Belief
-from tunesmith.samplers.branches import EVERY, SETTLED, Branch, neglected
+from tunesmith.samplers.branches import EVERY, MOST, SETTLED, Branch, neglected
 from tunesmith.samplers.features import Features
 from tunesmith.samplers.hypervolume import FrontImprovement
 from tunesmith.samplers.improvement import Improvement
@@ -65,8 +65,8 @@ class GPSampler(Sampler):
     is taken to end at the posterior mean. Beyond 500 rows the model is local.
 
     Args:
-        n_startup_trials: quasi-random trials before the model takes over; by default one more than there are
-            parameters, at least 5 and at most 20.
+        n_startup_trials: trials before the model takes over, see :mod:`tunesmith.samplers.start`; by default four, or
+            as many as a parameter has branches (at most 20).
         seed: accepted for porting; the seed that counts is the study's.
     """
 
@@ -83,16 +83,19 @@ class GPSampler(Sampler):
 
     def exclusive_at(self, history: History) -> bool:
         """Tell whether quasi-random points are proposed still, which no two trials may share."""
-        return self._starting(history, len(history.names))
+        return history.space is None or self._starting(history, history.space)
 
-    def _starting(self, history: History, d: int) -> bool:
+    def _starting(self, history: History, space: Space) -> bool:
+        if int(np.isfinite(history.y).all(axis=1).sum()) < MIN_ROWS:
+            return True
         begun = len(history) + len(history.running)
-        count = self.n_startup_trials or min(max(d + 1, 5), 20)
-        return begun < count or int(np.isfinite(history.y).all(axis=1).sum()) < MIN_ROWS
+        if self.n_startup_trials is not None:
+            return begun < self.n_startup_trials
+        return begun < MOST and begun < self._start.count(history, space)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
         """Return n points; see :meth:`Sampler.ask`."""
-        if len(space) == 0 or self._starting(history, len(space)):
+        if len(space) == 0 or self._starting(history, space):
             return self._start.ask(history, space, rng, n)
         with one_thread():
             x = self._modelled(history, space, rng, n)

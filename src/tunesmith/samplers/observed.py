@@ -36,11 +36,25 @@ class Observed:
     feasible: Mask
 
     def known(self, pending: Floats) -> Callable[[Floats], Mask]:
-        """Return a function that tells which rows of x[q, d] were tried before or run now."""
-        tried = set(_keys(self.x)) | set(_keys(pending))
+        """Return a function that tells which rows of x[q, d] were tried before or run now.
+
+        A trial is the same as another one if all parameters that the other one used have the same values: an objective
+        that follows conditions without declaring them would not read the rest.
+        """
+        rows = np.vstack([self.x, pending])
+        used = ~np.isnan(rows)
+        kinds, of = np.unique(used, axis=0, return_inverse=True)
+        tried = [
+            (np.flatnonzero(kind), set(_keys(rows[of.ravel() == i][:, kind])))
+            for i, kind in enumerate(kinds)
+            if kind.any()
+        ]
 
         def is_known(x: Floats) -> Mask:
-            return np.array([key in tried for key in _keys(x)], bool)
+            found = np.zeros(len(x), bool)
+            for columns, keys in tried:
+                found |= [key in keys for key in _keys(x[:, columns])]
+            return found
 
         return is_known
 

@@ -74,8 +74,8 @@ class QMCSampler(Sampler):
                 f"QMCSampler: a Sobol' sequence has at most {MAX_SOBOL} dimensions, the space has {d}; use "
                 "QMCSampler('halton') or RandomSampler"
             )
-        mark = crc32(repr((self.qmc_type, self.scramble, space.names)).encode()) & 0xFF
-        seed, index = self._next(history, mark, rng)
+        seed, index = self._next(history, space, rng)
+        mark = self._mark(space)
         points: list[NDArray[np.float64]] = []
         tags: list[int] = []
         skipped = 0
@@ -97,10 +97,25 @@ class QMCSampler(Sampler):
                 )
         return np.array(points).reshape(-1, d), np.array(tags, np.int64)
 
-    def _next(self, history: History, mark: int, rng: np.random.Generator) -> tuple[int, int]:
-        """The seed of the sequence and the index that comes next."""
+    def given_out(self, history: History, space: Space) -> int:
+        """Return how many points of this space's sequence trials have had, running ones included."""
+        return len(self._own(history, space))
+
+    def beginning(self, d: int, tag: int) -> NDArray[np.float64]:
+        """Return the first points [BLOCK, d] in the unit cube of the sequence that a tag belongs to."""
+        return self._points(d, tag & ((1 << SEED_BITS) - 1), 0)
+
+    def _mark(self, space: Space) -> int:
+        return crc32(repr((self.qmc_type, self.scramble, space.names)).encode()) & 0xFF
+
+    def _own(self, history: History, space: Space) -> NDArray[np.int64]:
+        """The payloads of the trials that had a point of this space's sequence."""
         own = np.concatenate([payloads(history.tag, self.name), payloads(history.pending.tag, self.name)])
-        own = own[own >> (INDEX_BITS + SEED_BITS) == mark]
+        return np.asarray(own[own >> (INDEX_BITS + SEED_BITS) == self._mark(space)])
+
+    def _next(self, history: History, space: Space, rng: np.random.Generator) -> tuple[int, int]:
+        """The seed of the sequence and the index that comes next."""
+        own = self._own(history, space)
         if not len(own):
             return (int(rng.integers(1 << SEED_BITS)) if self.scramble else 0), 0
         last = int(own.max())
