@@ -25,6 +25,7 @@ from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
 from tunesmith.samplers.belief import Belief
 from tunesmith.samplers.branches import EVERY, MOST, SETTLED, Branch, neglected
+from tunesmith.samplers.ends import BEST, Ends
 from tunesmith.samplers.features import Features
 from tunesmith.samplers.hypervolume import FrontImprovement
 from tunesmith.samplers.improvement import Improvement
@@ -144,9 +145,10 @@ class GPSampler(Sampler):
             best = min(best, float(model.predict(running)[0].min()))
         acquisition = Improvement(model, best, side_models(self._fits, seen, rows, z, features), belief)
         order = np.argsort(np.where(good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
-        box = trust_box(y, seen.u, features, theta, seen.u[rows][order[0]])
         taken = seen.known(pending)
         near = np.vstack([seen.u[rows][order], sources.good])
+        ends = reach(space, seen, seen.u[rows][order[:BEST]], pending)
+        box = trust_box(y, seen.u, features, theta, seen.u[rows][order[0]], ends)
         x = maximise(acquisition, space, features, near, rng, taken, box)
         settled = x is not None and float(acquisition.value(features(space.to_unit(x[None])))[0]) < SETTLED
         if best is None or not settled or len(y) % EVERY:
@@ -156,12 +158,12 @@ class GPSampler(Sampler):
             shorter = theta - math.log(DOUBT) * (np.arange(len(theta)) < len(theta) - 1)
             doubted = sources.follow(Posterior(z, features.group, t, shorter, running), z, t)
             acquisition.model, acquisition.best = doubted, float(doubted.fitted[good].min())
-            there = maximise(acquisition, space, features, near, rng, taken)
+            there = maximise(acquisition, space, features, near, rng, taken, ends)
         else:
             own = np.flatnonzero(good & Branch(space, path).holds(seen.u[rows]))
             own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
             acquisition.best = float(model.fitted[own[0] if len(own) else order[-1]])
-            there = maximise(acquisition, Branch(space, path), features, seen.u[rows][own], rng, taken)
+            there = maximise(acquisition, Branch(space, path), features, seen.u[rows][own], rng, taken, ends)
         return x if there is None else there
 
     def _extend_front(
@@ -185,8 +187,16 @@ class GPSampler(Sampler):
             reached = np.vstack([reached, np.column_stack([model.predict(running)[0] for model in models])])
         sides = side_models(self._fits, seen, rows, z, features)
         acquisition = FrontImprovement(models, reached, sides, len(seen.y) % 2 == 1, belief)
+        ends = reach(space, seen, near, pending)
         near = near[rng.permutation(len(near))[:N_FRONT]]
-        return maximise(acquisition, space, features, near, rng, seen.known(pending))
+        return maximise(acquisition, space, features, near, rng, seen.known(pending), ends)
+
+
+def reach(space: Space, seen: Observed, good: Floats, pending: Floats) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest unit coordinates [d] to propose, given the best trials' coordinates [k, d]."""
+    ends = Ends(space)
+    ends.take(seen.u, seen.failed)
+    return ends.reach(good, space.to_unit(pending))
 
 
 class Fits:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tunesmith.history import History
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
 from tunesmith.samplers.base import Points, Tags
+from tunesmith.samplers.ends import BEST, Ends
 from tunesmith.samplers.replay import Replayed
 from tunesmith.samplers.standing import FAILED, Standing, standing
 from tunesmith.space import Space
@@ -83,18 +84,19 @@ class TPESampler(Replayed["_Search"]):
             running = history.pending_points(space) if history.running else np.empty((0, len(space)))
             points: list[Floats] = []
             for _ in range(n):
-                points.append(self._propose(search, running, rng))
+                points.append(self._propose(search, history.unit(space), running, rng))
                 if n > 1:
                     running = np.vstack([running, points[-1]])
         return np.array(points), tags
 
-    def _propose(self, search: _Search, running: Floats, rng: np.random.Generator) -> Floats:
+    def _propose(self, search: _Search, unit: Floats, running: Floats, rng: np.random.Generator) -> Floats:
         space = search.space
         taken = set(_keys(running))
         if search.n_valued < self.n_startup_trials:
             return search.unseen(taken, rng)
-        good, bad = search.mixtures(running)
-        x = space.from_unit(good.sample(rng, self.n_ei_candidates, folded=FOLDED))
+        good, bad, best = search.mixtures(running)
+        low, high = search.ends.reach(unit[best[:BEST]], space.to_unit(running))
+        x = space.from_unit(np.clip(good.sample(rng, self.n_ei_candidates, folded=FOLDED), low, high))
         if space.constraints:
             x = x[space.feasible(x)]
             if len(x) == 0:
@@ -119,6 +121,7 @@ class _Search:
         edges = [_edges(space, name) for name in space.names]
         self.columns = Columns(edges, [not p.is_ordered for p in params])
         self.seen: set[bytes] = set()
+        self.ends = Ends(space)
         self.n = 0
         self.n_valued = 0
         self._m = n_objectives
@@ -134,7 +137,8 @@ class _Search:
     def take(self, history: History, first: int, last: int) -> None:
         """Take in the finished rows first … last - 1."""
         x = history.points(self.space)[first:last]
-        fresh = self.columns.encode(self.space.to_unit(x))
+        u = history.unit(self.space)[first:last]
+        fresh = self.columns.encode(u)
         self._partial = self._partial or not fresh.active.all()
         if last > len(self._rows):
             self._rows = _grown(self._rows, last)
@@ -142,6 +146,7 @@ class _Search:
             whole[:, first:last] = part
         self.seen.update(_keys(x))
         stand = standing(history, slice(first, last))
+        self.ends.take(u, (stand.level == FAILED) | np.isposinf(stand.value).any(axis=1))
         for row, level, value in zip(range(first, last), stand.level.tolist(), stand.value.tolist(), strict=True):
             if max(value) == math.inf:
                 level = FAILED
@@ -170,8 +175,8 @@ class _Search:
             return order
         return np.concatenate([np.array([row for _, _, row in self._ranked_pool()], np.intp), order])
 
-    def mixtures(self, running: Floats) -> tuple[Mixture, Mixture | None]:
-        """Return l and g; g is None if no trial is bad."""
+    def mixtures(self, running: Floats) -> tuple[Mixture, Mixture | None, Ints]:
+        """Return l, g and the rows that l is made of, the best first; g is None if no trial is bad."""
         order = self.ranking()
         k = max(1, min(math.ceil(GOOD_SHARE * self.n), MAX_GOOD, self.n_valued))
         good = self._rows.take(order[:k])
@@ -186,8 +191,8 @@ class _Search:
         weight *= k / weight.sum()
         low = self._mixture(good, weight, EVIDENCE * self.n, partial)
         if len(bad) == 0:
-            return low, None
-        return low, self._mixture(bad, np.ones(len(bad)), float(len(bad)), partial)
+            return low, None, order[:k]
+        return low, self._mixture(bad, np.ones(len(bad)), float(len(bad)), partial), order[:k]
 
     def _mixture(self, rows: Rows, weight: Floats, evidence: float, partial: bool) -> Mixture:
         h = bandwidths(rows, weight, partial, evidence)

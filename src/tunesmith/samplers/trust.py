@@ -29,23 +29,24 @@ def local_rows(y: Floats, u: Floats, features: Features) -> NDArray[np.intp]:
     return np.unique(np.concatenate([order[:N_BEST], near, spare]))
 
 
-def trust_box(y: Floats, u: Floats, features: Features, theta: Floats, centre: Floats) -> tuple[Floats, Floats] | None:
-    """Return the lowest and highest unit coordinates [d] to search; None: the whole cube.
+def trust_box(
+    y: Floats, u: Floats, features: Features, theta: Floats, centre: Floats, ends: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Return the lowest and highest unit coordinates [d] to search, within the ends that may be searched at all.
 
     Sides are proportional to the lengthscales, with the trust region's length as their geometric mean.
     """
     if len(y) <= WHOLE:
-        return None
-    d = u.shape[1]
-    length = _length(y[WHOLE:], float(y[:WHOLE].min()), d)
-    low, high = np.zeros(d), np.ones(d)
+        return ends
+    length = _length(y[WHOLE:], float(y[:WHOLE].min()), u.shape[1])
+    low, high = ends[0].copy(), ends[1].copy()
     ordered = features.ordered
     if len(ordered):
         scale = theta[: len(ordered)] - theta[: len(ordered)].mean()
         half = 0.5 * length * np.exp(scale)
         middle = np.nan_to_num(centre[ordered], nan=0.5)
-        low[ordered] = np.clip(middle - half, 0.0, 1.0)
-        high[ordered] = np.clip(middle + half, 0.0, 1.0)
+        low[ordered] = np.clip(middle - half, ends[0][ordered], ends[1][ordered])
+        high[ordered] = np.clip(middle + half, ends[0][ordered], ends[1][ordered])
     return low, high
 
 

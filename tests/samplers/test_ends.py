@@ -1,0 +1,105 @@
+"""Ends of continuous parameters: proposed when they are likely to be best, and not again where a trial failed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith.samplers.ends import HAIR, Ends
+from tunesmith.space import Categorical, Float, Int, Space
+
+ENDS = (0.0, 1.0)
+
+
+def value(C: float, a: float, b: float) -> float:
+    """Falls towards C = 0."""
+    return C + (a - 0.6) ** 2 + (b - 0.5) ** 2
+
+
+def suggested(trial: ts.Trial) -> tuple[float, float, float]:
+    return trial.suggest_float("C", 0.0, 1.0), trial.suggest_float("a", 0.0, 1.0), trial.suggest_float("b", 0.0, 1.0)
+
+
+@pytest.mark.parametrize("sampler", ["auto", "tpe"])
+def test_no_end_is_proposed_while_the_optimum_is_inside(sampler: str) -> None:
+    """Before, C = 0.0 was proposed by trial 20 for each of these seeds by the default."""
+    for seed in range(5):
+        study = ts.create_study(sampler=sampler, seed=seed)
+        study.optimize(lambda t: (t.suggest_float("C", 0.0, 1.0) - 0.3) ** 2 + suggested(t)[1], n_trials=20)
+        assert not any(t.params["C"] in ENDS for t in study.trials)
+
+
+@pytest.mark.parametrize("sampler", ["auto", "tpe"])
+@pytest.mark.parametrize("lost", ["exception", "nan"])
+def test_an_end_at_which_a_trial_failed_is_not_proposed_again(sampler: str, lost: str) -> None:
+    def objective(trial: ts.Trial) -> float:
+        C, a, b = suggested(trial)
+        if C == 0.0 and lost == "exception":
+            raise ZeroDivisionError
+        return math.nan if C == 0.0 else value(C, a, b)
+
+    for seed in range(3):
+        study = ts.create_study(sampler=sampler, seed=seed)
+        study.optimize(objective, n_trials=40, catch=(ZeroDivisionError,))
+        assert sum(t.params["C"] == 0.0 for t in study.trials) <= 1
+        assert study.best_value < 0.03, "it goes on a hair inside"
+
+
+@pytest.mark.parametrize("sampler", ["auto", "tpe"])
+def test_an_optimum_at_an_end_is_found(sampler: str) -> None:
+    study = ts.create_study(sampler=sampler, seed=0)
+    study.optimize(lambda t: value(*suggested(t)), n_trials=40)
+    assert study.best_params["C"] == 0.0
+
+
+def test_two_objectives_keep_away_from_ends_as_well() -> None:
+    space = Space(a=Float(0, 1), b=Float(0, 1))
+    study = ts.create_study(directions=["minimize"] * 2, space=space, seed=0)
+    for _ in range(20):
+        trial = study.ask()
+        a, b = trial.params["a"], trial.params["b"]
+        study.tell(trial, [(a - 0.4) ** 2 + (b - 0.3) ** 2, (a - 0.6) ** 2 + (b - 0.5) ** 2])
+    assert not any(v in ENDS for t in study.trials for v in t.params.values())
+
+
+def reach(space: Space, good: list[Any], running: list[Any], valued: list[Any], failed: list[Any]) -> list[list[float]]:
+    def rows(u: list[Any]) -> np.ndarray:
+        return np.array(u, float).reshape(-1, len(space))
+
+    ends = Ends(space)
+    ends.take(rows([*valued, *good]), np.zeros(len(valued) + len(good), bool))
+    ends.take(rows(failed), np.ones(len(failed), bool))
+    low, high = ends.reach(rows(good), rows(running))
+    return [low.tolist(), high.tolist()]
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("good", "running", "valued", "failed", "low", "high"),
+    [
+        ([[0.5, 0.5]] * 3, [], [], [], HAIR, 1 - HAIR),
+        ([[HAIR, 0.5], [0.5, 0.5], [HAIR, 0.1]], [], [], [], HAIR, 1 - HAIR),
+        ([[HAIR, 0.5], [HAIR, 0.9], [0.0, 0.1]], [], [], [], 0.0, 1 - HAIR),
+        ([[1 - HAIR, 0.5]] * 3, [], [], [], HAIR, 1.0),
+        ([[HAIR, 0.5]] * 3, [], [], [[0.0, 0.9]], HAIR, 1 - HAIR),
+        ([[0.0, 0.5]] * 3, [], [], [[0.0, 0.9]], HAIR, 1 - HAIR),
+        ([[HAIR, 0.5]] * 3, [[0.0, 0.1]], [], [], HAIR, 1 - HAIR),
+        ([[HAIR, 0.5]] * 3, [[0.0, 0.1]], [[0.0, 0.7]], [], 0.0, 1 - HAIR),
+        ([[NAN, 0.5]] * 3, [[NAN, 0.1]], [[NAN, 0.7]], [[NAN, 0.2]], HAIR, 1 - HAIR),
+    ],
+    ids=["inside", "two", "low", "high", "failed", "failed here", "the first runs", "one came back", "inactive"],
+)
+def test_when_an_end_is_open(good: Any, running: Any, valued: Any, failed: Any, low: float, high: float) -> None:
+    space = Space(x=Float(0, 1), n=Int(1, 4))
+    assert reach(space, good, running, valued, failed) == [[low, 0.0], [high, 1.0]], "each cell of a lattice is open"
+
+
+def test_lattices_and_choices_have_no_ends() -> None:
+    space = Space(n=Int(0, 3), s=Float(0, 1, step=0.25), c=Categorical(["p", "q"]), k=Int(1, 10**6, log=True))
+    assert reach(space, [[0.5] * 4], [], [], []) == [[0.0] * 4, [1.0] * 4]
