@@ -7,7 +7,6 @@ and a channel for its reports. It knows neither the study nor the sampler, so it
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
+from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.frozen import EMPTY, NAN, FrozenTrial, create_trial
 from tunesmith.numerics.scalars import real
@@ -200,10 +200,9 @@ class Trial:
             if p.contains(self._fixed[name]):
                 x = p.to_internal(self._fixed[name])
             else:
-                warnings.warn(
+                caution(
                     f"trial {self.number}: the enqueued value {self._fixed[name]!r} of {name!r} lies outside {p!r}; "
-                    "the sampler's proposal is used instead",
-                    stacklevel=3,
+                    "the sampler's proposal is used instead"
                 )
         if x != x and entry is not None and self._row[entry[0]] == self._row[entry[0]]:
             proposed = entry[2].to_external(self._row[entry[0]])
@@ -245,7 +244,7 @@ class Trial:
         if self.reports is None:
             self.reports = {}
         if index in self.reports:
-            warnings.warn(f"trial {self.number}: step {index} was reported already; ignored", stacklevel=2)
+            caution(f"trial {self.number}: step {index} was reported already; ignored")
             return
         self.reports[index] = value
         self._last_step = index
@@ -360,7 +359,7 @@ def _reached(name: str, low: Any, high: Any, step: Any) -> Any:
         reached = low + whole * step
     except (TypeError, ValueError, OverflowError):
         return high
-    warnings.warn(f"{name!r}: steps of {step} from {low} end at {reached}, not at {high}", stacklevel=5)
+    caution(f"{name!r}: steps of {step} from {low} end at {reached}, not at {high}")
     return reached
 
 

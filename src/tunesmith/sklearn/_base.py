@@ -22,10 +22,17 @@ from sklearn.utils import indexable
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._candidates import Evaluation
-from tunesmith.sklearn._compat import check_method_params, fit_context, is_multimetric, metric_scorers
+from tunesmith.sklearn._compat import (
+    InvalidParameterError,
+    check_method_params,
+    fit_context,
+    is_multimetric,
+    metric_scorers,
+)
 from tunesmith.sklearn._display import Display
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._pool import Pool
+from tunesmith.sklearn._scoring_names import unknown_metric
 from tunesmith.sklearn._secrets import veiled
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
@@ -160,6 +167,12 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self.cv_results_ = results
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
+
+    def _validate_params(self) -> None:
+        """Check the parameters, of `scoring` the names too: scikit-learn's message lists all there are."""
+        if (wrong := unknown_metric(self.scoring)) is not None:
+            raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
+        super()._validate_params()
 
     def _splitter(self, y: Any) -> Any:
         """Return the splitter that `cv` stands for.

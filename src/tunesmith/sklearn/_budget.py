@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from tunesmith import registry
+from tunesmith.caution import caution
 from tunesmith.samplers import GridSampler, Sampler
 from tunesmith.samplers.distinct import Distinct
 from tunesmith.space import Space
@@ -45,10 +45,7 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
     cells = space.n_cells
     if not whole and isinstance(n_trials, int) and cells < n_trials:
         points = "1 point" if cells == 1 else f"{cells} points"
-        warnings.warn(
-            f"the space has {points}, fewer than n_trials={n_trials}: each is tried once, and the search ends then",
-            stacklevel=2,
-        )
+        caution(f"the space has {points}, fewer than n_trials={n_trials}: each is tried once, and the search ends then")
     if sampler == "auto" and (cells <= most if most is not None else timeout is None):
         made = GridSampler(order="sequential" if timeout is None else "random")
     return most, Distinct(made)

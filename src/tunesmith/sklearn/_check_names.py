@@ -11,8 +11,9 @@ An estimator that takes parameters in its own way (its ``set_params`` is not sci
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Hashable
+import math
+import re
+from collections.abc import Hashable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,11 +21,14 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import FitFailedWarning
 
+from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn._compat import BaseComposition, InvalidParameterError, validate_parameter_constraints
 from tunesmith.sklearn._synonyms import meant, misspelt
+from tunesmith.space import Float
 
-SHOWN = 30  # how many valid names or refused values a message lists
+SHOWN = 30  # how many valid names a message lists
+VALUES = 5  # how many refused values
 Owner = tuple[Any, str]  # an estimator and the name of a parameter of its own
 
 
@@ -51,37 +55,41 @@ class Checker:
         """
         self._resolve(params)
 
-    def check(self, candidates: list[dict[str, Any]], what: str = "candidates") -> None:
+    def check(
+        self, candidates: list[dict[str, Any]], what: str = "candidates", declared: Mapping[str, Any] | None = None
+    ) -> None:
         """Check candidates.
 
         Args:
             candidates: parameters by name, of each.
             what: what to call them in a warning.
+            declared: the parameters of the space that they come from, by name, where there is one.
 
         Raises:
             SpaceError: a name does not exist, or values are refused and nothing would be left to search.
         """
         refused: dict[Refusal, dict[str, None]] = {}  # which values, in order
+        whole: dict[Refusal, str] = {}  # what to write where whole numbers are wanted
         n_refused = 0
         for params in candidates:
             found = [
-                (verdict, params[name])
+                (verdict, name, owner)
                 for name, owner in self._resolve(params).items()
                 if owner and (verdict := self._verdict(owner, name, params[name]))
             ]
-            for verdict, value in found:
-                refused.setdefault(verdict, {})[repr(value)] = None
+            for verdict, name, owner in found:
+                refused.setdefault(verdict, {})[repr(params[name])] = None
+                whole[verdict] = _as_whole(owner, params[name], (declared or {}).get(name))
             n_refused += bool(found)
         if not refused:
             return
         text = "\n".join(
-            f"{verdict.rule}. Got {_listed(list(values))} instead{verdict.hint}" for verdict, values in refused.items()
+            f"{verdict.rule}. Got {_listed(list(values), VALUES)} instead{verdict.hint or whole[verdict]}"
+            for verdict, values in refused.items()
         )
         if self._fatal or n_refused == len(candidates):
             raise SpaceError(text)
-        warnings.warn(
-            f"{n_refused} of {len(candidates)} {what} cannot be fitted. {text}", FitFailedWarning, stacklevel=2
-        )
+        caution(f"{n_refused} of {len(candidates)} {what} cannot be fitted. {text}", FitFailedWarning)
 
     # -- names -------------------------------------------------------------------------------------------------------
 
@@ -159,6 +167,16 @@ def takes(estimator: Any, value: Any, name: str) -> bool:
     return broken_rule(estimator, name, value) is None
 
 
+def _as_whole(owner: Owner, value: Any, declared: Any) -> str:
+    """Return what to write instead of a float where a whole number is wanted; nothing if it is not."""
+    if not isinstance(value, float) or not math.isfinite(value) or not takes(owner[0], round(value), owner[1]):
+        return ""
+    if not isinstance(declared, Float):
+        return "; give whole numbers"
+    log = ", log=True" if declared.log else ""
+    return f"; use Int({math.ceil(declared.low)}, {math.floor(declared.high)}{log})"
+
+
 class _Missing:
     """A name that does not exist, and all that is needed to say so helpfully.
 
@@ -196,6 +214,10 @@ class _Missing:
         if self.rest:
             return misspelt(self.leaf, names)
         own = _own_names(self.owner)
+        joined = re.sub("_+", "_", self.leaf)  # one underscore after a step's name, where two belong
+        nested = [n for n in self.owner.get_params(deep=True) if "__" in n and re.sub("_+", "_", n) == joined]
+        if nested:
+            return nested
         inside = [n for n in self.owner.get_params(deep=True) if n.endswith("__" + self.leaf)]  # the step was left out
         return meant(self.leaf, own, partial(takes, self.owner, value)) + misspelt(self.leaf, own) + inside
 
@@ -245,5 +267,5 @@ def _is_structure(value: Any) -> bool:
     return value is None or isinstance(value, list) or hasattr(value, "get_params")
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+def _listed(names: list[str], most: int = SHOWN) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

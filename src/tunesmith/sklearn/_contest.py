@@ -64,7 +64,7 @@ class Candidate:
     def send(self, n: int) -> Unit:
         """Take the next n splits of those not sent."""
         if self.rest is None:
-            raise ValueError(f"candidate {self.number} has no splits left to send")
+            raise ValueError(f"the candidate {self.params} has no splits left to send")
         unit, rest = self.rest.cut(n)
         self.rest = rest if rest.splits else None
         self.out += len(unit.splits)

@@ -13,6 +13,7 @@ from tunesmith.selection.racing import Race
 from tunesmith.sklearn._announce import announce_end, announce_start
 from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_names, score
 from tunesmith.sklearn._folds import Folds
+from tunesmith.sklearn._once import Once, Warned
 from tunesmith.sklearn._predictions import Predictions, encode, labels_of, listening
 from tunesmith.sklearn._prefix import Prefix, Prefixes, Stage
 from tunesmith.sklearn._replicate import configure, replicate, sets_params_plainly
@@ -29,6 +30,7 @@ class Outcome(NamedTuple):
         error: the traceback of a fit that failed, else None.
         predictions: what the scorer saw of the test rows, if that is recorded and can be.
         hopeless: whether the candidate was given up after this split, so that no more of its unit come.
+        warned: what was warned of in a worker up to here, and not told yet.
     """
 
     candidate: int
@@ -40,6 +42,7 @@ class Outcome(NamedTuple):
     error: str | None
     predictions: Predictions | None = None
     hopeless: bool = False
+    warned: tuple[Warned, ...] = ()
 
     def figure(self, metric: str | None) -> float:
         """Return the score on the test rows, of the named metric where there are several; NaN if there is none."""
@@ -106,6 +109,7 @@ class Task:
         prefix_bytes: how much of shared pipeline steps each process may keep.
         metric: which of several metrics candidates are compared by; None: there is only one, or none that decides.
         record: whether to record what the scorer sees.
+        once: whether each warning is shown once, and not with each fit.
         config: scikit-learn's configuration, and the warning filters, of the caller; None in the caller's own thread.
     """
 
@@ -123,6 +127,7 @@ class Task:
     prefix_bytes: int
     metric: str | None = None
     record: bool = False
+    once: bool = False
     config: tuple[dict[str, Any], list[Any]] | None = None
 
     def failed(self, lenient: bool = False) -> Any:
@@ -155,6 +160,7 @@ class Evaluator:
     _plain_scorer: bool = field(init=False)
     _plain_params: bool = field(init=False)
     _labels: Any = field(init=False)
+    _warned: list[Warned] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._folds = Folds(self.task.X, self.task.y, self.splits)
@@ -162,6 +168,17 @@ class Evaluator:
         self._plain_scorer = is_own_scorer(self.task.scorer)
         self._plain_params = sets_params_plainly(self.task.estimator)
         self._labels = labels_of(self.task.y) if self.task.record else None
+
+    def run_apart(self, units: list[Unit]) -> list[Outcome]:
+        """Run every unit in a worker, and send warnings back with the last outcome if each is to be shown once."""
+        if not self.task.once:
+            return self.run(units)
+        with Once(self._warned.append):
+            outcomes = self.run(units)
+        if outcomes and self._warned:
+            outcomes[-1] = outcomes[-1]._replace(warned=tuple(self._warned))
+            self._warned.clear()
+        return outcomes
 
     def run(self, units: list[Unit], outcomes: list[Outcome] | None = None) -> list[Outcome]:
         """Fit and score every unit, in order.

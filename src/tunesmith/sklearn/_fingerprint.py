@@ -95,9 +95,10 @@ def describe_data(data: Any) -> str:
         from pandas.util import hash_pandas_object
 
         names = repr([str(c) for c in getattr(data, "columns", [getattr(data, "name", None)])])
-        types_ = repr([str(t) for t in np.atleast_1d(np.asarray(data.dtypes, dtype=object))])
+        kinds = data.dtypes if hasattr(data, "dtypes") else data.dtype  # an extension array has one
+        types_ = repr([str(t) for t in np.atleast_1d(np.asarray(kinds, dtype=object))])
         try:
-            content = hash_pandas_object(data, index=False).to_numpy().tobytes()
+            content = hash_pandas_object(_framed(data), index=False).to_numpy().tobytes()
         except TypeError:  # cells that cannot be hashed, such as lists
             content = repr(data.to_numpy().tolist()).encode()
         return f"{kind} of shape {data.shape}, content {digest(names.encode(), types_.encode(), content)}"
@@ -147,6 +148,15 @@ def _code(code: types.CodeType) -> str:
     consts = [c for c in code.co_consts if not isinstance(c, types.CodeType)]
     inner = [_code(c).encode() for c in code.co_consts if isinstance(c, types.CodeType)]
     return digest(code.co_code, repr(consts).encode(), repr(code.co_names).encode(), *inner)
+
+
+def _framed(data: Any) -> Any:
+    """Return pandas data in a form that pandas hashes: an extension array, such as ``Categorical``, as a series."""
+    if hasattr(data, "dtypes"):
+        return data
+    import pandas as pd
+
+    return pd.Series(data)
 
 
 def _is_pandas(value: Any) -> bool:

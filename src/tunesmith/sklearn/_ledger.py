@@ -122,8 +122,9 @@ class Ledger:
         """
         now = self.key(params)
         if now != kept["key"]:
+            what = "the default configuration" if number < 0 else f"candidate {number}"
             raise ResumeError(
-                f"the choices of the study {self.study.study_name!r} in {self._where} have changed; candidate {number} "
+                f"the choices of the study {self.study.study_name!r} in {self._where} have changed; {what} "
                 f"was\n  {kept['key']}\nand would now be\n  {now}\nGive another study_name, or go back to what it was"
             )
 

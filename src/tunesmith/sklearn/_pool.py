@@ -33,6 +33,7 @@ from tunesmith.sklearn._compat import (
     carry_config,
 )
 from tunesmith.sklearn._evaluate import Evaluator, Outcome, Task, Unit
+from tunesmith.sklearn._once import show
 from tunesmith.sklearn._payload import Publisher, Reference, hold
 
 Batch = list[Unit]
@@ -52,9 +53,9 @@ def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[
     units = pickle.loads(batch) if isinstance(batch, bytes) else batch
     config, filters = evaluator.task.config or ({}, [])
     if filters:
-        return list(carry_config(evaluator.run, config, filters)(units))
+        return list(carry_config(evaluator.run_apart, config, filters)(units))
     with config_context(**config):
-        return evaluator.run(units)
+        return evaluator.run_apart(units)
 
 
 def run_in_thread(evaluator: Evaluator, config: dict[str, Any], batch: Batch) -> list[Outcome]:
@@ -167,7 +168,10 @@ class Pool:
                 self._results.put((batch, outcomes))
         batch, out = self._wait()
         self.running -= 1
-        return batch, self._backend.retrieve_result_callback(out)[0] if self.streams else out
+        outcomes = self._backend.retrieve_result_callback(out)[0] if self.streams else out
+        for warned in [w for o in outcomes for w in o.warned]:
+            show(warned)
+        return batch, outcomes
 
     def salvage(self) -> list[Outcome]:
         """Return what ended and was not handed back yet, after an interruption."""

@@ -7,7 +7,6 @@ a metric that is not scikit-learn's.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,10 +17,12 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 
+from tunesmith.caution import caution
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._data import as_array
 from tunesmith.sklearn._evaluate import Task
 from tunesmith.sklearn._folds import places
+from tunesmith.sklearn._metric_trial import backwards, remedy, trial_rows, unfit
 from tunesmith.sklearn._unscored import is_known, lacking, last_step, named, undefined
 
 Split = tuple[Any, Any]
@@ -64,6 +65,7 @@ class Sanity:
         self._check_weights(self._task.score_params.get("sample_weight"))
         for name, scorer in self._scorers.items():
             self._check_methods(name, _compat.response_methods(scorer), candidates)
+        self._try_metrics()
 
     def splits(self, cut: Callable[[], Iterable[Split]]) -> list[Split]:
         """Return the splits that `cut` makes, once they are looked at.
@@ -139,6 +141,39 @@ class Sanity:
             raise ValueError(text)
         _warn(text)
 
+    def _try_metrics(self) -> None:
+        """Look for metrics that these targets cannot have, and for losses that are taken for scores."""
+        estimator, y = self._task.estimator, as_array(self._task.y)
+        classifies = self._labels is not None
+        if not (classifies or (is_regressor(estimator) and y.dtype.kind in "fiub")) or y.ndim != 1 or len(y) < 2:
+            return
+        if (self._labels is not None and len(self._labels) > MANY) or (
+            y.dtype.kind == "f" and not np.isfinite(y).all()
+        ):
+            return
+        X, y = trial_rows(self._task.X, y, classifies)
+        for name, scorer in self._scorers.items():
+            if _compat.is_passthrough_scorer(scorer):
+                continue
+            if is_known(scorer, estimator) and (why := unfit(scorer, X, y, classifies)) is not None:
+                self._report_unfit(name, why)
+            elif self._decides(name) and (scores := backwards(scorer, self._metric, X, y, classifies)) is not None:
+                best, constant = (f"{s:.4g}" for s in scores)
+                raise ValueError(
+                    f"{self._called(name)} seems to be a loss: perfect predictions score {best} and constant ones "
+                    f"{constant}, but the search looks for the highest score; {remedy(scorer)}"
+                )
+
+    def _report_unfit(self, name: str, why: str) -> None:
+        """Say that a metric cannot be computed of these targets; an error if no candidate could have a score."""
+        estimator, score = self._task.estimator, self._task.error_score
+        text = f"{self._called(name)} cannot score {type(last_step(estimator)).__name__} on this y: {why}"
+        # somebody else's estimator may predict what a plain one does not
+        strict = all(type(e).__module__.startswith("sklearn.") for e in (estimator, last_step(estimator)))
+        if strict and self._decides(name) and (isinstance(score, str) or math.isnan(score)):
+            raise ValueError(f"no candidate could have a score, since {text}")
+        _warn(text)
+
     def _check_splits(self, splits: list[Split]) -> None:
         """Look for classes that are missing, and for metrics that have no value there."""
         labels, n = self._labels, 0 if self._labels is None else len(self._labels)
@@ -183,7 +218,10 @@ class Sanity:
         """What to call a metric in a message."""
         function = _compat.metric_function(self._scorers[name])
         if function is None:
-            return "the estimator's own score"
+            own = _compat.is_passthrough_scorer(self._scorers[name])
+            return (
+                "the estimator's own score" if own else f"the scorer {name!r}" if len(self._scorers) > 1 else "scoring"
+            )
         return f"the metric {name if len(self._scorers) > 1 else getattr(function, '__name__', name)!r}"
 
     def _given(self) -> str:
@@ -206,4 +244,4 @@ class Sanity:
 
 
 def _warn(text: str, kind: type[Warning] = UserWarning) -> None:
-    warnings.warn(text, kind, stacklevel=4)
+    caution(text, kind)

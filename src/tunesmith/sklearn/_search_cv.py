@@ -19,6 +19,7 @@ from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn._conclusion import Settings, conclude
 from tunesmith.sklearn._default import default_params, default_row
 from tunesmith.sklearn._ledger import Ledger
+from tunesmith.sklearn._once import Once
 from tunesmith.sklearn._sequential import Sequential
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
@@ -174,6 +175,15 @@ class SearchCV(BaseSearchCV):
             state["warm_start_from"] = Packed.of(state["warm_start_from"])
         return state
 
+    def fit(self, X: Any, y: Any = None, **params: Any) -> SearchCV:
+        """Try candidates until the trials or the time are used up, and fit the chosen one on all rows.
+
+        See :meth:`BaseSearchCV.fit`. Each warning is shown once, however many fits give it.
+        """
+        with Once():
+            super().fit(X, y, **params)
+        return self
+
     def _keeps_study(self) -> bool:
         return True
 
@@ -212,7 +222,7 @@ class SearchCV(BaseSearchCV):
             raise TypeError("SearchCV._run_search is called by fit")
         space = ledger.space
         samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
-        evaluate_candidates.checker.check(samples, "random points of the space")
+        evaluate_candidates.checker.check(samples, "random points of the space", space.params)
         evaluate_candidates.check_input(samples)
         own = {} if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
         beside = bool(own) and default_row(own, space) is None

@@ -112,6 +112,7 @@ class Sequential:
             evaluate.pool.idle = self.ledger.display.tick
         evaluate.task.n_candidates = most or 0
         evaluate.task.metric = self.ledger.metric
+        evaluate.task.once = True
         evaluate.task.record = not get_config()["array_api_dispatch"]
         evaluate.pool.prepare(evaluate.task, self._splits)
         if self.timeout is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
 
+from tunesmith.caution import caution
 from tunesmith.sklearn._compat import is_passthrough_scorer, metric_function
 from tunesmith.sklearn._replicate import configure
 
@@ -115,7 +116,7 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
         if n := int(blank.any(axis=1).sum()):
             score = "score" if name is None else f"score {name!r}"
             text = f"{n} of {len(blank)} candidates were fitted but have a {score} of NaN. {_cause(blank)}"
-            warnings.warn(text, UserWarning, stacklevel=2)
+            caution(text, UserWarning)
 
 
 def named(splits: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.space.conditions import ConditionTable, bind
 from tunesmith.space.constraints import Constraint, read_constraints
@@ -386,12 +387,9 @@ class Space(Mapping[str, Parameter]):
 
         params, lost, external = load_space(text, objects or {})
         if lost:
-            import warnings
-
-            warnings.warn(
+            caution(
                 f"the space was stored with {len(lost)} constraint(s) that text cannot hold ({', '.join(lost)}); they "
-                "are not checked until you give them again: space.with_constraints(...)",
-                stacklevel=2,
+                "are not checked until you give them again: space.with_constraints(...)"
             )
         return cls._of(params, [Constraint(None, label, ()) for label in lost], external)
 

@@ -6,12 +6,12 @@ proposes what it would have proposed, whatever became of the earlier studies mea
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith.caution import caution
 from tunesmith.errors import SpaceError, StorageError
 from tunesmith.frozen import FrozenTrial
 from tunesmith.history import Earlier
@@ -58,10 +58,9 @@ def adopted(other: Study, space: Space | None, directions: Sequence[str]) -> lis
                 continue
         found.append(_record(trial, own, x, other.study_name))
     if reasons:
-        warnings.warn(
+        caution(
             f"add_trials: {len(reasons)} of {len(reasons) + len(found)} trials of {other.study_name!r} are no points "
-            f"of the declared space and were left out; the first because {reasons[0]}",
-            stacklevel=4,
+            f"of the declared space and were left out; the first because {reasons[0]}"
         )
     return found
 
@@ -119,10 +118,9 @@ def pack(studies: Sequence[Study]) -> dict[str, Any]:
         usable = history.complete | (history.state == TrialState.FAIL)
         space = history.space
         if space is None or not (history.complete & history.feasible).any():
-            warnings.warn(
+            caution(
                 f"warm_start_from: the study {study.study_name!r} has no complete trial, so there is nothing to learn "
-                "from it",
-                stacklevel=4,
+                "from it"
             )
             continue
         y = np.where(history.complete & history.feasible, history.y[:, 0], np.nan)[usable]
