@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.caution import caution
 from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.history import History
 from tunesmith.pruners.base import Decision, Pruner
@@ -302,10 +302,9 @@ class StudyCore:
             )
             self._cursor, self._version = seq, version
         if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
-            warnings.warn(
+            caution(
                 f"trial {record.number}: the objective never asked for the enqueued {unused}; "
-                f"it asked for {sorted(trial.params)}",
-                stacklevel=4,
+                f"it asked for {sorted(trial.params)}"
             )
         return done
 
@@ -328,7 +327,7 @@ class StudyCore:
             done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
             done.reason = f"the storage cannot keep the result: {fault}"
             stored = self._storage.finish(self._id, done)
-        warnings.warn(f"trial {done.number}: the storage cannot keep {lost}: {fault}", stacklevel=5)
+        caution(f"trial {done.number}: the storage cannot keep {lost}: {fault}")
         return stored
 
     def _tell_stranger(
