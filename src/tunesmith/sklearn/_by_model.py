@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tunesmith.selection import Estimate, HonestScore
-from tunesmith.selection.intervals import p_value, score_interval
+from tunesmith.selection.intervals import ALIKE, p_value, score_interval
 from tunesmith.selection.report import is_certain
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within
 from tunesmith.sklearn._evidence import Evidence
@@ -72,6 +72,9 @@ def by_model(
         else:
             gain, index = NO_GAIN, default
             value, ends = own[0], score_interval(*own, math.inf, level=level)
+    notes, seen = notes_on(found), evidence.scores[np.isfinite(evidence.scores)]
+    if float(np.ptp(seen)) == 0.0:
+        ends, notes = (math.nan, math.nan), (*notes, ALIKE)
     naive = float(evidence.scores[index].mean())
     score = HonestScore(
         value=value,
@@ -86,7 +89,7 @@ def by_model(
         metric=metric,
         n_candidates=len(evidence.params),
     )
-    return index, score, leader if prefer_default and index == default != leader else None, notes_on(found)
+    return index, score, leader if prefer_default and index == default != leader else None, notes
 
 
 def _against(study: Study, evidence: Evidence, found: Candidates, leader: int, default: int) -> tuple[Figures, Figures]:

@@ -32,6 +32,7 @@ from tunesmith.sklearn._folds import places
 from tunesmith.sklearn._fresh import resplitter
 from tunesmith.sklearn._losses import Targets
 from tunesmith.sklearn._measure import Measure, measure_of
+from tunesmith.sklearn._range import Range
 from tunesmith.sklearn._sequential import BESIDE, Sequential
 
 LEADERS = (4, 3, 3, 3, 3)  # how many are tried on the first fresh split, the second one, ...
@@ -130,6 +131,10 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     made = None if case.measure is None else _by_rows(case, case.measure)
     if made is None:
         made = _by_model(case) if run.reshuffle or len(evidence.splits) == 1 else _by_folds(case)
+    index, score, leader = made
+    score, notes = Range.of(case.measure, evidence.scores).keep(score)
+    made = index, score, leader
+    case.notes += notes
     case.notes += cautions(evidence, is_classifier(task.estimator))
     return _report(case, made)
 
@@ -302,6 +307,7 @@ def _by_folds(case: _Case) -> Made:
         challenger=challenger,
         simpler=simpler,
         test_to_train=ratio,
+        bounds=Range.of(case.measure, evidence.scores).losses,
         level=settings.level,
     )
     estimate = found.estimate

@@ -33,6 +33,32 @@ BETWEEN = (
     metrics.recall_score,
     metrics.roc_auc_score,
 )
+# Where other scores lie, by the names of scikit-learn's functions; of a loss the range of the loss.
+RANGES = {
+    "adjusted_mutual_info_score": (-math.inf, 1.0),
+    "adjusted_rand_score": (-0.5, 1.0),
+    "class_likelihood_ratios": (0.0, math.inf),
+    "cohen_kappa_score": (-1.0, 1.0),
+    "completeness_score": (0.0, 1.0),
+    "d2_absolute_error_score": (-math.inf, 1.0),
+    "d2_brier_score": (-math.inf, 1.0),
+    "d2_log_loss_score": (-math.inf, 1.0),
+    "d2_pinball_score": (-math.inf, 1.0),
+    "d2_tweedie_score": (-math.inf, 1.0),
+    "explained_variance_score": (-math.inf, 1.0),
+    "fbeta_score": (0.0, 1.0),
+    "fowlkes_mallows_score": (0.0, 1.0),
+    "hamming_loss": (0.0, 1.0),
+    "homogeneity_score": (0.0, 1.0),
+    "matthews_corrcoef": (-1.0, 1.0),
+    "mutual_info_score": (0.0, math.inf),
+    "ndcg_score": (0.0, 1.0),
+    "normalized_mutual_info_score": (0.0, 1.0),
+    "rand_score": (0.0, 1.0),
+    "top_k_accuracy_score": (0.0, 1.0),
+    "v_measure_score": (0.0, 1.0),
+    "zero_one_loss": (0.0, 1.0),
+}
 # What is computed from the predictions of all splits together. All others may be sums, or have no such bias.
 TOGETHER = {
     metrics.average_precision_score,
@@ -122,10 +148,23 @@ def measure_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) ->
     plain = None if options else PLAIN.get(function)
     if plain is not None:
         return Measure(title, function, sign, options, ROW_LOSSES[plain].offset, ROW_LOSSES[plain].bounds)
-    if function in BETWEEN:
-        return Measure(title, function, sign, options, 1.0, SHARE)
     if function is metrics.r2_score:
         return Measure(title, function, sign, options, 1.0, (0.0, math.inf))
-    theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")  # whose losses are not negative
-    low = 0.0 if sign < 0 and theirs else -math.inf
-    return Measure(title, function, sign, options, 0.0, (low, math.inf))
+    low, high = _range(function, sign, options)
+    offset = high if math.isfinite(high) else 0.0
+    return Measure(title, function, sign, options, offset, (offset - high, offset - low))
+
+
+def _range(function: Callable[..., Any], sign: int, options: dict[str, Any]) -> tuple[float, float]:
+    """Return between which values the scores of a metric lie."""
+    theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")
+    if not theirs:
+        return -math.inf, math.inf
+    known = SHARE if function in BETWEEN else RANGES.get(str(getattr(function, "__name__", "")))
+    if options.get("adjusted") and function is metrics.balanced_accuracy_score:
+        known = (-1.0, 1.0)
+    if options.get("normalize") is False:  # a number of rows
+        known = (0.0, math.inf)
+    if known is None:  # losses are not negative
+        known = (0.0, math.inf) if sign < 0 else (-math.inf, math.inf)
+    return known if sign > 0 else (-known[1], -known[0])
