@@ -160,3 +160,12 @@ def test_decision_values_serve_where_there_are_no_probabilities() -> None:
         assert own is not None
         assert search.measure.offset - own.mean() == pytest.approx(score_of(search, c), abs=1e-4)
     assert clone(search).get_params()["scoring"] == "roc_auc"
+
+
+def test_of_very_many_classes_blocks_of_rows_are_left_out() -> None:
+    y = np.repeat(np.arange(30), 12)
+    x = np.random.default_rng(0).normal(size=(360, 4)) + 0.3 * y[:, None]
+    search, made = losses(DecisionTreeClassifier(random_state=0), {"max_depth": "int(3, 9)"}, x, y, "f1_macro", 3)
+    assert all(own is not None for own in made)
+    low, high = search.honest_score_.interval
+    assert 0.0 <= low < search.honest_score_.value < high <= 1.0

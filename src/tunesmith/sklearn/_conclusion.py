@@ -11,6 +11,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         complexity = tuple(ranks(complexities(evidence.params, settings.complexity)).tolist())
     adaptive = run.adaptive
 
+    @cache
     def reach(c: int) -> Reach:
         return targets.reach(measure, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 

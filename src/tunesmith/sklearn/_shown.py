@@ -27,6 +27,7 @@ from tunesmith.sklearn._measure import RANKING, Measure
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
+CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +73,12 @@ class Shown:
         if not self.coded or measure.plain is not None:
             return None
         score, p, found = self._of_cells(measure), self.values.astype(np.intp), []
-        for at in folds_of(fold):
-            matrix, _ = Confusion.of(score, self.y[at], p[at], self.weight[at], len(self.labels))
-            found.append(score(matrix.y, matrix.p, matrix.weight))
         matrix, cell = Confusion.of(score, self.y, p, self.shares, len(self.labels))
+        if len(matrix.weight) > CELLS:
+            return None
+        for at in folds_of(fold):
+            part, _ = Confusion.of(score, self.y[at], p[at], self.weight[at], len(self.labels))
+            found.append(score(part.y, part.p, part.weight))
         return np.array(found), matrix.influences()[cell]
 
     def reach(self, measure: Measure, groups: Rows | None, level: float) -> Reach:
@@ -95,7 +98,7 @@ class Shown:
             positive = self._positive(measure)
             precision = measure.function is metrics.average_precision_score and positive is not None
             return Reach(sizes[positive] if precision and positive is not None else min(s for s in sizes if s))
-        if not self.coded or measure.plain is not None:
+        if not self.coded or measure.plain is not None or len(classes) > CELLS:
             return Reach(math.inf)
         p, everyone = self.values.astype(np.intp), np.ones(len(w), bool)
         try:
