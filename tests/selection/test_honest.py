@@ -7,6 +7,7 @@ import pytest
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection import LossTable, Rule, honest
+from tunesmith.selection.influence import Reach
 
 
 def searches(n_searches: int, n: int, rates: list[float]) -> list[np.ndarray]:
@@ -91,6 +92,22 @@ def test_the_interval_of_an_accuracy_goes_on_shrinking_with_the_rows(n: int, pos
         binomial = 1.96 * math.sqrt(h.value * (1 - h.value) / n)
         wide.append((h.interval[1] - h.interval[0]) / 2 / binomial)
     assert 1.05 < np.mean(wide) < 1.25
+
+
+@pytest.mark.parametrize("n", [100, 2000, 200_000])
+def test_a_perfect_score_rests_on_all_rows_and_not_on_blocks_of_them(n: int):
+    table = LossTable(n)
+    table.add(0, np.zeros(n))
+    h = honest(table.losses(), weights=table.weights, bounds=(0, 1), observations=table.observations)
+    assert h.interval == pytest.approx((0.0, 3.84 / (n + 3.84)), rel=1e-3)  # Wilson's of 0 out of n
+
+
+def test_the_rows_that_decide_make_the_interval():
+    losses = np.zeros((500, 1))
+    assert honest(losses, bounds=(0, 1)).interval[1] < 0.01
+    assert honest(losses, bounds=(0, 1), reach=lambda c: Reach(5.0)).interval[1] == pytest.approx(0.434, abs=1e-3)
+    ends = honest(losses, bounds=(0, 1), reach=lambda c: Reach(5.0, 0.0, 0.43))
+    assert ends.interval == pytest.approx((0.0, math.sqrt(1.2) * 0.43), abs=1e-3)
 
 
 def test_a_small_gain_is_certain_where_there_are_many_rows():

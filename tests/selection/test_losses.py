@@ -68,6 +68,13 @@ def test_a_block_with_a_row_that_was_not_run_is_not_known():
     assert np.isnan(kept.losses()[:, 0]).sum() == 1
 
 
+def test_observations_are_counted_before_there_are_blocks():
+    assert LossTable(1000, max_units=10).observations == 1000
+    assert LossTable(4, groups=[1, 1, 2, 2]).observations == 2
+    assert LossTable(4, weights=[1, 1, 0, 0]).observations == 2
+    assert LossTable(4, groups=[1, 1, 1, 2], max_units=2).observations == pytest.approx(16 / 10)
+
+
 def test_bad_input_is_named():
     with pytest.raises(SelectionError, match="groups: shape"):
         LossTable(3, groups=[1, 2])

@@ -140,6 +140,7 @@ def honest(
     bounds: tuple[float, float] = (-math.inf, math.inf),
     inflation: float | None = None,
     reach: Callable[[int], Reach] | None = None,
+    observations: float | None = None,
     n_resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -157,6 +158,8 @@ def honest(
         inflation: of the variance of a gain, for training sets that overlap (`folds.inflation`); five folds' if None.
         reach: (column) -> how much the rows say that decide the metric, for a metric that does not depend on all rows
             alike; None: it does.
+        observations: the effective number of independent ones behind the units (`LossTable.observations`), where these
+            are blocks; the effective number of units if None.
         n_resamples: how often the choice is made again.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.
@@ -175,10 +178,11 @@ def honest(
     correction = max(rule.part * made.regret, 0.0)
     known = Reach(math.inf) if reach is None else reach(index)
     seen = min(table.effective, known.deciding)
-    variance = _at(naive + correction, naive, float(share @ (own - naive) ** 2) + repeats, bounds)
+    size = min(table.effective if observations is None else observations, known.deciding)
+    variance = _at(naive + correction, naive, float(share @ (own - naive) ** 2) + repeats, bounds, seen / size)
     error = math.sqrt(OVERLAP * variance * seen / table.effective / max(seen - 1.0, 1.0) + correction**2)
     value = min(max(naive + correction, bounds[0]), bounds[1])  # beyond them by rounding
-    ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds)
+    ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:
         ends = _reached(value, known, correction, level, bounds)
     gain, p = _gain(made, rule, reach, folds_inflation(5) if inflation is None else inflation, level, bounds)
@@ -197,17 +201,18 @@ def honest(
     )
 
 
-def _at(value: float, naive: float, variance: float, bounds: tuple[float, float]) -> float:
+def _at(value: float, naive: float, variance: float, bounds: tuple[float, float], part: float) -> float:
     """Return the variance of the loss if its mean is `value`; seen was `variance` at the mean `naive`.
 
-    Between two bounds it goes with (mean - low)(high - mean): that of 0/1 losses of which none was 1 is not 0.
+    Between two bounds it goes with (mean - low)(high - mean): that of 0/1 losses of which none was 1 is not 0, but, in
+    blocks, the `part` of a single observation's that one over the number of observations in a block is.
     """
     low, high = bounds
     if not (math.isfinite(low) and math.isfinite(high)):
         return variance
     room = max(value - low, 0.0) * max(high - value, 0.0)
     seen = (naive - low) * (high - naive)
-    return variance * room / seen if seen > 0.0 else room
+    return variance * room / seen if seen > 0.0 else room * part
 
 
 def _reached(

@@ -62,7 +62,13 @@ def wilson(share: float, size: float, quantile: float) -> Bounds:
 
 
 def score_interval(
-    value: float, error: float, dof: float, *, level: float = 0.95, bounds: Bounds = (-math.inf, math.inf)
+    value: float,
+    error: float,
+    dof: float,
+    *,
+    level: float = 0.95,
+    bounds: Bounds = (-math.inf, math.inf),
+    size: float | None = None,
 ) -> Bounds:
     """Return the interval of a mean as :func:`interval` does, or NaN where the error does not say how long it is.
 
@@ -70,12 +76,18 @@ def score_interval(
     """
     if not math.isfinite(error) or not (error > 0.0 or all(map(math.isfinite, bounds))):
         return math.nan, math.nan
-    return interval(value, error, dof, level=level, bounds=bounds)
+    return interval(value, error, dof, level=level, bounds=bounds, size=size)
 
 
 def interval(
-    value: float, error: float, dof: float, *, level: float = 0.95, bounds: Bounds = (-math.inf, math.inf)
-) -> tuple[float, float]:
+    value: float,
+    error: float,
+    dof: float,
+    *,
+    level: float = 0.95,
+    bounds: Bounds = (-math.inf, math.inf),
+    size: float | None = None,
+) -> Bounds:
     """Return the interval of a mean.
 
     Between two finite bounds it is Wilson's, with the number of rows that would give `error` for a proportion: it
@@ -87,6 +99,7 @@ def interval(
         dof: degrees of freedom of `error`.
         level: the probability that the interval should hold.
         bounds: between which the truth lies.
+        size: how many observations there were, for a score without error; dof + 1 if None.
     """
     from scipy.special import stdtrit  # Student's quantiles without the second that scipy.stats takes to import
 
@@ -104,5 +117,5 @@ def interval(
     if relative > 0.0 and spread > 0.0:
         ends = wilson(share, min(max(spread / max(relative**2, 1e-24), 1.0), 1e12), quantile)
     else:
-        ends = wilson(share, max(dof + 1.0, 1.0), two_sided(level))
+        ends = wilson(share, max(dof + 1.0 if size is None else size, 1.0), two_sided(level))
     return low + (high - low) * ends[0], low + (high - low) * ends[1]

@@ -20,6 +20,9 @@ class LossTable:
     A candidate costs four bytes a unit (twelve if it got repeats), so 1,000 candidates on any number of rows
     some 10 MB.
 
+    Attributes:
+        observations: the effective number of independent observations, rows or groups, in units and blocks alike.
+
     Args:
         n_rows: rows of the data.
         tested: bool [n_rows], the rows that the first splits test; all if None. (The first rows of a time series are
@@ -57,6 +60,9 @@ class LossTable:
         rows = np.flatnonzero(self._tested)
         label = rows if groups is None else self._array("groups", groups)[rows]
         classes = None if strata is None or groups is not None else self._array("strata", strata)[rows]
+        # Each row, or each group, is one observation; of different weights they are as good as fewer (Kish).
+        mass = np.bincount(np.unique(label, return_inverse=True)[1].ravel(), w[rows])
+        self.observations = float(mass.sum() ** 2 / (mass @ mass))
         unit, self.strata = _units(label, classes, max_units, np.random.default_rng([seed, 2048]))
         self._rows, self._unit, self._w = rows, unit, w[rows]
         self.weights: Floats = np.asarray(np.bincount(unit, self._w), dtype=np.float64)

@@ -205,6 +205,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
             bounds=measure.bounds,
             inflation=inflation(len(evidence.splits), _ratio(evidence)),
             reach=reach,
+            observations=table.observations,
             level=settings.level,
             seed=run.ledger.study.seed,
         )
