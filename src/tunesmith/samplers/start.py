@@ -5,7 +5,8 @@ few and central points, in turn with points drawn from the user's beliefs. The n
 were given out, which the tags of the trials tell, says which of them is next, so workers that start at once do not
 start alike.
 
-The design: the middle of the space, then points of a scrambled Sobol' sequence that are drawn towards the middle. Four
+The design: the middle of the space, and of each of its branches, then points of a scrambled Sobol' sequence that are
+drawn towards the middle. Four
 of them are enough, since from then on each point that the model picks is worth more than one of a design; and they are
 central, since ranges are set round what is expected to be good, while most of the volume of a cube is near its faces.
 Measured on 28 tasks that nothing was fitted to: mean regret after 10 and 25 trials 0.397 and 0.221 with one Sobol'
@@ -89,8 +90,9 @@ def _n_central(space: Space, branching: Sequence[str]) -> int:
 def _central(space: Space, branching: Sequence[str], sobol: Floats) -> Floats:
     """Return the design as internal values [k, d].
 
-    Choices have no middle, and each branch is worth a point: there the ranks of the points, shifted by as much for all,
-    leave out no value that is as wide as the distance between two of them.
+    Where a parameter is active for the first time it has its middle value: each branch is a space of its own. Choices
+    have no middle, and each branch is worth a point: there the ranks of the points, shifted by as much for all, leave
+    out no value that is as wide as the distance between two of them.
 
     Args:
         space: the space.
@@ -101,12 +103,15 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats) -> Floats:
     n = _n_central(space, branching)
     u = sobol[:n]
     drawn = 0.5 + DRAWN * (u - 0.5)
-    cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params.values()])
-    drawn[0] = 0.5 + 0.5 * cell * (u[0] - 0.5)  # of an even number of values one of the two in the middle
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
     spread = [j for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching]
     drawn[:, spread] = even[:, spread]
-    return space.from_unit(drawn)
+    active = ~np.isnan(space.from_unit(drawn))
+    first = active & (active.cumsum(axis=0) == 1)  # at which points a parameter is active for the first time
+    first[:, spread] = False
+    cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params.values()])
+    middle = 0.5 + 0.5 * cell * (u - 0.5)  # of an even number of values one of the two in the middle
+    return space.from_unit(np.where(first, middle, drawn))
 
 
 def _believed(priors: Mapping[int, UnitPrior], d: int) -> Floats:
