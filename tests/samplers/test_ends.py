@@ -16,7 +16,7 @@ ENDS = (0.0, 1.0)
 
 
 def value(C: float, a: float, b: float) -> float:
-    """Falls towards C = 0."""
+    """Lowest at C = 0."""
     return C + (a - 0.6) ** 2 + (b - 0.5) ** 2
 
 
@@ -26,7 +26,7 @@ def suggested(trial: ts.Trial) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("sampler", ["auto", "tpe"])
 def test_no_end_is_proposed_while_the_optimum_is_inside(sampler: str) -> None:
-    """Before, C = 0.0 was proposed by trial 20 for each of these seeds by the default."""
+    """Before, the default proposed C = 0.0 or 1.0 by trial 20 for each of these seeds."""
     for seed in range(5):
         study = ts.create_study(sampler=sampler, seed=seed)
         study.optimize(lambda t: (t.suggest_float("C", 0.0, 1.0) - 0.3) ** 2 + suggested(t)[1], n_trials=20)
@@ -98,6 +98,18 @@ NAN = math.nan
 def test_when_an_end_is_open(good: Any, running: Any, valued: Any, failed: Any, low: float, high: float) -> None:
     space = Space(x=Float(0, 1), n=Int(1, 4))
     assert reach(space, good, running, valued, failed) == [[low, 0.0], [high, 1.0]], "each cell of a lattice is open"
+
+
+def test_a_failure_is_blamed_on_an_end_where_trials_beside_it_have_values() -> None:
+    space = Space(x=Float(0, 1), y=Float(0, 1))
+    ends = Ends(space)
+    failed = np.array([[0.0, 0.5], [0.3, 1.0], [0.2, 0.2], [NAN, 0.0]])
+    ends.take(failed, np.ones(4, bool))
+    assert not ends.blames(failed).any(), "all of the range may fail"
+    ends.take(np.array([[HAIR, 0.4], [0.7, HAIR], [0.5, 0.5]]), np.zeros(3, bool))
+    assert ends.blames(failed).tolist() == [True, False, False, True]
+    ends.take(np.array([[0.0, 0.4]]), np.zeros(1, bool))
+    assert ends.blames(failed).tolist() == [False, False, False, True], "another trial was fine there"
 
 
 def test_lattices_and_choices_have_no_ends() -> None:

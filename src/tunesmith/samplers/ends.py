@@ -18,6 +18,7 @@ from tunesmith.space import Space
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 HAIR = 1e-3  # of a range
+NEAR = HAIR * (1.0 + 1e-6)  # what is not farther from an end is a hair inside: a unit coordinate is rounded
 BEST = 3  # so many of the best trials have to be at the hair
 AT = 1e-9  # what is nearer to an end is at it
 
@@ -28,12 +29,19 @@ class Ends:
     def __init__(self, space: Space) -> None:
         self._continuous = np.array([p.n_values == np.inf for p in space.params.values()], bool)
         self._valued = np.zeros((2, len(space)), bool)
+        self._beside = np.zeros((2, len(space)), bool)  # whether there is a value a hair inside
         self._failed = np.zeros((2, len(space)), bool)
 
     def take(self, u: Floats, failed: Mask) -> None:
         """Take in finished trials u[n, d], and which of them failed [n]."""
         self._valued |= _count(u[~failed], AT) > 0
+        self._beside |= _count(u[~failed], NEAR) > 0
         self._failed |= _count(u[failed], AT) > 0
+
+    def blames(self, u: Floats) -> Mask:
+        """Tell of failed trials u[n, d] which lie at an end that has failures only, but values a hair inside."""
+        low, high = self._continuous & self._beside & self._failed & ~self._valued
+        return np.asarray(((low & (u <= AT)) | (high & (1.0 - u <= AT))).any(axis=1))
 
     def reach(self, good: Floats, running: Floats) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
@@ -42,7 +50,7 @@ class Ends:
             good: the best trials, unit coordinates [k, d]: `BEST` of them, or all those of a front.
             running: the running ones [p, d].
         """
-        is_sure = _count(good, HAIR * (1.0 + 1e-6)) >= BEST
+        is_sure = _count(good, NEAR) >= BEST
         is_open = is_sure & ~self._failed & (self._valued | (_count(running, AT) == 0))
         margin = np.where(self._continuous & ~is_open, HAIR, 0.0)
         return margin[0], 1.0 - margin[1]

@@ -25,7 +25,7 @@ from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
 from tunesmith.samplers.belief import Belief
 from tunesmith.samplers.branches import EVERY, MOST, SETTLED, Branch, neglected
-from tunesmith.samplers.ends import BEST, Ends
+from tunesmith.samplers.ends import BEST
 from tunesmith.samplers.features import Features
 from tunesmith.samplers.hypervolume import FrontImprovement
 from tunesmith.samplers.improvement import Improvement
@@ -105,7 +105,7 @@ class GPSampler(Sampler):
     def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> Points:
         """Return n points [n, d], each of the largest acquisition when those before it are running."""
         tree = infer(space, history.points(space))
-        seen = observe(history, space, tree)
+        seen = observe(history, space, tree).inside()
         features = Features(tree)
         belief = Belief(tree, features, len(history))
         sources = self._following.sources(history, tree, features)
@@ -147,7 +147,7 @@ class GPSampler(Sampler):
         order = np.argsort(np.where(good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
         taken = seen.known(pending)
         near = np.vstack([seen.u[rows][order], sources.good])
-        ends = reach(space, seen, seen.u[rows][order[:BEST]], pending)
+        ends = seen.ends.reach(seen.u[rows][order[:BEST]], space.to_unit(pending))
         box = trust_box(y, seen.u, features, theta, seen.u[rows][order[0]], ends)
         x = maximise(acquisition, space, features, near, rng, taken, box)
         settled = x is not None and float(acquisition.value(features(space.to_unit(x[None])))[0]) < SETTLED
@@ -187,16 +187,9 @@ class GPSampler(Sampler):
             reached = np.vstack([reached, np.column_stack([model.predict(running)[0] for model in models])])
         sides = side_models(self._fits, seen, rows, z, features)
         acquisition = FrontImprovement(models, reached, sides, len(seen.y) % 2 == 1, belief)
-        ends = reach(space, seen, near, pending)
+        ends = seen.ends.reach(near, space.to_unit(pending))
         near = near[rng.permutation(len(near))[:N_FRONT]]
         return maximise(acquisition, space, features, near, rng, seen.known(pending), ends)
-
-
-def reach(space: Space, seen: Observed, good: Floats, pending: Floats) -> tuple[Floats, Floats]:
-    """Return the lowest and the highest unit coordinates [d] to propose, given the best trials' coordinates [k, d]."""
-    ends = Ends(space)
-    ends.take(seen.u, seen.failed)
-    return ends.reach(good, space.to_unit(pending))
 
 
 class Fits:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.samplers.ends import Ends
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
@@ -26,6 +27,7 @@ class Observed:
         c: constraint values [n, k], NaN where unknown.
         failed: which trials have no value, [n].
         feasible: which trials have a value and violate no constraint, [n].
+        ends: what trials at the ends of parameters came to.
     """
 
     x: Floats
@@ -34,6 +36,18 @@ class Observed:
     c: Floats
     failed: Mask
     feasible: Mask
+    ends: Ends
+
+    def inside(self) -> Observed:
+        """Return the trials without those that failed because of the end of a parameter that they were at.
+
+        To a model such a failure beside the best trials would say that they are bad, too.
+        """
+        keep = ~(self.failed & self.ends.blames(self.u))
+        if keep.all():
+            return self
+        x, u, y, c = (part[keep] for part in (self.x, self.u, self.y, self.c))
+        return Observed(x, u, y, c, self.failed[keep], self.feasible[keep], self.ends)
 
     def known(self, pending: Floats) -> Callable[[Floats], Mask]:
         """Return a function that tells which rows of x[q, d] were tried before or run now.
@@ -75,7 +89,9 @@ def observe(history: History, space: Space, tree: Space) -> Observed:
         finite = column[np.isfinite(column)]
         column[np.isnan(column)] = np.inf
         np.clip(column, finite.min(), finite.max(), out=column)
-    return Observed(x, u, y, history.c, failed, ~failed & history.feasible)
+    ends = Ends(tree)
+    ends.take(u, failed)
+    return Observed(x, u, y, history.c, failed, ~failed & history.feasible, ends)
 
 
 def _keys(x: Floats) -> list[bytes]:
