@@ -8,7 +8,7 @@ The weights w are learnt. The learning rate eta is not: somebody has to choose i
 that is what makes it a *hyperparameter*. Here everything but eta stays the same - data, start, number of steps.
 
 Run it:    python examples/01_gradient_descent.py [picture.png or picture.svg]
-It needs:  numpy; with matplotlib (pip install 'tunesmith[examples]') it draws, without it prints a chart of letters.
+It needs:  numpy; with matplotlib (pip install matplotlib) it draws, without it prints a chart of letters.
 """
 
 import sys
@@ -119,7 +119,7 @@ def main():
     try:
         draw(curves, path)
     except ImportError:
-        print("\nmatplotlib is not installed (pip install 'tunesmith[examples]'), so here is the picture in letters:")
+        print("\nmatplotlib is not installed (pip install matplotlib), so here is the picture in letters:")
         print_chart(curves)
     else:
         print(f"\nThe curves are in {path}")

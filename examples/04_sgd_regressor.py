@@ -5,7 +5,7 @@ the name of its *schedule*: 'constant', 'invscaling', ...). The searches are tun
 contract of scikit-learn's; SearchCV is the one that scikit-learn does not have.
 
 Run it:    python examples/04_sgd_regressor.py
-It needs:  pip install 'tunesmith[sklearn]'
+It needs:  pip install '.[sklearn]' in a clone
 """
 
 import time

@@ -76,7 +76,7 @@ def _server_user() -> str | None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The SQLAlchemy URL of a server of our own on a UNIX socket; gone, with all its data, at the end of the run."""
-    pytest.importorskip("psycopg", reason="PostgreSQL tests need psycopg: pip install 'tunesmith[postgres]'")
+    pytest.importorskip("psycopg", reason="PostgreSQL tests need psycopg: pip install 'psycopg[binary]'")
     binaries = _postgres_bin()
     if binaries is None:
         pytest.skip("PostgreSQL tests need its server programs (initdb, postgres): apt install postgresql")

@@ -115,7 +115,9 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f"tunesmith.{name}")
     else:
-        raise AttributeError(f"module 'tunesmith' has no attribute {name!r}")
+        from tunesmith._elsewhere import missing
+
+        raise missing(name, [*_HOME, *_MODULES])
     globals()[name] = value
     return value
 

@@ -34,6 +34,14 @@ class TrialPruned(TunesmithError):
     """Raised by an objective to say that its trial is stopped early."""
 
 
+def is_pruned(error: BaseException) -> bool:
+    """Tell whether an objective raised TrialPruned: ours, or another library's exception of this name.
+
+    Code for other libraries (an integration's callback, a helper) raises theirs and means the same.
+    """
+    return any(kind.__name__ == TrialPruned.__name__ for kind in type(error).__mro__)
+
+
 class SpaceExhaustedError(TunesmithError, RuntimeError):
     """The sampler has proposed every point of the space."""
 

@@ -14,6 +14,7 @@ from tunesmith.storable import storable_items
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
+OUTSIDE = "outside"  # among what tunesmith notes of a trial
 
 
 class FrozenTrial:
@@ -102,14 +103,69 @@ class FrozenTrial:
         """The parameters that were active, by name, as the objective saw them."""
         if self.space is None or self.x is None:
             return dict(self.fixed or {})  # waiting: all that is known is what was asked for
-        return self.space.decode_row(self.x)
+        params = self.space.decode_row(self.x)
+        return {**params, **self.outside} if self.system else params
 
     @property
     def distributions(self) -> dict[str, Parameter]:
         """The parameters' own ranges and choices in this trial, by name."""
         if self.space is None or self.x is None:
             return {}
-        return {n: p for (n, p), v in zip(self.space.params.items(), self.x, strict=True) if v == v}
+        return {
+            n: p for (n, p), v in zip(self.space.params.items(), self.x, strict=True) if v == v or n in self.outside
+        }
+
+    @property
+    def outside(self) -> Mapping[str, Any]:
+        """Enqueued values that were used although they lie outside of their ranges, by name (read-only).
+
+        They are among ``params``; samplers take the parameter as unknown in this trial.
+        """
+        return MappingProxyType(self.system.get(OUTSIDE) or {}) if self.system else EMPTY
+
+    # -- replay: an objective that takes a trial can be called with a record, and runs with its parameters -------
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return the trial's value of a parameter; the range is not looked at.
+
+        Raises:
+            ValueError: the trial has no such parameter.
+        """
+        return float(self._replayed(name))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return the trial's value of a parameter; see :meth:`suggest_float`."""
+        return int(self._replayed(name))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Return the trial's value of a parameter; see :meth:`suggest_float`."""
+        return self._replayed(name)
+
+    def suggest(self, name: str, parameter: Parameter) -> Any:
+        """Return the trial's value of a parameter; see :meth:`suggest_float`."""
+        return self._replayed(name)
+
+    def report(self, value: float, step: int) -> None:
+        """Do nothing: what a replay reports is not part of the record."""
+
+    def should_prune(self) -> bool:
+        """Return False: a replay runs to its end."""
+        return False
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Do nothing: what a replay notes is not part of the record."""
+
+    def set_constraint(self, key: str, value: float) -> None:
+        """Do nothing: what a replay measures is not part of the record."""
+
+    def _replayed(self, name: str) -> Any:
+        params = self.params
+        if name not in params:
+            has = ", ".join(map(repr, params)) or "none"
+            raise ValueError(f"trial {self.number} has no value of the parameter {name!r}; its parameters are: {has}")
+        return params[name]
 
     @property
     def value(self) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, Protocol
 from zlib import crc32
@@ -80,6 +81,7 @@ class Trial:
         "_deviant",
         "_fixed",
         "_last_step",
+        "_outside",
         "_own_seed",
         "_proposals",
         "_row",
@@ -118,6 +120,7 @@ class Trial:
         self._whole = False
         self._constraints: dict[str, float] | None = None
         self._deviant: dict[str, tuple[Parameter, float]] | None = None
+        self._outside: dict[str, Any] | None = None
         self._last_step = 0
 
     # -- suggestions -------------------------------------------------------------------------------------------
@@ -194,11 +197,15 @@ class Trial:
             raise SpaceError(f"parameter {name!r}: {error}") from None
         if name in self.params and p.contains(self.params[name]):
             return self.params[name]  # asked for again: a name has one value in a trial
+        if self._outside is not None and name in self._outside:
+            return self._outside[name]
         entry = self._proposals.table.get(name)
         x = NAN
         if self._fixed is not None and name in self._fixed:
             if p.contains(self._fixed[name]):
                 x = p.to_internal(self._fixed[name])
+            elif isinstance(p, Float | Int) and _is_number_for(p, self._fixed[name]):
+                return self._use_outside(name, p, self._fixed[name])
             else:
                 caution(
                     f"trial {self.number}: the enqueued value {self._fixed[name]!r} of {name!r} lies outside {p!r}; "
@@ -220,6 +227,23 @@ class Trial:
                 self._deviant = {}
             self._deviant[name] = (p, x)
         return value
+
+    def _use_outside(self, name: str, p: Float | Int, value: Any) -> Any:
+        """Use a number that the user enqueued and that lies outside of the range; no point of the space has it."""
+        caution(
+            f"trial {self.number}: the enqueued value {value!r} of {name!r} lies outside {p!r}; it is used, and "
+            "samplers do not learn from this trial's value of it"
+        )
+        value = int(value) if isinstance(p, Int) else float(value)
+        self._outside = {**(self._outside or {}), name: value}
+        self._deviant = {**(self._deviant or {}), name: (p, NAN)}
+        self.params[name] = value
+        return value
+
+    @property
+    def outside(self) -> Mapping[str, Any]:
+        """Enqueued values that were used although they lie outside of their ranges, by name (read-only)."""
+        return MappingProxyType(self._outside) if self._outside else EMPTY
 
     # -- reports -----------------------------------------------------------------------------------------------
 
@@ -278,17 +302,17 @@ class Trial:
         """What was noted so far (read-only)."""
         return MappingProxyType(self._user) if self._user else EMPTY
 
-    def set_constraint(self, name: str, value: float) -> None:
+    def set_constraint(self, key: str, value: float) -> None:
         """Note the value of a constraint; the trial is feasible where all of them are at most 0.
 
         Raises:
-            ValueError: the name is no text.
+            ValueError: the key is no text.
             TypeError: the value is no number.
         """
-        checked_key(name)
+        checked_key(key)
         if self._constraints is None:
             self._constraints = {}
-        self._constraints[name] = real(value)
+        self._constraints[key] = real(value)
 
     @property
     def constraints(self) -> dict[str, float] | None:
@@ -301,7 +325,7 @@ class Trial:
         space, x = self.point()
         if space is None:
             return {}
-        return {n: p for (n, p), v in zip(space.params.items(), x, strict=True) if v == v}
+        return {n: p for (n, p), v in zip(space.params.items(), x, strict=True) if v == v or n in self.outside}
 
     @property
     def seed(self) -> int:
@@ -347,6 +371,13 @@ class Trial:
         space = self._proposals.space
         self.params = space.decode_row(self._row) if space is not None else {}
         return self.params
+
+
+def _is_number_for(p: Float | Int, value: Any) -> bool:
+    """Whether a value is a finite number, and a whole one for an Int."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        return False
+    return isinstance(p, Float) or float(value).is_integer()
 
 
 def _reached(name: str, low: Any, high: Any, step: Any) -> Any:

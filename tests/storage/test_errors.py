@@ -143,7 +143,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'tunesmith\[postgres\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'psycopg\[binary\]'"):
         open_storage("postgresql://host/db")
 
 
@@ -478,3 +478,11 @@ def test_an_interrupt_inside_a_transaction(filled: tuple[SQLStorage, StudyRecord
         storage._database.write(interrupted)
     run(storage, study)
     assert storage.read_since(study.id, 0).cursor == 2
+
+
+def test_a_driver_that_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    with pytest.raises(
+        MissingDependencyError, match="needs the driver 'MySQLdb'; install it: pip install 'mysqlclient'"
+    ):
+        SQLStorage("mysql://user@localhost/tuning")

@@ -91,14 +91,6 @@ def test_an_enqueued_value_outside_the_declared_space_is_refused() -> None:
     assert study.trials == []
 
 
-def test_an_enqueued_value_outside_the_suggested_range_warns_and_is_not_used() -> None:
-    study = ts.create_study(seed=0)
-    study.enqueue_trial({"x": 2.0})
-    with pytest.warns(UserWarning, match=r"2\.0 of 'x' lies outside"):
-        study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=1)
-    assert 0 <= study.trials[0].params["x"] <= 1
-
-
 def test_enqueue_in_a_conditional_declared_space() -> None:
     space = ts.Space(
         model=["svm", "tree"], C=Float(0.1, 10, log=True).when(model="svm"), depth=Int(1, 9).when(model="tree")

@@ -43,7 +43,9 @@ _ALIASES = {"NSGAIISampler": "NSGA2Sampler"}
 def __getattr__(name: str) -> Any:
     own = _ALIASES.get(name, name)
     if own not in _TARGETS:
-        raise AttributeError(f"tunesmith.samplers has no {name!r} (it has {', '.join(sorted(_TARGETS))})")
+        from tunesmith._elsewhere import missing
+
+        raise missing(name, [*_TARGETS, *_ALIASES], "tunesmith.samplers")
     return getattr(importlib.import_module(_TARGETS[own]), own)
 
 

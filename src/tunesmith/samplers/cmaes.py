@@ -20,6 +20,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Tags, sign
 from tunesmith.samplers.generations import SEED_BITS, Generations
+from tunesmith.samplers.ported import INDEPENDENT, SILENT, Instead, also_takes
 from tunesmith.samplers.replay import Replayed
 from tunesmith.space import Space
 
@@ -37,6 +38,21 @@ class Settings:
     inc_popsize: float
 
 
+OPTUNAS = {
+    "n_startup_trials": Instead("the first generation is drawn around x0, or the middle", None, 0, 1),
+    "independent_sampler": INDEPENDENT,
+    "consider_pruned_trials": Instead("pruned trials rank by their last report, behind the complete ones", None, True),
+    "use_separable_cma": Instead("the full covariance is learnt", None, False),
+    "with_margin": Instead("whole numbers and steps always keep a margin", None, True),
+    "lr_adapt": Instead("the learning rate is not adapted", None, False),
+    "source_trials": Instead(
+        "tell the study and not the sampler, create_study(warm_start_from=study)", None, refused=True
+    ),
+    "warn_independent_sampling": SILENT,
+}
+
+
+@also_takes(OPTUNAS)
 class CmaEsSampler(Replayed[Generations]):
     """Samples ordered parameters by CMA-ES in the unit cube; for many cheap evaluations of a numeric function.
 

@@ -32,6 +32,7 @@ from tunesmith.samplers.improvement import Improvement
 from tunesmith.samplers.inferred import infer
 from tunesmith.samplers.maximise import maximise
 from tunesmith.samplers.observed import Observed, observe
+from tunesmith.samplers.ported import INDEPENDENT, REFUSED, SILENT, Instead, also_takes
 from tunesmith.samplers.start import Start
 from tunesmith.samplers.transfer import Following, Sources
 from tunesmith.samplers.trust import WHOLE, local_rows, trust_box
@@ -57,6 +58,17 @@ def fitted_rows(n: int) -> int:
     return count
 
 
+OPTUNAS = {
+    "independent_sampler": INDEPENDENT,
+    "deterministic_objective": Instead(
+        "the noise is estimated, and found to be small where there is none", None, False
+    ),
+    "constraints_func": REFUSED,
+    "warn_independent_sampling": SILENT,
+}
+
+
+@also_takes(OPTUNAS)
 class GPSampler(Sampler):
     """Proposes the point of largest expected improvement under a Gaussian process.
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, Tags, sign
 from tunesmith.samplers.moves import Kinds, mirrored
+from tunesmith.samplers.ported import REFUSED, Instead, also_takes
 from tunesmith.samplers.replay import Replayed
 from tunesmith.samplers.standing import Standing, standing
 from tunesmith.samplers.tried import Tried
@@ -95,6 +96,19 @@ class Population:
         return chosen
 
 
+STRATEGY = Instead("parents are chosen by rank and crowding", None)
+OPTUNAS = {
+    "mutation": Instead("the mutation is polynomial", None),
+    "crossover": Instead("the crossover is simulated binary", None),
+    "swapping_prob": Instead("categories are swapped in half of the cases", None, 0.5),
+    "constraints_func": REFUSED,
+    "elite_population_selection_strategy": STRATEGY,
+    "child_generation_strategy": STRATEGY,
+    "after_trial_strategy": STRATEGY,
+}
+
+
+@also_takes(OPTUNAS)
 class NSGA2Sampler(Replayed[Population]):
     """Evolves a population towards the front of all objectives; mixed and conditional spaces, constraints.
 

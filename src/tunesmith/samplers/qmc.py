@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, Tags, payloads, sign
+from tunesmith.samplers.ported import INDEPENDENT, SILENT, also_takes
 from tunesmith.space import Space
 
 # A payload of 48 bits: a mark of the sequence, the index, the seed. The largest payload of a mark is then the one
@@ -29,6 +30,14 @@ BLOCK = 128  # points made at a time; a power of two, as the balance of a Sobol'
 MAX_SKIPPED = 20_000
 
 
+OPTUNAS = {
+    "independent_sampler": INDEPENDENT,
+    "warn_asynchronous_seeding": SILENT,
+    "warn_independent_sampling": SILENT,
+}
+
+
+@also_takes(OPTUNAS)
 class QMCSampler(Sampler):
     """Proposes the points of one scrambled Sobol' or Halton sequence, also with many workers and after a restart.
 

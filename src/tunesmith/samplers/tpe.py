@@ -24,6 +24,7 @@ from tunesmith.history import History
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
 from tunesmith.samplers.base import Points, Tags
 from tunesmith.samplers.ends import BEST, Ends
+from tunesmith.samplers.ported import REFUSED, SILENT, Instead, also_takes
 from tunesmith.samplers.replay import Replayed
 from tunesmith.samplers.standing import FAILED, Standing, standing
 from tunesmith.space import Space
@@ -42,6 +43,23 @@ POOL = 256  # trials that are ranked anew at each ask with several objectives; h
 MAX_SCAN = 100_000  # cells of a finite space that are looked through for one that is left
 
 
+PRIOR = Instead("the mixtures always hold a uniform prior", None, True)
+OPTUNAS = {
+    "multivariate": Instead("parameters are always searched jointly", None, True),
+    "group": Instead("conditional parameters are always searched jointly", None, True),
+    "constant_liar": Instead("running trials always count as bad", None, True),
+    "consider_prior": PRIOR,
+    "prior_weight": Instead("the weight of the prior is 1", None, 1, 1.0),
+    "consider_magic_clip": Instead("bandwidths have a lower limit of their own", None, True),
+    "consider_endpoints": Instead("the ends of a range are no kernels", None, False),
+    "gamma": Instead("the share of good trials is 15 %, of at most 25 trials", None),
+    "weights": Instead("good trials weigh by their rank, and the others the same", None),
+    "constraints_func": REFUSED,
+    "warn_independent_sampling": SILENT,
+}
+
+
+@also_takes(OPTUNAS)
 class TPESampler(Replayed["_Search"]):
     """Proposes the most promising of several draws from a mixture around the best trials.
 

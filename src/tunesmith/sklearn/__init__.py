@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
         from tunesmith.errors import MissingDependencyError
 
         raise MissingDependencyError(
-            f"tunesmith.sklearn.{name} needs scikit-learn, which is not installed: pip install 'tunesmith[sklearn]'"
+            f"tunesmith.sklearn.{name} needs scikit-learn, which is not installed: pip install scikit-learn"
         ) from error
     return getattr(module, name)
 

@@ -101,7 +101,7 @@ def load() -> None:
             importlib.import_module(name)
     except ImportError as error:
         raise ObstacleError(
-            f"something that it needs is not installed ({error}): pip install 'tunesmith[sklearn]'"
+            f"something that it needs is not installed ({error}): run make demo, or pip install '.[sklearn]' in a clone"
         ) from error
 
 

@@ -37,6 +37,17 @@ def read_number(value: Any, what: str, kind: str) -> float:
         raise SpaceError(f"{kind}: {what} must be a finite number, got {shown(value)}") from None
 
 
+def read_log(value: Any, kind: str) -> bool:
+    """The argument `log` of a range, which may stand third; a number there was meant for another one.
+
+    Raises:
+        SpaceError: it is neither true nor false.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise SpaceError(f"{kind}: log must be True or False, got {shown(value)}; name the others: step={shown(value)}")
+    return bool(value)
+
+
 def read_whole(value: Any, what: str) -> int:
     """An argument of an `Int` as an int.
 

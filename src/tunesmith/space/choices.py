@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from tunesmith.space.priors import UnitPrior
 
 _set = object.__setattr__
+NESTED = (
+    "{kind}: the choice {choice} holds a parameter ({inner}), which would reach the function as it is. Choices are "
+    "plain values; write what belongs to one of them beside it, with a condition: {{'model': ['svm', 'forest'], "
+    "'C': Float(0.1, 10).when(model='svm')}}"
+)
 
 
 class Categorical(Parameter):
@@ -60,6 +65,13 @@ class Categorical(Parameter):
     def _read(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
         kind = type(self).__name__
         values, names = _listed(kind, choices)
+        for value in values:
+            try:
+                inner = _inner_parameter(value)
+            except RecursionError:
+                raise SpaceError(f"{kind}: the choice {shown(value)} holds itself; give plain values") from None
+            if inner is not None:
+                raise SpaceError(NESTED.format(kind=kind, choice=shown(value), inner=inner))
         if not values:
             raise SpaceError(f"{kind}: choices are empty; give at least one")
         given: list[str | None] = list(names) if names else [None] * len(values)
@@ -272,6 +284,22 @@ def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
     if not isinstance(choices, Iterable):
         raise SpaceError(f"{kind}: choices must be a list, got {shown(choices)}; did you mean [{shown(choices)}]?")
     return [plain(value) for value in choices], []
+
+
+def _inner_parameter(value: Any) -> str | None:
+    """Return the name of the first parameter inside of a choice, its type where it has no name; None: there is none."""
+    if isinstance(value, Parameter):
+        return type(value).__name__
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = ((None, v) for v in value)
+    for key, inside in items:
+        found = _inner_parameter(inside)
+        if found is not None:
+            return str(key) if isinstance(inside, Parameter) and key is not None else found
+    return None
 
 
 def _free_name(kind: str, value: Any, before: Sequence[Any], taken: Sequence[str | None]) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.bounds import MAX_CELLS, as_number, lattice, read_number, read_whole, refuse_range
+from tunesmith.space.bounds import MAX_CELLS, as_number, lattice, read_log, read_number, read_whole, refuse_range
 from tunesmith.space.conditions import Condition
 from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale
 from tunesmith.space.hints import shown
@@ -284,12 +284,13 @@ class Float(_Range):
         self,
         low: float,
         high: float,
-        *,
         log: bool = False,
         step: float | None = None,
+        *,
         prior: float | None = None,
         prior_width: float | None = None,
     ) -> None:
+        log = read_log(log, "Float")
         low = low if type(low) is float else read_number(low, "low", "Float")
         high = high if type(high) is float else read_number(high, "high", "Float")
         # One comparison that a NaN, an infinity and low > high all fail keeps the usual case short.
@@ -379,12 +380,13 @@ class Int(_Range):
         self,
         low: int,
         high: int,
-        *,
         log: bool = False,
         step: int = 1,
+        *,
         prior: int | None = None,
         prior_width: float | None = None,
     ) -> None:
+        log = read_log(log, "Int")
         low = low if type(low) is int else read_whole(low, "low")
         high = high if type(high) is int else read_whole(high, "high")
         step = step if type(step) is int else read_whole(step, "step")

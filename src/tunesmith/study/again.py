@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunesmith.errors import ObjectiveError, TrialPruned
+from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.space import Space
 from tunesmith.study.interrupts import heeded
@@ -188,7 +188,7 @@ def _ended(
     event: Finished | Failed, point: Point, catch: tuple[type[Exception], ...]
 ) -> tuple[Run | None, BaseException | None]:
     if isinstance(event, Failed):
-        if isinstance(event.error, TrialPruned):
+        if is_pruned(event.error):
             return Run(math.nan, "it raised TrialPruned"), None
         error = as_fault(event.error)
         reason = name_and_message(error)[:MAX_REASON]

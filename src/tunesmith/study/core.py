@@ -13,6 +13,7 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceExhaustedError, StorageError
+from tunesmith.frozen import OUTSIDE
 from tunesmith.history import History
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.samplers.base import Sampler
@@ -285,7 +286,7 @@ class StudyCore:
             worker=record.worker,
             fixed=record.fixed,
             user=dict(notes) if (notes := trial.notes()) else None,
-            system=record.system,
+            system={**(record.system or {}), OUTSIDE: dict(trial.outside)} if trial.outside else record.system,
             reports=reports,
         )
         stored = self._write_end(done)

@@ -30,7 +30,7 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
     try:
         import pandas as pd
     except ImportError as error:
-        raise MissingDependencyError("trials_dataframe needs pandas: pip install 'tunesmith[pandas]'") from error
+        raise MissingDependencyError("trials_dataframe needs pandas: pip install pandas") from error
     for attr in attrs:
         if not hasattr(FrozenTrial, attr):
             raise ValueError(f"trials have no attribute {attr!r}; use for example 'number', 'value', 'params', 'state'")

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
-from tunesmith.errors import ObjectiveError, SpaceExhaustedError, TrialPruned
+from tunesmith.errors import ObjectiveError, SpaceExhaustedError, is_pruned
 from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.state import TrialState
 from tunesmith.study.interrupts import heeded
@@ -160,7 +160,7 @@ def _tell(
         fault: BaseException = ObjectiveError(f"trial {done.number}: {done.reason}")
         return done, None if isinstance(fault, catch) else fault
     error = as_fault(event.error)
-    if isinstance(error, TrialPruned):
+    if is_pruned(error):
         return study.tell(event.trial, state=TrialState.PRUNED, reason=message_of(error) or None), None
     reason = name_and_message(error)
     if event.traceback:

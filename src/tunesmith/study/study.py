@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tunesmith.study.recommend import Recommendation
 
 Callback = Callable[["Study", FrozenTrial], None]
-COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "state")
+COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 
 
 class Study(StudyCore):
@@ -56,7 +56,7 @@ class Study(StudyCore):
 
     def optimize(
         self,
-        objective: Callable[..., Any],
+        objective: Callable[..., Any] | None = None,
         n_trials: int | None = None,
         timeout: float | None = None,
         n_jobs: int = 1,
@@ -67,6 +67,7 @@ class Study(StudyCore):
         *,
         space: Any = None,
         stop: str | None = None,
+        func: Callable[..., Any] | None = None,
     ) -> None:
         """Run trials until `n_trials` are done, the time is over, a callback stops it or the space is exhausted.
 
@@ -84,19 +85,24 @@ class Study(StudyCore):
             space: what to search, in any form that :class:`Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.
+            func: the objective, by the name that it has in Optuna; give one of the two.
 
         Raises:
+            TypeError: no objective is given, or both.
             ObjectiveError: the objective returned something that is no value.
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
         from tunesmith.study.optimize import run
 
+        given = [f for f in (objective, func) if f is not None]
+        if len(given) != 1:
+            raise TypeError("optimize() takes one objective: the first argument, or by name objective= or func=")
         if space is not None:
             self.declare(space if isinstance(space, Space) else Space(space))
         self._takes_params = space is not None
         run(
             self,
-            objective,
+            given[0],
             declared=space is not None,
             n_trials=n_trials,
             timeout=timeout,

@@ -1,6 +1,6 @@
 """Conformance suites: what everything in the registry must do, as pytest classes that other packages use too.
 
-They need pytest and Hypothesis (``pip install tunesmith[testing]``), and are imported where they are first used.
+They need pytest and Hypothesis (``pip install '.[testing]'`` in a clone), and are imported where they are first used.
 """
 
 from __future__ import annotations

@@ -36,6 +36,10 @@ from tunesmith.trial import FrozenTrial
 T = TypeVar("T")
 
 
+# module of a driver -> the package that brings it, where the names differ
+DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
+
+
 class SQLStorage(Storage):
     """Keeps studies in a database that several processes, and with a server several machines, may share.
 
@@ -65,8 +69,10 @@ class SQLStorage(Storage):
         except (ArgumentError, TypeError, ValueError) as error:
             raise StorageError(f"{where} cannot be used: {secrets_of(url).hide(str(error))}") from None
         except ModuleNotFoundError as error:
-            hint = "pip install 'tunesmith[postgres]'" if "psycopg" in str(error) else f"pip install {error.name}"
-            raise MissingDependencyError(f"{where} needs the driver {error.name!r}; install it: {hint}") from None
+            package = DRIVERS.get(str(error.name), error.name)
+            raise MissingDependencyError(
+                f"{where} needs the driver {error.name!r}; install it: pip install '{package}'"
+            ) from None
         self._timeout = timeout
         self._where = where
         self._ready = False

@@ -1,0 +1,68 @@
+"""What to say of a name that is not here: where it is, what is used instead, or which name was meant."""
+
+from __future__ import annotations
+
+import difflib
+import dis
+import sys
+from collections.abc import Iterable
+
+SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "SearchCV")
+NOT_YET = "this is not built yet"
+# name in Optuna, Hyperopt or scikit-learn -> where it is here
+ELSEWHERE: dict[str, str] = {
+    **{name: f"use tunesmith.sklearn.{name}" for name in SEARCHES},
+    "OptunaSearchCV": "use tunesmith.sklearn.SearchCV",
+    "exceptions": "the exceptions are in tunesmith.errors, and by their names on tunesmith: tunesmith.TrialPruned",
+    "distributions": "use tunesmith.Float, tunesmith.Int and tunesmith.Categorical, which take the same arguments",
+    "FloatDistribution": "use tunesmith.Float",
+    "IntDistribution": "use tunesmith.Int",
+    "CategoricalDistribution": "use tunesmith.Categorical",
+    "storages": "the storages are in tunesmith.storage; create_study(storage='sqlite:///tune.db') opens a file",
+    "RDBStorage": "use create_study(storage='sqlite:///tune.db')",
+    "InMemoryStorage": "create_study() without storage= keeps the trials in memory",
+    "JournalStorage": "use create_study(storage='sqlite:///tune.db')",
+    "logging": "there is no logger to be quieted; optimize(show_progress_bar=True) and callbacks tell how it goes",
+    "progress_bar": "use optimize(show_progress_bar=True)",
+    "MaxTrialsCallback": "use optimize(n_trials=...), or minimize(..., storage=...), which counts the study's trials",
+    "get_all_study_summaries": "use tunesmith.get_all_study_names and tunesmith.load_study",
+    "search_space": "study.space is the space that the study searches",
+    "terminator": "use optimize(stop='converged'); study.stop_reason says why it ended",
+    "integration": f"{NOT_YET}; trial.report and trial.should_prune work in any training loop",
+    "visualization": f"{NOT_YET}; study.trials_dataframe() has all figures",
+    "importance": NOT_YET,
+    "artifacts": f"{NOT_YET}; trial.set_user_attr can note a path",
+    "version": "use tunesmith.__version__",
+    "BruteForceSampler": "use sampler='grid' with a declared finite space; conditions are followed",
+    "PartialFixedSampler": "use a declared space in which the fixed parameters are constants, such as Float(0.1, 0.1)",
+    "NSGAIIISampler": "use sampler='nsga2'",
+    "BaseSampler": "use tunesmith.samplers.Sampler; docs/samplers.md shows how to write one",
+    "fmin": "use tunesmith.minimize(fn, space, n_trials=...)",
+    "hp": "use tunesmith.Float, tunesmith.Int and tunesmith.Categorical",
+    "Trials": "the study has the trials: study.trials",
+    "tpe": "use sampler='tpe'",
+    "space_eval": "study.best_params are the values themselves",
+}
+
+
+def missing(name: str, known: Iterable[str], module: str = "tunesmith") -> AttributeError | ImportError:
+    """Return the error for a name that a module's ``__getattr__``, which calls this, does not know.
+
+    ``from module import name`` replaces an AttributeError by an ImportError without its message, so that one gets an
+    ImportError at once.
+
+    Args:
+        name: what was asked for.
+        known: the names that the module has.
+        module: its name.
+    """
+    text = f"module {module!r} has no attribute {name!r}"
+    where = ELSEWHERE.get(name)
+    if where is None:
+        close = difflib.get_close_matches(name, list(known), n=1)
+        where = f"did you mean {close[0]!r}?" if close else None
+    if where is not None:
+        text = f"{text}: {where}"
+    asking = sys._getframe(2)
+    imports = asking.f_code.co_code[asking.f_lasti] == dis.opmap["IMPORT_FROM"]
+    return ImportError(text, name=module) if imports else AttributeError(text)
