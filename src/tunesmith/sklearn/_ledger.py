@@ -63,7 +63,7 @@ class Ledger:
             splits: the splits that are going to be used.
 
         Raises:
-            ResumeError: the study belongs to another search.
+            ResumeError: the study belongs to another search, or is damaged.
         """
         self._splits = describe_splits(splits)
         if self._known is not None:
@@ -90,6 +90,7 @@ class Ledger:
         self._known = defaultdict(list)
         records = [kept for trial in trials if (kept := trial.user_attrs.get(KEY)) is not None]
         for kept in records:
+            _check_kept(kept, name)
             if "splits" not in kept:  # one that was given up lacks some: a grid has to fit it
                 self._known[kept["key"]].append(kept)
         if self._train_scores and any(kept["train"] is None for kept in records):
@@ -120,6 +121,7 @@ class Ledger:
         Raises:
             ResumeError: an object is not what it was, or is no choice any more.
         """
+        _check_kept(kept, f"the study {self.study.study_name!r} in {self._where}")
         now = self.key(params)
         if now != kept["key"]:
             what = "the default configuration" if number < 0 else f"candidate {number}"
@@ -223,6 +225,21 @@ def pack(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]:
     if (seen := _predictions.pack([o.predictions for o in row])) is not None:
         kept["predictions"] = seen
     return kept
+
+
+def _check_kept(kept: Any, name: str) -> None:
+    """Refuse what is no record of ours before it is read: a file may have been damaged or edited.
+
+    Raises:
+        ResumeError: it is none.
+    """
+    lengths = set()
+    if isinstance(kept, dict) and isinstance(kept.get("key"), str):
+        columns = [kept.get(name) for name in ("test", "fit", "score", "error")]
+        columns += [] if kept.get("train") is None else [kept["train"]]
+        lengths = {len(column) if isinstance(column, list) else None for column in columns}
+    if len(lengths) != 1 or None in lengths:
+        raise ResumeError(f"{name} is damaged: what it keeps of a candidate cannot be read; give another study_name")
 
 
 def unpack(candidate: int, kept: dict[str, Any], failed: Any) -> Row:

@@ -6,8 +6,7 @@ those of the candidates that matter within a bound; a storage gets them if they 
 
 from __future__ import annotations
 
-import base64
-import zlib
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from tunesmith.numerics.packed import pack_bytes, unpack_bytes
 from tunesmith.sklearn._compat import is_passthrough_scorer, listen_to_scorer
 
 BOUND = 64 * 2**20  # bytes of predictions that one search keeps
@@ -196,7 +196,7 @@ def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
         return None
     kind = first.values.dtype.newbyteorder("<")
     raw = b"".join(p.values.astype(kind, copy=False).tobytes() for p in found)
-    text = base64.b64encode(zlib.compress(raw, 3)).decode("ascii")
+    text = pack_bytes(raw, 3)
     if len(text) > STORED:
         return None
     return {
@@ -209,9 +209,20 @@ def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
 
 def unpack(kept: dict[str, Any] | None, n: int) -> list[Predictions | None]:
     """Return what was packed, of n splits; None for each if there is nothing, or nothing that can be read."""
-    if kept is None or len(kept["shapes"]) != n:
+    if kept is None:
         return [None] * n
-    values = np.frombuffer(zlib.decompress(base64.b64decode(kept["data"])), kept["type"])
-    ends = np.cumsum([int(np.prod(shape)) for shape in kept["shapes"]])
-    parts = np.split(values, ends[:-1])
-    return [Predictions(kept["method"], v.reshape(s)) for v, s in zip(parts, kept["shapes"], strict=True)]
+    try:
+        return _unpacked(kept) if len(kept["shapes"]) == n else [None] * n
+    except (KeyError, TypeError, ValueError):  # damaged, or made to fill the memory
+        return [None] * n
+
+
+def _unpacked(kept: dict[str, Any]) -> list[Predictions | None]:
+    kind = np.dtype(kept["type"])
+    shapes = [tuple(int(k) for k in shape) for shape in kept["shapes"]]
+    sizes = [math.prod(shape) for shape in shapes]
+    if kind.kind not in "fu" or any(k < 0 for shape in shapes for k in shape) or sum(sizes) * kind.itemsize > TRIED:
+        raise ValueError("no predictions of ours")
+    values = np.frombuffer(unpack_bytes(kept["data"], sum(sizes) * kind.itemsize), kind)
+    parts = np.split(values, np.cumsum(sizes)[:-1])
+    return [Predictions(kept["method"], v.reshape(s)) for v, s in zip(parts, shapes, strict=True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunesmith.storage.base import Storage
 
-__all__ = ["Storage", "open_storage"]
+__all__ = ["Storage", "check", "open_storage"]
 
 OTHERS = ("optuna", "hyperopt")  # whose objects are given here by mistake
 
@@ -41,3 +41,36 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
     from tunesmith.storage.sql import SQLStorage
 
     return SQLStorage(given if isinstance(given, str) or is_url else Path(given))
+
+
+def check(spec: str | Path | Storage | None) -> list[str]:
+    """Return what is damaged in a storage, in words; empty if nothing is found.
+
+    Of an SQLite file pages and indexes are checked (``PRAGMA integrity_check``). Of each study all that is stored is
+    read, and compared with what it has to fit: points with their spaces, spaces with their hashes, first values with
+    their second copies, counters with trials. What none of these can tell, such as another character in a note, is
+    not found.
+
+    Args:
+        spec: as for :func:`open_storage`.
+
+    Raises:
+        TypeError: `spec` names no storage.
+    """
+    from tunesmith.errors import StorageError
+
+    try:
+        storage = open_storage(spec)
+    except StorageError as error:
+        return [str(error)]
+    from tunesmith.storage.sql import SQLStorage
+
+    if not isinstance(storage, SQLStorage):
+        return []
+    from tunesmith.storage.sql.check import problems_of
+
+    try:
+        return problems_of(storage)
+    finally:
+        if storage is not spec:
+            storage.close()

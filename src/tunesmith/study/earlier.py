@@ -106,9 +106,7 @@ def pack(studies: Sequence[Study]) -> dict[str, Any]:
     Of each study at most 500 rows are kept, of all 2000: the best half and an even choice of the others. Failed and
     infeasible trials count as the worst; pruned ones are left out, since their values are of an early step.
     """
-    from base64 import b64encode
-    from zlib import compress
-
+    from tunesmith.numerics.packed import pack_bytes
     from tunesmith.numerics.transfer import normal_quantiles, thin
 
     limit = max(2, min(MOST_ROWS, MOST_IN_ALL // max(1, len(studies))))
@@ -132,7 +130,7 @@ def pack(studies: Sequence[Study]) -> dict[str, Any]:
                 "name": study.study_name,
                 "space": Space._of(space.params).to_json(),  # constraints are code, and not needed
                 "rows": len(rows),
-                "data": b64encode(compress(table.tobytes())).decode("ascii"),
+                "data": pack_bytes(table.tobytes()),
             }
         )
     return {"version": VERSION, "studies": kept}
@@ -142,21 +140,27 @@ def unpack(data: Any) -> tuple[Earlier, ...]:
     """Return the earlier studies that :func:`pack` wrote; none if there is nothing.
 
     Raises:
-        StorageError: it is of a later version.
+        StorageError: it is of a later version, or damaged.
     """
     if not data:
         return ()
-    from base64 import b64decode
-    from zlib import decompress
-
-    if data["version"] != VERSION:
+    version = data.get("version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > VERSION:
         raise StorageError(
-            f"the study's warm start has format {data['version']!r}, and this version reads {VERSION}; update tunesmith"
+            f"the study's warm start has format {version}, and this version reads {VERSION}; update tunesmith"
         )
-    found = []
-    for one in data["studies"]:
-        space = Space.from_json(one["space"])
-        flat = np.frombuffer(decompress(b64decode(one["data"])), "<f8").astype(np.float64)
-        table = flat.reshape(one["rows"], len(space) + 1)
-        found.append(Earlier(space, np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1])))
-    return tuple(found)
+    try:
+        return tuple(_earlier(one) for one in data["studies"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StorageError(f"the study's warm start is damaged ({type(error).__name__}: {error})") from error
+
+
+def _earlier(one: dict[str, Any]) -> Earlier:
+    from tunesmith.numerics.packed import unpack_bytes
+
+    space = Space.from_json(one["space"])
+    shape = (int(one["rows"]), len(space) + 1)
+    if not 0 < shape[0] <= MOST_IN_ALL:
+        raise ValueError(f"{shape[0]} rows")
+    table = np.frombuffer(unpack_bytes(one["data"], 8 * shape[0] * shape[1]), "<f8").astype(np.float64).reshape(shape)
+    return Earlier(space, np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1]))

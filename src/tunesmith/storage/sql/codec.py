@@ -14,6 +14,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.space import Constraint, Parameter, Space
 from tunesmith.space.codec import label_from_json, label_to_json, load_space
 from tunesmith.storable import storable
+from tunesmith.storage.sql.sound import Range
 
 NAN = math.nan
 
@@ -119,16 +120,32 @@ class Spaces:
     def __init__(self) -> None:
         self._by_id: dict[int, Space] = {}
         self._ids: dict[tuple[int, int], tuple[int, Space]] = {}
+        self._ranges: dict[int, tuple[Space, Range]] = {}
 
     def by_id(self, space_id: int) -> Space | None:
         """Return a space that was seen, and is remembered."""
         return self._by_id.get(space_id)
 
-    def read(self, space_id: int, text: str) -> Space:
-        """Return the space of a row."""
+    def read(self, space_id: int, text: str, digest: str) -> Space:
+        """Return the space of a row.
+
+        Raises:
+            ValueError: the text is not what was written.
+        """
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            raise ValueError("its text has another hash than when it was written")
         if len(self._by_id) >= self.READ:
             self._by_id = dict(self._ids.values())
         return self._by_id.setdefault(space_id, space_from_text(text))
+
+    def range_of(self, space: Space) -> Range:
+        """Return where values of a space can be."""
+        known = self._ranges.get(id(space))
+        if known is None:
+            if len(self._ranges) >= self.READ:
+                self._ranges = {}
+            known = self._ranges[id(space)] = (space, Range(space))  # holding the space keeps its id()
+        return known[1]
 
     def id_of(self, study_id: int, space: Space) -> int | None:
         """Return the id under which a study keeps a space, if this process put it there."""

@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.errors import explain, is_busy
+from tunesmith.storage.sql.files import FileIdentity
 from tunesmith.storage.sql.location import secrets_of
 from tunesmith.storage.sql.session import Dialect, Session
 from tunesmith.text import printable
@@ -62,6 +63,7 @@ class Database:
         self.url, self.where, self.timeout = url, where, timeout
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._secrets = secrets_of(url)
+        self._file = FileIdentity(url, where)
         # Positional parameters, so that a statement's values are one list.
         engine = create_engine(url, paramstyle="qmark" if self.is_sqlite else "format")
         self._driver = cast(Any, engine.dialect)
@@ -69,7 +71,7 @@ class Database:
             raise StorageError(f"{where}: the driver {url.drivername!r} is asynchronous; choose one that is not")
         self.dbapi = self._driver.dbapi
         self.dialect = Dialect(self._driver, where)
-        self._errors: tuple[type[BaseException], ...] = (self.dbapi.Error, OverflowError, UnicodeEncodeError)
+        self._errors: tuple[type[BaseException], ...] = (self.dbapi.Error, OverflowError, UnicodeError)
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_read = "BEGIN"
         if url.get_backend_name() == "postgresql":
@@ -121,6 +123,7 @@ class Database:
                     continue
                 session = link.session
                 begun = False
+                self._file.check()
                 try:
                     session.cursor.execute(self._begin_write)
                     begun = True
@@ -183,6 +186,7 @@ class Database:
         if link is None or link.connection is None or link.pid != os.getpid():
             with self._gate:
                 connection = self._connect(autocommit=True)
+                self._file.note()
                 link = self._local.link = _Link(connection, Session(self.dialect, connection.cursor()))
                 self._links.add(link)
         return link
@@ -247,7 +251,12 @@ class Database:
                 link.connection = None
 
     def close(self) -> None:
-        """Close the connections of all threads."""
+        """Close the connections of all threads; the file may be another one when they are opened again."""
+        self.disconnect()
+        self._file.forget()
+
+    def disconnect(self) -> None:
+        """Close the connections of all threads for a while."""
         for link in list(self._links):
             self._drop(link)
         self._links.clear()
@@ -341,7 +350,7 @@ def _before_fork() -> None:
     for database in list(_databases):
         locks: list[Any] = [database._gate, *(link.lock for link in list(database._links))]
         _held.extend(lock for lock in locks if lock.acquire(timeout=database.timeout))
-        database.close()
+        database.disconnect()
 
 
 def _after_fork() -> None:

@@ -49,8 +49,12 @@ def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: 
             return StorageError(words.format(where=where, error=text, timeout=timeout))
     if getattr(error, "sqlstate", None) == "55P03":  # lock_not_available: our own lock_timeout
         return StorageError(f"{where} is locked by another program for more than {timeout:g} s ({text})")
+    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in text or "malformed" in text:
+        return StorageError(_SQLITE["SQLITE_CORRUPT"].format(where=where, error=text))
     if isinstance(error, (dbapi.DataError, OverflowError, UnicodeError)):
         return ValueError(f"{where} cannot keep a value: {text}")
+    if name == "SQLITE_ERROR" and "no such column" in text:
+        return StorageError(f"{where} has other tables than this version writes ({text}); was it edited or damaged?")
     if name == "SQLITE_ERROR" and "no such table" in text:
         return StorageError(f"{where} has lost its tables ({text}); was the file replaced while it was in use?")
     return StorageError(f"{where} cannot be used: {text}")

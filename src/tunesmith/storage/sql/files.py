@@ -1,9 +1,12 @@
-"""Files that are no SQLite database: what they are, and how what they hold can come along."""
+"""Files: whether one is an SQLite database, or what else, and whether it is still the one that was opened."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+
+from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.redact import shown_spec
@@ -61,3 +64,51 @@ def _what(head: bytes) -> tuple[str, str | None]:
     if b"\0" not in head and b"," in head.split(b"\n", 1)[0]:
         return " but a table as text (CSV?)", None
     return "", None
+
+
+class FileIdentity:
+    """Which file a database is: one that was deleted or replaced takes what is written with it, and nobody notices.
+
+    Args:
+        url: where the database is; of a server there is nothing to check.
+        where: what to call it in errors.
+    """
+
+    def __init__(self, url: URL, where: str) -> None:
+        path = url.database or ""
+        is_file = url.get_backend_name() == "sqlite" and not path.startswith("file:")
+        self._path = path if is_file else None
+        self._where = where
+        self._known: tuple[int, int] | None = None
+
+    def note(self) -> None:
+        """Note which file is there, if none was noted yet; to be called when a connection was opened."""
+        if self._path is not None and self._known is None:
+            self._known = self._look()
+
+    def forget(self) -> None:
+        """Let another file take the place."""
+        self._known = None
+
+    def check(self) -> None:
+        """Raise unless the file that was opened is still there; to be called before each write.
+
+        Raises:
+            StorageError: it was deleted, or another one has taken its place.
+        """
+        if self._known is None or (now := self._look()) == self._known:
+            return
+        happened = "was deleted" if now is None else "was replaced by another file"
+        raise StorageError(
+            f"{self._where} {happened} while it was in use, so nothing more is written. Put the file back where it was "
+            "and go on, or load the study again to go on with what is there now"
+        )
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path or "")
+        except FileNotFoundError:
+            return None
+        except OSError:  # a drive that is away for the moment: SQLite finds the words
+            return self._known
+        return found.st_dev, found.st_ino

@@ -22,14 +22,17 @@ _SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY n
 
 def foreign_tables(database: Database) -> tuple[str | None, list[str]]:
     """Return which known program's tables are in a database, and all tables that are not ours."""
+    tables = [name for name in tables_of(database) if not name.startswith("tunesmith_")]
+    return next((name for name, its in _TABLES.items() if its <= set(tables)), None), tables
+
+
+def tables_of(database: Database) -> list[str]:
+    """Return the names of all tables."""
     if database.is_sqlite:  # not by SQLAlchemy's connection, which begins to write
         rows = database.read(lambda session: session.cursor.execute(_SQLITE_TABLES).fetchall())
-        tables = [name for (name,) in rows if not name.startswith("sqlite_")]
-    else:
-        with database.sqlalchemy() as connection:
-            tables = inspect(connection).get_table_names()
-    tables = [name for name in tables if not name.startswith("tunesmith_")]
-    return next((name for name, its in _TABLES.items() if its <= set(tables)), None), tables
+        return [str(name) for (name,) in rows if not str(name).startswith("sqlite_")]
+    with database.sqlalchemy() as connection:
+        return list(inspect(connection).get_table_names())
 
 
 def refuse_foreign_tables(database: Database) -> None:

@@ -9,10 +9,11 @@ from sqlalchemy import insert, inspect, select  # noqa: TID253 - imported only w
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.foreign import refuse_foreign_tables
+from tunesmith.storage.sql.foreign import refuse_foreign_tables, tables_of
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import HEAD, metadata, version
 from tunesmith.storage.sql.session import Session
+from tunesmith.text import printable
 
 _VERSION = select(version.c.version_num)
 SCRIPTS = Path(__file__).parent.parent / "migrations"
@@ -42,9 +43,10 @@ def stored_schema(database: Database) -> int | None:
     row = database.read(lambda session: session.row(_VERSION)) if found else None
     if row is None:
         return None
-    if not str(row[0]).isdecimal():
-        raise StorageError(f"{database.where} has tables of an unknown version {row[0]!r}; was it edited by hand?")
-    return int(row[0])
+    text = str(row[0])
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise StorageError(f"{database.where} has tables of an unknown version {row[0]!r}; was it edited or damaged?")
+    return int(text)
 
 
 def look(database: Database, create: bool) -> int | None:
@@ -60,6 +62,12 @@ def look(database: Database, create: bool) -> int | None:
     schema = stored_schema(database) if may_exist(database.url) else None
     if schema is None and (create or database.is_sqlite) and may_exist(database.url):
         refuse_foreign_tables(database)
+        ours = [name for name in tables_of(database) if name.startswith(version.name.partition("_")[0])]
+        if database.is_sqlite and ours and (schema := stored_schema(database)) is None:  # else they were just made
+            raise StorageError(
+                f"{database.where} is damaged: it has {', '.join(map(printable, ours))}, and does not say of which "
+                "version they are. Restore a copy of it if there is one"
+            )
     return schema
 
 
@@ -82,7 +90,12 @@ def prepare(database: Database, schema: int | None) -> None:
                 metadata.create_all(connection)
                 connection.execute(insert(version).values(version_num=revision(HEAD)))
         else:
-            upgrade(connection)
+            from alembic.util.exc import CommandError
+
+            try:
+                upgrade(connection)
+            except CommandError as error:
+                raise StorageError(f"{database.where} cannot be upgraded from schema {schema}: {error}") from error
 
 
 def upgrade(connection: Any, target: str = "head") -> None:

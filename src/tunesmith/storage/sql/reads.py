@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,14 +11,16 @@ from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, s
 
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.base import Block, Increment
+from tunesmith.storage.base import Block, Increment, StudyRecord
 from tunesmith.storage.checks import study_gone
-from tunesmith.storage.sql.codec import NAN, Spaces, attr_from_json, fixed_from_json, number, pack, unpack
+from tunesmith.storage.sql.codec import NAN, Spaces, attr_from_json
+from tunesmith.storage.sql.rows import Columns, attach_note, attach_reports, read_record
 from tunesmith.storage.sql.schema import (
     FINISHED,
     OF_STUDY,
     OPEN,
     RANKED,
+    SYSTEM,
     USER,
     WORKER,
     attrs,
@@ -29,6 +30,20 @@ from tunesmith.storage.sql.schema import (
     trials,
 )
 from tunesmith.storage.sql.session import Row, Session
+from tunesmith.storage.sql.sound import (
+    OF_ATTR,
+    OF_COUNTERS,
+    OF_REPORT,
+    OF_STUDY_ROW,
+    OF_TRIAL,
+    Types,
+    check_types,
+    damaged,
+    each,
+    need,
+    read_directions,
+    sound,
+)
 from tunesmith.trial import FrozenTrial
 
 _STUDY: BindParameter[Any] = bindparam("study")
@@ -45,11 +60,11 @@ CLAIM = select(
 ).where(studies.c.id == _STUDY)
 
 _COUNTERS = select(studies.c.version, studies.c.last_seq, studies.c.directions).where(studies.c.id == _STUDY)
-_SPACES = select(spaces.c.id, spaces.c.space).where(spaces.c.study_id == _STUDY)
-_ONE_SPACE = select(spaces.c.space).where(spaces.c.id == bindparam("space"))
+_SPACES = select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
+_ONE_SPACE = select(spaces.c.space, spaces.c.hash).where(spaces.c.id == bindparam("space"))
 
 _COLUMNS = (
-    select(_t.number, _t.state, _t.tag, _t.cost, _t.y, _t.x, _t.space_id, _t.constraints)
+    select(_t.seq, _t.number, _t.state, _t.tag, _t.cost, _t.y, _t.value, _t.feasible, _t.x, _t.space_id, _t.constraints)
     .where(_OF_STUDY, _t.seq > bindparam("cursor"))
     .order_by(_t.seq)
 )
@@ -67,8 +82,8 @@ _REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > bindparam("cursor"))
 _REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _RUNNING)
 
 _FULL = select(
-    _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.tag, _t.cost, _t.constraints, _t.reason,
-    _t.started, _t.finished, _t.worker, _t.fixed,
+    _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
+    _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed,
 )  # fmt: skip
 _FULL_RUNNING = _FULL.where(_OF_STUDY, OPEN, _RUNNING).order_by(_t.number)
 _FULL_OPEN = _FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
@@ -150,7 +165,13 @@ class Reader:
         if known is not None:
             return known
         row = session.row(_ONE_SPACE, space=space_id)
-        return None if row is None else self._spaces.read(space_id, row[0])
+        if row is None:
+            raise damaged(self._where, f"space {space_id}", "it is not there")
+        return self._read_space(space_id, *row)
+
+    def _read_space(self, space_id: int, text: str, digest: str) -> Space:
+        with sound(self._where, f"space {space_id}"):
+            return self._spaces.read(space_id, text, digest)
 
     def _spaces_of(self, session: Session, study_id: int, ids: Iterable[int | None]) -> Mapping[int | None, Space]:
         """Return spaces by their ids: many unknown ones are read with one query, a few with one each."""
@@ -158,9 +179,11 @@ class Reader:
         found: dict[int | None, Space] = {i: space for i in wanted if (space := self._spaces.by_id(i)) is not None}
         unknown = wanted - found.keys()
         if len(unknown) > 4:
-            for space_id, text in session.rows(_SPACES, study=study_id):
+            for space_id, text, digest in session.rows(_SPACES, study=study_id):
                 if space_id in unknown:
-                    found[space_id] = self._spaces.read(space_id, text)
+                    found[space_id] = self._read_space(space_id, text, digest)
+            if missing := unknown - found.keys():
+                raise damaged(self._where, f"space {min(missing)}", "it is not there")
         else:
             for space_id in unknown:
                 space = self.space(session, space_id)
@@ -175,20 +198,27 @@ class Reader:
         counters = session.row(_COUNTERS, study=study_id)
         if counters is None:
             raise study_gone(study_id, self._where)
-        version, last, directions = counters
-        m = len(json.loads(directions))
-        columns = _Columns(m)
+        version, last, m = self._read_counters(session, counters)
+        columns = Columns(m, cursor, session.dialect.loose)
         if last > cursor:
-            for rows in session.chunks(_COLUMNS, _CHUNK, study=study_id, cursor=cursor):
-                columns.add(rows)
+            with sound(self._where, f"finished trials of study {study_id}"):
+                for rows in session.chunks(_COLUMNS, _CHUNK, study=study_id, cursor=cursor):
+                    columns.add(rows)
+                need(columns.count == last - cursor, f"{last - cursor} of them are expected and {columns.count} there")
         if cursor <= 0:
             found = session.rows(_ALL_REPORTS, study=study_id)
         else:
             found = session.rows(_REPORTS_OF_RUNNING, study=study_id)
             if last > cursor:
                 found = session.rows(_REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
+        self._check_types(session, found, OF_REPORT, "reports")
         running = session.rows(_FULL_RUNNING, study=study_id)
+        self._check_types(session, running, OF_TRIAL, "running trials")
         known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in running)])
+        with sound(self._where, f"finished trials of study {study_id}"):
+            points = columns.points_by_space()
+            for i, (_, x) in points.items():
+                self._check_points(known[i], x)
         return Increment(
             cursor=max(last, cursor),
             version=version,
@@ -197,11 +227,43 @@ class Reader:
             tag=columns.join(2, np.int64),
             cost=columns.join(3, np.float64),
             values=columns.values(),
-            blocks=[Block(known.get(i), at, x) for i, (at, x) in columns.points_by_space().items()],
+            blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
             reports=[r if r[2] is not None else (r[0], r[1], NAN) for r in found],
-            running=[_record(row, known) for row in running],
+            running=self._read_records(running, known, m),
         )
+
+    def _read_counters(self, session: Session, row: Row) -> tuple[int, int, int]:
+        """Return a study's version, its last seq and its number of objectives."""
+        with sound(self._where, "a study's counters"):
+            if session.dialect.loose:
+                check_types([row], OF_COUNTERS)
+            return row[0], row[1], len(read_directions(row[2]))
+
+    def _check_types(self, session: Session, rows: Sequence[Row], expected: Sequence[Types], what: str) -> None:
+        if session.dialect.loose:
+            with sound(self._where, what):
+                check_types(rows, expected)
+
+    def _check_points(self, space: Space, x: NDArray[np.float64]) -> None:
+        need(x.shape[1] == len(space), f"a point has {x.shape[1]} values, and its space {len(space)} parameters")
+        if fault := self._spaces.range_of(space).fault(x):
+            raise ValueError(fault)
+
+    def _read_records(self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int) -> list[FrozenTrial]:
+        """Return rows of ``_FULL`` as records, once all of their points are seen to lie in their spaces."""
+        made = each(rows, lambda row: read_record(row, known, m), self._where, "trial")
+        by_space: dict[int | None, list[Row]] = {}
+        for row in rows:
+            if row[5] is not None:
+                by_space.setdefault(row[4], []).append(row)
+        for space_id, some in by_space.items():
+            x = np.frombuffer(b"".join(row[5] for row in some), "<f8").reshape(len(some), -1)
+            with sound(
+                self._where, f"trials {some[0][0]} to {some[-1][0]}" if len(some) > 1 else f"trial {some[0][0]}"
+            ):
+                self._check_points(known[space_id], x)
+        return made
 
     # -- records -----------------------------------------------------------------------------------------------
 
@@ -222,14 +284,17 @@ class Reader:
             rows = session.rows(_FULL_ALL, study=study_id)
             notes = session.rows(_ALL_ATTRS, study=study_id)
             curves = session.rows(_ALL_REPORTS, study=study_id)
-        if not rows:
-            self._check_there(session, study_id)
+        counters = self._need(session, study_id)
+        self._check_types(session, rows, OF_TRIAL, "trials")
+        self._check_types(session, notes, OF_ATTR, "attributes")
+        self._check_types(session, curves, OF_REPORT, "reports")
         known = self._spaces_of(session, study_id, (row[4] for row in rows))
-        found = {row[0]: _record(row, known) for row in rows}
+        found = {t.number: t for t in self._read_records(rows, known, self._read_counters(session, counters)[2])}
         if wanted is not None and len(found) < len(wanted):
             missing = [n for n in wanted if n not in found]
             raise KeyError(f"the study has no trial {', '.join(map(str, missing[:8]))}")
-        _attach(found, notes, curves)
+        each(notes, lambda row: attach_note(found, row), self._where, "the attributes of trial")
+        attach_reports(found, curves)
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
 
@@ -237,7 +302,7 @@ class Reader:
         """Return the best feasible complete trial by its first value, the lowest number among equals."""
         row = session.row(_BEST[direction], study=study_id)
         if row is None or row[0] is None:
-            self._check_there(session, study_id)
+            self._need(session, study_id)
             return None
         return self.records(session, study_id, [row[0]], None)[0]
 
@@ -245,109 +310,30 @@ class Reader:
         """Return the number of trials by state."""
         rows = session.rows(_COUNT_FINISHED, study=study_id) + session.rows(_COUNT_OPEN, study=study_id)
         if not rows:
-            self._check_there(session, study_id)
-        return {TrialState(state): n for state, n in rows}
+            self._need(session, study_id)
+        with sound(self._where, "the states of trials"):
+            return {TrialState(state): n for state, n in rows}
 
-    def _check_there(self, session: Session, study_id: int) -> None:
-        """Tell a study without trials from one that is not there."""
-        if session.row(_COUNTERS, study=study_id) is None:
+    def _need(self, session: Session, study_id: int) -> Row:
+        """Return a study's counters: so one without trials is told from one that is not there."""
+        row = session.row(_COUNTERS, study=study_id)
+        if row is None:
             raise study_gone(study_id, self._where)
+        return row
 
+    # -- studies -----------------------------------------------------------------------------------------------
 
-def _record(row: Row, known: Mapping[int | None, Space]) -> FrozenTrial:
-    """A row of ``_FULL`` as a record."""
-    (n, state, attempt, seq, space_id, x, y, tag, cost, limits, reason, started, finished, worker, fixed) = row
-    return FrozenTrial(
-        n,
-        TrialState(state),
-        space=known.get(space_id),
-        x=None if x is None else list(unpack(x)),
-        values=None if y is None else unpack(y),
-        attempt=attempt,
-        tag=tag,
-        cost=number(cost),
-        constraints=None if limits is None else json.loads(limits),
-        reason=reason,
-        started=number(started),
-        finished=number(finished),
-        worker=worker,
-        fixed=fixed_from_json(fixed),
-        seq=seq or 0,
-    )
-
-
-def _attach(found: dict[int, FrozenTrial], notes: Iterable[Row], curves: Iterable[Row]) -> None:
-    for n, kind, key, value in notes:
-        trial = found.get(n)
-        if trial is None:
-            continue
-        if kind == USER:
-            trial.user = trial.user or {}
-            trial.user[key] = attr_from_json(value)
-        else:
-            trial.system = trial.system or {}
-            trial.system[key] = attr_from_json(value)
-    for n, step, value in curves:
-        trial = found.get(n)
-        if trial is not None:
-            trial.reports = trial.reports or {}
-            trial.reports[step] = number(value)
-
-
-class _Columns:
-    """Rows of ``_COLUMNS`` become arrays, chunk by chunk."""
-
-    def __init__(self, m: int) -> None:
-        self.m = m
-        self.count = 0
-        self.constraints: dict[int, dict[str, float]] = {}
-        self.points: dict[int, list[tuple[NDArray[np.int64], bytes]]] = {}  # by space id
-        self._parts: list[list[NDArray[Any]]] = [[], [], [], []]
-        self._values: list[NDArray[np.float64]] = []
-        self._nothing = pack([NAN] * m) or b""
-
-    def add(self, rows: list[Row]) -> None:
-        numbers, states, tags, costs, ys, xs, ids, limits = zip(*rows, strict=True)
-        start = self.count
-        self.count += len(rows)
-        if None in costs:
-            costs = tuple(map(number, costs))
-        for parts, column, kind in zip(
-            self._parts, (numbers, states, tags, costs), (np.int64, np.int8, np.int64, np.float64), strict=True
-        ):
-            parts.append(np.array(column, kind))
-        if None in ys:
-            ys = tuple(self._nothing if y is None else y for y in ys)
-        self._values.append(np.frombuffer(b"".join(ys), "<f8").reshape(-1, self.m))
-        distinct = set(ids)
-        if len(distinct) == 1 and None not in distinct:
-            self.points.setdefault(ids[0], []).append((np.arange(start, self.count), b"".join(xs)))
-        else:
-            at: dict[int, list[int]] = {}
-            for i, space_id in enumerate(ids):
-                if space_id is not None:
-                    at.setdefault(space_id, []).append(i)
-            for space_id, places in at.items():
-                blob = b"".join([xs[i] for i in places])
-                self.points.setdefault(space_id, []).append((np.array(places, np.int64) + start, blob))
-        for i, text in enumerate(limits):
-            if text is not None:
-                self.constraints[start + i] = json.loads(text)
-
-    def join(self, column: int, kind: type[np.generic]) -> NDArray[Any]:
-        """The whole of one column."""
-        parts = self._parts[column]
-        return np.concatenate(parts) if parts else np.empty(0, kind)
-
-    def values(self) -> NDArray[np.float64]:
-        """float64[n, m]."""
-        return np.concatenate(self._values).astype(np.float64, copy=False) if self._values else np.empty((0, self.m))
-
-    def points_by_space(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        """For each space id, places int64[k] and points float64[k, d]."""
-        joined = {}
-        for space_id, parts in self.points.items():
-            at = np.concatenate([places for places, _ in parts])
-            x = np.frombuffer(b"".join([blob for _, blob in parts]), "<f8").astype(np.float64, copy=False)
-            joined[space_id] = (at, x.reshape(len(at), len(x) // len(at)))
-        return joined
+    def study(self, session: Session, row: Row) -> StudyRecord:
+        """Return a row of ``STUDY_FIELDS`` as a record, with its space and attributes."""
+        self._check_types(session, [row], OF_STUDY_ROW, "a study")
+        study_id, name, directions, seed, space_id, created = row
+        space = self.space(session, space_id)
+        notes = session.rows(STUDY_ATTRS, study=study_id)
+        with sound(self._where, f"the study {name!r}"):
+            need(0 <= seed < 2**63, f"its seed is {seed}")
+            record = StudyRecord(study_id, name, read_directions(directions), seed, space, created)
+        with sound(self._where, f"the attributes of the study {name!r}"):
+            for kind, key, value in notes:
+                need(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
+                (record.user if kind == USER else record.system)[key] = attr_from_json(value)
+        return record

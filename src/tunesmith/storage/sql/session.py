@@ -20,6 +20,7 @@ class Dialect:
 
     def __init__(self, sqlalchemy_dialect: Any, where: str) -> None:
         self.where = where
+        self.loose = sqlalchemy_dialect.name == "sqlite"  # whether a column may hold any type
         self.returning = bool(sqlalchemy_dialect.update_returning)
         self.compiled: dict[Executable, tuple[str, tuple[str, ...]]] = {}
         self._dialect = sqlalchemy_dialect

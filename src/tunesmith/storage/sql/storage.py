@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -24,13 +23,14 @@ from tunesmith.storage.checks import (
     study_not_found,
 )
 from tunesmith.storage.sql import reads, writes
-from tunesmith.storage.sql.codec import Spaces, attr_from_json, attr_to_json
+from tunesmith.storage.sql.codec import Spaces, attr_to_json
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.foreign import told_of_foreign
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
 from tunesmith.storage.sql.migrate import look, prepare
 from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
+from tunesmith.storage.sql.sound import OF_CLAIM, check_types, sound
 from tunesmith.trial import FrozenTrial
 
 T = TypeVar("T")
@@ -150,12 +150,8 @@ class SQLStorage(Storage):
         )
 
     def _record(self, session: Session, row: Row) -> StudyRecord:
-        study_id, name, directions, seed, space_id, created = row
-        space = self._reader.space(session, space_id)
-        record = StudyRecord(study_id, name, tuple(json.loads(directions)), seed, space, created)
-        for kind, key, value in session.rows(reads.STUDY_ATTRS, study=study_id):
-            (record.user if kind == USER else record.system)[key] = attr_from_json(value)
-        self._note(study_id, record.directions, space)
+        record = self._reader.study(session, row)
+        self._note(record.id, record.directions, record.space)
         return record
 
     def delete_study(self, study_id: int) -> None:
@@ -175,6 +171,8 @@ class SQLStorage(Storage):
         row = self._database.read(lambda session: session.row(reads.CLAIM, study=study_id))
         if row is None:
             raise self._gone(study_id)
+        with sound(self._where, f"the counters of study {study_id}"):
+            check_types([row], OF_CLAIM)
         version, number, waiting = row
         if waiting is not None:
             try:
@@ -188,6 +186,7 @@ class SQLStorage(Storage):
         return Claim(number, version)
 
     def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
+        self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
         change = writes.start_reserved if claim.reserved else writes.start
         try:
@@ -212,6 +211,8 @@ class SQLStorage(Storage):
         check_added(trials, self._n_objectives(study_id))
         if not trials:
             return []
+        for trial in trials:
+            self._check_point(trial)
         spaces = [self._intern(study_id, trial.space) for trial in trials]
         declared = self._declared.get(study_id)
         return self._write(study_id, lambda session: writes.add(session, study_id, trials, spaces, declared))
@@ -294,6 +295,13 @@ class SQLStorage(Storage):
         if study_id not in self._objectives:
             raise self._gone(study_id)
         return self._objectives[study_id]
+
+    def _check_point(self, trial: FrozenTrial) -> None:
+        """Refuse what would be taken for damage when it is read."""
+        if trial.space is not None and trial.x is not None:
+            name = self._spaces.range_of(trial.space).outside(trial.x)
+            if name is not None:
+                raise ValueError(f"trial {trial.number}: {name!r} has a value outside {trial.space.params[name]!r}")
 
     def _intern(self, study_id: int, space: Space | None) -> int | None:
         """Return the id of a space in the database, and put it there if it is new."""

@@ -1,0 +1,89 @@
+"""Whether what a database holds can be what was written: every check there is, with all that they find."""
+
+from __future__ import annotations
+
+from sqlalchemy import BindParameter, bindparam, func, select  # noqa: TID253 - imported only when a database is named
+
+from tunesmith.errors import StorageError
+from tunesmith.storage.sql.location import may_exist
+from tunesmith.storage.sql.schema import reports, studies, trials
+from tunesmith.storage.sql.session import Session
+from tunesmith.storage.sql.storage import SQLStorage
+from tunesmith.text import printable
+
+MOST = 100  # problems that are listed
+
+_t = trials.c
+_STUDY: BindParameter[int] = bindparam("study")
+_NUMBERS = select(_t.number).where(_t.study_id == _STUDY)
+_COUNTERS = select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == _STUDY)
+_THERE = select(func.count(), func.max(_t.number), func.count(_t.seq), func.max(_t.seq)).where(_t.study_id == _STUDY)
+_STRAYS = select(func.count()).where(
+    reports.c.study_id == _STUDY, reports.c.number.not_in(select(_t.number).where(_t.study_id == _STUDY))
+)
+
+
+def problems_of(storage: SQLStorage) -> list[str]:
+    """Return what is wrong with a database and the studies in it, in words; empty if nothing is found."""
+    database = storage._database
+    found: list[str] = []
+    if not may_exist(database.url):
+        return [f"{database.where} does not exist"]
+    if database.is_sqlite and database.url.database is not None:
+        try:
+            rows = database.read(lambda session: session.cursor.execute("PRAGMA integrity_check").fetchall())
+        except StorageError as error:
+            return [str(error)]
+        found += [f"SQLite: {printable(line)}" for (text,) in rows for line in str(text).splitlines() if line != "ok"]
+    try:
+        records = storage.list_studies()
+    except StorageError as error:
+        return [*found, str(error)]
+    for record in records:
+        found += [f"the study {record.name!r}: {what}" for what in _of_study(storage, record.id)]
+    return found[:MOST]
+
+
+def _of_study(storage: SQLStorage, study_id: int) -> list[str]:
+    found: list[str] = []
+    for look in (lambda: storage.read_since(study_id, 0), lambda: storage.trials(study_id)):
+        try:
+            look()
+        except StorageError as error:
+            found.append(str(error))
+    try:
+        if found:
+            found += _of_trials(storage, study_id)
+        return found + storage._database.read(lambda session: _counted(session, study_id), snapshot=True)
+    except StorageError as error:
+        return [*found, str(error)]
+
+
+def _of_trials(storage: SQLStorage, study_id: int) -> list[str]:
+    """Return which of the trials cannot be read by themselves."""
+    found = []
+    numbers = storage._database.read(lambda session: [n for (n,) in session.rows(_NUMBERS, study=study_id)])
+    for number in numbers:
+        try:
+            storage.trials(study_id, [number])
+        except (StorageError, KeyError, ValueError) as error:
+            found.append(f"trial {number!r}: {error}")
+    return found
+
+
+def _counted(session: Session, study_id: int) -> list[str]:
+    """Compare the study's counters with its trials, and reports with the trials that they belong to."""
+    counters = session.row(_COUNTERS, study=study_id)
+    there = session.row(_THERE, study=study_id)
+    if counters is None or there is None:
+        return []
+    found = []
+    n, last, finished, last_seq = there
+    if n != counters[0] or (n and last != n - 1):
+        found.append(f"{counters[0]} trials were begun, and {n} are there, the last with the number {last}")
+    if finished != counters[1] or (finished and last_seq != finished):
+        found.append(f"{counters[1]} trials were finished, and {finished} are there, the last with the seq {last_seq}")
+    strays = session.row(_STRAYS, study=study_id)
+    if strays is not None and strays[0]:
+        found.append(f"{strays[0]} reports belong to no trial")
+    return found

@@ -1,0 +1,149 @@
+"""Rows as records and as columns; what cannot have been written raises ValueError or the like, see sound.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.space import Space
+from tunesmith.state import TrialState
+from tunesmith.storage.sql.codec import NAN, attr_from_json, fixed_from_json, number, pack, unpack
+from tunesmith.storage.sql.schema import SYSTEM, USER
+from tunesmith.storage.sql.session import Row
+from tunesmith.storage.sql.sound import OF_COLUMNS, OPEN_STATES, check_first, check_types, need, read_constraints
+from tunesmith.trial import FrozenTrial
+
+_FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
+
+
+def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTrial:
+    """A row of ``_FULL`` as a record; a ValueError or the like says that it is none."""
+    (n, state, attempt, seq, space_id, x, y, first, feasible, tag, cost, limits, reason, started, finished, worker,
+     fixed) = row  # fmt: skip
+    space = None if space_id is None else known[space_id]
+    need((seq is None) == (state in OPEN_STATES), f"state {state} with seq {seq}")
+    need(n >= 0 and attempt >= 1, f"number {n}, attempt {attempt}")
+    need(x is None or (space is not None and len(x) == 8 * len(space)), "its point does not fit its space")
+    values = None if y is None else unpack(y)
+    need(values is None or len(y) == 8 * m, "it does not have one value for each objective")
+    need(state != TrialState.COMPLETE or (values is not None and all(v == v for v in values)), "it has no values")
+    check_first(first, values)
+    return FrozenTrial(
+        n,
+        TrialState(state),
+        space=space,
+        x=None if x is None else list(unpack(x)),
+        values=values,
+        attempt=attempt,
+        tag=tag,
+        cost=number(cost),
+        constraints=read_constraints(limits, feasible),
+        reason=reason,
+        started=number(started),
+        finished=number(finished),
+        worker=worker,
+        fixed=fixed_from_json(fixed),
+        seq=seq or 0,
+    )
+
+
+def attach_note(found: Mapping[int, FrozenTrial], row: Row) -> None:
+    """Put an attribute into the record of its trial."""
+    n, kind, key, value = row
+    trial = found.get(n)
+    if trial is None:
+        return
+    need(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
+    if kind == USER:
+        trial.user = trial.user or {}
+        trial.user[key] = attr_from_json(value)
+    else:
+        trial.system = trial.system or {}
+        trial.system[key] = attr_from_json(value)
+
+
+def attach_reports(found: Mapping[int, FrozenTrial], curves: Iterable[Row]) -> None:
+    """Put reports into the records of their trials."""
+    for n, step, value in curves:
+        trial = found.get(n)
+        if trial is not None:
+            trial.reports = trial.reports or {}
+            trial.reports[step] = number(value)
+
+
+class Columns:
+    """Rows of ``_COLUMNS`` become arrays, chunk by chunk."""
+
+    def __init__(self, m: int, cursor: int, loose: bool) -> None:
+        self.m = m
+        self._cursor = max(0, cursor)
+        self._loose = loose  # whether the database lets a column hold any type
+        self.count = 0
+        self.constraints: dict[int, dict[str, float]] = {}
+        self.points: dict[int, list[tuple[NDArray[np.int64], bytes]]] = {}  # by space id
+        self._parts: list[list[NDArray[Any]]] = [[], [], [], []]
+        self._values: list[NDArray[np.float64]] = []
+        self._nothing = pack([NAN] * m) or b""
+
+    def add(self, rows: list[Row]) -> None:
+        if self._loose:
+            check_types(rows, OF_COLUMNS)
+        seqs, numbers, states, tags, costs, ys, firsts, feasible, xs, ids, limits = zip(*rows, strict=True)
+        need(set(states) <= _FINISHED, "a finished trial has the state of another")
+        start = self.count
+        self.count += len(rows)
+        expected = range(self._cursor + start + 1, self._cursor + self.count + 1)
+        need(seqs == tuple(expected), "their places in the order of ends have gaps")
+        if None in costs:
+            costs = tuple(map(number, costs))
+        for parts, column, kind in zip(
+            self._parts, (numbers, states, tags, costs), (np.int64, np.int8, np.int64, np.float64), strict=True
+        ):
+            parts.append(np.array(column, kind))
+        if None in ys:
+            ys = tuple(self._nothing if y is None else y for y in ys)
+        need(set(map(len, ys)) == {8 * self.m}, "a trial does not have one value for each objective")
+        values = np.frombuffer(b"".join(ys), "<f8").reshape(-1, self.m)
+        copies = np.array(firsts, np.float64)  # None becomes NaN
+        need(np.array_equal(copies, values[:, 0], equal_nan=True), "the two copies of a trial's value differ")
+        complete = np.array(states) == TrialState.COMPLETE
+        need(not np.isnan(values[complete]).any(), "a complete trial has no value")
+        self._values.append(values)
+        distinct = set(ids)
+        if len(distinct) == 1 and None not in distinct:
+            need(len(set(map(len, xs))) == 1, "points of one space differ in length")
+            self.points.setdefault(ids[0], []).append((np.arange(start, self.count), b"".join(xs)))
+        else:
+            at: dict[int, list[int]] = {}
+            for i, space_id in enumerate(ids):
+                if space_id is not None:
+                    at.setdefault(space_id, []).append(i)
+            for space_id, places in at.items():
+                need(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
+                blob = b"".join([xs[i] for i in places])
+                self.points.setdefault(space_id, []).append((np.array(places, np.int64) + start, blob))
+        if any(limits) or set(feasible) != {1}:
+            for i, (text, flag) in enumerate(zip(limits, feasible, strict=True)):
+                if (found := read_constraints(text, flag)) is not None:
+                    self.constraints[start + i] = found
+
+    def join(self, column: int, kind: type[np.generic]) -> NDArray[Any]:
+        """The whole of one column."""
+        parts = self._parts[column]
+        return np.concatenate(parts) if parts else np.empty(0, kind)
+
+    def values(self) -> NDArray[np.float64]:
+        """float64[n, m]."""
+        return np.concatenate(self._values).astype(np.float64, copy=False) if self._values else np.empty((0, self.m))
+
+    def points_by_space(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """For each space id, places int64[k] and points float64[k, d]."""
+        joined = {}
+        for space_id, parts in self.points.items():
+            at = np.concatenate([places for places, _ in parts])
+            x = np.frombuffer(b"".join([blob for _, blob in parts]), "<f8").astype(np.float64, copy=False)
+            joined[space_id] = (at, x.reshape(len(at), len(x) // len(at)))
+        return joined

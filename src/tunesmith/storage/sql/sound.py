@@ -1,0 +1,178 @@
+"""Checks of what is read: damaged data are told, and never taken for what was written, as far as a check can tell.
+
+SQLite does not know when bytes of a file have changed (a bad disk, a copy that was cut short): a number may have become
+another, a text no JSON, a column another type. What has a second copy (the first value), a hash (spaces), a range
+(points) or a law (``seq`` has no gaps) is compared with it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.errors import StorageError
+from tunesmith.space import Categorical, Float, Int, Space
+from tunesmith.state import TrialState
+from tunesmith.storage.checks import DIRECTIONS
+from tunesmith.storage.sql.session import Row
+
+_FAULTS = (
+    TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, struct.error,
+)  # fmt: skip
+Types = set[type[Any]]
+_WHOLE: Types
+_REAL: Types
+_TEXT: Types
+_BYTES: Types
+_NOTHING: Types
+_WHOLE, _REAL, _TEXT, _BYTES, _NOTHING = {int}, {float}, {str}, {bytes}, {type(None)}
+# The columns of a trial, in the order in which reads.py asks for them.
+OF_TRIAL: tuple[Types, ...] = (
+    _WHOLE, _WHOLE, _WHOLE, _WHOLE | _NOTHING, _WHOLE | _NOTHING, _BYTES | _NOTHING, _BYTES | _NOTHING,
+    _REAL | _NOTHING, _WHOLE, _WHOLE, _REAL | _NOTHING, _TEXT | _NOTHING, _TEXT | _NOTHING, _REAL | _NOTHING,
+    _REAL | _NOTHING, _TEXT, _TEXT | _NOTHING,
+)  # fmt: skip
+OF_COLUMNS: tuple[Types, ...] = (
+    _WHOLE, _WHOLE, _WHOLE, _WHOLE, _REAL | _NOTHING, _BYTES | _NOTHING, _REAL | _NOTHING, _WHOLE, _BYTES | _NOTHING,
+    _WHOLE | _NOTHING, _TEXT | _NOTHING,
+)  # fmt: skip
+OF_REPORT: tuple[Types, ...] = (_WHOLE, _WHOLE, _REAL | _NOTHING)
+OF_ATTR: tuple[Types, ...] = (_WHOLE, _WHOLE, _TEXT, _TEXT)
+OF_STUDY_ROW: tuple[Types, ...] = (_WHOLE, _TEXT, _TEXT, _WHOLE, _WHOLE | _NOTHING, _REAL)
+OF_COUNTERS: tuple[Types, ...] = (_WHOLE, _WHOLE, _TEXT)
+OF_CLAIM: tuple[Types, ...] = (_WHOLE, _WHOLE, _WHOLE | _NOTHING)
+OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})
+
+
+def damaged(where: str, what: str, why: object) -> StorageError:
+    """Word the error for data that cannot be what was written.
+
+    Args:
+        where: the database.
+        what: "trial 3", say.
+        why: what is wrong with it.
+    """
+    return StorageError(
+        f"{where} is damaged: {what}: {why}. Restore a copy of it if there is one; tunesmith.storage.check(...) lists "
+        "all that is damaged, and docs/storage.md shows how to save the rest"
+    )
+
+
+@contextmanager
+def sound(where: str, what: str) -> Iterator[None]:
+    """Turn what goes wrong when damaged data are decoded into a StorageError."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except _FAULTS as error:
+        raise damaged(where, what, f"{type(error).__name__}: {error}") from error
+
+
+def need(condition: bool, why: str) -> None:
+    """Raise ValueError(why) unless the condition holds; to be called inside :func:`sound`."""
+    if not condition:
+        raise ValueError(why)
+
+
+def check_types(rows: Sequence[Row], expected: Sequence[Types]) -> None:
+    """Refuse rows in which a value has another type than its column; SQLite would not mind.
+
+    Raises:
+        ValueError: a value has.
+    """
+    if rows:
+        for i, (column, types) in enumerate(zip(zip(*rows, strict=True), expected, strict=True)):
+            if not set(map(type, column)) <= types:
+                wrong = next(value for value in column if type(value) not in types)
+                raise ValueError(f"column {i} holds a {type(wrong).__name__}, {wrong!r:.40}")
+
+
+def read_directions(text: str) -> tuple[str, ...]:
+    """Return a study's directions.
+
+    Raises:
+        ValueError: the text holds something else.
+    """
+    found = json.loads(text)
+    need(isinstance(found, list) and bool(found) and all(d in DIRECTIONS for d in found), f"directions {text!r:.80}")
+    return tuple(found)
+
+
+def read_constraints(text: str | None, feasible: int) -> dict[str, float] | None:
+    """Return a trial's constraint values, which have to agree with whether it is feasible.
+
+    Raises:
+        ValueError: they do not.
+    """
+    found = None if text is None else json.loads(text)
+    if found is not None:
+        need(isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()), "no constraint values")
+    need(feasible == int(not found or all(c <= 0 for c in found.values())), "the constraints do not fit 'feasible'")
+    return found
+
+
+def check_first(first: float | None, values: Sequence[float] | None) -> None:
+    """Compare the two copies of a trial's first value.
+
+    Raises:
+        ValueError: they differ.
+    """
+    one = math.nan if first is None else first
+    other = values[0] if values else math.nan
+    need(one == other or (one != one and other != other), f"its value is {one} and {other}")
+
+
+class Range:
+    """Where the internal values of a space can be: bounds, and which are whole numbers."""
+
+    def __init__(self, space: Space) -> None:
+        bounds = [_bounds(p) for p in space.params.values()]
+        self.scalar = [(low, high) for low, high, _ in bounds]
+        self._low = np.array([b[0] for b in bounds])
+        self._high = np.array([b[1] for b in bounds])
+        self._whole = np.array([b[2] for b in bounds], dtype=bool)
+        self._names = list(space.params)
+
+    def fault(self, x: NDArray[np.float64]) -> str | None:
+        """Return what is wrong with points [n, d], None if nothing is; NaN says that a parameter was not used."""
+        wrong = ~((x >= self._low) & (x <= self._high) | np.isnan(x))
+        if self._whole.any():
+            wrong |= (x != np.rint(x)) & self._whole & ~np.isnan(x)
+        if not wrong.any():
+            return None
+        i, j = np.argwhere(wrong)[0]
+        return f"{self._names[j]!r} is {x[i, j]!r}, which is none of its values"
+
+    def outside(self, x: Sequence[float]) -> str | None:
+        """Return the name of a parameter whose value in one point lies outside, None if all lie inside."""
+        for name, value, (low, high) in zip(self._names, x, self.scalar, strict=True):
+            if not low <= value <= high and value == value:
+                return name
+        return None
+
+
+def _bounds(parameter: Any) -> tuple[float, float, bool]:
+    if isinstance(parameter, Categorical):
+        return 0.0, len(parameter.labels) - 1.0, True
+    if isinstance(parameter, Float | Int):
+        return float(parameter.low), float(parameter.high), isinstance(parameter, Int)
+    return getattr(parameter, "low", -math.inf), getattr(parameter, "high", math.inf), False  # a distribution's support
+
+
+def each(rows: Sequence[Row], check: Callable[[Row], Any], where: str, what: str) -> list[Any]:
+    """Return what `check` makes of each row, whose first column is a trial's number."""
+    made = []
+    for row in rows:
+        try:
+            made.append(check(row))
+        except _FAULTS as error:
+            raise damaged(where, f"{what} {row[0]}", error) from error
+    return made

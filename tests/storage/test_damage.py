@@ -1,0 +1,312 @@
+"""Damaged files are told: no raw error, and no other data than were written where a check can tell."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.numerics.packed import pack_bytes
+from tunesmith.storage import check, open_storage
+from tunesmith.storage.base import Storage
+from tunesmith.storage.sql import SQLStorage
+from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))[-1]
+FLIPS = 100
+
+
+def everything(storage: Storage) -> dict[str, Any]:
+    """What a program can read of a file: first what checks protect, then what nothing does."""
+    held: dict[str, Any] = {}
+    for study in storage.list_studies():
+        new = storage.read_since(study.id, 0)
+        trials = storage.trials(study.id)
+        best = storage.best(study.id, study.directions[0])
+        storage.claim(study.id, "w", reserve=False) if not storage.count(study.id).get(ts.TrialState.WAITING) else None
+        held[str(study.id)] = {
+            "directions": study.directions,
+            "space": study.space,
+            "values": [t.values[0] if t.values else None for t in trials],
+            "columns": new.values[:, 0].tolist(),
+            "distributions": [t.space for t in trials],
+            "feasible": [t.feasible for t in trials],
+            "best": None if best is None else best.number,
+        }
+        for t in trials:
+            assert all(p.contains(t.params[name]) for name, p in t.distributions.items())
+    return held
+
+
+def test_flipped_bytes(tmp_path: Path) -> None:
+    shutil.copy(GOLDEN, tmp_path / "sound.db")
+    storage = open_storage(tmp_path / "sound.db")  # of an older schema: upgraded
+    storage.list_studies()
+    expected = everything(storage)
+    storage.close()
+    sound = (tmp_path / "sound.db").read_bytes()
+    draw = random.Random(0)
+    outcomes = {"told": 0, "harmless": 0}
+    for k in range(FLIPS):
+        data = bytearray(sound)
+        for _ in range(draw.choice([1, 1, 1, 4])):
+            data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        path = tmp_path / f"{k}.db"
+        path.write_bytes(data)
+        storage = None
+        try:
+            storage = open_storage(path)
+            found = everything(storage)
+        except StorageError:
+            outcomes["told"] += 1
+        else:
+            outcomes["harmless"] += 1
+            assert repr(found) == repr(expected) or check(path), f"flip {k} gives other data, and nothing tells"
+        finally:
+            if storage is not None:
+                storage.close()
+        for file in tmp_path.glob(f"{k}.db*"):
+            file.unlink()
+    assert outcomes["told"] > FLIPS / 20, outcomes
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "tune.db"
+    storage = open_storage(path)
+    study = storage.create_study("a", ["minimize"], 0, SPACE)
+    for i in range(3):
+        run(storage, study, values=(float(i),), user={"note": [1]}, reports={0: 0.5}, constraints={"c": -1.0})
+    storage.set_attr(study.id, None, "about", {"rows": 5})
+    begin(storage, study)
+    assert check(storage) == []
+    storage.close()
+    assert check(path) == []
+    return path
+
+
+def blob(*values: float) -> str:
+    return "x'" + np.array(values, "<f8").tobytes().hex() + "'"
+
+
+OUT_OF_RANGE = blob(1.118e308, 3.0, 2.0, float("nan"))
+DAMAGE = [
+    f"UPDATE tunesmith_trials SET x = {OUT_OF_RANGE} WHERE number = 1",
+    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.0, 77.0, float('nan'))} WHERE number = 1",
+    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.5, 2.0, float('nan'))} WHERE number = 1",
+    f"UPDATE tunesmith_trials SET x = {blob(1e-3, 3.0)} WHERE number = 1",
+    "UPDATE tunesmith_trials SET x = x'0102' WHERE number = 1",
+    "UPDATE tunesmith_trials SET x = 'text' WHERE number = 1",
+    f"UPDATE tunesmith_trials SET y = {blob(0.25)} WHERE number = 1",
+    f"UPDATE tunesmith_trials SET y = {blob(1.0, 2.0)} WHERE number = 1",
+    "UPDATE tunesmith_trials SET y = x'0102' WHERE number = 1",
+    "UPDATE tunesmith_trials SET y = NULL WHERE number = 1",
+    "UPDATE tunesmith_trials SET value = 0.25 WHERE number = 1",
+    "UPDATE tunesmith_trials SET value = 'a' WHERE number = 1",
+    "UPDATE tunesmith_trials SET state = 9 WHERE number = 1",
+    "UPDATE tunesmith_trials SET state = 4 WHERE number = 1",
+    "UPDATE tunesmith_trials SET state = 'x' WHERE number = 1",
+    "UPDATE tunesmith_trials SET seq = 77 WHERE number = 1",
+    "UPDATE tunesmith_trials SET seq = NULL WHERE number = 1",
+    "UPDATE tunesmith_trials SET tag = 1.5 WHERE number = 1",
+    "UPDATE tunesmith_trials SET cost = 'much' WHERE number = 1",
+    "UPDATE tunesmith_trials SET started = x'00' WHERE number = 1",
+    "UPDATE tunesmith_trials SET feasible = 0 WHERE number = 1",
+    "UPDATE tunesmith_trials SET constraints = '{\"c\": 1.0}' WHERE number = 1",
+    "UPDATE tunesmith_trials SET constraints = '{' WHERE number = 1",
+    "UPDATE tunesmith_trials SET constraints = '[1]' WHERE number = 1",
+    "UPDATE tunesmith_trials SET space_id = 99 WHERE number = 1",
+    "UPDATE tunesmith_trials SET fixed = '{\"a\": [1]}' WHERE number = 1",
+    "UPDATE tunesmith_trials SET worker = CAST(x'ff' AS TEXT) WHERE number = 1",
+    "UPDATE tunesmith_spaces SET space = replace(space, '\"high\":5', '\"high\":9')",
+    "UPDATE tunesmith_spaces SET space = '{'",
+    "UPDATE tunesmith_attrs SET value = '{' WHERE number = 1",
+    "UPDATE tunesmith_attrs SET value = '{' WHERE number = -1",
+    "UPDATE tunesmith_attrs SET kind = 9 WHERE number = 1",
+    "UPDATE tunesmith_reports SET value = 'x' WHERE number = 1",
+    "UPDATE tunesmith_studies SET directions = '[\"up\"]'",
+    "UPDATE tunesmith_studies SET directions = '3'",
+    "UPDATE tunesmith_studies SET seed = -1",
+    "UPDATE tunesmith_studies SET version = 'x'",
+    "UPDATE tunesmith_studies SET last_seq = 7",
+    "UPDATE tunesmith_schema SET version_num = '0000'",
+    "UPDATE tunesmith_schema SET version_num = x'00'",
+    "DELETE FROM tunesmith_spaces",
+    "DELETE FROM tunesmith_trials WHERE number = 1",
+    "DROP TABLE tunesmith_reports",
+    "ALTER TABLE tunesmith_trials DROP COLUMN reason",
+    "DROP TABLE tunesmith_schema",
+    "DELETE FROM tunesmith_schema",
+]
+
+
+@pytest.mark.parametrize("statement", DAMAGE)
+def test_what_a_check_can_tell(statement: str, path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    with pytest.raises(StorageError) as caught:
+        everything(open_storage(path))
+    assert "tune.db" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert check(path)
+
+
+def test_what_is_damaged_is_listed(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(DAMAGE[0])
+    connection.execute("UPDATE tunesmith_attrs SET value = '{' WHERE number = 2")
+    connection.execute("UPDATE tunesmith_studies SET next_number = 9")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StorageError, match=r"damaged: .*'lr' is .*1.118e\+308.*storage.check"):
+        ts.load_study(study_name="a", storage=path).trials  # noqa: B018 - reading is what fails
+    found = "\n".join(check(path))
+    assert "trial 1: " in found
+    assert "trial 2: " in found
+    assert "9 trials were begun, and 4 are there" in found
+    assert "trial 0: " not in found
+
+
+def test_pages_are_checked(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-4096:] = b"\xff" * 4096
+    path.write_bytes(data)
+    assert check(path)
+
+
+def test_check_of_what_is_no_file(tmp_path: Path) -> None:
+    assert check(None) == []
+    assert "does not exist" in check(tmp_path / "no.db")[0]
+    (tmp_path / "table.db").write_text("a,b\n1,2\n")
+    assert "no SQLite database" in check(tmp_path / "table.db")[0]
+
+
+def test_a_point_outside_its_space_is_refused_before_it_is_written(path: Path) -> None:
+    storage = open_storage(path)
+    study = storage.load_study("a")
+    claim = storage.claim(study.id, "w")
+    with pytest.raises(ValueError, match="'lr' has a value outside"):
+        storage.start(study.id, claim, running(claim.number, x=[5.0, 3.0, 2.0, float("nan")]))
+    assert check(storage) == []
+    storage.close()
+
+
+# -- a file that is no longer the one that was opened ------------------------------------------------------------------
+
+
+def replace(path: Path) -> None:
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    os.replace(copy, path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let go of a file that is open")
+@pytest.mark.parametrize(("happens", "words"), [(Path.unlink, "was deleted"), (replace, "was replaced by another")])
+def test_a_file_that_goes_away_under_a_search(happens: Callable[[Path], None], words: str, path: Path) -> None:
+    storage = SQLStorage(path)
+    study = storage.load_study("a")
+    number = begin(storage, study)
+    happens(path)
+    for _ in range(2):
+        with pytest.raises(StorageError, match=rf"tune.db {words}.* while it was in use.*load the study again"):
+            storage.finish(study.id, ended(running(number)))
+    assert path.exists() == (happens is replace), "no empty file takes its place"
+    storage.close()
+    if happens is replace:
+        storage.finish(study.id, ended(running(number)))  # opened again, on purpose
+        storage.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as above")
+def test_a_file_that_comes_back(path: Path) -> None:
+    storage = SQLStorage(path)
+    study = storage.load_study("a")
+    number = begin(storage, study)
+    path.rename(path.with_name("away.db"))
+    with pytest.raises(StorageError, match="was deleted"):
+        storage.finish(study.id, ended(running(number)))
+    path.with_name("away.db").rename(path)
+    assert storage.finish(study.id, ended(running(number))) is not None
+    storage.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as above")
+def test_a_search_stops_when_its_file_is_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "tune.db"
+    study = ts.create_study(storage=path, seed=0)
+
+    def objective(trial: ts.Trial) -> float:
+        if trial.number == 3:
+            path.unlink()
+        return trial.suggest_float("x", 0, 1)
+
+    with pytest.raises(StorageError, match="was deleted while it was in use"):
+        study.optimize(objective, n_trials=10)
+    with pytest.raises(StudyNotFoundError):
+        ts.load_study(study_name=study.study_name, storage=path)
+
+
+# -- what we keep in attributes ----------------------------------------------------------------------------------------
+
+
+def packed_bomb() -> str:
+    return pack_bytes(bytes(50_000_000), 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: one.update(data=packed_bomb()),
+        lambda one: one.update(data="%"),
+        lambda one: one.update(rows=10**12),
+        lambda one: one.update(rows=-1),
+        lambda one: one.update(space="{"),
+        lambda one: one.pop("data"),
+    ],
+)
+def test_a_warm_start_that_is_damaged(change: Callable[[dict[str, Any]], object], tmp_path: Path) -> None:
+    old = ts.create_study(seed=0)
+    old.optimize(lambda trial: trial.suggest_float("x", 0, 1), 5)
+    study = ts.create_study(storage=tmp_path / "a.db", study_name="new", warm_start_from=old)
+    kept = study.system_attrs["warm_start"]
+    change(kept["studies"][0])
+    study.set_system_attr("warm_start", kept)
+    with pytest.raises(StorageError, match="warm start is damaged"):
+        ts.load_study(storage=tmp_path / "a.db", study_name="new")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": "bomb"},
+        {"data": "%"},
+        {"shapes": [[10**12]]},
+        {"shapes": [[-1]]},
+        {"shapes": 3},
+        {"type": "O"},
+        {"type": "?!"},
+        {"method": None, "type": None},
+    ],
+)
+def test_predictions_that_are_damaged(change: dict[str, Any]) -> None:
+    pytest.importorskip("sklearn")
+    from tunesmith.sklearn._predictions import Predictions, pack, unpack
+
+    kept = pack([Predictions("predict", np.arange(8, dtype=np.float32))])
+    assert kept is not None
+    (whole,) = unpack(kept, 1)
+    assert whole is not None
+    assert whole.values.tolist() == list(range(8))
+    change = {name: packed_bomb() if value == "bomb" else value for name, value in change.items()}
+    assert unpack({**kept, **change}, 1) == [None]
