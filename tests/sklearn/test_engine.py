@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -199,6 +201,49 @@ def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
     assert np.array_equal(whole, mapped)
     assert np.array_equal(view, mapped[3:5])
     publisher.close()
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from tunesmith.sklearn._payload import Publisher
+Publisher(sys.argv[1]).publish(np.zeros(1000))
+print(flush=True)
+if sys.argv[2] == "dies":
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_what_killed_searches_left_in_shared_memory_is_removed(tmp_path: Path) -> None:
+    def start(how: str) -> subprocess.Popen[bytes]:
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", KILLED, str(tmp_path), how]
+        return subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    others = [tmp_path / "tunesmith-somebody's", tmp_path / "joblib_memmapping_folder"]
+    for folder in others:
+        folder.mkdir()
+    alive, dead = start("lives"), start("dies")
+    try:
+        for process in (alive, dead):
+            assert process.stdout is not None
+            process.stdout.readline()
+        dead.wait()
+        (tmp_path / f"tunesmith-{'x' * 8}").symlink_to(tmp_path.parent)
+        left = {p.name for p in tmp_path.iterdir()}
+        assert len(left) == 5
+        publisher = payload.Publisher(str(tmp_path))
+        publisher.publish(np.zeros(10))
+        now = {p.name for p in tmp_path.iterdir()}
+        (gone,) = left - now
+        assert f"%3A{dead.pid}%3A" in gone
+        assert any(f"%3A{alive.pid}%3A" in name for name in now)
+        publisher.close()
+    finally:
+        alive.communicate(b"")
+        dead.communicate(b"")
 
 
 def test_a_worker_forgets_what_is_over(tmp_path: Path) -> None:

@@ -129,3 +129,24 @@ def test_a_notebook_shows_a_study_and_its_recommendation() -> None:
     several = ts.create_study(directions=["minimize", "maximize"])
     several.optimize(lambda t: (t.suggest_float("x", 0, 1), 1.0), n_trials=2)
     assert "minimize, maximize" in several._repr_html_()
+
+
+def test_a_data_frame_takes_time_in_proportion_to_its_trials() -> None:
+    pytest.importorskip("pandas")
+    from tunesmith.study.frame import to_frame
+
+    class Counted(list[ts.FrozenTrial]):
+        looks = 0
+
+        def __len__(self) -> int:
+            self.looks += 1
+            return super().__len__()
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, 50)
+    trials = Counted(study.trials)
+    frame = to_frame(trials, 1, ("number", "value", "params", "user_attrs", "state", "intermediate_values"), False)
+    assert trials.looks < 10, "something of the length of the study is made for each cell"
+    assert frame.shape == (50, 8)
+    assert frame["number"].tolist() == list(range(50))
+    assert frame["params_k"].isna().sum() == sum("k" not in t.params for t in study.trials)

@@ -15,17 +15,23 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import cloudpickle
 import numpy as np
 
+from tunesmith.storage.workers import current_worker, is_dead
+
 ALIGN = 64
 SMALL = 2**20  # arrays below this many bytes are copied out of the file, and so may be written to
 WATCH = 5.0  # seconds between looks whether a search is over
+MEMORY = "/dev/shm"
+OURS = "tunesmith-"  # how the names of our folders begin
 REMOTE = 2  # how many things without a file a worker keeps
 
 _held: OrderedDict[str, tuple[Any, str | None]] = OrderedDict()  # in a worker: name to thing and its file, if any
@@ -131,7 +137,9 @@ class Publisher:
         header, buffers = _serialise(thing)
         need = len(header) + sum(b.nbytes + ALIGN for b in buffers)
         if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="tunesmith-", dir=_choose(self._wanted, need))
+            for folder in _places(self._wanted):
+                sweep(folder)
+            self._folder = tempfile.mkdtemp(prefix=_prefix(current_worker()), dir=_choose(self._wanted, need))
         path = os.path.join(self._folder, uuid4().hex)
         dump(path, header, buffers)
         return FileReference(path)
@@ -148,10 +156,38 @@ def _choose(wanted: str | None, need: int) -> str:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
             return folder
-    memory = "/dev/shm"
-    if os.path.isdir(memory) and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * need + 2**28:
-        return memory
+    if os.path.isdir(MEMORY) and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * need + 2**28:
+        return MEMORY
     return tempfile.gettempdir()
+
+
+def _places(wanted: str | None) -> set[str]:
+    """Return the folders that :func:`_choose` may choose from."""
+    return {f for f in (wanted, os.environ.get("JOBLIB_TEMP_FOLDER"), MEMORY, tempfile.gettempdir()) if f}
+
+
+def _prefix(worker: str) -> str:
+    # In the name and not in a file: there is no moment at which a folder has no owner.
+    return f"{OURS}{quote(worker, safe='')[:200]}-"
+
+
+def sweep(folder: str) -> None:
+    """Remove what searches of this user left in a folder whose processes were killed.
+
+    Args:
+        folder: where :class:`Publisher` may have written to.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            left = [e for e in entries if e.name.startswith(OURS) and e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for entry in left:
+        worker = unquote(entry.name.removeprefix(OURS).rpartition("-")[0])
+        with suppress(OSError):
+            mine = not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
+            if mine and is_dead(worker):
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 class _Pickler(cloudpickle.Pickler):

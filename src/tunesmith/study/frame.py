@@ -34,23 +34,26 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
     for attr in attrs:
         if not hasattr(FrozenTrial, attr):
             raise ValueError(f"trials have no attribute {attr!r}; use for example 'number', 'value', 'params', 'state'")
-    columns: dict[tuple[str, str], list[Any]] = {}
-    for i, t in enumerate(trials):
-        for attr in attrs:
-            for key, value in _cells(t, attr, n_objectives):
-                columns.setdefault((attr, key), [None] * len(trials))[i] = value
-    order = sorted(columns, key=lambda c: list(attrs).index(c[0]))
+    columns = {
+        (attr, key): column for attr in dict.fromkeys(attrs) for key, column in _columns(trials, attr, n_objectives)
+    }
+    order = list(columns)
     frame = pd.DataFrame({c: columns[c] for c in order}, columns=pd.MultiIndex.from_tuples(order) if order else None)
     if not multi_index:
         frame.columns = pd.Index([f"{a}_{k}" if k else a for a, k in order])
     return frame
 
 
-def _cells(t: FrozenTrial, attr: str, n_objectives: int) -> list[tuple[str, Any]]:
+def _columns(trials: list[FrozenTrial], attr: str, n_objectives: int) -> list[tuple[str, list[Any]]]:
+    """Return the columns that an attribute makes, with the second part of their names; each trial is looked at once."""
     if attr in ("value", "values"):
-        values = t.values if t.values is not None else (None,) * n_objectives
-        return [("", values[0])] if n_objectives == 1 else [(str(k), v) for k, v in enumerate(values)]
-    value = getattr(t, attr)
+        values = [t.values if t.values is not None else (None,) * n_objectives for t in trials]
+        columns = [list(column) for column in zip(*values, strict=True)]
+        return [("", columns[0])] if len(columns) == 1 else [(str(k), column) for k, column in enumerate(columns)]
     if attr in _NESTED:
-        return [(str(k), v) for k, v in (value or {}).items()]
-    return [("", value.name if attr == "state" else value)]
+        rows = [getattr(t, attr) or {} for t in trials]
+        keys = dict.fromkeys(key for row in rows for key in row)
+        return [(str(key), [row.get(key) for row in rows]) for key in keys]
+    if attr == "state":
+        return [("", [t.state.name for t in trials])]
+    return [("", [getattr(t, attr) for t in trials])]

@@ -24,12 +24,15 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
     (n, state, attempt, seq, space_id, x, y, first, feasible, tag, cost, limits, reason, started, finished, worker,
      fixed) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
-    need((seq is None) == (state in OPEN_STATES), f"state {state} with seq {seq}")
-    need(n >= 0 and attempt >= 1, f"number {n}, attempt {attempt}")
-    need(x is None or (space is not None and len(x) == 8 * len(space)), "its point does not fit its space")
+    if (seq is None) != (state in OPEN_STATES) or n < 0 or attempt < 1:
+        raise ValueError(f"number {n}, state {state}, attempt {attempt}, seq {seq}")
+    if x is not None and (space is None or len(x) != 8 * len(space)):
+        raise ValueError("its point does not fit its space")
     values = None if y is None else unpack(y)
-    need(values is None or len(y) == 8 * m, "it does not have one value for each objective")
-    need(state != TrialState.COMPLETE or (values is not None and all(v == v for v in values)), "it has no values")
+    if values is not None and len(y) != 8 * m:
+        raise ValueError("it does not have one value for each objective")
+    if state == TrialState.COMPLETE and (values is None or any(v != v for v in values)):
+        raise ValueError("it has no values")
     check_first(first, values)
     return FrozenTrial(
         n,
