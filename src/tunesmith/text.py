@@ -50,8 +50,8 @@ def _safe(text: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Return a text with what not every database can keep written as escapes: NUL, and halves of surrogate pairs."""
-    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return a text as it is stored: what not every database keeps or a terminal would obey is written as escapes."""
+    return printable(text, lines=True)
 
 
 def saferepr(value: Any, most: int = 80) -> str:

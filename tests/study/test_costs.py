@@ -70,3 +70,29 @@ def test_a_huge_message_is_cut(how: str, tmp_path: Path) -> None:
     assert reason.rstrip().endswith("last words")
     assert "characters left out" in reason
     assert (tmp_path / "a.db").stat().st_size < 1_000_000
+
+
+EVIL = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e \r gone"
+
+
+def test_control_characters_never_reach_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def objective(trial: ts.Trial) -> float:
+        x = trial.suggest_float(EVIL, 0, 1)
+        if trial.number == 1:
+            raise RuntimeError(EVIL)
+        if trial.number == 2:
+            raise ts.TrialPruned(EVIL)
+        return x
+
+    for storage in (None, tmp_path / "a.db"):
+        study = ts.create_study(seed=0, storage=storage, study_name=EVIL)
+        study.optimize(objective, n_trials=8, catch=RuntimeError, show_progress_bar=True)
+        study.tell(study.ask(), state=TrialState.FAIL, reason=EVIL)
+        for trial in study.trials:
+            assert trial.reason is None or trial.reason.replace("\n", "").isprintable()
+        shown = [str(study.recommend()), repr(study), study._repr_html_(), repr(study.trials[0])]
+        with pytest.raises(ValueError, match="no trial 99") as caught:
+            study.tell(99, 1.0)
+        shown += [str(caught.value), *capsys.readouterr()]
+        for text in shown:
+            assert text.replace("\n", "").isprintable(), text

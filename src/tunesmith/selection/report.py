@@ -184,7 +184,7 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "\n".join(self.sentences())
+        return printable("\n".join(self.sentences()), lines=True)
 
     def topics(self) -> dict[str, list[str]]:
         """Return the sentences by topic, the most important topic first.

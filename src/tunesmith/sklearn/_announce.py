@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from joblib.logger import short_format_time
 
+from tunesmith.text import printable
+
 if TYPE_CHECKING:
     from tunesmith.sklearn._evaluate import Outcome, Task, Unit
 
@@ -48,4 +50,4 @@ def _position(task: Task, unit: Unit, split: int) -> str:
 
 
 def _shown(params: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={params[name]}" for name in sorted(params))
+    return printable(", ".join(f"{name}={params[name]}" for name in sorted(params)), lines=True)

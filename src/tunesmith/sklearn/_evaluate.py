@@ -17,6 +17,7 @@ from tunesmith.sklearn._once import Once, Warned
 from tunesmith.sklearn._predictions import Predictions, encode, labels_of, listening
 from tunesmith.sklearn._prefix import Prefix, Prefixes, Stage
 from tunesmith.sklearn._replicate import configure, replicate, sets_params_plainly
+from tunesmith.text import plain_text, shorten
 
 
 class Outcome(NamedTuple):
@@ -234,7 +235,7 @@ class Evaluator:
             fit_seconds = time.perf_counter() - start
             if isinstance(failure, str):
                 raise
-            error = format_exc()
+            error = plain_text(shorten(format_exc()))
         else:
             fit_seconds = time.perf_counter() - fit_start + (stage.seconds[0] if stage else 0.0)
             scored = time.perf_counter()

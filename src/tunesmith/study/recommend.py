@@ -70,7 +70,7 @@ class Recommendation:
         return [printable(line) for line in lines]
 
     def __str__(self) -> str:
-        return "\n".join(self.sentences())
+        return printable("\n".join(self.sentences()), lines=True)
 
     def _repr_html_(self) -> str:
         head, *rest = self.sentences()
