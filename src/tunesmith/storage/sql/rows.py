@@ -92,6 +92,7 @@ class Columns:
         self._nothing = pack([NAN] * m) or b""
 
     def add(self, rows: list[Row]) -> None:
+        """Take in rows that follow those before."""
         if self._loose:
             check_types(rows, OF_COLUMNS)
         seqs, numbers, states, tags, costs, ys, firsts, feasible, xs, ids, limits = zip(*rows, strict=True)

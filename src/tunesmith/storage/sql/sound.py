@@ -47,7 +47,6 @@ OF_REPORT: tuple[Types, ...] = (_WHOLE, _WHOLE, _REAL | _NOTHING)
 OF_ATTR: tuple[Types, ...] = (_WHOLE, _WHOLE, _TEXT, _TEXT)
 OF_STUDY_ROW: tuple[Types, ...] = (_WHOLE, _TEXT, _TEXT, _WHOLE, _WHOLE | _NOTHING, _REAL)
 OF_COUNTERS: tuple[Types, ...] = (_WHOLE, _WHOLE, _TEXT)
-OF_CLAIM: tuple[Types, ...] = (_WHOLE, _WHOLE, _WHOLE | _NOTHING)
 OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})
 
 
@@ -139,7 +138,7 @@ class Range:
 
     def __init__(self, space: Space) -> None:
         bounds = [_bounds(p) for p in space.params.values()]
-        self.scalar = [(low, high) for low, high, _ in bounds]
+        self._bounds = [(low, high) for low, high, _ in bounds]
         self._low = np.array([b[0] for b in bounds])
         self._high = np.array([b[1] for b in bounds])
         self._whole = np.array([b[2] for b in bounds], dtype=bool)
@@ -157,9 +156,9 @@ class Range:
 
     def outside(self, x: Sequence[float]) -> str | None:
         """Return the name of a parameter whose value in one point lies outside, None if all lie inside."""
-        for name, value, (low, high) in zip(self._names, x, self.scalar, strict=True):
+        for i, (value, (low, high)) in enumerate(zip(x, self._bounds, strict=True)):
             if not low <= value <= high and value == value:
-                return name
+                return self._names[i]
         return None
 
 

@@ -30,7 +30,7 @@ from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, sho
 from tunesmith.storage.sql.migrate import look, prepare
 from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
-from tunesmith.storage.sql.sound import OF_CLAIM, check_types, sound
+from tunesmith.storage.sql.sound import damaged
 from tunesmith.trial import FrozenTrial
 
 T = TypeVar("T")
@@ -171,9 +171,9 @@ class SQLStorage(Storage):
         row = self._database.read(lambda session: session.row(reads.CLAIM, study=study_id))
         if row is None:
             raise self._gone(study_id)
-        with sound(self._where, f"the counters of study {study_id}"):
-            check_types([row], OF_CLAIM)
         version, number, waiting = row
+        if type(version) is not int or type(number) is not int:  # SQLite lets a column hold anything
+            raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
         if waiting is not None:
             try:
                 number, version = self._database.write(lambda session: writes.claim_waiting(session, study_id, worker))
