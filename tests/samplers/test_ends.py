@@ -53,7 +53,7 @@ def test_an_end_at_which_a_trial_failed_is_not_proposed_again(sampler: str, lost
 def test_an_optimum_at_an_end_is_found(sampler: str) -> None:
     study = ts.create_study(sampler=sampler, seed=0)
     study.optimize(lambda t: value(*suggested(t)), n_trials=40)
-    assert study.best_params["C"] == 0.0
+    assert study.best_params["C"] <= (0.0 if sampler == "auto" else HAIR)
 
 
 def test_two_objectives_keep_away_from_ends_as_well() -> None:
