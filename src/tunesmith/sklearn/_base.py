@@ -15,12 +15,15 @@ from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
 from tunesmith.errors import SpaceError
+from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn import _compat
+from tunesmith.sklearn._afterwards import afterwards
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._compat import (
     InvalidParameterError,
@@ -29,6 +32,7 @@ from tunesmith.sklearn._compat import (
     is_multimetric,
     metric_scorers,
 )
+from tunesmith.sklearn._conclusion import Conclusion
 from tunesmith.sklearn._display import Display
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.sklearn._pool import Pool
@@ -142,7 +146,8 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
-        self.__dict__.pop("study_", None)
+        for name in ("study_", "_kept", "_concluded"):
+            self.__dict__.pop(name, None)
         with self._open_ledger(metric) as ledger, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, ledger)
             if "callback_ctx" in signature(self._run_search).parameters:
@@ -150,6 +155,8 @@ class BaseSearchCV(_compat.BaseSearchCV):
             else:
                 self._run_search(evaluate)
         results = evaluate.results
+        if evaluate.kept.calls:
+            self._kept = evaluate.kept
 
         # what a function returns as a score is only known now
         self.multimetric_ = isinstance(evaluate.outcomes[0]["test_scores"], dict)
@@ -252,7 +259,39 @@ class BaseSearchCV(_compat.BaseSearchCV):
     def __getstate__(self) -> Any:
         # a study holds connections to its storage: it can be loaded again, but not be pickled
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "study_"}
+        return {name: value for name, value in state.items() if name not in ("study_", "_kept")}
+
+    # -- what it is worth ------------------------------------------------------------------------------------------
+
+    @property
+    def honest_score_(self) -> HonestScore | None:
+        """What the returned configuration can be expected to score on new rows; None where that cannot be told.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().score
+
+    @property
+    def report_(self) -> Report:
+        """The same and more in plain sentences; print it.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().report
+
+    def _conclusion(self) -> Conclusion:
+        """Work out what is to be said, once."""
+        found: Conclusion | None = self.__dict__.get("_concluded")
+        if found is None:
+            found = afterwards(self, self.__dict__.get("_kept"))
+            self._concluded = found
+        return found
+
+    def _rivals(self, index: int) -> NDArray[np.bool_]:
+        """Return which candidates the one at `index` was chosen among, bool[C]."""
+        return np.ones(len(self.cv_results_["params"]), bool)
 
     def _refit(self, base: Any, X: Any, y: Any, fit_params: dict[str, Any], context: Any, metadata: Any) -> None:
         """Fit the best candidate on all rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from sklearn import get_config
 
 from tunesmith.sklearn._callbacks import evaluation_contexts, has_callbacks
 from tunesmith.sklearn._check_names import Checker
-from tunesmith.sklearn._compat import fill_error_scores, report_fit_failures
+from tunesmith.sklearn._compat import fill_error_scores, is_multimetric, report_fit_failures
 from tunesmith.sklearn._evaluate import Outcome, Task, Unit
-from tunesmith.sklearn._ledger import Ledger, fingerprint
+from tunesmith.sklearn._kept import Kept
+from tunesmith.sklearn._ledger import Ledger, Row, fingerprint
 from tunesmith.sklearn._partial import filled, mend
 from tunesmith.sklearn._pool import Pool
 from tunesmith.sklearn._prefix import Planner, order_by_prefix
@@ -63,6 +64,9 @@ class Evaluation:
         self.ledger = ledger
         self.results: dict[str, Any] = {}
         self.outcomes: list[dict[str, Any]] = []
+        self.kept = Kept(
+            y, routed.scorer.score.get("sample_weight"), routed.splitter.split.get("groups"), scorer=scorers
+        )
         self._params: list[Params] = []
         self._ran: list[list[bool]] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
@@ -120,13 +124,17 @@ class Evaluation:
         units = self._units(candidates, n_splits, callback_ctx)
         if not units or not n_splits:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
-        book = Book(candidates, n_splits, self.ledger)
+        begin = len(self._params)
+        metric = search.refit if is_multimetric(self.task.scorer) and isinstance(search.refit, str) else None
+        book = Book(candidates, n_splits, self.ledger, partial(self.kept.put, begin, metric))
         if self.ledger is not None:
             units = self._resume(self.ledger, splits, units, book)
         self.task.n_candidates = len(candidates)
+        self.task.metric, self.task.record = metric, not get_config()["array_api_dispatch"]
         self.pool.prepare(self.task, splits)
         run_all(self.pool, units, search.pre_dispatch, book.enter)
         self.add(candidates, book.rows, more_results)
+        self.kept.enter(begin, len(self._params), splits)
         return self.results
 
     def _resume(self, ledger: Ledger, splits: list[tuple[Any, Any]], units: list[Unit], book: Book) -> list[Unit]:
@@ -138,7 +146,7 @@ class Evaluation:
             if row is None:
                 left.append(unit.candidate)
             else:
-                book.rows[unit.candidate] = list(row)
+                book.take(unit.candidate, row)
         if ledger.display is not None:
             ledger.display.begin(len(units), len(units) - len(left))
             self.pool.idle = ledger.display.tick
@@ -234,12 +242,16 @@ class Book:
         candidates: parameters of each.
         n_splits: how many outcomes each will have.
         ledger: where to keep them, if anywhere.
+        keep: gets the place of each candidate that is done, and its outcomes; their predictions are dropped here.
     """
 
-    def __init__(self, candidates: list[Params], n_splits: int, ledger: Ledger | None) -> None:
+    def __init__(
+        self, candidates: list[Params], n_splits: int, ledger: Ledger | None, keep: Callable[[int, Row], None]
+    ) -> None:
         self.rows: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
         self._candidates = candidates
         self._ledger = ledger
+        self._keep = keep
         self._left = [n_splits] * len(candidates)
 
     def enter(self, outcomes: list[Outcome]) -> None:
@@ -252,6 +264,13 @@ class Book:
                 done.append(outcome.candidate)
         if self._ledger is not None and done:
             self._ledger.add([(self._candidates[i], [o for o in self.rows[i] if o is not None]) for i in done])
+        for i in done:
+            self.take(i, [o for o in self.rows[i] if o is not None])
+
+    def take(self, candidate: int, row: Row) -> None:
+        """Take in all outcomes of a candidate."""
+        self._keep(candidate, row)
+        self.rows[candidate] = [o._replace(predictions=None) for o in row]
 
 
 def record(outcome: Outcome) -> dict[str, Any]:

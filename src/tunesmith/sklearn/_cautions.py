@@ -53,6 +53,15 @@ def tested_rows(splits: Sequence[tuple[Any, Any]]) -> NDArray[Any]:
     return np.unique(np.concatenate([places(test) for _, test in splits]))
 
 
+def count_groups(evidence: Evidence) -> int | None:
+    """Return how many groups were tested; None if each row stands for itself."""
+    if evidence.groups is None:
+        return None
+    rows = tested_rows(evidence.splits)
+    n = len(set(np.asarray(evidence.groups, dtype=object).ravel()[rows].tolist()))
+    return n if n < len(rows) else None
+
+
 def in_time(splits: Sequence[tuple[Any, Any]]) -> bool:
     """Tell whether each of several splits tests rows behind those that it trains on."""
     return len(splits) > 1 and in_order(splits)

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,8 @@ from tunesmith.selection.report import is_certain
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
 from tunesmith.selection.wording import Metric, params_of
 from tunesmith.sklearn._by_model import by_model
-from tunesmith.sklearn._cautions import FEW, belonging, cautions, tested_rows
+from tunesmith.sklearn._cautions import FEW, belonging, cautions, count_groups, tested_rows
 from tunesmith.sklearn._evidence import Evidence
-from tunesmith.sklearn._folds import places
 from tunesmith.sklearn._fresh import resplitter
 from tunesmith.sklearn._losses import Targets
 from tunesmith.sklearn._measure import Measure, measure_of
@@ -56,6 +55,9 @@ class Settings:
     level: float = 0.95
 
 
+AS_CHOSEN = Settings(confirm=0, prefer_default=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """What is to be returned.
@@ -79,20 +81,27 @@ class _Case:
     """One search to be concluded, and what goes into its report beside the choice.
 
     Attributes:
-        run: the search. search: the estimator whose settings it had. settings: how to conclude.
+        run: the search; None if it is over, and its candidate chosen. search: the estimator whose settings it had.
+        settings: how to conclude.
         evidence: what is known of the candidates.
         whole: which of them have a score on all splits, bool[C].
+        estimator: what is tuned. seed: of resamples. adaptive: whether candidates were proposed from earlier scores.
+        given: the place of the candidate that is returned; None: it is to be chosen.
         measure: the metric that decides; None if it is not known how it follows from predictions.
         default: the default's place among them; None if there is none to compare with.
         confirmed: how many were tried again. repeats: on how many fresh splits. fresh_fits: how many fits that were.
         notes: further remarks.
     """
 
-    run: Sequential
+    run: Sequential | None
     search: Any
     settings: Settings
     evidence: Evidence
     whole: NDArray[np.bool_]
+    estimator: Any
+    seed: int = 0
+    adaptive: bool = False
+    given: int | None = None
     measure: Measure | None = None
     default: int | None = None
     confirmed: int = 0
@@ -112,12 +121,14 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     Raises:
         Exception: what the splitter raised.
     """
-    evidence = run.evidence()
+    evidence, task, seed = run.evidence(), run.evaluate.task, run.ledger.study.seed
     whole = np.isfinite(evidence.scores).all(axis=1) & evidence.finished
-    case = _Case(run, search, settings, evidence, whole, default=run.default_index())
+    case = _Case(
+        run, search, settings, evidence, whole, task.estimator, seed, run.adaptive, default=run.default_index()
+    )
     if run.exhausted:
         case.notes.append(f"Every point of the {'space' if run.space.is_finite else 'grid'} was tried.")
-    if (reason := _no_figure(case)) is not None:
+    if (reason := _no_figure(case, run)) is not None:
         case.notes.append(reason)
         return _report(case, None)
     if case.default is None and run.default is not None:
@@ -127,24 +138,56 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
         case.default = None
     if case.default is not None:  # what is the default under another number is no alternative to it
         whole &= [c == case.default or evidence.keys[c] != evidence.keys[case.default] for c in range(len(whole))]
-    task = run.evaluate.task
     case.measure = measure_of(task.scorer, evidence.metric, search.scoring, task.estimator)
     made = None if case.measure is None else _by_rows(case, case.measure)
     if made is None:
-        made = _by_model(case) if run.reshuffle or len(evidence.splits) == 1 else _by_folds(case)
-    index, score, leader = made
-    score, notes = Range.of(case.measure, evidence.scores).keep(score)
-    made = index, score, leader
-    case.notes += notes
+        made = _by_model(case, run) if run.reshuffle or len(evidence.splits) == 1 else _by_folds(case)
+    made = _in_range(case, made)
     case.notes += cautions(evidence, is_classifier(task.estimator))
     return _report(case, made)
 
 
-def _no_figure(case: _Case) -> str | None:
+def conclude_chosen(
+    evidence: Evidence,
+    chosen: int,
+    default: int | None,
+    search: Any,
+    scorer: Any,
+    adaptive: bool,
+    notes: list[str],
+) -> Conclusion:
+    """Report on a candidate that a search which is over has chosen by its mean score.
+
+    Args:
+        evidence: what is known of the candidates.
+        chosen: the place of the one that is returned.
+        default: the place of the estimator's own configuration, if it is among them.
+        search: the search.
+        scorer: what scored; None if that is not known any more.
+        adaptive: whether candidates were made from earlier scores.
+        notes: what is to be said besides.
+    """
+    whole = np.asarray(np.isfinite(evidence.scores).all(axis=1))
+    case = _Case(
+        None, search, AS_CHOSEN, evidence, whole, search.estimator, adaptive=adaptive, given=chosen, notes=notes
+    )
+    case.default = default if default is not None and whole[default] else None
+    if not whole[chosen]:
+        case.notes.append("There is no honest score, because the configuration has no score on some folds.")
+        return _report(case, None)
+    case.measure = None if scorer is None else measure_of(scorer, evidence.metric, search.scoring, search.estimator)
+    made = None if case.measure is None else _by_rows(case, case.measure)
+    made = _in_range(case, _by_folds(case) if made is None else made)
+    if scorer is not None:
+        case.notes += cautions(evidence, is_classifier(search.estimator))
+    return _report(case, made)
+
+
+def _no_figure(case: _Case, run: Sequential) -> str | None:
     """Say why there is no honest figure; None if there can be one."""
     if callable(case.search.refit):
         return "There is no honest score, because a function chooses the configuration (refit=)."
-    if case.search.refit is False and "mean_test_score" not in case.run.evaluate.results:
+    if case.search.refit is False and "mean_test_score" not in run.evaluate.results:
         return "Nothing was chosen, because no metric was named to decide (refit=)."
     if not case.whole.any():
         return "There is no honest score, because no configuration has a score on all folds."
@@ -153,18 +196,18 @@ def _no_figure(case: _Case) -> str | None:
 
 def _by_rows(case: _Case, measure: Measure) -> Made | None:
     """Choose by the losses of single rows; None if they cannot be had of those that matter."""
-    run, evidence, settings, whole, default = case.run, case.evidence, case.settings, case.whole, case.default
+    evidence, settings, whole, default = case.evidence, case.settings, case.whole, case.default
     try:
         y = np.asarray(evidence.y)
     except Exception:  # what is no array has no rows to weigh
         return None
-    classes = is_classifier(run.evaluate.task.estimator) and evidence.labels is not None
+    classes = is_classifier(case.estimator) and evidence.labels is not None
     weight = None if evidence.sample_weight is None else np.asarray(evidence.sample_weight, np.float64)
     targets = Targets(y, evidence.labels, weight, classes)
     means = np.where(whole, np.where(whole[:, None], evidence.scores, 0.0).mean(axis=1), -np.inf)
     order = [int(c) for c in np.argsort(-means, kind="stable") if whole[c]]
     if not measure.quick:
-        order = order[:COSTLY] + [c for c in order[COSTLY:] if c == default]
+        order = order[:COSTLY] + [c for c in order[COSTLY:] if c in (default, case.given)]
     losses: dict[int, NDArray[np.float64]] = {}
     for c in order:
         seen = evidence.predictions[c]
@@ -172,11 +215,14 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         own = None if seen is None else targets.losses(measure, seen, evidence.scores[c].tolist(), splits)
         if own is not None:
             losses[c] = own
-    needed = {order[0], *(() if default is None else (default,))}
+    first = order[0] if case.given is None else case.given
+    if case.given is not None and default not in losses:
+        default = None
+    needed = {first, *(() if default is None else (default,))}
     if not needed <= losses.keys():
         return None
-    tested = np.isfinite(losses[order[0]])
-    if run.reshuffle and any((np.isfinite(own) != tested).any() for own in losses.values()):
+    tested = np.isfinite(losses[first])
+    if any((np.isfinite(own) != tested).any() for own in losses.values()):
         return None  # each candidate was tested on other rows
     strata = np.searchsorted(np.asarray(evidence.labels), y) if classes and y.ndim == 1 else None
     units = belonging(evidence)
@@ -188,27 +234,31 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
     complexity = None
     if settings.complexity is not None:
         complexity = tuple(ranks(complexities(evidence.params, settings.complexity)).tolist())
-    adaptive = run.adaptive
 
     @cache
     def reach(c: int) -> Reach:
         return targets.reach(measure, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 
-    rule = Rule(default, bool(settings.prefer_default), adaptive=adaptive, complexity=complexity)
+    rule = Rule(default, bool(settings.prefer_default), adaptive=case.adaptive, complexity=complexity)
+    estimate = partial(
+        honest,
+        weights=table.weights,
+        strata=table.strata,
+        between_repeats=table.between_repeats(n_candidates),
+        bounds=measure.bounds,
+        inflation=inflation(len(evidence.splits), evidence.test_to_train),
+        reach=reach,
+        observations=table.observations,
+        level=settings.level,
+        seed=case.seed,
+    )
+    own_losses = table.losses(n_candidates)
     try:
-        found = honest(
-            table.losses(n_candidates),
-            rule,
-            weights=table.weights,
-            strata=table.strata,
-            between_repeats=table.between_repeats(n_candidates),
-            bounds=measure.bounds,
-            inflation=inflation(len(evidence.splits), _ratio(evidence)),
-            reach=reach,
-            observations=table.observations,
-            level=settings.level,
-            seed=run.ledger.study.seed,
-        )
+        found = estimate(own_losses, rule)
+        if case.given not in (None, found.choice.index):  # a mean over folds is not quite one over rows
+            alone = np.full(own_losses.shape, math.nan)
+            alone[:, case.given] = own_losses[:, case.given] + found.optimism
+            found = estimate(alone)
     except SelectionError:  # not one candidate is complete
         return None
     index = found.choice.index
@@ -221,7 +271,7 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         naive=float(evidence.scores[index].mean()),
         metric=measure.name,
         n_rows=int(tested.sum()),
-        n_groups=_groups(evidence),
+        n_groups=count_groups(evidence),
         n_candidates=n_candidates,
         notes=notes,
     )
@@ -236,7 +286,7 @@ def _confirm(case: _Case, measure: Measure, targets: Targets, table: LossTable) 
     """
     run, evidence, default, confirm = case.run, case.evidence, case.default, case.settings.confirm
     most = len(LEADERS) if confirm == "auto" else int(confirm or 0)
-    if not most:
+    if run is None or not most:
         return
     splitter = resplitter(case.search.cv, case.search._checked_cv_orig)
     if isinstance(splitter, str):
@@ -271,11 +321,11 @@ def _confirm(case: _Case, measure: Measure, targets: Targets, table: LossTable) 
         case.confirmed, case.repeats = max(case.confirmed, len(chosen)), repeat + 1
 
 
-def _by_model(case: _Case) -> Made:
+def _by_model(case: _Case, run: Sequential) -> Made:
     """Choose where there is one split, or one set of splits for each candidate: see :mod:`._by_model`."""
     evidence, settings = case.evidence, case.settings
     index, score, leader, notes = by_model(
-        case.run.ledger.study,
+        run.ledger.study,
         evidence,
         _named(case),
         case.default,
@@ -285,7 +335,15 @@ def _by_model(case: _Case) -> Made:
     )
     alike = "Configurations are compared by a model of their scores, because each was tested on other rows."
     single = "There was only one split, so it is not known how much the score depends on it."
-    case.notes += [*notes, alike if case.run.reshuffle else single]
+    case.notes += [*notes, alike if run.reshuffle else single]
+    return index, score, leader
+
+
+def _in_range(case: _Case, made: Made) -> Made:
+    """Keep the interval of a score within what the metric can be, as far as that is known."""
+    index, score, leader = made
+    score, notes = Range.of(case.measure, case.evidence.scores).keep(score)
+    case.notes += notes
     return index, score, leader
 
 
@@ -293,7 +351,7 @@ def _by_folds(case: _Case) -> Made:
     """Choose by the scores of folds."""
     evidence, settings, whole, default = case.evidence, case.settings, case.whole, case.default
     losses = np.where(whole[:, None], -evidence.scores, math.nan)
-    ratio = _ratio(evidence)
+    ratio = evidence.test_to_train
     challenger, simpler = None, False
     if settings.complexity is not None:
         own = losses.copy()
@@ -303,6 +361,8 @@ def _by_folds(case: _Case) -> Made:
         order = ranks(complexities(evidence.params, settings.complexity))
         challenger = simplest_within(mean, standard_errors(own, 1.0, ratio), order)
         simpler = default is not None and bool(order[challenger] < order[default])
+    if case.given is not None:  # of what was chosen for its mean, the default too
+        challenger, default = case.given, None
     found = choose_by_folds(
         losses,
         default=default,
@@ -315,9 +375,10 @@ def _by_folds(case: _Case) -> Made:
     )
     estimate = found.estimate
     n_values = evidence.scores.shape[1]
-    case.notes.append(
-        f"Your scorer gives one number per fold, so this estimate rests on {n_values} values and is rough."
-    )
+    theirs = case.measure is None and evidence.y is not None
+    known = "Your scorer gives one number per fold" if theirs else "Only the score of each fold is known"
+    values = "1 value" if n_values == 1 else f"{n_values} values"
+    case.notes.append(f"{known}, so this estimate rests on {values} and is rough.")
     if math.isnan(estimate.interval[0]):
         case.notes.append(ALIKE)
     score = HonestScore(
@@ -332,7 +393,7 @@ def _by_folds(case: _Case) -> Made:
         level=settings.level,
         metric=_named(case),
         n_rows=len(tested_rows(evidence.splits)),
-        n_groups=_groups(evidence),
+        n_groups=count_groups(evidence),
         n_candidates=len(evidence.params),
     )
     return found.index, score, found.challenger if found.kept_default else None
@@ -341,15 +402,6 @@ def _by_folds(case: _Case) -> Made:
 def _named(case: _Case) -> str | None:
     """What the metric that decides is called."""
     return case.evidence.metric if case.measure is None else case.measure.name
-
-
-def _groups(evidence: Evidence) -> int | None:
-    """Return how many groups were tested; None if each row stands for itself."""
-    if evidence.groups is None:
-        return None
-    rows = tested_rows(evidence.splits)
-    n = len(set(np.asarray(evidence.groups, dtype=object).ravel()[rows].tolist()))
-    return n if n < len(rows) else None
 
 
 def _rule(case: _Case, index: int | None) -> str | None:
@@ -366,16 +418,10 @@ def _rule(case: _Case, index: int | None) -> str | None:
     return f"It is the simplest one {asked}; the best score was that of {params_of(case.evidence.params[best])}."
 
 
-def _ratio(evidence: Evidence) -> float:
-    """Test rows to training rows of a split."""
-    train, test = evidence.splits[0]
-    return max(len(places(test)), 1) / max(len(places(train)), 1)
-
-
 def _report(case: _Case, made: Made | None) -> Conclusion:
     index, score, runner_up = made or (None, None, None)
-    run, evidence, default = case.run, case.evidence, case.default
-    study = run.ledger.study
+    evidence, default = case.evidence, case.default
+    study = None if case.run is None else case.run.ledger.study
     saved = int(evidence.ran.size - evidence.ran.sum())
     means = evidence.scores.mean(axis=1)
     report = Report(
@@ -393,9 +439,9 @@ def _report(case: _Case, made: Made | None) -> Conclusion:
         n_confirmed=case.confirmed,
         n_repeats=case.repeats,
         n_splits=evidence.scores.shape[1],
-        stopped=study.stop_reason,
-        left_on_table=study.left_on_table,
-        adaptive=run.adaptive,
+        stopped=None if study is None else study.stop_reason,
+        left_on_table=None if study is None else study.left_on_table,
+        adaptive=case.adaptive,
         notes=tuple(case.notes),
     )
     return Conclusion(index, score, report)

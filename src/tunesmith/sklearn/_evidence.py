@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.sklearn._folds import places
 from tunesmith.sklearn._predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -52,3 +53,9 @@ class Evidence:
     def finished(self) -> NDArray[np.bool_]:
         """Which candidates ran on all splits, bool[C]."""
         return np.asarray(self.ran.all(axis=1))
+
+    @property
+    def test_to_train(self) -> float:
+        """Test rows to training rows of a split."""
+        train, test = self.splits[0]
+        return max(len(places(test)), 1) / max(len(places(train)), 1)

@@ -23,6 +23,8 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
         multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn has them. A fit time counts shared
             pipeline steps in full for every candidate, so it says what the candidate costs by itself.
+        honest_score_, report_: what `best_params_` can be expected to score on new rows, as figures and in sentences;
+            worked out when first asked for, see :class:`BaseSearchCV`.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given.
     """
 
@@ -83,6 +85,8 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
         multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn has them. A fit time counts shared
             pipeline steps in full for every candidate, so it says what the candidate costs by itself.
+        honest_score_, report_: what `best_params_` can be expected to score on new rows, as figures and in sentences;
+            worked out when first asked for, see :class:`BaseSearchCV`.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given.
     """
 

@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
@@ -52,6 +53,11 @@ class BaseHalving(BaseSearchCV):
         super().fit(X, y, **params)
         self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
         return self
+
+    def _rivals(self, index: int) -> NDArray[np.bool_]:
+        """Return which candidates the one at `index` was chosen among: those of its iteration."""
+        iterations = np.asarray(self.cv_results_["iter"])
+        return np.asarray(iterations == iterations[index])
 
     def _seed(self) -> Any:
         """What draws candidates and rows: without a ``random_state``, a search that is kept takes its study's seed.
@@ -154,6 +160,8 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         best_estimator_, best_score_, best_params_, best_index_: of the last iteration.
         scorer_, n_splits_, refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn has
             them.
+        honest_score_, report_: what `best_params_` can be expected to score on new rows, as figures and in sentences;
+            worked out when first asked for, see :class:`BaseSearchCV`.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given. Each trial has "iter" and "n_resources"
             among its ``user_attrs``; the study's best trial may be one of an earlier iteration.
     """

@@ -257,10 +257,9 @@ class SearchCV(BaseSearchCV):
 
     def _conclude(self, search: Sequential, settings: Settings) -> None:
         """Look at what was found, while the workers are still there."""
-        found = conclude(search, self, settings)
-        self._chosen, self.honest_score_, self.report_ = found.index, found.score, found.report
+        self._concluded = conclude(search, self, settings)
 
     def _select_best_index(self, refit: Any, refit_metric: Any, results: Any) -> Any:
-        if callable(refit) or self._chosen is None:
+        if callable(refit) or self._conclusion().index is None:
             return super()._select_best_index(refit, refit_metric, results)
-        return self._chosen
+        return self._conclusion().index
