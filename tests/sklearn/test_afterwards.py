@@ -128,6 +128,42 @@ def test_where_no_score_can_be_it_says_why() -> None:
     assert decided.honest_score_.metric == "f1"
 
 
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_every_metric_of_several_has_an_honest_score(n_jobs: int | None) -> None:
+    metrics = ["accuracy", "f1", "roc_auc"]
+    space = {"n_neighbors": list(range(1, 30, 3))}
+    found = GridSearchCV(KNN, space, scoring=metrics, refit="roc_auc", cv=3, n_jobs=n_jobs).fit(X, Y)
+    scores = found.honest_scores_
+    assert list(scores) == metrics
+    assert scores["roc_auc"] is found.honest_score_
+    for name, score in scores.items():
+        assert score.metric == name
+        assert score.naive == pytest.approx(found.cv_results_[f"mean_test_{name}"][found.best_index_])
+        assert score.interval[0] < score.value < score.interval[1]
+        assert "(BBC-CV)" in score.method
+        if name != "f1":  # which is computed from all folds together
+            assert score.value <= score.naive + 1e-9
+
+
+def test_where_none_decides_each_metric_has_the_score_of_its_best() -> None:
+    metrics = ["accuracy", "roc_auc"]
+    found = GridSearchCV(KNN, {"n_neighbors": [1, 5, 25]}, scoring=metrics, refit=False, cv=3).fit(X, Y)
+    for name, score in found.honest_scores_.items():
+        assert score.naive == pytest.approx(found.cv_results_[f"mean_test_{name}"].max())
+
+
+def test_so_has_search_cv_if_only_from_the_folds() -> None:
+    space = {"n_neighbors": list(range(1, 30, 3))}
+    search = SearchCV(KNN, space, scoring=["accuracy", "f1"], refit="f1", cv=3, n_trials=5, random_state=0, level=0.9)
+    scores = search.fit(X, Y).honest_scores_
+    assert scores["f1"] is search.honest_score_
+    assert scores["accuracy"].naive == pytest.approx(search.cv_results_["mean_test_accuracy"][search.best_index_])
+    assert scores["accuracy"].level == 0.9
+    assert "Tibshirani" in scores["accuracy"].method
+    single = GridSearchCV(KNN, space, cv=3).fit(X, Y)
+    assert single.honest_scores_ == {"accuracy": single.honest_score_}
+
+
 def test_the_default_is_named_where_the_grid_has_it() -> None:
     grid = GridSearchCV(KNN, {"n_neighbors": [1, 5, 25]}, cv=5).fit(X, Y)
     assert grid.report_.default == {"n_neighbors": 5}

@@ -6,6 +6,7 @@ pickle; where it is gone, the scores of the folds in ``cv_results_`` have to do.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -39,26 +40,60 @@ def afterwards(search: Any, kept: Kept | None) -> Conclusion:
     if not hasattr(search, "cv_results_"):
         name = type(search).__name__
         raise NotFittedError(f"this {name} has no honest score and no report before it is fitted: call fit(X, y)")
-    try:
-        return _concluded(search, kept)
-    except Exception as error:  # of somebody's own splitter, metric or estimator: a display must not fail for it
-        note = f"There is no honest score: {type(error).__name__}: {error}"
-        return Conclusion(None, None, replace(_report(search), notes=(note,)))
-
-
-def _concluded(search: Any, kept: Kept | None) -> Conclusion:
-    results, index = search.cv_results_, getattr(search, "best_index_", None)
+    index = getattr(search, "best_index_", None)
     if index is None or callable(search.refit):
         why = "a function chooses the configuration" if callable(search.refit) else "no metric was named to decide"
-        note = f"There is no honest score, because {why} (refit=)."
-        return Conclusion(index, None, replace(_report(search), notes=(note,)))
-    metric = search.refit if search.multimetric_ else "score"
+        return _nothing(search, index, f"There is no honest score, because {why} (refit=).")
+    try:
+        return _concluded(search, kept, search.refit if search.multimetric_ else "score", index, True)
+    except Exception as error:  # of somebody's own splitter, metric or estimator: a display must not fail for it
+        return _nothing(search, index, f"There is no honest score: {type(error).__name__}: {error}")
+
+
+def each_metric(search: Any, kept: Kept | None) -> dict[str, HonestScore]:
+    """Return the honest score of each of a fitted search's several metrics; one that has none is left out.
+
+    Of the metric that decides it is the search's own. Of another one it is what the returned configuration is worth,
+    less what would have to be taken off if that metric had chosen: at the most too much. Where none decides it is that
+    of the best configuration by each.
+
+    Args:
+        search: the search.
+        kept: what its ``fit`` kept; None: nothing is there any more.
+    """
+    own, found = search._conclusion(), {}
+    if not search.multimetric_:
+        return {} if own.score is None else {str(own.score.metric or "score"): own.score}
+    for name in [n.removeprefix("mean_test_") for n in search.cv_results_ if n.startswith("mean_test_")]:
+        score = own.score
+        if name != search.refit:
+            means = np.asarray(search.cv_results_[f"mean_test_{name}"], np.float64)
+            index = own.index
+            if index is None and np.isfinite(means).any():
+                index = int(np.nanargmax(means))
+            score = None
+            if index is not None:
+                with suppress(Exception):  # as in afterwards
+                    score = _concluded(search, kept, name, index, False).score
+        if score is not None:
+            found[name] = score
+    return found
+
+
+def _nothing(search: Any, index: int | None, note: str) -> Conclusion:
+    return Conclusion(index, None, replace(_report(search), notes=(note,)))
+
+
+def _concluded(search: Any, kept: Kept | None, metric: str, index: int, decides: bool) -> Conclusion:
+    """Report on the candidate at `index` by one metric; `decides`: whether that metric chose it."""
+    results = search.cv_results_
     every = np.column_stack([results[f"split{k}_test_{metric}"] for k in range(search.n_splits_)])
     rivals = search._rivals(index)
     call = None if kept is None else kept.call_of(index)
     if kept is not None and call is not None:
         together = [c for c in kept.calls if c is call or _alike(c.splits, call.splits)]
         rivals = rivals & np.any([_within(c, len(every)) for c in together], axis=0)
+    shelf = None if kept is None or call is None else kept.shelves.get(metric if search.multimetric_ else None)
     at = np.flatnonzero(rivals)
     params = [results["params"][i] for i in at]
     splits = [(range(search.n_splits_ - 1), [k]) for k in range(search.n_splits_)] if call is None else call.splits
@@ -68,7 +103,7 @@ def _concluded(search: Any, kept: Kept | None) -> Conclusion:
         keys=[", ".join(f"{n}={describe(v)}" for n, v in sorted(p.items())) for p in params],
         scores=every[at],
         ran=np.ones((len(at), search.n_splits_), bool),
-        predictions=[None if kept is None or call is None else kept.shelf.get(int(i)) for i in at],
+        predictions=[None if shelf is None else shelf.get(int(i)) for i in at],
         splits=list(splits),
         own_splits=[list(splits)] * len(at),
         y=None if kept is None else kept.y,
@@ -77,12 +112,12 @@ def _concluded(search: Any, kept: Kept | None) -> Conclusion:
         groups=None if kept is None else kept.groups,
         metric=metric if search.multimetric_ else None,
     )
-    default = next((i for i, p in enumerate(params) if _is_default(search.estimator, p)), None)
+    default = None if not decides else next((i for i, p in enumerate(params) if _is_default(search.estimator, p)), None)
     chosen = int(np.flatnonzero(at == index)[0])
-    notes = [] if kept is not None and call is not None else [GONE]
+    notes = [GONE] if call is None and decides else []
     if len(at) < len(every) and search._rivals(index).sum() < len(every):
         notes.append(EARLIER)
-    adaptive = len(notes) == 0 and kept is not None and len(kept.calls) > 1
+    adaptive = EARLIER not in notes and kept is not None and len(kept.calls) > 1
     scorer = None if kept is None else kept.scorer
     found = conclude_chosen(evidence, chosen, default, search, scorer, adaptive, notes)
     report = replace(found.report, n_candidates=len(every), n_fits=len(every) * search.n_splits_)

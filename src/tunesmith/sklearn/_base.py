@@ -23,7 +23,7 @@ from sklearn.utils import indexable
 from tunesmith.errors import SpaceError
 from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn import _compat
-from tunesmith.sklearn._afterwards import afterwards
+from tunesmith.sklearn._afterwards import afterwards, each_metric
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._compat import (
     InvalidParameterError,
@@ -146,7 +146,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
-        for name in ("study_", "_kept", "_concluded"):
+        for name in ("study_", "_kept", "_concluded", "_by_metric"):
             self.__dict__.pop(name, None)
         with self._open_ledger(metric) as ledger, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, ledger)
@@ -280,6 +280,20 @@ class BaseSearchCV(_compat.BaseSearchCV):
             NotFittedError: the search has not been fitted.
         """
         return self._conclusion().report
+
+    @property
+    def honest_scores_(self) -> dict[str, HonestScore]:
+        """The honest score by each metric, of the returned configuration; of the best by each where none is returned.
+
+        A metric that did not choose is corrected as if it had, which is too much rather than too little.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        self._conclusion()
+        if "_by_metric" not in self.__dict__:
+            self._by_metric = each_metric(self, self.__dict__.get("_kept"))
+        return dict(self._by_metric)
 
     def _conclusion(self) -> Conclusion:
         """Work out what is to be said, once."""

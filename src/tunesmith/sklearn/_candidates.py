@@ -126,11 +126,12 @@ class Evaluation:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         begin = len(self._params)
         metric = search.refit if is_multimetric(self.task.scorer) and isinstance(search.refit, str) else None
-        book = Book(candidates, n_splits, self.ledger, partial(self.kept.put, begin, metric))
+        book = Book(candidates, n_splits, self.ledger, partial(self.kept.put, begin))
         if self.ledger is not None:
             units = self._resume(self.ledger, splits, units, book)
         self.task.n_candidates = len(candidates)
         self.task.metric, self.task.record = metric, not get_config()["array_api_dispatch"]
+        self.task.every = True
         self.pool.prepare(self.task, splits)
         run_all(self.pool, units, search.pre_dispatch, book.enter)
         self.add(candidates, book.rows, more_results)
@@ -270,7 +271,7 @@ class Book:
     def take(self, candidate: int, row: Row) -> None:
         """Take in all outcomes of a candidate."""
         self._keep(candidate, row)
-        self.rows[candidate] = [o._replace(predictions=None) for o in row]
+        self.rows[candidate] = [o._replace(predictions=None, others=None) for o in row]
 
 
 def record(outcome: Outcome) -> dict[str, Any]:

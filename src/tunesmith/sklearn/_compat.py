@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import Any
 
 import joblib
@@ -92,6 +93,7 @@ __all__ = [
     "is_own_scorer",
     "is_passthrough_scorer",
     "listen_to_scorer",
+    "listen_to_scorers",
     "metric_function",
     "metric_names",
     "metric_scorers",
@@ -197,6 +199,18 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
 
     heard._score = listening
     return heard
+
+
+def listen_to_scorers(scorer: Any, hear: Callable[[str, str, Any], None]) -> Any:
+    """Return scikit-learn's bundle of scorers so that it tells what each of them asked the estimator for.
+
+    Args:
+        scorer: the bundle.
+        hear: is called with the name of the metric, the method's name and what it returned.
+    """
+    several = copy(scorer)
+    several._scorers = {n: listen_to_scorer(s, None, partial(hear, n)) or s for n, s in scorer._scorers.items()}
+    return several
 
 
 def carry_config(function: Any, config: dict[str, Any], filters: list[Any]) -> Any:

@@ -168,9 +168,8 @@ def conclude_chosen(
         notes: what is to be said besides.
     """
     whole = np.asarray(np.isfinite(evidence.scores).all(axis=1))
-    case = _Case(
-        None, search, AS_CHOSEN, evidence, whole, search.estimator, adaptive=adaptive, given=chosen, notes=notes
-    )
+    settings = replace(AS_CHOSEN, level=getattr(search, "level", AS_CHOSEN.level))
+    case = _Case(None, search, settings, evidence, whole, search.estimator, 0, adaptive, chosen, notes=notes)
     case.default = default if default is not None and whole[default] else None
     if not whole[chosen]:
         case.notes.append("There is no honest score, because the configuration has no score on some folds.")

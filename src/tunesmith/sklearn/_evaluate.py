@@ -11,10 +11,17 @@ from typing import Any, NamedTuple
 
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn._announce import announce_end, announce_start
-from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_names, score
+from tunesmith.sklearn._compat import (
+    check_method_params,
+    is_multimetric,
+    is_own_scorer,
+    listen_to_scorers,
+    metric_names,
+    score,
+)
 from tunesmith.sklearn._folds import Folds
 from tunesmith.sklearn._once import Once, Warned
-from tunesmith.sklearn._predictions import Predictions, encode, labels_of, listening
+from tunesmith.sklearn._predictions import Predictions, encode, encode_each, labels_of, listening
 from tunesmith.sklearn._prefix import Prefix, Prefixes, Stage
 from tunesmith.sklearn._replicate import configure, replicate, sets_params_plainly
 from tunesmith.text import plain_text, shorten
@@ -31,6 +38,7 @@ class Outcome(NamedTuple):
         error: the traceback of a fit that failed, else None.
         predictions: what the scorer saw of the test rows, if that is recorded and can be.
         hopeless: whether the candidate was given up after this split, so that no more of its unit come.
+        others: the same for each of several metrics, where all are recorded.
         warned: what was warned of in a worker up to here, and not told yet.
     """
 
@@ -43,6 +51,7 @@ class Outcome(NamedTuple):
     error: str | None
     predictions: Predictions | None = None
     hopeless: bool = False
+    others: dict[str, Predictions] | None = None
     warned: tuple[Warned, ...] = ()
 
     def figure(self, metric: str | None) -> float:
@@ -110,6 +119,7 @@ class Task:
         prefix_bytes: how much of shared pipeline steps each process may keep.
         metric: which of several metrics candidates are compared by; None: there is only one, or none that decides.
         record: whether to record what the scorer sees.
+        every: whether to record it for each of several metrics, and not only for the one that decides.
         once: whether each warning is shown once, and not with each fit.
         config: scikit-learn's configuration, and the warning filters, of the caller; None in the caller's own thread.
     """
@@ -128,6 +138,7 @@ class Task:
     prefix_bytes: int
     metric: str | None = None
     record: bool = False
+    every: bool = False
     once: bool = False
     config: tuple[dict[str, Any], list[Any]] | None = None
 
@@ -222,7 +233,7 @@ class Evaluator:
         error, fit_seconds, score_seconds = None, 0.0, 0.0
         failure, failed = task.failure(unit.lenient), task.failed(unit.lenient)
         test, train = failed, failed if task.train_scores else None
-        predictions = None
+        predictions, others = None, None
         try:
             stage = None
             if unit.prefix is not None and context is None and not fit_params:
@@ -245,7 +256,13 @@ class Evaluator:
                     X_test, X_again, score_seconds = stage.test, stage.train_again, stage.seconds[1]
                 else:
                     estimator.steps = [*steps, *estimator.steps[len(steps) :]]  # a user's function sees it whole
-            if task.record:
+            if task.record and task.every and is_multimetric(task.scorer):
+                told: list[tuple[str, str, Any]] = []
+                scorer = listen_to_scorers(task.scorer, lambda *what: told.append(what))
+                test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
+                others = encode_each(told, self._labels, estimator)
+                predictions = others.get(str(task.metric))
+            elif task.record:
                 with listening(task.scorer, task.metric, estimator) as (scorer, heard):
                     test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
                 predictions = encode(heard, self._labels, estimator)
@@ -257,7 +274,9 @@ class Evaluator:
         finally:
             if context is not None:
                 context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)
-        outcome = Outcome(unit.candidate, split, test, train, fit_seconds, score_seconds, error, predictions)
+        outcome = Outcome(
+            unit.candidate, split, test, train, fit_seconds, score_seconds, error, predictions, others=others
+        )
         announce_end(task, unit, outcome)
         return outcome
 

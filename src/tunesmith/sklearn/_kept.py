@@ -8,7 +8,7 @@ from typing import Any
 
 from tunesmith.sklearn._evaluate import Outcome
 from tunesmith.sklearn._folds import in_order, places
-from tunesmith.sklearn._predictions import Shelf
+from tunesmith.sklearn._predictions import BOUND, Shelf
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Kept:
         sample_weight: what the scorer got of it, or None.
         groups: what the splitter got, or None.
         calls: of ``evaluate_candidates``.
-        shelf: predictions by the places of candidates.
+        shelves: for each metric, predictions by the places of candidates; of a single one under None.
         scorer: what scored.
     """
 
@@ -42,21 +42,24 @@ class Kept:
     sample_weight: Any = None
     groups: Any = None
     calls: list[Call] = field(default_factory=list)
-    shelf: Shelf = field(default_factory=Shelf)
+    shelves: dict[str | None, Shelf] = field(default_factory=dict)
     scorer: Any = None
 
-    def put(self, begin: int, metric: str | None, candidate: int, row: Sequence[Outcome]) -> None:
+    def put(self, begin: int, candidate: int, row: Sequence[Outcome]) -> None:
         """Keep what a candidate of a call predicted.
 
         Args:
             begin: the place of the first candidate of the call.
-            metric: which of several decides.
             candidate: its place in the call.
             row: its outcomes, by split.
         """
         row = sorted(row, key=lambda o: o.split)
-        score = sum(o.figure(metric) for o in row) / len(row)
-        self.shelf.put(begin + candidate, True, score, [o.predictions for o in row])
+        several = row[0].test if isinstance(row[0].test, dict) else {}
+        for metric in several or (None,):
+            score = sum(o.figure(metric) for o in row) / len(row)
+            seen = [o.predictions if metric is None else (o.others or {}).get(metric) for o in row]
+            shelf = self.shelves.setdefault(metric, Shelf(BOUND // max(len(several), 1)))
+            shelf.put(begin + candidate, True, score, seen)
 
     def enter(self, start: int, stop: int, splits: list[tuple[Any, Any]]) -> None:
         """Note a call; of each split the test rows, and how many training rows unless their order counts."""

@@ -83,6 +83,30 @@ def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple
     yield listen_to_scorer(scorer, metric, lambda *what: heard.append(what)) or scorer, heard
 
 
+def encode_each(
+    heard: list[tuple[str, str, Any]], labels: NDArray[Any] | None, estimator: Any
+) -> dict[str, Predictions]:
+    """Return what was heard for each of several metrics; those that looked at the same share it.
+
+    Args:
+        heard: metric, method and values of each call.
+        labels: the sorted labels of all targets.
+        estimator: the fitted estimator, for the order of its classes.
+    """
+    calls: dict[str, list[tuple[str, Any]]] = {}
+    for name, method, values in heard:
+        calls.setdefault(name, []).append((method, values))
+    made: dict[tuple[str, int], Predictions | None] = {}
+    found = {}
+    for name, own in calls.items():
+        key = (own[0][0], id(own[0][1])) if len(own) == 1 else None
+        if key is not None and key not in made:
+            made[key] = encode(own, labels, estimator)
+        if key is not None and (kept := made[key]) is not None:
+            found[name] = kept
+    return found
+
+
 def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator: Any) -> Predictions | None:
     """Return what was heard in the form that is kept, or None if it cannot be; a search never ends for it.
 
