@@ -27,8 +27,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from tunesmith import Float, Int
+from tunesmith import Float, Int, create_study
+from tunesmith.errors import ResumeError
 from tunesmith.sklearn import GridSearchCV, SearchCV
+from tunesmith.sklearn._ledger import Ledger
+from tunesmith.sklearn._once import Once
 
 X, Y = make_classification(90, 5, random_state=0)
 THREE = np.arange(90) % 3
@@ -245,6 +248,24 @@ if __name__ == "__main__":
 """
 
 
+def test_searches_in_threads_leave_warnings_as_they_were() -> None:
+    before = warnings.showwarning
+    first, second = Once(), Once()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        inside = warnings.showwarning
+        first.__enter__()
+        second.__enter__()
+        for _ in range(2):
+            warnings.warn("something", stacklevel=1)
+        first.__exit__(None, None, None)  # not in the order of a stack
+        warnings.warn("something", stacklevel=1)
+        second.__exit__(None, None, None)
+        assert warnings.showwarning is inside
+    assert warnings.showwarning is before
+    assert 1 <= len(caught) <= 2
+
+
 def test_so_it_is_of_workers(tmp_path: Any) -> None:
     (tmp_path / "tune.py").write_text(SCRIPT)
     done = subprocess.run(
@@ -261,3 +282,9 @@ def test_a_warning_points_at_the_line_of_the_user() -> None:
         search.fit(REAL_X, np.ones(90))
     (told,) = [w for w in caught if "y is 1.0 in all 90 rows" in str(w.message)]
     assert (told.filename, told.lineno) == (__file__, line)
+
+
+def test_a_default_that_stands_beside_the_trials_has_no_number_in_a_message() -> None:
+    ledger = Ledger(create_study(), None, train_scores=False, where="memory")
+    with pytest.raises(ResumeError, match="have changed; the default configuration was"):
+        ledger.check(-1, {"C": 1.0}, {"key": "another one"})

@@ -294,9 +294,9 @@ def test_floats_survive_a_storage_and_what_is_missing_is_not_stored() -> None:
     assert predictions.unpack(None, 2) == [None, None]
 
 
-def test_drop_ins_record_nothing(tmp_path: Path) -> None:
+def test_a_study_holds_predictions_only_where_it_is_stored(tmp_path: Path) -> None:
     grid = GridSearchCV(SVC(), {"C": [1, 2]}, cv=3, storage=str(tmp_path / "t.db")).fit(XB, YB)
-    assert all("predictions" not in t.user_attrs["sklearn"] for t in grid.study_.trials)
+    assert all("predictions" in t.user_attrs["sklearn"] for t in grid.study_.trials)  # for who resumes it
     in_memory = search(SVC(), XB, YB)
     assert all("predictions" not in t.user_attrs["sklearn"] for t in in_memory.study_.trials)
 

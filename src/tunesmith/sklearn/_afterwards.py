@@ -68,7 +68,7 @@ def each_metric(search: Any, kept: Kept | None) -> dict[str, HonestScore]:
         score = own.score
         if name != search.refit:
             means = np.asarray(search.cv_results_[f"mean_test_{name}"], np.float64)
-            index = own.index
+            index = getattr(search, "best_index_", None)
             if index is None and np.isfinite(means).any():
                 index = int(np.nanargmax(means))
             score = None
@@ -89,6 +89,7 @@ def _concluded(search: Any, kept: Kept | None, metric: str, index: int, decides:
     results = search.cv_results_
     every = np.column_stack([results[f"split{k}_test_{metric}"] for k in range(search.n_splits_)])
     rivals = search._rivals(index)
+    halved = not rivals.all()
     call = None if kept is None else kept.call_of(index)
     if kept is not None and call is not None:
         together = [c for c in kept.calls if c is call or _alike(c.splits, call.splits)]
@@ -115,9 +116,9 @@ def _concluded(search: Any, kept: Kept | None, metric: str, index: int, decides:
     default = None if not decides else next((i for i, p in enumerate(params) if _is_default(search.estimator, p)), None)
     chosen = int(np.flatnonzero(at == index)[0])
     notes = [GONE] if call is None and decides else []
-    if len(at) < len(every) and search._rivals(index).sum() < len(every):
+    if halved:
         notes.append(EARLIER)
-    adaptive = EARLIER not in notes and kept is not None and len(kept.calls) > 1
+    adaptive = not halved and kept is not None and len(kept.calls) > 1
     scorer = None if kept is None else kept.scorer
     found = conclude_chosen(evidence, chosen, default, search, scorer, adaptive, notes)
     report = replace(found.report, n_candidates=len(every), n_fits=len(every) * search.n_splits_)
