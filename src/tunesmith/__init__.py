@@ -13,6 +13,7 @@ from tunesmith._version import __version__
 if TYPE_CHECKING:
     from tunesmith import errors, pruners, samplers, storage, study
     from tunesmith.errors import (
+        AttemptReplacedError,
         DuplicatedStudyError,
         MissingDependencyError,
         ObjectiveError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES: dict[str, tuple[str, ...]] = {
     "tunesmith.errors": (
+        "AttemptReplacedError",
         "DuplicatedStudyError",
         "MissingDependencyError",
         "ObjectiveError",
@@ -71,6 +73,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = ("errors", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing", "trial")
 
 __all__ = [
+    "AttemptReplacedError",
     "Categorical",
     "DuplicatedStudyError",
     "Float",

@@ -54,6 +54,10 @@ class WorkerDiedError(TunesmithError, RuntimeError):
     """The process that ran a trial ended before the trial did."""
 
 
+class AttemptReplacedError(TunesmithError, RuntimeError):
+    """A trial was given up and begun again elsewhere; what its earlier attempt still writes is refused."""
+
+
 class MissingDependencyError(TunesmithError, ImportError):
     """An optional dependency is needed and not installed."""
 

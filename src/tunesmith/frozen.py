@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +18,41 @@ NAN = math.nan
 OUTSIDE = "outside"  # among what tunesmith notes of a trial
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What an earlier attempt at a trial left, when its process ended and the trial was begun again.
+
+    Attributes:
+        attempt: which one; 1 is the first.
+        reports: its reported values by step.
+        user_attrs: the trial's user attributes at the end of the attempt.
+    """
+
+    attempt: int
+    reports: Mapping[int, float] = field(default_factory=dict)
+    user_attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def last_step(self) -> int | None:
+        """The largest step reported, or None."""
+        return max(self.reports) if self.reports else None
+
+
+def curve(attempts: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Return one learning curve from the reports of a trial's attempts, oldest first.
+
+    An attempt that went on from a checkpoint reports later steps alone, and one that began anew reports all of them: so
+    each attempt's reports stand in place of all earlier ones from its first step on.
+    """
+    merged: dict[int, float] = {}
+    for reports in attempts:
+        if reports:
+            first = min(reports)
+            merged = {step: value for step, value in merged.items() if step < first}
+            merged.update(reports)
+    return merged
+
+
 class FrozenTrial:
     """The record of one trial, as storages keep it and users read it.
 
@@ -26,13 +62,15 @@ class FrozenTrial:
     Attributes:
         number: position in the study, from 0, without gaps.
         attempt: how often the trial was handed out; 1 for the first time.
+        previous_attempts: what earlier attempts left, oldest first.
+        crashes: how many of them ended because their process died.
         state: a :class:`TrialState`.
         values: the objective's values in the user's own directions, or None; of a pruned trial the last report.
         tag: what the sampler wrote when it proposed the trial (see :mod:`tunesmith.samplers.base`).
         cost: seconds from start to finish, unless the user gave another figure.
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
-        reports: step to reported value.
+        reports: step to value, of the last attempt alone; ``intermediate_values`` has the whole curve.
         seq: position among the finished trials in commit order, from 1; 0 while unfinished.
     """
 
@@ -40,9 +78,11 @@ class FrozenTrial:
         "attempt",
         "constraints",
         "cost",
+        "crashes",
         "finished",
         "fixed",
         "number",
+        "previous_attempts",
         "reason",
         "reports",
         "seq",
@@ -78,6 +118,8 @@ class FrozenTrial:
         system: dict[str, Any] | None = None,
         reports: dict[int, float] | None = None,
         seq: int = 0,
+        previous_attempts: tuple[Attempt, ...] = (),
+        crashes: int = 0,
     ) -> None:
         self.number = number
         self.state = state
@@ -97,6 +139,8 @@ class FrozenTrial:
         self.system = system
         self.reports = reports
         self.seq = seq
+        self.previous_attempts = previous_attempts
+        self.crashes = crashes
 
     @property
     def params(self) -> dict[str, Any]:
@@ -192,13 +236,15 @@ class FrozenTrial:
 
     @property
     def intermediate_values(self) -> Mapping[int, float]:
-        """Reported values by step (read-only)."""
-        return MappingProxyType(self.reports or {})
+        """Reported values by step (read-only); where an attempt went on from an earlier one, with that one's before."""
+        if not self.previous_attempts:
+            return MappingProxyType(self.reports or {})
+        return MappingProxyType(curve([*(a.reports for a in self.previous_attempts), self.reports or {}]))
 
     @property
     def last_step(self) -> int | None:
         """The largest step reported, or None."""
-        return max(self.reports) if self.reports else None
+        return max(self.intermediate_values, default=None)
 
     @property
     def datetime_start(self) -> datetime | None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
-from tunesmith.frozen import EMPTY, NAN, FrozenTrial, create_trial
+from tunesmith.frozen import EMPTY, NAN, Attempt, FrozenTrial, create_trial
 from tunesmith.numerics.scalars import real
 from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
 from tunesmith.state import TrialState
@@ -32,10 +32,16 @@ MOST_STEPS = 2**63  # what a database can count to
 
 
 class Channel(Protocol):
-    """How a running trial reaches the study: its reports go up, the pruner's answer comes back."""
+    """How a running trial reaches the study: reports and notes go up, the pruner's answer comes back.
 
-    def report(self, number: int, step: int, value: float) -> None:
-        """Hand on one reported value."""
+    What goes up carries the attempt, so that one that was given up cannot write to the next one's record.
+    """
+
+    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+        """Hand on one reported value; false: it could not be stored now, and has to come with the end of the trial."""
+
+    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+        """Hand on a user attribute, as ``storable`` made it; the answer is that of ``report``."""
 
     def should_prune(self, number: int, step: int) -> bool:
         """Ask whether the trial should stop, given everything it has reported."""
@@ -72,7 +78,17 @@ class Trial:
         row: the proposed internal values, one for each parameter of that space; NaN: no proposal.
         fixed: values the user asked for by name, which come before the proposal.
         channel: where reports go; None: nowhere, and ``should_prune`` says no.
+        attempt: how often the trial was handed out, this time included.
         own_seed: what ``seed`` says; None: it follows from the study's seed and the number.
+        previous_attempts: what earlier attempts left, oldest first.
+
+    Attributes:
+        number: the trial's number in its study.
+        attempt: 1, or more where an earlier attempt was interrupted or its process died.
+        previous_attempts: what those left, oldest first, as :class:`tunesmith.frozen.Attempt`: ``reports`` by step, and
+            ``user_attrs``.
+        params: the parameters suggested so far, by name.
+        reports: what this attempt reported, by step; None if nothing.
     """
 
     __slots__ = (
@@ -86,11 +102,13 @@ class Trial:
         "_proposals",
         "_row",
         "_seed",
+        "_unsent",
         "_user",
         "_whole",
         "attempt",
         "number",
         "params",
+        "previous_attempts",
         "reports",
     )
 
@@ -105,6 +123,7 @@ class Trial:
         channel: Channel | None = None,
         attempt: int = 1,
         own_seed: int | None = None,
+        previous_attempts: tuple[Attempt, ...] = (),
     ) -> None:
         self.number = number
         self.attempt = attempt
@@ -122,6 +141,8 @@ class Trial:
         self._deviant: dict[str, tuple[Parameter, float]] | None = None
         self._outside: dict[str, Any] | None = None
         self._last_step = 0
+        self._unsent: set[str | int] | None = None  # keys of notes and steps of reports that the storage lacks
+        self.previous_attempts = previous_attempts
 
     # -- suggestions -------------------------------------------------------------------------------------------
 
@@ -255,6 +276,7 @@ class Trial:
         Raises:
             TypeError: the value is no number or the step no integer.
             ValueError: the step is negative, or 2**63 or more.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         try:
             value, index = real(value), int(step)
@@ -272,8 +294,8 @@ class Trial:
             return
         self.reports[index] = value
         self._last_step = index
-        if self._channel is not None:
-            self._channel.report(self.number, index, value)
+        if self._channel is None or not self._channel.report(self.number, self.attempt, index, value):
+            self._keep_for_the_end(index)
 
     def should_prune(self) -> bool:
         """Ask the pruner, after a report, whether this trial should stop (``raise TrialPruned``)."""
@@ -284,22 +306,26 @@ class Trial:
     # -- notes -------------------------------------------------------------------------------------------------
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Note something about the trial; it is stored with the trial.
+        """Note something about the trial; it is stored at once, and survives the death of the process.
 
-        A copy is kept, in the same form in memory and in a file: tuples become lists, keys of dicts become text, NumPy
-        numbers and arrays become numbers and lists.
+        A trial that is run again after such a death finds it in ``user_attrs``: a checkpoint's name, say. A copy is
+        kept, in the same form in memory and in a file: tuples become lists, keys of dicts become text, NumPy numbers
+        and arrays become numbers and lists.
 
         Raises:
             ValueError: the value cannot be kept (see :func:`tunesmith.storable.storable`), or the key is no text.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         kept = storable(key, value)
         if self._user is None:
             self._user = {}
         self._user[key] = kept
+        if self._channel is None or not self._channel.note(self.number, self.attempt, key, kept):
+            self._keep_for_the_end(key)
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
-        """What was noted so far (read-only)."""
+        """What was noted so far, by earlier attempts at the trial too (read-only)."""
         return MappingProxyType(self._user) if self._user else EMPTY
 
     def set_constraint(self, key: str, value: float) -> None:
@@ -360,6 +386,26 @@ class Trial:
     def notes(self) -> dict[str, Any] | None:
         """Return the user attributes as they are to be stored."""
         return self._user
+
+    def unsent(self) -> tuple[dict[str, Any] | None, dict[int, float] | None]:
+        """Return the user attributes and the reports that the storage lacks still; None: none."""
+        if not self._unsent:
+            return None, None
+        notes = {k: v for k, v in (self._user or {}).items() if k in self._unsent}
+        return notes or None, {s: v for s, v in (self.reports or {}).items() if s in self._unsent} or None
+
+    def take_unsent(self, own: Trial) -> None:
+        """Take over what the study's own copy of this trial could not store; for one that a worker sent back."""
+        self._unsent = own._unsent
+
+    def _keep_for_the_end(self, what: str | int) -> None:
+        if self._unsent is None:
+            self._unsent = set()
+        self._unsent.add(what)
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        # Without the channel, which belongs to this process; so a trial may be pickled, and told by its copy.
+        return None, {name: None if name == "_channel" else getattr(self, name) for name in self.__slots__}
 
     def connect(self, channel: Channel | None) -> None:
         """Let reports go through a channel; None: cut it off, so that the trial can be sent elsewhere."""

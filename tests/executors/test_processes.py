@@ -197,15 +197,23 @@ def test_a_result_that_cannot_be_pickled_fails_the_trial_and_says_so() -> None:
     assert event.trial.params == {"x": 0.25}
 
 
-def test_a_note_that_cannot_be_pickled_is_named_and_the_others_are_kept() -> None:
+def test_a_note_that_cannot_be_kept_is_named_and_the_others_are_kept() -> None:
     def objective(trial: Trial) -> float:
         trial.set_user_attr("good", [1, 2])
         trial.set_user_attr("bad", sys._getframe())
         return 1.0
 
     event = run_one(objective)
-    assert "its note 'bad' is a frame, which cannot be pickled" in str(failure(event))
+    assert "attribute 'bad': a value of type frame cannot be kept" in str(failure(event))
     assert event.trial.user_attrs == {"good": [1, 2]}
+
+
+def test_a_choice_that_cannot_be_pickled_is_told() -> None:
+    def objective(trial: Trial) -> float:
+        trial.suggest_categorical("frame", [sys._getframe()])
+        return 1.0
+
+    assert "its parameters cannot be pickled" in str(failure(run_one(objective)))
 
 
 class TwoArguments(Exception):

@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tunesmith.errors import StorageError
+from tunesmith.frozen import Attempt
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
@@ -67,6 +68,18 @@ def check_golden(storage: Storage) -> None:
     (trial,) = storage.trials(other.id)
     assert (trial.params, trial.values) == ({"x": 0.5, "n": 5}, (-math.inf, 2.0))
     assert trial.distributions == {"x": Float(0, 1), "n": Int(0, 10, step=5)}
+    if any(record.name == "again" for record in storage.list_studies()):  # from schema 2 on
+        check_attempts(storage)
+
+
+def check_attempts(storage: Storage) -> None:
+    (trial,) = storage.trials(storage.load_study("again").id)
+    first = Attempt(1, {1: 0.125}, {"checkpoint": "epoch-1.pt", "only 1": 1})
+    second = Attempt(2, {2: 0.25}, {"checkpoint": "epoch-2.pt", "only 1": 1, "only 2": 2})
+    assert (trial.state.name, trial.attempt, trial.crashes, trial.reports) == ("WAITING", 3, 1, None)
+    assert trial.previous_attempts == (first, second)
+    assert trial.user_attrs == second.user_attrs
+    assert trial.intermediate_values == {1: 0.125, 2: 0.25}
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem, indirect=True)
@@ -127,8 +140,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
@@ -141,11 +154,11 @@ def upgrade():
 def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A version of tunesmith to come, with one more column; returns its migration."""
     scripts = shutil.copytree(migrate.SCRIPTS, tmp_path / "mi%grations", ignore=shutil.ignore_patterns("__pycache__"))
-    script = scripts / "versions" / "v0002.py"
+    script = scripts / "versions" / "v0003.py"
     script.write_text(NEXT.format(more=""))
     monkeypatch.setattr(migrate, "SCRIPTS", scripts)
     for module in (migrate, storage_module):
-        monkeypatch.setattr(module, "HEAD", 2)
+        monkeypatch.setattr(module, "HEAD", 3)
     return script
 
 
@@ -153,7 +166,7 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_upgraded_when_it_is_opened(golden: Path, next_schema: Path) -> None:
     storage = SQLStorage(golden)
     check_golden(storage)
-    assert migrate.stored_schema(storage._database) == 2
+    assert migrate.stored_schema(storage._database) == 3
     storage._database.read(lambda session: session.cursor.execute("SELECT budget FROM tunesmith_trials").fetchall())
     storage.close()
 
@@ -178,7 +191,7 @@ def test_an_older_database_is_upgraded_on_a_server(postgres_url: str, request: p
     storage.close()
     request.getfixturevalue("next_schema")
     storage = SQLStorage(postgres_url)
-    assert migrate.stored_schema(storage._database) == 2
+    assert migrate.stored_schema(storage._database) == 3
     run(storage, storage.load_study("a"))
     storage.close()
 

@@ -40,7 +40,7 @@ class InlineExecutor(Executor):
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            if isinstance(error, SystemExit) and _from_signal_handler(error):
+            if not isinstance(error, Exception) and _from_signal_handler(error):
                 raise
             return [Failed(trial, error, traceback.format_exc())]
 

@@ -145,6 +145,8 @@ class ProcessExecutor(Executor):
                 worker.begun = True
             elif word == wire.REPORT:
                 worker.report(*rest)
+            elif word == wire.NOTE:
+                worker.note(*rest)
             elif word == wire.ASK:
                 worker.answer()
             elif word == wire.END:
@@ -239,6 +241,14 @@ class _Worker:
         except Exception as error:
             self._fault = self._fault or error
 
+    def note(self, key: str, value: Any) -> None:
+        """Keep a note, as a report."""
+        try:
+            if self.trial is not None:
+                self.trial.set_user_attr(key, value)
+        except Exception as error:
+            self._fault = self._fault or error
+
     def answer(self) -> None:
         """Tell the worker whether its trial should stop."""
         answer: bool | None = None
@@ -257,7 +267,8 @@ class _Worker:
         if own is None:
             raise RuntimeError("a worker ended a trial that it was not given")
         try:
-            trial = wire.load_trial(trial_bytes, self._proposals)
+            trial = wire.load_trial(trial_bytes, self._proposals) if trial_bytes else _as_proposed(own)
+            trial.take_unsent(own)
             value = pickle.loads(value_bytes)
         except Exception as error:
             words = f"trial {own.number}: what came back from the worker cannot be loaded here: {error!r}"

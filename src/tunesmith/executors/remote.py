@@ -74,16 +74,23 @@ def _run(objective: Objective, trial: Trial, connection: Connection[Any, Any]) -
 
 
 class RemoteChannel:
-    """Takes the reports of the worker's running trial to the driver, and brings back the pruner's answer."""
+    """Takes the reports and notes of the worker's running trial to the driver, and brings back the pruner's answer."""
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
         self._lock = threading.Lock()  # an objective may report from its own threads
 
-    def report(self, number: int, step: int, value: float) -> None:
-        """Send a report and go on; the driver keeps it in its own time."""
+    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+        """Send a report and go on; the driver keeps it in its own time, and knows what it could not store."""
         with self._lock:
             self._connection.send_bytes(pickle.dumps((wire.REPORT, step, value)))
+        return True
+
+    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+        """Send a note, as a report."""
+        with self._lock:
+            self._connection.send_bytes(pickle.dumps((wire.NOTE, key, value)))
+        return True
 
     def should_prune(self, number: int, step: int) -> bool:
         """Ask the driver and wait for its answer.

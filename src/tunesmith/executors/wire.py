@@ -23,6 +23,7 @@ LOADED = "loaded"  # the objective is there
 BEGUN = "begun"  # the trial is there and about to run; what follows belongs to it
 UNUSABLE = "unusable"  # (UNUSABLE, reason, traceback): the objective cannot be loaded in this process
 REPORT = "report"  # (REPORT, step, value); not answered
+NOTE = "note"  # (NOTE, key, value); not answered
 ASK = "ask"  # (ASK,): should the trial be pruned? Answered by (bool | None, error as bytes | None)
 END = "end"  # (END, trial, value, Fault | None), all but the word as bytes
 
@@ -112,25 +113,13 @@ def dump_end(trial: Trial, value: Any, fault: Fault | None) -> bytes:
         left_out.append(f"the objective returned a {_name(value)}, which cannot be pickled ({name_and_message(error)})")
     try:
         trial_bytes = dump_trial(trial)[0]
-    except Exception:
-        left_out += _drop_notes(trial)
-        trial_bytes = dump_trial(trial)[0]
+    except Exception as error:  # a choice of a parameter, say
+        trial_bytes = b""
+        left_out.append(f"its parameters cannot be pickled ({name_and_message(error)})")
     if left_out and fault is None:
         text = f"trial {trial.number}: {'; '.join(left_out)}; only what can be pickled gets out of a worker process"
         fault = dump_fault(ObjectiveError(text), "")
     return pickle.dumps((END, trial_bytes, value_bytes, fault))
-
-
-def _drop_notes(trial: Trial) -> list[str]:
-    """Remove the notes that cannot be pickled; say which."""
-    notes, words = trial.notes() or {}, []
-    for key, note in list(notes.items()):
-        try:
-            dump(note)
-        except Exception as error:
-            del notes[key]
-            words.append(f"its note {key!r} is a {_name(note)}, which cannot be pickled ({name_and_message(error)})")
-    return words
 
 
 def _name(thing: Any) -> str:

@@ -302,6 +302,7 @@ class Sequential:
             return None
         try:
             trial = self.ledger.study.ask()
+            trial.connect(None)  # what is noted is written just before the end: once is enough
         except SpaceExhaustedError:
             self._more = False
             return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -83,10 +83,12 @@ class Increment:
         cursor: the `seq` of the last finished trial read; pass it to the next ``read_since``.
         version: the study's change counter at the time of reading.
         number: int64[n] trial numbers. state: int8[n]. tag: int64[n]. cost: float64[n], seconds.
+        attempt: int64[n], at which attempt each trial ended.
         values: float64[n, m] in the user's directions, NaN where there is none.
         blocks: the points, grouped by the trials' own spaces.
         constraints: place -> constraint values, for trials that have any.
-        reports: (number, step, value) of every report of trials that finished since, and of the running ones.
+        reports: (number, step, value) of the curves of trials that finished since, and of the running ones, as
+            ``intermediate_values`` has them.
         running: the running trials (number, space, x, tag, worker, attempt, started).
     """
 
@@ -95,6 +97,7 @@ class Increment:
     number: NDArray[np.int64]
     state: NDArray[np.int8]
     tag: NDArray[np.int64]
+    attempt: NDArray[np.int64]
     cost: NDArray[np.float64]
     values: NDArray[np.float64]
     blocks: list[Block]
@@ -166,15 +169,22 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def report(self, study_id: int, number: int, step: int, value: float) -> None:
-        """Keep one reported value of a RUNNING trial, durable; a step that is there already is left as it is."""
+    def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
+        """Keep one value that an attempt of a RUNNING trial reported, durable; a step that it has is left as it is.
+
+        A trial that is finished, or not there, takes none.
+
+        Raises:
+            AttemptReplacedError: the trial was released since, and is at a later attempt.
+        """
 
     @abstractmethod
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
         """Record the end of a trial (state, values, point, attributes, ...) in one transaction; durable on return.
 
-        Attributes and reports that the storage has and the record has not are kept. ``worker``, ``started`` and
-        ``fixed`` of the record are those that ``start`` got.
+        Attributes and reports that the storage has and the record has not are kept; those of the record belong to its
+        attempt. ``worker``, ``started`` and ``fixed`` of the record are those that ``start`` got, and its
+        ``previous_attempts`` and ``crashes`` are the storage's own.
 
         Returns:
             (seq, version); None if this attempt of the trial is not running any more (told already, or released and
@@ -190,18 +200,24 @@ class Storage(ABC):
     def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
         """Add WAITING or finished trials under new numbers, all in one transaction; return the numbers.
 
-        The records given are not changed and not kept; of their attributes ``storable`` copies are.
+        What earlier attempts left is not taken over: they get attempt 1, with the whole curve as its reports. The
+        records given are not changed and not kept; of their attributes ``storable`` copies are.
 
         Raises:
             ValueError: a trial is RUNNING, or cannot be kept for a reason that ``finish`` names.
         """
 
     @abstractmethod
-    def release(self, study_id: int, numbers: Iterable[int]) -> None:
+    def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
         """Turn RUNNING trials of a dead or interrupted worker into WAITING ones that keep point and tag; attempt + 1.
 
-        ``claim`` hands such a trial out with ``trial.x``/``trial.space`` set: it is run again as it was proposed. Its
-        reports are dropped. Numbers of trials that are not RUNNING are ignored.
+        ``claim`` hands such a trial out with ``trial.x``/``trial.space`` set: it is run again as it was proposed. What
+        the attempt reported and noted goes to its ``previous_attempts``; the attributes stay those of the trial.
+
+        Args:
+            study_id: the study.
+            attempts: which attempt of which trial, by number. Those that do not run (any more) are ignored.
+            crashed: whether their process died; each such trial's ``crashes`` is then one more.
         """
 
     @abstractmethod
@@ -236,10 +252,27 @@ class Storage(ABC):
         """Return how many trials there are in each state."""
 
     @abstractmethod
-    def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
+    def set_attr(
+        self,
+        study_id: int,
+        number: int | None,
+        key: str,
+        value: Any,
+        system: bool = False,
+        attempt: int | None = None,
+    ) -> None:
         """Set an attribute of a study (number None) or of a trial; kept is ``storable(key, value)``.
 
+        Args:
+            study_id: the study.
+            number: of the trial; None: of the study itself.
+            key: the attribute's name.
+            value: its value.
+            system: one of tunesmith's own.
+            attempt: who sets it; None: whoever, it belongs to the attempt that the trial is at.
+
         Raises:
+            AttemptReplacedError: the trial was released since, and is at a later attempt than `attempt`.
             KeyError: the study has no trial of this number.
             ValueError: the value cannot be kept (see :func:`tunesmith.storable.storable`).
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 
-from tunesmith.errors import StudyNotFoundError
+from tunesmith.errors import AttemptReplacedError, StudyNotFoundError
 from tunesmith.state import TrialState
 from tunesmith.trial import FrozenTrial
 
@@ -116,3 +116,11 @@ def study_not_found(name: str | None, names: Iterable[str], where: str) -> Study
 def study_gone(study_id: int, where: str) -> StudyNotFoundError:
     """Word the error for an id that is not there: the study was deleted while it was in use."""
     return StudyNotFoundError(f"{where} holds no study of id {study_id} any more; it was deleted while in use")
+
+
+def attempt_replaced(number: int, attempt: int, now: int) -> AttemptReplacedError:
+    """Word the error for what an attempt writes after the trial was begun again."""
+    return AttemptReplacedError(
+        f"trial {number}: attempt {attempt} was given up and the trial is at attempt {now}, so what attempt {attempt} "
+        "still reports or notes is refused"
+    )

@@ -10,19 +10,20 @@ import copy
 import heapq
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tunesmith.errors import DuplicatedStudyError
-from tunesmith.frozen import NAN, FrozenTrial
+from tunesmith.frozen import NAN, Attempt, FrozenTrial
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storable import storable, storable_items
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
 from tunesmith.storage.checks import (
+    attempt_replaced,
     check_added,
     check_direction,
     check_finished,
@@ -148,10 +149,13 @@ class MemoryStorage(Storage):
             book.version += 1
             return book.version
 
-    def report(self, study_id: int, number: int, step: int, value: float) -> None:
+    def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
         with self._lock:
-            trial = self._book(study_id).running.get(number)
-            if trial is None:
+            book = self._book(study_id)
+            trial = book.running.get(number)
+            if trial is None or trial.attempt != attempt:
+                if 0 <= number < len(book.trials):
+                    _refuse_replaced(book.trials[number], attempt)
                 return
             if trial.reports is None:
                 trial.reports = {}
@@ -169,7 +173,7 @@ class MemoryStorage(Storage):
             if old is None or old.attempt != trial.attempt:
                 self._trial(book, number)
                 return None
-            if old.user is not None or old.system is not None or old.reports is not None:
+            if old.user is not None or old.system is not None or old.reports is not None or old.attempt > 1:
                 _keep(old, trial)
             del book.running[number]
             book.trials[number] = trial
@@ -187,7 +191,9 @@ class MemoryStorage(Storage):
             for trial in twins:  # all of them before any is added
                 trial.user, trial.system = storable_items(trial.user), storable_items(trial.system)
             for trial in twins:
+                trial.reports = dict(trial.intermediate_values) or None
                 trial.number, trial.attempt, trial.seq = len(book.trials), 1, 0
+                trial.previous_attempts, trial.crashes = (), 0
                 book.trials.append(trial)
                 numbers.append(trial.number)
                 if trial.state is TrialState.WAITING:
@@ -199,17 +205,21 @@ class MemoryStorage(Storage):
             book.version += bool(trials)
             return numbers
 
-    def release(self, study_id: int, numbers: Iterable[int]) -> None:
+    def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
         with self._lock:
             book = self._book(study_id)
             changed = False
-            for number in numbers:
-                running = book.running.pop(number, None)
-                if running is None:
+            for number, attempt in attempts.items():
+                running = book.running.get(number)
+                if running is None or running.attempt != attempt:
                     continue
+                del book.running[number]
                 trial = _twin(running)
+                left = Attempt(attempt, dict(trial.reports or {}), dict(trial.user or {}))
+                trial.previous_attempts = (*running.previous_attempts, left)
                 trial.state, trial.worker, trial.started, trial.reports = TrialState.WAITING, "", NAN, None
                 trial.attempt += 1
+                trial.crashes += crashed
                 book.trials[number] = trial
                 heapq.heappush(book.waiting, number)
                 changed = True
@@ -227,7 +237,12 @@ class MemoryStorage(Storage):
             new = book.finished[cursor:]
             running = list(book.running.values())
             # Reports of running trials are still being written to; those of finished ones are not.
-            reports = [(t.number, step, v) for t in (*new, *running) if t.reports for step, v in t.reports.items()]
+            reports = [
+                (t.number, step, v)
+                for t in (*new, *running)
+                if t.reports or t.previous_attempts
+                for step, v in t.intermediate_values.items()
+            ]
             version, last, m = book.version, len(book.finished), book.m
         nothing = (NAN,) * m
         groups: dict[int, tuple[Space | None, list[int]]] = {}
@@ -240,6 +255,7 @@ class MemoryStorage(Storage):
             number=np.array([t.number for t in new], np.int64),
             state=np.array([t.state for t in new], np.int8),
             tag=np.array([t.tag for t in new], np.int64),
+            attempt=np.array([t.attempt for t in new], np.int64),
             cost=np.array([t.cost for t in new], np.float64),
             values=np.array([nothing if t.values is None else t.values for t in new], np.float64).reshape(-1, m),
             blocks=[
@@ -286,7 +302,15 @@ class MemoryStorage(Storage):
             live = {TrialState.RUNNING: len(book.running), TrialState.WAITING: len(book.waiting)}
             return {state: n for state, n in {**book.counts, **live}.items() if n}
 
-    def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
+    def set_attr(
+        self,
+        study_id: int,
+        number: int | None,
+        key: str,
+        value: Any,
+        system: bool = False,
+        attempt: int | None = None,
+    ) -> None:
         value = storable(key, value)
         with self._lock:
             book = self._book(study_id)
@@ -294,6 +318,8 @@ class MemoryStorage(Storage):
                 (book.record.system if system else book.record.user)[key] = value
                 return
             trial = self._trial(book, number)
+            if attempt is not None:
+                _refuse_replaced(trial, attempt)
             if system:
                 trial.system = {**(trial.system or {}), key: value}
             else:
@@ -341,3 +367,9 @@ def _keep(old: FrozenTrial, new: FrozenTrial) -> None:
         new.reports = {**(new.reports or {}), **old.reports}
     if new.fixed is None:
         new.fixed = old.fixed
+    new.previous_attempts, new.crashes = old.previous_attempts, old.crashes
+
+
+def _refuse_replaced(trial: FrozenTrial, attempt: int) -> None:
+    if attempt < trial.attempt:
+        raise attempt_replaced(trial.number, attempt, trial.attempt)

@@ -14,6 +14,7 @@ import sys
 from functools import lru_cache
 
 _UNKNOWN = ""
+APART = "+"  # at the end of a name: this process drives others, in which its trials run
 
 
 def current_worker() -> str:
@@ -36,7 +37,7 @@ def is_dead(worker: str) -> bool:
         True only if it is certain. False for a process that lives, for another machine, boot or container, for a text
         that is no worker's name, and where the system does not tell.
     """
-    host, *rest = worker.rsplit(":", 2)
+    host, *rest = worker.removesuffix(APART).rsplit(":", 2)
     if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
         return False
     pid = int(rest[0])
@@ -49,6 +50,11 @@ def is_dead(worker: str) -> bool:
         return True
     now = _started(pid)
     return _UNKNOWN not in (started, now) and started != now
+
+
+def runs_apart(worker: str) -> bool:
+    """Tell whether a worker's trials run in other processes, so that its death says nothing about them."""
+    return worker.endswith(APART)
 
 
 @lru_cache(maxsize=1)

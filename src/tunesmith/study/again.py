@@ -68,8 +68,13 @@ class Run:
 class Silent:
     """A channel that keeps no reports and never stops a trial: these runs are to be as long as they can be."""
 
-    def report(self, number: int, step: int, value: float) -> None:
+    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
         """Drop a report."""
+        return True
+
+    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+        """Drop a note."""
+        return True
 
     def should_prune(self, number: int, step: int) -> bool:
         """Say no."""

@@ -19,6 +19,7 @@ from tunesmith.storage.base import Storage
 from tunesmith.study.core import StudyDirection
 from tunesmith.study.earlier import KEY, pack
 from tunesmith.study.study import Study
+from tunesmith.study.tell import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS
 
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None
@@ -58,6 +59,7 @@ def create_study(
     seed: int | None = None,
     space: Any = None,
     warm_start_from: Study | Iterable[Study] | Packed | None = None,
+    max_attempts: int | None = None,
 ) -> Study:
     """Create a study.
 
@@ -76,6 +78,9 @@ def create_study(
             copied into the study when it is created; their best points are tried first, and they guide the
             Gaussian-process sampler as far as they prove right. A study that exists already keeps what it was
             created with.
+        max_attempts: how often a trial is begun whose process dies (out of memory, a crash in a library, a ``kill
+            -9``) before it is FAIL; 3 by default. It is stored with the study, and can be changed with
+            `load_if_exists`. Ctrl-C and SIGTERM do not count.
 
     Raises:
         DuplicatedStudyError: the name is taken and `load_if_exists` is false.
@@ -84,6 +89,7 @@ def create_study(
     """
     ways = _directions(direction, directions)
     _check_seed(seed)
+    _check_attempts(max_attempts)
     earlier = _earlier(warm_start_from)
     if earlier and len(ways) > 1:
         raise ValueError(
@@ -111,6 +117,9 @@ def create_study(
     if earlier and KEY not in record.system and not store.count(record.id):
         kept = earlier.data if isinstance(earlier, Packed) else pack(earlier)
         store.set_attr(record.id, None, KEY, kept, system=True)
+        record = store.load_study(record.name)
+    if max_attempts is not None and record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS) != max_attempts:
+        store.set_attr(record.id, None, MAX_ATTEMPTS, int(max_attempts), system=True)
         record = store.load_study(record.name)
     study = Study(record, store, chosen, rule)
     if declared is not None:
@@ -199,6 +208,11 @@ def _earlier(given: Any) -> list[Study] | Packed:
 def _check_seed(seed: Any) -> None:
     if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 2**63):
         raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
+
+
+def _check_attempts(attempts: Any) -> None:
+    if attempts is not None and (isinstance(attempts, bool) or not isinstance(attempts, Integral) or attempts < 1):
+        raise ValueError(f"max_attempts must be 1 or more; got {attempts!r}")
 
 
 def _directions(direction: str | StudyDirection | None, directions: Sequence[str | StudyDirection] | None) -> list[str]:

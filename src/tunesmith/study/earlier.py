@@ -96,7 +96,7 @@ def _record(trial: FrozenTrial, space: Space | None, x: Sequence[float] | None, 
         finished=trial.finished,
         user=trial.user,
         system={"added_from": name},
-        reports=trial.reports,
+        reports=dict(trial.intermediate_values) or None,
     )
 
 

@@ -9,10 +9,11 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
-from tunesmith.errors import ObjectiveError, SpaceExhaustedError, is_pruned
+from tunesmith.errors import AttemptReplacedError, ObjectiveError, SpaceExhaustedError, is_pruned
 from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.state import TrialState
-from tunesmith.study.interrupts import heeded
+from tunesmith.storage.workers import APART, current_worker
+from tunesmith.study.interrupts import heeded, terminable
 from tunesmith.study.objective import Declared
 from tunesmith.study.outcome import as_fault, is_nan_reason
 from tunesmith.study.stopping import forget, stopping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while no trial ends
 
 
+@terminable()
 def run(
     study: Study,
     objective: Callable[..., Any],
@@ -51,7 +53,9 @@ def run(
     progress: Progress | None = None
     executor: Executor | None = None
     try:
+        study.flush()  # what an earlier call could not store
         study.recover()
+        study._worker = current_worker() + (APART if jobs > 1 else "")
         forget(study)
         if ending is not None:
             callbacks = [*callbacks, ending]
@@ -71,7 +75,7 @@ def run(
                 _tell_all(study, executor.drain(), catch)
             executor.close()
             executor = None
-        study.release(study.live)  # interrupted trials wait, to be run again as they were proposed
+        study.let_go()  # interrupted trials wait, to be run again as they were proposed
         if progress is not None:
             progress.close(error)
             progress = None
@@ -155,6 +159,8 @@ def _tell(
     """Record the end of a trial; return its record, and the error that must stop the study, if any."""
     if isinstance(event, Finished):
         done = study.tell(event.trial, event.value)
+        if done.attempt != event.trial.attempt:
+            return done, None  # the trial is not ours any more
         if done.state is not TrialState.FAIL or is_nan_reason(done.reason):
             return done, None
         fault: BaseException = ObjectiveError(f"trial {done.number}: {done.reason}")
@@ -166,7 +172,7 @@ def _tell(
     if event.traceback:
         reason = f"{reason}\n{event.traceback[-MOST // 2 :]}"
     done = study.tell(event.trial, state=TrialState.FAIL, reason=reason)
-    return done, None if isinstance(error, catch) else error
+    return done, None if isinstance(error, (*catch, AttemptReplacedError)) else error  # the latter: not ours any more
 
 
 def check(n_trials: Any, timeout: Any, n_jobs: Any, catch: tuple[Any, ...], objective: Any) -> int:

@@ -21,6 +21,7 @@ from tunesmith.study.core import StudyCore, StudyDirection
 from tunesmith.study.earlier import adopted
 from tunesmith.study.shown import study_html
 from tunesmith.study.stopping import STOPPED
+from tunesmith.study.tell import TellCore
 from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ Callback = Callable[["Study", FrozenTrial], None]
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 
 
-class Study(StudyCore):
+class Study(TellCore):
     """One search: a space, a sampler, and every trial so far. Made by :func:`tunesmith.create_study`.
 
     Several processes may hold a study on the same storage, each with its own object. An object may be used from

@@ -33,15 +33,23 @@ class Recorder:
     def __init__(self, prune_from: int | None = None) -> None:
         self.prune_from = prune_from
         self.reports: list[tuple[int, int, float]] = []
+        self.notes: list[tuple[int, int, str, Any]] = []
         self.asked: list[tuple[int, int]] = []
         self.threads: set[int] = set()
 
-    def report(self, number: int, step: int, value: float) -> None:
+    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+        """Note a user attribute."""
+        self.threads.add(threading.get_ident())
+        self.notes.append((number, attempt, key, value))
+        return True
+
+    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
         """Note a report; NaN is refused, to see an error travel."""
         self.threads.add(threading.get_ident())
         if math.isnan(value):
             raise RuntimeError(f"no NaN at step {step}, please")
         self.reports.append((number, step, value))
+        return True
 
     def should_prune(self, number: int, step: int) -> bool:
         """Say yes from the step `prune_from` on."""

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
-from tunesmith.frozen import NAN, FrozenTrial
+from tunesmith.errors import AttemptReplacedError
+from tunesmith.frozen import NAN, Attempt, FrozenTrial
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
@@ -89,6 +91,7 @@ class Model:
             assert (claim.trial.attempt, claim.trial.x is None) == (old.attempt, old.x is None)
             trial = self._new(action, old.attempt, old.number)
             trial.user, trial.fixed = old.user, old.fixed
+            trial.previous_attempts, trial.crashes = old.previous_attempts, old.crashes
             if claim.trial.x is not None:
                 trial.x, trial.tag = claim.trial.x, claim.trial.tag
             self.trials[old.number] = trial
@@ -123,12 +126,16 @@ class Model:
 
     def _release(self, action: Action) -> None:
         numbers = {action.index % (len(self.trials) + 1), action.index // 2 % (len(self.trials) + 1)}
-        self.storage.release(self.study.id, sorted(numbers))
+        at = {t.number: t.attempt for t in self.trials}
+        attempts = {n: at.get(n, 1) + (action.index % 5 == 0) for n in sorted(numbers)}  # some that do not run yet
+        self.storage.release(self.study.id, attempts, action.look)
         changed = False
         for t in self.trials:
-            if t.number in numbers and t.state is TrialState.RUNNING:
+            if attempts.get(t.number) == t.attempt and t.state is TrialState.RUNNING:
+                t.previous_attempts += (Attempt(t.attempt, t.reports or {}, t.user or {}),)
                 t.state, t.worker, t.reports, t.started = TrialState.WAITING, "", None, math.nan
                 t.attempt += 1
+                t.crashes += action.look
                 changed = True
         self.version += changed
 
@@ -154,16 +161,26 @@ class Model:
 
     def _report(self, action: Action) -> None:
         number, step = action.index % (len(self.trials) + 1), action.index % 4
-        self.storage.report(self.study.id, number, step, action.value)
-        if number < len(self.trials) and self.trials[number].state is TrialState.RUNNING:
-            trial = self.trials[number]
+        trial = self.trials[number] if number < len(self.trials) else None
+        attempt = max(1, (trial.attempt if trial else 1) - (action.index % 3 == 0))
+        if trial is not None and attempt < trial.attempt:
+            with pytest.raises(AttemptReplacedError):
+                self.storage.report(self.study.id, number, attempt, step, action.value)
+            return
+        self.storage.report(self.study.id, number, attempt, step, action.value)
+        if trial is not None and trial.state is TrialState.RUNNING:
             trial.reports = {step: action.value, **(trial.reports or {})}
 
     def _note(self, action: Action) -> None:
         if self.trials:
             trial = self.trials[action.index % len(self.trials)]
-            self.storage.set_attr(self.study.id, trial.number, "note", action.value)
-            trial.user = {**(trial.user or {}), "note": action.value}
+            key = f"note {action.index % 2}"
+            if trial.attempt > 1:
+                with pytest.raises(AttemptReplacedError):
+                    self.storage.set_attr(self.study.id, trial.number, key, 0, attempt=trial.attempt - 1)
+            attempt = trial.attempt if action.look else None
+            self.storage.set_attr(self.study.id, trial.number, key, action.value, attempt=attempt)
+            trial.user = {**(trial.user or {}), key: action.value}
 
     def compare(self) -> None:
         """Compare every record, the counts and the best."""
@@ -182,6 +199,12 @@ class Model:
             assert (best and best.number) == (expected and expected[1])
         new = self.storage.read_since(self.study.id, 0)
         assert (new.version, new.cursor) == (self.version, self.seq)
+        assert new.attempt.tolist() == [self.trials[n].attempt for n in new.number.tolist()]
+        curves = {t.number: sorted(t.intermediate_values.items()) for t in self.trials if t.state is not WAITING}
+        read: dict[int, list[tuple[int, float]]] = {n: [] for n in curves}
+        for number, step, value in new.reports:
+            read[number].append((step, value))
+        assert {n: sorted(curve) for n, curve in read.items()} == curves
 
 
 class Reader:

@@ -16,6 +16,7 @@ from tunesmith.frozen import NAN, FrozenTrial
 from tunesmith.space import Float, Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
+from tunesmith.testing.storage_attempts import AttemptLaws
 from tunesmith.testing.storage_model import (
     COMPLETE,
     FAIL,
@@ -40,7 +41,7 @@ from tunesmith.testing.storage_studies import StudyLaws
 laws = settings(max_examples=max(10, settings().max_examples // 4), suppress_health_check=[*HealthCheck])
 
 
-class StorageConformance(StudyLaws):
+class StorageConformance(StudyLaws, AttemptLaws):
     """Derive from it and give the fixture `storage`; each test is one law.
 
     The storage may hold other studies; each test makes studies of its own, with names that `new_name` makes up.
@@ -146,13 +147,13 @@ class StorageConformance(StudyLaws):
         """The first value of a step counts; finished trials and missing ones take none."""
         begin(storage, study)
         for step, value in [(3, 0.5), (1, math.inf), (3, 0.7), (2, NAN)]:
-            storage.report(study.id, 0, step, value)
-        storage.report(study.id, 99, 0, 1.0)
+            storage.report(study.id, 0, 1, step, value)
+        storage.report(study.id, 99, 1, 0, 1.0)
         new = storage.read_since(study.id, 0)
         assert sorted(map(repr, new.reports)) == sorted(map(repr, [(0, 3, 0.5), (0, 1, math.inf), (0, 2, NAN)]))
         assert new.version == 1, "reports do not raise the version"
         storage.finish(study.id, ended(running(0), reports={3: 9.0, 4: 0.1}))
-        storage.report(study.id, 0, 5, 1.0)
+        storage.report(study.id, 0, 1, 5, 1.0)
         reports = dict(storage.trials(study.id)[0].intermediate_values)
         assert repr(dict(sorted(reports.items()))) == repr({1: math.inf, 2: NAN, 3: 0.5, 4: 0.1})
 
@@ -191,40 +192,6 @@ class StorageConformance(StudyLaws):
         assert (found.state, found.user_attrs, found.fixed) == (RUNNING, {"why": "hunch"}, asked[0].fixed)
         assert found.x is not None
         assert storage.finish(study.id, ended(running(1, fixed=found.fixed))) is not None
-
-    def test_a_released_trial_is_run_again_as_it_was_proposed(self, storage: Storage, study: StudyRecord) -> None:
-        """Same point and tag, next attempt, reports dropped; the first worker's result comes too late."""
-        begin(storage, study, tag=5)
-        begin(storage, study)
-        storage.report(study.id, 0, 0, 1.0)
-        storage.set_attr(study.id, 0, "kept", True)
-        version = storage.read_since(study.id, 0).version
-        storage.release(study.id, [0, 99])
-        assert storage.read_since(study.id, 0).version == version + 1
-        waiting = storage.trials(study.id, states=[WAITING])[0]
-        assert (waiting.number, waiting.attempt, waiting.worker, waiting.reports) == (0, 2, "", None)
-        assert storage.finish(study.id, ended(running(0))) is None, "released: attempt 1 does not run any more"
-        claim = storage.claim(study.id, "v")
-        again = claim.trial
-        assert again is not None
-        assert (claim.number, again.attempt, again.tag, again.worker, again.user) == (0, 2, 5, "v", {"kept": True})
-        assert again.space == SPACE
-        assert again.x is not None
-        assert np.array_equal(again.x, POINT, equal_nan=True)
-        assert storage.finish(study.id, ended(running(0))) is None
-        assert storage.start(study.id, claim, running(0, attempt=2, worker="v")) is not None
-        assert storage.finish(study.id, ended(running(0, attempt=2, worker="v"))) is not None
-        storage.release(study.id, [0])
-        assert storage.count(study.id) == {COMPLETE: 1, RUNNING: 1}, "a finished trial is not released"
-
-    def test_a_trial_released_between_claim_and_start(self, storage: Storage, study: StudyRecord) -> None:
-        """Its new owner has it, not the slow one."""
-        storage.add(study.id, [FrozenTrial(-1, WAITING, fixed={"lr": 0.5})])
-        slow = storage.claim(study.id, "slow")
-        storage.release(study.id, [0])
-        quick = storage.claim(study.id, "quick")
-        assert storage.start(study.id, slow, running(0, worker="slow")) is None
-        assert storage.start(study.id, quick, running(0, worker="quick", attempt=2)) is not None
 
     def test_finished_trials_are_added(self, storage: Storage, study: StudyRecord) -> None:
         """Under new numbers, with the next seqs, and without keeping or changing what was given."""

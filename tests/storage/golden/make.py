@@ -1,6 +1,6 @@
 """Writes a golden file: a study as the present schema stores it. To be run once, before a new schema is begun.
 
-    python tests/storage/golden/make.py tests/storage/golden/schema1.db
+    python tests/storage/golden/make.py tests/storage/golden/schema2.db
 
 What the file holds is checked by tests/storage/test_migrations.py, for as long as there is tunesmith.
 """
@@ -38,7 +38,7 @@ def main(path: str) -> None:
     claim = storage.claim(study.id, "host:1:boot@2", reserve=True)
     alive = FrozenTrial(3, TrialState.RUNNING, space=space, x=points[0], worker="host:1:boot@2", started=102.0)
     storage.start(study.id, claim, alive)
-    storage.report(study.id, 3, 0, 0.9)
+    storage.report(study.id, 3, 1, 0, 0.9)
     storage.add(study.id, [FrozenTrial(-1, TrialState.WAITING, fixed={"model": ("a", 2)}, user={"why": "hunch"})])
     storage.set_attr(study.id, None, "about", {"nested": [math.inf]})
     storage.heartbeat(study.id, "host:1:boot@2")
@@ -46,6 +46,15 @@ def main(path: str) -> None:
     other = storage.create_study("two", ["minimize", "maximize"], 2**63 - 1)
     ended = {"space": own, "x": [0.5, 5.0], "values": (-math.inf, 2.0)}
     storage.add(other.id, [FrozenTrial(-1, TrialState.COMPLETE, **ended)])
+    again = storage.create_study("again", ["minimize"], 1, own)  # from schema 2 on
+    for attempt, crashed in ((1, True), (2, False)):
+        claim = storage.claim(again.id, "host:1:boot@2", reserve=True)
+        begun = FrozenTrial(0, TrialState.RUNNING, space=own, x=[0.5, 5.0], attempt=attempt, worker="host:1:boot@2")
+        storage.start(again.id, claim, begun)
+        storage.set_attr(again.id, 0, "checkpoint", f"epoch-{attempt}.pt", attempt=attempt)
+        storage.set_attr(again.id, 0, f"only {attempt}", attempt, attempt=attempt)
+        storage.report(again.id, 0, attempt, attempt, attempt / 8)
+        storage.release(again.id, {0: attempt}, crashed)
     storage.close()
     connection = sqlite3.connect(path)
     connection.execute("VACUUM")

@@ -13,8 +13,8 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Increment, StudyRecord
 from tunesmith.storage.checks import study_gone
-from tunesmith.storage.sql.codec import NAN, Spaces, attr_from_json
-from tunesmith.storage.sql.rows import Columns, attach_note, attach_reports, read_record
+from tunesmith.storage.sql.codec import Spaces, attr_from_json
+from tunesmith.storage.sql.rows import Columns, NotesByAttempt, attach_attempts, attach_note, join_curves, read_record
 from tunesmith.storage.sql.schema import (
     FINISHED,
     OF_STUDY,
@@ -64,17 +64,30 @@ _SPACES = select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.stud
 _ONE_SPACE = select(spaces.c.space, spaces.c.hash).where(spaces.c.id == bindparam("space"))
 
 _COLUMNS = (
-    select(_t.seq, _t.number, _t.state, _t.tag, _t.cost, _t.y, _t.value, _t.feasible, _t.x, _t.space_id, _t.constraints)
+    select(
+        _t.seq,
+        _t.number,
+        _t.state,
+        _t.tag,
+        _t.attempt,
+        _t.cost,
+        _t.y,
+        _t.value,
+        _t.feasible,
+        _t.x,
+        _t.space_id,
+        _t.constraints,
+    )
     .where(_OF_STUDY, _t.seq > bindparam("cursor"))
     .order_by(_t.seq)
 )
 _ALL_REPORTS = (
-    select(reports.c.number, reports.c.step, reports.c.value)
+    select(reports.c.number, reports.c.attempt, reports.c.step, reports.c.value)
     .where(reports.c.study_id == _STUDY)
-    .order_by(reports.c.number, reports.c.step)
+    .order_by(reports.c.number, reports.c.attempt, reports.c.step)
 )
 _NEW_REPORTS = (
-    select(reports.c.number, reports.c.step, reports.c.value)
+    select(reports.c.number, reports.c.attempt, reports.c.step, reports.c.value)
     .join(trials, (_t.study_id == reports.c.study_id) & (_t.number == reports.c.number))
     .where(_OF_STUDY)
 )
@@ -83,17 +96,17 @@ _REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _RUNNING)
 
 _FULL = select(
     _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
-    _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed,
+    _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes,
 )  # fmt: skip
 _FULL_RUNNING = _FULL.where(_OF_STUDY, OPEN, _RUNNING).order_by(_t.number)
 _FULL_OPEN = _FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
 _FULL_ALL = _FULL.where(_OF_STUDY).order_by(_t.number)
-_ALL_ATTRS = select(attrs.c.number, attrs.c.kind, attrs.c.key, attrs.c.value).where(
+_ALL_ATTRS = select(attrs.c.number, attrs.c.attempt, attrs.c.kind, attrs.c.key, attrs.c.value).where(
     attrs.c.study_id == _STUDY, attrs.c.number != literal_column(str(OF_STUDY))
 )
 _OPEN_REPORTS = _NEW_REPORTS.where(OPEN)
 _OPEN_ATTRS = (
-    select(attrs.c.number, attrs.c.kind, attrs.c.key, attrs.c.value)
+    select(attrs.c.number, attrs.c.attempt, attrs.c.kind, attrs.c.key, attrs.c.value)
     .join(trials, (_t.study_id == attrs.c.study_id) & (_t.number == attrs.c.number))
     .where(_OF_STUDY, OPEN)
 )
@@ -225,11 +238,12 @@ class Reader:
             number=columns.join(0, np.int64),
             state=columns.join(1, np.int8),
             tag=columns.join(2, np.int64),
-            cost=columns.join(3, np.float64),
+            attempt=columns.join(3, np.int64),
+            cost=columns.join(4, np.float64),
             values=columns.values(),
             blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
-            reports=[r if r[2] is not None else (r[0], r[1], NAN) for r in found],
+            reports=join_curves(found),
             running=self._read_records(running, known, m),
         )
 
@@ -293,8 +307,9 @@ class Reader:
         if wanted is not None and len(found) < len(wanted):
             missing = [n for n in wanted if n not in found]
             raise KeyError(f"the study has no trial {', '.join(map(str, missing[:8]))}")
-        each(notes, lambda row: attach_note(found, row), self._where, "the attributes of trial")
-        attach_reports(found, curves)
+        by_attempt: NotesByAttempt = {}
+        each(notes, lambda row: attach_note(found, by_attempt, row), self._where, "the attributes of trial")
+        attach_attempts(found, by_attempt, curves)
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
 

@@ -8,24 +8,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.frozen import Attempt, FrozenTrial, curve
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.sql.codec import NAN, attr_from_json, fixed_from_json, number, pack, unpack
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row
 from tunesmith.storage.sql.sound import OF_COLUMNS, OPEN_STATES, check_first, check_types, need, read_constraints
-from tunesmith.trial import FrozenTrial
 
+MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may say 2**31
 _FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
 def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTrial:
     """A row of ``_FULL`` as a record; a ValueError or the like says that it is none."""
     (n, state, attempt, seq, space_id, x, y, first, feasible, tag, cost, limits, reason, started, finished, worker,
-     fixed) = row  # fmt: skip
+     fixed, crashes) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
-    if (seq is None) != (state in OPEN_STATES) or n < 0 or attempt < 1:
-        raise ValueError(f"number {n}, state {state}, attempt {attempt}, seq {seq}")
+    if (
+        (seq is None) != (state in OPEN_STATES)
+        or n < 0
+        or not (1 <= attempt < MOST_ATTEMPTS and 0 <= crashes <= attempt)
+    ):
+        raise ValueError(f"number {n}, state {state}, attempt {attempt}, crashes {crashes}, seq {seq}")
     if x is not None and (space is None or len(x) != 8 * len(space)):
         raise ValueError("its point does not fit its space")
     values = None if y is None else unpack(y)
@@ -50,31 +55,67 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
         worker=worker,
         fixed=fixed_from_json(fixed),
         seq=seq or 0,
+        crashes=crashes,
     )
 
 
-def attach_note(found: Mapping[int, FrozenTrial], row: Row) -> None:
-    """Put an attribute into the record of its trial."""
-    n, kind, key, value = row
+NotesByAttempt = dict[int, dict[int, dict[str, Any]]]  # user attributes by trial and attempt
+
+
+def attach_note(found: Mapping[int, FrozenTrial], by_attempt: NotesByAttempt, row: Row) -> None:
+    """Put an attribute into the record of its trial, or with those of its attempt if the trial had several."""
+    n, attempt, kind, key, text = row
     trial = found.get(n)
     if trial is None:
         return
     need(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
-    if kind == USER:
+    value = attr_from_json(text)
+    if kind == USER and trial.attempt > 1:
+        by_attempt.setdefault(n, {}).setdefault(attempt, {})[key] = value
+    elif kind == USER:
         trial.user = trial.user or {}
-        trial.user[key] = attr_from_json(value)
+        trial.user[key] = value
     else:
         trial.system = trial.system or {}
-        trial.system[key] = attr_from_json(value)
+        trial.system[key] = value
 
 
-def attach_reports(found: Mapping[int, FrozenTrial], curves: Iterable[Row]) -> None:
-    """Put reports into the records of their trials."""
-    for n, step, value in curves:
-        trial = found.get(n)
-        if trial is not None:
-            trial.reports = trial.reports or {}
-            trial.reports[step] = number(value)
+def attach_attempts(found: Mapping[int, FrozenTrial], notes: NotesByAttempt, curves: Iterable[Row]) -> None:
+    """Put reports into the records of their trials, and what earlier attempts left."""
+    reported = _by_attempt(row for row in curves if row[0] in found)
+    for n, attempts in reported.items():
+        found[n].reports = attempts.get(found[n].attempt)
+    for n, trial in found.items():
+        if trial.attempt > 1:
+            _attach_previous(trial, notes.get(n, {}), reported.get(n, {}))
+
+
+def _attach_previous(
+    trial: FrozenTrial, notes: Mapping[int, dict[str, Any]], reported: Mapping[int, dict[int, float]]
+) -> None:
+    user: dict[str, Any] = {}
+    earlier = []
+    for attempt in range(1, trial.attempt):
+        user = {**user, **notes.get(attempt, {})}
+        earlier.append(Attempt(attempt, reported.get(attempt, {}), user))
+    trial.previous_attempts = tuple(earlier)
+    trial.user = {**user, **notes.get(trial.attempt, {})} or None
+
+
+def join_curves(rows: list[Row]) -> list[tuple[int, int, float]]:
+    """Rows of reports, (number, attempt, step, value), as one curve a trial: (number, step, value)."""
+    if all(row[1] == 1 for row in rows):
+        return [(n, step, NAN if value is None else value) for n, _, step, value in rows]
+    joined = {n: curve([attempts[a] for a in sorted(attempts)]) for n, attempts in _by_attempt(rows).items()}
+    return [(n, step, value) for n, values in joined.items() for step, value in values.items()]
+
+
+def _by_attempt(rows: Iterable[Row]) -> dict[int, dict[int, dict[int, float]]]:
+    """Rows of reports as number -> attempt -> step -> value."""
+    found: dict[int, dict[int, dict[int, float]]] = {}
+    for n, attempt, step, value in rows:
+        found.setdefault(n, {}).setdefault(attempt, {})[step] = number(value)
+    return found
 
 
 class Columns:
@@ -87,7 +128,7 @@ class Columns:
         self.count = 0
         self.constraints: dict[int, dict[str, float]] = {}
         self.points: dict[int, list[tuple[NDArray[np.int64], bytes]]] = {}  # by space id
-        self._parts: list[list[NDArray[Any]]] = [[], [], [], []]
+        self._parts: list[list[NDArray[Any]]] = [[], [], [], [], []]
         self._values: list[NDArray[np.float64]] = []
         self._nothing = pack([NAN] * m) or b""
 
@@ -95,7 +136,7 @@ class Columns:
         """Take in rows that follow those before."""
         if self._loose:
             check_types(rows, OF_COLUMNS)
-        seqs, numbers, states, tags, costs, ys, firsts, feasible, xs, ids, limits = zip(*rows, strict=True)
+        seqs, numbers, states, tags, attempts, costs, ys, firsts, feasible, xs, ids, limits = zip(*rows, strict=True)
         need(set(states) <= _FINISHED, "a finished trial has the state of another")
         start = self.count
         self.count += len(rows)
@@ -104,7 +145,10 @@ class Columns:
         if None in costs:
             costs = tuple(map(number, costs))
         for parts, column, kind in zip(
-            self._parts, (numbers, states, tags, costs), (np.int64, np.int8, np.int64, np.float64), strict=True
+            self._parts,
+            (numbers, states, tags, attempts, costs),
+            (np.int64, np.int8, np.int64, np.int64, np.float64),
+            strict=True,
         ):
             parts.append(np.array(column, kind))
         if None in ys:

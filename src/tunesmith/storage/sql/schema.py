@@ -26,7 +26,7 @@ from sqlalchemy import (  # noqa: TID253 - nobody imports this package before a 
     literal_column,
 )
 
-HEAD = 1  # the schema that this version writes; migrations/versions has one file for each
+HEAD = 2  # the schema that this version writes; migrations/versions has one file for each
 
 _Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts an INTEGER key up by itself, and no other
 _Key = String(255).with_variant(Text(), "sqlite", "postgresql")  # a text that an index holds
@@ -86,6 +86,7 @@ trials = Table(
     Column("finished", Double),
     Column("worker", Text, nullable=False),
     Column("fixed", Text),  # JSON object, labels as in tunesmith.space.codec
+    Column("crashes", Integer, nullable=False, server_default="0"),  # attempts whose process died
     sqlite_with_rowid=False,  # one B-tree, in the order in which trials are read
 )
 
@@ -94,6 +95,7 @@ reports = Table(
     metadata,
     Column("study_id", BigInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("step", BigInteger, primary_key=True, autoincrement=False),
     Column("value", Double),  # NULL or NaN: NaN
     sqlite_with_rowid=False,
@@ -109,6 +111,7 @@ attrs = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     Column("key", _Key, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),  # who set it; that of the latest counts
     Column("value", Text, nullable=False),  # JSON
     sqlite_with_rowid=False,
 )

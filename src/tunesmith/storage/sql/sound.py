@@ -37,14 +37,14 @@ _WHOLE, _REAL, _TEXT, _BYTES, _NOTHING = {int}, {float}, {str}, {bytes}, {type(N
 OF_TRIAL: tuple[Types, ...] = (
     _WHOLE, _WHOLE, _WHOLE, _WHOLE | _NOTHING, _WHOLE | _NOTHING, _BYTES | _NOTHING, _BYTES | _NOTHING,
     _REAL | _NOTHING, _WHOLE, _WHOLE, _REAL | _NOTHING, _TEXT | _NOTHING, _TEXT | _NOTHING, _REAL | _NOTHING,
-    _REAL | _NOTHING, _TEXT, _TEXT | _NOTHING,
+    _REAL | _NOTHING, _TEXT, _TEXT | _NOTHING, _WHOLE,
 )  # fmt: skip
 OF_COLUMNS: tuple[Types, ...] = (
-    _WHOLE, _WHOLE, _WHOLE, _WHOLE, _REAL | _NOTHING, _BYTES | _NOTHING, _REAL | _NOTHING, _WHOLE, _BYTES | _NOTHING,
-    _WHOLE | _NOTHING, _TEXT | _NOTHING,
+    _WHOLE, _WHOLE, _WHOLE, _WHOLE, _WHOLE, _REAL | _NOTHING, _BYTES | _NOTHING, _REAL | _NOTHING, _WHOLE,
+    _BYTES | _NOTHING, _WHOLE | _NOTHING, _TEXT | _NOTHING,
 )  # fmt: skip
-OF_REPORT: tuple[Types, ...] = (_WHOLE, _WHOLE, _REAL | _NOTHING)
-OF_ATTR: tuple[Types, ...] = (_WHOLE, _WHOLE, _TEXT, _TEXT)
+OF_REPORT: tuple[Types, ...] = (_WHOLE, _WHOLE, _WHOLE, _REAL | _NOTHING)
+OF_ATTR: tuple[Types, ...] = (_WHOLE, _WHOLE, _WHOLE, _TEXT, _TEXT)
 OF_STUDY_ROW: tuple[Types, ...] = (_WHOLE, _TEXT, _TEXT, _WHOLE, _WHOLE | _NOTHING, _REAL)
 OF_COUNTERS: tuple[Types, ...] = (_WHOLE, _WHOLE, _TEXT)
 OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})

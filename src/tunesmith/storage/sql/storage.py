@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
@@ -194,8 +194,8 @@ class SQLStorage(Storage):
         except writes.Unchanged:
             return None
 
-    def report(self, study_id: int, number: int, step: int, value: float) -> None:
-        self._write(study_id, lambda session: writes.report(session, study_id, number, step, value))
+    def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
+        self._write(study_id, lambda session: writes.report(session, study_id, number, attempt, step, value))
 
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
         check_finished(trial, self._n_objectives(study_id))
@@ -217,10 +217,9 @@ class SQLStorage(Storage):
         declared = self._declared.get(study_id)
         return self._write(study_id, lambda session: writes.add(session, study_id, trials, spaces, declared))
 
-    def release(self, study_id: int, numbers: Iterable[int]) -> None:
-        numbers = list(numbers)
+    def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
         try:
-            self._write(study_id, lambda session: writes.release(session, study_id, numbers))
+            self._write(study_id, lambda session: writes.release(session, study_id, attempts, crashed))
         except writes.Unchanged:
             return
 
@@ -246,10 +245,18 @@ class SQLStorage(Storage):
     def count(self, study_id: int) -> dict[TrialState, int]:
         return self._read(study_id, lambda session: self._reader.count(session, study_id))
 
-    def set_attr(self, study_id: int, number: int | None, key: str, value: Any, system: bool = False) -> None:
+    def set_attr(
+        self,
+        study_id: int,
+        number: int | None,
+        key: str,
+        value: Any,
+        system: bool = False,
+        attempt: int | None = None,
+    ) -> None:
         text = attr_to_json(key, value)
         kind = SYSTEM if system else USER
-        self._write(study_id, lambda session: writes.set_attr(session, study_id, number, kind, key, text))
+        self._write(study_id, lambda session: writes.set_attr(session, study_id, number, kind, key, text, attempt))
 
     def close(self) -> None:
         self._database.close()

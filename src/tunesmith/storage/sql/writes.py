@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (  # noqa: TID253 - see schema.py
@@ -12,6 +12,7 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
     BindParameter,
     ColumnClause,
     Double,
+    Integer,
     Update,
     bindparam,
     cast,
@@ -26,7 +27,7 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
 
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.checks import study_gone
+from tunesmith.storage.checks import attempt_replaced, study_gone
 from tunesmith.storage.sql.codec import attr_to_json, fixed_to_json, pack, space_to_text
 from tunesmith.storage.sql.schema import OF_STUDY, OPEN, SYSTEM, USER, WORKER, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
@@ -102,34 +103,44 @@ _CLAIM_WAITING = (
 )
 _RELEASE = (
     update(trials)
-    .where(_THIS, _RUNNING)
+    .where(_THIS, _RUNNING, _t.attempt == bindparam("attempted"))
     .values(
         {
             _t.state: literal_column(str(int(TrialState.WAITING))),
             _t.attempt: _t.attempt + _ONE,
+            _t.crashes: _t.crashes + bindparam("died", type_=Integer),
             _t.worker: literal_column("''"),
             _t.started: literal_column("NULL"),
         }
     )
 )
-_IS_THERE = select(_t.state).where(_THIS)
+_IS_THERE = select(_t.state, _t.attempt).where(_THIS)
 _LOCK_TRIAL = _IS_THERE.with_for_update()
 _STUDY_IS_THERE = select(_s.id).where(_s.id == _STUDY)
 
 # -- reports and attributes ------------------------------------------------------------------------------------------
 
-_HAS_REPORT = exists().where(_r.study_id == _STUDY, _r.number == _AT, _r.step == bindparam("step"))
+# A report and an attribute belong to the attempt that their trial is at when they are written.
+_HAS_REPORT = exists().where(
+    _r.study_id == _STUDY, _r.number == _AT, _r.attempt == _t.attempt, _r.step == bindparam("step")
+)
 _ADD_REPORT = insert(reports).from_select(
-    ["study_id", "number", "step", "value"],
+    ["study_id", "number", "attempt", "step", "value"],
     select(
         _t.study_id,
         _t.number,
+        _t.attempt,
         cast(bindparam("step"), BigInteger),
         cast(bindparam("value"), Double),
     ).where(_THIS, ~_HAS_REPORT),
 )
-_DROP_REPORTS = delete(reports).where(_r.study_id == _STUDY, _r.number == _AT)
-_ATTR = (_a.study_id == _STUDY) & (_a.number == _AT) & (_a.kind == bindparam("what")) & (_a.key == bindparam("name"))
+_ATTR = (
+    (_a.study_id == _STUDY)
+    & (_a.number == _AT)
+    & (_a.kind == bindparam("what"))
+    & (_a.key == bindparam("name"))
+    & (_a.attempt == bindparam("attempted"))
+)
 _CHANGE_ATTR = update(attrs).where(_ATTR).values({_a.value: bindparam("value")})
 _ADD_ATTR = insert(attrs)
 
@@ -248,12 +259,14 @@ def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id
     return int(counters[0])
 
 
-def report(session: Session, study_id: int, number: int, step: int, value: float) -> None:
-    """Insert a report of a running trial, unless the step is there."""
+def report(session: Session, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
+    """Insert a report of an attempt of a running trial, unless the step is there."""
     row = session.row(_LOCK_TRIAL, study=study_id, at=number)  # so that it cannot finish in between
     if row is None:
         _some(session, study_id, session.row(_STUDY_IS_THERE, study=study_id))
-    elif row[0] == TrialState.RUNNING:
+    elif attempt < row[1]:
+        raise attempt_replaced(number, attempt, row[1])
+    elif row[0] == TrialState.RUNNING and attempt == row[1]:
         session.run(_ADD_REPORT, study=study_id, at=number, step=step, value=value)
 
 
@@ -301,35 +314,49 @@ def add(
             row.update(seq=seq)
         rows.append(row)
     session.many(_INSERT_TRIAL, rows)
-    session.many(_ADD_ATTR, [note for t, n in zip(given, numbers, strict=True) for note in _notes(study_id, n, t)])
+    notes: list[dict[str, Values]] = [
+        {"study_id": study_id, "number": n, "attempt": 1, "kind": kind, "key": key, "value": text}
+        for t, n in zip(given, numbers, strict=True)
+        for kind, key, text in _notes(t)
+    ]
+    session.many(_ADD_ATTR, notes)
     curves: list[dict[str, Values]] = [
         {"study": study_id, "at": n, "step": step, "value": value}
         for t, n in zip(given, numbers, strict=True)
-        if t.reports and t.state is not TrialState.WAITING
-        for step, value in t.reports.items()
+        if t.state is not TrialState.WAITING
+        for step, value in t.intermediate_values.items()
     ]
     session.many(_ADD_REPORT, curves)
     return numbers
 
 
-def release(session: Session, study_id: int, numbers: Iterable[int]) -> None:
+def release(session: Session, study_id: int, attempts: Mapping[int, int], crashed: bool) -> None:
     """Make running trials wait."""
     _some(session, study_id, _bump(session, _CHANGED, study=study_id))
-    released = [n for n in numbers if session.run(_RELEASE, study=study_id, at=n)]
-    if not released:
+    released = [
+        session.run(_RELEASE, study=study_id, at=n, attempted=a, died=int(crashed)) for n, a in attempts.items()
+    ]
+    if not any(released):
         raise Unchanged
-    session.many(_DROP_REPORTS, [{"study": study_id, "at": n} for n in released])
 
 
 # -- attributes ------------------------------------------------------------------------------------------------------
 
 
-def set_attr(session: Session, study_id: int, number: int | None, kind: int, key: str, text: str) -> None:
+def set_attr(
+    session: Session, study_id: int, number: int | None, kind: int, key: str, text: str, attempt: int | None = None
+) -> None:
     """Insert or change one attribute."""
     _some(session, study_id, session.row(_LOCK_STUDY, study=study_id))
-    if number is not None and session.row(_IS_THERE, study=study_id, at=number) is None:
+    if number is None:
+        _put_attr(session, study_id, OF_STUDY, 0, kind, key, text)
+        return
+    row = session.row(_IS_THERE, study=study_id, at=number)
+    if row is None:
         raise KeyError(f"the study has no trial {number}")
-    _put_attr(session, study_id, OF_STUDY if number is None else number, kind, key, text)
+    if attempt is not None and attempt < row[1]:
+        raise attempt_replaced(number, attempt, row[1])
+    _put_attr(session, study_id, number, row[1], kind, key, text)
 
 
 def heartbeat(session: Session, study_id: int, worker: str) -> None:
@@ -337,16 +364,15 @@ def heartbeat(session: Session, study_id: int, worker: str) -> None:
     set_attr(session, study_id, None, WORKER, worker, json.dumps(time.time()))
 
 
-def _put_attr(session: Session, study_id: int, at: int, kind: int, key: str, text: str) -> None:
-    if not session.run(_CHANGE_ATTR, study=study_id, at=at, what=kind, name=key, value=text):
-        session.run(_ADD_ATTR, study_id=study_id, number=at, kind=kind, key=key, value=text)
+def _put_attr(session: Session, study_id: int, at: int, attempt: int, kind: int, key: str, text: str) -> None:
+    if not session.run(_CHANGE_ATTR, study=study_id, at=at, attempted=attempt, what=kind, name=key, value=text):
+        session.run(_ADD_ATTR, study_id=study_id, number=at, attempt=attempt, kind=kind, key=key, value=text)
 
 
 def _write_notes(session: Session, study_id: int, trial: FrozenTrial) -> None:
     """Write a trial's attributes and those of its reports that are not there yet."""
-    if trial.user or trial.system:
-        for note in _notes(study_id, trial.number, trial):
-            _put_attr(session, study_id, trial.number, int(note["kind"]), str(note["key"]), str(note["value"]))  # type: ignore[arg-type]  # a row of mixed values
+    for kind, key, text in _notes(trial):
+        _put_attr(session, study_id, trial.number, trial.attempt, kind, key, text)
     if trial.reports:
         rows: list[dict[str, Values]] = [
             {"study": study_id, "at": trial.number, "step": step, "value": value}
@@ -355,14 +381,12 @@ def _write_notes(session: Session, study_id: int, trial: FrozenTrial) -> None:
         session.many(_ADD_REPORT, rows)
 
 
-def _notes(study_id: int, number: int, trial: FrozenTrial) -> list[dict[str, Values]]:
+def _notes(trial: FrozenTrial) -> list[tuple[int, str, str]]:
+    """A trial's attributes as (kind, key, text)."""
+    if not (trial.user or trial.system):
+        return []
     kinds: tuple[tuple[int, Mapping[str, Any] | None], ...] = ((USER, trial.user), (SYSTEM, trial.system))
-    return [
-        {"study_id": study_id, "number": number, "kind": kind, "key": key, "value": attr_to_json(key, value)}
-        for kind, held in kinds
-        if held
-        for key, value in held.items()
-    ]
+    return [(kind, key, attr_to_json(key, value)) for kind, held in kinds if held for key, value in held.items()]
 
 
 def _trial_row(study_id: int, trial: FrozenTrial, space_id: int | None, declared: Space | None) -> dict[str, Values]:
@@ -376,6 +400,7 @@ def _trial_row(study_id: int, trial: FrozenTrial, space_id: int | None, declared
         "finished": trial.finished,
         "worker": trial.worker,
         "fixed": fixed_to_json(trial.fixed, declared),
+        "crashes": 0,
         **_outcome(trial, space_id),
     }
 

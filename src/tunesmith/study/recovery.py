@@ -1,0 +1,48 @@
+"""What becomes of trials whose process died: they are run again, but not for ever."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tunesmith.state import TrialState
+from tunesmith.storage.workers import is_dead, runs_apart
+from tunesmith.trial import FrozenTrial
+
+if TYPE_CHECKING:
+    from tunesmith.study.tell import TellCore
+
+
+def recover(study: TellCore) -> list[int]:
+    """Do what :meth:`tunesmith.Study.recover` says."""
+    storage = study._storage
+    lost: dict[int, int] = {}
+    crashed: dict[int, int] = {}
+    for trial in storage.trials(study._id, states=[TrialState.RUNNING]):
+        if not is_dead(trial.worker):
+            continue
+        study._version = -1
+        if runs_apart(trial.worker):
+            lost[trial.number] = trial.attempt
+        elif trial.crashes + 1 < study.max_attempts:
+            crashed[trial.number] = trial.attempt
+        else:
+            storage.finish(study._id, _failed(trial, study.max_attempts))
+    if lost:
+        storage.release(study._id, lost)
+    if crashed:
+        storage.release(study._id, crashed, crashed=True)
+    return sorted({**lost, **crashed})
+
+
+def _failed(trial: FrozenTrial, limit: int) -> FrozenTrial:
+    """The end of a trial whose process died too often; its attributes and reports are in the storage."""
+    trial.state, trial.finished = TrialState.FAIL, time.time()
+    trial.crashes += 1
+    times = "once" if trial.crashes == 1 else f"{trial.crashes} times"
+    trial.reason = (
+        f"its process died {times} (out of memory, a crash in a library, a kill?), and max_attempts is {limit}; "
+        "previous_attempts has what it reported"
+    )
+    trial.user = trial.reports = None
+    return trial

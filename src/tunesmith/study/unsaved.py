@@ -1,0 +1,70 @@
+"""Results that the storage did not take, kept in this process until it does; and the last words when it never does."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from tunesmith.trial import FrozenTrial
+
+
+class Unsaved:
+    """What one study object holds back for its storage.
+
+    Args:
+        study_name: for messages.
+        flush: tries to store it all, and raises if that does not work.
+
+    Attributes:
+        released: attempts of trials to be given back, by number.
+    """
+
+    def __init__(self, study_name: str, flush: Callable[[], None]) -> None:
+        self.study_name = study_name
+        self.flush = flush
+        self.released: dict[int, int] = {}
+        self._ends: dict[int, FrozenTrial] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._ends or self.released)
+
+    def keep(self, done: FrozenTrial) -> None:
+        """Keep the end of a trial, and see to it that it is not lost in silence when the process ends."""
+        self._ends[done.number] = done
+        if not _holders:
+            atexit.register(_at_exit, os.getpid())
+        if self not in _holders:
+            _holders.append(self)
+
+    def drop(self, done: FrozenTrial) -> None:
+        """Forget an end that is stored."""
+        del self._ends[done.number]
+        if not self._ends:
+            _holders.remove(self)
+
+    def has(self, number: int) -> bool:
+        """Tell whether the end of a trial is kept."""
+        return number in self._ends
+
+    def ends(self) -> list[FrozenTrial]:
+        """Return the ends that are kept."""
+        return list(self._ends.values())
+
+
+_holders: list[Unsaved] = []  # a study that nobody holds any more still has results to store
+
+
+def _at_exit(pid: int) -> None:
+    """Try once more, and print what is lost."""
+    if os.getpid() != pid:
+        return  # a fork: the parent has them
+    for held in list(_holders):
+        with suppress(Exception):  # whatever it is, there is no other place left
+            held.flush()
+        for done in held.ends():
+            which = f"trial {done.number} of the study {held.study_name!r}"
+            result = f"{done.state.name} {done.values}, {done.params}"
+            print(f"tunesmith: the result of {which} could not be stored and is lost: {result}", file=sys.stderr)

@@ -1,0 +1,290 @@
+"""A trial that is run again: what its earlier attempts left is there, and it is not run again for ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+from tunesmith import TrialState
+from tunesmith.frozen import Attempt, curve
+
+HEAD = """
+import os, signal, sys, time
+import tunesmith as ts
+from pathlib import Path
+study = ts.create_study(storage="tune.db", study_name="s", load_if_exists=True, seed=0)
+"""
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return None if request.param == "memory" else tmp_path / "tune.db"
+
+
+def program(folder: Path, text: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", HEAD + text], cwd=folder, capture_output=True, text=True, check=False, timeout=60, **more
+    )
+
+
+def load(folder: Path) -> ts.Study:
+    return ts.load_study(storage=folder / "tune.db", study_name="s")
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    text = """
+def train(trial):
+    begin = trial.user_attrs.get("checkpoint", -1) + 1
+    for epoch in range(begin, 6):
+        trial.report(1 / (epoch + 1), epoch)
+        trial.set_user_attr("checkpoint", epoch)
+        if epoch == 3 and trial.attempt == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return 0.0
+study.optimize(train, n_trials=1)
+"""
+    assert program(tmp_path, text).returncode == -signal.SIGKILL
+    (trial,) = load(tmp_path).trials
+    assert trial.user_attrs == {"checkpoint": 3}, "it was stored when it was set"
+    ran = program(tmp_path, text)
+    assert ran.returncode == 0, ran.stderr
+    (trial,) = load(tmp_path).trials
+    assert (trial.state, trial.attempt, trial.crashes) == (TrialState.COMPLETE, 2, 1)
+    assert trial.previous_attempts == (Attempt(1, {e: 1 / (e + 1) for e in range(4)}, {"checkpoint": 3}),)
+    assert trial.reports == {4: 1 / 5, 5: 1 / 6}
+    assert trial.intermediate_values == {e: 1 / (e + 1) for e in range(6)}
+    assert trial.user_attrs == {"checkpoint": 5}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupted_trial_finds_what_it_left(store: Path | None, jobs: int) -> None:
+    seen: list[Any] = []
+
+    def train(trial: ts.Trial) -> float:
+        left = trial.previous_attempts
+        for step in range(3):
+            trial.report(float(step + 10 * trial.attempt), step)
+        trial.set_user_attr("by", trial.attempt)
+        trial.set_user_attr(f"only {trial.attempt}", [left[0].reports[2], left[0].user_attrs] if left else None)
+        if not left:
+            trial.should_prune()  # so that the driver has heard it all
+            raise KeyboardInterrupt
+        return 0.0
+
+    study = ts.create_study(storage=store, seed=0)
+    if jobs == 1:
+        with pytest.raises(KeyboardInterrupt):
+            study.optimize(train, n_trials=1)
+    else:  # an interrupt of the driver, while a worker trains
+        trial = study.ask()
+        with pytest.raises(KeyboardInterrupt):
+            train(trial)
+        study.release([0])
+    study.optimize(train, n_trials=1, n_jobs=jobs)
+    (trial,) = study.trials
+    assert (trial.attempt, trial.crashes) == (2, 0)
+    first = {"by": 1, "only 1": None}
+    assert trial.user_attrs == {**first, "by": 2, "only 2": [12.0, first]}
+    assert trial.previous_attempts == (Attempt(1, {0: 10.0, 1: 11.0, 2: 12.0}, first),)
+    assert trial.reports == trial.intermediate_values == {0: 20.0, 1: 21.0, 2: 22.0}
+    assert not seen
+
+
+def test_a_pruner_sees_the_present_attempt(store: Path | None) -> None:
+    study = ts.create_study(storage=store, seed=0)
+    for value in (1.0, 1.0, 1.0, 1.0, 1.0):
+        trial = study.ask()
+        for step in range(4):
+            trial.report(value, step)
+        study.tell(trial, value)
+    trial = study.ask()
+    for step in range(3):
+        trial.report(9.0, step)  # hopeless
+    study.release([trial.number])
+    again = study.ask()
+    again.report(0.5, 0)
+    assert not again.should_prune(), "the hopeless reports were those of the attempt before"
+    steps, values = study.history.curves.of(again.number)
+    assert (steps.tolist(), values.tolist()) == ([0], [0.5])
+    study.release([again.number])
+    third = study.ask()
+    assert third.number == again.number
+    third.report(0.4, 1)  # went on from step 0
+    steps, values = study.history.curves.of(third.number)
+    assert (steps.tolist(), values.tolist()) == ([0, 1], [0.5, 0.4])
+    assert not third.should_prune()
+    study.tell(third, 0.4)
+    assert study.trials[-1].intermediate_values == {0: 0.5, 1: 0.4}
+    assert study.history.curves.of(third.number)[1].tolist() == [0.5, 0.4]
+
+
+def test_another_process_reads_the_curve_of_the_present_attempt(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "tune.db", study_name="s", seed=0)
+    trial = study.ask()
+    for step in range(3):
+        trial.report(9.0, step)
+    other = load(tmp_path)
+    assert other.history.curves.of(0)[1].tolist() == [9.0] * 3
+    study.release([0])
+    again = study.ask()
+    again.report(1.0, 0)
+    other._sync()
+    assert other.history.curves.of(0)[1].tolist() == [1.0]
+    again.report(2.0, 1)
+    study.tell(again, 0.0)
+    assert other.history.curves.of(0)[1].tolist() == [1.0, 2.0]
+
+
+def test_curves_of_attempts() -> None:
+    assert curve([]) == curve([{}]) == {}
+    assert curve([{0: 1.0, 1: 2.0}, {}]) == {0: 1.0, 1: 2.0}
+    assert curve([{0: 1.0, 1: 2.0}, {0: 3.0}]) == {0: 3.0}
+    assert curve([{0: 1.0, 1: 2.0, 2: 3.0}, {2: 4.0, 3: 5.0}, {}, {3: 6.0}]) == {0: 1.0, 1: 2.0, 2: 4.0, 3: 6.0}
+
+
+def test_a_replaced_attempt_writes_nothing(store: Path | None) -> None:
+    study = ts.create_study(storage=store, seed=0)
+    late = study.ask()
+    study.release([0])
+    again = study.ask()
+    again.set_user_attr("by", "again")
+    for write in (lambda: late.report(1.0, 0), lambda: late.set_user_attr("by", "late")):
+        with pytest.raises(ts.AttemptReplacedError, match="attempt 1 was given up and the trial is at attempt 2"):
+            write()
+    assert study.tell(late, 1.0).state is TrialState.RUNNING
+    study.tell(again, 2.0)
+    (trial,) = study.trials
+    assert (trial.values, trial.user_attrs, trial.reports) == ((2.0,), {"by": "again"}, None)
+
+
+def test_a_search_goes_on_when_a_trial_was_taken_over() -> None:
+    def train(trial: ts.Trial) -> float:
+        if trial.number == 1 and trial.attempt == 1:
+            study.release([1])
+            study.tell(study.ask(), 5.0)
+            trial.report(0.0, 0)
+        return 1.0
+
+    study = ts.create_study(seed=0)
+    study.optimize(train, n_trials=3)
+    assert [(t.state, t.value) for t in study.trials] == [(TrialState.COMPLETE, v) for v in (1.0, 5.0, 1.0)]
+
+
+def test_what_a_running_trial_notes_is_there_at_once(store: Path | None) -> None:
+    study = ts.create_study(storage=store, study_name="s", seed=0)
+    trial = study.ask()
+    trial.set_user_attr("a", (1, 2))
+    trial.report(0.5, 3)
+    other = study if store is None else ts.load_study(storage=store, study_name="s")
+    (found,) = other.trials
+    assert (found.state, found.user_attrs, found.reports) == (TrialState.RUNNING, {"a": [1, 2]}, {3: 0.5})
+
+
+def test_notes_reach_the_storage_from_a_worker_process(tmp_path: Path) -> None:
+    def train(trial: ts.Trial) -> float:
+        trial.set_user_attr("seen", 1)
+        trial.report(0.25, 0)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0.0
+
+    study = ts.create_study(storage=tmp_path / "tune.db", seed=0)
+    study.optimize(train, n_trials=1, n_jobs=2, catch=ts.WorkerDiedError)
+    (trial,) = study.trials
+    assert (trial.state, trial.user_attrs, trial.reports) == (TrialState.FAIL, {"seen": 1}, {0: 0.25})
+
+
+# -- crashes -------------------------------------------------------------------------------------------------------
+
+CRASH = """
+def crash(trial):
+    if trial.number == 1:
+        trial.report(0.5, trial.attempt)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 1.0
+study.optimize(crash, n_trials=3)
+"""
+
+
+def test_a_trial_that_kills_its_process_is_given_up(tmp_path: Path) -> None:
+    codes = [program(tmp_path, CRASH).returncode for _ in range(5)]
+    assert codes == [-signal.SIGKILL] * 3 + [0, 0]
+    trial = load(tmp_path).trials[1]
+    assert (trial.state, trial.attempt, trial.crashes) == (TrialState.FAIL, 3, 2)
+    assert str(trial.reason).startswith("its process died 3 times")
+    assert "max_attempts is 3" in str(trial.reason)
+    assert [a.reports for a in trial.previous_attempts] == [{1: 0.5}, {2: 0.5}]
+    assert trial.reports == {3: 0.5}
+    assert len([t for t in load(tmp_path).trials if t.state is TrialState.COMPLETE]) == 7
+
+
+def test_max_attempts_is_kept_with_the_study(tmp_path: Path) -> None:
+    ts.create_study(storage=tmp_path / "tune.db", study_name="s", seed=0, max_attempts=1)
+    assert load(tmp_path).max_attempts == 1
+    assert [program(tmp_path, CRASH).returncode for _ in range(2)] == [-signal.SIGKILL, 0]
+    assert str(load(tmp_path).trials[1].reason).startswith("its process died once")
+    ts.create_study(storage=tmp_path / "tune.db", study_name="s", load_if_exists=True, max_attempts=7)
+    assert load(tmp_path).max_attempts == 7
+    assert ts.create_study().max_attempts == 3
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "3", True])
+def test_max_attempts_is_a_count(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="max_attempts must be 1 or more"):
+        ts.create_study(max_attempts=wrong)
+
+
+WAITS = """
+def wait(trial):
+    Path("running").touch()
+    time.sleep(60)
+    return 1.0
+study.optimize(wait, n_trials=2, n_jobs={jobs})
+"""
+
+
+@pytest.mark.parametrize(
+    ("jobs", "number", "state"),
+    [
+        (1, signal.SIGTERM, TrialState.WAITING),
+        (2, signal.SIGTERM, TrialState.WAITING),
+        (1, signal.SIGINT, TrialState.WAITING),
+        (2, signal.SIGKILL, TrialState.RUNNING),  # the driver, while workers run the trials
+    ],
+)
+def test_an_interruption_is_no_crash(tmp_path: Path, jobs: int, number: signal.Signals, state: TrialState) -> None:
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HEAD + WAITS.format(jobs=jobs)], cwd=tmp_path, stderr=subprocess.DEVNULL
+        )
+        while not (tmp_path / "running").exists():
+            time.sleep(0.02)
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(30) == -number or number is signal.SIGINT
+        (tmp_path / "running").unlink()
+        assert load(tmp_path).trials[0].state is state
+    study = load(tmp_path)
+    study.recover()
+    trial = study.trials[0]
+    assert (trial.state, trial.attempt, trial.crashes) == (TrialState.WAITING, 3, 0)
+
+
+def test_the_programs_own_handler_of_sigterm_stays() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        study = ts.create_study(seed=0)
+        study.optimize(lambda t: os.kill(os.getpid(), signal.SIGTERM) or 1.0, n_trials=2)
+        assert len(study.trials) == 2
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        study.optimize(lambda t: 1.0, n_trials=1)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,295 @@
+"""The storage is away when a result is told: the result is kept, tried again, and stored as soon as that works."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+from tunesmith import TrialState
+from tunesmith.errors import StorageError
+from tunesmith.storage.memory import MemoryStorage
+from tunesmith.storage.sql import SQLStorage
+from tunesmith.study import tell
+
+COMPLETE = TrialState.COMPLETE
+
+
+class Faults:
+    """Which calls of a storage fail, and how often still."""
+
+    def __init__(self, **times: float) -> None:
+        self.times = times
+        self.failed: list[str] = []
+
+    def check(self, name: str) -> None:
+        if self.times.get(name, 0) > 0:
+            self.times[name] -= 1
+            self.failed.append(name)
+            raise StorageError(f"the server is away ({name})")
+
+
+def flaky(base: type[Any]) -> type[Any]:
+    class Flaky(base):  # type: ignore[misc]
+        faults = Faults()
+
+        def finish(self, *args: Any) -> Any:
+            self.faults.check("finish")
+            done = super().finish(*args)
+            self.faults.check("commit")
+            return done
+
+        def claim(self, *args: Any) -> Any:
+            self.faults.check("claim")
+            return super().claim(*args)
+
+        def report(self, *args: Any) -> None:
+            self.faults.check("report")
+            super().report(*args)
+
+        def set_attr(self, *args: Any, **named: Any) -> None:
+            self.faults.check("set_attr")
+            super().set_attr(*args, **named)
+
+        def read_since(self, *args: Any) -> Any:
+            self.faults.check("read_since")
+            return super().read_since(*args)
+
+        def release(self, *args: Any) -> None:
+            self.faults.check("release")
+            super().release(*args)
+
+        def trials(self, *args: Any, **named: Any) -> Any:
+            self.faults.check("trials")
+            return super().trials(*args, **named)
+
+    return Flaky
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    return flaky(MemoryStorage)() if request.param == "memory" else flaky(SQLStorage)(tmp_path / "tune.db")
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses are noted and not made; half a minute of them passes at once."""
+    made: list[float] = []
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        made.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(tell.time, "sleep", sleep)
+    real = tell.time.monotonic
+    monkeypatch.setattr(tell.time, "monotonic", lambda: real() + now[0])
+    return made
+
+
+def objective(trial: ts.Trial) -> float:
+    trial.set_user_attr("note", trial.number)
+    return trial.suggest_float("x", 0, 1)
+
+
+def all_good(study: ts.Study, n: int) -> None:
+    trials = study.trials
+    assert [t.state for t in trials] == [COMPLETE] * n
+    assert [t.attempt for t in trials] == [1] * n
+    assert all(t.value == t.params["x"] and t.user_attrs == {"note": t.number} for t in trials)
+    assert len(study.history) == n
+    assert sorted(study.history.number.tolist()) == list(range(n))
+
+
+def test_a_short_absence_is_not_noticed(storage: Any, pauses: list[float]) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+    storage.faults = Faults(finish=3)
+    study.optimize(objective, n_trials=3)
+    assert len(pauses) == 3
+    assert pauses[0] < pauses[2] < 1.0, "each pause is longer than the one before"
+    all_good(study, 3)
+
+
+def test_a_long_absence_ends_the_search_and_the_result_is_kept(storage: Any, pauses: list[float]) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+    study.optimize(objective, n_trials=1)
+    storage.faults = Faults(finish=math.inf, release=math.inf)
+    with pytest.raises(StorageError, match=r"server is away .finish.. The result of trial 1 is kept in this process"):
+        study.optimize(objective, n_trials=5)
+    assert 20 < sum(pauses) < 40
+    assert study.trials[1].state is TrialState.RUNNING
+    storage.faults = Faults(finish=1)
+    with pytest.raises(StorageError, match="away"):
+        study.ask()
+    study.optimize(objective, n_trials=2)
+    all_good(study, 4)
+
+
+def test_everything_is_away(storage: Any) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+    trial = study.ask()
+    x = objective(trial)
+    storage.faults = Faults(**dict.fromkeys(("finish", "claim", "read_since", "release", "trials"), math.inf))
+    with pytest.raises(StorageError, match="trial 0 is kept"):
+        study.tell(trial, x)
+    for call in (study.ask, lambda: study.tell(trial, x), lambda: study.optimize(objective, n_trials=1)):
+        with pytest.raises(StorageError, match="away"):
+            call()
+    storage.faults = Faults()
+    assert study.tell(trial, x).value == x, "told again"
+    all_good(study, 1)
+
+
+def test_a_commit_that_was_not_heard_of_is_recorded_once(storage: Any) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+    storage.faults = Faults(commit=1)
+    study.optimize(objective, n_trials=2)
+    all_good(study, 2)
+    trial = study.ask()
+    x = objective(trial)
+
+    def cut(*args: Any) -> Any:
+        original(*args)
+        storage.faults = Faults(finish=math.inf)
+        raise StorageError("the connection was cut")
+
+    original, storage.finish = storage.finish, cut
+    with pytest.raises(StorageError, match="kept"):
+        study.tell(trial, x)
+    storage.finish = original
+    storage.faults = Faults()
+    study.flush()
+    all_good(study, 3)
+
+
+def test_reports_and_notes_wait_for_the_end(storage: Any) -> None:
+    """A training goes on while the storage is away; what it noted comes with its result."""
+
+    def train(trial: ts.Trial) -> float:
+        trial.set_user_attr("before", 1)
+        storage.faults = Faults(report=math.inf, set_attr=math.inf, read_since=math.inf)
+        with pytest.warns(UserWarning, match="kept in this process until their trial ends"):
+            trial.report(0.5, 0)
+        trial.set_user_attr("during", 2)
+        trial.report(0.25, 1)
+        assert not trial.should_prune()
+        return 1.0
+
+    study = ts.create_study(storage=storage, seed=0)
+    study.optimize(train, n_trials=1)
+    storage.faults = Faults()
+    (trial,) = study.trials
+    assert (trial.value, trial.user_attrs, trial.reports) == (1.0, {"before": 1, "during": 2}, {0: 0.5, 1: 0.25})
+
+
+def test_notes_of_a_worker_process_wait_for_the_end(tmp_path: Path) -> None:
+    def train(trial: ts.Trial) -> float:
+        trial.set_user_attr("a", 1)
+        trial.report(0.5, 0)
+        return 1.0
+
+    storage = flaky(MemoryStorage)()
+    study = ts.create_study(storage=storage, seed=0)
+    storage.faults = Faults(report=math.inf, set_attr=math.inf)
+    with pytest.warns(UserWarning, match="kept in this process"):
+        study.optimize(train, n_trials=1, n_jobs=2)
+    (trial,) = study.trials
+    assert (trial.value, trial.user_attrs, trial.reports) == (1.0, {"a": 1}, {0: 0.5})
+
+
+def test_an_interrupt_while_a_result_is_stored(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tell.time, "sleep", interrupt)
+    storage.faults = Faults(finish=1)
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=3)
+    all_good(study, 1)
+
+
+def test_running_trials_are_given_back_as_soon_as_it_works(storage: Any) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+
+    def gone(trial: ts.Trial) -> float:
+        storage.faults = Faults(release=1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(gone, n_trials=1)
+    assert study.trials[0].state is TrialState.RUNNING
+    study.optimize(lambda t: 1.0, n_trials=1)
+    assert [(t.state, t.attempt) for t in study.trials] == [(COMPLETE, 2)]
+
+
+def test_a_study_that_is_gone_is_told_at_once(storage: Any, pauses: list[float]) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+    trial = study.ask()
+    storage.delete_study(study._id)
+    with pytest.raises(ts.StudyNotFoundError):
+        study.tell(trial, 1.0)
+    assert pauses == []
+    assert not study._unsaved
+
+
+def test_a_full_disk(tmp_path: Path, pauses: list[float]) -> None:
+    """SQLite's own error, by a limit on the size of the file."""
+    storage = SQLStorage(tmp_path / "tune.db")
+    study = ts.create_study(storage=storage, seed=0)
+    trial = study.ask()
+    trial.connect(None)
+    trial.set_user_attr("large", "x" * 2_000_000)
+    connection = storage._database._link().connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StorageError, match=r"disk is full.*trial 0 is kept"):
+        study.tell(trial, 0.5)
+    connection.execute("PRAGMA max_page_count = 1000000")
+    study.optimize(lambda t: 1.0, n_trials=1)
+    assert [t.value for t in study.trials] == [0.5, 1.0]
+    assert len(study.trials[0].user_attrs["large"]) == 2_000_000
+    storage.close()
+
+
+LAST = """
+import tunesmith as ts
+from tunesmith.errors import StorageError
+from tunesmith.storage.memory import MemoryStorage
+from tunesmith.study import tell
+
+tell.PATIENCE = 0.0
+
+class Away(MemoryStorage):
+    away = True
+
+    def finish(self, study_id, trial):
+        if self.away:
+            raise StorageError("the server is away")
+        print("stored", trial.values)
+        return super().finish(study_id, trial)
+
+storage = Away()
+ts.create_study(storage=storage, study_name="night", seed=0).optimize({call}, n_trials=1)
+"""
+
+
+def test_at_the_end_of_the_process_it_is_tried_once_more_and_told() -> None:
+    def run(text: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+
+    text = LAST.format(call='lambda t: t.suggest_float("x", 0, 0)')
+    ran = run(text)
+    assert ran.returncode == 1
+    assert "the result of trial 0 of the study 'night' could not be stored and is lost: COMPLETE (0.0,)" in ran.stderr
+    attempt = "try:\n" + textwrap.indent(text.strip().rpartition("\n")[2], "    ")
+    text = text.strip().rpartition("\n")[0] + f"\n{attempt}\nexcept StorageError:\n    Away.away = False\n"
+    ran = run(text)
+    assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "stored (0.0,)", "")
