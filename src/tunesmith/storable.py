@@ -15,6 +15,7 @@ import numpy as np
 from tunesmith.text import name_and_message, saferepr
 
 MOST_BITS = 2048  # of an integer: 616 digits. Python reads and writes at most 640 digits under its tightest setting
+SMALL = 2**62  # an integer that is kept as it is, and need not be looked at
 DEEPEST = 100  # levels of lists and dicts; JSON's reader and writer are recursive
 MOST_ITEMS = 1_000_000  # in all; lists that share lists can stand for more items than there are atoms
 
@@ -54,7 +55,7 @@ def storable(key: Any, value: Any) -> Any:
     """
     checked_key(key)
     kind = type(value)
-    if kind is float or kind is str or kind is bool or value is None:
+    if kind is float or kind is str or kind is bool or value is None or (kind is int and -SMALL < value < SMALL):
         return value
     try:
         return _Copy(key).of(value, 0)
@@ -106,7 +107,8 @@ class _Copy:
 
     def of(self, value: Any, depth: int) -> Any:
         """Return the copy of a value."""
-        if value is None or value is True or value is False:
+        kind = type(value)
+        if kind is bool or value is None or (kind is int and -SMALL < value < SMALL):
             return value
         if isinstance(value, str):
             return str.__str__(value)  # of a subclass: the text itself
@@ -138,7 +140,7 @@ class _Copy:
             for value in values:
                 kind = type(value)
                 kept.append(value if kind is float or kind is str else self.of(value, depth))
-                self._count()
+            self._count(len(kept))
         except _Refused as error:
             raise _Refused(f"{error} (item {len(kept)})") from None
         return kept
@@ -193,13 +195,12 @@ class _Copy:
             raise _Refused(f"an array of {values.dtype} cannot be kept; make it an array of numbers or a list of texts")
         if values.dtype.kind == "f":
             values = values.astype(np.float64)
-        self._items += values.size
-        self._count()
+        self._count(values.size)
         listed = values.tolist()
         return self.of(listed, depth) if values.dtype.kind == "O" else listed
 
-    def _count(self) -> None:
-        self._items += 1
+    def _count(self, items: int = 1) -> None:
+        self._items += items
         if self._items > MOST_ITEMS:
             raise _Refused(f"it has more than {MOST_ITEMS:,} items; keep it in a file, and here the file's name")
 

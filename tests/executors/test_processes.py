@@ -145,7 +145,9 @@ def test_a_worker_has_the_callers_paths_and_an_empty_standard_input(
 
 def test_an_objective_that_cannot_be_pickled_is_told_before_any_trial() -> None:
     lock = threading.Lock()
-    with pytest.raises(ObjectiveError, match=r"cannot be sent to worker processes: TypeError: .*lock.*n_jobs=1"):
+    with pytest.raises(
+        ObjectiveError, match=r"cannot be sent to worker processes: the variable .lock. .*TypeError: .*n_jobs=1"
+    ):
         ProcessExecutor(lambda trial: lock.locked(), Recorder(), 2)
 
 

@@ -12,6 +12,8 @@ from tunesmith.errors import ObjectiveError, WorkerDiedError
 from tunesmith.executors import wire
 from tunesmith.executors.base import Executor, Failed, Finished, Objective
 from tunesmith.executors.launch import PATIENCE, WorkerProcess, environment, how_it_ended
+from tunesmith.executors.unpicklable import find_unpicklable
+from tunesmith.text import name_and_message
 from tunesmith.trial import Channel, Proposals, Trial
 
 if TYPE_CHECKING:
@@ -290,11 +292,21 @@ def _pickled(thing: Any, what: str) -> bytes:
     try:
         return wire.dump(thing)
     except Exception as error:
+        culprit = find_unpicklable(thing, _pickles)
+        why = f"{culprit} ({name_and_message(error)})" if culprit else name_and_message(error)
         raise ObjectiveError(
-            f"{what} cannot be sent to worker processes: {type(error).__name__}: {error}. It, and all that it refers "
-            "to, must be picklable, which open files, locks, connections and studies are not: make these inside of "
-            "the objective, or use n_jobs=1"
+            f"{what} cannot be sent to worker processes: {why}. It, and all that it refers to, must be picklable, "
+            "which open files, locks, connections and studies in memory are not: make these inside of the objective, "
+            "or use n_jobs=1"
         ) from error
+
+
+def _pickles(thing: Any) -> bool:
+    try:
+        wire.dump(thing)
+    except Exception:
+        return False
+    return True
 
 
 def _unusable(reason: str, trace: str) -> ObjectiveError:

@@ -65,6 +65,11 @@ def _pickler() -> Any:
             return None
 
         def reducer_override(self, thing: Any) -> Any:
+            if getattr(type(thing), "only_here", False) is True:
+                raise pickle.PicklingError(
+                    f"a {type(thing).__name__} lives in the memory of this process, and a copy of it elsewhere would "
+                    "be another one; give the study a storage= that processes can share"
+                )
             if type(thing) is not CodeType or CodeType not in self.dispatch_table:
                 return super().reducer_override(thing)
             # cloudpickle forgets the file that code is from; with it, the worker's tracebacks show the lines.

@@ -119,6 +119,7 @@ class Storage(ABC):
 
     name: ClassVar[str] = ""
     shared: ClassVar[bool] = False  # whether other processes can change a study behind our back
+    only_here: ClassVar[bool] = False  # whether a copy that a worker process gets would be no use: writes would be lost
 
     @abstractmethod
     def create_study(
@@ -261,20 +262,20 @@ class Storage(ABC):
         system: bool = False,
         attempt: int | None = None,
     ) -> None:
-        """Set an attribute of a study (number None) or of a trial; kept is ``storable(key, value)``.
+        """Set an attribute of a study (number None) or of a trial.
 
         Args:
             study_id: the study.
             number: of the trial; None: of the study itself.
             key: the attribute's name.
-            value: its value.
+            value: its value, as :func:`tunesmith.storable.storable` returns it.
             system: one of tunesmith's own.
             attempt: who sets it; None: whoever, it belongs to the attempt that the trial is at.
 
         Raises:
             AttemptReplacedError: the trial was released since, and is at a later attempt than `attempt`.
             KeyError: the study has no trial of this number.
-            ValueError: the value cannot be kept (see :func:`tunesmith.storable.storable`).
+            ValueError: the value cannot be kept.
         """
 
     def close(self) -> None:  # noqa: B027 - not abstract: a storage may hold nothing

@@ -20,7 +20,7 @@ from tunesmith.errors import DuplicatedStudyError
 from tunesmith.frozen import NAN, Attempt, FrozenTrial
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storable import storable, storable_items
+from tunesmith.storable import storable_items
 from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
 from tunesmith.storage.checks import (
     attempt_replaced,
@@ -61,6 +61,7 @@ class MemoryStorage(Storage):
     """Keeps studies for as long as the object lives."""
 
     name = "memory"
+    only_here = True
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -311,7 +312,6 @@ class MemoryStorage(Storage):
         system: bool = False,
         attempt: int | None = None,
     ) -> None:
-        value = storable(key, value)
         with self._lock:
             book = self._book(study_id)
             if number is None:

@@ -50,6 +50,7 @@ class StudyCore:
         self._lock = threading.RLock()
         self._earlier = unpack(record.system.get(KEY))
         self._reset(record.space)
+        self._takes_params = False  # whether the last objective took parameters and not a trial
         self._live: dict[int, tuple[Trial, FrozenTrial, float]] = {}  # the last: when it began, by the monotonic clock
 
     def _reset(self, space: Space | None) -> None:
@@ -62,6 +63,23 @@ class StudyCore:
         self._proposals = Proposals(None)
         self._next = 0
         self._ahead: _Ahead | None = None
+
+    # -- copies --------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what the study is made of: its storage (of a database, the URL), its name, sampler and pruner."""
+        return {
+            "storage": self._storage,
+            "study_name": self.study_name,
+            "sampler": self.sampler,
+            "pruner": self.pruner,
+            "takes_params": self._takes_params,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        storage: Storage = state["storage"]
+        self.__init__(storage.load_study(state["study_name"]), storage, state["sampler"], state["pruner"])  # type: ignore[misc]  # opens anew
+        self._takes_params = state["takes_params"]
 
     # -- ask ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storable import storable_items
+from tunesmith.storable import storable, storable_items
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.core import StudyCore, StudyDirection
 from tunesmith.study.earlier import adopted
@@ -46,7 +46,6 @@ class Study(TellCore):
         super().__init__(record, storage, sampler, pruner)
         self._stop = False
         self._optimizing = False
-        self._takes_params = False  # whether the last objective took parameters and not a trial
         self._stopped: dict[str, Any] | None = record.system.get(STOPPED)
 
     def __sklearn_clone__(self) -> Study:
@@ -365,11 +364,11 @@ class Study(TellCore):
         Raises:
             ValueError: the value cannot be kept, or the key is no text.
         """
-        self._storage.set_attr(self._id, None, key, value)
+        self._storage.set_attr(self._id, None, key, storable(key, value))
 
     def set_system_attr(self, key: str, value: Any) -> None:
         """Note something for tunesmith's own use."""
-        self._storage.set_attr(self._id, None, key, value, system=True)
+        self._storage.set_attr(self._id, None, key, storable(key, value), system=True)
 
     def trials_dataframe(
         self,

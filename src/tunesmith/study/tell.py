@@ -54,9 +54,9 @@ class TellCore(StudyCore):
             SpaceExhaustedError: the sampler has nothing left to propose.
             StorageError: the storage cannot be used, or does not take a result that was kept for it.
         """
-        with self._lock:
+        if self._unsaved:
             self.flush()
-            trial = super().ask(fixed_distributions)
+        trial = super().ask(fixed_distributions)
         trial.connect(self)
         return trial
 
@@ -107,8 +107,9 @@ class TellCore(StudyCore):
             else:
                 told = trial if isinstance(trial, Trial) else live[0]
                 done = self._finish(told, live[1], numbers, state, reason, cost, live[2])
-            with suppress(Exception):  # of others, and they stay
-                self.flush()
+            if self._unsaved:
+                with suppress(Exception):  # of others, and they stay
+                    self.flush()
             return done
 
     def _check_told(self, number: int, values: Any, state: TrialState) -> tuple[float, ...] | None:
@@ -184,20 +185,20 @@ class TellCore(StudyCore):
         return done
 
     def _save(self, done: FrozenTrial) -> tuple[int, int] | None:
-        """Store the end of a trial, trying again for a while; what cannot be stored is kept in this process."""
-        end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
+        """Store the end of a trial; what cannot be stored is kept in this process."""
         try:
-            while True:
-                try:
-                    return self._write_end(done)
-                except StudyNotFoundError:
-                    raise
-                except StorageError:
-                    if time.monotonic() + pause > end:
-                        raise
-                time.sleep(pause * random.uniform(0.5, 1.0))
-                pause = min(2 * pause, LONGEST_PAUSE)
+            return self._storage.finish(self._id, done)
         except (StudyNotFoundError, KeyError):  # there is nowhere to store it
+            raise
+        except Exception as error:
+            found = error
+        except BaseException:
+            self._live.pop(done.number, None)
+            self._unsaved.keep(done)
+            raise
+        try:
+            return self._save_patiently(done, found)
+        except (StudyNotFoundError, KeyError):
             raise
         except BaseException as error:  # an interrupt as well
             self._live.pop(done.number, None)
@@ -208,6 +209,22 @@ class TellCore(StudyCore):
                 f"{error}. The result of trial {done.number} is kept in this process: the next ask(), tell() or "
                 "optimize() stores it"
             ) from error
+
+    def _save_patiently(self, done: FrozenTrial, error: Exception) -> tuple[int, int] | None:
+        """Try again for a while after a first error."""
+        end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
+        while isinstance(error, StorageError):
+            if time.monotonic() + pause > end:
+                raise error
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+            try:
+                return self._write_end(done)
+            except StudyNotFoundError:
+                raise
+            except StorageError as again:
+                error = again
+        return self._write_end(done)
 
     def _write_end(self, done: FrozenTrial) -> tuple[int, int] | None:
         """Store the end of a trial; no value is lost for what cannot be kept beside it, and no end for a value."""
@@ -372,7 +389,7 @@ class TellCore(StudyCore):
 
     def _reach(self, call: Callable[[], None]) -> bool:
         """Do what a running trial asks of the storage; if that cannot be used, the training goes on all the same."""
-        if time.monotonic() < self._away_until:
+        if self._away_until and time.monotonic() < self._away_until:
             return False
         try:
             call()

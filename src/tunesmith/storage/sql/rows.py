@@ -25,11 +25,8 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
     (n, state, attempt, seq, space_id, x, y, first, feasible, tag, cost, limits, reason, started, finished, worker,
      fixed, crashes) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
-    if (
-        (seq is None) != (state in OPEN_STATES)
-        or n < 0
-        or not (1 <= attempt < MOST_ATTEMPTS and 0 <= crashes <= attempt)
-    ):
+    possible = 1 <= attempt < MOST_ATTEMPTS and 0 <= crashes <= attempt
+    if (seq is None) != (state in OPEN_STATES) or n < 0 or not possible:
         raise ValueError(f"number {n}, state {state}, attempt {attempt}, crashes {crashes}, seq {seq}")
     if x is not None and (space is None or len(x) != 8 * len(space)):
         raise ValueError("its point does not fit its space")
