@@ -148,6 +148,12 @@ _ATTRS_OF = _for_numbers(_ALL_ATTRS, attrs.c.number)
 _REPORTS_OF = _for_numbers(_ALL_REPORTS, reports.c.number)
 
 
+def _of_trials(found: list[Row], finished: NDArray[np.int64], running: list[Row]) -> list[Row]:
+    """Leave out the reports of waiting trials, which are of attempts that were given up."""
+    shown = {*finished.tolist(), *(row[0] for row in running)}
+    return found if all(row[0] in shown for row in found) else [row for row in found if row[0] in shown]
+
+
 def _by_numbers(session: Session, queries: dict[int, Select[Any]], study_id: int, numbers: Sequence[int]) -> list[Row]:
     rows: list[Row] = []
     width = next((w for w in _WIDTHS if len(numbers) <= w), _WIDTHS[-1])
@@ -243,7 +249,7 @@ class Reader:
             values=columns.values(),
             blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
-            reports=join_curves(found),
+            reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0, np.int64), running)),
             running=self._read_records(running, known, m),
         )
 

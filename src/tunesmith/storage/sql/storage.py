@@ -22,7 +22,7 @@ from tunesmith.storage.checks import (
     study_gone,
     study_not_found,
 )
-from tunesmith.storage.sql import reads, writes
+from tunesmith.storage.sql import notes, reads, writes
 from tunesmith.storage.sql.codec import Spaces, attr_to_json
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.foreign import told_of_foreign
@@ -195,7 +195,7 @@ class SQLStorage(Storage):
             return None
 
     def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
-        self._write(study_id, lambda session: writes.report(session, study_id, number, attempt, step, value))
+        self._write(study_id, lambda session: notes.report(session, study_id, number, attempt, step, value))
 
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
         check_finished(trial, self._n_objectives(study_id))
@@ -224,7 +224,7 @@ class SQLStorage(Storage):
             return
 
     def heartbeat(self, study_id: int, worker: str) -> None:
-        self._write(study_id, lambda session: writes.heartbeat(session, study_id, worker))
+        self._write(study_id, lambda session: notes.heartbeat(session, study_id, worker))
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -256,7 +256,7 @@ class SQLStorage(Storage):
     ) -> None:
         text = attr_to_json(key, value)
         kind = SYSTEM if system else USER
-        self._write(study_id, lambda session: writes.set_attr(session, study_id, number, kind, key, text, attempt))
+        self._write(study_id, lambda session: notes.set_attr(session, study_id, number, kind, key, text, attempt))
 
     def close(self) -> None:
         self._database.close()

@@ -1,0 +1,124 @@
+"""What running trials write, their reports and attributes; and the looks that every change takes first."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (  # noqa: TID253 - see schema.py
+    BigInteger,
+    BindParameter,
+    Double,
+    bindparam,
+    cast,
+    exists,
+    insert,
+    select,
+    update,
+)
+
+from tunesmith.state import TrialState
+from tunesmith.storage.checks import attempt_replaced, study_gone
+from tunesmith.storage.sql.codec import attr_to_json
+from tunesmith.storage.sql.schema import OF_STUDY, SYSTEM, USER, WORKER, attrs, reports, studies, trials
+from tunesmith.storage.sql.session import Row, Session, Values
+from tunesmith.trial import FrozenTrial
+
+_s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
+STUDY: BindParameter[int] = bindparam("study")
+AT: BindParameter[int] = bindparam("at")
+THIS = (_t.study_id == STUDY) & (_t.number == AT)
+STUDY_IS_THERE = select(_s.id).where(_s.id == STUDY)
+LOCK_STUDY = STUDY_IS_THERE.with_for_update()
+IS_THERE = select(_t.state, _t.attempt).where(THIS)
+LOCK_TRIAL = IS_THERE.with_for_update()
+
+# A report and an attribute belong to the attempt that their trial is at when they are written.
+_HAS_REPORT = exists().where(
+    _r.study_id == STUDY, _r.number == AT, _r.attempt == _t.attempt, _r.step == bindparam("step")
+)
+ADD_REPORT = insert(reports).from_select(
+    ["study_id", "number", "attempt", "step", "value"],
+    select(
+        _t.study_id,
+        _t.number,
+        _t.attempt,
+        cast(bindparam("step"), BigInteger),
+        cast(bindparam("value"), Double),
+    ).where(THIS, ~_HAS_REPORT),
+)
+_ATTR = (
+    (_a.study_id == STUDY)
+    & (_a.number == AT)
+    & (_a.kind == bindparam("what"))
+    & (_a.key == bindparam("name"))
+    & (_a.attempt == bindparam("attempted"))
+)
+_CHANGE_ATTR = update(attrs).where(_ATTR).values({_a.value: bindparam("value")})
+ADD_ATTR = insert(attrs)
+
+
+def some(session: Session, study_id: int, row: Row | None) -> Row:
+    """Return the row of a study that must be there."""
+    if row is None:
+        raise study_gone(study_id, session.dialect.where)
+    return row
+
+
+def report(session: Session, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
+    """Insert a report of an attempt of a running trial, unless the step is there."""
+    row = session.row(LOCK_TRIAL, study=study_id, at=number)  # so that it cannot finish in between
+    if row is None:
+        some(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+    elif attempt < row[1]:
+        raise attempt_replaced(number, attempt, row[1])
+    elif row[0] == TrialState.RUNNING and attempt == row[1]:
+        session.run(ADD_REPORT, study=study_id, at=number, step=step, value=value)
+
+
+def set_attr(
+    session: Session, study_id: int, number: int | None, kind: int, key: str, text: str, attempt: int | None = None
+) -> None:
+    """Insert or change one attribute."""
+    some(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    if number is None:
+        _put_attr(session, study_id, OF_STUDY, 0, kind, key, text)
+        return
+    row = session.row(IS_THERE, study=study_id, at=number)
+    if row is None:
+        raise KeyError(f"the study has no trial {number}")
+    if attempt is not None and attempt < row[1]:
+        raise attempt_replaced(number, attempt, row[1])
+    _put_attr(session, study_id, number, row[1], kind, key, text)
+
+
+def heartbeat(session: Session, study_id: int, worker: str) -> None:
+    """Note the time at which a worker lives."""
+    set_attr(session, study_id, None, WORKER, worker, json.dumps(time.time()))
+
+
+def _put_attr(session: Session, study_id: int, at: int, attempt: int, kind: int, key: str, text: str) -> None:
+    if not session.run(_CHANGE_ATTR, study=study_id, at=at, attempted=attempt, what=kind, name=key, value=text):
+        session.run(ADD_ATTR, study_id=study_id, number=at, attempt=attempt, kind=kind, key=key, value=text)
+
+
+def write_notes(session: Session, study_id: int, trial: FrozenTrial) -> None:
+    """Write a trial's attributes and those of its reports that are not there yet."""
+    for kind, key, text in notes_of(trial):
+        _put_attr(session, study_id, trial.number, trial.attempt, kind, key, text)
+    if trial.reports:
+        rows: list[dict[str, Values]] = [
+            {"study": study_id, "at": trial.number, "step": step, "value": value}
+            for step, value in trial.reports.items()
+        ]
+        session.many(ADD_REPORT, rows)
+
+
+def notes_of(trial: FrozenTrial) -> list[tuple[int, str, str]]:
+    """A trial's attributes as (kind, key, text)."""
+    if not (trial.user or trial.system):
+        return []
+    kinds: tuple[tuple[int, Mapping[str, Any] | None], ...] = ((USER, trial.user), (SYSTEM, trial.system))
+    return [(kind, key, attr_to_json(key, value)) for kind, held in kinds if held for key, value in held.items()]
