@@ -47,6 +47,7 @@ class AttemptLaws:
         for step in range(4):
             storage.report(study.id, 0, 1, step, step + 0.1)
         storage.release(study.id, {0: 1}, crashed=True)
+        assert storage.read_since(study.id, 0).reports == [], "a waiting trial has no curve"
         claim = storage.claim(study.id, "v")
         assert claim.trial is not None
         first = Attempt(1, {0: 0.1, 1: 1.1, 2: 2.1, 3: 3.1}, {"checkpoint": "a", "host": "one"})
