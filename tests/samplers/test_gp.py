@@ -13,7 +13,8 @@ import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.numerics.pareto import hypervolume
 from tunesmith.samplers.branches import Branch, neglected
-from tunesmith.samplers.gp import EACH, GPSampler, fitted_rows
+from tunesmith.samplers.fits import EACH, fitted_rows
+from tunesmith.samplers.gp import GPSampler
 from tunesmith.samplers.inferred import infer
 from tunesmith.samplers.trust import WHOLE, local_rows
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space

@@ -197,7 +197,7 @@ def test_a_good_belief_helps_and_a_bad_one_costs_little() -> None:
     wins = sum(run(good, 12, s) < run(CUBE, 12, s) for s in range(12))
     assert stats.binomtest(wins, 12, alternative="greater").pvalue < 0.02
     bad = believing(1.0 - optimum)
-    lost = np.median([run(bad, 40, s) for s in range(4)]) - np.median([run(CUBE, 40, s) for s in range(4)])
+    lost = np.median([run(bad, 40, s) for s in range(8)]) - np.median([run(CUBE, 40, s) for s in range(8)])
     assert lost < 0.05, "of a range of about 4"
 
 

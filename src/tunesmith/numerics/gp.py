@@ -8,7 +8,9 @@ and 5.9; the prior on ln ℓ grows with the dimension, Hvarfner, Hellsten & Nard
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,8 @@ from tunesmith.numerics.kernel import Floats, matern52, square_distances
 
 Groups = NDArray[np.intp]
 _HUGE = 1e25
+BLOCK = 16_000  # numbers in one matrix of covariances with many points: larger ones are fetched from the system anew
+TOLERANCE = 1e-5  # of minus the log posterior, relative: what is left then moves ln ℓ by hundredths of its uncertainty
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,24 @@ def objective(theta: Floats, z: Floats, g: Groups, y: Floats, mean: Floats, var:
     return value, gradient
 
 
-def fit(z: Floats, g: Groups, y: Floats, prior: Prior | None = None, max_iter: int = 25) -> Floats:
-    """Return the θ[G + 1] of the better of two searches (L-BFGS-B) that start near the prior's mode and at ℓ = ½.
+def fit(
+    z: Floats,
+    g: Groups,
+    y: Floats,
+    prior: Prior | None = None,
+    max_iter: int = 25,
+    starts: Sequence[Floats] | None = None,
+) -> Floats:
+    """Return the θ[G + 1] of the best of some searches (L-BFGS-B).
 
-    The starts are fixed: the result is a function of the data alone, not of earlier fits.
+    Args:
+        z: features [n, F].
+        g: group of each feature [F].
+        y: standardised values [n].
+        prior: of θ.
+        max_iter: iterations of each search.
+        starts: where they start, [G + 1] each; by default :func:`fixed_starts`, and the result is then a function of
+            the data alone.
     """
     from scipy.optimize import minimize
 
@@ -107,9 +125,7 @@ def fit(z: Floats, g: Groups, y: Floats, prior: Prior | None = None, max_iter: i
     box = prior.box(groups)
     low, high = np.array([b[0] for b in box]), np.array([b[1] for b in box])
     best_value, best = math.inf, np.clip(mean, low, high)
-    for scale in (mean[0], math.log(0.5)):
-        start = np.full(groups + 1, scale)
-        start[-1] = prior.noise_mean
+    for start in fixed_starts(g, prior) if starts is None else starts:
         found = minimize(
             objective,
             np.clip(start, low, high),
@@ -117,11 +133,32 @@ def fit(z: Floats, g: Groups, y: Floats, prior: Prior | None = None, max_iter: i
             jac=True,
             method="L-BFGS-B",
             bounds=box,
-            options={"maxiter": max_iter, "maxfun": max_iter + 15},
+            options={"maxiter": max_iter, "maxfun": max_iter + 15, "ftol": TOLERANCE},
         )
         if found.fun < best_value and np.all(np.isfinite(found.x)):
             best_value, best = float(found.fun), np.asarray(found.x, float)
     return best
+
+
+def fixed_starts(g: Groups, prior: Prior) -> list[Floats]:
+    """Return where a search for θ[G + 1] starts when nothing is known: near the prior's mode, and at ℓ = ½."""
+    groups = int(g.max()) + 1
+    scales = (prior.moments(groups)[0][0], math.log(0.5))
+    return [np.append(np.full(groups, scale), prior.noise_mean) for scale in scales]
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a process without pending points predicts at features z[q, F]: mean and variance [q].
+
+    `alpha` tells the process; v[q, n] = (L⁻¹ k)ᵀ is made when pending points first ask for it.
+    """
+
+    z: Floats
+    alpha: Floats
+    mean: Floats
+    variance: Floats
+    v: Floats | None = None
 
 
 class Posterior:
@@ -155,31 +192,64 @@ class Posterior:
         self.alpha: Floats = lapack.dpotrs(factor, y, lower=1)[0]
         self.fitted: Floats = y - self.noise * self.alpha  # posterior mean at the observations
         self._basis, self._factor = self.a, self.factor
+        self._kept: Kept | None = None
         if pending is not None and len(pending):
             self._extend(pending * self.scale)
 
     def _extend(self, b: Floats) -> None:
         """Add rows to the points that the variance is conditioned on, by blocks of the Cholesky factor."""
-        from scipy.linalg import solve_triangular
-
         n, p = len(self.a), len(b)
-        cross = solve_triangular(self.factor, matern52(square_distances(self.a, b))[0], lower=True, check_finite=False)
+        cross = _solved(self.factor, matern52(square_distances(b, self.a))[0])
         own, _ = matern52(square_distances(b, b))
         own.flat[:: p + 1] = 1.0 + self.noise + 1e-8
-        factor = np.zeros((n + p, n + p))
+        factor = np.zeros((n + p, n + p), order="F")
         factor[:n, :n] = self.factor
-        factor[n:, :n] = cross.T
-        factor[n:, n:] = np.linalg.cholesky(own - cross.T @ cross + 1e-10 * np.eye(p))
-        self._basis, self._factor = np.concatenate([self.a, b]), np.asfortranarray(factor)
+        factor[n:, :n] = cross
+        factor[n:, n:] = np.linalg.cholesky(own - cross @ cross.T + 1e-10 * np.eye(p))
+        self._basis, self._factor = np.concatenate([self.a, b]), factor
+
+    def given(self, pending: Floats) -> Posterior:
+        """Return the process with these points [p, F] running too; this one has none. See the class."""
+        if not len(pending):
+            return self
+        extended = copy.copy(self)
+        extended._extend(pending * self.scale)
+        return extended
+
+    def remember(self, z: Floats) -> None:
+        """Keep what is predicted at features z[q, F], for this process and those made of it by `given`; no pending.
+
+        Only the very same array is recognised. With p pending points a prediction there costs O(q n p), not O(q n²).
+        """
+        self._kept = None
+        self._kept = Kept(z, self.alpha, *self.predict(z))
 
     def predict(self, z: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance (without noise) of the function at features z[q, F], shape [q] each."""
-        from scipy.linalg.blas import dtrsm
+        if self._kept is not None and self._kept.z is z and self._kept.alpha is self.alpha:
+            return self._kept.mean, self._remembered(self._kept)
+        n = len(self.alpha)
+        mean, variance = np.empty(len(z)), np.empty(len(z))
+        step = max(16, BLOCK // len(self._basis))
+        for at in range(0, len(z), step):
+            part = slice(at, at + step)
+            k, _ = matern52(square_distances(z[part] * self.scale, self._basis))
+            mean[part] = k[:, :n] @ self.alpha
+            variance[part] = 1.0 - _square_sums(_solved(self._factor, k))
+        return mean, np.maximum(variance, 1e-12, out=variance)
 
-        k, _ = matern52(square_distances(self._basis, z * self.scale))
-        mean = self.alpha @ k[: len(self.alpha)]
-        v = dtrsm(1.0, self._factor, np.asfortranarray(k), lower=1, overwrite_b=1)
-        return mean, np.maximum(1.0 - np.einsum("ij,ij->j", v, v), 1e-12)
+    def _remembered(self, kept: Kept) -> Floats:
+        """Return the variance [q] at remembered points: what the pending ones explain is taken off what it was."""
+        n = len(self.a)
+        if len(self._basis) == n:
+            return kept.variance
+        a = kept.z * self.scale
+        if kept.v is None:
+            kept.v = _solved(self.factor, matern52(square_distances(a, self.a))[0])
+        k, _ = matern52(square_distances(a, self._basis[n:]))
+        k -= kept.v @ self._factor[n:, :n].T
+        w = _solved(np.asfortranarray(self._factor[n:, n:]), k)
+        return np.maximum(kept.variance - _square_sums(w), 1e-12)
 
     def covariance(self, z: Floats) -> Floats:
         """Return the covariances [q, q] of the function, without noise, at features z[q, F]; no pending points."""
@@ -215,3 +285,17 @@ class Posterior:
         d_mean = (wm.sum(axis=0)[:, None] * a - wm.T @ self._basis[:n]) * self.scale
         d_variance = -2.0 * (wv.sum(axis=0)[:, None] * a - wv.T @ self._basis) * self.scale
         return mean, variance, d_mean, d_variance
+
+
+def _solved(factor: Floats, k: Floats) -> Floats:
+    """Return (L⁻¹ kᵀ)ᵀ[q, n] of covariances k[q, n], in their place."""
+    from scipy.linalg.blas import dtrsm
+
+    solved: Floats = dtrsm(1.0, factor, k.T, lower=1, overwrite_b=1).T  # k.T: in the column order that BLAS takes
+    return solved
+
+
+def _square_sums(v: Floats) -> Floats:
+    """Return the sum of squares of each row of v[q, n]."""
+    sums: Floats = np.einsum("ij,ij->i", v, v)
+    return sums

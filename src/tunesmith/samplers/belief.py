@@ -6,8 +6,6 @@ few results, and a wrong one is forgotten.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,16 +31,16 @@ class Belief:
     def __init__(self, space: Space, features: Features, n: int) -> None:
         self.weight = BETA / max(n, 1)
         self._ordered: list[tuple[int, int | None, UnitPrior]] = []
-        self._nominal: list[tuple[slice, Floats]] = []
+        self._nominal: list[tuple[int, Floats]] = []
+        self._features = features
         params = list(space.params.values())
         for j, prior in priors_of(params).items():
             at, active = features.place(j)
             if params[j].is_ordered:
                 self._ordered.append((at.start, active, prior))
             else:
-                k = at.stop - at.start
-                # A choice's feature is 1/√2 where it is taken; all are 0 where the parameter is inactive.
-                self._nominal.append((at, math.sqrt(2.0) * prior.log_density((np.arange(k) + 0.5) / k)))
+                k = int(params[j].n_values)
+                self._nominal.append((j, np.append(prior.log_density((np.arange(k) + 0.5) / k), 0.0)))
 
     def __bool__(self) -> bool:
         return bool(self._ordered or self._nominal)
@@ -53,8 +51,8 @@ class Belief:
         for j, active, prior in self._ordered:
             own = prior.log_density(z[:, j])
             total += own if active is None else own * z[:, active]
-        for at, log_p in self._nominal:
-            total += z[:, at] @ log_p
+        for j, log_p in self._nominal:
+            total += log_p[self._features.choice(j, z)]
         return self.weight * total
 
     def slope(self, z: Floats) -> Floats:

@@ -1,7 +1,9 @@
 """From points of the unit cube to the features that a Gaussian process measures distances between.
 
 An ordered parameter is one feature, its unit coordinate (½ where it is inactive). A categorical is one feature a
-choice, 1/√2 or 0, so that two different choices are at squared distance 1 / ℓ²; the features share ℓ. Each distinct
+choice, 1/√2 or 0, so that two different choices are at squared distance 1 / ℓ²; the features share ℓ. One of very many
+choices has 64 features, where each choice is a random direction: two are at that distance give or take an eighth, since
+as many features as choices would take seconds a proposal at ten thousand of them. Each distinct
 condition adds a feature that is 1 where it holds and 0 elsewhere: a constant distance between active and inactive
 would not give a valid kernel.
 """
@@ -9,6 +11,7 @@ would not give a valid kernel.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
+WIDEST = 64  # features of a categorical
 
 
 class Features:
@@ -40,14 +44,12 @@ class Features:
         self._under = list(under.values())  # columns by condition
         self._witness = [columns[0] for columns in self._under]
         group = list(range(len(self.ordered)))
-        for _, k in self.nominal:
-            group += [max(group, default=-1) + 1] * k
+        self._codes = [_codes(k) for _, k in self.nominal]
+        for code in self._codes:
+            group += [max(group, default=-1) + 1] * code.shape[1]
         for _ in self._witness:
             group.append(max(group, default=-1) + 1)
         self.group = np.array(group, np.intp)
-        self._codes = [
-            np.vstack([np.eye(k) / math.sqrt(2.0), np.zeros(k)]) for _, k in self.nominal
-        ]  # the last row: inactive
 
     def place(self, j: int) -> tuple[slice, int | None]:
         """Return the features of column j, and the one that is 1 where its condition holds (None: it has none)."""
@@ -57,10 +59,10 @@ class Features:
             k = int(np.searchsorted(self.ordered, j))
             return slice(k, k + 1), active
         start = len(self.ordered)
-        for column, choices in self.nominal:
+        for (column, _), code in zip(self.nominal, self._codes, strict=True):
             if column == j:
-                return slice(start, start + choices), active
-            start += choices
+                return slice(start, start + code.shape[1]), active
+            start += code.shape[1]
         raise ValueError(f"there is no column {j}")
 
     def __call__(self, u: Floats) -> Floats:
@@ -78,6 +80,25 @@ class Features:
         for (j, choices), code in zip(self.nominal, self._codes, strict=True):
             column = u[:, j]
             index = np.where(np.isnan(column), choices, np.minimum(column * choices, choices - 1))
-            z[:, at : at + choices] = code[index.astype(np.intp)]
-            at += choices
+            z[:, at : at + code.shape[1]] = code[index.astype(np.intp)]
+            at += code.shape[1]
         return z
+
+    def choice(self, j: int, z: Floats) -> NDArray[np.intp]:
+        """Return which choice [q] of the categorical in column j stands in features z[q, F]; their number if none."""
+        code = next(code for (column, _), code in zip(self.nominal, self._codes, strict=True) if column == j)
+        own = z[:, self.place(j)[0]]
+        if code.shape[1] == len(code) - 1:
+            return np.asarray(np.where(own.any(axis=1), own.argmax(axis=1), code.shape[1]))
+        order = np.argsort(code[:, 0])  # one number tells a random direction
+        return np.asarray(order[np.searchsorted(code[:, 0], own[:, 0], sorter=order)])
+
+
+@lru_cache(maxsize=16)
+def _codes(k: int) -> Floats:
+    """Return the features [k + 1, w] of each of k choices; the last row: inactive."""
+    if k <= WIDEST:
+        return np.vstack([np.eye(k) / math.sqrt(2.0), np.zeros(k)])
+    direction = np.random.default_rng(0).standard_normal((k, WIDEST))
+    direction /= np.sqrt(2.0 * np.einsum("ij,ij->i", direction, direction))[:, None]
+    return np.vstack([direction, np.zeros(WIDEST)])

@@ -19,9 +19,9 @@ from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.features import Features
-from tunesmith.samplers.gp import Fits, side_models
+from tunesmith.samplers.fits import Fits, side_models
 from tunesmith.samplers.inferred import infer
-from tunesmith.samplers.maximise import maximise
+from tunesmith.samplers.maximise import maximise, pool_of
 from tunesmith.samplers.observed import observe
 from tunesmith.samplers.trust import local_rows
 from tunesmith.space import Space
@@ -121,7 +121,8 @@ class Surrogate:
         bound = _LowerBound(self._model, k, sides)
         order = np.argsort(np.where(self.feasible, self.at.mean, np.inf), kind="stable")[:5]
         rng = np.random.default_rng(len(self.rows))
-        x = maximise(bound, self._tree, self._features, self.u[order], rng, lambda x: np.zeros(len(x), bool))
+        pool = pool_of(self._tree, self._features, self.u[order], rng)
+        x = maximise(bound, self._tree, self._features, pool, rng, lambda x: np.zeros(len(x), bool))
         found = float(np.min((self.at.mean - k * self.at.sd)[self.feasible])) if self.feasible.any() else math.inf
         if x is not None:
             z = self._features(self._tree.to_unit(self._tree.mask(x[None, :])))
