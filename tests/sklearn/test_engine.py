@@ -225,11 +225,11 @@ def test_what_killed_searches_left_in_shared_memory_is_removed(tmp_path: Path) -
     others = [tmp_path / "tunesmith-somebody's", tmp_path / "joblib_memmapping_folder"]
     for folder in others:
         folder.mkdir()
-    alive, dead = start("lives"), start("dies")
+    alive = start("lives")
+    assert alive.stdout is not None
+    alive.stdout.readline()  # it has published: it would remove what the other one leaves
+    dead = start("dies")
     try:
-        for process in (alive, dead):
-            assert process.stdout is not None
-            process.stdout.readline()
         dead.wait()
         (tmp_path / f"tunesmith-{'x' * 8}").symlink_to(tmp_path.parent)
         left = {p.name for p in tmp_path.iterdir()}
