@@ -369,7 +369,6 @@ def _by_folds(case: _Case) -> Made:
         challenger=challenger,
         simpler=simpler,
         test_to_train=ratio,
-        bounds=Range.of(case.measure, evidence.scores).losses,
         level=settings.level,
     )
     estimate = found.estimate

@@ -48,11 +48,6 @@ class Range:
         high = 1.0 if least >= 0.0 and most <= 1.0 else 0.0 if most <= 0.0 else math.inf
         return cls(low, high, False)
 
-    @property
-    def losses(self) -> tuple[float, float]:
-        """The range of minus the score, if it is known; else there is none."""
-        return (-self.high, -self.low) if self.known else (-math.inf, math.inf)
-
     def keep(self, score: HonestScore) -> tuple[HonestScore, tuple[str, ...]]:
         """Return a score that is better if it is greater, with its interval cut to the range, and notes on that."""
         value = min(max(score.value, self.low), self.high)
