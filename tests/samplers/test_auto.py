@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.samplers.auto import ALWAYS, LONGEST, AutoSampler
+from tunesmith.samplers.gp import GPSampler
 from tunesmith.space import Categorical, Float, Int, Space
 from tunesmith.state import TrialState
 
@@ -82,3 +85,35 @@ def test_a_cheap_search_in_a_file_is_resumed(tmp_path) -> None:  # type: ignore[
     resumed = search(ALWAYS + 30)
     whole = ts.minimize(lambda p: p["a"], NUMERIC, n_trials=ALWAYS + 30, seed=0)
     assert [t.params for t in resumed.trials] == [t.params for t in whole.trials]
+
+
+@pytest.mark.parametrize("n_objectives", [1, 2])
+@pytest.mark.parametrize("n", [10, ALWAYS, 400])
+def test_in_haste_it_uses_no_process(n: int, n_objectives: int) -> None:
+    hasty = AutoSampler().in_haste()
+    assert isinstance(hasty, AutoSampler)
+    assert hasty.choose(history_of(NUMERIC, n, 60.0, n_objectives), NUMERIC)[0] != "gp"
+
+
+def test_proposals_take_at_most_half_of_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that only proposals of the process move, by a tenth of a second each."""
+    now = [0.0]
+    monkeypatch.setattr("tunesmith.executors.inline.InlineExecutor.clock", lambda self: now[0])
+    real = GPSampler.ask
+
+    def slow(self: GPSampler, *args: Any) -> Any:
+        now[0] += 0.1
+        return real(self, *args)
+
+    monkeypatch.setattr(GPSampler, "ask", slow)
+    study = ts.create_study(space=NUMERIC, seed=0)
+
+    def objective(trial: ts.Trial) -> float:
+        now[0] += 0.01
+        return float(trial.params["a"])
+
+    study.optimize(objective, timeout=2.0)
+    who = [t.system_attrs["proposed_by"].split(":")[0] for t in study.trials]
+    assert 10 <= who.count("gp") <= 11
+    assert len(who) > 80
+    assert who[:10] == ["gp"] * 10

@@ -32,18 +32,27 @@ class AutoSampler(Sampler):
 
     Args:
         seed: accepted for porting; the seed that counts is the study's.
+        hasty: choose only among samplers whose proposals take less than a millisecond.
     """
 
     name: ClassVar[str] = "auto"
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, hasty: bool = False) -> None:
         self.seed = seed
+        self.hasty = hasty
+        self._in_haste: AutoSampler | None = None
         self._made: dict[str, Sampler] = {}
         self._shape: tuple[Space, int, str] | None = None
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
         """Return what the chosen sampler proposes; see :meth:`Sampler.ask`."""
         return self._sampler(self.choose(history, space)[0]).ask(history, space, rng, n)
+
+    def in_haste(self) -> Sampler:
+        """Return the same, without the Gaussian process."""
+        if self._in_haste is None:
+            self._in_haste = AutoSampler(self.seed, hasty=True)
+        return self._in_haste
 
     def exclusive_at(self, history: History) -> bool:
         """Tell whether the chosen sampler's proposals are exclusive now."""
@@ -59,13 +68,17 @@ class AutoSampler(Sampler):
     def choose(self, history: History, space: Space) -> tuple[str, str]:
         """Return the name of the sampler for the next trial, and the reason in words."""
         n = len(history)
+        if self.hasty and n < ALWAYS:
+            return "tpe", f"{n} trials, and little time for proposals"
+        if history.n_objectives > 1 and self.hasty:
+            return "nsga2", f"{history.n_objectives} objectives, and little time for proposals"
         if history.n_objectives > 1:
             if n < ALWAYS or (n < LOCAL and _affordable(history, n)):
                 return "gp", f"{history.n_objectives} objectives, {n} trials"
             return "nsga2", f"{history.n_objectives} objectives, {n} trials"
         if n < ALWAYS:
             return "gp", f"the first {ALWAYS} trials"
-        if n < LONGEST and _affordable(history, n):
+        if n < LONGEST and not self.hasty and _affordable(history, n):
             return "gp", f"{n} trials, and a trial costs enough for a model"
         shape = self._kind(history, space)
         chosen = "cmaes" if shape == "numeric" else "evolution"

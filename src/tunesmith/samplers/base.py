@@ -48,6 +48,13 @@ class Sampler(ABC):
         """Return who proposes the next trial and why, for a sampler that chooses among others; called before ask."""
         return None
 
+    def in_haste(self) -> Sampler:
+        """Return what proposes in place of this one while time is short: by default, this one.
+
+        The study decides when: a sampler sees no clock.
+        """
+        return self
+
     @abstractmethod
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
         """Propose up to n points.

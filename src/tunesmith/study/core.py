@@ -51,6 +51,7 @@ class StudyCore:
         self._earlier = unpack(record.system.get(KEY))
         self._reset(record.space)
         self._takes_params = False  # whether the last objective took parameters and not a trial
+        self._hasty = False  # while proposals must cost little
         self._live: dict[int, tuple[Trial, FrozenTrial, float]] = {}  # the last: when it began, by the monotonic clock
 
     def _reset(self, space: Space | None) -> None:
@@ -161,8 +162,9 @@ class StudyCore:
 
     def _consult(self, number: int, space: Space) -> _Ahead:
         """Ask the sampler for the point of the trial of this number."""
-        note = self.sampler.explain(self._history, space)
-        x, tags = self.sampler.ask(self._history, space, np.random.default_rng([self.seed, number]), 1)
+        sampler = self.sampler.in_haste() if self._hasty else self.sampler
+        note = sampler.explain(self._history, space)
+        x, tags = sampler.ask(self._history, space, np.random.default_rng([self.seed, number]), 1)
         if len(x) == 0:
             raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
         return number, id(space), x[0].tolist(), int(tags[0]), note

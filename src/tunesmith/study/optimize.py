@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tunesmith.progress import Progress
     from tunesmith.study.study import Callback, Study
 
+PROPOSING = 0.5  # of a timeout, at most: after that proposals are to cost little
 TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while no trial ends
 
 
@@ -101,7 +102,7 @@ def _loop(
 ) -> None:
     deadline = None if timeout is None else executor.clock() + timeout
     started = running = 0
-    exhausted = False
+    exhausted, proposing = False, 0.0
     error: BaseException | None = None
     while True:
         while (
@@ -110,11 +111,16 @@ def _loop(
             and (n_trials is None or started < n_trials)
             and (deadline is None or executor.clock() < deadline)
         ):
+            before = executor.clock()
+            study._hasty = timeout is not None and proposing > timeout * PROPOSING
             try:
                 trial = study.ask()
             except SpaceExhaustedError:
                 exhausted = True
                 break
+            finally:
+                proposing += executor.clock() - before
+                study._hasty = False
             executor.submit(trial)
             running += 1
             started += 1
