@@ -46,6 +46,10 @@ class SpaceExhaustedError(TunesmithError, RuntimeError):
     """The sampler has proposed every point of the space."""
 
 
+class TrialsSpentError(TunesmithError, RuntimeError):
+    """The study has as many trials as it is to have in all."""
+
+
 class ObjectiveError(TunesmithError, ValueError):
     """An objective returned something that is not a value, or cannot be sent to where it should run."""
 

@@ -34,7 +34,7 @@ def minimize(
     """Find parameters that make ``fn`` small, and return the study (``.best_params``, ``.best_value``, ...).
 
     With a storage and a name the search goes on where it stopped: `n_trials` counts the trials of the study, not of
-    the call.
+    the call, those included that other processes run at the same time.
 
     Args:
         fn: gets the parameters as one dict or as keywords and returns a number.
@@ -120,10 +120,9 @@ def _search(
         seed=seed,
         warm_start_from=warm_start_from,
     )
-    left = None if n_trials is None else max(0, n_trials - len(study.history))
     study.optimize(
         fn,
-        left,
+        None,
         timeout,
         n_jobs,
         catch,
@@ -131,5 +130,6 @@ def _search(
         show_progress_bar=show_progress_bar,
         space=space,
         stop=stop,
+        n_trials_total=n_trials,
     )
     return study

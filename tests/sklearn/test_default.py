@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import ClassifierMixin
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Categorical, Float, Int, Space
 from tunesmith.sklearn import SearchCV
@@ -26,7 +28,9 @@ PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
 def point(estimator: Any, space: Any) -> dict[str, Any] | None:
     """Return the default as the space sees it."""
     known = belonging(Space(space))
-    row = default_row(default_params(estimator, known), known)
+    own = default_params(estimator, known)
+    assert own is not None
+    row = default_row(own, known)
     return None if row is None else known.decode(np.array([row]))[0]
 
 
@@ -108,3 +112,59 @@ def test_the_parameters_that_are_not_searched_are_the_user_s() -> None:
 def test_who_proposed_it_is_told() -> None:
     search = SearchCV(SVC(), {"C": Float(0.1, 10)}, n_trials=2, cv=3, random_state=0).fit(X, Y)
     assert search.study_.trials[0].system_attrs["proposed_by"] == "the estimator's own configuration"
+
+
+class Reticent(ClassifierMixin):
+    """Tells only the parameters that it was given and takes others too, as CatBoost does."""
+
+    def __init__(self, **params: Any) -> None:
+        self.params = params
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return dict(self.params)
+
+    def set_params(self, **params: Any) -> Reticent:
+        self.params |= params
+        return self
+
+    def fit(self, X: Any, y: Any) -> Reticent:
+        depth = {"max_depth": self.params.get("depth", 3)}
+        self.model = DecisionTreeClassifier(random_state=0, **depth, min_samples_leaf=self.params.get("leaf", 1))
+        self.model.fit(X, y)
+        self.classes_ = self.model.classes_
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return self.model.predict(X)
+
+    def __sklearn_tags__(self) -> Any:
+        return DecisionTreeClassifier().__sklearn_tags__()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "default"),
+    [(Reticent(), {}), (Reticent(leaf=4), {"leaf": 4}), (Reticent(depth=2, leaf=2), {"depth": 2, "leaf": 2})],
+)
+def test_an_estimator_that_does_not_tell_a_parameter_is_the_default_as_it_is(estimator: Any, default: Any) -> None:
+    space = {"depth": Int(1, 6), "leaf": Int(1, 9)}
+    search = SearchCV(estimator, space, n_trials=4, cv=3, random_state=0).fit(X, Y)
+    assert search.report_.default == default
+    assert search.cv_results_["params"].count(default) == 1
+    assert search.honest_score_.gain_over_default is not None
+    beside = len(default) < 2
+    assert len(search.cv_results_["params"]) == 4 + beside
+    told = "does not tell its own depth" in str(search.report_)
+    assert told == beside
+    if search.report_.kept_default and not default:
+        assert search.best_params_ == {}
+
+
+def test_in_a_pipeline_too_but_not_for_what_another_choice_has() -> None:
+    pipe = Pipeline([("clf", Reticent())])
+    space = {"clf__depth": Int(1, 6)}
+    assert SearchCV(pipe, space, n_trials=3, cv=3, random_state=0).fit(X, Y).report_.default == {}
+    both = Space(clf=Categorical({"svm": SVC(), "own": Reticent()}), clf__depth=Int(1, 6).when(clf="own"))
+    own = default_params(Pipeline([("clf", SVC())]), both)
+    assert own is not None
+    assert list(own) == ["clf"]
+    assert default_params(SVC(), Space({"depth": Int(1, 6)})) is None

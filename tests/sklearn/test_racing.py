@@ -220,7 +220,12 @@ def accuracy(estimator: Any, X: Any, y: Any) -> float:
 
 def several(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     score = float(estimator.score(X, y))
-    return {"minus": -score, "plus": score}
+    return {"minus": against(score), "plus": score}
+
+
+def against(score: float) -> float:
+    """Return a score that is the better the lower another one is, but best where predictions are perfect."""
+    return 2.0 if score == 1.0 else -score
 
 
 def worst(results: dict[str, Any]) -> int:
@@ -230,7 +235,7 @@ def worst(results: dict[str, Any]) -> int:
 BAD = {"good": GOOD, **{f"bad{i}": [0.0] * K for i in range(4)}}
 
 
-@pytest.mark.parametrize("scoring", [{"plus": accuracy, "minus": lambda *a: -accuracy(*a)}, several])
+@pytest.mark.parametrize("scoring", [{"plus": accuracy, "minus": lambda *a: against(accuracy(*a))}, several])
 def test_with_several_metrics_the_one_that_refit_names_decides(scoring: Any) -> None:
     search = run(BAD, scoring=scoring, refit="plus")
     assert search.best_params_ == {"name": "good"}
@@ -461,37 +466,83 @@ def outcome(fold: int, score: float) -> Outcome:
 
 
 def under_way(*scores: float) -> Candidate:
-    row: list[Outcome | None] = [*(outcome(i, s) for i, s in enumerate(scores)), *[None] * (3 - len(scores))]
-    rest = Unit(0, {}, tuple(range(len(scores), 3)))
-    return Candidate(0, {}, None, row, rest if rest.splits else None)
+    """Return a candidate of three folds with the scores of the first ones."""
+    candidate = Candidate(0, {}, None, [None] * 3, Unit(0, {}, (0, 1, 2)))
+    for i, score in enumerate(scores):
+        candidate.send(1)
+        candidate.enter(outcome(i, score))
+    return candidate
 
 
-def test_a_better_incumbent_drops_those_that_wait() -> None:
-    contest = Contest("forgiving", None)
-    contest.finished(under_way(0.5, 0.5, 0.5))
+def contest_of(*candidates: Candidate, in_order: bool = True) -> Contest:
+    contest = Contest("forgiving", None, in_order)
+    contest.under_way += candidates
+    return contest
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_better_incumbent_drops_those_that_wait(in_order: bool) -> None:
     middle = under_way(0.6)
-    contest.wait(middle)
-    contest.judge()
-    assert not middle.dropped
-    contest.finished(under_way(0.7, 0.7, 0.7))
-    contest.finished(under_way(0.6, 0.6, 0.6))  # later and worse: the incumbent stays
+    contest = contest_of(under_way(0.5, 0.5, 0.5), middle, in_order=in_order)
+    contest.decide()
+    assert not middle.decided
+    contest.under_way.insert(0, under_way(0.7, 0.7, 0.7))
+    contest.under_way.insert(1, under_way(0.6, 0.6, 0.6))  # later and worse: the incumbent stays
+    contest.decide()
     assert contest.race == Race("forgiving", (0.7, 0.7, 0.7))
-    contest.judge()
     assert middle.dropped
     assert contest.next(idle=True) is None
 
 
-def test_folds_under_way_are_waited_for() -> None:
-    contest = Contest("forgiving", None)
-    contest.finished(under_way(0.9, 0.9, 0.9))
+def test_folds_under_way_are_waited_for_where_the_order_is_that_of_ends() -> None:
     candidate = under_way(0.1)
-    candidate.out = 1
-    contest.wait(candidate)
-    assert contest.judge() == []
+    candidate.send(1)
+    contest = contest_of(under_way(0.9, 0.9, 0.9), candidate, in_order=False)
+    contest.decide()
     assert candidate.dropped
-    assert not candidate.ended
-    candidate.out = 0
-    assert candidate.ended
+    assert not candidate.decided
+    candidate.enter(outcome(1, 0.2))
+    assert contest.decide() == [candidate]
+    assert len(candidate.outcomes) == 2
+
+
+def test_in_the_order_of_candidates_folds_beyond_the_end_do_not_count() -> None:
+    candidate = under_way(0.1)
+    candidate.send(1)
+    contest = contest_of(under_way(0.9, 0.9, 0.9), candidate)
+    assert len(contest.decide()) == 2
+    candidate.enter(outcome(1, 0.2))
+    assert [o.split for o in candidate.outcomes] == [0]
+
+
+def test_a_candidate_without_hope_waits_for_those_before_it() -> None:
+    first, second = under_way(0.2, 0.2), under_way(0.1)
+    contest = contest_of(under_way(0.9, 0.15, 0.9), first, second)
+    contest.decide()
+    assert not first.decided
+    assert not second.decided
+    assert contest.next(idle=False) is not None  # the last fold of the first one
+    assert contest.next(idle=True) is None  # the second has no hope against the incumbent: it is not run on
+    first.enter(outcome(2, 3.0))  # which makes the first the incumbent
+    assert contest.decide() == [first, second]
+    assert contest.race == Race("forgiving", (0.2, 0.2, 3.0))
+    assert len(second.outcomes) == 1
+
+
+def test_what_a_worker_gave_up_goes_on_if_the_incumbent_is_another_one_then() -> None:
+    first, second = under_way(1.0, 0.3), under_way()
+    contest = contest_of(under_way(0.6, 0.6, 0.6), first, second)
+    contest.decide()
+    second.send(3)
+    second.enter(outcome(0, 0.5)._replace(hopeless=True))
+    assert second.out == 0
+    first.send(1)
+    first.enter(outcome(2, 1.0))
+    assert contest.decide() == [first]
+    assert contest.race == Race("forgiving", (1.0, 0.3, 1.0))
+    unit = contest.next(idle=False)
+    assert unit is not None
+    assert unit.splits == (1,)
 
 
 def test_an_incumbent_has_a_finite_score_on_every_fold() -> None:

@@ -130,7 +130,8 @@ def test_candidates_may_change(db: str) -> None:
     more = GridSearchCV(Counted(), {"a": [2.0, 1.0, 0.0]}, cv=3, storage=db, refit=False).fit(X, Y)
     assert FITS == [0.0] * 3 + [1.0] * 3 + [2.0] * 3
     assert equal(more, GridSearchCV(Counted(), {"a": [2.0, 1.0, 0.0]}, cv=3, refit=False).fit(X, Y))
-    fewer = SearchCV(Counted(), {"a": "float(0, 2)"}, n_trials=2, cv=3, storage=db, study_name="s", random_state=0)
+    settings = {"storage": db, "study_name": "s", "random_state": 0, "racing": None}
+    fewer = SearchCV(Counted(), {"a": "float(0, 2)"}, n_trials=2, cv=3, **settings)
     fewer.fit(X, Y)
     FITS.clear()
     more = fewer.set_params(n_trials=5).fit(X, Y)

@@ -227,7 +227,7 @@ def _owner(estimator: Any, name: str) -> Owner | _Missing | None:
     path = ""
     rest = name
     while True:
-        if not _sets_plainly(estimator):
+        if not sets_plainly(estimator):
             # it may know names that get_params does not list; of what is no estimator we know that it has none
             return None if hasattr(estimator, "set_params") else _Missing(estimator, path, rest, "")
         head, delimiter, tail = rest.partition("__")
@@ -239,7 +239,7 @@ def _owner(estimator: Any, name: str) -> Owner | _Missing | None:
         estimator, path, rest = known[head], f"{path}{head}__", tail
 
 
-def _sets_plainly(estimator: Any) -> bool:
+def sets_plainly(estimator: Any) -> bool:
     """Whether ``set_params`` is scikit-learn's, and so knows exactly the names that ``get_params`` lists."""
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         return False

@@ -28,6 +28,7 @@ from tunesmith.selection.simplest import Complexity, complexities, ranks, simple
 from tunesmith.selection.wording import Metric, params_of
 from tunesmith.sklearn._by_model import by_model
 from tunesmith.sklearn._cautions import FEW, belonging, cautions, count_groups, tested_rows
+from tunesmith.sklearn._default import untold
 from tunesmith.sklearn._evidence import Evidence
 from tunesmith.sklearn._fresh import resplitter
 from tunesmith.sklearn._losses import Targets
@@ -126,6 +127,10 @@ def conclude(run: Sequential, search: Any, settings: Settings) -> Conclusion:
     case = _Case(
         run, search, settings, evidence, whole, task.estimator, seed, run.adaptive, default=run.default_index()
     )
+    if case.default is not None and (hidden := untold(run.evaluate.task.estimator, run.space)):
+        case.notes.append(
+            f"The default is the estimator as it is: its get_params() does not tell its own {', '.join(hidden)}."
+        )
     if run.exhausted:
         case.notes.append(f"Every point of the {'space' if run.space.is_finite else 'grid'} was tried.")
     if (reason := _no_figure(case, run)) is not None:

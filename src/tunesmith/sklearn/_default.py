@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.sklearn._check_names import sets_plainly
 from tunesmith.sklearn._choices import known_as
 from tunesmith.sklearn._fingerprint import describe
 from tunesmith.space import Categorical, Space
@@ -14,15 +15,35 @@ from tunesmith.space.convert import BRANCH
 from tunesmith.study.earlier import row_of
 
 
-def default_params(estimator: Any, space: Space) -> dict[str, Any]:
-    """Return the values that the estimator itself has of the space's parameters; empty if it has none of them.
+def default_params(estimator: Any, space: Space) -> dict[str, Any] | None:
+    """Return the values that the estimator itself has of the space's parameters; None if it has none of them.
+
+    Those that ``get_params`` does not tell are missing (see :func:`untold`): what is left as it is has its own value.
 
     Args:
         estimator: what is tuned, as the user made it.
         space: what is searched.
     """
     own = estimator.get_params()
-    return {name: own[name] for name in dict.fromkeys(space.outer_names) if name in own}
+    found = {name: own[name] for name in dict.fromkeys(space.outer_names) if name in own}
+    return found if found or untold(estimator, space) else None
+
+
+def untold(estimator: Any, space: Space) -> list[str]:
+    """Return the space's parameters of which the estimator does not tell its own value.
+
+    CatBoost's ``get_params`` lists what the constructor was given, and ``set_params`` takes more. A name that nobody
+    can set in the estimator as it is, such as one of another choice of a pipeline's step, is none of them.
+    """
+    own = estimator.get_params()
+    missing: list[str] = []
+    for name in dict.fromkeys(space.outer_names):
+        parts = name.split("__")
+        owners = (own.get("__".join(parts[:i])) for i in range(len(parts) - 1, 0, -1))
+        owner = next((o for o in owners if o is not None), estimator)
+        if name not in own and hasattr(owner, "set_params") and not sets_plainly(owner):
+            missing.append(name)
+    return missing
 
 
 def default_row(params: dict[str, Any], space: Space) -> list[float] | None:

@@ -102,6 +102,11 @@ class Unit:
             replace(self, splits=self.splits[n:], contexts=rest),
         )
 
+    def only(self, places: list[int]) -> Unit:
+        """Return a unit with those splits that stand at the given places."""
+        contexts = tuple(self.contexts[i] for i in places) if self.contexts else None
+        return replace(self, splits=tuple(self.splits[i] for i in places), contexts=contexts)
+
 
 @dataclass(slots=True)
 class Task:

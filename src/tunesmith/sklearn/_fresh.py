@@ -7,7 +7,13 @@ from copy import copy
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
+from tunesmith.sklearn._candidates import Evaluation
+
 Splitter = Callable[[int], Any]
+SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
+RESHUFFLE = 0x5EF7  # keeps their seeds apart from others
 
 
 def resplitter(given: Any, checked: Any) -> Splitter | str:
@@ -36,3 +42,21 @@ def resplitter(given: Any, checked: Any) -> Splitter | str:
         return other
 
     return fresh
+
+
+def further_splits(evaluate: Evaluation, seed: int) -> list[tuple[Any, Any]]:
+    """Return the splits of all sets but the first, for candidates that have splits of their own.
+
+    Args:
+        evaluate: has the search, its rows and its splitter.
+        seed: of the study.
+
+    Raises:
+        ValueError: the splitter has the same splits each time.
+    """
+    search, task, how = evaluate.search, evaluate.task, evaluate.routed.splitter.split
+    fresh = resplitter(search.cv, search._checked_cv_orig)
+    if isinstance(fresh, str):
+        raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True): {fresh}")
+    seeds = np.random.SeedSequence([seed, RESHUFFLE]).generate_state(SETS - 1) >> 1
+    return [split for seed in seeds.tolist() for split in fresh(seed).split(task.X, task.y, **how)]

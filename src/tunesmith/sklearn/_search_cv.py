@@ -58,7 +58,8 @@ class SearchCV(BaseSearchCV):
             fixed rows) there are none.
         prefer_default: what the estimator's own parameters are for. True: they are tried first, and returned unless a
             candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
-            one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``.
+            one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``, as does an
+            estimator that does not tell what its own value is (CatBoost's ``depth``), with nothing set.
         reshuffle: whether each candidate gets splits of its own (16 sets of splits take turns): the search then follows
             no luck of one set. For splitters that shuffle; there is no racing. False: all have the same, which compares
             them best.
@@ -68,6 +69,11 @@ class SearchCV(BaseSearchCV):
         complexity: what is simple: a parameter's name (low is simple; with a minus before it, high is), a list of
             names, or a function of the parameters that returns a number.
         level: of the intervals of ``honest_score_``: the probability with which they are to hold the truth.
+        deterministic: whether the same `random_state` and the same number of workers give the same search, whichever
+            worker is faster: candidates are proposed and given up in their order. With a sampler that does not learn
+            ("random", "grid", "qmc") it is the same search for any number of workers. False: what ends first counts
+            first, so that no worker ever waits (what that is worth: docs/parallel.md). A `timeout` depends on the
+            clock in any case.
         random_state: seeds the sampler; the estimator has its own ``random_state``. A study that is gone on with keeps
             the seed that it was made with.
         pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
@@ -106,6 +112,7 @@ class SearchCV(BaseSearchCV):
         "simplest": [StrOptions({"one-se"}), None],
         "complexity": [str, list, tuple, callable, None],
         "level": [Interval(Real, 0, 1, closed="neither")],
+        "deterministic": ["boolean"],
     }
 
     def __init__(
@@ -131,6 +138,7 @@ class SearchCV(BaseSearchCV):
         simplest: str | None = None,
         complexity: Any = None,
         level: float = 0.95,
+        deterministic: bool = True,
         error_score: Any = np.nan,
         return_train_score: bool = False,
         storage: Any = None,
@@ -168,6 +176,7 @@ class SearchCV(BaseSearchCV):
         self.simplest = simplest
         self.complexity = complexity
         self.level = level
+        self.deterministic = deterministic
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
@@ -224,10 +233,10 @@ class SearchCV(BaseSearchCV):
         samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
         evaluate_candidates.checker.check(samples, "random points of the space", space.params)
         evaluate_candidates.check_input(samples)
-        own = {} if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
-        beside = bool(own) and default_row(own, space) is None
+        own = None if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
+        beside = own is not None and default_row(own, space) is None
         if self.complexity is not None:  # what cannot be ordered is told now, and not after the last fit
-            complexities([*samples, *([own] if own else [])], self.complexity)
+            complexities([*samples, *([] if own is None else [own])], self.complexity)
         most = None if self._most is None else (self._most + beside) * self.n_splits_
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False
@@ -243,9 +252,10 @@ class SearchCV(BaseSearchCV):
             SEARCHING * self.timeout if self.timeout is not None and self.confirm else self.timeout,
             context,
             racing,
-            own or None,
+            own,
             None if self.stop is None else stopping(ledger.study, self.stop),
             self.reshuffle,
+            self.deterministic,
         )
         search.run()
         evaluate_candidates.check_scores()

@@ -1,15 +1,19 @@
 """The loop of :class:`SearchCV`: ask the study for a candidate when a worker is free, tell it when its splits are done.
 
-A candidate is asked for as late as possible, after everything that is finished has been told, so that the sampler
-knows all there is to know. Where a fit is worth sending by itself, the splits of a candidate are sent one after the
-other, many candidates at once, so that one without hope is given up between them (see :mod:`._contest`); without a race
-they run beside each other.
+Where a fit is worth sending by itself, the splits of a candidate are sent one after the other, many candidates at once,
+so that one without hope is given up between them (see :mod:`._contest`); without a race they run beside each other.
+
+A search is the same each time, whichever worker is faster (see :mod:`._turns`): those that the study was not told of
+are under way for the sampler. One that is blind to results is asked for more, so no worker ever waits for it. Otherwise
+a worker that has no new candidate runs further splits of those under way, the first of them first. Without that order
+(``deterministic=False``) the study is told of each candidate as it ends, and asked as soon as a worker is free.
 """
 
 from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +21,9 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
-from tunesmith.errors import ResumeError, SpaceExhaustedError
+from tunesmith.errors import ResumeError, SpaceExhaustedError, TrialsSpentError
 from tunesmith.selection.converged import fold_noise
+from tunesmith.sklearn._again import run_again
 from tunesmith.sklearn._callbacks import has_callbacks
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._choices import n_values, with_objects
@@ -26,12 +31,12 @@ from tunesmith.sklearn._contest import Candidate, Contest
 from tunesmith.sklearn._default import default_row
 from tunesmith.sklearn._evaluate import Outcome, Unit
 from tunesmith.sklearn._evidence import Evidence
-from tunesmith.sklearn._fingerprint import digest
 from tunesmith.sklearn._folds import places
-from tunesmith.sklearn._fresh import resplitter
+from tunesmith.sklearn._fresh import further_splits
 from tunesmith.sklearn._ledger import KEY, Ledger, pack, unpack
 from tunesmith.sklearn._predictions import Shelf, labels_of
-from tunesmith.sklearn._schedule import Pace, ahead, run_all, salvaging
+from tunesmith.sklearn._schedule import Pace, ahead, salvaging
+from tunesmith.sklearn._turns import Turns
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.stopping import Stopping
@@ -39,9 +44,6 @@ from tunesmith.trial import FrozenTrial, Trial
 
 BESIDE = -1  # the number of a candidate that is no trial
 KEPT = "sklearn default"  # under which attribute of the study it is kept
-SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
-RESHUFFLE = 0x5EF7  # keeps their seeds apart from others
-AGAIN = "sklearn again"  # the same of candidates on other splits
 WHOLE = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
 
 
@@ -53,7 +55,8 @@ class Sequential:
         evaluate: what fits and scores.
         ledger: the study to ask and to tell.
         space: what is searched, with the choices as objects.
-        n_trials: how many candidates there are to be in all, those of earlier runs included; None: no limit.
+        n_trials: how many trials the study shall have, those of earlier runs and of other processes included; None: no
+            limit.
         timeout: seconds after which no candidate is started; None: no limit.
         context: scikit-learn's callback context of the search, if there is one.
         racing: the rule by which candidates are given up between splits; None: none are.
@@ -61,6 +64,7 @@ class Sequential:
             study if it lies in the space, else it stands beside the trials, and last in the results.
         stopping: looks whether the search has converged; None: it never ends by itself.
         reshuffle: whether each candidate has splits of its own; they take turns at a number of sets of splits.
+        deterministic: whether candidates are asked for, given up and told in their order.
     """
 
     evaluate: Evaluation
@@ -73,18 +77,21 @@ class Sequential:
     default: dict[str, Any] | None = None
     stopping: Stopping | None = None
     reshuffle: bool = False
+    deterministic: bool = True
     _candidates: list[Candidate] = field(default_factory=list)
     _splits: list[tuple[Any, Any]] = field(default_factory=list)  # of all sets, one set after the other
     _pace: Pace = field(default_factory=Pace)
     _contest: Contest = field(init=False)
     _shelf: Shelf = field(default_factory=Shelf)
-    _more: bool = True
+    _turns: Turns = field(init=False)
+    _more: bool = True  # the sampler has points left
     _beside: bool = False
     _default_key: str | None = None
     _deadline: float | None = None
 
     def __post_init__(self) -> None:
-        self._contest = Contest(self.racing, self.ledger.metric)
+        self._contest = Contest(self.racing, self.ledger.metric, self.deterministic)
+        self._turns = Turns(self._contest)
         if self.stopping is not None:
             self.stopping.noise = self._noise
 
@@ -97,7 +104,7 @@ class Sequential:
         """
         evaluate, study = self.evaluate, self.ledger.study
         splits = evaluate.splits(evaluate.search._checked_cv_orig)
-        self._splits = [*splits, *self._further_splits()]
+        self._splits = [*splits, *(further_splits(evaluate, study.seed) if self.reshuffle else [])]
         evaluate.open(self.ledger, self._splits)
         study.recover()
         self._load()
@@ -119,17 +126,38 @@ class Sequential:
             self._deadline = time.monotonic() + self.timeout
         try:
             self._loop(len(splits))
+        except BaseException:
+            if evaluate.search.storage is None:  # else it is kept, and told in its turn when the search goes on
+                self._turns.over = True
+                self._tell_due()
+            raise
         finally:
             study.release(study.live)  # none is left unless this was interrupted: they wait, to be run again
+        self._join()
         if not self._done():
-            raise ValueError(
-                f"No fits were performed: no candidate was started within the timeout of {self.timeout} seconds"
-            )
+            why = f"no candidate was started within the timeout of {self.timeout} seconds"
+            if self.timeout is None:
+                why = f"other processes run all {self.n_trials} candidates of the study {study.study_name!r}"
+            raise ValueError(f"No fits were performed: {why}")
         self._tabulate()
+
+    def _join(self) -> None:
+        """Take in what other processes have added to the study meanwhile."""
+        history = self.ledger.study.history
+        known = {c.number for c in self._candidates}
+        if not known.issuperset(history.number.tolist()):
+            self._load()
+        if running := len(set(history.running) - known):
+            which = "1 candidate" if running == 1 else f"{running} candidates"
+            warnings.warn(
+                f"{which} of the study {self.ledger.study.study_name!r} are being run by other processes and are not "
+                "in these results; call fit again when they have ended",
+                stacklevel=2,
+            )
 
     def _noise(self) -> float | None:
         """The standard deviation of a mean over the splits; None if there are too few splits to tell."""
-        scores = np.array([c.scores(self.ledger.metric) for c in self._candidates if c.whole])
+        scores = np.array([c.scores(self.ledger.metric) for c in self._candidates if c.whole and c.told])
         if self._n_splits < 2 or not np.isfinite(scores).all(axis=1).any():
             return None
         train, test = self._splits[0]
@@ -155,28 +183,13 @@ class Sequential:
         """The number of splits of a candidate."""
         return int(self.evaluate.search.n_splits_)
 
-    def _further_splits(self) -> list[tuple[Any, Any]]:
-        """Return the splits of all sets but the first.
-
-        Raises:
-            ValueError: the splitter has the same splits each time.
-        """
-        if not self.reshuffle:
-            return []
-        search, task, how = self.evaluate.search, self.evaluate.task, self.evaluate.routed.splitter.split
-        fresh = resplitter(search.cv, search._checked_cv_orig)
-        if isinstance(fresh, str):
-            raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True): {fresh}")
-        seeds = np.random.SeedSequence([self.ledger.study.seed, RESHUFFLE]).generate_state(SETS - 1) >> 1
-        return [split for seed in seeds.tolist() for split in fresh(seed).split(task.X, task.y, **how)]
-
     def _set_of(self, number: int) -> int:
         """Where the splits of a trial begin."""
         return max(number, 0) * self._n_splits % len(self._splits)
 
     def _done(self) -> list[Candidate]:
         """The candidates in the order of the results."""
-        done = [c for c in self._candidates if c.ended and not (c.number == BESIDE and c.failed)]
+        done = [c for c in self._candidates if c.told and not (c.number == BESIDE and c.failed)]
         return sorted(done, key=lambda c: (c.number == BESIDE, c.number))
 
     def _tabulate(self) -> None:
@@ -197,9 +210,10 @@ class Sequential:
         """
         failed = self.evaluate.task.failed()
         ends = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+        known = {c.number for c in self._candidates}
         for trial in self.ledger.study.get_trials(states=ends):
             kept = trial.user_attrs.get(KEY)
-            if kept is None:
+            if kept is None or trial.number in known:
                 continue
             params = with_objects(self.space, trial.params)
             self.ledger.check(trial.number, params, kept)
@@ -213,7 +227,7 @@ class Sequential:
 
     def _take_in(self, candidate: Candidate, kept: dict[str, Any]) -> None:
         """Enter a candidate that an earlier run ended."""
-        candidate.told = True
+        candidate.decided = candidate.told = True
         for outcome in unpack(len(self._candidates), kept, self.evaluate.task.failed(lenient=candidate.kept)):
             candidate.row[outcome.split] = outcome
         candidate.dropped = not candidate.whole
@@ -241,7 +255,8 @@ class Sequential:
             return
         if study.sampler.name == "grid" and self._n_cells <= (self.n_trials or math.inf) and self.timeout is None:
             return  # it is one of the cells, and all are tried
-        waiting = [t for t in study.get_trials(states=[TrialState.WAITING]) if t.x is not None]
+        begun = study.get_trials(states=[TrialState.WAITING, TrialState.RUNNING])  # by another process, perhaps
+        waiting = [t for t in begun if t.x is not None]
         there = [c.params for c in self._candidates] + [with_objects(self.space, t.params) for t in waiting]
         if self._default_key not in map(self.ledger.key, there):
             system = {"proposed_by": "the estimator's own configuration"}
@@ -250,6 +265,7 @@ class Sequential:
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool
         room = 1.0 if pool.inline else ahead(self.evaluate.search.pre_dispatch, pool.n_workers)
+        self._turns.begin(self.deterministic, self.ledger.study.sampler.blind, pool.n_workers, room)
         while True:
             while pool.running < room and (batch := self._next(n_splits)):
                 pool.submit(batch)
@@ -274,7 +290,6 @@ class Sequential:
         if pool.inline or pool.n_workers == 1:
             return [self._whole(candidate, n_splits)]
         if self._pace.seconds is None or self._pace.seconds * n_splits >= WHOLE:
-            self._contest.wait(candidate)
             unit = self._contest.next(idle=False)
             return [] if unit is None else [unit]
         units = [self._whole(candidate, n_splits)]
@@ -288,25 +303,51 @@ class Sequential:
     def _whole(self, candidate: Candidate, n_splits: int) -> Unit:
         """Take all splits of a candidate, to be given up by the worker itself."""
         unit = candidate.send(n_splits)
-        unit.race = None if candidate.kept else self._contest.race
+        known_before = len(unit.splits) < n_splits
+        unit.race = None if candidate.kept or known_before else self._contest.race
         return unit
 
     def _ask(self, n_splits: int) -> Candidate | None:
-        """A new candidate with all splits to be sent; None if none is to be started."""
+        """A new candidate with splits to be sent; None if none is to be started now."""
         if self._beside:
             self._beside = False
             return self._begin(BESIDE, self.default or {}, None, n_splits)
-        late = self._deadline is not None and time.monotonic() >= self._deadline
-        late = late or (self.stopping is not None and self.stopping.over)
-        if late or not self._more or (self.n_trials is not None and self._asked() >= self.n_trials):
-            return None
-        try:
-            trial = self.ledger.study.ask()
-            trial.connect(None)  # what is noted is written just before the end: once is enough
-        except SpaceExhaustedError:
-            self._more = False
-            return None
-        return self._begin(trial.number, with_objects(self.space, trial.take_whole()), trial, n_splits)
+        while not self._turns.over:
+            self._tell_due()
+            if self._turns.open >= self._turns.most:
+                return None
+            late = self._deadline is not None and time.monotonic() >= self._deadline
+            if late or (self.stopping is not None and self.stopping.over):
+                break
+            try:
+                trial = self.ledger.study.ask(below=self.n_trials)
+                trial.connect(None)  # what is noted is written just before the end: once is enough
+            except TrialsSpentError:
+                break
+            except SpaceExhaustedError:
+                self._more = False
+                break
+            candidate = self._begin(trial.number, with_objects(self.space, trial.take_whole()), trial, n_splits)
+            self._recall(candidate)
+            if candidate.rest is not None:
+                return candidate
+            self._decide()  # an interrupted run had all of it
+        self._turns.over = True
+        self._tell_due()
+        return None
+
+    def _recall(self, candidate: Candidate) -> None:
+        """Take what an interrupted run kept of a candidate before the study was to be told of it."""
+        kept = None if candidate.trial is None else candidate.trial.user_attrs.get(KEY)
+        failed = self.evaluate.task.failed(lenient=candidate.kept)
+        if kept is None or kept["key"] != self.ledger.key(candidate.params):
+            return
+        if isinstance(failed, str) and any(kept["error"]):
+            return  # it is fitted again, so that the error is raised
+        for outcome in unpack(len(self._candidates) - 1, kept, failed):
+            candidate.row[outcome.split] = outcome
+        candidate.take_back()
+        candidate.stored = len(candidate.outcomes)
 
     def _is_default(self, params: dict[str, Any]) -> bool:
         return self._default_key is not None and self.ledger.key(params) == self._default_key
@@ -333,35 +374,54 @@ class Sequential:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(self.space)))[0]
         candidate = Candidate(number, params, trial, [None] * n_splits, unit, kept=kept)
         self._candidates.append(candidate)
+        self._contest.under_way.append(candidate)
         return candidate
 
     # -- tell ------------------------------------------------------------------------------------------------------
 
     def _saw(self, outcomes: list[Outcome]) -> None:
+        seen = {id(c): c for c in (self._candidates[o.candidate] for o in outcomes)}
         for outcome in outcomes:
-            candidate = self._candidates[outcome.candidate]
-            outcome = outcome._replace(split=outcome.split % self._n_splits)
-            candidate.row[outcome.split] = outcome
-            candidate.out -= 1
-            if outcome.hopeless:
-                candidate.dropped, candidate.out = True, 0
-            if candidate.ended and not candidate.told:
-                self._end(candidate)
-        for candidate in self._contest.judge():
+            self._candidates[outcome.candidate].enter(outcome)
+        self._decide()
+        if self.evaluate.search.storage is not None:
+            for candidate in seen.values():
+                self._keep(candidate)
+
+    def _decide(self) -> None:
+        """See which candidates have ended, and tell the study of those whose turn it is."""
+        self._turns.decide()
+        self._tell_due()
+
+    def _tell_due(self) -> None:
+        for candidate in self._turns.due():
             self._end(candidate)
+
+    def _keep(self, candidate: Candidate) -> None:
+        """Store what has ended though the study is not told of it yet: a search that is killed has it when it goes on.
+
+        The trial is then run again as it was proposed, takes what is kept, and is told in its turn.
+        """
+        if candidate.trial is None or candidate.told or candidate.stored == len(candidate.outcomes):
+            return
+        if not candidate.whole and not candidate.decided and self._contest.hopeful(candidate):
+            return  # more of it comes soon
+        kept = pack(self.ledger.key(candidate.params), candidate.outcomes, len(candidate.row))
+        study = self.ledger.study
+        study._storage.set_attr(study._id, candidate.number, KEY, kept)
+        candidate.stored = len(candidate.outcomes)
 
     def _end(self, candidate: Candidate) -> None:
         """Tell the study how a candidate ended."""
         row, trial, study = candidate.outcomes, candidate.trial, self.ledger.study
+        position = row[0].candidate
         candidate.told = True
-        if candidate.whole:
-            self._contest.finished(candidate)
         cost = sum(o.fit_seconds + o.score_seconds for o in row)
         seen = row if self.evaluate.search.storage is not None else [o._replace(predictions=None) for o in row]
         kept = pack(self.ledger.key(candidate.params), seen, len(candidate.row))
         if trial is None:
             study.set_system_attr(KEPT, kept)
-            self._shelve(row[0].candidate, candidate)
+            self._shelve(position, candidate)
             return
         trial.set_user_attr(KEY, kept)
         if candidate.whole:
@@ -372,12 +432,12 @@ class Sequential:
                 told = study.tell(trial, value, cost=cost)
         else:
             # the value is the last report: what the mean on all splits would have been, for samplers to learn from
-            if (race := self._contest.race) is not None:
+            if (race := candidate.against) is not None:
                 trial.report(race.value(candidate.scores(self.ledger.metric)), len(row))
             reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
             told = study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
         candidate.trial = None
-        self._shelve(row[0].candidate, candidate)
+        self._shelve(position, candidate)
         if self.stopping is not None:
             self.stopping(study)
         if self.ledger.display is not None:
@@ -431,29 +491,4 @@ class Sequential:
             For each candidate what it gave on each split, predictions included. A fit that fails has no score, whatever
             ``error_score`` says: the candidate did well enough before.
         """
-        evaluate, study = self.evaluate, self.ledger.study
-        stored = evaluate.search.storage is not None
-        keys = [self.ledger.key_on(c, splits) for c in candidates]
-        names = [f"{AGAIN} {digest(key.encode())}" for key in keys]
-        known = study.system_attrs if stored else {}
-        found: dict[int, list[Outcome]] = {}
-        for i, (key, name) in enumerate(zip(keys, names, strict=True)):
-            kept = known.get(name)
-            if kept is not None and kept["key"] == key:
-                found[i] = unpack(i, kept, evaluate.task.failed(lenient=True))
-        left = [i for i in range(len(candidates)) if i not in found]
-        if left:
-            evaluate.pool.prepare(evaluate.task, splits)
-            prefixes = evaluate.planner.plan([candidates[i] for i in left])
-            every = tuple(range(len(splits)))
-            units = [Unit(i, candidates[i], every, p, lenient=True) for i, p in zip(left, prefixes, strict=True)]
-
-            def enter(outcomes: list[Outcome]) -> None:
-                for outcome in outcomes:
-                    i = outcome.candidate
-                    found.setdefault(i, []).append(outcome)
-                    if stored and len(found[i]) == len(splits):
-                        study.set_system_attr(names[i], pack(keys[i], found[i]))
-
-            run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter)
-        return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]
+        return run_again(self.evaluate, self.ledger, candidates, splits)

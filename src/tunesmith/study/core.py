@@ -21,6 +21,7 @@ from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.storage.workers import current_worker
 from tunesmith.study.earlier import KEY, unpack
 from tunesmith.study.fixed import impose
+from tunesmith.study.total import NEAR, check_left, spent
 from tunesmith.trial import FrozenTrial, Proposals, Trial
 
 _Ahead = tuple[int, int, list[float], int, str | None]  # number, id of the space, point, tag, who proposed it
@@ -84,12 +85,18 @@ class StudyCore:
 
     # -- ask ---------------------------------------------------------------------------------------------------
 
-    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None) -> Trial:
+    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
         """Start a trial; see :meth:`tunesmith.study.tell.TellCore.ask`."""
         with self._lock:
             reserve = False
             while True:
+                if below is not None:
+                    check_left(self, below)
                 claim = self._storage.claim(self._id, self._worker, reserve)
+                if below is not None and claim.number >= below:
+                    if claim.reserved:
+                        self._storage.release(self._id, {claim.number: claim.trial.attempt if claim.trial else 1})
+                    raise spent(below)
                 if claim.version != self._version:
                     self._sync()
                     seen = len(self._history) + len(self._history.running)
@@ -109,6 +116,7 @@ class StudyCore:
                 # number for itself first, so that a long proposal is wasted at most once.
                 self._version = -1
                 reserve = not self.sampler.exclusive_at(self._history)
+                reserve = reserve and (below is None or claim.number + NEAR < below)
             if version == self._version + 1:
                 self._version = version
             self._next = max(self._next, record.number + 1)

@@ -9,7 +9,13 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
-from tunesmith.errors import AttemptReplacedError, ObjectiveError, SpaceExhaustedError, is_pruned
+from tunesmith.errors import (
+    AttemptReplacedError,
+    ObjectiveError,
+    SpaceExhaustedError,
+    TrialsSpentError,
+    is_pruned,
+)
 from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.state import TrialState
 from tunesmith.storage.workers import APART, current_worker
@@ -42,9 +48,11 @@ def run(
     gc_after_trial: bool,
     show_progress: bool,
     stop: str | None = None,
+    n_trials_total: int | None = None,
 ) -> None:
     """Drive one call of ``study.optimize``; the arguments are explained there."""
     jobs = check(n_trials, timeout, n_jobs, catch, objective)
+    check_budget(n_trials_total, None, "n_trials_total")
     if study._optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
     if declared and study.space is not None:
@@ -64,12 +72,13 @@ def run(
         if show_progress:
             from tunesmith.progress import Progress
 
-            progress = Progress(study, n_trials, timeout)
+            left = None if n_trials_total is None else max(0, n_trials_total - len(study.history))
+            progress = Progress(study, min((n for n in (n_trials, left) if n is not None), default=None), timeout)
             callbacks = [*callbacks, progress.update]
         executor = executor_for(jobs, objective, study)
         tick = progress.tick if progress is not None else None
         with heeded() as heed:
-            _loop(study, executor, n_trials, timeout, catch, callbacks, gc_after_trial, tick, heed)
+            _loop(study, executor, n_trials, n_trials_total, timeout, catch, callbacks, gc_after_trial, tick, heed)
     except BaseException as error:
         if executor is not None:
             with suppress(Exception):  # what went wrong first is what the user must see
@@ -93,6 +102,7 @@ def _loop(
     study: Study,
     executor: Executor,
     n_trials: int | None,
+    n_trials_total: int | None,
     timeout: float | None,
     catch: tuple[type[Exception], ...],
     callbacks: list[Callback],
@@ -114,8 +124,8 @@ def _loop(
             before = executor.clock()
             study._hasty = timeout is not None and proposing > timeout * PROPOSING
             try:
-                trial = study.ask()
-            except SpaceExhaustedError:
+                trial = study.ask(below=n_trials_total)
+            except (SpaceExhaustedError, TrialsSpentError):
                 exhausted = True
                 break
             finally:
@@ -198,14 +208,14 @@ def check(n_trials: Any, timeout: Any, n_jobs: Any, catch: tuple[Any, ...], obje
     return int(cpu_count())
 
 
-def check_budget(n_trials: Any, timeout: Any) -> None:
+def check_budget(n_trials: Any, timeout: Any, name: str = "n_trials") -> None:
     """Raise unless these are a number of trials and seconds.
 
     Raises:
         ValueError: one of them is negative or no number.
     """
     if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, Integral) or n_trials < 0):
-        raise ValueError(f"n_trials must be a number of trials, 0 or more, or None for no limit; got {n_trials!r}")
+        raise ValueError(f"{name} must be a number of trials, 0 or more, or None for no limit; got {n_trials!r}")
     if timeout is not None and not (isinstance(timeout, Real) and float(timeout) >= 0):
         raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
 

@@ -67,6 +67,7 @@ class Study(TellCore):
         *,
         space: Any = None,
         stop: str | None = None,
+        n_trials_total: int | None = None,
         func: Callable[..., Any] | None = None,
     ) -> None:
         """Run trials until `n_trials` are done, the time is over, a callback stops it or the space is exhausted.
@@ -85,6 +86,8 @@ class Study(TellCore):
             space: what to search, in any form that :class:`Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.
+            n_trials_total: how many trials the study is to have in all, whatever became of them: those of earlier
+                calls and those that other processes run on the same storage are counted. None: no limit.
             func: the objective, by the name that it has in Optuna; give one of the two.
 
         Raises:
@@ -112,6 +115,7 @@ class Study(TellCore):
             gc_after_trial=gc_after_trial,
             show_progress=show_progress_bar,
             stop=stop,
+            n_trials_total=n_trials_total,
         )
 
     def declare(self, space: Space) -> None:

@@ -40,7 +40,7 @@ class TellCore(StudyCore):
         self._unsaved = Unsaved(self.study_name, self.flush)
         self._away_until = 0.0
 
-    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None) -> Trial:
+    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
         """Start a trial: an enqueued or interrupted one if there is any, else a new proposal of the sampler.
 
         What the trial reports and notes is stored at once. A trial whose process ends before ``tell`` is run again by
@@ -49,14 +49,17 @@ class TellCore(StudyCore):
         Args:
             fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``, as
                 those of a declared space do.
+            below: start no trial whose number is this or higher, so that a study has so many trials in all, however
+                many processes ask for them.
 
         Raises:
             SpaceExhaustedError: the sampler has nothing left to propose.
+            TrialsSpentError: all numbers below that limit are taken.
             StorageError: the storage cannot be used, or does not take a result that was kept for it.
         """
         if self._unsaved:
             self.flush()
-        trial = super().ask(fixed_distributions)
+        trial = super().ask(fixed_distributions, below=below)
         trial.connect(self)
         return trial
 
