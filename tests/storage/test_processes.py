@@ -132,7 +132,7 @@ def work_until_killed(path: str, log: str) -> None:
     os.write(out, b"ready\n")
     while True:
         number = begin(storage, study, worker)
-        storage.report(study.id, number, 0, 0.5)
+        storage.report(study.id, number, 1, 0, 0.5)
         answer = storage.finish(study.id, ended(running(number, worker, attempt=1), float(number), user={"a": 1}))
         if answer is not None:  # one write, so that no line is cut
             os.write(out, f"{number}\n".encode())
@@ -177,7 +177,7 @@ def test_kill_dash_nine_at_any_moment(tmp_path: Path) -> None:
     assert new.cursor == len(new.number) == len(set(new.number.tolist()))
     assert len(finished) > 50
     # The interrupted ones are given back and run to their end.
-    storage.release(study.id, interrupted)
+    storage.release(study.id, dict.fromkeys(interrupted, 1))
     for number in sorted(interrupted):
         claim = storage.claim(study.id, "w")
         assert claim.number == number
