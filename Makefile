@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers tests fast format bench docs pins clean
+.PHONY: help demo test lint types layers tests fast oldest versions format bench docs pins clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -24,9 +24,9 @@ demo:  ## tune a pipeline on real data, beside grid and random search; Ctrl-C an
 test: lint types layers tests  ## everything that a change must pass
 
 # Two test processes with as many BLAS threads as cores each would wait for one another.
-lint types layers tests fast: export OMP_NUM_THREADS = 1
-lint types layers tests fast: export OPENBLAS_NUM_THREADS = 1
-lint types layers tests fast: export MKL_NUM_THREADS = 1
+lint types layers tests fast oldest versions: export OMP_NUM_THREADS = 1
+lint types layers tests fast oldest versions: export OPENBLAS_NUM_THREADS = 1
+lint types layers tests fast oldest versions: export MKL_NUM_THREADS = 1
 
 lint:  ## ruff: lint and formatting
 	@$(SETUP) test
@@ -49,6 +49,12 @@ fast:  ## pytest without the slow tests
 	@$(SETUP) test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
 
+oldest:  ## pytest with the oldest versions that pyproject.toml admits, scikit-learn 1.6 among them
+	@sh .ci/versions oldest
+
+versions:  ## pytest with each version that is supported: oldest, scikit-learn 1.7 and 1.8, Python 3.12 and 3.13
+	@for name in oldest scikit-learn-1.7 scikit-learn-1.8 python3.12 python3.13; do sh .ci/versions $$name || exit 1; done
+
 format:  ## let ruff sort imports, repair what it can and format
 	@$(SETUP) test
 	$(BIN)/ruff check --fix .
@@ -69,5 +75,5 @@ pins:  ## resolve constraints.txt anew, from scratch, with the oldest Python tha
 	@sh .ci/pins
 
 clean:  ## remove .venv and everything that was built
-	rm -rf .venv site dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* site dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,6 +22,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.svm import SVC
 from tests.sklearn.bare import bare
+from tests.sklearn.versions import with_callbacks
 
 from tunesmith import TrialState
 from tunesmith.samplers.observed import observe
@@ -446,6 +447,7 @@ def test_what_is_printed_says_what_was_saved(capsys: Any) -> None:
     assert f"{dropped} stopped early, {search.n_fits_saved_} fits saved" in err
 
 
+@with_callbacks
 def test_callbacks_see_the_folds_that_are_run() -> None:
     from sklearn.callback.tests._utils import RecordingCallback
 

@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from tests.sklearn.versions import with_weighted_scores
 
 from tunesmith.sklearn import GridSearchCV, SearchCV
 
@@ -259,6 +260,7 @@ def test_what_cannot_be_split_is_named(y: Any, settings: dict[str, Any], kind: t
         search(LogisticRegression(), C, **settings).fit(X, y)
 
 
+@with_weighted_scores
 @pytest.mark.parametrize("weight", [-np.ones(60), np.zeros(60), np.full(60, np.inf)])
 def test_weights_that_no_score_can_have_are_told_before_the_first_fit(weight: Any) -> None:
     with pytest.raises(ValueError, match="sample_weight must be finite, not negative"):

@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from tests.sklearn.bare import bare
+from tests.sklearn.versions import with_callbacks
 
 from tunesmith import Categorical, Float, Int, Space, TrialState, registry
 from tunesmith.errors import SpaceError
@@ -252,6 +253,7 @@ def test_it_is_an_estimator_like_any_other() -> None:
         bare(SVC(), {"C": [1]}, n_trials=0).fit(X, Y)
 
 
+@with_callbacks
 def test_callbacks_see_the_task_tree_of_a_search() -> None:
     from sklearn.callback.tests._utils import RecordingCallback
 

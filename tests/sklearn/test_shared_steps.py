@@ -188,7 +188,7 @@ STEPS: dict[str, list[Any]] = {
         SelectKBest(k=2),
         PolynomialFeatures(2),
         QuantileTransformer(n_quantiles=5, random_state=1),
-        KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"),
+        KBinsDiscretizer(3, strategy="uniform"),
         TargetEncoder(cv=KFold(3)),
         None,
     ],

@@ -11,7 +11,6 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,10 +26,13 @@ from tunesmith.sklearn._afterwards import afterwards, each_metric
 from tunesmith.sklearn._candidates import Evaluation
 from tunesmith.sklearn._compat import (
     InvalidParameterError,
+    callback_context,
+    check_input_parameters,
     check_method_params,
     fit_context,
     is_multimetric,
     metric_scorers,
+    run_search,
 )
 from tunesmith.sklearn._conclusion import Conclusion
 from tunesmith.sklearn._display import Display
@@ -139,21 +141,18 @@ class BaseSearchCV(_compat.BaseSearchCV):
         routed = self._get_routed_params_for_fit(params)
         weight = params.get("sample_weight")
         metadata = None if weight is None else {"sample_weight": weight}
-        context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
+        context = callback_context(self, max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
         self._checked_cv_orig = self._splitter(y)
-        self._check_input_parameters(X=X, y=y, split_params=routed.splitter.split)
+        check_input_parameters(self, X, y, routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
         for name in ("study_", "_kept", "_concluded", "_by_metric"):
             self.__dict__.pop(name, None)
         with self._open_ledger(metric) as ledger, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, ledger)
-            if "callback_ctx" in signature(self._run_search).parameters:
-                self._run_search(evaluate, callback_ctx=context)
-            else:
-                self._run_search(evaluate)
+            run_search(self._run_search, evaluate, context)
         results = evaluate.results
         if evaluate.kept.calls:
             self._kept = evaluate.kept

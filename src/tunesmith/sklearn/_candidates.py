@@ -12,7 +12,7 @@ from sklearn import get_config
 
 from tunesmith.sklearn._callbacks import evaluation_contexts, has_callbacks
 from tunesmith.sklearn._check_names import Checker
-from tunesmith.sklearn._compat import fill_error_scores, is_multimetric, report_fit_failures
+from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is_multimetric, report_fit_failures
 from tunesmith.sklearn._evaluate import Outcome, Task, Unit
 from tunesmith.sklearn._kept import Kept
 from tunesmith.sklearn._ledger import Ledger, Row, fingerprint
@@ -188,10 +188,7 @@ class Evaluation:
         cut = partial(cv.split, self.task.X, self.task.y, **self.routed.splitter.split)
         splits = list(cut()) if self._sanity is None else self._sanity.splits(cut)
         if len(splits) != self.search.n_splits_:
-            raise ValueError(
-                "cv.split and cv.get_n_splits return inconsistent results. "
-                f"Expected {self.search.n_splits_} splits, got {len(splits)}"
-            )
+            raise ValueError(f"{INCONSISTENT_SPLITS} Expected {self.search.n_splits_} splits, got {len(splits)}")
         return splits
 
     def _units(self, candidates: list[Params], n_splits: int, callback_ctx: Any) -> list[Unit]:

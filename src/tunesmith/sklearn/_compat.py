@@ -1,8 +1,8 @@
 """Every name that we take from below scikit-learn's and joblib's public interface, in one place.
 
 Keeping scikit-learn's contract to the letter means calling the same helpers as its own searches do, and some of them
-are private. When a release moves one of them, this is the file to change. Checked against scikit-learn 1.9 and
-joblib 1.4 to 1.6.
+are private. When a release moves one of them, this is the file to change; what differs between releases is told apart
+here and nowhere else. Checked against scikit-learn 1.6 to 1.9 and joblib 1.4 to 1.6.
 
 From scikit-learn:
 
@@ -24,18 +24,22 @@ From scikit-learn:
 - ``_safe_split``: cuts the data, pairwise kernels included.
 - ``HasMethods``, ``Interval``, ``StrOptions``, ``InvalidParameterError``, ``validate_parameter_constraints``:
   scikit-learn's rules for parameters.
-- ``_FuncWrapper``: carries configuration and warning filters into a worker.
+- ``_FuncWrapper``: carries configuration and warning filters into a worker (1.6: the configuration alone).
+- ``_init_callback_context`` and the contexts that it makes (1.9): the task tree that callbacks see.
 
 From joblib: ``Parallel._backend`` and ``_backend_kwargs`` (the backend in use and where its temporary files go),
 ``BatchedCalls`` (the form in which a backend takes work) and ``eval_expr`` (reads ``pre_dispatch``). The backend's own
-methods ``submit`` and ``retrieve_result_callback`` are joblib's documented interface for backends.
+methods ``submit`` (1.4: ``apply_async``) and ``retrieve_result_callback`` are joblib's documented interface for
+backends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import joblib
@@ -67,6 +71,7 @@ from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 __all__ = [
+    "INCONSISTENT_SPLITS",
     "BaseComposition",
     "BaseSearchCV",
     "BatchedCalls",
@@ -83,7 +88,9 @@ __all__ = [
     "ThreadingBackend",
     "backend_of",
     "backend_options",
+    "callback_context",
     "carry_config",
+    "check_input_parameters",
     "check_method_params",
     "count_rows",
     "eval_expr",
@@ -99,12 +106,17 @@ __all__ = [
     "metric_scorers",
     "report_fit_failures",
     "response_methods",
+    "run_search",
     "safe_split",
     "score",
     "scorer_parts",
+    "submit_to",
     "validate_parameter_constraints",
 ]
 
+# What this release of scikit-learn says of a splitter that contradicts itself: users and its own tests look for it.
+_VERB = "return" if hasattr(BaseSearchCV, "_check_input_parameters") else "returned"
+INCONSISTENT_SPLITS = f"cv.split and cv.get_n_splits {_VERB} inconsistent results."
 BaseComposition = _BaseComposition
 SubsampleSplitter = _SubsampleMetaSplitter
 count_rows = _num_samples
@@ -215,7 +227,50 @@ def listen_to_scorers(scorer: Any, hear: Callable[[str, str, Any], None]) -> Any
 
 def carry_config(function: Any, config: dict[str, Any], filters: list[Any]) -> Any:
     """Return the function wrapped to run under scikit-learn's configuration and the given warning filters."""
-    return _FuncWrapper(function).with_config_and_warning_filters(config, filters)
+    wrapper = _FuncWrapper(function)
+    if not hasattr(wrapper, "with_config_and_warning_filters"):  # scikit-learn 1.6
+        return wrapper.with_config(config)
+    return wrapper.with_config_and_warning_filters(config, filters)
+
+
+class NoCallbacks:
+    """The callback context of a fit where scikit-learn has no callbacks (before 1.9): it does nothing."""
+
+    def subcontext(self, **task: Any) -> NoCallbacks:
+        """Return the context of a part of the task."""
+        return self
+
+    def call_on_fit_task_begin(self, **data: Any) -> NoCallbacks:
+        """Return itself, as scikit-learn's contexts do."""
+        return self
+
+    def call_on_fit_task_end(self, **data: Any) -> None:
+        """Tell nobody."""
+
+    def propagate_callback_context(self, estimator: Any) -> AbstractContextManager[None]:
+        """Return a context manager that leaves the estimator as it is."""
+        return nullcontext()
+
+
+def callback_context(search: Any, max_subtasks: int) -> Any:
+    """Return the callback context of a whole fit, the root of its task tree."""
+    begin = getattr(search, "_init_callback_context", None)
+    return NoCallbacks() if begin is None else begin(max_subtasks=max_subtasks)
+
+
+def run_search(run: Callable[..., Any], evaluate_candidates: Any, context: Any) -> None:
+    """Call a ``_run_search``, with the callback context if it takes one; those before 1.9 and a user's may not."""
+    if "callback_ctx" in signature(run).parameters:
+        run(evaluate_candidates, callback_ctx=context)
+    else:
+        run(evaluate_candidates)
+
+
+def check_input_parameters(search: Any, X: Any, y: Any, split_params: dict[str, Any]) -> None:
+    """Let the search check its resources and its splitter; before 1.9 only the halving searches have such a check."""
+    check = getattr(search, "_check_input_parameters", None)
+    if check is not None:
+        check(X=X, y=y, split_params=split_params)
 
 
 def backend_of(parallel: joblib.Parallel) -> Any:
@@ -226,3 +281,9 @@ def backend_of(parallel: joblib.Parallel) -> Any:
 def backend_options(parallel: joblib.Parallel) -> dict[str, Any]:
     """Return what the user asked of the backend (``temp_folder``, ``max_nbytes``, ``mmap_mode``)."""
     return dict(getattr(parallel, "_backend_kwargs", {}))
+
+
+def submit_to(backend: Any, calls: Any, callback: Callable[[Any], None]) -> None:
+    """Let a backend run `calls`; it hands what comes out to `callback`, in a thread of its own."""
+    submit = getattr(backend, "submit", None) or backend.apply_async  # joblib 1.4
+    submit(calls, callback=callback)

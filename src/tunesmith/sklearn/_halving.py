@@ -13,7 +13,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._base import BaseSearchCV
 from tunesmith.sklearn._candidates import Evaluation, Params
-from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows
+from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows, run_search
 from tunesmith.sklearn._ledger import Ledger
 from tunesmith.space import Int, Space
 
@@ -104,7 +104,7 @@ class BaseHalving(BaseSearchCV):
                 )
             return results
 
-        super()._run_search(evaluate, callback_ctx=callback_ctx)
+        run_search(super()._run_search, evaluate, callback_ctx)
 
     def _announce(self, ledger: Ledger, n_candidates: int, iteration: Params) -> None:
         """Note the iteration with each of its candidates, and show it."""

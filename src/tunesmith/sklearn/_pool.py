@@ -31,6 +31,7 @@ from tunesmith.sklearn._compat import (
     backend_of,
     backend_options,
     carry_config,
+    submit_to,
 )
 from tunesmith.sklearn._evaluate import Evaluator, Outcome, Task, Unit
 from tunesmith.sklearn._once import show
@@ -147,7 +148,7 @@ class Pool:
             self._waiting.append(batch)
             return
         calls = BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
-        self._backend.submit(calls, callback=lambda out: self._results.put((batch, out)))
+        submit_to(self._backend, calls, lambda out: self._results.put((batch, out)))
 
     def next(self) -> tuple[Batch, list[Outcome]]:
         """Wait for a batch to end and return what it gave.
