@@ -403,5 +403,5 @@ def test_a_search_leaves_nothing_behind() -> None:
     gc.collect()
     assert set(vars(search)) - set(search.get_params(deep=False)) == {
         "_checked_cv_orig", "n_splits_", "multimetric_", "best_index_", "best_score_", "best_params_",
-        "best_estimator_", "refit_time_", "scorer_", "cv_results_",
+        "best_estimator_", "refit_time_", "scorer_", "cv_results_", "_kept",
     }  # fmt: skip
