@@ -8,6 +8,7 @@ import pytest
 from tunesmith.errors import SelectionError
 from tunesmith.selection import LossTable, Rule, honest
 from tunesmith.selection.influence import Reach
+from tunesmith.selection.skill import further
 
 
 def searches(n_searches: int, n: int, rates: list[float]) -> list[np.ndarray]:
@@ -53,6 +54,50 @@ def test_the_naive_score_is_left_alone_where_the_choice_is_clear():
         h = honest(losses, bounds=(0, 1))
         assert h.optimism < 0.002
         assert h.value == pytest.approx(0.1, abs=0.08)
+
+
+def climbed(seed: int, n: int = 80) -> np.ndarray:
+    """Losses of a search on labels that nothing predicts; it goes where they are small, the first one is the default.
+
+    A configuration is a point of the plane, and what it predicts of a row changes with it smoothly.
+    """
+    rng = np.random.default_rng(seed)
+    frequency, phase, row = rng.normal(size=(2, 40)) * 4.0, rng.uniform(0.0, 6.3, 40), rng.normal(size=(40, n))
+    points = list(rng.random((12, 2)))
+    losses = [(np.cos(point @ frequency + phase) @ row > 0.0).astype(float) for point in points]
+    while len(points) < 50:
+        best = points[int(np.argmin([own.mean() for own in losses]))]
+        points.append(best + 0.1 * rng.normal(size=2))
+        losses.append((np.cos(points[-1] @ frequency + phase) @ row > 0.0).astype(float))
+    return np.stack(losses, axis=1)
+
+
+def test_a_search_that_adapted_to_noise_is_told_to_be_no_better_than_chance():
+    rule, tables = Rule(default=0, adaptive=True), [climbed(seed) for seed in range(100)]
+    found = [honest(t, rule, no_skill=0.5, n_resamples=200, seed=seed) for seed, t in enumerate(tables)]
+    too_good = np.mean([t[:, 0].mean() - one.value for one, t in zip(found, tables, strict=True)])
+    assert too_good < 0.01  # the best mean is 0.12 too good, BBC-CV alone 0.014
+    assert np.mean([one.interval[0] <= 0.5 <= one.interval[1] for one in found]) > 0.9
+
+
+def test_the_score_is_that_of_the_default_and_the_gain_told():
+    losses = np.stack([np.tile([1.0, 0.0], 100), np.tile([1.0, 0.0, 0.0, 0.0], 50)], axis=1)
+    found = honest(losses, Rule(default=0), no_skill=0.9)
+    assert found.gain is not None
+    assert 0.15 < found.gain.value < 0.25
+    assert found.value == pytest.approx(0.5 - found.gain.value)
+    kept = honest(losses[:, ::-1], Rule(default=0), no_skill=0.9)
+    assert (kept.value, kept.naive) == pytest.approx((0.25, 0.25))
+
+
+def test_rows_that_the_folds_did_not_train_on_make_up_for_luck_and_for_no_more():
+    rng = np.random.default_rng(3)
+    losses = (rng.random((100, 30)) < np.linspace(0.6, 0.2, 30)).astype(float)
+    plain = honest(losses, Rule(default=0, adaptive=True), no_skill=0.8)
+    some = honest(losses, Rule(default=0, adaptive=True), no_skill=0.8, further=0.02)
+    assert plain.naive < some.value < plain.value
+    assert honest(losses, Rule(default=0, adaptive=True), no_skill=0.8, further=0.9).value == plain.naive
+    assert further(100, 0.25) == pytest.approx(2 * further(400, 0.25))
 
 
 def test_no_gain_is_claimed_where_there_is_none():

@@ -123,6 +123,18 @@ def test_the_one_that_looks_better_is_returned_on_request() -> None:
     assert taken.cv_results_["params"][-1] == taken.report_.default
 
 
+def test_how_much_is_risked_for_a_gain_is_for_the_user_to_say() -> None:
+    settings: dict[str, Any] = {"y": NOISE, "n_trials": 15, "confirm": 0}
+    assert searched(risk=0, **settings).report_.kept_default
+    assert not searched(risk=1, **settings).report_.kept_default
+    sure: dict[str, Any] = {"estimator": POOR, "x": XOR, "y": XOR_Y}
+    assert not searched(risk=0, **sure).report_.kept_default
+    with pytest.raises(ValueError, match="'risk' parameter of SearchCV"):
+        searched(risk=1.5)
+    with pytest.raises(ValueError, match="leave one of them out"):
+        searched(risk=0.1, prefer_default=False)
+
+
 def test_without_a_default_nothing_is_compared() -> None:
     search = searched(prefer_default=None, n_trials=5)
     assert search.honest_score_.gain_over_default is None

@@ -169,3 +169,27 @@ def test_of_very_many_classes_blocks_of_rows_are_left_out() -> None:
     assert all(own is not None for own in made)
     low, high = search.honest_score_.interval
     assert 0.0 <= low < search.honest_score_.value < high <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("scoring", "estimator", "y", "expected"),
+    [
+        ("accuracy", SVC(), np.repeat(["a", "b"], [60, 30]), 1 / 3),
+        ("roc_auc", SVC(), np.repeat([0, 1], [60, 30]), 0.5),
+        ("average_precision", SVC(), np.repeat([0, 1], [60, 30]), 2 / 3),
+        ("f1", SVC(), np.repeat([0, 1], [60, 30]), 0.5),
+        ("neg_log_loss", LogisticRegression(), np.repeat([0, 1], [45, 45]), np.log(2)),
+        ("r2", Ridge(), RY, 1.0),
+        ("neg_mean_squared_error", Ridge(), RY, np.var(RY)),
+        ("neg_mean_absolute_error", Ridge(), RY, np.abs(RY - np.median(RY)).mean()),
+    ],
+)
+def test_what_is_lost_without_features_is_known(scoring: str, estimator: Any, y: Any, expected: float) -> None:
+    x = np.random.default_rng(0).normal(size=(90, 3))
+    space = {"alpha": "log(0.01, 10)"} if isinstance(estimator, Ridge) else {"C": "log(0.01, 10)"}
+    cv = KFold(3) if isinstance(estimator, Ridge) else StratifiedKFold(3)
+    search = Kept(estimator, space, n_trials=1, scoring=scoring, cv=cv, random_state=0, confirm=0).fit(x, y)
+    e = search.evidence
+    seen = e.predictions[0] or []
+    assert search.measure is not None
+    assert Targets(np.asarray(y), e.labels, None).no_skill(search.measure, seen) == pytest.approx(expected)

@@ -36,7 +36,8 @@ class Rule:
     Args:
         default: column of the default configuration, or None where there is none.
         prefer_default: keep the default unless another candidate is credibly better.
-        caution: how many standard errors a gain has to exceed, where a gain of that size is usual.
+        caution: how many standard errors a gain has to exceed, where a gain of that size is usual; :func:`risk.caution`
+            says how many. Below 0 it may fall short by as many.
         usual: the gains that tuning usually brings, as a part of the default's mean loss: a standard deviation τ. Of
             standard error e, a gain has to exceed caution · e · √(1 + e²/τ²): of what is seen by few units, a good part
             is luck, as the posterior of a normal prior says. 0: any gain is as usual as any other.

@@ -106,6 +106,7 @@ def choose_by_folds(
     prefer_default: bool = True,
     challenger: int | None = None,
     simpler: bool = False,
+    caution: float = 1.0,
     test_to_train: float | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     level: float = 0.95,
@@ -122,6 +123,7 @@ def choose_by_folds(
         challenger: who leads, if it is not the one with the smallest mean.
         simpler: whether that one is simpler than the default, and so replaces it unless it is worse by more than a
             standard error.
+        caution: how many standard errors make a gain credible.
         test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
         bounds: between which the mean loss lies.
         level: of the intervals.
@@ -146,7 +148,8 @@ def choose_by_folds(
     error = corrected_error(difference, test_to_train)
     seen = float(difference.mean())
     gain = seen - best.optimism
-    won = (gain > 0.0 and not gain <= error if prefer_default else seen > 0.0) or (simpler and seen >= -error)
+    credible = (gain > 0.0 or caution < 0.0) and not gain <= caution * error
+    won = (seen > 0.0 and (credible or not prefer_default)) or (simpler and seen >= -error)
     spread = math.hypot(error, best.optimism)  # the correction counts as known to its own size only
     p = p_value(gain, spread, len(difference) - 1.0)
     if not won:

@@ -32,11 +32,12 @@ def by_model(
     prefer_default: bool,
     complexity: Complexity | None,
     level: float,
+    caution: float = 1.0,
 ) -> tuple[int, HonestScore, int | None, tuple[str, ...]]:
     """Return the candidate, its score, the one that leads if the default was kept, and notes.
 
-    The default is kept unless the expected gain over it exceeds one standard error; a simpler candidate replaces it
-    unless it is worse by more than that.
+    The default is kept unless the expected gain over it exceeds its standard error, or `caution` of these; a simpler
+    candidate replaces it unless it is worse by more than one.
 
     Args:
         study: of the search.
@@ -46,6 +47,7 @@ def by_model(
         prefer_default: whether it is kept in case of doubt.
         complexity: what is simple; None: the best one leads, and not the simplest of the best.
         level: of the intervals.
+        caution: how many standard errors the gain has to exceed.
 
     Raises:
         ValueError: no trial of the study has a score.
@@ -66,7 +68,7 @@ def by_model(
         own, (difference, error) = _against(study, evidence, found, leader, default)
         p = p_value(difference, error, math.inf)
         simpler = order is not None and bool(order[leader] < order[default])
-        better = difference > error or (not prefer_default and difference > 0.0)
+        better = difference > 0.0 and (difference > caution * error or not prefer_default)
         if better or (simpler and difference >= -error):
             gain = Estimate(difference, score_interval(difference, error, math.inf, level=level))
         else:

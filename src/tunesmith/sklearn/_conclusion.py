@@ -24,12 +24,15 @@ from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
 from tunesmith.selection.influence import Reach
 from tunesmith.selection.intervals import ALIKE
 from tunesmith.selection.report import is_certain
+from tunesmith.selection.risk import USUAL, caution, relative_caution
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
+from tunesmith.selection.skill import further
 from tunesmith.selection.wording import Metric, params_of
 from tunesmith.sklearn._by_model import by_model
 from tunesmith.sklearn._cautions import FEW, belonging, cautions, count_groups, tested_rows
 from tunesmith.sklearn._default import untold
 from tunesmith.sklearn._evidence import Evidence
+from tunesmith.sklearn._folds import in_order
 from tunesmith.sklearn._fresh import resplitter
 from tunesmith.sklearn._losses import Targets
 from tunesmith.sklearn._measure import Measure, measure_of
@@ -54,6 +57,7 @@ class Settings:
     complexity: Complexity | None = None
     deadline: float | None = None
     level: float = 0.95
+    risk: float = USUAL
 
 
 AS_CHOSEN = Settings(confirm=0, prefer_default=False)
@@ -214,9 +218,8 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         order = order[:COSTLY] + [c for c in order[COSTLY:] if c in (default, case.given)]
     losses: dict[int, NDArray[np.float64]] = {}
     for c in order:
-        seen = evidence.predictions[c]
-        splits = evidence.own_splits[c]
-        own = None if seen is None else targets.losses(measure, seen, evidence.scores[c].tolist(), splits)
+        predicted, splits = evidence.predictions[c], evidence.own_splits[c]
+        own = None if predicted is None else targets.losses(measure, predicted, evidence.scores[c].tolist(), splits)
         if own is not None:
             losses[c] = own
     first = order[0] if case.given is None else case.given
@@ -235,15 +238,15 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         table.add(c, own)
     _confirm(case, measure, targets, table)
     n_candidates = len(evidence.params)
-    complexity = None
+    rule = Rule(default, bool(settings.prefer_default), caution(settings.risk), adaptive=case.adaptive)
     if settings.complexity is not None:
-        complexity = tuple(ranks(complexities(evidence.params, settings.complexity)).tolist())
+        simple = ranks(complexities(evidence.params, settings.complexity))
+        rule = replace(rule, complexity=tuple(simple.tolist()))
 
     @cache
     def reach(c: int) -> Reach:
         return targets.reach(measure, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 
-    rule = Rule(default, bool(settings.prefer_default), adaptive=case.adaptive, complexity=complexity)
     estimate = partial(
         honest,
         weights=table.weights,
@@ -253,6 +256,8 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         inflation=inflation(len(evidence.splits), evidence.test_to_train),
         reach=reach,
         observations=table.observations,
+        no_skill=targets.no_skill(measure, evidence.predictions[first] or ()),
+        further=0.0 if in_order(evidence.splits) else further(int(tested.sum()), evidence.test_to_train),
         level=settings.level,
         seed=case.seed,
     )
@@ -336,6 +341,7 @@ def _by_model(case: _Case, run: Sequential) -> Made:
         bool(settings.prefer_default),
         settings.complexity,
         settings.level,
+        relative_caution(settings.risk),
     )
     alike = "Configurations are compared by a model of their scores, because each was tested on other rows."
     single = "There was only one split, so it is not known how much the score depends on it."
@@ -373,6 +379,7 @@ def _by_folds(case: _Case) -> Made:
         prefer_default=bool(settings.prefer_default),
         challenger=challenger,
         simpler=simpler,
+        caution=relative_caution(settings.risk),
         test_to_train=ratio,
         level=settings.level,
     )

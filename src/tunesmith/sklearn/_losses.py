@@ -12,6 +12,7 @@ studies", SIGKDD Explorations 12, 2010).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ Rows = NDArray[np.intp]
 
 # How exactly a mean of losses has to be the score: predictions are kept with seven digits.
 EXACT = 1e-4
+GUESSES = 3  # of the most frequent classes are tried as a prediction for all rows
 BLOCKS = 10  # that are left out of a split by turns, for a metric that is no mean over rows
 MOST_BLOCKS = 50  # of all splits together
 MANY = 20_000  # rows beyond which MOST_BLOCKS would take too long; half of them say how far a score varies, too
@@ -157,6 +159,38 @@ class Targets:
         effect = np.bincount(shown.rows, found[1], minlength=len(self.y)) / np.maximum(count, 1)
         effect -= np.average(effect, weights=(count > 0) * (1.0 if self.weight is None else self.weight))
         return np.asarray(np.where(count > 0, measure.offset - float(found[0].mean()) - effect, math.nan))
+
+    def no_skill(self, measure: Measure, seen: Sequence[Predictions | None]) -> float | None:
+        """Return the mean loss of the best prediction that sees no feature; None if it cannot be told.
+
+        Args:
+            measure: the metric.
+            seen: what some model predicted: of that kind it is.
+        """
+        like = next(filter(None, seen), None)
+        if like is None:
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a class that is never predicted
+                rows = np.arange(len(self.y))
+                guesses = [np.repeat(guess[None], len(rows), axis=0) for guess in self._guesses(like)]
+                best = measure.offset - max(self._score(measure, guess, rows) for guess in guesses)
+        except Exception:  # somebody's own metric or kind of output
+            return None
+        return best if math.isfinite(best) else None
+
+    def _guesses(self, like: Predictions) -> list[NDArray[Any]]:
+        """Return predictions for one row, without features: the frequent classes, the prior, or mean and median."""
+        if like.method == "predict" and like.values.dtype.kind != "u":
+            return [np.average(self.y, axis=0, weights=self.weight), np.median(self.y, axis=0)]
+        if self.labels is None or like.method not in ("predict", "predict_proba"):
+            return [np.zeros(like.values.shape[1:])]
+        share = np.bincount(self._codes(self.y), self.weight, len(self.labels))
+        if like.method == "predict":
+            return list(np.argsort(-share)[:GUESSES].astype(like.values.dtype))
+        share = share / share.sum()
+        return [share if like.values.ndim > 1 else share[1]]
 
     def _losses(self, measure: Measure, values: NDArray[Any], rows: Rows, score: float | None, n: int) -> Floats | None:
         """Return the losses of predictions.

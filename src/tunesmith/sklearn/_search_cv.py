@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tunesmith.selection.racing import RULES
+from tunesmith.selection.risk import USUAL, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._base import BaseSearchCV
 from tunesmith.sklearn._budget import budget
@@ -60,6 +61,10 @@ class SearchCV(BaseSearchCV):
             candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
             one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``, as does an
             estimator that does not tell what its own value is (CatBoost's ``depth``), with nothing set.
+        risk: with ``prefer_default=True``, the share of searches that may return something worse than the default, 0
+            to 1: more of it gains more, up to about 0.1. It holds on average over many kinds of data, not for yours;
+            see the table in "How far can I trust the score?". 0: the default is kept unless a gain is beyond doubt;
+            from 0.24 on whatever looks better is taken.
         reshuffle: whether each candidate gets splits of its own (16 sets of splits take turns): the search then follows
             no luck of one set. For splitters that shuffle; there is no racing. False: all have the same, which compares
             them best.
@@ -107,6 +112,7 @@ class SearchCV(BaseSearchCV):
         "racing": [StrOptions(set(RULES)), None],
         "confirm": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), None],
         "prefer_default": ["boolean", None],
+        "risk": [Interval(Real, 0, 1, closed="both")],
         "reshuffle": ["boolean"],
         "stop": [StrOptions({"converged"}), None],
         "simplest": [StrOptions({"one-se"}), None],
@@ -133,6 +139,7 @@ class SearchCV(BaseSearchCV):
         racing: str | None = "forgiving",
         confirm: int | str | None = "auto",
         prefer_default: bool | None = True,
+        risk: float = USUAL,
         reshuffle: bool = False,
         stop: str | None = None,
         simplest: str | None = None,
@@ -171,6 +178,7 @@ class SearchCV(BaseSearchCV):
         self.racing = racing
         self.confirm = confirm
         self.prefer_default = prefer_default
+        self.risk = risk
         self.reshuffle = reshuffle
         self.stop = stop
         self.simplest = simplest
@@ -200,6 +208,7 @@ class SearchCV(BaseSearchCV):
         from tunesmith.study import create_study
 
         check_simplest(self.simplest, self.complexity)
+        check_risk(self.risk, self.prefer_default)
         space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
         self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
         seed = None
@@ -260,7 +269,8 @@ class SearchCV(BaseSearchCV):
         search.run()
         evaluate_candidates.check_scores()
         deadline = None if self.timeout is None else start + self.timeout
-        self._conclude(search, Settings(self.confirm, self.prefer_default, self.complexity, deadline, self.level))
+        settings = Settings(self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk)
+        self._conclude(search, settings)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
