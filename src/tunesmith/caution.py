@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 OURS = str(Path(__file__).parent)
-BETWEEN = ("sklearn", "joblib")  # packages that call us for the user
+BETWEEN = ("sklearn", "joblib", "contextlib")  # what calls us for the user
 
 
 def caution(text: str, category: type[Warning] = UserWarning) -> None:

@@ -26,8 +26,9 @@ def tried(search: Any) -> list[tuple[Any, ...]]:
 
 
 def test_a_space_smaller_than_the_budget_is_tried_once_and_the_search_says_so() -> None:
-    with pytest.warns(UserWarning, match="the space has 3 points, fewer than n_trials=50"):
+    with pytest.warns(UserWarning, match="the space has 3 points, fewer than n_trials=50") as told:
         search = SearchCV(TREE, {"max_depth": [1, 2, 3]}, n_trials=50, cv=3, random_state=0).fit(X, Y)
+    assert told[0].filename == __file__
     # the default, max_depth=None, is no point of the space and comes on top
     assert [p["max_depth"] for p in search.cv_results_["params"]] == [1, 2, 3, None]
     assert len(search.study_.trials) == 3
