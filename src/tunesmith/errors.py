@@ -19,6 +19,13 @@ class StorageError(TunesmithError, RuntimeError):
     """A storage cannot be opened, read or written."""
 
 
+class StorageUnavailableError(StorageError):
+    """A storage cannot be used at the moment, and may be later: its server is away, it is locked, its disk is full.
+
+    A storage of your own raises it for what may pass; what it raises else is never waited for.
+    """
+
+
 class StudyNotFoundError(StorageError, KeyError):
     """The storage holds no study of the given name."""
 

@@ -13,7 +13,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import TrialState
-from tunesmith.errors import StorageError
+from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
 from tunesmith.study import tell
@@ -24,7 +24,8 @@ COMPLETE = TrialState.COMPLETE
 class Faults:
     """Which calls of a storage fail, and how often still."""
 
-    def __init__(self, **times: float) -> None:
+    def __init__(self, kind: type[StorageError] = StorageUnavailableError, **times: float) -> None:
+        self.kind = kind
         self.times = times
         self.failed: list[str] = []
 
@@ -32,7 +33,7 @@ class Faults:
         if self.times.get(name, 0) > 0:
             self.times[name] -= 1
             self.failed.append(name)
-            raise StorageError(f"the server is away ({name})")
+            raise self.kind(f"the server is away ({name})")
 
 
 def flaky(base: type[Any]) -> type[Any]:
@@ -157,7 +158,7 @@ def test_a_commit_that_was_not_heard_of_is_recorded_once(storage: Any) -> None:
     def cut(*args: Any) -> Any:
         original(*args)
         storage.faults = Faults(finish=math.inf)
-        raise StorageError("the connection was cut")
+        raise StorageUnavailableError("the connection was cut")
 
     original, storage.finish = storage.finish, cut
     with pytest.raises(StorageError, match="kept"):
@@ -240,6 +241,92 @@ def test_a_study_that_is_gone_is_told_at_once(storage: Any, pauses: list[float])
     assert not study._unsaved
 
 
+def told_at_once(study: ts.Study, pauses: list[float], words: str) -> None:
+    """The next trial's result is refused without a pause, and kept."""
+    trial = study.ask()
+    x = trial.suggest_float("x", 0, 1)
+    with pytest.raises(StorageError, match=rf"{words}(.|\n)*The result of trial {trial.number} is kept") as caught:
+        study.tell(trial, x)
+    assert not isinstance(caught.value, StorageUnavailableError)
+    assert pauses == []
+    assert [(t.number, t.values) for t in study._unsaved.ends()] == [(trial.number, (x,))]
+
+
+def test_what_cannot_pass_is_not_waited_for(storage: Any, pauses: list[float]) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+    study.optimize(objective, n_trials=1)
+    trial = study.ask()
+    x = objective(trial)
+    storage.faults = Faults(StorageError, finish=2)
+    with pytest.raises(StorageError, match=r"away .finish.. The result of trial 1 is kept"):
+        study.tell(trial, x)
+    assert (pauses, storage.faults.failed) == ([], ["finish"])
+    storage.faults = Faults()
+    study.optimize(objective, n_trials=1)
+    all_good(study, 3)
+
+
+def test_waiting_ends_as_soon_as_it_cannot_help(storage: Any, pauses: list[float]) -> None:
+    study = ts.create_study(storage=storage, seed=0)
+    trial = study.ask()
+    storage.faults = Faults(finish=2)
+    first = storage.faults.check
+
+    def check(name: str) -> None:
+        if len(pauses) == 2:
+            storage.faults.kind, storage.faults.times["finish"] = StorageError, 1
+        first(name)
+
+    storage.faults.check = check
+    with pytest.raises(StorageError, match="is kept") as caught:
+        study.tell(trial, 1.0)
+    assert not isinstance(caught.value, StorageUnavailableError)
+    assert len(pauses) == 2
+    storage.faults = Faults()
+    study.flush()
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "tables are lost"])
+def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, pauses: list[float]) -> None:
+    path = tmp_path / "tune.db"
+    study = ts.create_study(storage=path, seed=0)
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=1)
+    ask = study.ask
+
+    def asked() -> ts.Trial:
+        trial = ask()
+        if how == "tables are lost":
+            study._storage._database._link().connection.execute("DROP TABLE tunesmith_trials")
+            return trial
+        path.rename(tmp_path / "away.db")
+        if how == "replaced":
+            path.write_bytes((tmp_path / "away.db").read_bytes())
+        return trial
+
+    study.ask = asked  # type: ignore[method-assign]
+    told_at_once(study, pauses, {"tables are lost": "lost its tables"}.get(how, how))
+    if how != "tables are lost":
+        (tmp_path / "away.db").replace(path)
+        study.flush()
+        assert [t.state for t in study.trials] == [COMPLETE] * 2
+    study._unsaved._ends.clear()  # or the end of this process would print them
+    study._storage.close()
+
+
+def test_a_read_only_file(tmp_path: Path, pauses: list[float]) -> None:
+    study = ts.create_study(storage=tmp_path / "tune.db", seed=0)
+    trial = study.ask()
+    connection = study._storage._database._link().connection
+    connection.execute("PRAGMA query_only = 1")  # SQLite's own SQLITE_READONLY, for root too
+    with pytest.raises(StorageError, match=r"is read-only .*The result of trial 0 is kept"):
+        study.tell(trial, 0.5)
+    assert pauses == []
+    connection.execute("PRAGMA query_only = 0")
+    study.flush()
+    assert study.trials[0].value == 0.5
+    study._storage.close()
+
+
 def test_a_full_disk(tmp_path: Path, pauses: list[float]) -> None:
     """SQLite's own error, by a limit on the size of the file."""
     storage = SQLStorage(tmp_path / "tune.db")
@@ -261,7 +348,7 @@ def test_a_full_disk(tmp_path: Path, pauses: list[float]) -> None:
 
 LAST = """
 import tunesmith as ts
-from tunesmith.errors import StorageError
+from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.study import tell
 
@@ -272,7 +359,7 @@ class Away(MemoryStorage):
 
     def finish(self, study_id, trial):
         if self.away:
-            raise StorageError("the server is away")
+            raise StorageUnavailableError("the server is away")
         print("stored", trial.values)
         return super().finish(study_id, trial)
 
@@ -288,8 +375,33 @@ def test_at_the_end_of_the_process_it_is_tried_once_more_and_told() -> None:
     text = LAST.format(call='lambda t: t.suggest_float("x", 0, 0)')
     ran = run(text)
     assert ran.returncode == 1
-    assert "the result of trial 0 of the study 'night' could not be stored and is lost: COMPLETE (0.0,)" in ran.stderr
+    told = "the result of trial 0 of the study 'night' could not be stored and is lost: COMPLETE (0.0,)"
+    assert told in ran.stderr
     attempt = "try:\n" + textwrap.indent(text.strip().rpartition("\n")[2], "    ")
     text = text.strip().rpartition("\n")[0] + f"\n{attempt}\nexcept StorageError:\n    Away.away = False\n"
     ran = run(text)
     assert (ran.returncode, ran.stdout.strip(), ran.stderr) == (0, "stored (0.0,)", "")
+
+
+TWICE = """
+Away.away = True
+for _ in range(3):
+    study = ts.create_study(storage=storage, seed=0)
+    try:
+        study.optimize(lambda t: 1.0, n_trials=1)
+    except StorageError:
+        Away.away = False
+        study.flush()
+        Away.away = True
+try:
+    study.optimize(lambda t: 2.0, n_trials=1)
+except StorageError:
+    pass
+"""
+
+
+def test_what_is_lost_is_told_once_however_often_something_was_kept() -> None:
+    text = LAST.rpartition("ts.create_study")[0] + TWICE
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert ran.stdout.count("stored") == 3
+    assert ran.stderr.count("is lost: COMPLETE (2.0,)") == 1

@@ -10,7 +10,7 @@ from operator import index
 from typing import Any
 
 from tunesmith.caution import caution
-from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.errors import StorageError, StorageUnavailableError, StudyNotFoundError
 from tunesmith.frozen import OUTSIDE, curve
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.samplers.base import Sampler
@@ -26,7 +26,7 @@ from tunesmith.trial import FrozenTrial, Proposals, Trial
 
 MAX_ATTEMPTS = "max_attempts"  # the system attribute that holds the study's own
 DEFAULT_MAX_ATTEMPTS = 3
-PATIENCE = 30.0  # seconds for which a result that the storage does not take is tried again, at once
+PATIENCE = 30.0  # seconds for which a result is tried again, at once, while the storage is away
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries
 AWAY = 10.0  # seconds for which reports and notes are kept here after the storage took one not
 
@@ -90,8 +90,9 @@ class TellCore(StudyCore):
 
         Raises:
             ValueError: the trial was told another outcome before, was never asked for, or values and state do not fit.
-            StorageError: the storage did not take the result for half a minute. It is kept in this process, and stored
-                by the next ``ask``, ``tell`` or ``optimize``, or when the process ends.
+            StorageError: the storage does not take the result; what may pass (a StorageUnavailableError) is waited
+                for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
+                ``optimize``, or when the process ends.
         """
         number = trial.number if isinstance(trial, Trial) else index(trial)
         if state is None:
@@ -216,17 +217,17 @@ class TellCore(StudyCore):
     def _save_patiently(self, done: FrozenTrial, error: Exception) -> tuple[int, int] | None:
         """Try again for a while after a first error."""
         end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
-        while isinstance(error, StorageError):
+        while isinstance(error, StorageUnavailableError):
             if time.monotonic() + pause > end:
                 raise error
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)
             try:
                 return self._write_end(done)
-            except StudyNotFoundError:
-                raise
-            except StorageError as again:
+            except StorageUnavailableError as again:
                 error = again
+        if isinstance(error, StorageError):  # no waiting helps: a file that was replaced, say
+            raise error
         return self._write_end(done)
 
     def _write_end(self, done: FrozenTrial) -> tuple[int, int] | None:

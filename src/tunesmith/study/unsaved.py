@@ -35,6 +35,7 @@ class Unsaved:
         """Keep the end of a trial, and see to it that it is not lost in silence when the process ends."""
         self._ends[done.number] = done
         if not _holders:
+            atexit.unregister(_at_exit)  # or it would be called as often as something was kept and stored
             atexit.register(_at_exit, os.getpid())
         if self not in _holders:
             _holders.append(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.errors import StorageError
+from tunesmith.errors import StorageError, StorageUnavailableError
 
 # What SQLite reports (https://www.sqlite.org/rescode.html), by the beginning of its name; the first that fits counts.
 _SQLITE = {
@@ -26,6 +26,10 @@ _SQLITE = {
     "SQLITE_PROTOCOL": "{where} is locked by another program for more than {timeout:g} s",
     "SQLITE_TOOBIG": "{where} cannot keep a value this long ({error})",
 }
+# What may be over in a moment: a lock, a full disk, a network drive that is away, too many open files.
+_PASSING = tuple(
+    f"SQLITE_{name}" for name in ("FULL", "IOERR", "CANTOPEN", "BUSY", "LOCKED", "PROTOCOL", "NOMEM", "INTERRUPT")
+)
 
 
 def is_busy(error: BaseException) -> bool:
@@ -46,9 +50,10 @@ def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: 
     name = getattr(error, "sqlite_errorname", "")
     for beginning, words in _SQLITE.items():
         if name.startswith(beginning):
-            return StorageError(words.format(where=where, error=text, timeout=timeout))
+            kind = StorageUnavailableError if name.startswith(_PASSING) else StorageError
+            return kind(words.format(where=where, error=text, timeout=timeout))
     if getattr(error, "sqlstate", None) == "55P03":  # lock_not_available: our own lock_timeout
-        return StorageError(f"{where} is locked by another program for more than {timeout:g} s ({text})")
+        return StorageUnavailableError(f"{where} is locked by another program for more than {timeout:g} s ({text})")
     if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in text or "malformed" in text:
         return StorageError(_SQLITE["SQLITE_CORRUPT"].format(where=where, error=text))
     if isinstance(error, (dbapi.DataError, OverflowError, UnicodeError)):
@@ -57,4 +62,13 @@ def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: 
         return StorageError(f"{where} has other tables than this version writes ({text}); was it edited or damaged?")
     if name == "SQLITE_ERROR" and "no such table" in text:
         return StorageError(f"{where} has lost its tables ({text}); was the file replaced while it was in use?")
-    return StorageError(f"{where} cannot be used: {text}")
+    kind = StorageUnavailableError if _may_pass(error, name, dbapi) else StorageError
+    return kind(f"{where} cannot be used: {text}")
+
+
+def _may_pass(error: BaseException, name: str, dbapi: Any) -> bool:
+    """Tell whether a driver's error that has no words of ours may be over in a moment."""
+    if name:
+        return name.startswith(_PASSING)
+    # A server that is away or ends the connection; what is wrong with a statement or its data is none of these.
+    return isinstance(error, (dbapi.OperationalError, dbapi.InterfaceError))
