@@ -238,7 +238,7 @@ def test_a_study_that_is_gone_is_told_at_once(storage: Any, pauses: list[float])
     with pytest.raises(ts.StudyNotFoundError):
         study.tell(trial, 1.0)
     assert pauses == []
-    assert not study._unsaved
+    assert not study._unsaved.pending
 
 
 def told_at_once(study: ts.Study, pauses: list[float], words: str) -> None:

@@ -121,7 +121,7 @@ def _loop(
             and (n_trials is None or started < n_trials)
             and (deadline is None or executor.clock() < deadline)
         ):
-            before = executor.clock()
+            before = 0.0 if timeout is None else executor.clock()
             study._hasty = timeout is not None and proposing > timeout * PROPOSING
             try:
                 trial = study.ask(below=n_trials_total)
@@ -129,7 +129,8 @@ def _loop(
                 exhausted = True
                 break
             finally:
-                proposing += executor.clock() - before
+                if timeout is not None:
+                    proposing += executor.clock() - before
                 study._hasty = False
             executor.submit(trial)
             running += 1

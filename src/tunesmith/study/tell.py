@@ -57,7 +57,7 @@ class TellCore(StudyCore):
             TrialsSpentError: all numbers below that limit are taken.
             StorageError: the storage cannot be used, or does not take a result that was kept for it.
         """
-        if self._unsaved:
+        if self._unsaved.pending:
             self.flush()
         trial = super().ask(fixed_distributions, below=below)
         trial.connect(self)
@@ -111,7 +111,7 @@ class TellCore(StudyCore):
             else:
                 told = trial if isinstance(trial, Trial) else live[0]
                 done = self._finish(told, live[1], numbers, state, reason, cost, live[2])
-            if self._unsaved:
+            if self._unsaved.pending:
                 with suppress(Exception):  # of others, and they stay
                     self.flush()
             return done
@@ -140,7 +140,7 @@ class TellCore(StudyCore):
     ) -> FrozenTrial:
         """Store the end of a trial, and add it to the history; `began` is known of those that this object asked for."""
         space, x = trial.point()
-        reports = trial.reports
+        reports, outside = trial.reports, trial.outside
         if state is TrialState.PRUNED and reports:
             last = reports[max(reports)]
             values = (last,) if len(self._signs) == 1 and last == last else None
@@ -161,7 +161,7 @@ class TellCore(StudyCore):
             finished=record.started + elapsed,
             worker=record.worker,
             fixed=record.fixed,
-            system={**(record.system or {}), OUTSIDE: dict(trial.outside)} if trial.outside else record.system,
+            system={OUTSIDE: dict(outside)} if outside else None,  # the storage has what stood there before
             previous_attempts=record.previous_attempts,
             crashes=record.crashes,
         )
@@ -169,7 +169,9 @@ class TellCore(StudyCore):
         stored = self._save(done)
         self._live.pop(record.number, None)
         if done.state is state:
-            done.user, done.reports = dict(trial.notes() or {}) or None, reports
+            notes = trial.notes()
+            done.user, done.reports = dict(notes) if notes else None, reports
+            done.system = {**(record.system or {}), **(done.system or {})} if outside else record.system
         values, state = done.values, done.state
         if stored is None:  # released meanwhile, and perhaps run by another worker
             self._version = -1
@@ -298,7 +300,7 @@ class TellCore(StudyCore):
         Raises:
             StorageError: it still cannot; the results stay here.
         """
-        if not self._unsaved:
+        if not self._unsaved.pending:
             return
         with self._lock:
             for done in self._unsaved.ends():
@@ -313,7 +315,7 @@ class TellCore(StudyCore):
             attempts = self._unsaved.released
             if attempts:
                 self._storage.release(self._id, attempts)
-                self._unsaved.released = {}
+                self._unsaved.given_back()
                 self._version = -1
 
     def _is_recorded(self, done: FrozenTrial) -> bool:
@@ -358,7 +360,7 @@ class TellCore(StudyCore):
                 self.flush()
                 self.release(self.live)
             except StorageError:
-                self._unsaved.released |= {n: record.attempt for n, (_, record, _) in self._live.items()}
+                self._unsaved.give_back({n: record.attempt for n, (_, record, _) in self._live.items()})
                 self._live.clear()
 
     # -- the channel of running trials ---------------------------------------------------------------------------

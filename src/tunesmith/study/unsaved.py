@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from tunesmith.trial import FrozenTrial
@@ -19,21 +19,31 @@ class Unsaved:
         flush: tries to store it all, and raises if that does not work.
 
     Attributes:
+        pending: whether there is anything; read at each ask and tell.
         released: attempts of trials to be given back, by number.
     """
 
     def __init__(self, study_name: str, flush: Callable[[], None]) -> None:
         self.study_name = study_name
         self.flush = flush
+        self.pending = False
         self.released: dict[int, int] = {}
         self._ends: dict[int, FrozenTrial] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._ends or self.released)
+    def give_back(self, attempts: Mapping[int, int]) -> None:
+        """Note attempts of trials, by number, that are to be given back."""
+        self.released |= attempts
+        self.pending = bool(self._ends or self.released)
+
+    def given_back(self) -> None:
+        """Forget them."""
+        self.released = {}
+        self.pending = bool(self._ends)
 
     def keep(self, done: FrozenTrial) -> None:
         """Keep the end of a trial, and see to it that it is not lost in silence when the process ends."""
         self._ends[done.number] = done
+        self.pending = True
         if not _holders:
             atexit.unregister(_at_exit)  # or it would be called as often as something was kept and stored
             atexit.register(_at_exit, os.getpid())
@@ -45,6 +55,7 @@ class Unsaved:
         del self._ends[done.number]
         if not self._ends:
             _holders.remove(self)
+            self.pending = bool(self.released)
 
     def has(self, number: int) -> bool:
         """Tell whether the end of a trial is kept."""

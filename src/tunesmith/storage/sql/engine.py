@@ -113,8 +113,13 @@ class Database:
                     raise
             patience.wait()
 
-    def write(self, work: Callable[[Session], T]) -> T:
-        """Return what `work` returns, once all that it changed is durable; if it raises, nothing is changed."""
+    def write(self, work: Callable[[Session], T], *, recent: float = 0.0) -> T:
+        """Return what `work` returns, once all that it changed is durable; if it raises, nothing is changed.
+
+        Args:
+            work: reads and changes.
+            recent: seconds for which an earlier look at whether the file is still there will do.
+        """
         patience: _Patience | None = None
         while True:
             link = self._link()
@@ -123,7 +128,7 @@ class Database:
                     continue
                 session = link.session
                 begun = False
-                self._file.check()
+                self._file.check(recent)
                 try:
                     session.cursor.execute(self._begin_write)
                     begun = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from pathlib import Path
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
@@ -80,6 +82,7 @@ class FileIdentity:
         self._path = path if is_file else None
         self._where = where
         self._known: tuple[int, int] | None = None
+        self._checked = -math.inf  # when, by the monotonic clock
 
     def note(self) -> None:
         """Note which file is there, if none was noted yet; to be called when a connection was opened."""
@@ -90,13 +93,19 @@ class FileIdentity:
         """Let another file take the place."""
         self._known = None
 
-    def check(self) -> None:
+    def check(self, recent: float = 0.0) -> None:
         """Raise unless the file that was opened is still there; to be called before each write.
+
+        Args:
+            recent: seconds for which an earlier check will do.
 
         Raises:
             StorageError: it was deleted, or another one has taken its place.
         """
-        if self._known is None or (now := self._look()) == self._known:
+        if self._known is None or (recent and time.monotonic() - self._checked < recent):
+            return
+        if (now := self._look()) == self._known:
+            self._checked = time.monotonic()
             return
         happened = "was deleted" if now is None else "was replaced by another file"
         raise StorageError(

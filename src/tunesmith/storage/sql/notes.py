@@ -104,10 +104,21 @@ def _put_attr(session: Session, study_id: int, at: int, attempt: int, kind: int,
         session.run(ADD_ATTR, study_id=study_id, number=at, attempt=attempt, kind=kind, key=key, value=text)
 
 
-def write_notes(session: Session, study_id: int, trial: FrozenTrial) -> None:
-    """Write a trial's attributes and those of its reports that are not there yet."""
+def write_notes(session: Session, study_id: int, trial: FrozenTrial, *, new: bool = False) -> None:
+    """Write a trial's attributes and those of its reports that are not there yet.
+
+    Args:
+        session: inside a transaction.
+        study_id: the study.
+        trial: the trial, whose row is there.
+        new: the row is of this transaction, so that nothing can be there yet.
+    """
     for kind, key, text in notes_of(trial):
-        _put_attr(session, study_id, trial.number, trial.attempt, kind, key, text)
+        number, attempt = trial.number, trial.attempt
+        if new:
+            session.run(ADD_ATTR, study_id=study_id, number=number, attempt=attempt, kind=kind, key=key, value=text)
+        else:
+            _put_attr(session, study_id, number, attempt, kind, key, text)
     if trial.reports:
         rows: list[dict[str, Values]] = [
             {"study": study_id, "at": trial.number, "step": step, "value": value}

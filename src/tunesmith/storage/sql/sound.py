@@ -12,6 +12,7 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import le
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ class Range:
 
     def __init__(self, space: Space) -> None:
         bounds = [_bounds(p) for p in space.params.values()]
-        self._bounds = [(low, high) for low, high, _ in bounds]
+        self._lows, self._highs = [b[0] for b in bounds], [b[1] for b in bounds]
         self._low = np.array([b[0] for b in bounds])
         self._high = np.array([b[1] for b in bounds])
         self._whole = np.array([b[2] for b in bounds], dtype=bool)
@@ -156,7 +157,9 @@ class Range:
 
     def outside(self, x: Sequence[float]) -> str | None:
         """Return the name of a parameter whose value in one point lies outside, None if all lie inside."""
-        for i, (value, (low, high)) in enumerate(zip(x, self._bounds, strict=True)):
+        if len(x) == len(self._names) and all(map(le, self._lows, x)) and all(map(le, x, self._highs)):
+            return None  # the common case, without a loop of Python's
+        for i, (value, low, high) in enumerate(zip(x, self._lows, self._highs, strict=True)):
             if not low <= value <= high and value == value:
                 return self._names[i]
         return None

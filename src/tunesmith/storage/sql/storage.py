@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 # module of a driver -> the package that brings it, where the names differ
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
+RECENT = 0.1  # seconds for which a look at whether the file is still there will do for the start of a trial
 
 
 class SQLStorage(Storage):
@@ -189,8 +190,13 @@ class SQLStorage(Storage):
         self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
         change = writes.start_reserved if claim.reserved else writes.start
+
+        def work(session: Session) -> int | None:
+            return change(session, study_id, trial, space_id)
+
         try:
-            return self._write(study_id, lambda session: change(session, study_id, trial, space_id))
+            # A look costs a tenth of all that starting takes, and the trial's end is checked in any case.
+            return self._write(study_id, work, recent=RECENT)
         except writes.Unchanged:
             return None
 
@@ -283,9 +289,9 @@ class SQLStorage(Storage):
         self._need(study_id)
         return self._database.read(work, snapshot=True)
 
-    def _write(self, study_id: int, work: Callable[[Session], T]) -> T:
+    def _write(self, study_id: int, work: Callable[[Session], T], recent: float = 0.0) -> T:
         self._need(study_id)
-        return self._database.write(work)
+        return self._database.write(work, recent=recent)
 
     def _gone(self, study_id: int) -> StorageError:
         return study_gone(study_id, self._where)

@@ -203,7 +203,7 @@ def start(session: Session, study_id: int, trial: FrozenTrial, space_id: int | N
         some(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
         return None
     session.run(_INSERT_TRIAL, **_trial_row(study_id, trial, space_id, None))
-    write_notes(session, study_id, trial)
+    write_notes(session, study_id, trial, new=True)
     return int(counters[0])
 
 
