@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
 
+from tunesmith import Study, create_study, load_study
 from tunesmith.sklearn import SearchCV
 
 X, Y = make_classification(60, 4, random_state=0)
@@ -51,6 +55,74 @@ def test_n_trials_is_that_of_the_study(tmp_path: Path) -> None:
     assert max(len(s.cv_results_["params"]) for s in found) == 10  # the last one to end has all
     third = searched(tmp_path / "t.db")
     assert len(third.study_.trials) == len(third.cv_results_["params"]) == 10
+
+
+def defaults(storage: Path) -> list[int]:
+    """The numbers of the trials of the default, of ten trials."""
+    trials = load_study(study_name="SearchCV-Slow", storage=storage).trials
+    assert len(trials) == 10
+    return [t.number for t in trials if t.params == {"a": 0.5}]
+
+
+@pytest.mark.filterwarnings("ignore:.*being run by other processes")
+def test_threads_that_start_at_once_try_the_default_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=30)
+    looked = threading.local()
+    get_trials = Study.get_trials
+
+    def together(study: Study, *args: Any, **kwargs: Any) -> Any:
+        found = get_trials(study, *args, **kwargs)
+        if not hasattr(looked, "once") and sys._getframe(1).f_code.co_name != "open":
+            looked.once = both.wait()  # neither acts before both have looked
+        return found
+
+    monkeypatch.setattr(Study, "get_trials", together)
+    threads = [threading.Thread(target=searched, args=[tmp_path / "t.db"]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert defaults(tmp_path / "t.db") == [0]
+
+
+AT_ONCE = """
+import sys, time, warnings
+from pathlib import Path
+from tests.sklearn.test_together import searched
+warnings.simplefilter("ignore")
+folder, me, other = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+for i in range(5):
+    (folder / f"{i}-{me}").touch()
+    while not (folder / f"{i}-{other}").exists():
+        pass
+    searched(folder / f"{i}.db")
+"""
+
+
+def test_processes_that_start_at_once_try_the_default_once(tmp_path: Path) -> None:
+    for i in range(5):  # there before, so that to make it takes neither longer
+        create_study(storage=tmp_path / f"{i}.db", study_name="SearchCV-Slow", direction="maximize")
+    root = str(Path(__file__).parents[2])
+    paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", AT_ONCE, str(tmp_path)]
+    runs = [
+        subprocess.Popen([*command, *names], cwd=root, env={**os.environ, "PYTHONPATH": paths})
+        for names in (["a", "b"], ["b", "a"])
+    ]
+    assert [run.wait(120) for run in runs] == [0, 0]
+    assert [defaults(tmp_path / f"{i}.db") for i in range(5)] == [[0]] * 5
+
+
+def test_the_default_comes_next_in_a_study_that_has_no_trial_of_it(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"cv": 3, "random_state": 0, "sampler": "random", "storage": str(tmp_path / "t.db")}
+    without = SearchCV(Slow(), {"a": "float(0, 1)"}, n_trials=4, prefer_default=None, **settings).fit(X, Y)
+    begun = without.study_.ask()  # as another process would
+    without.study_.enqueue_trial({"a": 0.25})
+    search = SearchCV(Slow(), {"a": "float(0, 1)"}, n_trials=8, **settings)
+    with pytest.warns(UserWarning, match="1 candidate of"):
+        search.fit(X, Y)
+    assert [t.params["a"] for t in search.study_.trials][5:7] == [0.25, 0.5]
+    assert begun.number == 4
 
 
 def test_what_others_are_running_is_told(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ from tunesmith.sklearn._turns import Turns
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.stopping import Stopping
-from tunesmith.trial import FrozenTrial, Trial
+from tunesmith.trial import Trial
 
 BESIDE = -1  # the number of a candidate that is no trial
 KEPT = "sklearn default"  # under which attribute of the study it is kept
@@ -87,6 +87,7 @@ class Sequential:
     _more: bool = True  # the sampler has points left
     _beside: bool = False
     _default_key: str | None = None
+    _planned: tuple[int, list[float]] | None = None  # the number of the default's trial, and its point
     _deadline: float | None = None
 
     def __post_init__(self) -> None:
@@ -255,12 +256,14 @@ class Sequential:
             return
         if study.sampler.name == "grid" and self._n_cells <= (self.n_trials or math.inf) and self.timeout is None:
             return  # it is one of the cells, and all are tried
-        begun = study.get_trials(states=[TrialState.WAITING, TrialState.RUNNING])  # by another process, perhaps
-        waiting = [t for t in begun if t.x is not None]
-        there = [c.params for c in self._candidates] + [with_objects(self.space, t.params) for t in waiting]
-        if self._default_key not in map(self.ledger.key, there):
-            system = {"proposed_by": "the estimator's own configuration"}
-            study.add_trials([FrozenTrial(-1, TrialState.WAITING, space=self.space, x=row, system=system)])
+        self._plan(row)
+
+    def _plan(self, row: list[float]) -> None:
+        """Plan the default's point as the next trial, unless it is among those of the study."""
+        study = self.ledger.study
+        trials = [t for t in study.get_trials() if t.x is not None]  # of other processes, and not ended, perhaps
+        there = any(self._is_default(with_objects(self.space, t.params)) for t in trials)
+        self._planned = None if there else (study.plan_next(row, "the estimator's own configuration"), row)
 
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool
@@ -322,6 +325,8 @@ class Sequential:
             try:
                 trial = self.ledger.study.ask(below=self.n_trials)
                 trial.connect(None)  # what is noted is written just before the end: once is enough
+                if self._planned is not None and trial.number >= self._planned[0]:
+                    self._plan(self._planned[1])  # another process may have that number
             except TrialsSpentError:
                 break
             except SpaceExhaustedError:

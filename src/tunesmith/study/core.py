@@ -53,6 +53,7 @@ class StudyCore:
         self._reset(record.space)
         self._takes_params = False  # whether the last objective took parameters and not a trial
         self._hasty = False  # while proposals must cost little
+        self._planned: tuple[int, list[float], str] | None = None  # number, point, and who proposed it
         self._live: dict[int, tuple[Trial, FrozenTrial, float]] = {}  # the last: when it began, by the monotonic clock
 
     def _reset(self, space: Space | None) -> None:
@@ -84,6 +85,25 @@ class StudyCore:
         self._takes_params = state["takes_params"]
 
     # -- ask ---------------------------------------------------------------------------------------------------
+
+    def plan_next(self, row: list[float], note: str) -> int:
+        """Make a point that of the next new trial, unless another worker starts that one first.
+
+        Workers that plan the same point for the same number start it once, which they would not if each added it.
+
+        Args:
+            row: its internal values over the declared space.
+            note: who proposed it.
+
+        Returns:
+            The number of that trial. If the next trial that ``ask`` starts has a higher one, another worker has it.
+        """
+        with self._lock:
+            self._sync()
+            waiting = self._storage.trials(self._id, states=[TrialState.WAITING])
+            self._next = max([self._next, *(t.number + 1 for t in waiting)])
+            self._planned = self._next, row, note
+            return self._next
 
     def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
         """Start a trial; see :meth:`tunesmith.study.tell.TellCore.ask`."""
@@ -140,6 +160,10 @@ class StudyCore:
             fixed = old.fixed
         if old is not None and old.x is not None:  # released: run again what was proposed
             proposals, row, tag = Proposals(old.space), list(old.x), old.tag
+        elif self._planned is not None and self._planned[0] == number and old is None:
+            proposals, tag = Proposals(self._search_space()), 0
+            row = list(self._planned[1])
+            record.system = {"proposed_by": self._planned[2]}
         else:
             space = self._search_space()
             proposals = self._proposals
