@@ -88,6 +88,20 @@ def test_failures_and_constraints_do_not_keep_it_from_ending() -> None:
     assert study.stop_reason is not None
 
 
+def test_a_search_ends_though_all_further_trials_are_pruned() -> None:
+    def objective(trial: ts.Trial) -> float:
+        value = (trial.params["x"] - 0.3) ** 2 + noise(trial, 0.3)
+        if trial.number < 22:
+            return value
+        trial.report(value + 0.1, 0)
+        raise ts.TrialPruned
+
+    study = ts.create_study(space=ts.Space(x=ts.Float(0, 1), y=ts.Float(0, 1)), seed=0, sampler="gp")
+    study.optimize(objective, 150, stop="converged")
+    assert 22 < len(study.trials) < 150
+    assert f"after {len(study.trials)} trials" in str(study.stop_reason)
+
+
 def test_names_that_are_none_and_several_objectives_are_errors() -> None:
     study = ts.create_study(seed=0)
     with pytest.raises(ValueError, match='stop= takes "converged"'):

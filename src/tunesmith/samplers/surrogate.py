@@ -1,9 +1,9 @@
 """What a Gaussian process makes of a study's results: expected values at any point, in the user's units.
 
 The sampler's own model (encoding, inferred conditions, transform, local rows), but fitted for judging and not for
-searching: only complete trials, and a prior that lets the noise be large.
+searching: only complete trials unless told otherwise, and a prior that lets the noise be large.
 
-Symbols: n complete trials that the model uses, d parameters, z[q, F] features; values are minimised.
+Symbols: n trials that the model uses, d parameters, z[q, F] features; values are minimised.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Surrogate:
     Args:
         history: the trials.
         space: what they searched, as the history has it.
+        pruned: whether those that were pruned count, by the values that samplers learn of them.
 
     Attributes:
         rows: the rows of the history that the model uses, int[n].
@@ -64,12 +65,12 @@ class Surrogate:
     """
 
     @one_thread()
-    def __init__(self, history: History, space: Space) -> None:
+    def __init__(self, history: History, space: Space, pruned: bool = False) -> None:
         self._space = space
         tree = self._tree = infer(space, history.points(space))
         self._features = Features(tree)
         seen = self._seen = observe(history, space, tree)
-        usable = np.flatnonzero(history.complete & np.isfinite(history.y[:, 0]))
+        usable = np.flatnonzero((pruned | history.complete) & ~seen.failed & np.isfinite(history.y[:, 0]))
         self.rows = usable[local_rows(seen.y[usable, 0], seen.u[usable], self._features)]
         self.x, self.feasible = seen.x[self.rows], seen.feasible[self.rows]
         self.u = seen.u[self.rows]

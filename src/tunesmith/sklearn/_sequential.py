@@ -263,7 +263,7 @@ class Sequential:
         study = self.ledger.study
         trials = [t for t in study.get_trials() if t.x is not None]  # of other processes, and not ended, perhaps
         there = any(self._is_default(with_objects(self.space, t.params)) for t in trials)
-        self._planned = None if there else (study.plan_next(row, "the estimator's own configuration"), row)
+        self._planned = None if there else (study._plan_next(row, "the estimator's own configuration"), row)
 
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool

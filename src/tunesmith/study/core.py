@@ -86,7 +86,7 @@ class StudyCore:
 
     # -- ask ---------------------------------------------------------------------------------------------------
 
-    def plan_next(self, row: list[float], note: str) -> int:
+    def _plan_next(self, row: list[float], note: str) -> int:
         """Make a point that of the next new trial, unless another worker starts that one first.
 
         Workers that plan the same point for the same number start it once, which they would not if each added it.
