@@ -10,11 +10,14 @@ from types import MappingProxyType
 from typing import Any
 
 from tunesmith.space import Parameter, Space, merge
+from tunesmith.space.convert import as_parameter, check_names
 from tunesmith.state import TrialState
 from tunesmith.storable import storable_items
+from tunesmith.text import saferepr
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
+MOST_STEPS = 2**63  # what a database can count to
 OUTSIDE = "outside"  # among what tunesmith notes of a trial
 
 
@@ -293,7 +296,7 @@ class FrozenTrial:
 def create_trial(
     *,
     params: Mapping[str, Any] | None = None,
-    distributions: Mapping[str, Parameter] | None = None,
+    distributions: Mapping[str, Parameter | Any] | None = None,
     value: float | None = None,
     values: Sequence[float] | None = None,
     state: TrialState = TrialState.COMPLETE,
@@ -306,26 +309,32 @@ def create_trial(
 
     Args:
         params: the parameters' values by name.
-        distributions: their ranges by name (``Float``, ``Int``, ...); one for each parameter.
+        distributions: their ranges by name (``Float``, ``Int``, text such as "float(0, 1)", ...); one for each
+            parameter.
         value: the objective's value (or `values`, one for each objective).
         values: the objectives' values.
         state: COMPLETE, PRUNED, FAIL or WAITING.
         user_attrs: notes.
-        intermediate_values: reports by step.
+        intermediate_values: reports by step, from 0.
         constraints: constraint values by name.
         reason: why it failed.
 
     Raises:
+        SpaceError: a name or a range is none.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, or
             an attribute cannot be kept (see :func:`tunesmith.storable.storable`).
     """
-    params, distributions = dict(params or {}), dict(distributions or {})
+    params = check_names(params or {})
+    distributions = {name: as_parameter(name, p) for name, p in check_names(distributions or {}).items()}
     if params.keys() != distributions.keys():
         raise ValueError(
             f"params and distributions must have the same names; got {sorted(params)} and {sorted(distributions)}"
         )
     if value is not None and values is not None:
         raise ValueError("give value= or values=, not both")
+    reports = {int(k): float(v) for k, v in (intermediate_values or {}).items()} or None
+    if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
+        raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {saferepr(reports)}")
     numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
     space = merge(None, distributions) if distributions else None
     x = [distributions[n].to_internal(params[n]) for n in space.names] if space is not None else None
@@ -336,7 +345,7 @@ def create_trial(
         x=x,
         values=numbers,
         user=storable_items(user_attrs),
-        reports={int(k): float(v) for k, v in (intermediate_values or {}).items()} or None,
+        reports=reports,
         constraints=dict(constraints) if constraints else None,
         reason=reason,
     )

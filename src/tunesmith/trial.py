@@ -18,7 +18,7 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
-from tunesmith.frozen import EMPTY, NAN, Attempt, FrozenTrial, create_trial
+from tunesmith.frozen import EMPTY, MOST_STEPS, NAN, Attempt, FrozenTrial, create_trial
 from tunesmith.numerics.scalars import real
 from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
 from tunesmith.state import TrialState
@@ -26,9 +26,6 @@ from tunesmith.storable import checked_key, storable
 from tunesmith.text import saferepr
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
-
-
-MOST_STEPS = 2**63  # what a database can count to
 
 
 class Channel(Protocol):
@@ -212,6 +209,8 @@ class Trial:
 
     def _suggest(self, name: str, build: Any) -> Any:
         """The slow path: a name or a range that the proposal does not cover, or a value the user fixed."""
+        if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # users' calls are not always typed
+            raise SpaceError(f"a parameter's name must be a non-empty text; got {saferepr(name)}")
         try:
             p: Parameter = build()
         except SpaceError as error:
@@ -421,9 +420,12 @@ class Trial:
 
 def _is_number_for(p: Float | Int, value: Any) -> bool:
     """Whether a value is a finite number, and a whole one for an Int."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    return isinstance(p, Float) or float(value).is_integer()
+    try:
+        return math.isfinite(value) and (isinstance(p, Float) or float(value).is_integer())
+    except OverflowError:  # an integer that no float can hold
+        return False
 
 
 def _reached(name: str, low: Any, high: Any, step: Any) -> Any:

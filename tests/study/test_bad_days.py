@@ -64,3 +64,55 @@ def test_bad_arguments_are_told(call: Any, words: str) -> None:
     with pytest.raises((ValueError, TypeError, RuntimeError), match=words):
         call()
     assert not Path("never.db").exists()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def study(request: pytest.FixtureRequest, tmp_path: Path) -> ts.Study:
+    return ts.create_study(storage=None if request.param == "memory" else tmp_path / "tune.db", seed=0)
+
+
+@pytest.mark.parametrize("wrong", ["x", None, [], {1: 2}, [("x", 1)]])
+def test_what_is_enqueued_is_a_dict_by_name(study: ts.Study, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="enqueue_trial takes a dict of values by parameter name; got"):
+        study.enqueue_trial(wrong)
+    assert not study.trials
+
+
+def test_an_enqueued_integer_that_no_float_can_hold_is_not_used(study: ts.Study) -> None:
+    study.enqueue_trial({"x": 10**400, "n": -(10**400)})
+    with pytest.warns(UserWarning, match="the sampler's proposal is used instead"):
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 0, 9), n_trials=1)
+    (trial,) = study.trials
+    assert trial.state is ts.TrialState.COMPLETE
+    assert 0 <= trial.params["x"] <= 1
+    assert 0 <= trial.params["n"] <= 9
+
+
+@pytest.mark.parametrize("wrong", [None, {"x": 1}, 0.5, "abc"])
+def test_what_is_added_is_a_trial(study: ts.Study, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"create_trial\(...\) makes or a study's trials; got .*another library"):
+        study.add_trial(wrong)
+    assert not study.trials
+
+
+def test_a_record_is_made_of_what_describes_a_range_anywhere(study: ts.Study) -> None:
+    study.add_trial(ts.create_trial(params={"x": 0.5}, distributions={"x": "float(0, 1)"}, value=1.0))
+    assert study.trials[0].distributions == {"x": Float(0, 1)}
+    with pytest.raises(ts.SpaceError, match="describes no parameter"):
+        ts.create_trial(params={"x": 0.5}, distributions={"x": object()}, value=1.0)
+    for steps in ({-1: 1.0}, {0: 1.0, 2**63: 1.0}):
+        with pytest.raises(ValueError, match="steps must be 0 or more, and less than"):
+            ts.create_trial(value=1.0, intermediate_values=steps)
+
+
+@pytest.mark.parametrize("name", [5, None, "", b"x"])
+def test_a_parameters_name_is_a_text(study: ts.Study, name: Any) -> None:
+    trial = study.ask()
+    for suggest in (lambda: trial.suggest_float(name, 0, 1), lambda: trial.suggest_categorical(name, [1, 2])):
+        with pytest.raises(ts.SpaceError, match="a parameter's name must be a non-empty text; got"):
+            suggest()
+
+
+def test_a_study_can_be_shown_when_its_storage_cannot_be_read(study: ts.Study) -> None:
+    ts.delete_study(study_name=study.study_name, storage=study._storage)
+    assert "no trials to be read (StudyNotFoundError: " in repr(study)

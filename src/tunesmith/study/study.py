@@ -22,6 +22,7 @@ from tunesmith.study.earlier import adopted
 from tunesmith.study.shown import study_html
 from tunesmith.study.stopping import STOPPED
 from tunesmith.study.tell import TellCore
+from tunesmith.text import name_and_message, saferepr
 from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:
@@ -222,8 +223,12 @@ class Study(TellCore):
 
         Raises:
             SpaceError: a value lies outside the declared space, or a name is not in it.
+            TypeError: the parameters are no mapping, or a name is no text.
             ValueError: an attribute cannot be kept.
         """
+        names: list[Any] = list(params) if isinstance(params, Mapping) else [None]
+        if any(type(name) is not str for name in names):
+            raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {saferepr(params)}")
         fixed = dict(params)
         if self._declared and self._history.space is not None:
             self._history.space.validate(fixed, partial=True)
@@ -248,6 +253,7 @@ class Study(TellCore):
         out, with a warning that says how many and why; its value would stand for something else.
 
         Raises:
+            TypeError: it is no trial of tunesmith's.
             ValueError: a trial is running, or has another number of values than the study has directions; or the
                 other study has other directions.
         """
@@ -255,6 +261,11 @@ class Study(TellCore):
             trials = adopted(trials, self._history.space if self._declared else None, self.directions)
         trials = list(trials)
         for t in trials:
+            if not isinstance(t, FrozenTrial):
+                raise TypeError(
+                    f"add_trial takes what tunesmith.create_trial(...) makes or a study's trials; got {saferepr(t)} "
+                    "(of another library? docs/porting.md, 'Old results come along', shows how)"
+                )
             if t.state is TrialState.RUNNING:
                 raise ValueError("add_trial: the trial is RUNNING; only finished and waiting trials can be added")
             if t.state is TrialState.COMPLETE and (t.values is None or len(t.values) != len(self._signs)):
@@ -392,7 +403,11 @@ class Study(TellCore):
 
     def __repr__(self) -> str:
         directions = ", ".join(d.value for d in self.directions)
-        return f"Study({self.study_name!r}, {directions}, sampler={self.sampler.name!r}, {self._tally()})"
+        try:
+            tally = self._tally()
+        except Exception as error:  # a debugger asks for it in the middle of what went wrong
+            tally = f"no trials to be read ({name_and_message(error)})"
+        return f"Study({self.study_name!r}, {directions}, sampler={self.sampler.name!r}, {tally})"
 
     def _tally(self) -> str:
         count = self._storage.count(self._id)
