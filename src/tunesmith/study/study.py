@@ -226,9 +226,7 @@ class Study(TellCore):
             TypeError: the parameters are no mapping, or a name is no text.
             ValueError: an attribute cannot be kept.
         """
-        names: list[Any] = list(params) if isinstance(params, Mapping) else [None]
-        if any(type(name) is not str for name in names):
-            raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {saferepr(params)}")
+        _check_enqueued(params)
         fixed = dict(params)
         if self._declared and self._history.space is not None:
             self._history.space.validate(fixed, partial=True)
@@ -416,6 +414,12 @@ class Study(TellCore):
     def _single(self, name: str, instead: str) -> None:
         if len(self._signs) > 1:
             raise RuntimeError(f"study.{name} is for one objective; this study has {len(self._signs)}: use .{instead}")
+
+
+def _check_enqueued(params: Any) -> None:
+    """Raise TypeError unless it is a mapping by name."""
+    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
+        raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {saferepr(params)}")
 
 
 def _callbacks(given: Any) -> list[Callback]:
