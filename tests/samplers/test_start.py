@@ -33,6 +33,16 @@ def test_the_first_point_is_the_middle_and_the_next_ones_are_near_it(options: di
     assert len({p["x"] > 0 for p in others}) == 2, "on both sides of it"
 
 
+def test_the_middle_is_not_tried_a_second_time_where_the_first_is_it_but_for_rounding() -> None:
+    space = Space(C=Float(0.01, 100, log=True), x=Float(0, 1))
+    assert asked(space, 1)[0]["C"] != 1.0, "1.0000000000000009: else this tests nothing"
+    study = ts.create_study(space=space, seed=0)
+    study.enqueue_trial({"C": 1.0, "x": 0.5})  # as a default would be
+    first, second = (study.ask().params for _ in range(2))
+    assert first["C"] == 1.0
+    assert abs(second["C"] - 1.0) > 0.01
+
+
 def test_of_two_values_in_the_middle_either_may_be_the_first() -> None:
     space = Space(n=Int(1, 4), size=Ordinal(["s", "m", "l", "x"]))
     firsts = [asked(space, 1, seed)[0] for seed in range(20)]

@@ -31,6 +31,7 @@ from tunesmith.space.priors import UnitPrior, priors_of
 
 Floats = NDArray[np.float64]
 N_CENTRAL = 4  # points of the design; more where a parameter has more branches
+CLOSE = 1e-3  # of each range: a point this close to another one tells nothing new
 DRAWN = 0.6  # the share of its distance to the middle at which a Sobol' point is tried
 
 
@@ -133,12 +134,12 @@ def _completed(space: Space, fixed: Floats, spare: Floats, rng: np.random.Genera
 
 
 def _first_new(space: Space, wanted: Floats, seen: Floats, rng: np.random.Generator) -> Floats:
-    """Return the first of wanted[q, d] that lies in the space and is not among seen[n, d].
+    """Return the first of wanted[q, d] that lies in the space and is not close to one of seen[n, d].
 
     If all are, some untried point of a finite space; if there is none, the last one of those wanted.
     """
     for row in wanted[space.contains_rows(wanted)]:
-        if not _is_among(row, seen):
+        if not _is_among(space, row, seen):
             return np.asarray(row)
     tried = Tried(space)
     tried.take(space.to_unit(seen))
@@ -146,7 +147,13 @@ def _first_new(space: Space, wanted: Floats, seen: Floats, rng: np.random.Genera
     return np.asarray(wanted[-1] if free is None else free[0])
 
 
-def _is_among(row: Floats, seen: Floats) -> bool:
-    """Tell whether a row of seen[n, d] has the values of row[d], as far as both are known."""
+def _is_among(space: Space, row: Floats, seen: Floats) -> bool:
+    """Tell whether a row of seen[n, d] has nearly the values of row[d], as far as both are known.
+
+    The middle of a range is often the default, but for rounding.
+    """
     known = ~np.isnan(row) & ~np.isnan(seen)
-    return bool((known.any(axis=1) & ((seen == row) | ~known).all(axis=1)).any())
+    distance = np.abs(space.to_unit(seen) - space.to_unit(row[None]))
+    ordered = np.array([p.is_ordered for p in space.params.values()])
+    same = (seen == row) | (ordered & (distance < CLOSE)) | ~known
+    return bool((known.any(axis=1) & same.all(axis=1)).any())

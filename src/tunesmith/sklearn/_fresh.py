@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from inspect import signature
 from numbers import Integral
 from typing import Any
 
@@ -32,7 +33,8 @@ def resplitter(given: Any, checked: Any) -> Splitter | str:
     if "random_state" not in held:
         return f"{name} always gives the same ones"
     if not number and held.get("shuffle") is False:
-        return f"{name} always gives the same ones unless shuffle=True"
+        settable = "shuffle" in signature(type(checked)).parameters  # TimeSeriesSplit inherits the attribute alone
+        return f"{name} always gives the same ones{' unless shuffle=True' if settable else ''}"
 
     def fresh(seed: int) -> Any:
         other = copy(checked)
