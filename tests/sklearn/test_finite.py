@@ -36,6 +36,12 @@ def test_a_space_smaller_than_the_budget_is_tried_once_and_the_search_says_so() 
     assert not search.report_.adaptive
 
 
+def test_a_space_without_parameters_is_one_candidate() -> None:
+    with pytest.warns(UserWarning, match="the only candidate is the estimator as it is"):
+        search = SearchCV(TREE, {}, n_trials=20, cv=3, random_state=0).fit(X, Y)
+    assert search.cv_results_["params"] == [{}]
+
+
 def test_without_a_number_of_trials_there_is_nothing_to_warn_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

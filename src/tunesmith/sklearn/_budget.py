@@ -40,7 +40,9 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
             "SearchCV needs n_trials or timeout, or it would never end: both are None, and the space has no finite "
             "number of points"
         )
-    if not space.is_finite or not len(space) or not isinstance(made, Sampler):
+    if not len(space):
+        return 1, made  # the estimator as it is
+    if not space.is_finite or not isinstance(made, Sampler):
         return most, made
     cells = space.n_cells
     if not whole and isinstance(n_trials, int) and cells < n_trials:

@@ -44,7 +44,7 @@ COSTLY = 16  # of a metric that is no mean over rows, the losses of so many cand
 SALT = 0xF5E5
 NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
 TOGETHER = (
-    "{metric} is computed from the predictions of all folds together, because its mean over small folds is biased."
+    "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
 )
 
 

@@ -60,7 +60,7 @@ class Sanity:
             ValueError: targets are missing or of one class only, or no candidate could be scored.
         """
         if not any(candidates):
-            _warn("the space has no parameters: every candidate is the estimator as it is")
+            _warn("the space has no parameters: the only candidate is the estimator as it is")
         self._check_targets(as_array(self._task.y))
         self._check_weights(self._task.score_params.get("sample_weight"))
         for name, scorer in self._scorers.items():
@@ -104,7 +104,7 @@ class Sanity:
             kind = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
             raise ValueError(f"Input y contains {kind}. {odd} of {y.size} values are not numbers; leave these rows out")
         if regresses and y.dtype.kind in "fiub" and len(y) > 1 and (y == y[0]).all():
-            _warn(f"y is {y[0]} in all {len(y)} rows: configurations score alike, and R^2 means nothing; is y right?")
+            _warn(f"y is {y[0]} in all {len(y)} rows: configurations score alike, and R² means nothing; is y right?")
         if not classifies or y.ndim != 1 or not len(y):
             return
         try:  # of objects, a set is much faster than sorting
