@@ -121,7 +121,7 @@ def test_a_long_absence_ends_the_search_and_the_result_is_kept(storage: Any, pau
     study = ts.create_study(storage=storage, seed=0)
     study.optimize(objective, n_trials=1)
     storage.faults = Faults(finish=math.inf, release=math.inf)
-    with pytest.raises(StorageError, match=r"server is away .finish.. The result of trial 1 is kept in this process"):
+    with pytest.raises(StorageUnavailableError, match=r"away .finish.. The result of trial 1 is kept in this process"):
         study.optimize(objective, n_trials=5)
     assert 20 < sum(pauses) < 40
     assert study.trials[1].state is TrialState.RUNNING

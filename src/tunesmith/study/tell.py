@@ -211,7 +211,8 @@ class TellCore(StudyCore):
             self._unsaved.keep(done)
             if not isinstance(error, StorageError):
                 raise
-            raise StorageError(
+            kind = StorageUnavailableError if isinstance(error, StorageUnavailableError) else StorageError
+            raise kind(
                 f"{error}. The result of trial {done.number} is kept in this process: the next ask(), tell() or "
                 "optimize() stores it"
             ) from error

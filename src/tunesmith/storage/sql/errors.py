@@ -19,7 +19,8 @@ _SQLITE = {
     "SQLITE_READONLY": "{where} is read-only for this user; change the permissions of the file and of its folder, or "
     "copy it to a place where you may write",
     "SQLITE_PERM": "{where} may not be opened by this user; change the permissions of the file and of its folder",
-    "SQLITE_CANTOPEN": "{where} cannot be opened ({error}); may this user read and write the file and its folder?",
+    "SQLITE_CANTOPEN": "{where} cannot be opened ({error}); may this user read and write the file and its folder? "
+    "SQLite makes files beside it even to read it: copy it to a place where you may write, if you may not do so there",
     "SQLITE_BUSY": "{where} is locked by another program for more than {timeout:g} s; close the program that writes to "
     "it (a database browser with unsaved changes?), or open it with SQLStorage(..., timeout=...) to wait longer",
     "SQLITE_LOCKED": "{where} is locked by another program for more than {timeout:g} s",
