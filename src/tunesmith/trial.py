@@ -293,8 +293,12 @@ class Trial:
             return
         self.reports[index] = value
         self._last_step = index
-        if self._channel is None or not self._channel.report(self.number, self.attempt, index, value):
-            self._keep_for_the_end(index)
+        stored = False
+        try:
+            stored = self._channel is not None and self._channel.report(self.number, self.attempt, index, value)
+        finally:  # an interrupt of the driver, while a worker goes on
+            if not stored:
+                self._keep_for_the_end(index)
 
     def should_prune(self) -> bool:
         """Ask the pruner, after a report, whether this trial should stop (``raise TrialPruned``)."""
@@ -319,8 +323,12 @@ class Trial:
         if self._user is None:
             self._user = {}
         self._user[key] = kept
-        if self._channel is None or not self._channel.note(self.number, self.attempt, key, kept):
-            self._keep_for_the_end(key)
+        stored = False
+        try:
+            stored = self._channel is not None and self._channel.note(self.number, self.attempt, key, kept)
+        finally:
+            if not stored:
+                self._keep_for_the_end(key)
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
@@ -394,8 +402,15 @@ class Trial:
         return notes or None, {s: v for s, v in (self.reports or {}).items() if s in self._unsent} or None
 
     def take_unsent(self, own: Trial) -> None:
-        """Take over what the study's own copy of this trial could not store; for one that a worker sent back."""
-        self._unsent = own._unsent
+        """Take over what the study's own copy of this trial could not store; for one that a worker sent back.
+
+        What that copy never heard of, since an interrupt came when it should have, is to be stored as well.
+        """
+        held, heard = self._user or {}, own._user or {}
+        unsent: set[str | int] = set(own._unsent or ())
+        unsent |= (self.reports or {}).keys() - (own.reports or {}).keys()
+        unsent |= {key for key in held if key not in heard or held[key] is not heard[key] != held[key]}
+        self._unsent = unsent or None
 
     def _keep_for_the_end(self, what: str | int) -> None:
         if self._unsent is None:

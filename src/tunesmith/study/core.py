@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
 from tunesmith.state import TrialState
-from tunesmith.storage.base import Claim, Storage, StudyRecord
+from tunesmith.storage.base import Claim, Increment, Storage, StudyRecord
 from tunesmith.storage.workers import current_worker
 from tunesmith.study.earlier import KEY, unpack
 from tunesmith.study.fixed import impose
@@ -65,6 +66,7 @@ class StudyCore:
         self._version = -1
         self._proposals = Proposals(None)
         self._next = 0
+        self._shielded = 0  # the thread that is in the middle of what an interrupt would tear apart; 0: none
         self._ahead: _Ahead | None = None
 
     # -- copies --------------------------------------------------------------------------------------------------
@@ -108,45 +110,56 @@ class StudyCore:
     def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
         """Start a trial; see :meth:`tunesmith.study.tell.TellCore.ask`."""
         with self._lock:
-            reserve = False
-            while True:
-                if below is not None:
-                    check_left(self, below)
-                claim = self._storage.claim(self._id, self._worker, reserve)
-                if below is not None and claim.number >= below:
-                    if claim.reserved:
-                        self._storage.release(self._id, {claim.number: claim.trial.attempt if claim.trial else 1})
-                    raise spent(below)
-                if claim.version != self._version:
-                    self._sync()
-                    seen = len(self._history) + len(self._history.running)
-                    if self.sampler.exclusive_at(self._history) and not claim.reserved and seen < claim.number:
-                        continue  # a trial was released since the claim: its point is taken, and it comes first
-                try:
-                    trial, record = self._propose(claim)
-                except BaseException:
-                    if claim.reserved:  # not to be left running when there is nothing to run
-                        attempt = 1 if claim.trial is None else claim.trial.attempt
-                        self._storage.release(self._id, {claim.number: attempt})
-                    raise
-                version = self._storage.start(self._id, claim, record)
-                if version is not None:
-                    break
-                # Another worker took the number. A sampler that must see every start tries again; any other takes a
-                # number for itself first, so that a long proposal is wasted at most once.
-                self._version = -1
-                reserve = not self.sampler.exclusive_at(self._history)
-                reserve = reserve and (below is None or claim.number + NEAR < below)
-            if version == self._version + 1:
-                self._version = version
-            self._next = max(self._next, record.number + 1)
-            self._history.begin(record.number, record.space, record.x, record.tag)
-            self._live[record.number] = (trial, record, time.monotonic())
+            try:
+                trial = self._start(below)
+            finally:
+                self._shielded = 0
         if self._declared:
             trial.take_whole()
         for name, p in (fixed_distributions or {}).items():
             if p.condition is None or p.condition.holds(trial.params):
                 trial.suggest(name, p)
+        return trial
+
+    def _start(self, below: int | None) -> Trial:
+        """Claim a number, propose a point and start the trial; an interrupt comes before, after or in the proposal."""
+        reserve = False
+        while True:
+            if below is not None:
+                check_left(self, below)
+            self._shielded = get_ident()
+            claim = self._storage.claim(self._id, self._worker, reserve)
+            if below is not None and claim.number >= below:
+                if claim.reserved:
+                    self._storage.release(self._id, {claim.number: claim.trial.attempt if claim.trial else 1})
+                raise spent(below)
+            if claim.version != self._version:
+                self._sync()
+                seen = len(self._history) + len(self._history.running)
+                if self.sampler.exclusive_at(self._history) and not claim.reserved and seen < claim.number:
+                    continue  # a trial was released since the claim: its point is taken, and it comes first
+            try:
+                self._shielded = 0  # it may take long
+                trial, record = self._propose(claim)
+                self._shielded = get_ident()
+            except BaseException:
+                if claim.reserved:  # not to be left running when there is nothing to run
+                    attempt = 1 if claim.trial is None else claim.trial.attempt
+                    self._storage.release(self._id, {claim.number: attempt})
+                raise
+            version = self._storage.start(self._id, claim, record)
+            if version is not None:
+                break
+            # Another worker took the number. A sampler that must see every start tries again; any other takes a
+            # number for itself first, so that a long proposal is wasted at most once.
+            self._version = -1
+            reserve = not self.sampler.exclusive_at(self._history)
+            reserve = reserve and (below is None or claim.number + NEAR < below)
+        if version == self._version + 1:
+            self._version = version
+        self._next = max(self._next, record.number + 1)
+        self._history.begin(record.number, record.space, record.x, record.tag)
+        self._live[record.number] = (trial, record, time.monotonic())
         return trial
 
     def _propose(self, claim: Claim) -> tuple[Trial, FrozenTrial]:
@@ -216,6 +229,13 @@ class StudyCore:
     def _sync(self) -> None:
         """Read what other workers recorded."""
         new = self._storage.read_since(self._id, self._cursor)
+        before, self._shielded = self._shielded, get_ident()
+        try:
+            self._take_in(new)
+        finally:
+            self._shielded = before
+
+    def _take_in(self, new: Increment) -> None:
         history = self._history
         for number in new.number[new.attempt > 1].tolist() + [t.number for t in new.running if t.attempt > 1]:
             history.curves.drop(number)  # what an earlier attempt reported may be repeated by now

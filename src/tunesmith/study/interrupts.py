@@ -41,30 +41,56 @@ def terminable() -> Iterator[None]:
 
 
 @contextmanager
-def heeded() -> Iterator[Callable[[], None]]:
-    """Give a function that raises the KeyboardInterrupt that went lost since.
+def heeded(shielded: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], None]]:
+    """Give a function that makes up for the interrupts that were put off or went lost since.
+
+    Ctrl-C and SIGTERM raise where Python happens to be. Between the words "started" in the storage and here, that would
+    leave a trial that nobody knows of; so while `shielded` says so they wait for the next call of that function, unless
+    the user insists with a second one. A handler of the program's own stays as it is.
 
     An interrupt that comes while garbage is collected is raised in whatever callback runs next, in SQLAlchemy's
     bookkeeping for instance, where Python can only print and drop it. A loop that calls this function now and then
     ends nevertheless.
     """
-    lost: list[bool] = []
+    put_off: list[Callable[[], Any]] = []
     before = sys.unraisablehook
 
     def note(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            lost.append(True)
+            put_off.append(lambda: signal.default_int_handler(signal.SIGINT, None))
         else:
             before(unraisable)
 
     def heed() -> None:
-        if lost:
-            lost.clear()
-            raise KeyboardInterrupt
+        if put_off:
+            act = put_off[0]
+            put_off.clear()
+            act()
 
+    def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
+        def handle(number: int, frame: Any) -> None:
+            if shielded() and not put_off:
+                put_off.append(lambda: handler(number, frame))
+            else:
+                handler(number, frame)
+
+        return handle
+
+    installed: dict[int, tuple[Any, Any]] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in map(int, (signal.SIGINT, signal.SIGTERM)):
+            handler: Any = signal.getsignal(number)
+            if handler is signal.default_int_handler or getattr(handler, "__module__", None) == __name__:
+                installed[number] = (handler, patient(handler))
+    for number, (_, new) in installed.items():
+        signal.signal(number, new)
     sys.unraisablehook = note
     try:
         yield heed
     finally:
         if sys.unraisablehook is note:
             sys.unraisablehook = before
+        for number, (old, new) in installed.items():
+            if signal.getsignal(number) is new:
+                signal.signal(number, old)
+    heed()

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable
 from contextlib import suppress
 from numbers import Integral, Real
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
@@ -77,7 +78,7 @@ def run(
             callbacks = [*callbacks, progress.update]
         executor = executor_for(jobs, objective, study)
         tick = progress.tick if progress is not None else None
-        with heeded() as heed:
+        with heeded(lambda: study._shielded == get_ident()) as heed:
             _loop(study, executor, n_trials, n_trials_total, timeout, catch, callbacks, gc_after_trial, tick, heed)
     except BaseException as error:
         if executor is not None:
@@ -125,6 +126,7 @@ def _loop(
             study._hasty = timeout is not None and proposing > timeout * PROPOSING
             try:
                 trial = study.ask(below=n_trials_total)
+                heed()
             except (SpaceExhaustedError, TrialsSpentError):
                 exhausted = True
                 break
