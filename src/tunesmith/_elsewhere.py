@@ -24,7 +24,7 @@ ELSEWHERE: dict[str, str] = {
     "JournalStorage": "use create_study(storage='sqlite:///tune.db')",
     "logging": "there is no logger to be quieted; optimize(show_progress_bar=True) and callbacks tell how it goes",
     "progress_bar": "use optimize(show_progress_bar=True)",
-    "MaxTrialsCallback": "use optimize(n_trials=...), or minimize(..., storage=...), which counts the study's trials",
+    "MaxTrialsCallback": "use optimize(n_trials_total=...), which counts the study's trials, whoever runs them",
     "get_all_study_summaries": "use tunesmith.get_all_study_names and tunesmith.load_study",
     "search_space": "study.space is the space that the study searches",
     "terminator": "use optimize(stop='converged'); study.stop_reason says why it ended",
@@ -58,6 +58,9 @@ def missing(name: str, known: Iterable[str], module: str = "tunesmith") -> Attri
     """
     text = f"module {module!r} has no attribute {name!r}"
     where = ELSEWHERE.get(name)
+    for ending, kind in (("Sampler", "sampler"), ("Pruner", "pruner")):
+        if where is None and name.endswith(ending) and module == "tunesmith":
+            where = f"the {kind}s are in tunesmith.{kind}s, and create_study({kind}=...) takes their names"
     if where is None:
         close = difflib.get_close_matches(name, list(known), n=1)
         where = f"did you mean {close[0]!r}?" if close else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tunesmith as ts
@@ -116,3 +117,28 @@ def test_a_parameters_name_is_a_text(study: ts.Study, name: Any) -> None:
 def test_a_study_can_be_shown_when_its_storage_cannot_be_read(study: ts.Study) -> None:
     ts.delete_study(study_name=study.study_name, storage=study._storage)
     assert "no trials to be read (StudyNotFoundError: " in repr(study)
+
+
+def test_a_number_of_jobs_may_be_numpys(study: ts.Study) -> None:
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2, n_jobs=np.int64(1))  # type: ignore[arg-type]  # NumPy's
+    assert len(study.trials) == 2
+    for wrong in (0, -2, 1.0, "2"):
+        with pytest.raises(ValueError, match=f"n_jobs must be a whole number, .*; got {wrong!r}"):
+            study.optimize(lambda trial: 1.0, n_trials=1, n_jobs=wrong)  # type: ignore[arg-type]  # on purpose
+
+
+@pytest.mark.parametrize("wrong", ["a", 1.5, None])
+def test_what_is_told_of_is_a_trial_or_a_number(study: ts.Study, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"tell takes a trial that ask\(\) returned, or its number; got"):
+        study.tell(wrong, 1.0)
+
+
+def test_sqlites_word_for_memory_is_known() -> None:
+    with pytest.raises(ts.StorageError, match="for a study in memory pass storage=None"):
+        ts.create_study(storage=":memory:")
+
+
+def test_where_samplers_and_pruners_are() -> None:
+    for name, place in (("TPESampler", "samplers"), ("MedianPruner", "pruners")):
+        with pytest.raises(AttributeError, match=f"are in tunesmith.{place}, and create_study"):
+            getattr(ts, name)

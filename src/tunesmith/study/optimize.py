@@ -202,10 +202,10 @@ def check(n_trials: Any, timeout: Any, n_jobs: Any, catch: tuple[Any, ...], obje
     for c in catch:
         if not (isinstance(c, type) and issubclass(c, Exception)):
             raise TypeError(f"catch takes exception classes; got {c!r}")
-    if not isinstance(n_jobs, int) or n_jobs == 0 or n_jobs < -1:
-        raise ValueError(f"n_jobs must be 1 or more, or -1 for one a core; got {n_jobs}")
+    if not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1:
+        raise ValueError(f"n_jobs must be a whole number, 1 or more, or -1 for one a core; got {n_jobs!r}")
     if n_jobs != -1:
-        return n_jobs
+        return int(n_jobs)
     from loky import cpu_count  # knows what share of the machine a container or a job scheduler gave us
 
     return int(cpu_count())

@@ -22,7 +22,7 @@ from tunesmith.study.core import StudyCore
 from tunesmith.study.outcome import to_values
 from tunesmith.study.recovery import recover
 from tunesmith.study.unsaved import Unsaved
-from tunesmith.text import name_and_message, plain_text, shorten
+from tunesmith.text import name_and_message, plain_text, saferepr, shorten
 from tunesmith.trial import FrozenTrial, Proposals, Trial
 
 MAX_ATTEMPTS = "max_attempts"  # the system attribute that holds the study's own
@@ -95,7 +95,7 @@ class TellCore(StudyCore):
                 for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
                 ``optimize``, or when the process ends.
         """
-        number = trial.number if isinstance(trial, Trial) else index(trial)
+        number = trial.number if isinstance(trial, Trial) else _number(trial)
         if state is None:
             numbers, fault = to_values(values, len(self._signs))
             state = TrialState.COMPLETE if numbers is not None else TrialState.FAIL
@@ -412,3 +412,11 @@ class TellCore(StudyCore):
             caution(f"{error}. Reports and notes are kept in this process until their trial ends")
             return False
         return True
+
+
+def _number(trial: Any) -> int:
+    """Return what was given in place of a trial as a number; TypeError if it is none."""
+    try:
+        return index(trial)
+    except TypeError:
+        raise TypeError(f"tell takes a trial that ask() returned, or its number; got {saferepr(trial)}") from None

@@ -47,7 +47,7 @@ def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
     text = os.fspath(spec)
     if isinstance(spec, str) and "://" in text:
         return _read_url(text.strip())
-    if isinstance(spec, str) and not text.lower().endswith(FILES):
+    if isinstance(spec, str) and not text.lower().endswith(FILES) and text != ":memory:":
         refuse_foreign_file(Path(text))
         shown = redact(text)
         raise StorageError(
