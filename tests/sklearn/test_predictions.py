@@ -166,6 +166,29 @@ def test_a_score_of_the_estimator_s_own_is_heard_too() -> None:
     assert {p.method for row in kept.evidence.predictions for p in row} == {"predict"}  # type: ignore[union-attr]
 
 
+class Property(Ridge):
+    """Has its methods by properties, as estimators have that delegate to others."""
+
+    @property
+    def predict(self) -> Any:
+        return super().predict
+
+
+class Frozen(Ridge):
+    """Takes no attributes but those that a fit sets."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "predict":
+            raise TypeError("frozen")
+        super().__setattr__(name, value)
+
+
+@pytest.mark.parametrize("estimator", [Property(), Frozen()])
+def test_an_estimator_whose_methods_cannot_be_replaced_is_scored_all_the_same(estimator: Any) -> None:
+    found = GridSearchCV(estimator, {"alpha": [0.1, 1.0]}, cv=3, error_score="raise").fit(XR, YR)
+    assert found.best_score_ == GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=3).fit(XR, YR).best_score_
+
+
 def test_of_several_metrics_the_deciding_one_is_heard() -> None:
     scoring = {"auc": "roc_auc", "acc": "accuracy", "mine": plain}
     kept = search(LogisticRegression(), XB, YB, scoring=scoring, refit="acc")

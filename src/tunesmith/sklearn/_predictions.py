@@ -6,6 +6,7 @@ those of the candidates that matter within a bound; a storage gets them if they 
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,15 +65,14 @@ def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple
         last = estimator
         while type(last) is Pipeline:
             last = last.steps[-1][1]
-        predict = getattr(last, "predict", None)
-        if predict is not None and "predict" not in getattr(last, "__dict__", {"predict"}):
+        predict: Any = getattr(last, "predict", None)
 
-            def hear(*data: Any, **options: Any) -> Any:
-                values = predict(*data, **options)
-                heard.append(("predict", values))
-                return values
+        def hear(*data: Any, **options: Any) -> Any:
+            values = predict(*data, **options)
+            heard.append(("predict", values))
+            return values
 
-            last.predict = hear
+        if predict is not None and _replaced(last, "predict", hear):
             try:
                 yield scorer, heard
             finally:
@@ -81,6 +81,21 @@ def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple
         yield scorer, heard
         return
     yield listen_to_scorer(scorer, metric, lambda *what: heard.append(what)) or scorer, heard
+
+
+def _replaced(estimator: Any, method: str, by: Any) -> bool:
+    """Put an attribute of an instance in the place of a method of its class; tell whether that could be done.
+
+    It cannot where the method is a property, or where the class has its own way to set attributes and refuses.
+    """
+    own = inspect.getattr_static(type(estimator), method, None)
+    if hasattr(own, "__set__") or method in getattr(estimator, "__dict__", {method}):
+        return False
+    try:
+        setattr(estimator, method, by)
+    except Exception:  # it is the user's code, and may raise anything
+        return False
+    return method in vars(estimator)
 
 
 def encode_each(
