@@ -33,7 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tunesmith import Float, Int
 from tunesmith.selection.folds import METHOD as FOLDS
 from tunesmith.selection.honest import METHOD as BBC
-from tunesmith.sklearn import SearchCV
+from tunesmith.sklearn import GridSearchCV, SearchCV
 
 X, Y = make_classification(120, 6, n_informative=3, flip_y=0.1, random_state=0)
 NOISE = np.random.default_rng(0).integers(0, 2, 120)  # targets that nothing predicts
@@ -182,6 +182,16 @@ def test_a_default_that_fails_is_said_to() -> None:
     assert search.honest_score_.gain_over_default is None
     assert "default" in str(search.report_)
     assert search.best_params_["n_neighbors"] >= 6
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores")
+@pytest.mark.parametrize("kind", [GridSearchCV, SearchCV])
+def test_configurations_that_failed_are_told(kind: Any) -> None:
+    settings: dict[str, Any] = {"n_trials": None} if kind is SearchCV else {}
+    search = kind(Hungry(n_neighbors=3), {"n_neighbors": [3, 4, 5, 6]}, cv=3, **settings).fit(X, Y)
+    assert "1 of the 4 configurations had no score on some folds, because a fit failed" in str(search.report_)
+    whole = kind(Hungry(n_neighbors=3), {"n_neighbors": [3, 4, 6]}, cv=3, **settings).fit(X, Y)
+    assert "no score" not in str(whole.report_)
 
 
 def test_one_candidate_is_enough() -> None:

@@ -1,4 +1,4 @@
-"""What makes an interval rough: a class with few rows, few groups, rows in the order of time."""
+"""What a reader of a report has to know: what failed, few rows of a class, few groups, rows in the order of time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IN_TIME = (
 
 
 def cautions(evidence: Evidence, classes: bool) -> list[str]:
-    """Return what to know before relying on the interval, in sentences.
+    """Return what to know before relying on the choice and the interval, in sentences.
 
     Args:
         evidence: what is known of the candidates.
@@ -28,6 +28,12 @@ def cautions(evidence: Evidence, classes: bool) -> list[str]:
     """
     rows = tested_rows(evidence.splits)
     found = []
+    keys = np.asarray(evidence.keys, dtype=object)
+    if lost := len(set(keys[(np.isnan(evidence.scores) & evidence.ran).any(axis=1)])):
+        found.append(
+            f"{lost} of the {len(set(keys))} configurations had no score on some folds, because a fit failed or the "
+            "score was NaN, and could not be chosen."
+        )
     y = np.asarray(evidence.y) if classes else np.zeros(0)
     if y.ndim == 1 and len(y) and len(rows) >= FEW:
         labels, members = np.unique(y[rows], return_counts=True)
