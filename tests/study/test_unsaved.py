@@ -132,6 +132,22 @@ def test_a_long_absence_ends_the_search_and_the_result_is_kept(storage: Any, pau
     all_good(study, 4)
 
 
+def test_a_storage_that_is_away_between_two_trials(storage: Any, pauses: list[float]) -> None:
+    """A server that is started anew does not end a search, whether a result or a start meets its absence."""
+    study = ts.create_study(storage=storage, seed=0)
+
+    def restart(_: ts.Study, done: ts.FrozenTrial) -> None:
+        storage.faults = Faults(claim=3) if done.number == 1 else Faults()
+
+    study.optimize(objective, n_trials=4, callbacks=[restart])
+    assert len(pauses) == 3
+    all_good(study, 4)
+    storage.faults = Faults(claim=1)
+    with pytest.raises(StorageUnavailableError, match="away"):
+        study.optimize(objective, n_trials=1)
+    assert len(pauses) == 3, "the first trial waits for nothing"
+
+
 def test_everything_is_away(storage: Any) -> None:
     study = ts.create_study(storage=storage, seed=0)
     trial = study.ask()

@@ -24,6 +24,7 @@ from tunesmith.study.interrupts import heeded, terminable
 from tunesmith.study.objective import Declared
 from tunesmith.study.outcome import as_fault, is_nan_reason
 from tunesmith.study.stopping import forget, stopping
+from tunesmith.study.tell import patiently
 from tunesmith.text import MOST, message_of, name_and_message
 from tunesmith.trial import Channel, FrozenTrial, Trial
 
@@ -114,6 +115,10 @@ def _loop(
     deadline = None if timeout is None else executor.clock() + timeout
     started = running = 0
     exhausted, proposing = False, 0.0
+
+    def ask() -> Trial:
+        return study.ask(below=n_trials_total)
+
     error: BaseException | None = None
     while True:
         while (
@@ -125,7 +130,8 @@ def _loop(
             before = 0.0 if timeout is None else executor.clock()
             study._hasty = timeout is not None and proposing > timeout * PROPOSING
             try:
-                trial = study.ask(below=n_trials_total)
+                # At the first trial an error is rather a mistake of the user's than a storage that is away.
+                trial = patiently(ask) if started else ask()
                 heed()
             except (SpaceExhaustedError, TrialsSpentError):
                 exhausted = True

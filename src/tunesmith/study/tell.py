@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import index
 from threading import get_ident
-from typing import Any
+from typing import Any, TypeVar
 
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StorageUnavailableError, StudyNotFoundError
@@ -25,9 +25,11 @@ from tunesmith.study.unsaved import Unsaved
 from tunesmith.text import name_and_message, plain_text, saferepr, shorten
 from tunesmith.trial import FrozenTrial, Proposals, Trial
 
+T = TypeVar("T")
+
 MAX_ATTEMPTS = "max_attempts"  # the system attribute that holds the study's own
 DEFAULT_MAX_ATTEMPTS = 3
-PATIENCE = 30.0  # seconds for which a result is tried again, at once, while the storage is away
+PATIENCE = 30.0  # seconds for which a storage that is away is waited for
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries
 AWAY = 10.0  # seconds for which reports and notes are kept here after the storage took one not
 
@@ -224,16 +226,8 @@ class TellCore(StudyCore):
 
     def _save_patiently(self, done: FrozenTrial, error: Exception) -> tuple[int, int] | None:
         """Try again for a while after a first error."""
-        end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
-        while isinstance(error, StorageUnavailableError):
-            if time.monotonic() + pause > end:
-                raise error
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
-            try:
-                return self._write_end(done)
-            except StorageUnavailableError as again:
-                error = again
+        if isinstance(error, StorageUnavailableError):
+            return patiently(lambda: self._write_end(done), error)
         if isinstance(error, StorageError):  # no waiting helps: a file that was replaced, say
             raise error
         return self._write_end(done)
@@ -420,3 +414,26 @@ def _number(trial: Any) -> int:
         return index(trial)
     except TypeError:
         raise TypeError(f"tell takes a trial that ask() returned, or its number; got {saferepr(trial)}") from None
+
+
+def patiently(call: Callable[[], T], error: StorageUnavailableError | None = None) -> T:
+    """Return what a call returns; while the storage is away it is made again, for some half a minute.
+
+    Args:
+        call: uses the storage.
+        error: that of a first call, which was made already.
+
+    Raises:
+        StorageUnavailableError: the storage is away for longer.
+    """
+    end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
+    while True:
+        if error is not None:
+            if time.monotonic() + pause > end:
+                raise error
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+        try:
+            return call()
+        except StorageUnavailableError as again:
+            error = again
