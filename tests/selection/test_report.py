@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.selection.wording import Metric
 
 SCORE = HonestScore(
     value=0.8613,
@@ -250,3 +251,13 @@ def test_control_characters_reach_neither_a_terminal_nor_a_notebook():
 def test_unknown_figures_do_not_look_like_numbers():
     score = replace(SCORE, value=math.nan, interval=(math.nan, math.nan), optimism=math.nan, gain_over_default=None)
     assert "unknown (no interval)" in str(Report(score, {}))
+
+
+def test_metrics_of_scikit_learn_are_spoken_and_those_of_users_are_left_alone():
+    from sklearn.metrics import get_scorer_names
+
+    spoken = {name: Metric.of(name, True).name for name in get_scorer_names()}
+    for family in ("f1", "precision", "recall", "roc_auc", "neg_"):
+        assert not [text for name, text in spoken.items() if name.startswith(family) and "_" in text]
+    assert spoken["f1_macro"] == "macro F1"
+    assert Metric.of("my_own", True).name == "my_own"
