@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
-from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,6 @@ class StudyCore:
         self._version = -1
         self._proposals = Proposals(None)
         self._next = 0
-        self._shielded = 0  # the thread that is in the middle of what an interrupt would tear apart; 0: none
         self._ahead: _Ahead | None = None
 
     # -- copies --------------------------------------------------------------------------------------------------
@@ -110,10 +108,7 @@ class StudyCore:
     def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
         """Start a trial; see :meth:`tunesmith.study.tell.TellCore.ask`."""
         with self._lock:
-            try:
-                trial = self._start(below)
-            finally:
-                self._shielded = 0
+            trial = self._start(below)
         if self._declared:
             trial.take_whole()
         for name, p in (fixed_distributions or {}).items():
@@ -122,12 +117,11 @@ class StudyCore:
         return trial
 
     def _start(self, below: int | None) -> Trial:
-        """Claim a number, propose a point and start the trial; an interrupt comes before, after or in the proposal."""
+        """Claim a number, propose a point and start the trial; see SHIELDED in optimize.py for interrupts."""
         reserve = False
         while True:
             if below is not None:
                 check_left(self, below)
-            self._shielded = get_ident()
             claim = self._storage.claim(self._id, self._worker, reserve)
             if below is not None and claim.number >= below:
                 if claim.reserved:
@@ -139,9 +133,7 @@ class StudyCore:
                 if self.sampler.exclusive_at(self._history) and not claim.reserved and seen < claim.number:
                     continue  # a trial was released since the claim: its point is taken, and it comes first
             try:
-                self._shielded = 0  # it may take long
                 trial, record = self._propose(claim)
-                self._shielded = get_ident()
             except BaseException:
                 if claim.reserved:  # not to be left running when there is nothing to run
                     attempt = 1 if claim.trial is None else claim.trial.attempt
@@ -229,11 +221,7 @@ class StudyCore:
     def _sync(self) -> None:
         """Read what other workers recorded."""
         new = self._storage.read_since(self._id, self._cursor)
-        before, self._shielded = self._shielded, get_ident()
-        try:
-            self._take_in(new)
-        finally:
-            self._shielded = before
+        self._take_in(new)
 
     def _take_in(self, new: Increment) -> None:
         history = self._history

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,17 +41,24 @@ def terminable() -> Iterator[None]:
 
 
 @contextmanager
-def heeded(shielded: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], None]]:
+def heeded(
+    shielded: Iterable[Callable[..., Any]] = (), but_for: Iterable[Callable[..., Any]] = ()
+) -> Iterator[Callable[[], None]]:
     """Give a function that makes up for the interrupts that were put off or went lost since.
 
-    Ctrl-C and SIGTERM raise where Python happens to be. Between the words "started" in the storage and here, that would
-    leave a trial that nobody knows of; so while `shielded` says so they wait for the next call of that function, unless
-    the user insists with a second one. A handler of the program's own stays as it is.
+    Ctrl-C and SIGTERM raise where Python happens to be. Inside of functions that must come to their end they wait for
+    the next call of the function that is given, unless the user insists with a second one. Which functions these are is
+    seen by the stack, so that it costs nothing where no interrupt comes. A handler of the program's own stays as it is.
 
     An interrupt that comes while garbage is collected is raised in whatever callback runs next, in SQLAlchemy's
     bookkeeping for instance, where Python can only print and drop it. A loop that calls this function now and then
     ends nevertheless.
+
+    Args:
+        shielded: functions that must come to their end.
+        but_for: functions called by those that need not, as they take long and clean up after themselves.
     """
+    inner = {f.__code__: True for f in shielded} | {f.__code__: False for f in but_for}
     put_off: list[Callable[[], Any]] = []
     before = sys.unraisablehook
 
@@ -69,7 +76,7 @@ def heeded(shielded: Callable[[], bool] = lambda: False) -> Iterator[Callable[[]
 
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:
-            if shielded() and not put_off:
+            if not put_off and _is_inside(frame, inner):
                 put_off.append(lambda: handler(number, frame))
             else:
                 handler(number, frame)
@@ -94,3 +101,12 @@ def heeded(shielded: Callable[[], bool] = lambda: False) -> Iterator[Callable[[]
             if signal.getsignal(number) is new:
                 signal.signal(number, old)
     heed()
+
+
+def _is_inside(frame: Any, inner: Mapping[Any, bool]) -> bool:
+    """Tell what is noted of the innermost function on the stack of which something is."""
+    while frame is not None:
+        if frame.f_code in inner:
+            return inner[frame.f_code]
+        frame = frame.f_back
+    return False

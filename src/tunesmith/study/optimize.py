@@ -6,7 +6,6 @@ import gc
 from collections.abc import Callable
 from contextlib import suppress
 from numbers import Integral, Real
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
@@ -14,17 +13,19 @@ from tunesmith.errors import (
     AttemptReplacedError,
     ObjectiveError,
     SpaceExhaustedError,
+    StorageUnavailableError,
     TrialsSpentError,
     is_pruned,
 )
 from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.state import TrialState
 from tunesmith.storage.workers import APART, current_worker
+from tunesmith.study.core import StudyCore
 from tunesmith.study.interrupts import heeded, terminable
 from tunesmith.study.objective import Declared
 from tunesmith.study.outcome import as_fault, is_nan_reason
 from tunesmith.study.stopping import forget, stopping
-from tunesmith.study.tell import patiently
+from tunesmith.study.tell import TellCore, patiently
 from tunesmith.text import MOST, message_of, name_and_message
 from tunesmith.trial import Channel, FrozenTrial, Trial
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from tunesmith.study.study import Callback, Study
 
 PROPOSING = 0.5  # of a timeout, at most: after that proposals are to cost little
+# Between "started" in the storage and here, an interrupt would leave a trial that nobody knows of; between the history
+# and its cursor, one that is there twice. Proposals may take long, and a result that waits for its storage is kept.
+SHIELDED = (StudyCore._start, StudyCore._take_in, TellCore._finish)
+OPEN = (StudyCore._propose, TellCore._save)
 TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while no trial ends
 
 
@@ -79,7 +84,7 @@ def run(
             callbacks = [*callbacks, progress.update]
         executor = executor_for(jobs, objective, study)
         tick = progress.tick if progress is not None else None
-        with heeded(lambda: study._shielded == get_ident()) as heed:
+        with heeded(SHIELDED, OPEN) as heed:
             _loop(study, executor, n_trials, n_trials_total, timeout, catch, callbacks, gc_after_trial, tick, heed)
     except BaseException as error:
         if executor is not None:
@@ -130,16 +135,23 @@ def _loop(
             before = 0.0 if timeout is None else executor.clock()
             study._hasty = timeout is not None and proposing > timeout * PROPOSING
             try:
-                # At the first trial an error is rather a mistake of the user's than a storage that is away.
-                trial = patiently(ask) if started else ask()
-                heed()
+                trial = study.ask(below=n_trials_total)
             except (SpaceExhaustedError, TrialsSpentError):
                 exhausted = True
                 break
+            except StorageUnavailableError as away:
+                if not started:  # a mistake of the user's, rather than a storage that is away
+                    raise
+                try:
+                    trial = patiently(ask, away)
+                except (SpaceExhaustedError, TrialsSpentError):
+                    exhausted = True
+                    break
             finally:
                 if timeout is not None:
                     proposing += executor.clock() - before
                 study._hasty = False
+            heed()  # before the objective runs, perhaps for hours
             executor.submit(trial)
             running += 1
             started += 1

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import index
-from threading import get_ident
 from typing import Any, TypeVar
 
 from tunesmith.caution import caution
@@ -182,14 +181,10 @@ class TellCore(StudyCore):
         seq, version = stored
         if seq == self._cursor + 1 and version == self._version + 1:
             y = None if values is None else [v * s for v, s in zip(values, self._signs, strict=True)]
-            self._shielded = get_ident()
-            try:
-                self._history.append(
-                    done.number, state, space, x, y, tag=done.tag, cost=done.cost, constraints=done.constraints
-                )
-                self._cursor, self._version = seq, version
-            finally:
-                self._shielded = 0
+            self._history.append(
+                done.number, state, space, x, y, tag=done.tag, cost=done.cost, constraints=done.constraints
+            )
+            self._cursor, self._version = seq, version
         if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
             caution(
                 f"trial {record.number}: the objective never asked for the enqueued {unused}; "
