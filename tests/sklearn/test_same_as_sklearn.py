@@ -241,6 +241,27 @@ def test_a_search_of_ones_own_runs_on_the_engine() -> None:
         assert "mean_train_score" in search.cv_results_
 
 
+def test_a_search_that_makes_its_candidates_in_two_steps_has_the_results_of_scikit_learn_s_grid() -> None:
+    class Steps(tuned.BaseSearchCV):
+        def __init__(self, estimator: Any, cv: Any = None) -> None:
+            super().__init__(estimator, cv=cv, return_train_score=False)
+
+        def _run_search(self, evaluate_candidates: Any) -> None:
+            for c in (0.1, 1.0):
+                evaluate_candidates([{"C": c}])
+
+    steps = Steps(SVC(), cv=3).fit(X, Y)
+    grid = model_selection.GridSearchCV(SVC(), {"C": [0.1, 1.0]}, cv=3).fit(X, Y)
+    compared = 0
+    for name in (n for n in dir(grid) if n.endswith("_") and n[0].islower()):
+        theirs = getattr(grid, name)
+        if isinstance(theirs, int | float | dict) and name not in ("cv_results_", "refit_time_"):
+            assert getattr(steps, name) == theirs, name
+            compared += 1
+    assert compared >= 5
+    same(steps, grid)
+
+
 def test_it_is_a_scikit_learn_search() -> None:
     search = GridSearchCV(SVC(), {"C": [1]})
     assert isinstance(search, model_selection.GridSearchCV)
