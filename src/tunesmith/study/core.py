@@ -15,7 +15,7 @@ from tunesmith.errors import SpaceExhaustedError
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
-from tunesmith.space import Parameter, Space
+from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Increment, Storage, StudyRecord
 from tunesmith.storage.workers import current_worker
@@ -104,17 +104,6 @@ class StudyCore:
             self._next = max([self._next, *(t.number + 1 for t in waiting)])
             self._planned = self._next, row, note
             return self._next
-
-    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
-        """Start a trial; see :meth:`tunesmith.study.tell.TellCore.ask`."""
-        with self._lock:
-            trial = self._start(below)
-        if self._declared:
-            trial.take_whole()
-        for name, p in (fixed_distributions or {}).items():
-            if p.condition is None or p.condition.holds(trial.params):
-                trial.suggest(name, p)
-        return trial
 
     def _start(self, below: int | None) -> Trial:
         """Claim a number, propose a point and start the trial; see SHIELDED in optimize.py for interrupts."""

@@ -61,8 +61,15 @@ class TellCore(StudyCore):
         """
         if self._unsaved.pending:
             self.flush()
-        trial = super().ask(fixed_distributions, below=below)
+        with self._lock:
+            trial = self._start(below)
         trial.connect(self)
+        if self._declared:
+            trial.take_whole()
+        if fixed_distributions:
+            for name, p in fixed_distributions.items():
+                if p.condition is None or p.condition.holds(trial.params):
+                    trial.suggest(name, p)
         return trial
 
     # -- tell --------------------------------------------------------------------------------------------------
