@@ -229,6 +229,20 @@ def test_a_file_that_goes_away_under_a_search(happens: Callable[[Path], None], w
 
 
 @pytest.mark.skipif(os.name == "nt", reason="as above")
+def test_a_start_looks_at_the_file_unless_that_was_done_just_now(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = SQLStorage(path)
+    study = storage.load_study("a")
+    begin(storage, study)
+    path.unlink()
+    monkeypatch.setattr("tunesmith.storage.sql.storage.RECENT", 3600.0)
+    begin(storage, study)  # lost with the file, which its end would notice
+    monkeypatch.setattr("tunesmith.storage.sql.storage.RECENT", 0.0)
+    with pytest.raises(StorageError, match="was deleted"):
+        begin(storage, study)
+    storage.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as above")
 def test_a_file_that_comes_back(path: Path) -> None:
     storage = SQLStorage(path)
     study = storage.load_study("a")
