@@ -187,6 +187,8 @@ def test_failed_fits_and_resumed_searches_have_one_too(tmp_path: Any) -> None:
 class Zoom(BaseSearchCV):
     """Looks closer around the best depth."""
 
+    adaptive = True
+
     def __init__(self, estimator: Any, *, cv: Any = None) -> None:
         super().__init__(estimator, cv=cv, return_train_score=False)
 

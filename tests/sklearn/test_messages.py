@@ -287,4 +287,4 @@ def test_a_warning_points_at_the_line_of_the_user() -> None:
 def test_a_default_that_stands_beside_the_trials_has_no_number_in_a_message() -> None:
     ledger = Ledger(create_study(), None, train_scores=False, where="memory")
     with pytest.raises(ResumeError, match="have changed; the default configuration was"):
-        ledger.check(-1, {"C": 1.0}, {"key": "another one"})
+        ledger.check(-1, {"C": 1.0}, {"key": "another one", "test": [], "fit": [], "score": [], "error": []})

@@ -118,7 +118,7 @@ def _concluded(search: Any, kept: Kept | None, metric: str, index: int, decides:
     notes = [GONE] if call is None and decides else []
     if halved:
         notes.append(EARLIER)
-    adaptive = not halved and kept is not None and len(kept.calls) > 1
+    adaptive = search.adaptive and not halved
     scorer = None if kept is None else kept.scorer
     found = conclude_chosen(evidence, chosen, default, search, scorer, adaptive, notes)
     report = replace(found.report, n_candidates=len(every), n_fits=len(every) * search.n_splits_)

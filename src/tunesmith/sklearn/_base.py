@@ -48,7 +48,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
     """Base of the searches; derive from it and write ``_run_search`` to search in another way.
 
     ``_run_search(self, evaluate_candidates)`` is called once by ``fit``. It calls ``evaluate_candidates`` with a list
-    of parameter dicts as often as it likes, and gets ``cv_results_`` so far; see scikit-learn's ``BaseSearchCV``.
+    of parameter dicts as often as it likes, and gets ``cv_results_`` so far; see scikit-learn's ``BaseSearchCV``. One
+    that makes later candidates from earlier results sets the class attribute ``adaptive = True``, so that its honest
+    score is corrected for that too.
 
     Args:
         estimator: what to tune: anything with ``fit`` and ``get_params``.
@@ -77,6 +79,8 @@ class BaseSearchCV(_compat.BaseSearchCV):
         "progress": ["boolean"],
         "share_steps": ["boolean"],
     }
+
+    adaptive: ClassVar[bool] = False
 
     # what the display says to who has pressed Ctrl-C
     _go_on = "call fit again with the same data"
