@@ -175,6 +175,7 @@ def test_what_is_finished_but_not_told_is_not_lost(tmp_path: Path) -> None:
                 raise RuntimeError("interrupted")
             return super().fit(X, y)
 
+    Uneven.wait = 0.04  # slow enough for folds to be sent one by one, so that little is under way
     settings: dict[str, Any] = {
         "n_jobs": 2,
         "sampler": "random",
