@@ -24,10 +24,7 @@ HERE = Path(__file__).parent
 SEARCHES = "GridSearchCV,RandomizedSearchCV,HalvingGridSearchCV,HalvingRandomSearchCV"
 
 # node id -> why it may fail with our classes
-KNOWN: dict[str, str] = {
-    "::test_custom_run_search": "compares all public results of a grid with those of a search that makes candidates in "
-    "two steps, whose honest score allows for that; what scikit-learn has of them is compared in test_same_as_sklearn",
-}
+KNOWN: dict[str, str] = {}
 
 # Of each group: the classes that are swapped, the modules (a release may lack some of them), and the tests' words.
 GROUPS: dict[str, tuple[str, list[str], str]] = {
