@@ -67,16 +67,16 @@ def defaults(storage: Path) -> list[int]:
 @pytest.mark.filterwarnings("ignore:.*being run by other processes")
 def test_threads_that_start_at_once_try_the_default_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=30)
-    looked = threading.local()
-    get_trials = Study.get_trials
+    planned = threading.local()
+    plan_next = Study._plan_next
 
     def together(study: Study, *args: Any, **kwargs: Any) -> Any:
-        found = get_trials(study, *args, **kwargs)
-        if not hasattr(looked, "once") and sys._getframe(1).f_code.co_name != "open":
-            looked.once = both.wait()  # neither acts before both have looked
+        found = plan_next(study, *args, **kwargs)
+        if not hasattr(planned, "once"):
+            planned.once = both.wait()  # neither starts a trial before both have planned
         return found
 
-    monkeypatch.setattr(Study, "get_trials", together)
+    monkeypatch.setattr(Study, "_plan_next", together)
     threads = [threading.Thread(target=searched, args=[tmp_path / "t.db"]) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -260,10 +260,9 @@ class Sequential:
 
     def _plan(self, row: list[float]) -> None:
         """Plan the default's point as the next trial, unless it is among those of the study."""
-        study = self.ledger.study
-        trials = [t for t in study.get_trials() if t.x is not None]  # of other processes, and not ended, perhaps
-        there = any(self._is_default(with_objects(self.space, t.params)) for t in trials)
-        self._planned = None if there else (study._plan_next(row, "the estimator's own configuration"), row)
+        study, note = self.ledger.study, "the estimator's own configuration"
+        number = study._plan_next(row, note, unless=lambda p: self._is_default(with_objects(self.space, p)))
+        self._planned = None if number is None else (number, row)
 
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any
@@ -86,24 +86,31 @@ class StudyCore:
 
     # -- ask ---------------------------------------------------------------------------------------------------
 
-    def _plan_next(self, row: list[float], note: str) -> int:
+    def _plan_next(self, row: list[float], note: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
         """Make a point that of the next new trial, unless another worker starts that one first.
 
-        Workers that plan the same point for the same number start it once, which they would not if each added it.
+        Workers that plan the same point for the same number start it once, which they would not if each added it. One
+        that plans a later number sees the trials before it, since it looks at them after it has planned.
 
         Args:
             row: its internal values over the declared space.
             note: who proposed it.
+            unless: tells by its parameters whether a trial of the study, running or finished, is that point already.
 
         Returns:
             The number of that trial. If the next trial that ``ask`` starts has a higher one, another worker has it.
+            None if the point was tried already.
         """
         with self._lock:
             self._sync()
             waiting = self._storage.trials(self._id, states=[TrialState.WAITING])
             self._next = max([self._next, *(t.number + 1 for t in waiting)])
-            self._planned = self._next, row, note
-            return self._next
+            number = self._next
+            self._planned = number, row, note
+        if any(unless(t.params) for t in self._storage.trials(self._id) if t.x is not None):
+            self._planned = None
+            return None
+        return number
 
     def _start(self, below: int | None) -> Trial:
         """Claim a number, propose a point and start the trial; see SHIELDED in optimize.py for interrupts."""
