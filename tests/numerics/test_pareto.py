@@ -59,7 +59,7 @@ def test_ranks_agree_with_moocore_and_do_not_depend_on_the_order(y: np.ndarray, 
     if len(y) and y.shape[1] > 1:
         # moocore puts all but one of equal rows on later fronts, so it gets each once.
         rows, back = np.unique(y, axis=0, return_inverse=True)
-        np.testing.assert_array_equal(ranks(y), np.ravel(moocore.pareto_rank(rows))[back])
+        np.testing.assert_array_equal(ranks(y), np.ravel(moocore.pareto_rank(rows))[np.ravel(back)])
     order = np.random.default_rng(seed).permutation(len(y))
     np.testing.assert_array_equal(ranks(y[order]), ranks(y)[order])
 

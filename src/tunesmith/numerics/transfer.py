@@ -59,8 +59,10 @@ def weights(t: Floats, m: Floats, factor: Floats, mean: float, sd: float) -> Flo
 
     s = m.shape[1]
     b = np.zeros(s)
-    a = solve_triangular(factor, m, lower=True, check_finite=False)
-    v = solve_triangular(factor, t, lower=True, check_finite=False)
+    a, v = m, t
+    if len(t):  # older SciPy refuses a system without rows
+        a = solve_triangular(factor, m, lower=True, check_finite=False)
+        v = solve_triangular(factor, t, lower=True, check_finite=False)
     precision = a.T @ a + np.eye(s) / sd**2
     target = a.T @ v + mean / s / sd**2
     used = np.ones(s, bool)
