@@ -128,9 +128,12 @@ class Sequential:
         try:
             self._loop(len(splits))
         except BaseException:
-            if evaluate.search.storage is None:  # else it is kept, and told in its turn when the search goes on
+            if evaluate.search.storage is None:
                 self._turns.over = True
                 self._tell_due()
+            else:  # it is told in its turn when the search goes on
+                for candidate in self._contest.under_way:
+                    self._keep(candidate, interrupted=True)
             raise
         finally:
             study.release(study.live)  # none is left unless this was interrupted: they wait, to be run again
@@ -401,15 +404,16 @@ class Sequential:
         for candidate in self._turns.due():
             self._end(candidate)
 
-    def _keep(self, candidate: Candidate) -> None:
+    def _keep(self, candidate: Candidate, interrupted: bool = False) -> None:
         """Store what has ended though the study is not told of it yet: a search that is killed has it when it goes on.
 
         The trial is then run again as it was proposed, takes what is kept, and is told in its turn.
         """
         if candidate.trial is None or candidate.told or candidate.stored == len(candidate.outcomes):
             return
-        if not candidate.whole and not candidate.decided and self._contest.hopeful(candidate):
-            return  # more of it comes soon
+        more = not candidate.whole and not candidate.decided and self._contest.hopeful(candidate)
+        if more and not interrupted:
+            return  # it comes soon, and is stored with it
         kept = pack(self.ledger.key(candidate.params), candidate.outcomes, len(candidate.row))
         study = self.ledger.study
         study._storage.set_attr(study._id, candidate.number, KEY, kept)
