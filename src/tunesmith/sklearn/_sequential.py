@@ -118,9 +118,8 @@ class Sequential:
         if self.ledger.display is not None:
             self.ledger.display.begin(most, len(self._candidates), self.timeout)
             evaluate.pool.idle = self.ledger.display.tick
-        evaluate.task.n_candidates = most or 0
+        evaluate.task.n_candidates, evaluate.task.once = most or 0, True
         evaluate.task.metric = self.ledger.metric
-        evaluate.task.once = True
         evaluate.task.record = not get_config()["array_api_dispatch"]
         evaluate.pool.prepare(evaluate.task, self._splits)
         if self.timeout is not None:
@@ -411,9 +410,8 @@ class Sequential:
         """
         if candidate.trial is None or candidate.told or candidate.stored == len(candidate.outcomes):
             return
-        more = not candidate.whole and not candidate.decided and self._contest.hopeful(candidate)
-        if more and not interrupted:
-            return  # it comes soon, and is stored with it
+        if not (interrupted or candidate.whole or candidate.decided) and self._contest.hopeful(candidate):
+            return  # more of it comes soon
         kept = pack(self.ledger.key(candidate.params), candidate.outcomes, len(candidate.row))
         study = self.ledger.study
         study._storage.set_attr(study._id, candidate.number, KEY, kept)
