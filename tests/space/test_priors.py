@@ -15,9 +15,10 @@ from scipy import stats
 
 from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space, merge
-from tunesmith.space.codec import parameter_from_json, parameter_to_json
+from tunesmith.space.base import priors_of
 from tunesmith.space.parse import parse_parameter
-from tunesmith.space.priors import DEFAULT_WIDTH, DOUBT, NormalPrior, UnitPrior, priors_of
+from tunesmith.space.priors import DEFAULT_WIDTH, DOUBT, NormalPrior, UnitPrior
+from tunesmith.space.serialize import parameter_from_json, parameter_to_json
 
 BELIEVED: dict[str, Parameter] = {
     "float": Float(-1, 1, prior=0.25),

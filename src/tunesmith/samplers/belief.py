@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tunesmith.samplers.features import Features
 from tunesmith.space import Space
-from tunesmith.space.priors import UnitPrior, priors_of
+from tunesmith.space.base import priors_of
+from tunesmith.space.priors import UnitPrior
 
 Floats = NDArray[np.float64]
 BETA = 3.0  # not the 10 of the paper: a wrong belief then costs half, a right one gains as much (measured)

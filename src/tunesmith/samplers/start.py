@@ -27,7 +27,8 @@ from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.samplers.transfer import best_points
 from tunesmith.samplers.tried import Tried
 from tunesmith.space import Space
-from tunesmith.space.priors import UnitPrior, priors_of
+from tunesmith.space.base import priors_of
+from tunesmith.space.priors import UnitPrior
 
 Floats = NDArray[np.float64]
 N_CENTRAL = 4  # points of the design; more where a parameter has more branches

@@ -11,7 +11,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.hints import shown
 
 if TYPE_CHECKING:
-    from tunesmith.space.parameters import Parameter
+    from tunesmith.space.base import Parameter
 
 # The maps to and from the unit interval are exact up to this size (float64 has 53 bits).
 MAX_CELLS = 2**50

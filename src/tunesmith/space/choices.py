@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import is_
 from typing import TYPE_CHECKING, Any, Self
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
 from tunesmith.space.encoding import LatticeScale
 from tunesmith.space.hints import did_you_mean, listing, shown
 from tunesmith.space.labels import label_key, object_name, plain, same_object
-from tunesmith.space.parameters import Parameter
-from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_weights, read_width, weighted
+from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -190,7 +191,7 @@ class Categorical(Parameter):
             raise SpaceError(f"{self!r}: choices without an order have no prior_width; give prior={{label: weight}}")
         if isinstance(prior, Mapping) and not self.contains(prior):
             try:
-                self._hold(read_weights(self, prior), None)
+                self._hold(_read_weights(self, prior), None)
             except SpaceError as error:
                 raise SpaceError(f"{self!r}: {error}") from None
             return
@@ -313,3 +314,23 @@ def _free_name(kind: str, value: Any, before: Sequence[Any], taken: Sequence[str
     while f"{name}#{number}" in taken:
         number += 1
     return f"{name}#{number}"
+
+
+def _read_weights(param: Categorical, weights: Mapping[object, float]) -> tuple[float, ...]:
+    """Return a weight for each choice, 0 for those that are not named.
+
+    Raises:
+        SpaceError: a label is not among the choices, or a weight is no number >= 0, or all are 0.
+    """
+    found = [0.0] * int(param.n_values)
+    for label, weight in weights.items():
+        try:
+            i = int(param.to_internal(label))
+        except SpaceError as error:
+            raise SpaceError(f"prior: {error}") from None
+        if isinstance(weight, bool) or not hasattr(weight, "__float__") or not 0.0 <= float(weight) < math.inf:
+            raise SpaceError(f"prior: the weight of {shown(label)} must be a finite number >= 0, got {shown(weight)}")
+        found[i] = float(weight)
+    if not sum(found) > 0.0:
+        raise SpaceError(f"prior: at least one weight must be > 0, got {shown(dict(weights))}")
+    return tuple(found)

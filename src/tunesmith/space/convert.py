@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
 from tunesmith.space.hints import shown
-from tunesmith.space.parameters import Parameter
 
 BRANCH = "__branch__"
 """Name of the hidden parameter that says which dict of a list of dicts a point comes from."""

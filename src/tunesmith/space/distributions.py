@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
 from tunesmith.space.bounds import as_number
 from tunesmith.space.encoding import CustomScale
 from tunesmith.space.hints import shown
 from tunesmith.space.labels import label_key
-from tunesmith.space.parameters import Float, Int, Parameter
+from tunesmith.space.parameters import Float, Int
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,8 +21,8 @@ from tunesmith.space.parameters import Float
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tunesmith.space.base import Parameter
     from tunesmith.space.encoding import FloatArray
-    from tunesmith.space.parameters import Parameter
     from tunesmith.space.space import Space
 
 _MAX_WALK = 2**62

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
-from tunesmith.space.conditions import bind
-from tunesmith.space.parameters import Float, Int, Parameter
+from tunesmith.space.condition_table import bind
+from tunesmith.space.parameters import Float, Int
 from tunesmith.space.space import Space
 
 

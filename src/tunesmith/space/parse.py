@@ -18,10 +18,11 @@ import re
 from typing import Any, NamedTuple
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.hints import did_you_mean, listing
-from tunesmith.space.parameters import Float, Int, Parameter
+from tunesmith.space.parameters import Float, Int
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<word>[\w.+\-/@:%*]+)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<sign>==|!=|[()\[\],|<=]))"""

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.convert import BRANCH
 from tunesmith.space.hints import did_you_mean, listing, shown
-from tunesmith.space.parameters import Float, Int, Parameter
+from tunesmith.space.parameters import Float, Int
 
 if TYPE_CHECKING:
-    from tunesmith.space.conditions import ConditionTable
+    from tunesmith.space.condition_table import ConditionTable
 
 
-class Codec:
+class PointCodec:
     """The scalar path of a space, in plain Python: microseconds for a point, where arrays would cost more.
 
     `external` maps columns to the name users know, where it differs; "" hides a column.

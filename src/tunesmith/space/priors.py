@@ -8,7 +8,7 @@ value is ruled out: what is believed can be wrong.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,7 +18,6 @@ from tunesmith.space.hints import shown
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
-    from tunesmith.space.parameters import Parameter
 
 DOUBT = 0.1  # the uniform part of every belief
 DEFAULT_WIDTH = 0.25  # standard deviation in the unit interval, where the user gives none
@@ -118,26 +117,6 @@ def weighted(prior: int | Sequence[float], k: int) -> WeightedPrior:
     return WeightedPrior((1.0 - DOUBT) * w / w.sum() + DOUBT / k)
 
 
-def read_weights(param: Parameter, weights: Mapping[object, float]) -> tuple[float, ...]:
-    """Return a weight for each choice, 0 for those that are not named.
-
-    Raises:
-        SpaceError: a label is not among the choices, or a weight is no number >= 0, or all are 0.
-    """
-    found = [0.0] * int(param.n_values)
-    for label, weight in weights.items():
-        try:
-            i = int(param.to_internal(label))
-        except SpaceError as error:
-            raise SpaceError(f"prior: {error}") from None
-        if isinstance(weight, bool) or not hasattr(weight, "__float__") or not 0.0 <= float(weight) < math.inf:
-            raise SpaceError(f"prior: the weight of {shown(label)} must be a finite number >= 0, got {shown(weight)}")
-        found[i] = float(weight)
-    if not sum(found) > 0.0:
-        raise SpaceError(f"prior: at least one weight must be > 0, got {shown(dict(weights))}")
-    return tuple(found)
-
-
 def read_width(width: object, log: bool) -> float:
     """Return the width as a float.
 
@@ -150,12 +129,6 @@ def read_width(width: object, log: bool) -> float:
         meant = "a factor > 1 (with log, one standard deviation up or down)" if log else "a finite number > 0"
         raise SpaceError(f"prior_width must be {meant}, got {shown(width)}")
     return value
-
-
-def priors_of(params: Sequence[Parameter]) -> dict[int, UnitPrior]:
-    """Return the priors of those parameters that have one, by their place."""
-    found = {j: p.unit_prior() for j, p in enumerate(params) if p.prior is not None}
-    return {j: prior for j, prior in found.items() if prior is not None}
 
 
 def _normal_cdf(z: float) -> float:

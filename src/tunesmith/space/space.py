@@ -15,12 +15,12 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
-from tunesmith.space.conditions import ConditionTable, bind
+from tunesmith.space.base import Parameter
+from tunesmith.space.condition_table import ConditionTable, bind
 from tunesmith.space.constraints import Constraint, read_constraints
 from tunesmith.space.convert import as_parameter, check_names, union
 from tunesmith.space.encoding import Layout
-from tunesmith.space.parameters import Parameter
-from tunesmith.space.points import Codec
+from tunesmith.space.points import PointCodec
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import BoolArray, FloatArray
@@ -103,7 +103,7 @@ class Space(Mapping[str, Parameter]):
         self._external = dict(external)
         self._conditions = ConditionTable(bound)
         self._layout = Layout([p.scale() for p in bound.values()])
-        self._codec = Codec(bound, self._conditions, self._external)
+        self._codec = PointCodec(bound, self._conditions, self._external)
         known = [self._external.get(name, name) for name in bound]
         self._constraints = read_constraints(constraints, dict.fromkeys(name for name in known if name))
         self._free = not self._conditions.rules and not self._constraints
@@ -366,7 +366,7 @@ class Space(Mapping[str, Parameter]):
 
     def to_json(self) -> str:
         """The space as JSON text; objects are kept by name, and constraints only by their label."""
-        from tunesmith.space.codec import dump_space
+        from tunesmith.space.serialize import dump_space
 
         return dump_space(self._params, tuple(c.label for c in self._constraints), self._external)
 
@@ -383,7 +383,7 @@ class Space(Mapping[str, Parameter]):
             SpaceError: the text is no space. A space that had constraints gives a warning: they have to be set again
                 by :meth:`with_constraints`.
         """
-        from tunesmith.space.codec import load_space
+        from tunesmith.space.serialize import load_space
 
         params, lost, external = load_space(text, objects or {})
         if lost:

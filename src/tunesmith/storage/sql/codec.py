@@ -12,7 +12,7 @@ from typing import Any
 
 from tunesmith.errors import SpaceError
 from tunesmith.space import Constraint, Parameter, Space
-from tunesmith.space.codec import label_from_json, label_to_json, load_space
+from tunesmith.space.serialize import label_from_json, label_to_json, load_space
 from tunesmith.storable import storable
 from tunesmith.storage.sql.sound import Range
 

@@ -60,7 +60,7 @@ spaces = Table(
     Column("id", _Id, primary_key=True),
     Column("study_id", BigInteger, nullable=False),
     Column("hash", String(64), nullable=False),  # SHA-256 of the text
-    Column("space", Text, nullable=False),  # JSON, see tunesmith.space.codec
+    Column("space", Text, nullable=False),  # JSON, see tunesmith.space.serialize
     UniqueConstraint("study_id", "hash", name="tunesmith_spaces_content"),
     sqlite_autoincrement=True,
 )
@@ -85,7 +85,7 @@ trials = Table(
     Column("started", Double),
     Column("finished", Double),
     Column("worker", Text, nullable=False),
-    Column("fixed", Text),  # JSON object, labels as in tunesmith.space.codec
+    Column("fixed", Text),  # JSON object, labels as in tunesmith.space.serialize
     Column("crashes", Integer, nullable=False, server_default="0"),  # attempts whose process died
     sqlite_with_rowid=False,  # one B-tree, in the order in which trials are read
 )

@@ -14,8 +14,8 @@ from scipy import stats
 
 from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.space.codec import label_from_json, label_to_json, parameter_from_json, parameter_to_json
 from tunesmith.space.labels import label_key
+from tunesmith.space.serialize import label_from_json, label_to_json, parameter_from_json, parameter_to_json
 
 LABELS: list[Any] = [
     None, True, False, 0, 1, 1.0, -0.5, 1e300, math.inf, -math.inf, math.nan, "", "1", "é\ud800",

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.hints import shown
 from tunesmith.space.labels import plain
-from tunesmith.space.parameters import Float, Int, Parameter
+from tunesmith.space.parameters import Float, Int
 
 VERSION = 1
 
