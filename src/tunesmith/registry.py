@@ -16,9 +16,9 @@ SAMPLERS: dict[str, str] = {
     "random": "tunesmith.samplers.random:RandomSampler",
     "grid": "tunesmith.samplers.grid:GridSampler",
     "qmc": "tunesmith.samplers.qmc:QMCSampler",
-    "cmaes": "tunesmith.samplers.cmaes:CmaEsSampler",
-    "evolution": "tunesmith.samplers.evolution:EvolutionSampler",
-    "nsga2": "tunesmith.samplers.nsga2:NSGA2Sampler",
+    "cmaes": "tunesmith.samplers.evolutionary.cmaes:CmaEsSampler",
+    "evolution": "tunesmith.samplers.evolutionary.evolution:EvolutionSampler",
+    "nsga2": "tunesmith.samplers.evolutionary.nsga2:NSGA2Sampler",
     "gp": "tunesmith.samplers.gp:GPSampler",
     "tpe": "tunesmith.samplers.tpe:TPESampler",
 }

@@ -10,7 +10,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.samplers.auto import ALWAYS, LONGEST, AutoSampler
-from tunesmith.samplers.gp import GPSampler
+from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Space
 from tunesmith.state import TrialState
 

@@ -9,10 +9,10 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.numerics.gp import Posterior
-from tunesmith.samplers import acquire, fits
-from tunesmith.samplers.belief import Belief
-from tunesmith.samplers.features import WIDEST, Features
-from tunesmith.samplers.gp import GPSampler
+from tunesmith.samplers.gp import acquire, hyperparameters
+from tunesmith.samplers.gp.feature_map import WIDEST, Features
+from tunesmith.samplers.gp.prior_weight import Belief
+from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Space
 
 SPACE = Space(x=Float(0, 1), y=Float(0, 1))
@@ -31,7 +31,7 @@ def test_a_batch_shares_the_models_and_the_pool_of_points(m: int, monkeypatch: p
     study = ts.create_study(directions=["minimize"] * m, space=SPACE, sampler=GPSampler(), seed=0)
     study.optimize(lambda t: bowl(t.params) if m == 1 else front(t.params), n_trials=12)
     counts = {"fit": 0, "pool_of": 0}
-    for module, name in ((fits, "fit"), (acquire, "pool_of")):
+    for module, name in ((hyperparameters, "fit"), (acquire, "pool_of")):
         real = getattr(module, name)
 
         def counted(*args: Any, real: Any = real, name: str = name, **kwargs: Any) -> Any:

@@ -12,8 +12,8 @@ import tunesmith as ts
 from tunesmith import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import payloads
-from tunesmith.samplers.cmaes import CmaEsSampler
-from tunesmith.samplers.generations import SEED_BITS
+from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
+from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
@@ -190,7 +190,7 @@ def test_a_sampler_made_anew_goes_on_the_same_through_restarts() -> None:
 
 
 def test_an_interrupted_replay_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tunesmith.samplers import generations as module
+    from tunesmith.samplers.evolutionary import cmaes_state as module
 
     space, sampler = cube(2), CmaEsSampler()
     history = search(sampler, space, sphere, 100)

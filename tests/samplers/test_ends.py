@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith.samplers.ends import HAIR, Ends
+from tunesmith.samplers.common.boundaries import HAIR, Ends
 from tunesmith.space import Categorical, Float, Int, Space
 
 ENDS = (0.0, 1.0)

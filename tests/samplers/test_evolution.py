@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.samplers.searching import FAILED, best, cube, search
 
-from tunesmith.samplers.evolution import EvolutionSampler
+from tunesmith.samplers.evolutionary.evolution import EvolutionSampler
+from tunesmith.samplers.evolutionary.population import FACTORS, Slots
 from tunesmith.samplers.random import RandomSampler
-from tunesmith.samplers.slots import FACTORS, Slots
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 
 MIXED = Space(

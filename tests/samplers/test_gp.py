@@ -12,11 +12,11 @@ from scipy import stats
 import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.numerics.pareto import hypervolume
-from tunesmith.samplers.branches import Branch, neglected
-from tunesmith.samplers.fits import EACH, fitted_rows
-from tunesmith.samplers.gp import GPSampler
-from tunesmith.samplers.inferred import infer
-from tunesmith.samplers.trust import WHOLE, local_rows
+from tunesmith.samplers.common.conditions import infer
+from tunesmith.samplers.gp.branches import Branch, neglected
+from tunesmith.samplers.gp.hyperparameters import EACH, fitted_rows
+from tunesmith.samplers.gp.sampler import GPSampler
+from tunesmith.samplers.gp.trust_region import WHOLE, local_rows
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 
@@ -274,7 +274,7 @@ def test_beyond_the_limit_the_model_is_local() -> None:
     x = space.sample(np.random.default_rng(0), WHOLE + 60)
     for i, row in enumerate(x):
         history.append(i, TrialState.COMPLETE, space, row, [bowl(dict(zip(space, row, strict=True)))])
-    from tunesmith.samplers.features import Features
+    from tunesmith.samplers.gp.feature_map import Features
 
     rows = local_rows(history.y[:, 0], history.unit(space), Features(space))
     assert 200 <= len(rows) <= 400

@@ -11,7 +11,7 @@ from tests.samplers.searching import FAILED, best, cube, search
 from tunesmith.history import History
 from tunesmith.numerics.pareto import hypervolume
 from tunesmith.samplers.base import payloads
-from tunesmith.samplers.nsga2 import NSGA2Sampler
+from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Space
 

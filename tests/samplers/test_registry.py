@@ -15,10 +15,10 @@ from tunesmith import registry
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
-from tunesmith.samplers.cmaes import CmaEsSampler
-from tunesmith.samplers.evolution import EvolutionSampler
+from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
+from tunesmith.samplers.evolutionary.evolution import EvolutionSampler
+from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 from tunesmith.samplers.grid import GridSampler
-from tunesmith.samplers.nsga2 import NSGA2Sampler
 from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.space import Float, Int, Space
 from tunesmith.state import TrialState

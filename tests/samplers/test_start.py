@@ -10,8 +10,8 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.history import History
-from tunesmith.samplers.gp import GPSampler
-from tunesmith.samplers.start import DRAWN, N_CENTRAL, Start
+from tunesmith.samplers.gp.initial_design import DRAWN, N_CENTRAL, Start
+from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 

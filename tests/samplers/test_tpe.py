@@ -13,7 +13,7 @@ from scipy import stats
 import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.samplers import TPESampler
-from tunesmith.samplers import tpe as module
+from tunesmith.samplers.tpe import sampler as module
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 

@@ -17,10 +17,10 @@ from tunesmith.errors import StorageError
 from tunesmith.history import Earlier, History
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.transfer import Mean, normal_quantiles, thin, weights
-from tunesmith.samplers.belief import BETA, Belief
-from tunesmith.samplers.features import Features
-from tunesmith.samplers.gp import GPSampler
-from tunesmith.samplers.transfer import Sources, Translated, best_points
+from tunesmith.samplers.gp.feature_map import Features
+from tunesmith.samplers.gp.prior_weight import BETA, Belief
+from tunesmith.samplers.gp.sampler import GPSampler
+from tunesmith.samplers.gp.transfer import Sources, Translated, best_points
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.state import TrialState
 from tunesmith.study.earlier import KEY, MOST_IN_ALL, pack, unpack

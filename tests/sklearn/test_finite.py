@@ -106,7 +106,7 @@ def test_a_search_that_goes_on_tries_what_is_left(tmp_path: Path) -> None:
 
 def test_many_points_are_drawn_without_replacement() -> None:
     from tunesmith import create_study
-    from tunesmith.samplers.distinct import Distinct
+    from tunesmith.samplers.without_duplicates import Distinct
 
     study = create_study(space={"a": Int(1, 70), "b": Int(1, 70)}, sampler=Distinct(RandomSampler()), seed=0)
     for _ in range(4899):  # beyond what is kept as a list

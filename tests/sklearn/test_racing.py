@@ -25,7 +25,7 @@ from tests.sklearn.bare import bare
 from tests.sklearn.versions import with_callbacks
 
 from tunesmith import TrialState
-from tunesmith.samplers.observed import observe
+from tunesmith.samplers.gp.training_data import observe
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn._contest import Candidate, Contest

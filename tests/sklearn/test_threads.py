@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tunesmith import Float
-from tunesmith.samplers import GPSampler, acquire
+from tunesmith.samplers.gp import GPSampler, acquire
 from tunesmith.sklearn import SearchCV
 
 

@@ -10,15 +10,15 @@ from tunesmith import registry
 if TYPE_CHECKING:
     from tunesmith.samplers.auto import AutoSampler
     from tunesmith.samplers.base import Sampler
-    from tunesmith.samplers.cmaes import CmaEsSampler
-    from tunesmith.samplers.evolution import EvolutionSampler
-    from tunesmith.samplers.gp import GPSampler
+    from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
+    from tunesmith.samplers.evolutionary.evolution import EvolutionSampler
+    from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
+    from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler as NSGAIISampler
+    from tunesmith.samplers.gp.sampler import GPSampler
     from tunesmith.samplers.grid import GridSampler
-    from tunesmith.samplers.nsga2 import NSGA2Sampler
-    from tunesmith.samplers.nsga2 import NSGA2Sampler as NSGAIISampler
     from tunesmith.samplers.qmc import QMCSampler
     from tunesmith.samplers.random import RandomSampler
-    from tunesmith.samplers.tpe import TPESampler
+    from tunesmith.samplers.tpe.sampler import TPESampler
 
 __all__ = [
     "AutoSampler",

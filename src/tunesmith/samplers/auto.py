@@ -14,7 +14,7 @@ import numpy as np
 from tunesmith import registry
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, Tags
-from tunesmith.samplers.inferred import infer
+from tunesmith.samplers.common.conditions import infer
 from tunesmith.space import Space
 
 ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, Tags, payloads, sign
-from tunesmith.samplers.ported import INDEPENDENT, SILENT, also_takes
+from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, SILENT, also_takes
 from tunesmith.space import Space
 
 # A payload of 48 bits: a mark of the sequence, the index, the seed. The largest payload of a mark is then the one

@@ -7,7 +7,7 @@ from typing import Any
 from tunesmith import registry
 from tunesmith.caution import caution
 from tunesmith.samplers import GridSampler, Sampler
-from tunesmith.samplers.distinct import Distinct
+from tunesmith.samplers.without_duplicates import Distinct
 from tunesmith.space import Space
 
 N_TRIALS = 50  # unless told otherwise

@@ -16,7 +16,7 @@ from tunesmith.selection.wording import Figures, level_of, params_of
 from tunesmith.text import block, printable
 
 if TYPE_CHECKING:
-    from tunesmith.samplers.surrogate import Surrogate
+    from tunesmith.samplers.gp.surrogate import Surrogate
     from tunesmith.selection.simplest import Complexity
     from tunesmith.space import Space
     from tunesmith.study.study import Study
@@ -132,7 +132,7 @@ def recommend(study: Study, simplest: str | None, complexity: Complexity | None,
 
 def candidates(history: History, level: float) -> Candidates | None:
     """Return the points that may be chosen, best first, with intervals of this level; None if there is none."""
-    from tunesmith.samplers.surrogate import Surrogate, enough
+    from tunesmith.samplers.gp.surrogate import Surrogate, enough
 
     space = history.space
     if space is not None and enough(history, space):

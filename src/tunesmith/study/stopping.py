@@ -81,12 +81,12 @@ def look(history: History, space: Space, noise: float | None = None) -> Converge
     Takes about 20 ms with 50 trials and a second with 400, from where on it uses a part of them.
 
     Args:
-        history: the trials, with :func:`tunesmith.samplers.surrogate.enough` of them.
+        history: the trials, with :func:`tunesmith.samplers.gp.surrogate.enough` of them.
         space: what they searched.
         noise: standard deviation of a result, if it is known, as of cross-validation by
             :func:`tunesmith.selection.converged.fold_noise`; None: the process's own.
     """
-    from tunesmith.samplers.surrogate import Surrogate
+    from tunesmith.samplers.gp.surrogate import Surrogate
     from tunesmith.selection.converged import converged, width
 
     model = Surrogate(history, space, pruned=True)

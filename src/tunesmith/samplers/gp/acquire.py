@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from tunesmith.history import History
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
-from tunesmith.samplers.belief import Belief
-from tunesmith.samplers.branches import EVERY, SETTLED, Branch, neglected
-from tunesmith.samplers.ends import BEST
-from tunesmith.samplers.features import Features
-from tunesmith.samplers.fits import Fits, side_models
-from tunesmith.samplers.hypervolume import FrontImprovement
-from tunesmith.samplers.improvement import Improvement
-from tunesmith.samplers.inferred import infer
-from tunesmith.samplers.maximise import Acquisition, Box, Pool, best_of, maximise, pool_of
-from tunesmith.samplers.observed import Observed, observe
-from tunesmith.samplers.transfer import Following, Sources, Transferred
-from tunesmith.samplers.trust import WHOLE, local_rows, trust_box
+from tunesmith.samplers.common.boundaries import BEST
+from tunesmith.samplers.common.conditions import infer
+from tunesmith.samplers.gp.acquisition import Improvement
+from tunesmith.samplers.gp.branches import EVERY, SETTLED, Branch, neglected
+from tunesmith.samplers.gp.feature_map import Features
+from tunesmith.samplers.gp.hyperparameters import Fits, side_models
+from tunesmith.samplers.gp.hypervolume import FrontImprovement
+from tunesmith.samplers.gp.maximise import Acquisition, Box, Pool, best_of, maximise, pool_of
+from tunesmith.samplers.gp.prior_weight import Belief
+from tunesmith.samplers.gp.training_data import Observed, observe
+from tunesmith.samplers.gp.transfer import Following, Sources, Transferred
+from tunesmith.samplers.gp.trust_region import WHOLE, local_rows, trust_box
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]

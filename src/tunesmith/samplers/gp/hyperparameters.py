@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import normalise, standardise
-from tunesmith.samplers.features import Features
-from tunesmith.samplers.observed import Observed
-from tunesmith.samplers.trust import local_rows
+from tunesmith.samplers.gp.feature_map import Features
+from tunesmith.samplers.gp.training_data import Observed
+from tunesmith.samplers.gp.trust_region import local_rows
 
 Floats = NDArray[np.float64]
 EACH = 25  # up to so many rows the hyperparameters are fitted at each ask, then each time the rows grow by GROWTH

@@ -18,12 +18,12 @@ from tunesmith.history import History
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
-from tunesmith.samplers.features import Features
-from tunesmith.samplers.fits import Fits, side_models
-from tunesmith.samplers.inferred import infer
-from tunesmith.samplers.maximise import maximise, pool_of
-from tunesmith.samplers.observed import observe
-from tunesmith.samplers.trust import local_rows
+from tunesmith.samplers.common.conditions import infer
+from tunesmith.samplers.gp.feature_map import Features
+from tunesmith.samplers.gp.hyperparameters import Fits, side_models
+from tunesmith.samplers.gp.maximise import maximise, pool_of
+from tunesmith.samplers.gp.training_data import observe
+from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from tunesmith.history import Earlier, History
 from tunesmith.samplers.base import Points, Tags
-from tunesmith.samplers.branches import parents
-from tunesmith.samplers.inferred import infer
+from tunesmith.samplers.common.conditions import infer
+from tunesmith.samplers.common.duplicates import Tried
+from tunesmith.samplers.gp.branches import parents
+from tunesmith.samplers.gp.transfer import best_points
 from tunesmith.samplers.qmc import QMCSampler
-from tunesmith.samplers.transfer import best_points
-from tunesmith.samplers.tried import Tried
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
 from tunesmith.space.priors import UnitPrior

@@ -19,9 +19,9 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Tags, sign
-from tunesmith.samplers.generations import SEED_BITS, Generations
-from tunesmith.samplers.ported import INDEPENDENT, SILENT, Instead, also_takes
-from tunesmith.samplers.replay import Replayed
+from tunesmith.samplers.common.incremental import Replayed
+from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, SILENT, Instead, also_takes
+from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, Generations
 from tunesmith.space import Space
 
 ATTEMPTS = 20  # samples drawn until one meets the constraints of the space

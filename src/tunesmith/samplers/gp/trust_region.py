@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.samplers.features import Features
+from tunesmith.samplers.gp.feature_map import Features
 
 Floats = NDArray[np.float64]
 WHOLE = 500  # up to so many rows one model of everything

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, Tags
-from tunesmith.samplers.tried import LISTED, Tried
+from tunesmith.samplers.common.duplicates import LISTED, Tried
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""The population of :class:`tunesmith.samplers.evolution.EvolutionSampler`, as finished trials make it.
+"""The population of :class:`tunesmith.samplers.evolutionary.evolution.EvolutionSampler`, as finished trials make it.
 
 Symbols: N slots, each holding one point; d parameters; u[N, d] unit points without gaps: of a parameter that a point
 does not have, the slot keeps the coordinate it had before.
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, code_of
-from tunesmith.samplers.replay import mark_of
-from tunesmith.samplers.standing import FAILED, Standing, standing
-from tunesmith.samplers.tried import Tried
+from tunesmith.samplers.common.duplicates import Tried
+from tunesmith.samplers.common.incremental import mark_of
+from tunesmith.samplers.common.ranking import FAILED, Standing, standing
 from tunesmith.space import Space
 
 if TYPE_CHECKING:
-    from tunesmith.samplers.evolution import Variation
+    from tunesmith.samplers.evolutionary.evolution import Variation
 
 Floats = NDArray[np.float64]
 

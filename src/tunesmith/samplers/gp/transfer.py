@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tunesmith.history import Earlier, History
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.transfer import Mean, thin, weights
-from tunesmith.samplers.features import Features
+from tunesmith.samplers.gp.feature_map import Features
 from tunesmith.space import Categorical, Parameter, Space
 
 Floats = NDArray[np.float64]

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.numerics.threads import one_thread
-from tunesmith.samplers.acquire import Known, OneObjective, TwoObjectives
 from tunesmith.samplers.base import Points, Sampler, Tags, sign
-from tunesmith.samplers.branches import MOST
-from tunesmith.samplers.fits import MIN_ROWS, PRIOR, Fits
-from tunesmith.samplers.ported import INDEPENDENT, REFUSED, SILENT, Instead, also_takes
-from tunesmith.samplers.start import Start
-from tunesmith.samplers.transfer import Following
-from tunesmith.samplers.trust import WHOLE
+from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, REFUSED, SILENT, Instead, also_takes
+from tunesmith.samplers.gp.acquire import Known, OneObjective, TwoObjectives
+from tunesmith.samplers.gp.branches import MOST
+from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, Fits
+from tunesmith.samplers.gp.initial_design import Start
+from tunesmith.samplers.gp.transfer import Following
+from tunesmith.samplers.gp.trust_region import WHOLE
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
@@ -51,8 +51,8 @@ class GPSampler(Sampler):
     is taken to end at the posterior mean. Beyond 500 rows the model is local.
 
     Args:
-        n_startup_trials: trials before the model takes over, see :mod:`tunesmith.samplers.start`; by default four, or
-            as many as a parameter has branches (at most 20).
+        n_startup_trials: trials before the model takes over, see :mod:`tunesmith.samplers.gp.initial_design`; by
+            default four, or as many as a parameter has branches (at most 20).
         seed: accepted for porting; the seed that counts is the study's.
     """
 

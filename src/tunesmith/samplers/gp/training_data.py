@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
-from tunesmith.samplers.ends import Ends
+from tunesmith.samplers.common.boundaries import Ends
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 

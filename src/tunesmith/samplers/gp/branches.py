@@ -64,7 +64,7 @@ def _lead(space: Space, name: str, path: dict[int, float]) -> None:
 
 
 class Branch:
-    """A space of which only one branch is reached; for :func:`tunesmith.samplers.maximise.maximise`.
+    """A space of which only one branch is reached; for :func:`tunesmith.samplers.gp.maximise.maximise`.
 
     Args:
         space: the whole space.

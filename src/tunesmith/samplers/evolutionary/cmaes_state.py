@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, code_of
-from tunesmith.samplers.frequencies import Frequencies
-from tunesmith.samplers.moves import mirrored
-from tunesmith.samplers.replay import mark_of
-from tunesmith.samplers.standing import COMPLETE, Standing, standing
+from tunesmith.samplers.common.incremental import mark_of
+from tunesmith.samplers.common.ranking import COMPLETE, Standing, standing
+from tunesmith.samplers.evolutionary.categorical_distribution import Frequencies
+from tunesmith.samplers.evolutionary.mutation import mirrored
 from tunesmith.space import Space
 
 if TYPE_CHECKING:
-    from tunesmith.samplers.cmaes import Settings
+    from tunesmith.samplers.evolutionary.cmaes import Settings
 
 Floats = NDArray[np.float64]
 

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from tunesmith.history import History
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
 from tunesmith.samplers.base import Points, Tags
-from tunesmith.samplers.ends import BEST, Ends
-from tunesmith.samplers.ported import REFUSED, SILENT, Instead, also_takes
-from tunesmith.samplers.replay import Replayed
-from tunesmith.samplers.standing import FAILED, Standing, standing
+from tunesmith.samplers.common.boundaries import BEST, Ends
+from tunesmith.samplers.common.incremental import Replayed
+from tunesmith.samplers.common.optuna_arguments import REFUSED, SILENT, Instead, also_takes
+from tunesmith.samplers.common.ranking import FAILED, Standing, standing
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.samplers.features import Features
+from tunesmith.samplers.gp.feature_map import Features
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
 from tunesmith.space.priors import UnitPrior

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.numerics.acquisition import log_ei, log_ei_gradient, log_probability_below
-from tunesmith.samplers.belief import Belief
+from tunesmith.samplers.gp.prior_weight import Belief
 
 Floats = NDArray[np.float64]
 

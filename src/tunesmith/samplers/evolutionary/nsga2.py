@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, Tags, sign
-from tunesmith.samplers.moves import Kinds, mirrored
-from tunesmith.samplers.ported import REFUSED, Instead, also_takes
-from tunesmith.samplers.replay import Replayed
-from tunesmith.samplers.standing import Standing, standing
-from tunesmith.samplers.tried import Tried
+from tunesmith.samplers.common.duplicates import Tried
+from tunesmith.samplers.common.incremental import Replayed
+from tunesmith.samplers.common.optuna_arguments import REFUSED, Instead, also_takes
+from tunesmith.samplers.common.ranking import Standing, standing
+from tunesmith.samplers.evolutionary.mutation import Kinds, mirrored
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.ehvi import log_ehvi_over
 from tunesmith.numerics.pareto import non_dominated
-from tunesmith.samplers.belief import Belief
-from tunesmith.samplers.improvement import Model
+from tunesmith.samplers.gp.acquisition import Model
+from tunesmith.samplers.gp.prior_weight import Belief
 
 Floats = NDArray[np.float64]
 BEHIND = 0.1  # how far behind the front's worst value, in parts of its span

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.samplers.features import Features
+from tunesmith.samplers.gp.feature_map import Features
 
 Floats = NDArray[np.float64]
 Box = tuple[Floats, Floats]

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Tags, sign
-from tunesmith.samplers.moves import Kinds, mirrored
-from tunesmith.samplers.replay import Replayed
-from tunesmith.samplers.slots import FACTORS, MAX_SLOTS, MEMORY, Slots
+from tunesmith.samplers.common.incremental import Replayed
+from tunesmith.samplers.evolutionary.mutation import Kinds, mirrored
+from tunesmith.samplers.evolutionary.population import FACTORS, MAX_SLOTS, MEMORY, Slots
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
