@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import statistics
 import subprocess
@@ -15,7 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "tunesmith"
 MODULES = sorted(SRC.rglob("*.py"))
-LONGEST, MEDIAN = 500, 200
+LONGEST, MEDIAN, LARGEST = 400, 150, 300  # lines of a module, of the median module, of a class
+# Larger than that still; to be emptied, and never added to.
+LONG_MODULES = {"conclusion", "demo", "sequential", "study", "tell", "trial"}
+LARGE_CLASSES = {"History", "Sequential", "Space", "StorageConformance", "Study", "TellCore", "Trial"}
+ROUND = {"progress", "samplers", "sklearn", "space", "study"}  # rooms some of whose files import one another
 
 
 def relative(path: Path) -> str:
@@ -59,13 +64,38 @@ def text_of(path: Path) -> str | None:
 
 
 def test_no_module_is_longer_than_the_cap() -> None:
-    long = {relative(path): length(path) for path in MODULES if length(path) > LONGEST}
+    long = {relative(path): length(path) for path in MODULES if path.stem.strip("_") not in LONG_MODULES}
+    long = {name: lines for name, lines in long.items() if lines > LONGEST}
     assert not long, f"more than {LONGEST} lines: make two modules of each of {long}"
 
 
 def test_most_modules_are_short() -> None:
     median = statistics.median(length(path) for path in MODULES if path.name != "__init__.py")
     assert median <= MEDIAN, f"the median module has {median} lines; the house plan says at most {MEDIAN}"
+
+
+def test_no_class_is_too_large() -> None:
+    large = {
+        f"{relative(path)}:{node.name}": lines
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and node.name not in LARGE_CLASSES
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) > LARGEST
+    }
+    assert not large, f"more than {LARGEST} lines: make two classes of each of {large}"
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    """Imports inside functions and for type checking count: who reads one file of a circle has to read them all."""
+    spec = importlib.util.spec_from_file_location("imports", ROOT / ".ci" / "imports.py")
+    assert spec is not None
+    assert spec.loader is not None
+    imports = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(imports)
+    assert imports.circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]]
+    circles = imports.circles(imports.graph())
+    found = [circle for circle in circles if not {name.split(".")[1] for name in circle} <= ROUND]
+    assert not found, f"these files import one another: {found}"
 
 
 def test_no_module_is_a_drawer_for_odds_and_ends() -> None:

@@ -1,0 +1,72 @@
+"""The table of layers in CONTRIBUTING.md, made from the import-linter contract and the modules' docstrings.
+
+usage: python .ci/layers.py          write it
+       python .ci/layers.py check    say whether it is up to date
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "CONTRIBUTING.md"
+BEGIN, END = "<!-- layers: made by .ci/layers.py -->\n", "<!-- end of layers -->"
+
+
+def layers() -> list[list[str]]:
+    """The modules of each layer, from the highest to the lowest."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (contract,) = (c for c in project["tool"]["importlinter"]["contracts"] if c["id"] == "layers")
+    return [re.findall(r"\w+", layer) for layer in contract["layers"]]
+
+
+def described(name: str) -> tuple[str, str]:
+    """How the table shows a module, and the first line of its docstring."""
+    package = ROOT / "src" / "tunesmith" / name / "__init__.py"
+    path = package if package.exists() else package.parent.with_suffix(".py")
+    if not path.exists():
+        return f"`{name}/`", "(to come)"
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    first = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text.partition("\n\n")[0].replace("\n", " "))
+    return (f"`{name}/`" if path is package else f"`{path.name}`"), first.replace("|", "\\|")
+
+
+def table() -> str:
+    """The table as Markdown."""
+    rows = ["| layer | module | what it is for |", "|---|---|---|"]
+    found = layers()
+    for height, names in zip(range(len(found) - 1, -1, -1), found, strict=True):
+        for name in names:
+            shown, purpose = described(name)
+            if name != "_version":
+                rows.append(f"| {height} | {shown} | {purpose} |")
+    return "\n".join(rows) + "\n"
+
+
+def with_table(page: str) -> str:
+    """The page with the table between the two marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise SystemExit(f"{PAGE.name} lacks the marks {BEGIN.strip()} and {END}")
+    return before + BEGIN + "\n" + table() + "\n" + END + after
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    page = PAGE.read_text()
+    new = with_table(page)
+    if sys.argv[1:] == ["check"]:
+        if new != page:
+            print("the table of layers in CONTRIBUTING.md is out of date; run: python .ci/layers.py", file=sys.stderr)
+        return int(new != page)
+    PAGE.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
