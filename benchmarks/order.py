@@ -21,10 +21,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import KFold, ShuffleSplit
 
-import tunesmith.sklearn._base as base
+import tunesmith.sklearn.search.base as base
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn._evaluate import Evaluator, Outcome
-from tunesmith.sklearn._pool import Batch, Pool
+from tunesmith.sklearn.evaluate.evaluator import Evaluator
+from tunesmith.sklearn.evaluate.pool import Batch, Pool
+from tunesmith.sklearn.store.outcome import Outcome
 
 SPACE = dict.fromkeys("abc", "float(0, 1)")
 N_TRIALS = 40

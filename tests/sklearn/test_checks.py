@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import GridSearchCV, SearchCV
-from tunesmith.sklearn._check_names import Checker
+from tunesmith.sklearn.checks.names import Checker
 
 X, Y = make_classification(40, 4, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SGDRegressor())])

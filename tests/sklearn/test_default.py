@@ -18,8 +18,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Categorical, Float, Int, Space
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn._choices import belonging
-from tunesmith.sklearn._default import default_params, default_row
+from tunesmith.sklearn.search.choices import belonging
+from tunesmith.sklearn.search.default import default_params, default_row
 
 X, Y = make_classification(60, 5, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])

@@ -30,13 +30,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from tunesmith.sklearn import GridSearchCV
-from tunesmith.sklearn import _payload as payload
-from tunesmith.sklearn._data import private, size_of
-from tunesmith.sklearn._evaluate import Outcome, Unit
-from tunesmith.sklearn._folds import Folds
-from tunesmith.sklearn._lru import ByteLRU
-from tunesmith.sklearn._replicate import configure, replicate
-from tunesmith.sklearn._schedule import Pace, ahead, batches
+from tunesmith.sklearn.evaluate import payload as payload
+from tunesmith.sklearn.evaluate.arrays import private, size_of
+from tunesmith.sklearn.evaluate.batches import Pace, ahead, batches
+from tunesmith.sklearn.evaluate.cloning import configure, replicate
+from tunesmith.sklearn.evaluate.folds import Folds
+from tunesmith.sklearn.evaluate.lru import ByteLRU
+from tunesmith.sklearn.evaluate.task import Unit
+from tunesmith.sklearn.store.outcome import Outcome
 
 X, Y = make_classification(60, 6, random_state=0)
 
@@ -206,7 +207,7 @@ def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 import numpy as np
-from tunesmith.sklearn._payload import Publisher
+from tunesmith.sklearn.evaluate.payload import Publisher
 Publisher(sys.argv[1]).publish(np.zeros(1000))
 print(flush=True)
 if sys.argv[2] == "dies":

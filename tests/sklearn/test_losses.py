@@ -16,8 +16,8 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn._losses import Targets
-from tunesmith.sklearn._measure import TOGETHER, measure_of
+from tunesmith.sklearn.results.losses import Targets
+from tunesmith.sklearn.results.measure import TOGETHER, measure_of
 
 CX, CY = make_classification(90, 6, random_state=0)
 NUMBERS_ONLY = ("f1", "precision", "recall", "average_precision", "neg_brier_score")  # no pos_label can be told

@@ -30,8 +30,8 @@ from sklearn.tree import DecisionTreeClassifier
 from tunesmith import Float, Int, create_study
 from tunesmith.errors import ResumeError
 from tunesmith.sklearn import GridSearchCV, SearchCV
-from tunesmith.sklearn._ledger import Ledger
-from tunesmith.sklearn._once import Once
+from tunesmith.sklearn.evaluate.warned import Once
+from tunesmith.sklearn.store.candidates import Ledger
 
 X, Y = make_classification(90, 5, random_state=0)
 THREE = np.arange(90) % 3

@@ -19,9 +19,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith.sklearn import GridSearchCV, SearchCV
-from tunesmith.sklearn import _predictions as predictions
-from tunesmith.sklearn._evidence import Evidence
-from tunesmith.sklearn._predictions import Predictions, Shelf, encode
+from tunesmith.sklearn.results.evidence import Evidence
+from tunesmith.sklearn.store import predictions as predictions
+from tunesmith.sklearn.store.predictions import Predictions, Shelf, encode
 
 X, Y = make_classification(80, 6, n_informative=4, n_classes=3, random_state=0)
 NAMES = np.array(["ant", "bee", "cat"])[Y]

@@ -28,9 +28,10 @@ from tunesmith import TrialState
 from tunesmith.samplers.gp.training_data import observe
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn import GridSearchCV
-from tunesmith.sklearn._contest import Candidate, Contest
-from tunesmith.sklearn._evaluate import Outcome, Unit
-from tunesmith.sklearn._partial import ranks
+from tunesmith.sklearn.evaluate.task import Unit
+from tunesmith.sklearn.results.partial import ranks
+from tunesmith.sklearn.search.racing import Candidate, Contest
+from tunesmith.sklearn.store.outcome import Outcome
 
 K = 4
 X = np.repeat(np.arange(K), 3)[:, None].astype(float)  # the feature is the fold of an unshuffled KFold

@@ -15,8 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Float
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn._measure import Measure, measure_of
-from tunesmith.sklearn._range import Range
+from tunesmith.sklearn.results.measure import Measure, measure_of
+from tunesmith.sklearn.results.range import Range
 
 X, Y = make_classification(120, 5, class_sep=2.0, flip_y=0.04, random_state=0)
 

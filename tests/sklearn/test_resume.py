@@ -28,7 +28,7 @@ from tests.sklearn.bare import bare
 import tunesmith
 from tunesmith.errors import ResumeError
 from tunesmith.sklearn import GridSearchCV, RandomizedSearchCV, SearchCV
-from tunesmith.sklearn._fingerprint import describe, describe_data, describe_estimator
+from tunesmith.sklearn.store.fingerprint import describe, describe_data, describe_estimator
 
 ROOT = Path(__file__).resolve().parents[2]
 X, Y = make_classification(60, 5, random_state=0)
@@ -388,7 +388,7 @@ def test_descriptions_are_the_same_in_another_process() -> None:
         "from scipy import sparse\n"
         "from sklearn.svm import SVC\n"
         "from sklearn.metrics import make_scorer, f1_score\n"
-        "from tunesmith.sklearn._fingerprint import describe, describe_data\n"
+        "from tunesmith.sklearn.store.fingerprint import describe, describe_data\n"
         "things = [SVC(C=2, class_weight={1: 2.0}), make_scorer(f1_score, average='macro'), len, np.sum, {'a', 'b'},"
         " lambda x: x + 1, np.arange(3), np.float64(1.5), 1, None, 'x', [1, (2,)], np.random.RandomState(0)]\n"
         "data = [np.arange(6).reshape(2, 3), pd.DataFrame({'a': [1, 2], 'b': ['x', None]}), sparse.eye(3).tocsr(),"

@@ -30,8 +30,8 @@ from sklearn.preprocessing import (
 from tests.sklearn.versions import RELEASE
 
 from tunesmith.sklearn import GridSearchCV, SearchCV
-from tunesmith.sklearn._folds import Fold
-from tunesmith.sklearn._prefix import Planner, Prefixes, order_by_prefix
+from tunesmith.sklearn.evaluate.folds import Fold
+from tunesmith.sklearn.evaluate.shared_steps import Planner, Prefixes, order_by_prefix
 
 X, Y = make_classification(60, 6, random_state=0)
 FITS: Counter[str] = Counter()

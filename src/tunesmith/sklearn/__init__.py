@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunesmith.sklearn._base import BaseSearchCV
-    from tunesmith.sklearn._grid import GridSearchCV, RandomizedSearchCV
-    from tunesmith.sklearn._halving import HalvingGridSearchCV, HalvingRandomSearchCV
-    from tunesmith.sklearn._search_cv import SearchCV
+    from tunesmith.sklearn.search.base import BaseSearchCV
+    from tunesmith.sklearn.search.grid import GridSearchCV, RandomizedSearchCV
+    from tunesmith.sklearn.search.halving import HalvingGridSearchCV, HalvingRandomSearchCV
+    from tunesmith.sklearn.search.search_cv import SearchCV
 
 __all__ = [
     "BaseSearchCV",
@@ -23,12 +23,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BaseSearchCV": "_base",
-    "GridSearchCV": "_grid",
-    "HalvingGridSearchCV": "_halving",
-    "HalvingRandomSearchCV": "_halving",
-    "RandomizedSearchCV": "_grid",
-    "SearchCV": "_search_cv",
+    "BaseSearchCV": "search.base",
+    "GridSearchCV": "search.grid",
+    "HalvingGridSearchCV": "search.halving",
+    "HalvingRandomSearchCV": "search.halving",
+    "RandomizedSearchCV": "search.grid",
+    "SearchCV": "search.search_cv",
 }
 
 

@@ -95,7 +95,7 @@ def load() -> None:
     """
     import importlib
 
-    needed = ("rich.table", "scipy.stats", "sklearn.ensemble", "sklearn.svm", "tunesmith.sklearn._search_cv")
+    needed = ("rich.table", "scipy.stats", "sklearn.ensemble", "sklearn.svm", "tunesmith.sklearn.search.search_cv")
     try:
         for name in needed:
             importlib.import_module(name)

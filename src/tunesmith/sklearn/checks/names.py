@@ -1,0 +1,271 @@
+"""Checks the candidates before the first fit: every name must exist, and every value must have a chance.
+
+scikit-learn finds a wrong name when the first candidate that has it is fitted, and a refused value when it is; after
+an hour, then, or in the last of a thousand candidates. Here a wrong name is an error at once, with a suggestion. A
+value that the estimator's own rules refuse (``_parameter_constraints``) makes that candidate's fits fail; whether
+that ends the search is ``error_score``'s to say, as ever. So it is an error at once only if ``error_score="raise"`` or
+if no candidate would be left, and a warning otherwise.
+
+An estimator that takes parameters in its own way (its ``set_params`` is not scikit-learn's) is not second-guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Hashable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import FitFailedWarning
+
+from tunesmith.caution import caution
+from tunesmith.errors import SpaceError
+from tunesmith.sklearn._compat import BaseComposition, InvalidParameterError, validate_parameter_constraints
+from tunesmith.sklearn.checks.synonyms import meant, misspelt
+from tunesmith.space import Float
+
+SHOWN = 30  # how many valid names a message lists
+VALUES = 5  # how many refused values
+Owner = tuple[Any, str]  # an estimator and the name of a parameter of its own
+
+
+class Checker:
+    """Checks candidates of one estimator, and remembers what it has checked.
+
+    Args:
+        estimator: what is tuned; is not changed.
+        error_score: the score of a fit that fails, or "raise".
+    """
+
+    def __init__(self, estimator: Any, error_score: Any) -> None:
+        self._estimator = estimator
+        self._fatal = error_score == "raise"
+        self._owners: dict[Hashable, dict[str, Owner | None]] = {}
+        self._verdicts: dict[Hashable, Refusal | None] = {}
+        self._alive: list[Any] = []  # objects known by their identity must live on
+
+    def check_names(self, params: dict[str, Any]) -> None:
+        """Check the names of one candidate.
+
+        Raises:
+            SpaceError: a name does not exist.
+        """
+        self._resolve(params)
+
+    def check(
+        self, candidates: list[dict[str, Any]], what: str = "candidates", declared: Mapping[str, Any] | None = None
+    ) -> None:
+        """Check candidates.
+
+        Args:
+            candidates: parameters by name, of each.
+            what: what to call them in a warning.
+            declared: the parameters of the space that they come from, by name, where there is one.
+
+        Raises:
+            SpaceError: a name does not exist, or values are refused and nothing would be left to search.
+        """
+        refused: dict[Refusal, dict[str, None]] = {}  # which values, in order
+        whole: dict[Refusal, str] = {}  # what to write where whole numbers are wanted
+        n_refused = 0
+        for params in candidates:
+            found = [
+                (verdict, name, owner)
+                for name, owner in self._resolve(params).items()
+                if owner and (verdict := self._verdict(owner, name, params[name]))
+            ]
+            for verdict, name, owner in found:
+                refused.setdefault(verdict, {})[repr(params[name])] = None
+                whole[verdict] = _as_whole(owner, params[name], (declared or {}).get(name))
+            n_refused += bool(found)
+        if not refused:
+            return
+        text = "\n".join(
+            f"{verdict.rule}. Got {_listed(list(values), VALUES)} instead{verdict.hint or whole[verdict]}"
+            for verdict, values in refused.items()
+        )
+        if self._fatal or n_refused == len(candidates):
+            raise SpaceError(text)
+        caution(f"{n_refused} of {len(candidates)} {what} cannot be fitted. {text}", FitFailedWarning)
+
+    # -- names -------------------------------------------------------------------------------------------------------
+
+    def _resolve(self, params: dict[str, Any]) -> dict[str, Owner | None]:
+        """Whose parameter each name is; None: of an estimator that is not scikit-learn's to judge."""
+        structure = {name: value for name, value in params.items() if _is_structure(value)}
+        key = (tuple(params), tuple((name, id(value)) for name, value in structure.items()))
+        if key not in self._owners:
+            self._alive.append(list(structure.values()))
+            unknown: list[str] = []
+            owners: dict[str, Owner | None] = {}
+            estimator = clone(self._estimator)
+            # whole estimators first: they decide which names the others may have
+            for name in sorted(params, key=lambda n: (n not in structure, n.count("__"))):
+                found = _owner(estimator, name)
+                if isinstance(found, _Missing):
+                    unknown.append(found.message(name, params))
+                    continue
+                owners[name] = found
+                if name in structure:
+                    estimator.set_params(**{name: clone(structure[name], safe=False)})
+            if unknown:
+                raise SpaceError("\n".join(unknown))
+            self._owners[key] = owners
+        return self._owners[key]
+
+    # -- values ------------------------------------------------------------------------------------------------------
+
+    def _verdict(self, owner: Owner, name: str, value: Any) -> Refusal | None:
+        """What is wrong with a value, or None."""
+        estimator, leaf = owner
+        scalar = isinstance(value, str | int | float | bool | type(None))
+        key = (type(estimator), name, type(value), value if scalar else id(value))
+        if key not in self._verdicts:
+            if not scalar:
+                self._alive.append(value)
+            rule = broken_rule(estimator, leaf, value)
+            others = [] if rule is None else meant(leaf, _own_names(estimator), partial(takes, estimator, value))
+            hint = f"; did you mean {name[: len(name) - len(leaf)] + others[0]!r}?" if others else ""
+            self._verdicts[key] = None if rule is None else Refusal(rule, hint)
+        return self._verdicts[key]
+
+
+class Refusal(NamedTuple):
+    """Why a value is refused: the estimator's rule, and what else might be meant."""
+
+    rule: str
+    hint: str
+
+
+def broken_rule(estimator: Any, name: str, value: Any) -> str | None:
+    """Return the rule by which an estimator would refuse a value of one of its own parameters, or None.
+
+    Only scikit-learn's declared rules are asked, and only if ``fit`` will ask them.
+    """
+    rules = getattr(estimator, "_parameter_constraints", None)
+    if (
+        not isinstance(rules, dict)
+        or name not in rules
+        or getattr(type(estimator), "_validate_params", None) is not BaseEstimator._validate_params
+        or get_config()["skip_parameter_validation"]
+    ):
+        return None
+    try:
+        validate_parameter_constraints({name: rules[name]}, {name: value}, type(estimator).__name__)
+    except InvalidParameterError as error:
+        return str(error).partition(". Got ")[0]
+    except Exception:  # a rule that cannot judge this value: fit will
+        return None
+    return None
+
+
+def takes(estimator: Any, value: Any, name: str) -> bool:
+    """Whether an estimator's own parameter of this name may have the value."""
+    return broken_rule(estimator, name, value) is None
+
+
+def _as_whole(owner: Owner, value: Any, declared: Any) -> str:
+    """Return what to write instead of a float where a whole number is wanted; nothing if it is not."""
+    if not isinstance(value, float) or not math.isfinite(value) or not takes(owner[0], round(value), owner[1]):
+        return ""
+    if not isinstance(declared, Float):
+        return "; give whole numbers"
+    log = ", log=True" if declared.log else ""
+    return f"; use Int({math.ceil(declared.low)}, {math.floor(declared.high)}{log})"
+
+
+class _Missing:
+    """A name that does not exist, and all that is needed to say so helpfully.
+
+    Args:
+        owner: the estimator that was asked.
+        path: how the owner is reached from the estimator that is tuned, such as "clf__".
+        leaf: the part of the name that it does not know.
+        rest: what followed that part.
+    """
+
+    def __init__(self, owner: Any, path: str, leaf: str, rest: str) -> None:
+        self.owner = owner
+        self.path = path
+        self.leaf = leaf
+        self.rest = rest
+
+    def message(self, name: str, params: dict[str, Any]) -> str:
+        """Return what is wrong with a name of a candidate."""
+        given = f" (given as {name!r})" if self.path or self.rest else ""
+        choice = self.path.removesuffix("__")
+        if choice in params:  # the candidate itself chose the estimator that lacks the parameter
+            given += f"; to give each choice of {choice!r} parameters of its own, use a list of dicts"
+        if not hasattr(self.owner, "get_params"):
+            return f"{choice!r} is {self.owner!r}, which has no parameter {self.leaf!r}{given}"
+        steps = _step_names(self.owner)
+        own = sorted(n for n in _own_names(self.owner) if n not in steps)
+        close = self._suggestions(steps or own, params[name])
+        hint = f"; did you mean {self.path + close[0] + self.rest!r}?" if close else ""
+        kind = type(self.owner).__name__
+        if steps and self.rest:
+            return f"{kind} has no step {self.leaf!r}{given}{hint} (steps: {_listed(steps)})"
+        return f"{kind} has no parameter {self.leaf!r}{given}{hint} (valid: {_listed(steps + own)})"
+
+    def _suggestions(self, names: list[str], value: Any) -> list[str]:
+        if self.rest:
+            return misspelt(self.leaf, names)
+        own = _own_names(self.owner)
+        joined = re.sub("_+", "_", self.leaf)  # one underscore after a step's name, where two belong
+        nested = [n for n in self.owner.get_params(deep=True) if "__" in n and re.sub("_+", "_", n) == joined]
+        if nested:
+            return nested
+        inside = [n for n in self.owner.get_params(deep=True) if n.endswith("__" + self.leaf)]  # the step was left out
+        return meant(self.leaf, own, partial(takes, self.owner, value)) + misspelt(self.leaf, own) + inside
+
+
+def _owner(estimator: Any, name: str) -> Owner | _Missing | None:
+    """Follow a name such as ``clf__estimator__C`` to the estimator whose parameter it is."""
+    path = ""
+    rest = name
+    while True:
+        if not sets_plainly(estimator):
+            # it may know names that get_params does not list; of what is no estimator we know that it has none
+            return None if hasattr(estimator, "set_params") else _Missing(estimator, path, rest, "")
+        head, delimiter, tail = rest.partition("__")
+        known = estimator.get_params(deep=True)
+        if head not in known:
+            return _Missing(estimator, path, head, delimiter + tail)
+        if not delimiter:
+            return estimator, head
+        estimator, path, rest = known[head], f"{path}{head}__", tail
+
+
+def sets_plainly(estimator: Any) -> bool:
+    """Whether ``set_params`` is scikit-learn's, and so knows exactly the names that ``get_params`` lists."""
+    if not hasattr(estimator, "get_params") or isinstance(estimator, type):
+        return False
+    home = next((c for c in type(estimator).__mro__ if "set_params" in vars(c)), object)
+    return home is BaseEstimator or (issubclass(home, BaseComposition) and home.__module__.startswith("sklearn."))
+
+
+def _own_names(estimator: Any) -> list[str]:
+    return [n for n in estimator.get_params(deep=True) if "__" not in n]
+
+
+def _step_names(estimator: Any) -> list[str]:
+    """The names of a pipeline's steps, or of the members of another composition."""
+    for attribute in ("steps", "transformers", "estimators", "transformer_list"):
+        members = getattr(estimator, attribute, None)
+        if isinstance(members, list) and all(isinstance(m, tuple) and m and isinstance(m[0], str) for m in members):
+            return [m[0] for m in members]
+    return []
+
+
+def _is_structure(value: Any) -> bool:
+    """Whether a value decides which further parameters there are."""
+    if isinstance(value, str):
+        return value in ("passthrough", "drop")
+    return value is None or isinstance(value, list) or hasattr(value, "get_params")
+
+
+def _listed(names: list[str], most: int = SHOWN) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,183 @@
+"""Fits and scores candidates on splits. Runs in the workers; knows nothing of scheduling, storage or progress."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from traceback import format_exc
+from typing import Any
+
+from tunesmith.sklearn._compat import (
+    check_method_params,
+    is_multimetric,
+    is_own_scorer,
+    listen_to_scorers,
+    score,
+)
+from tunesmith.sklearn.evaluate.cloning import configure, replicate, sets_params_plainly
+from tunesmith.sklearn.evaluate.folds import Folds
+from tunesmith.sklearn.evaluate.shared_steps import Prefixes, Stage
+from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
+from tunesmith.sklearn.evaluate.verbose import announce_end, announce_start
+from tunesmith.sklearn.evaluate.warned import Once
+from tunesmith.sklearn.store.outcome import Outcome, Warned
+from tunesmith.sklearn.store.predictions import encode, encode_each, labels_of, listening
+from tunesmith.text import plain_text, shorten
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Runs units of work in one process, keeping what they have in common.
+
+    Args:
+        task: what is the same for all.
+        splits: pairs of training and test rows.
+        alone: whether no other thread works on the same search.
+    """
+
+    task: Task
+    splits: list[tuple[Any, Any]]
+    alone: bool = True
+    _folds: Folds = field(init=False)
+    _prefixes: Prefixes = field(init=False)
+    _plain_scorer: bool = field(init=False)
+    _plain_params: bool = field(init=False)
+    _labels: Any = field(init=False)
+    _warned: list[Warned] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._folds = Folds(self.task.X, self.task.y, self.splits)
+        self._prefixes = Prefixes(self.task.prefix_bytes, self.task.train_scores, self.alone)
+        self._plain_scorer = is_own_scorer(self.task.scorer)
+        self._plain_params = sets_params_plainly(self.task.estimator)
+        self._labels = labels_of(self.task.y) if self.task.record else None
+
+    def run_apart(self, units: list[Unit]) -> list[Outcome]:
+        """Run every unit in a worker, and send warnings back with the last outcome if each is to be shown once."""
+        if not self.task.once:
+            return self.run(units)
+        with Once(self._warned.append):
+            outcomes = self.run(units)
+        if outcomes and self._warned:
+            outcomes[-1] = outcomes[-1]._replace(warned=tuple(self._warned))
+            self._warned.clear()
+        return outcomes
+
+    def run(self, units: list[Unit], outcomes: list[Outcome] | None = None) -> list[Outcome]:
+        """Fit and score every unit, in order.
+
+        Args:
+            units: what to do.
+            outcomes: where to put what comes out, fit by fit, for a caller who wants it even after an interruption.
+
+        Raises:
+            Exception: what a fit raised, if ``error_score="raise"``.
+        """
+        outcomes = [] if outcomes is None else outcomes
+        for unit in units:
+            template = configure(self.task.estimator, unit.params)
+            row: list[Outcome | None] = [None] * self.task.n_splits if unit.race is not None else []
+            for i, split in enumerate(unit.splits):
+                if i + 1 == len(unit.splits):
+                    estimator = template  # nothing is copied from it any more
+                elif self._plain_params:
+                    estimator = replicate(template)
+                else:
+                    estimator = configure(self.task.estimator, unit.params)
+                context = unit.contexts[i] if unit.contexts else None
+                outcome = self._one(estimator, unit, split, context)
+                if unit.race is not None:
+                    row[split] = outcome
+                    outcome = outcome._replace(hopeless=is_hopeless(unit.race, row, self.task.metric))
+                outcomes.append(outcome)
+                if outcome.hopeless:
+                    break
+        return outcomes
+
+    def _one(self, estimator: Any, unit: Unit, split: int, context: Any) -> Outcome:
+        task = self.task
+        announce_start(task, unit, split)
+        fit_params, score_params, train_params = self._cut_params(split)
+        start = time.perf_counter()
+        fold = self._folds.get(split, estimator)
+        metadata = {"sample_weight": w} if (w := fit_params.get("sample_weight")) is not None else None
+        error, fit_seconds, score_seconds = None, 0.0, 0.0
+        failure, failed = task.failure(unit.lenient), task.failed(unit.lenient)
+        test, train = failed, failed if task.train_scores else None
+        predictions, others = None, None
+        try:
+            stage = None
+            if unit.prefix is not None and context is None and not fit_params:
+                stage = self._prefixes.stage(estimator, unit.prefix, split, fold)
+            fit_start = start if stage is None else time.perf_counter()
+            steps = None if stage is None else _hide(estimator, stage)
+            X = fold.X if stage is None else stage.train
+            _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
+        except Exception:
+            fit_seconds = time.perf_counter() - start
+            if isinstance(failure, str):
+                raise
+            error = plain_text(shorten(format_exc()))
+        else:
+            fit_seconds = time.perf_counter() - fit_start + (stage.seconds[0] if stage else 0.0)
+            scored = time.perf_counter()
+            X_test, X_again = fold.X_test, fold.X
+            if stage is not None and steps is not None:
+                if self._plain_scorer:
+                    X_test, X_again, score_seconds = stage.test, stage.train_again, stage.seconds[1]
+                else:
+                    estimator.steps = [*steps, *estimator.steps[len(steps) :]]  # a user's function sees it whole
+            if task.record and task.every and is_multimetric(task.scorer):
+                told: list[tuple[str, str, Any]] = []
+                scorer = listen_to_scorers(task.scorer, lambda *what: told.append(what))
+                test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
+                others = encode_each(told, self._labels, estimator)
+                predictions = others.get(str(task.metric))
+            elif task.record:
+                with listening(task.scorer, task.metric, estimator) as (scorer, heard):
+                    test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
+                predictions = encode(heard, self._labels, estimator)
+            else:
+                test = score(estimator, X_test, fold.y_test, task.scorer, score_params, failure)
+            score_seconds += time.perf_counter() - scored
+            if task.train_scores:
+                train = score(estimator, X_again, fold.y, task.scorer, train_params, failure)
+        finally:
+            if context is not None:
+                context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)
+        outcome = Outcome(
+            unit.candidate, split, test, train, fit_seconds, score_seconds, error, predictions, others=others
+        )
+        announce_end(task, unit, outcome)
+        return outcome
+
+    def _cut_params(self, split: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """The parameters of ``fit``, of scoring the test rows and of scoring the training rows."""
+        task = self.task
+        if not task.fit_params and not task.score_params:
+            return {}, {}, {}
+        train, test = self._folds.rows(split)
+        return (
+            check_method_params(task.X, params=task.fit_params, indices=train),
+            check_method_params(task.X, params=task.score_params, indices=test),
+            check_method_params(task.X, params=task.score_params, indices=train),
+        )
+
+
+def _hide(pipeline: Any, stage: Stage) -> list[tuple[str, Any]]:
+    """Let a pipeline pass over the steps that are done already; return them, fitted."""
+    done = len(stage.fitted)
+    names = [name for name, _ in pipeline.steps[:done]]
+    pipeline.steps = [*((name, "passthrough") for name in names), *pipeline.steps[done:]]
+    return list(zip(names, stage.fitted, strict=True))
+
+
+def _fit(estimator: Any, X: Any, y: Any, params: dict[str, Any], context: Any, caller: Any, metadata: Any) -> None:
+    """Call ``fit`` as scikit-learn's searches do, inside the callback context if there is one."""
+    data = (X,) if y is None else (X, y)
+    if context is None:
+        estimator.fit(*data, **params)
+        return
+    with context.propagate_callback_context(estimator):
+        context.call_on_fit_task_begin(estimator=caller, X=X, y=y, metadata=metadata)
+        estimator.fit(*data, **params)

@@ -1,0 +1,95 @@
+"""The training and test rows of each split, cut once in each worker instead of once for each candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.utils import get_tags
+
+from tunesmith.sklearn._compat import safe_split
+from tunesmith.sklearn.evaluate.arrays import private, size_of
+from tunesmith.sklearn.evaluate.lru import ByteLRU
+
+# Cutting small data costs more in checks than in copying; of large data the cut is nothing beside the fit.
+FOLD_BYTES = 64 * 2**20
+
+
+@dataclass(slots=True)
+class Fold:
+    """One split's rows: `X` and `y` to train on, `X_test` and `y_test` to score on."""
+
+    X: Any
+    y: Any
+    X_test: Any
+    y_test: Any
+
+    def size(self) -> int | None:
+        """Return the bytes held, or None if a part cannot be copied safely."""
+        sizes = [size_of(part) for part in (self.X, self.y, self.X_test, self.y_test)]
+        return None if None in sizes else sum(s for s in sizes if s is not None)
+
+    def private(self) -> Fold:
+        """Return a copy that an estimator may overwrite."""
+        return Fold(private(self.X), private(self.y), private(self.X_test), private(self.y_test))
+
+
+class Folds:
+    """Hands out the rows of each split, each time as arrays of their own.
+
+    Args:
+        X: the data, anything that scikit-learn can index.
+        y: the targets, or None.
+        splits: pairs of training and test rows.
+        limit: bytes of cut data to keep.
+    """
+
+    def __init__(self, X: Any, y: Any, splits: list[tuple[Any, Any]], limit: int = FOLD_BYTES) -> None:
+        self.X = X
+        self.y = y
+        self.splits = splits
+        self._kept: ByteLRU[tuple[int, bool], Fold] = ByteLRU(limit, Fold.size)
+        self._uncopyable = False
+
+    def rows(self, split: int) -> tuple[Any, Any]:
+        """Return the training and test rows of a split, as arrays of the namespace that `X` is indexed in."""
+        train, test = self.splits[split]
+        if get_config()["array_api_dispatch"]:
+            from sklearn.utils._array_api import device, get_namespace
+
+            xp, _ = get_namespace(self.X)
+            return xp.asarray(train, device=device(self.X)), xp.asarray(test, device=device(self.X))
+        return train, test
+
+    def get(self, split: int, estimator: Any) -> Fold:
+        """Return the rows of a split for an estimator, which may do with them what it likes."""
+        if self._uncopyable or get_config()["array_api_dispatch"]:
+            return self._cut(split, estimator)
+        pairwise = bool(get_tags(estimator).input_tags.pairwise)
+        fold, kept = self._kept.make((split, pairwise), lambda: self._cut(split, estimator))
+        if kept:
+            return fold.private()
+        self._uncopyable = fold.size() is None
+        return fold
+
+    def _cut(self, split: int, estimator: Any) -> Fold:
+        train, test = self.rows(split)
+        X_train, y_train = safe_split(estimator, self.X, self.y, train)
+        X_test, y_test = safe_split(estimator, self.X, self.y, test, train)
+        return Fold(X_train, y_train, X_test, y_test)
+
+
+def places(rows: Any) -> NDArray[Any]:
+    """Return the places of the rows of a split, given as such or as a mask."""
+    array = np.asarray(rows)
+    return np.flatnonzero(array) if array.dtype == bool else array if array.size else array.astype(np.intp)
+
+
+def in_order(splits: Sequence[tuple[Any, Any]]) -> bool:
+    """Tell whether all rows that are tested come after those that were trained on, as in a time series."""
+    never = np.iinfo(np.intp).max
+    return all(places(train).max(initial=-1) < places(test).min(initial=never) for train, test in splits)

@@ -1,0 +1,209 @@
+"""Where the fits run: in this thread, or in the workers of whatever backend joblib has been told to use.
+
+joblib's own loop starts the next piece of work before anybody has seen the result that made room for it. A search that
+learns from results needs it the other way round, so the loop here is ours: it hands work to joblib's backend through
+the interface that backends implement (``submit`` with a callback), and waits without polling. A backend that cannot
+report results as they come is driven through ``Parallel.__call__``, a round at a time.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+import cloudpickle
+import joblib
+from sklearn import config_context, get_config
+
+from tunesmith.sklearn._compat import (
+    BatchedCalls,
+    LokyBackend,
+    MultiprocessingBackend,
+    SequentialBackend,
+    ThreadingBackend,
+    backend_of,
+    backend_options,
+    carry_config,
+    submit_to,
+)
+from tunesmith.sklearn.evaluate.evaluator import Evaluator
+from tunesmith.sklearn.evaluate.payload import Publisher, Reference, hold
+from tunesmith.sklearn.evaluate.task import Task, Unit
+from tunesmith.sklearn.evaluate.warned import show
+from tunesmith.sklearn.store.outcome import Outcome
+
+Batch = list[Unit]
+TICK = 1.0  # seconds
+
+
+def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[Outcome]:
+    """Run a batch in a worker that does not share the caller's memory.
+
+    Args:
+        task: where to find the :class:`Task`.
+        splits: where to find the list of splits.
+        batch: what to run; as bytes, so that joblib does not look for arrays in it.
+    """
+    name = task.name + splits.name
+    evaluator: Evaluator = hold(name, lambda: Evaluator(task.get(), splits.get()), splits.path)
+    units = pickle.loads(batch) if isinstance(batch, bytes) else batch
+    config, filters = evaluator.task.config or ({}, [])
+    if filters:
+        return list(carry_config(evaluator.run_apart, config, filters)(units))
+    with config_context(**config):
+        return evaluator.run_apart(units)
+
+
+def run_in_thread(evaluator: Evaluator, config: dict[str, Any], batch: Batch) -> list[Outcome]:
+    """Run a batch in another thread of this process; scikit-learn's configuration belongs to a thread."""
+    with config_context(**config):
+        return evaluator.run(batch)
+
+
+class Pool:
+    """Runs batches of fits. A context manager.
+
+    Args:
+        n_jobs: how many fits run at once, by joblib's rules.
+        pre_dispatch: how far ahead joblib may send work, where it sends it.
+
+    Attributes:
+        n_workers: how many fits run at once.
+        inline: whether they run in this thread.
+        running: how many batches were submitted and have not been handed back.
+        idle: is called about once a second while nothing ends, if it is set.
+    """
+
+    def __init__(self, n_jobs: int | None, pre_dispatch: int | str) -> None:
+        self._parallel = joblib.Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch)
+        self._publisher: Publisher | None = None
+        self._task: Task | None = None
+        self._task_reference: Reference = Reference(None)
+        self._call: Callable[..., list[Outcome]] = list
+        self._partial: list[Outcome] = []
+        self._waiting: deque[Batch] = deque()
+        self._results: queue.SimpleQueue[tuple[Batch, Any]] = queue.SimpleQueue()
+        self.running = 0
+        self.idle: Callable[[], None] | None = None
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Pool:
+        self._parallel.__enter__()
+        self._backend = backend_of(self._parallel)
+        self.n_workers = max(1, int(self._backend.effective_n_jobs(self._parallel.n_jobs)))
+        kind = type(self._backend)
+        known = kind in (SequentialBackend, ThreadingBackend, LokyBackend, MultiprocessingBackend)
+        self.inline = kind is SequentialBackend or (known and self.n_workers == 1)
+        self._shares_memory = self.inline or bool(getattr(self._backend, "supports_sharedmem", False))
+        self._local = kind in (LokyBackend, MultiprocessingBackend)
+        self.streams = bool(getattr(self._backend, "supports_retrieve_callback", False))
+        if not self.inline and self.streams:
+            self._backend.start_call()
+            self._parallel._calling = True  # so that leaving ends the call
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is not None and self.running and not self.inline and self.streams:
+                self._backend.abort_everything(ensure_ready=False)
+        finally:
+            if self._publisher is not None:
+                self._publisher.close()
+            self._parallel.__exit__(kind, error, trace)
+
+    # -- what to run -----------------------------------------------------------------------------------------------
+
+    def prepare(self, task: Task, splits: list[tuple[Any, Any]]) -> None:
+        """Make a task and its splits known to the workers. A task that was sent before is not sent again."""
+        if self._shares_memory:
+            evaluator = Evaluator(task, splits, alone=self.inline)
+            self._call = evaluator.run if self.inline else partial(run_in_thread, evaluator, get_config())
+            return
+        if task is not self._task:
+            task.config = (get_config(), list(_filters()))
+            self._task, self._task_reference = task, self._publish(task)
+        self._call = partial(run_units, self._task_reference, self._publish(splits))
+
+    def _publish(self, thing: Any) -> Reference:
+        if not self._local:
+            return Reference(thing, size=2**20)
+        if self._publisher is None:
+            self._publisher = Publisher(backend_options(self._parallel).get("temp_folder"))
+        return self._publisher.publish(thing)
+
+    # -- running ---------------------------------------------------------------------------------------------------
+
+    def submit(self, batch: Batch) -> None:
+        """Begin to run a batch, or note it if there are no workers that report results as they come."""
+        self.running += 1
+        if self.inline or not self.streams:
+            self._waiting.append(batch)
+            return
+        calls = BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
+        submit_to(self._backend, calls, lambda out: self._results.put((batch, out)))
+
+    def next(self) -> tuple[Batch, list[Outcome]]:
+        """Wait for a batch to end and return what it gave.
+
+        Raises:
+            Exception: what a fit raised, or joblib's error if a worker died.
+        """
+        if self.inline:
+            self.running -= 1
+            batch = self._waiting.popleft()
+            self._partial = []
+            self._call(batch, self._partial)
+            return batch, self._partial
+        if not self.streams and self._waiting:
+            batches = list(self._waiting)
+            self._waiting.clear()
+            for batch, outcomes in zip(batches, self._parallel(self._tasks(batches)), strict=True):
+                self._results.put((batch, outcomes))
+        batch, out = self._wait()
+        self.running -= 1
+        outcomes = self._backend.retrieve_result_callback(out)[0] if self.streams else out
+        for warned in [w for o in outcomes for w in o.warned]:
+            show(warned)
+        return batch, outcomes
+
+    def salvage(self) -> list[Outcome]:
+        """Return what ended and was not handed back yet, after an interruption."""
+        if self.inline:
+            return self._partial
+        found: list[Outcome] = []
+        while True:
+            try:
+                _, out = self._results.get_nowait()
+            except queue.Empty:
+                return found
+            with suppress(Exception):  # a batch that failed holds nothing to be saved
+                found += self._backend.retrieve_result_callback(out)[0] if self.streams else out
+
+    def _wait(self) -> tuple[Batch, Any]:
+        while True:
+            try:
+                return self._results.get(timeout=None if self.idle is None else TICK)
+            except queue.Empty:
+                if self.idle is not None:
+                    self.idle()
+
+    def _tasks(self, batches: list[Batch]) -> Iterator[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
+        return ((self._call, (self._packed(batch),), {}) for batch in batches)
+
+    def _packed(self, batch: Batch) -> Batch | bytes:
+        return cloudpickle.dumps(batch) if self._local else batch
+
+
+def _filters() -> Any:
+    get = getattr(warnings, "_get_filters", None)  # Python 3.14: filters belong to the context
+    return warnings.filters if get is None else get()

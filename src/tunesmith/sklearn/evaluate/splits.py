@@ -1,0 +1,65 @@
+"""Fresh splits of the same rows, for leaders to be tried again on; where rows may not be reshuffled there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import copy
+from inspect import signature
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+Splitter = Callable[[int], Any]
+SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
+RESHUFFLE = 0x5EF7  # keeps their seeds apart from others
+
+
+def resplitter(given: Any, checked: Any) -> Splitter | str:
+    """Return what makes a splitter with fresh splits of a seed, or why there is none.
+
+    Args:
+        given: ``cv`` as the user gave it. A number of folds says nothing of an order of the rows, so it is taken to
+            allow a reshuffle.
+        checked: the splitter that scikit-learn made of it.
+    """
+    number = given is None or isinstance(given, Integral)
+    held = vars(checked) if hasattr(checked, "__dict__") else {}
+    name = type(checked).__name__
+    if name == "_CVIterableWrapper":
+        return "a list of splits always gives the same ones"
+    if "random_state" not in held:
+        return f"{name} always gives the same ones"
+    if not number and held.get("shuffle") is False:
+        settable = "shuffle" in signature(type(checked)).parameters  # TimeSeriesSplit inherits the attribute alone
+        return f"{name} always gives the same ones{' unless shuffle=True' if settable else ''}"
+
+    def fresh(seed: int) -> Any:
+        other = copy(checked)
+        other.random_state = seed
+        if "shuffle" in held:
+            other.shuffle = True
+        return other
+
+    return fresh
+
+
+def further_splits(
+    given: Any, checked: Any, cut: Callable[[Any], Iterable[tuple[Any, Any]]], seed: int
+) -> list[tuple[Any, Any]]:
+    """Return the splits of all sets but the first, for candidates that have splits of their own.
+
+    Args:
+        given: ``cv`` as the user gave it.
+        checked: the splitter that scikit-learn made of it.
+        cut: makes the splits of the rows with a splitter.
+        seed: of the study.
+
+    Raises:
+        ValueError: the splitter has the same splits each time.
+    """
+    fresh = resplitter(given, checked)
+    if isinstance(fresh, str):
+        raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True): {fresh}")
+    seeds = np.random.SeedSequence([seed, RESHUFFLE]).generate_state(SETS - 1) >> 1
+    return [split for seed in seeds.tolist() for split in cut(fresh(seed))]

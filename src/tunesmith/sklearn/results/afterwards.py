@@ -1,0 +1,154 @@
+"""The honest score of a search that chooses as scikit-learn does, worked out when it is first asked for.
+
+What that takes is kept by ``fit``: the targets, the test rows, and predictions within a bound. It is no part of a
+pickle; where it is gone, the scores of the folds in ``cv_results_`` have to do.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+
+from tunesmith.selection import HonestScore, Report
+from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
+from tunesmith.sklearn.results.evidence import Evidence
+from tunesmith.sklearn.results.kept import Call, Kept
+from tunesmith.sklearn.store.fingerprint import describe
+from tunesmith.sklearn.store.predictions import labels_of
+
+GONE = "The predictions of the search are not in its pickle: ask for its honest score before it is pickled."
+EARLIER = (
+    "The earlier iterations chose on some of these rows, too; the estimate allows for the choice in the last one only."
+)
+
+
+def afterwards(search: Any, kept: Kept | None) -> Conclusion:
+    """Return what is to be said of a fitted search.
+
+    Args:
+        search: the search.
+        kept: what its ``fit`` kept; None: nothing is there any more.
+
+    Raises:
+        NotFittedError: it has not been fitted.
+    """
+    if not hasattr(search, "cv_results_"):
+        name = type(search).__name__
+        raise NotFittedError(f"this {name} has no honest score and no report before it is fitted: call fit(X, y)")
+    index = getattr(search, "best_index_", None)
+    if index is None or callable(search.refit):
+        why = "a function chooses the configuration" if callable(search.refit) else "no metric was named to decide"
+        return _nothing(search, index, f"There is no honest score, because {why} (refit=).")
+    try:
+        return _concluded(search, kept, search.refit if search.multimetric_ else "score", index, True)
+    except Exception as error:  # of somebody's own splitter, metric or estimator: a display must not fail for it
+        return _nothing(search, index, f"There is no honest score: {type(error).__name__}: {error}")
+
+
+def each_metric(search: Any, kept: Kept | None) -> dict[str, HonestScore]:
+    """Return the honest score of each of a fitted search's several metrics; one that has none is left out.
+
+    Of the metric that decides it is the search's own. Of another one it is what the returned configuration is worth,
+    less what would have to be taken off if that metric had chosen: at the most too much. Where none decides it is that
+    of the best configuration by each.
+
+    Args:
+        search: the search.
+        kept: what its ``fit`` kept; None: nothing is there any more.
+    """
+    own, found = search._conclusion(), {}
+    if not search.multimetric_:
+        return {} if own.score is None else {str(own.score.metric or "score"): own.score}
+    for name in [n.removeprefix("mean_test_") for n in search.cv_results_ if n.startswith("mean_test_")]:
+        score = own.score
+        if name != search.refit:
+            means = np.asarray(search.cv_results_[f"mean_test_{name}"], np.float64)
+            index = getattr(search, "best_index_", None)
+            if index is None and np.isfinite(means).any():
+                index = int(np.nanargmax(means))
+            score = None
+            if index is not None:
+                with suppress(Exception):  # as in afterwards
+                    score = _concluded(search, kept, name, index, False).score
+        if score is not None:
+            found[name] = score
+    return found
+
+
+def _nothing(search: Any, index: int | None, note: str) -> Conclusion:
+    return Conclusion(index, None, replace(_report(search), notes=(note,)))
+
+
+def _concluded(search: Any, kept: Kept | None, metric: str, index: int, decides: bool) -> Conclusion:
+    """Report on the candidate at `index` by one metric; `decides`: whether that metric chose it."""
+    results = search.cv_results_
+    every = np.column_stack([results[f"split{k}_test_{metric}"] for k in range(search.n_splits_)])
+    rivals = search._rivals(index)
+    halved = not rivals.all()
+    call = None if kept is None else kept.call_of(index)
+    if kept is not None and call is not None:
+        together = [c for c in kept.calls if c is call or _alike(c.splits, call.splits)]
+        rivals = rivals & np.any([_within(c, len(every)) for c in together], axis=0)
+    shelf = None if kept is None or call is None else kept.shelves.get(metric if search.multimetric_ else None)
+    at = np.flatnonzero(rivals)
+    params = [results["params"][i] for i in at]
+    splits = [(range(search.n_splits_ - 1), [k]) for k in range(search.n_splits_)] if call is None else call.splits
+    evidence = Evidence(
+        params=params,
+        numbers=list(range(len(at))),
+        keys=[", ".join(f"{n}={describe(v)}" for n, v in sorted(p.items())) for p in params],
+        scores=every[at],
+        ran=np.ones((len(at), search.n_splits_), bool),
+        predictions=[None if shelf is None else shelf.get(int(i)) for i in at],
+        splits=list(splits),
+        own_splits=[list(splits)] * len(at),
+        y=None if kept is None else kept.y,
+        labels=None if kept is None else labels_of(kept.y),
+        sample_weight=None if kept is None else kept.sample_weight,
+        groups=None if kept is None else kept.groups,
+        metric=metric if search.multimetric_ else None,
+    )
+    default = None if not decides else next((i for i, p in enumerate(params) if _is_default(search.estimator, p)), None)
+    chosen = int(np.flatnonzero(at == index)[0])
+    notes = [GONE] if call is None and decides else []
+    if halved:
+        notes.append(EARLIER)
+    adaptive = search.adaptive and not halved
+    scorer = None if kept is None else kept.scorer
+    found = conclude_chosen(evidence, chosen, default, search, scorer, adaptive, notes)
+    report = replace(found.report, n_candidates=len(every), n_fits=len(every) * search.n_splits_)
+    if call is None and found.score is not None:
+        named = search.scoring if isinstance(search.scoring, str) else found.score.metric
+        score: HonestScore | None = replace(found.score, n_rows=None, n_groups=None, metric=named)
+        return Conclusion(index, score, replace(report, score=score))
+    return Conclusion(index, found.score, report)
+
+
+def _report(search: Any) -> Report:
+    """Return a report without a score."""
+    n = len(search.cv_results_["params"])
+    index = getattr(search, "best_index_", None)
+    chosen = None if index is None else search.cv_results_["params"][index]
+    return Report(None, chosen, n_candidates=n, n_fits=n * search.n_splits_, n_splits=search.n_splits_)
+
+
+def _within(call: Call, n: int) -> NDArray[np.bool_]:
+    mask = np.zeros(n, bool)
+    mask[call.start : call.stop] = True
+    return mask
+
+
+def _alike(one: list[tuple[Any, Any]], other: list[tuple[Any, Any]]) -> bool:
+    """Whether two lists of splits test the same rows."""
+    same = len(one) == len(other)
+    return same and all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, other, strict=True))
+
+
+def _is_default(estimator: Any, params: dict[str, Any]) -> bool:
+    own = estimator.get_params()
+    return bool(params) and all(n in own and describe(own[n]) == describe(v) for n, v in params.items())

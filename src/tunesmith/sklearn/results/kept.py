@@ -1,0 +1,75 @@
+"""What the fit of a search keeps so that its honest score can be worked out when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.sklearn.evaluate.folds import in_order, places
+from tunesmith.sklearn.store.outcome import Outcome
+from tunesmith.sklearn.store.predictions import BOUND, Shelf
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of ``evaluate_candidates``: the places of its candidates, and the splits.
+
+    Attributes:
+        start, stop: places of the first candidate and after the last one.
+        splits: training and test rows; of the training rows only how many they are.
+    """
+
+    start: int
+    stop: int
+    splits: list[tuple[Any, Any]]
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a search keeps for its honest score.
+
+    Attributes:
+        y: the targets.
+        sample_weight: what the scorer got of it, or None.
+        groups: what the splitter got, or None.
+        calls: of ``evaluate_candidates``.
+        shelves: for each metric, predictions by the places of candidates; of a single one under None.
+        scorer: what scored.
+    """
+
+    y: Any = None
+    sample_weight: Any = None
+    groups: Any = None
+    calls: list[Call] = field(default_factory=list)
+    shelves: dict[str | None, Shelf] = field(default_factory=dict)
+    scorer: Any = None
+
+    def put(self, begin: int, candidate: int, row: Sequence[Outcome]) -> None:
+        """Keep what a candidate of a call predicted.
+
+        Args:
+            begin: the place of the first candidate of the call.
+            candidate: its place in the call.
+            row: its outcomes, by split.
+        """
+        row = sorted(row, key=lambda o: o.split)
+        several = row[0].test if isinstance(row[0].test, dict) else {}
+        for metric in several or (None,):
+            score = sum(o.figure(metric) for o in row) / len(row)
+            seen = [o.predictions if metric is None else (o.others or {}).get(metric) for o in row]
+            shelf = self.shelves.setdefault(metric, Shelf(BOUND // max(len(several), 1)))
+            shelf.put(begin + candidate, True, score, seen)
+
+    def enter(self, start: int, stop: int, splits: list[tuple[Any, Any]]) -> None:
+        """Note a call; of each split the test rows, and how many training rows unless their order counts."""
+        tests = [places(test) for _, test in splits]
+        trains: list[Any] = [places(train) for train, _ in splits]
+        if not in_order(splits):
+            behind = 1 + max((int(t.max()) for t in tests if len(t)), default=0)  # so that they are not before the test
+            trains = [range(behind, behind + max(len(t), 1)) for t in trains]
+        self.calls.append(Call(start, stop, list(zip(trains, tests, strict=True))))
+
+    def call_of(self, place: int) -> Call | None:
+        """Return the call that a candidate was in."""
+        return next((c for c in self.calls if c.start <= place < c.stop), None)

@@ -1,0 +1,326 @@
+"""``BaseSearchCV``: scikit-learn's base class of searches, with an engine of our own under the same contract.
+
+What a search is (``predict``, ``score``, tags, metadata routing, the diagram), what ``cv_results_`` holds and which
+candidate is best are inherited. ``fit`` is ours: it checks the candidates before the first fit, runs them through
+:mod:`tunesmith.sklearn.evaluate.pool`, and keeps what is finished in a study if one is asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
+
+from tunesmith.errors import SpaceError
+from tunesmith.selection import HonestScore, Report
+from tunesmith.sklearn import _compat
+from tunesmith.sklearn._compat import (
+    InvalidParameterError,
+    callback_context,
+    check_input_parameters,
+    check_method_params,
+    fit_context,
+    is_multimetric,
+    metric_scorers,
+    run_search,
+)
+from tunesmith.sklearn.checks.scoring import unknown_metric
+from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.results.afterwards import afterwards, each_metric
+from tunesmith.sklearn.results.conclusion import Conclusion
+from tunesmith.sklearn.search.evaluation import Evaluation
+from tunesmith.sklearn.search.secrets import veiled
+from tunesmith.sklearn.store.candidates import Ledger
+from tunesmith.sklearn.store.display import Display
+from tunesmith.space import Space
+from tunesmith.storage.redact import shown_spec
+
+
+class BaseSearchCV(_compat.BaseSearchCV):
+    """Base of the searches; derive from it and write ``_run_search`` to search in another way.
+
+    ``_run_search(self, evaluate_candidates)`` is called once by ``fit``. It calls ``evaluate_candidates`` with a list
+    of parameter dicts as often as it likes, and gets ``cv_results_`` so far; see scikit-learn's ``BaseSearchCV``. One
+    that makes later candidates from earlier results sets the class attribute ``adaptive = True``, so that its honest
+    score is corrected for that too.
+
+    Args:
+        estimator: what to tune: anything with ``fit`` and ``get_params``.
+        scoring: a name, a function ``(estimator, X, y) -> float or dict``, a list of names or a dict of them; None: the
+            estimator's ``score``.
+        n_jobs: how many fits run at once, by joblib's rules: None is 1 unless a joblib context says otherwise, -1 is
+            all cores.
+        refit: whether to fit the best candidate on all rows; with several metrics the name of the one that decides;
+            or a function ``(cv_results_) -> index``.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows.
+        verbose: how much to print, 0 to 10.
+        pre_dispatch: how many pieces of work may be under way at once, such as "2*n_jobs".
+        error_score: the score of a fit that fails; "raise": the failure ends the search.
+        return_train_score: whether to score the training rows too.
+        storage: where to keep what is finished: a file name ("tune.db"), an SQLAlchemy URL or a storage. A search that
+            was interrupted goes on where it stopped when ``fit`` is called again with the same data.
+        study_name: the study's name in the storage; None: made of the classes, as "GridSearchCV-Pipeline".
+        progress: whether to show a live display.
+        share_steps: whether candidates of a pipeline share its first steps (see
+            :mod:`tunesmith.sklearn.evaluate.shared_steps`).
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **_compat.BaseSearchCV._parameter_constraints,
+        "storage": "no_validation",  # it is checked when it is opened, and a message of here would show passwords
+        "study_name": [str, None],
+        "progress": ["boolean"],
+        "share_steps": ["boolean"],
+    }
+
+    adaptive: ClassVar[bool] = False
+
+    # what the display says to who has pressed Ctrl-C
+    _go_on = "call fit again with the same data"
+    _start_over = "give the search a storage=, and call fit again"
+
+    @abstractmethod
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = True,
+        storage: Any = None,
+        study_name: str | None = None,
+        progress: bool = False,
+        share_steps: bool = True,
+    ) -> None:
+        # by name and not by super(): scikit-learn's GridSearchCV may stand between us and its base class
+        _compat.BaseSearchCV.__init__(
+            self,
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.storage = storage
+        self.study_name = study_name
+        self.progress = progress
+        self.share_steps = share_steps
+
+    @fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
+    def fit(self, X: Any, y: Any = None, **params: Any) -> BaseSearchCV:
+        """Try all candidates, and fit the best one on all rows.
+
+        Args:
+            X: training rows, shape (n_samples, n_features), or (n_samples, n_samples) for a precomputed kernel.
+            y: targets, shape (n_samples,) or (n_samples, n_outputs); None if there are none.
+            **params: what to hand to ``fit``, to the scorer and to the splitter (``groups``). Arrays with a value for
+                each sample are cut along with `X`.
+
+        Returns:
+            self.
+
+        Raises:
+            ValueError: a candidate names a parameter that the estimator does not have, or all fits failed.
+            ResumeError: the study in the storage belongs to another search; the message says what differs.
+        """
+        scorers, metric = self._get_scorers()
+        X, y = indexable(X, y)
+        params = check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        weight = params.get("sample_weight")
+        metadata = None if weight is None else {"sample_weight": weight}
+        context = callback_context(self, max_subtasks=1 + (self.refit is not False))
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+
+        self._checked_cv_orig = self._splitter(y)
+        check_input_parameters(self, X, y, routed.splitter.split)
+        self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
+        base = clone(self.estimator)
+        for name in ("study_", "_kept", "_concluded", "_by_metric"):
+            self.__dict__.pop(name, None)
+        with self._open_ledger(metric) as ledger, Pool(self.n_jobs, self.pre_dispatch) as pool:
+            evaluate = Evaluation(self, base, X, y, scorers, routed, pool, ledger)
+            run_search(self._run_search, evaluate, context)
+        results = evaluate.results
+        if evaluate.kept.calls:
+            self._kept = evaluate.kept
+
+        # what a function returns as a score is only known now
+        self.multimetric_ = isinstance(evaluate.outcomes[0]["test_scores"], dict)
+        if callable(self.scoring) and self.multimetric_:
+            self._check_refit_for_multimetric(evaluate.outcomes[0]["test_scores"])
+            metric = self.refit
+        if self.refit or not self.multimetric_:
+            self.best_index_ = self._select_best_index(self.refit, metric, results)
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+            self.best_params_ = results["params"][self.best_index_]
+        if self.refit:
+            self._refit(base, X, y, routed.estimator.fit, context, metadata)
+        self.scorer_ = metric_scorers(scorers) if is_multimetric(scorers) else scorers
+        self.cv_results_ = results
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
+        return self
+
+    def _validate_params(self) -> None:
+        """Check the parameters, of `scoring` the names too: scikit-learn's message lists all there are."""
+        if (wrong := unknown_metric(self.scoring)) is not None:
+            raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
+        super()._validate_params()
+
+    def _splitter(self, y: Any) -> Any:
+        """Return the splitter that `cv` stands for.
+
+        Raises:
+            TypeError: the targets of a classifier have no order.
+        """
+        try:
+            return check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        except TypeError as error:
+            kinds = sorted({type(v).__name__ for v in np.ravel(np.asarray(y, dtype=object)).tolist()})
+            if len(kinds) < 2:
+                raise
+            raise TypeError(
+                f"y has values of several types, {', '.join(kinds)}, which have no order ({error}); give all labels "
+                f"one type, and leave out rows without one"
+            ) from error
+
+    def _keeps_study(self) -> bool:
+        """Whether finished candidates go to a study."""
+        return self.storage is not None or self.progress
+
+    @contextmanager
+    def _open_ledger(self, metric: Any) -> Iterator[Ledger | None]:
+        """Open the study that finished candidates are kept in, if one is asked for; show the progress if that is."""
+        if not self._keeps_study():
+            yield None
+            return
+        ledger = self._make_ledger(metric)
+        self.study_ = ledger.study
+        if self.progress:
+            ledger.display = Display(ledger.study, self._start_over if self.storage is None else self._go_on)
+        error: BaseException | None = None
+        try:
+            yield ledger
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            if ledger.display is not None:
+                ledger.display.close(error)
+
+    def _make_ledger(self, metric: Any) -> Ledger:
+        """Create the study, or load it if it is there."""
+        from tunesmith.study import create_study
+
+        study = create_study(
+            storage=self.storage,
+            study_name=self._name_of_study(),
+            direction="maximize",
+            load_if_exists=True,
+            sampler="random",
+        )
+        ledger = Ledger(
+            study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
+        )
+        for attribute in ("param_grid", "param_distributions"):
+            with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
+                if hasattr(self, attribute):
+                    ledger.space = Space(getattr(self, attribute))
+        return ledger
+
+    def _name_of_study(self) -> str | None:
+        if self.storage is None:
+            return None
+        return self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name, as scikit-learn's estimators do.
+
+        Args:
+            deep: whether to go on with those of the estimator.
+        """
+        params: dict[str, Any] = super().get_params(deep)
+        return {name: veiled(value) if name == "storage" else value for name, value in params.items()}
+
+    def __getstate__(self) -> Any:
+        # a study holds connections to its storage: it can be loaded again, but not be pickled
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in ("study_", "_kept")}
+
+    # -- what it is worth ------------------------------------------------------------------------------------------
+
+    @property
+    def honest_score_(self) -> HonestScore | None:
+        """What the returned configuration can be expected to score on new rows; None where that cannot be told.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().score
+
+    @property
+    def report_(self) -> Report:
+        """The same and more in plain sentences; print it.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().report
+
+    @property
+    def honest_scores_(self) -> dict[str, HonestScore]:
+        """The honest score by each metric, of the returned configuration; of the best by each where none is returned.
+
+        A metric that did not choose is corrected as if it had, which is too much rather than too little.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        self._conclusion()
+        if "_by_metric" not in self.__dict__:
+            self._by_metric = each_metric(self, self.__dict__.get("_kept"))
+        return dict(self._by_metric)
+
+    def _conclusion(self) -> Conclusion:
+        """Work out what is to be said, once."""
+        found: Conclusion | None = self.__dict__.get("_concluded")
+        if found is None:
+            found = afterwards(self, self.__dict__.get("_kept"))
+            self._concluded = found
+        return found
+
+    def _rivals(self, index: int) -> NDArray[np.bool_]:
+        """Return which candidates the one at `index` was chosen among, bool[C]."""
+        return np.ones(len(self.cv_results_["params"]), bool)
+
+    def _refit(self, base: Any, X: Any, y: Any, fit_params: dict[str, Any], context: Any, metadata: Any) -> None:
+        """Fit the best candidate on all rows."""
+        # the parameters are cloned too: one of them may be an estimator, which is the user's
+        self.best_estimator_ = clone(base).set_params(**clone(self.best_params_, safe=False))
+        refit_context = context.subcontext(task_name="refit-with-best-params")
+        with refit_context.propagate_callback_context(self.best_estimator_):
+            refit_context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+            start = time.perf_counter()
+            self.best_estimator_.fit(*((X,) if y is None else (X, y)), **fit_params)
+            self.refit_time_ = time.perf_counter() - start
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+        refit_context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)

@@ -1,0 +1,298 @@
+"""``evaluate_candidates``: what a search calls with its candidates, once or many times."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+
+from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is_multimetric, report_fit_failures
+from tunesmith.sklearn.checks.data import Sanity
+from tunesmith.sklearn.checks.names import Checker
+from tunesmith.sklearn.checks.scores import check_scores
+from tunesmith.sklearn.evaluate.batches import run_all
+from tunesmith.sklearn.evaluate.callbacks import evaluation_contexts, has_callbacks
+from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
+from tunesmith.sklearn.evaluate.task import Task, Unit
+from tunesmith.sklearn.results.kept import Kept
+from tunesmith.sklearn.results.partial import filled, mend
+from tunesmith.sklearn.store.candidates import Ledger, Row, fingerprint
+from tunesmith.sklearn.store.outcome import Outcome
+
+Params = dict[str, Any]
+
+
+class Evaluation:
+    """Evaluates the candidates of one call of ``fit`` and gathers their results.
+
+    Args:
+        search: the search; its settings are read, nothing is written to it.
+        base: an unfitted clone of the estimator.
+        X, y: the rows.
+        scorers: as ``_get_scorers`` returns them.
+        routed: what goes to the estimator's ``fit``, to the splitter and to the scorer.
+        pool: where the fits run.
+        ledger: where finished candidates are kept, if anywhere.
+
+    Attributes:
+        results: ``cv_results_`` so far.
+        outcomes: scikit-learn's records of all fits, candidate by candidate; where one was given up, the mean of its
+            records stands for those that are missing.
+    """
+
+    def __init__(
+        self,
+        search: Any,
+        base: Any,
+        X: Any,
+        y: Any,
+        scorers: Any,
+        routed: Any,
+        pool: Pool,
+        ledger: Ledger | None,
+    ) -> None:
+        self.search = search
+        self.pool = pool
+        self.routed = routed
+        self.ledger = ledger
+        self.results: dict[str, Any] = {}
+        self.outcomes: list[dict[str, Any]] = []
+        self.kept = Kept(
+            y, routed.scorer.score.get("sample_weight"), routed.splitter.split.get("groups"), scorer=scorers
+        )
+        self._params: list[Params] = []
+        self._ran: list[list[bool]] = []
+        self._more: dict[str, list[Any]] = defaultdict(list)
+        self.checker = Checker(base, search.error_score)
+        self._sanity: Sanity | None = None  # looks at the splits too, if it was asked to look at the input
+        self.planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
+        self.task = Task(
+            estimator=base,
+            X=X,
+            y=y,
+            scorer=scorers,
+            fit_params=routed.estimator.fit,
+            score_params=routed.scorer.score,
+            train_scores=search.return_train_score,
+            error_score=search.error_score,
+            verbose=search.verbose,
+            n_splits=search.n_splits_,
+            n_candidates=0,
+            prefix_bytes=prefix_bytes(pool.n_workers),
+        )
+
+    def __call__(
+        self,
+        candidate_params: Iterable[Params],
+        cv: Any = None,
+        more_results: dict[str, list[Any]] | None = None,
+        callback_ctx: Any = None,
+    ) -> dict[str, Any]:
+        """Fit and score candidates on every split.
+
+        Args:
+            candidate_params: parameters by name, of each candidate.
+            cv: another splitter than the search's.
+            more_results: further columns of ``cv_results_``, with a value for each candidate.
+            callback_ctx: scikit-learn's callback context of the search.
+
+        Returns:
+            ``cv_results_`` of all candidates so far.
+
+        Raises:
+            SpaceError: a candidate has a parameter that the estimator does not have, or none can be fitted.
+            ValueError: the splitter gave another number of splits than it said; there was nothing to fit; all fits
+                failed.
+        """
+        search = self.search
+        candidates = list(candidate_params)
+        splits = self.splits(cv or search._checked_cv_orig)
+        n_splits = len(splits)
+        if search.verbose > 0:
+            print(
+                f"Fitting {n_splits} folds for each of {len(candidates)} candidates,"
+                f" totalling {n_splits * len(candidates)} fits"
+            )
+        self.checker.check(candidates)
+        units = self._units(candidates, n_splits, callback_ctx)
+        if not units or not n_splits:
+            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+        begin = len(self._params)
+        metric = search.refit if is_multimetric(self.task.scorer) and isinstance(search.refit, str) else None
+        book = Book(candidates, n_splits, self.ledger, partial(self.kept.put, begin))
+        if self.ledger is not None:
+            units = self._resume(self.ledger, splits, units, book)
+        self.task.n_candidates = len(candidates)
+        self.task.metric, self.task.record = metric, not get_config()["array_api_dispatch"]
+        self.task.every = True
+        self.pool.prepare(self.task, splits)
+        run_all(self.pool, units, search.pre_dispatch, book.enter)
+        self.add(candidates, book.rows, more_results)
+        self.kept.enter(begin, len(self._params), splits)
+        return self.results
+
+    def _resume(self, ledger: Ledger, splits: list[tuple[Any, Any]], units: list[Unit], book: Book) -> list[Unit]:
+        """Enter the candidates that are kept from before; return the units that are still to be done."""
+        self.open(ledger, splits)
+        left = []
+        for unit in sorted(units, key=lambda u: u.candidate):
+            row = ledger.take(unit.candidate, unit.params, self.task.failed())
+            if row is None:
+                left.append(unit.candidate)
+            else:
+                book.take(unit.candidate, row)
+        if ledger.display is not None:
+            ledger.display.begin(len(units), len(units) - len(left))
+            self.pool.idle = ledger.display.tick
+        return [unit for unit in units if unit.candidate in set(left)]
+
+    def open(self, ledger: Ledger, splits: list[tuple[Any, Any]]) -> None:
+        """Make sure that what is kept belongs to this search; see :meth:`Ledger.open`."""
+        ledger.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
+
+    def check_input(self, samples: list[Params]) -> None:
+        """Look at the targets, the scorers and, once they are made, the splits; see :class:`Sanity`.
+
+        Args:
+            samples: candidates that stand for all.
+
+        Raises:
+            ValueError: no candidate could be fitted and scored.
+        """
+        metric = None if self.ledger is None else self.ledger.metric
+        splitter = self.routed.splitter.split
+        self._sanity = Sanity(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
+        self._sanity.check(samples)
+
+    def check_scores(self) -> None:
+        """Look for scores that are NaN in the results; see :func:`check_scores`.
+
+        Raises:
+            ValueError: no candidate has a score.
+        """
+        check_scores(self.outcomes, self.search.n_splits_, None if self.ledger is None else self.ledger.metric)
+
+    def cut(self, cv: Any) -> Iterable[tuple[Any, Any]]:
+        """Return the splits of all rows that a splitter gives, as it gives them."""
+        splits: Iterable[tuple[Any, Any]] = cv.split(self.task.X, self.task.y, **self.routed.splitter.split)
+        return splits
+
+    def splits(self, cv: Any) -> list[tuple[Any, Any]]:
+        """Return the splits of all rows.
+
+        Raises:
+            ValueError: the splitter gave another number of splits than it said.
+        """
+        cut = partial(self.cut, cv)
+        splits = list(cut()) if self._sanity is None else self._sanity.splits(cut)
+        if len(splits) != self.search.n_splits_:
+            raise ValueError(f"{INCONSISTENT_SPLITS} Expected {self.search.n_splits_} splits, got {len(splits)}")
+        return splits
+
+    def _units(self, candidates: list[Params], n_splits: int, callback_ctx: Any) -> list[Unit]:
+        """The work to do, with equal pipeline prefixes side by side."""
+        every = tuple(range(n_splits))
+        units = [Unit(i, params, every) for i, params in enumerate(candidates)]
+        if callback_ctx is not None and has_callbacks(self.search, self.task.estimator, candidates):
+            contexts = evaluation_contexts(callback_ctx, len(candidates), n_splits)
+            for unit in units:
+                unit.contexts, unit.caller = contexts[unit.candidate], self.search
+            return units
+        prefixes = self.planner.plan(candidates)
+        for unit, prefix in zip(units, prefixes, strict=True):
+            unit.prefix = prefix
+        return [units[i] for i in order_by_prefix(prefixes)]
+
+    def add(
+        self, candidates: list[Params], rows: Sequence[Sequence[Outcome | None]], more: dict[str, list[Any]] | None
+    ) -> None:
+        """Put further candidates into the results.
+
+        Args:
+            candidates: their parameters.
+            rows: the outcomes of each, by split; None where it was given up before, after the first one at least.
+            more: further columns, by name.
+
+        Raises:
+            ValueError: all fits failed.
+        """
+        search = self.search
+        records = [[None if o is None else record(o) for o in row] for row in rows]
+        made = [r for row in records for r in row if r is not None]
+        report_fit_failures(made, search.error_score)
+        if callable(search.scoring):
+            fill_error_scores(made, search.error_score)
+        self._params.extend(candidates)
+        self._ran += [[r is not None for r in row] for row in records]
+        self.outcomes += [r for row in records for r in filled(row)]
+        for key, values in (more or {}).items():
+            self._more[key].extend(values)
+        self.results = search._format_results(self._params, search.n_splits_, self.outcomes, self._more)
+        mend(self.results, np.array(self._ran))
+
+
+class Book:
+    """Gathers outcomes as they come, and hands candidates whose splits are all done to the ledger.
+
+    Args:
+        candidates: parameters of each.
+        n_splits: how many outcomes each will have.
+        ledger: where to keep them, if anywhere.
+        keep: gets the place of each candidate that is done, and its outcomes; their predictions are dropped here.
+    """
+
+    def __init__(
+        self, candidates: list[Params], n_splits: int, ledger: Ledger | None, keep: Callable[[int, Row], None]
+    ) -> None:
+        self.rows: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
+        self._candidates = candidates
+        self._ledger = ledger
+        self._keep = keep
+        self._left = [n_splits] * len(candidates)
+
+    def enter(self, outcomes: list[Outcome]) -> None:
+        """Enter the outcomes of a batch."""
+        done = []
+        for outcome in outcomes:
+            self.rows[outcome.candidate][outcome.split] = outcome
+            self._left[outcome.candidate] -= 1
+            if not self._left[outcome.candidate]:
+                done.append(outcome.candidate)
+        if self._ledger is not None and done:
+            self._ledger.add([(self._candidates[i], [o for o in self.rows[i] if o is not None]) for i in done])
+        for i in done:
+            self.take(i, [o for o in self.rows[i] if o is not None])
+
+    def take(self, candidate: int, row: Row) -> None:
+        """Take in all outcomes of a candidate."""
+        self._keep(candidate, row)
+        self.rows[candidate] = [o._replace(predictions=None, others=None) for o in row]
+
+
+def record(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome in the form of scikit-learn's records."""
+    kept = {
+        "fit_error": outcome.error,
+        "test_scores": outcome.test,
+        "fit_time": outcome.fit_seconds,
+        "score_time": outcome.score_seconds,
+    }
+    if outcome.train is not None:
+        kept["train_scores"] = outcome.train
+    return kept
+
+
+def prefix_bytes(workers: int) -> int:
+    """Return how many bytes of shared pipeline steps each worker may keep: together a quarter of the memory."""
+    import os
+
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        memory = 4 * 2**30
+    return int(min(2 * 2**30, memory // 4 // workers))

@@ -1,0 +1,291 @@
+"""``HalvingGridSearchCV`` and ``HalvingRandomSearchCV``: scikit-learn's successive halving, on our engine."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.errors import SpaceError
+from tunesmith.sklearn import _compat
+from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows, run_search
+from tunesmith.sklearn.search.base import BaseSearchCV
+from tunesmith.sklearn.search.evaluation import Evaluation, Params
+from tunesmith.sklearn.store.candidates import Ledger
+from tunesmith.space import Int, Space
+
+NOT_TAKEN = "pre_dispatch"  # scikit-learn's halving searches do not have it
+
+
+class BaseHalving(BaseSearchCV):
+    """What the two have in common. How the iterations go is scikit-learn's; here is how they are evaluated and kept.
+
+    scikit-learn's class follows this one in the order of bases of each.
+    """
+
+    param_grid: Any  # of one of the two
+    param_distributions: Any  # of the other
+    resource: str
+    random_state: Any
+    max_resources_: int
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> BaseHalving:
+        """Halve the candidates until few are left, and fit the best one on all rows.
+
+        Args:
+            X: training rows, shape (n_samples, n_features), or (n_samples, n_samples) for a precomputed kernel.
+            y: targets, shape (n_samples,) or (n_samples, n_outputs); None if there are none.
+            **params: what to hand to ``fit``, to the scorer and to the splitter (``groups``). Arrays with a value for
+                each sample are cut along with `X`.
+
+        Returns:
+            self.
+
+        Raises:
+            ValueError: the resources or the splitter do not allow the search, a candidate names a parameter that the
+                estimator does not have, the score is not one number, or all fits failed.
+            ResumeError: the study in the storage belongs to another search; the message says what differs.
+        """
+        self._n_samples_orig = count_rows(X)
+        super().fit(X, y, **params)
+        self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
+        return self
+
+    def _rivals(self, index: int) -> NDArray[np.bool_]:
+        """Return which candidates the one at `index` was chosen among: those of its iteration."""
+        iterations = np.asarray(self.cv_results_["iter"])
+        return np.asarray(iterations == iterations[index])
+
+    def _seed(self) -> Any:
+        """What draws candidates and rows: without a ``random_state``, a search that is kept takes its study's seed.
+
+        So a search that is started again meets the candidates and the rows that it has finished with.
+        """
+        if self.random_state is None and self.storage is not None:
+            return self.study_.seed % 2**32
+        return self.random_state
+
+    def _make_ledger(self, metric: Any) -> Ledger:
+        ledger = super()._make_ledger(metric)
+        if self.resource != "n_samples" and ledger.space is not None:
+            declared: Any = self.param_grid if hasattr(self, "param_grid") else self.param_distributions
+            with suppress(SpaceError):
+                amount = {self.resource: Int(1, self.max_resources_)}
+                if isinstance(declared, list):
+                    ledger.space = Space([{**branch, **amount} for branch in declared])
+                else:
+                    ledger.space = Space({**declared, **amount})
+        return ledger
+
+    def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
+        """Run scikit-learn's iterations."""
+        ledger = evaluate_candidates.ledger
+        if ledger is not None:
+            # a study belongs to the splits of all rows; the rows of an iteration are part of each candidate's key, so
+            # that another schedule goes on with what it has in common with the one before
+            evaluate_candidates.open(ledger, evaluate_candidates.splits(self._checked_cv_orig))
+
+        def evaluate(
+            candidates: Any, cv: Any, *, more_results: dict[str, list[Any]], callback_ctx: Any = None
+        ) -> dict[str, Any]:
+            if isinstance(cv, SubsampleSplitter):
+                cv.random_state = self._seed()
+            if ledger is not None:
+                self._announce(ledger, len(candidates), {name: int(values[0]) for name, values in more_results.items()})
+            results = evaluate_candidates(candidates, cv, more_results, callback_ctx)
+            if "mean_test_score" not in results:
+                names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+                raise ValueError(
+                    f"successive halving compares candidates by one number, but the scoring function returned several "
+                    f"({', '.join(names)}); return the one that decides"
+                )
+            return results
+
+        run_search(super()._run_search, evaluate, callback_ctx)
+
+    def _announce(self, ledger: Ledger, n_candidates: int, iteration: Params) -> None:
+        """Note the iteration with each of its candidates, and show it."""
+        ledger.note = iteration
+        if ledger.display is not None:
+            rung, amount = iteration["iter"], iteration["n_resources"]
+            number = "1 candidate" if n_candidates == 1 else f"{n_candidates} candidates"
+            ledger.display.heading = f"iter {rung}: {number}, {self.resource}={amount}"
+            # a candidate of another iteration had an easier or a harder task
+            ledger.display.rivals = [
+                t for t in ledger.study.trials if all(t.user_attrs.get(name) == v for name, v in iteration.items())
+            ]
+
+
+def rules(theirs: Any, ours: Any) -> dict[str, list[Any]]:
+    """The rules for parameters: scikit-learn's for its own, ours for the rest."""
+    both = {**ours._parameter_constraints, **theirs._parameter_constraints}
+    both.pop(NOT_TAKEN)
+    both["factor"] = [Interval(Real, 1, None, closed="neither")]  # with 1 or less, none would ever drop out
+    return both
+
+
+class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
+    """Tries a grid on little of a resource, and its better part on more, again and again.
+
+    A drop-in for scikit-learn's class of this name, without the import that enables it there.
+
+    Args:
+        estimator: what to tune.
+        param_grid: parameter names to lists of values, or a list of such dicts.
+        factor: one in so many candidates goes on to the next iteration, with so many times the resource; above 1.
+        resource: "n_samples", or a parameter of the estimator that takes a number, such as "n_estimators".
+        max_resources: the most that a candidate gets; "auto": all rows.
+        min_resources: what a candidate gets in the first iteration; "smallest": a few rows for each class and fold, or
+            1; "exhaust": so much that the last iteration comes as close to `max_resources` as can be.
+        aggressive_elimination: whether to repeat the first iteration where the resource does not suffice to bring the
+            candidates down to `factor`.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows; with the same splits each time it
+            is asked.
+        scoring: a name, or a function ``(estimator, X, y) -> float``; None: the estimator's ``score``.
+        refit: whether to fit the best candidate of the last iteration on all rows.
+        random_state: seeds the choice of rows.
+        error_score, return_train_score, n_jobs, verbose: as scikit-learn has them.
+        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+
+    Attributes:
+        n_resources_, n_candidates_: of each iteration.
+        n_iterations_, n_required_iterations_, n_possible_iterations_: how many there were, how many it takes to come
+            down to `factor` candidates, and how many the resource allows.
+        min_resources_, max_resources_: in numbers.
+        n_remaining_candidates_: how many would have gone on after the last iteration.
+        cv_results_: as of the other searches, with the columns "iter" and "n_resources".
+        best_estimator_, best_score_, best_params_, best_index_: of the last iteration.
+        scorer_, n_splits_, refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn has
+            them.
+        honest_score_, report_: what `best_params_` can be expected to score on new rows, as figures and in sentences;
+            worked out when first asked for, see :class:`BaseSearchCV`.
+        study_: the :class:`~tunesmith.study.Study`, if a storage was given. Each trial has "iter" and "n_resources"
+            among its ``user_attrs``; the study's best trial may be one of an earlier iteration.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingGridSearchCV, BaseHalving)
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        factor: float = 3,
+        resource: str = "n_samples",
+        max_resources: int | str = "auto",
+        min_resources: int | str = "exhaust",
+        aggressive_elimination: bool = False,
+        cv: Any = 5,
+        scoring: Any = None,
+        refit: Any = True,
+        error_score: Any = np.nan,
+        return_train_score: bool = True,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        storage: Any = None,
+        study_name: str | None = None,
+        progress: bool = False,
+        share_steps: bool = True,
+    ) -> None:
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            storage=storage,
+            study_name=study_name,
+            progress=progress,
+            share_steps=share_steps,
+        )
+        self.param_grid = param_grid
+        self.factor = factor
+        self.resource = resource
+        self.max_resources = max_resources
+        self.min_resources = min_resources
+        self.aggressive_elimination = aggressive_elimination
+        self.random_state = random_state
+
+
+class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
+    """Draws candidates at random, tries them on little of a resource, and the better part on more, again and again.
+
+    A drop-in for scikit-learn's class of this name, without the import that enables it there.
+
+    Args:
+        estimator: what to tune.
+        param_distributions: parameter names to lists of values or to distributions with ``rvs``, or a list of such
+            dicts.
+        n_candidates: how many to draw; "exhaust": so many that the last iteration comes as close to `max_resources` as
+            can be.
+        min_resources: what a candidate gets in the first iteration; "smallest": a few rows for each class and fold, or
+            1; "exhaust", if `n_candidates` is a number: so much that the last iteration comes as close to
+            `max_resources` as can be.
+        random_state: seeds the draws and the choice of rows.
+        factor, resource, max_resources, aggressive_elimination, cv, scoring, refit: see :class:`HalvingGridSearchCV`.
+        error_score, return_train_score, n_jobs, verbose: as scikit-learn has them.
+        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+
+    Attributes: those of :class:`HalvingGridSearchCV`.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingRandomSearchCV, BaseHalving)
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_candidates: int | str = "exhaust",
+        factor: float = 3,
+        resource: str = "n_samples",
+        max_resources: int | str = "auto",
+        min_resources: int | str = "smallest",
+        aggressive_elimination: bool = False,
+        cv: Any = 5,
+        scoring: Any = None,
+        refit: Any = True,
+        error_score: Any = np.nan,
+        return_train_score: bool = True,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        storage: Any = None,
+        study_name: str | None = None,
+        progress: bool = False,
+        share_steps: bool = True,
+    ) -> None:
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            storage=storage,
+            study_name=study_name,
+            progress=progress,
+            share_steps=share_steps,
+        )
+        self.param_distributions = param_distributions
+        self.n_candidates = n_candidates
+        self.factor = factor
+        self.resource = resource
+        self.max_resources = max_resources
+        self.min_resources = min_resources
+        self.aggressive_elimination = aggressive_elimination
+        self.random_state = random_state
+
+    def _generate_candidate_params(self) -> Any:
+        drawn = super()._generate_candidate_params()
+        drawn.random_state = self._seed()
+        return drawn

@@ -1,0 +1,285 @@
+"""``SearchCV``: any sampler over any space, under scikit-learn's contract."""
+
+from __future__ import annotations
+
+import time
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from tunesmith.selection.racing import RULES
+from tunesmith.selection.risk import USUAL, check_risk
+from tunesmith.selection.simplest import check_simplest, complexities
+from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
+from tunesmith.sklearn.evaluate.warned import Once
+from tunesmith.sklearn.results.conclusion import Settings, conclude
+from tunesmith.sklearn.search.base import BaseSearchCV
+from tunesmith.sklearn.search.budget import budget
+from tunesmith.sklearn.search.choices import belonging
+from tunesmith.sklearn.search.default import default_params, default_row
+from tunesmith.sklearn.search.evaluation import Evaluation
+from tunesmith.sklearn.search.sequential import Sequential
+from tunesmith.sklearn.store.candidates import Ledger
+from tunesmith.space import Space
+from tunesmith.storage.redact import shown_spec
+from tunesmith.study.create import Packed
+from tunesmith.study.stopping import stopping
+
+SEARCHING = 0.8  # part of a timeout after which no candidate is begun: the rest is for trying the leaders again
+SAMPLES = 64  # how many random candidates are checked before the first fit
+
+
+class SearchCV(BaseSearchCV):
+    """Searches a space with any of tunesmith's samplers, each candidate scored by cross-validation.
+
+    Args:
+        estimator: what to tune.
+        space: where to search: parameter names to lists of choices, distributions, :class:`~tunesmith.Float`,
+            :class:`~tunesmith.Int`, ... or text such as ``"log(1e-5, 1e-1)"``; a list of such dicts; or a
+            :class:`~tunesmith.Space`, with conditions and constraints. Choices may be estimators: ``clf__C`` then
+            exists only while ``clf`` is a choice that has a ``C``.
+        n_trials: how many candidates to try in all, those of an interrupted run included. "auto": 50, or all points
+            where `sampler` is a grid; None: no limit, which needs a `timeout` or a space with a finite number of
+            points. Of such a space no point is tried twice, and with no more points than `n_trials` it is searched as
+            a grid and the search ends with its last point.
+        timeout: seconds after which no candidate is started any more; those under way are finished.
+        sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
+        racing: when a candidate is given up between folds. "forgiving": when its mean so far is worse than the worst
+            single fold of the best candidate that is finished; "wilcoxon": when a paired test against that candidate
+            says so (see :class:`tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit`
+            chooses the best, nor with several metrics if `refit` does not name the one that decides.
+        warm_start_from: earlier studies of like searches, such as ``search.study_`` or what
+            :func:`tunesmith.load_study` returns, or one of them: other data, another metric, partly other parameters.
+            Their best candidates are tried first; see :func:`tunesmith.create_study`.
+        confirm: on how many fresh sets of splits the leaders are tried again, and the default configuration with
+            them: four leaders on the first, three on the others. "auto": on up to five, as far as the fits that
+            racing has saved pay for it; 0: on none. Of a splitter that makes the same splits each time (time series,
+            fixed rows) there are none.
+        prefer_default: what the estimator's own parameters are for. True: they are tried first, and returned unless a
+            candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
+            one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``, as does an
+            estimator that does not tell what its own value is (CatBoost's ``depth``), with nothing set.
+        risk: with ``prefer_default=True``, the share of searches that may return something worse than the default, 0
+            to 1: more of it gains more, up to about 0.1. It holds on average over many kinds of data, not for yours;
+            see the table in "How far can I trust the score?". 0: the default is kept unless a gain is beyond doubt;
+            from 0.24 on whatever looks better is taken.
+        reshuffle: whether each candidate gets splits of its own (16 sets of splits take turns): the search then follows
+            no luck of one set. For splitters that shuffle; there is no racing. False: all have the same, which compares
+            them best.
+        stop: "converged": to stop before `n_trials` once what can still be gained is less than the noise of a score;
+            ``search.study_.stop_reason`` says so. None: not to.
+        simplest: "one-se": to return the simplest candidate within one standard error of the best; needs `complexity`.
+        complexity: what is simple: a parameter's name (low is simple; with a minus before it, high is), a list of
+            names, or a function of the parameters that returns a number.
+        level: of the intervals of ``honest_score_``: the probability with which they are to hold the truth.
+        deterministic: whether the same `random_state` and the same number of workers give the same search, whichever
+            worker is faster: candidates are proposed and given up in their order. With a sampler that does not learn
+            ("random", "grid", "qmc") it is the same search for any number of workers. False: what ends first counts
+            first, so that no worker ever waits (what that is worth: docs/parallel.md). A `timeout` depends on the
+            clock in any case.
+        random_state: seeds the sampler; the estimator has its own ``random_state``. A study that is gone on with keeps
+            the seed that it was made with.
+        pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
+            proposed before results are known.
+        scoring, n_jobs, refit, cv, verbose, error_score, return_train_score: as scikit-learn's searches have them.
+        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+
+    Attributes:
+        study_: the :class:`~tunesmith.study.Study` with a trial for each candidate; those given up are PRUNED.
+        honest_score_: the :class:`~tunesmith.selection.HonestScore` of what is returned: what it can be expected to
+            score on new rows, with an interval, and its gain over the default. None if no metric decides.
+        report_: the :class:`~tunesmith.selection.Report` with the same and more in plain sentences; print it.
+        n_fits_: how many fits on folds were made, those on fresh splits included.
+        n_fits_saved_: how many more there would have been without racing.
+        cv_results_: as scikit-learn's searches have it, and ``n_splits_run``, on how many folds each candidate was run.
+            Of a candidate that was given up, the scores of other folds are NaN, means and deviations are those of the
+            folds run, and its rank is below that of all that were not.
+        best_index_: of the candidate that is returned. It need not have the best mean: see `prefer_default`, `confirm`.
+        best_estimator_, best_score_, best_params_, scorer_, n_splits_, refit_time_,
+        multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn's searches have them.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseSearchCV._parameter_constraints,
+        "space": [dict, list, HasMethods(["decode_row"])],
+        "n_trials": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "timeout": [Interval(Real, 0, None, closed="left"), None],
+        "sampler": [str, HasMethods(["ask"])],
+        "random_state": ["random_state"],
+        "warm_start_from": [object],  # create_study checks it
+        "racing": [StrOptions(set(RULES)), None],
+        "confirm": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), None],
+        "prefer_default": ["boolean", None],
+        "risk": [Interval(Real, 0, 1, closed="both")],
+        "reshuffle": ["boolean"],
+        "stop": [StrOptions({"converged"}), None],
+        "simplest": [StrOptions({"one-se"}), None],
+        "complexity": [str, list, tuple, callable, None],
+        "level": [Interval(Real, 0, 1, closed="neither")],
+        "deterministic": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        space: Any,
+        *,
+        n_trials: int | str | None = "auto",
+        timeout: float | None = None,
+        sampler: Any = "auto",
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "n_jobs",
+        random_state: Any = None,
+        racing: str | None = "forgiving",
+        confirm: int | str | None = "auto",
+        prefer_default: bool | None = True,
+        risk: float = USUAL,
+        reshuffle: bool = False,
+        stop: str | None = None,
+        simplest: str | None = None,
+        complexity: Any = None,
+        level: float = 0.95,
+        deterministic: bool = True,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        storage: Any = None,
+        study_name: str | None = None,
+        progress: bool = False,
+        share_steps: bool = True,
+        warm_start_from: Any = None,
+    ) -> None:
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            storage=storage,
+            study_name=study_name,
+            progress=progress,
+            share_steps=share_steps,
+        )
+        self.space = space
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.sampler = sampler
+        self.random_state = random_state
+        self.warm_start_from = warm_start_from
+        self.racing = racing
+        self.confirm = confirm
+        self.prefer_default = prefer_default
+        self.risk = risk
+        self.reshuffle = reshuffle
+        self.stop = stop
+        self.simplest = simplest
+        self.complexity = complexity
+        self.level = level
+        self.deterministic = deterministic
+
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        if state.get("warm_start_from") is not None:  # studies cannot be pickled, what is needed of them can
+            state["warm_start_from"] = Packed.of(state["warm_start_from"])
+        return state
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> SearchCV:
+        """Try candidates until the trials or the time are used up, and fit the chosen one on all rows.
+
+        See :meth:`BaseSearchCV.fit`. Each warning is shown once, however many fits give it.
+        """
+        with Once():
+            super().fit(X, y, **params)
+        return self
+
+    def _keeps_study(self) -> bool:
+        return True
+
+    def _make_ledger(self, metric: Any) -> Ledger:
+        from tunesmith.study import create_study
+
+        check_simplest(self.simplest, self.complexity)
+        check_risk(self.risk, self.prefer_default)
+        space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
+        self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
+        seed = None
+        if self.random_state is not None:
+            whole = isinstance(self.random_state, Integral)
+            seed = int(self.random_state if whole else check_random_state(self.random_state).randint(2**31))
+        study = create_study(
+            storage=self.storage,
+            study_name=self._name_of_study(),
+            direction="maximize",
+            load_if_exists=True,
+            sampler=sampler,
+            seed=seed,
+            space=space,
+            warm_start_from=self.warm_start_from,
+        )
+        if callable(self.scoring) and isinstance(self.refit, str):
+            metric = self.refit  # if the function returns several scores: the name of the one that decides
+        ledger = Ledger(
+            study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
+        )
+        ledger.space = space
+        return ledger
+
+    def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
+        """Ask, fit and tell until the trials or the time are used up."""
+        ledger = evaluate_candidates.ledger
+        if ledger is None or ledger.space is None:
+            raise TypeError("SearchCV._run_search is called by fit")
+        space = ledger.space
+        samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
+        evaluate_candidates.checker.check(samples, "random points of the space", space.params)
+        evaluate_candidates.check_input(samples)
+        own = None if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
+        beside = own is not None and default_row(own, space) is None
+        if self.complexity is not None:  # what cannot be ordered is told now, and not after the last fit
+            complexities([*samples, *([] if own is None else [own])], self.complexity)
+        most = None if self._most is None else (self._most + beside) * self.n_splits_
+        context = callback_ctx.subcontext(
+            task_name="search", max_subtasks=most, sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self)
+        # a function that chooses the best expects scores on all splits
+        racing = None if callable(self.refit) or self.reshuffle else self.racing
+        start = time.monotonic()
+        search = Sequential(
+            evaluate_candidates,
+            ledger,
+            space,
+            self._most,
+            SEARCHING * self.timeout if self.timeout is not None and self.confirm else self.timeout,
+            context,
+            racing,
+            own,
+            None if self.stop is None else stopping(ledger.study, self.stop),
+            self.reshuffle,
+            self.deterministic,
+        )
+        search.run()
+        evaluate_candidates.check_scores()
+        deadline = None if self.timeout is None else start + self.timeout
+        settings = Settings(self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk)
+        self._conclude(search, settings)
+        self.n_fits_ = self.report_.n_fits
+        self.n_fits_saved_ = self.report_.n_fits_saved
+        context.call_on_fit_task_end(estimator=self)
+
+    def _conclude(self, search: Sequential, settings: Settings) -> None:
+        """Look at what was found, while the workers are still there."""
+        self._concluded = conclude(search, self, settings)
+
+    def _select_best_index(self, refit: Any, refit_metric: Any, results: Any) -> Any:
+        if callable(refit) or self._conclusion().index is None:
+            return super()._select_best_index(refit, refit_metric, results)
+        return self._conclusion().index

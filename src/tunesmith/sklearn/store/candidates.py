@@ -1,0 +1,285 @@
+"""What a search keeps in a study: one trial for each candidate, with the scores of every split.
+
+A candidate is written when its last split is done, in one transaction. A search that is started again with the same
+estimator, data, scoring and splits finds it there and does not fit it again; with anything else it is refused. The
+candidates may change: a grid can be extended.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from tunesmith.errors import ResumeError, SpaceError
+from tunesmith.sklearn.store import predictions as _predictions
+from tunesmith.sklearn.store.display import Display
+from tunesmith.sklearn.store.fingerprint import (
+    describe,
+    describe_data,
+    describe_estimator,
+    describe_splits,
+    differences,
+)
+from tunesmith.sklearn.store.outcome import Outcome
+from tunesmith.space import Space
+from tunesmith.state import TrialState
+from tunesmith.study import Study
+from tunesmith.trial import FrozenTrial
+
+NOT_A_TRIAL = -1  # the number of a candidate that is no trial
+KEY = "sklearn"  # under which attribute it is kept, of the study and of each trial
+Row = list[Outcome]
+Params = dict[str, Any]
+
+
+class Ledger:
+    """Writes candidates to a study, and finds those that are there.
+
+    Args:
+        study: where to keep them.
+        metric: which metric is the trial's value, if there are several; None: the first.
+        train_scores: whether training scores are wanted.
+        where: what to call the storage in messages.
+
+    Attributes:
+        note: what is kept with each candidate from now on, as attributes of its trial.
+    """
+
+    def __init__(self, study: Study, metric: str | None, train_scores: bool, where: str) -> None:
+        self.study = study
+        self.space: Space | None = None
+        self.display: Display | None = None
+        self.note: Params = {}
+        self.metric = metric
+        self._train_scores = train_scores
+        self._where = where
+        self._splits = ""
+        self._known: dict[str, list[dict[str, Any]]] | None = None
+
+    # -- is it the same search -------------------------------------------------------------------------------------
+
+    def open(self, fingerprint: dict[str, Any], splits: list[tuple[Any, Any]]) -> None:
+        """Make sure that what the study holds was made by the same search; on the first call note what that is.
+
+        Args:
+            fingerprint: of everything but the splits.
+            splits: the splits that are going to be used.
+
+        Raises:
+            ResumeError: the study belongs to another search, or is damaged.
+        """
+        self._splits = describe_splits(splits)
+        if self._known is not None:
+            return  # a search may go on with other splits, which are part of each candidate's key
+        new = {**fingerprint, "cv": self._splits}
+        old = self.study.system_attrs.get(KEY)
+        trials = self.study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL])
+        name = f"the study {self.study.study_name!r} in {self._where}"
+        if old is None:
+            if trials:
+                raise ResumeError(f"{name} holds {len(trials)} trials that no search made; give another study_name")
+            self.study.set_system_attr(KEY, new)
+        else:
+            changed = differences(old, new)
+            if changed:
+                hint = ""
+                if all(text.startswith("cv:") for text in changed):
+                    hint = " (a splitter that shuffles needs a random_state, or its splits are others each time)"
+                raise ResumeError(
+                    f"{name} was made by another search; what differs:\n  "
+                    + "\n  ".join(changed)
+                    + f"\nGive another study_name, or go back to what it was{hint}"
+                )
+        self._known = defaultdict(list)
+        records = [kept for trial in trials if (kept := trial.user_attrs.get(KEY)) is not None]
+        for kept in records:
+            _check_kept(kept, name)
+            if "splits" not in kept:  # one that was given up lacks some: a grid has to fit it
+                self._known[kept["key"]].append(kept)
+        if self._train_scores and any(kept["train"] is None for kept in records):
+            raise ResumeError(f"{name} has no training scores; return_train_score=True needs another study_name")
+
+    # -- candidates ------------------------------------------------------------------------------------------------
+
+    def key(self, params: Params) -> str:
+        """Return what identifies a candidate on the present splits."""
+        return self._key(params, self._splits)
+
+    def key_on(self, params: Params, splits: list[tuple[Any, Any]]) -> str:
+        """Return what identifies a candidate on other splits."""
+        return self._key(params, describe_splits(splits))
+
+    def _key(self, params: Params, splits: str) -> str:
+        inner = ", ".join(f"{name}={describe(value)}" for name, value in sorted(params.items()))
+        return f"{inner} on {splits}"
+
+    def check(self, number: int, params: Params, kept: dict[str, Any]) -> None:
+        """Make sure that a kept candidate still means what it meant: the study knows estimators by their names alone.
+
+        Args:
+            number: of its trial.
+            params: its parameters, with the objects that the names stand for now.
+            kept: what is kept of it.
+
+        Raises:
+            ResumeError: an object is not what it was, or is no choice any more.
+        """
+        _check_kept(kept, f"the study {self.study.study_name!r} in {self._where}")
+        now = self.key(params)
+        if now != kept["key"]:
+            what = "the default configuration" if number < 0 else f"candidate {number}"
+            raise ResumeError(
+                f"the choices of the study {self.study.study_name!r} in {self._where} have changed; {what} "
+                f"was\n  {kept['key']}\nand would now be\n  {now}\nGive another study_name, or go back to what it was"
+            )
+
+    def take(self, candidate: int, params: Params, failed: Any) -> Row | None:
+        """Return what is kept of a candidate, or None; each record is given out once.
+
+        Args:
+            candidate: the position to give it.
+            params: its parameters.
+            failed: the scores of a fit that failed.
+        """
+        kept = (self._known or {}).get(self.key(params))
+        if not kept or (failed == "raise" and any(kept[0]["error"])):
+            return None
+        return unpack(candidate, kept.pop(0), failed)
+
+    def add(self, rows: list[tuple[Params, Row]]) -> list[FrozenTrial]:
+        """Keep candidates whose splits are all done, in one transaction."""
+        trials = [self._trial(params, row) for params, row in rows]
+        # what add_trials does, which does not tell the numbers
+        numbers = self.study._storage.add(self.study._id, trials)
+        for trial, number in zip(trials, numbers, strict=True):
+            trial.number = number
+        if self.display is not None:
+            self.display.saw(trials)
+        return trials
+
+    def _trial(self, params: Params, row: Row) -> FrozenTrial:
+        value, reason = self.value(row)
+        space, x, fixed = self._point(params)
+        now = time.time()
+        cost = sum(o.fit_seconds + o.score_seconds for o in row)
+        return FrozenTrial(
+            -1,
+            TrialState.COMPLETE if value is not None else TrialState.FAIL,
+            space=space,
+            x=x,
+            fixed=fixed,
+            values=None if value is None else (value,),
+            cost=cost,
+            reason=reason,
+            started=now - cost,
+            finished=now,
+            user={**self.note, KEY: pack(self.key(params), row)},
+        )
+
+    def value(self, row: Row) -> tuple[float | None, str | None]:
+        """Return the mean of the deciding metric over the splits, or None and the reason why there is none."""
+        scores = [o.test for o in row]
+        if any(isinstance(s, dict) for s in scores):
+            named = next(s for s in scores if isinstance(s, dict))
+            metric = self.metric if self.metric in named else next(iter(named))
+            scores = [s[metric] if isinstance(s, dict) else s for s in scores]
+        error = next((o.error for o in row if o.error is not None), None)
+        mean = float(np.mean(scores))
+        if math.isnan(mean):
+            return None, error or "a score is NaN"
+        return mean, None
+
+    def _point(self, params: Params) -> tuple[Space | None, list[float] | None, Params | None]:
+        """A candidate over the search's space if there is one, else as plain values."""
+        if self.space is not None:
+            try:
+                return self.space, self.space.encode([params])[0].tolist(), None
+            except SpaceError:
+                self.space = None  # what was tried lies outside what was declared: a search of somebody's own
+        return None, None, {name: plain(value) for name, value in params.items()}
+
+
+def plain(value: Any) -> Any:
+    """Return a value that every storage can keep: itself, or its description."""
+    value = value.item() if isinstance(value, np.generic) else value
+    simple = value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+    return value if simple else describe(value)
+
+
+def pack(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]:
+    """Return a candidate's outcomes in the form that is kept.
+
+    Args:
+        key: of the candidate.
+        row: its outcomes.
+        n_splits: how many there would have been, if it was given up before all were made.
+    """
+    row = sorted(row, key=lambda o: o.split)
+    kept: dict[str, Any] = {
+        "key": key,
+        "test": [_writable(None if o.error else o.test) for o in row],
+        "train": None if row[0].train is None else [_writable(None if o.error else o.train) for o in row],
+        "fit": [o.fit_seconds for o in row],
+        "score": [o.score_seconds for o in row],
+        "error": [o.error for o in row],
+    }
+    if n_splits is not None and len(row) < n_splits:
+        kept["splits"] = [o.split for o in row]
+    if (seen := _predictions.pack([o.predictions for o in row])) is not None:
+        kept["predictions"] = seen
+    return kept
+
+
+def _check_kept(kept: Any, name: str) -> None:
+    """Refuse what is no record of ours before it is read: a file may have been damaged or edited.
+
+    Raises:
+        ResumeError: it is none.
+    """
+    lengths = set()
+    if isinstance(kept, dict) and isinstance(kept.get("key"), str):
+        columns = [kept.get(name) for name in ("test", "fit", "score", "error")]
+        columns += [] if kept.get("train") is None else [kept["train"]]
+        lengths = {len(column) if isinstance(column, list) else None for column in columns}
+    if len(lengths) != 1 or None in lengths:
+        raise ResumeError(f"{name} is damaged: what it keeps of a candidate cannot be read; give another study_name")
+
+
+def unpack(candidate: int, kept: dict[str, Any], failed: Any) -> Row:
+    """Return the outcomes of what was kept, with `failed` as the scores of each fit that failed."""
+
+    def read(score: Any) -> Any:
+        if score is None:
+            return dict(failed) if isinstance(failed, dict) else failed
+        return {k: float(v) for k, v in score.items()} if isinstance(score, dict) else float(score)
+
+    train = [None] * len(kept["test"]) if kept["train"] is None else [read(score) for score in kept["train"]]
+    splits = kept.get("splits", range(len(kept["test"])))
+    seen = _predictions.unpack(kept.get("predictions"), len(kept["test"]))
+    columns = zip(splits, kept["test"], train, kept["fit"], kept["score"], kept["error"], seen, strict=True)
+    return [Outcome(candidate, split, read(test), *rest) for split, test, *rest in columns]
+
+
+def _writable(score: Any) -> Any:
+    """A score as JSON can hold it: JSON has no NaN and no infinity, so those are words."""
+    if isinstance(score, dict):
+        return {k: _writable(v) for k, v in score.items()}
+    if score is None:
+        return None
+    return float(score) if math.isfinite(score) else repr(float(score))
+
+
+def fingerprint(search: Any, base: Any, X: Any, y: Any, routed: Any) -> dict[str, Any]:
+    """Return what must be the same for a search to go on: estimator, data, scoring, and what ``fit`` was given."""
+    return {
+        "estimator": describe_estimator(base),
+        "X": describe_data(X),
+        "y": describe_data(y),
+        "scoring": describe(search.scoring),
+        "fit parameters": {name: describe(value) for name, value in routed.estimator.fit.items()},
+        "score parameters": {name: describe(value) for name, value in routed.scorer.score.items()},
+    }
