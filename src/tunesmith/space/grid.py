@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tunesmith.space.base import Parameter
+    from tunesmith.space.columns import Columns
     from tunesmith.space.encoding import FloatArray
-    from tunesmith.space.space import Space
 
 _MAX_WALK = 2**62
 _MAX_FILTER = 5_000_000
@@ -66,9 +66,9 @@ class Axis:
         return [*split, (None, rest)] if rest.n else split
 
 
-def _blocks(space: Space, axes: Sequence[Axis]) -> Iterator[dict[int, Axis]]:
+def _blocks(space: Columns, axes: Sequence[Axis]) -> Iterator[dict[int, Axis]]:
     """The active columns of each block, with their axes."""
-    table = space._conditions
+    table = space.conditions
     rules_on: dict[int, list[frozenset[float]]] = {parent: [] for parent in table.parents}
     for rule in table.rules.values():
         for parent, values, _ in rule:
@@ -94,7 +94,7 @@ def _blocks(space: Space, axes: Sequence[Axis]) -> Iterator[dict[int, Axis]]:
     return extend(0, [math.nan] * len(axes), {})
 
 
-def count_cells(space: Space) -> int:
+def count_cells(space: Columns) -> int:
     """Number of points of a finite space, conditions respected, constraints not."""
     axes = [Axis(param) for param in space.params.values()]
     return sum(math.prod(axis.n for axis in block.values()) for block in _blocks(space, axes))
@@ -113,7 +113,7 @@ class Grid(Sequence["FloatArray"]):
 
     __slots__ = ("_blocks", "_d", "_feasible", "_space", "_starts", "n_product")
 
-    def __init__(self, space: Space, resolution: int | Mapping[str, Any] | None = None) -> None:
+    def __init__(self, space: Columns, resolution: int | Mapping[str, Any] | None = None) -> None:
         axes = _axes(space, resolution)
         self._space = space
         self._d = len(axes)
@@ -185,9 +185,9 @@ class Grid(Sequence["FloatArray"]):
         return x
 
 
-def _axes(space: Space, resolution: int | Mapping[str, Any] | None) -> list[Axis]:
+def _axes(space: Columns, resolution: int | Mapping[str, Any] | None) -> list[Axis]:
     by_name: Mapping[str, Any] = resolution if isinstance(resolution, Mapping) else {}
-    outer = [space._external.get(name, name) for name in space.names]
+    outer = [space.external.get(name, name) for name in space.names]
     for name in by_name:
         if name not in outer and name not in space.names:
             raise SpaceError(

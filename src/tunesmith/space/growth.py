@@ -37,12 +37,12 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
                 bind(name, param.condition, columns)
             except SpaceError:  # its parent is another kind of parameter now, which knows no such value
                 columns[name] = param.with_condition(None)
-    constraints, external = (space.constraints, space._external) if space is not None else ((), {})
+    constraints, external = (space.constraints, space.external) if space is not None else ((), {})
     try:
-        return Space._of(columns, constraints, external)
+        return Space.from_columns(columns, constraints, external)
     except SpaceError:  # a new condition closes a cycle
         free = {name: param.with_condition(None) if name in seen else param for name, param in columns.items()}
-        return Space._of(free, constraints, external)
+        return Space.from_columns(free, constraints, external)
 
 
 def _both(old: Parameter, new: Parameter) -> Parameter:

@@ -1,14 +1,9 @@
-"""`Space`: named parameters, their conditions and constraints, and everything that is done to points in bulk.
-
-A point is a row of internal values, float64[d], in the order of `space.names`; NaN stands for a parameter that is
-inactive (or unknown, in the rows of a history). `u` is the same row in the unit cube.
-"""
+"""`Space`: what users write, as columns; its grid, its random points and its text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,20 +11,18 @@ import numpy as np
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
-from tunesmith.space.condition_table import ConditionTable, bind
-from tunesmith.space.constraints import Constraint, read_constraints
+from tunesmith.space.columns import Columns
+from tunesmith.space.constraints import Constraint
 from tunesmith.space.convert import as_parameter, check_names, union
-from tunesmith.space.encoding import Layout
-from tunesmith.space.points import PointCodec
+from tunesmith.space.grid import Grid, count_cells
 
 if TYPE_CHECKING:
-    from tunesmith.space.encoding import BoolArray, FloatArray
-    from tunesmith.space.grid import Grid
+    from tunesmith.space.encoding import FloatArray
 
 _MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up
 
 
-class Space(Mapping[str, Parameter]):
+class Space(Columns):
     """A search space.
 
     Args:
@@ -44,9 +37,7 @@ class Space(Mapping[str, Parameter]):
         SpaceError: a parameter, condition or constraint is not valid; the message names it and says what is.
     """
 
-    __slots__ = (
-        "_cache", "_codec", "_conditions", "_constraints", "_d", "_external", "_free", "_layout", "_names", "_params",
-    )  # fmt: skip
+    __slots__ = ("_cache",)
 
     def __init__(
         self,
@@ -60,7 +51,7 @@ class Space(Mapping[str, Parameter]):
         columns: dict[str, Parameter]
         checks: Any = constraints
         if isinstance(params, Space) and not named:
-            columns, external = dict(params), params._external
+            columns, external = dict(params), params.external
             checks = params.constraints if constraints == () else constraints
         elif isinstance(params, (list, tuple)):
             if named:
@@ -72,79 +63,29 @@ class Space(Mapping[str, Parameter]):
                 if name in given:
                     raise SpaceError(f"{name!r} is given twice, in the dict and as a keyword")
             columns = {name: as_parameter(name, v) for name, v in {**given, **check_names(named)}.items()}
-        self._build(columns, checks, external)
-
-    def _matrix(self, x: FloatArray) -> FloatArray:
-        x = np.asarray(x, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self._d:
-            raise SpaceError(f"expected an array of shape (n, {self._d}), one column a parameter; got {x.shape}")
-        return x
+        self._compile(columns, checks, external)
+        self._cache: dict[str, Any] = {}
 
     @classmethod
-    def _of(
+    def from_columns(
         cls,
         columns: Mapping[str, Parameter],
         constraints: Callable[..., Any] | Iterable[Callable[..., Any] | Constraint] = (),
         external: Mapping[str, str] | None = None,
     ) -> Space:
-        """From columns; `external` maps those that users know by another name ("": not at all)."""
+        """A space of these columns, as another space has them.
+
+        Args:
+            columns: the parameters by name.
+            constraints: what a point must satisfy besides.
+            external: the name that users know, for each column that has another one ("": none at all).
+        """
         space = cls.__new__(cls)
-        space._build(columns, constraints, external or {})
+        space._compile(columns, constraints, external or {})
+        space._cache = {}
         return space
 
-    def _build(self, columns: Mapping[str, Parameter], constraints: Any, external: Mapping[str, str]) -> None:
-        bound = {
-            name: p if p.condition is None else p.with_condition(bind(name, p.condition, columns))
-            for name, p in columns.items()
-        }
-        self._params = MappingProxyType(bound)
-        self._names = tuple(bound)
-        self._d = len(bound)
-        self._external = dict(external)
-        self._conditions = ConditionTable(bound)
-        self._layout = Layout([p.scale() for p in bound.values()])
-        self._codec = PointCodec(bound, self._conditions, self._external)
-        known = [self._external.get(name, name) for name in bound]
-        self._constraints = read_constraints(constraints, dict.fromkeys(name for name in known if name))
-        self._free = not self._conditions.rules and not self._constraints
-        self._cache: dict[str, Any] = {}
-
-    # -- what it holds ---------------------------------------------------------------------------------------------
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns, in order."""
-        return self._names
-
-    @property
-    def outer_names(self) -> tuple[str, ...]:
-        """The names that points have as dicts: columns of a union share one, and its selector has none."""
-        return tuple(dict.fromkeys(outer for n in self._names if (outer := self._external.get(n, n))))
-
-    @property
-    def params(self) -> Mapping[str, Parameter]:
-        """The parameters by name, in order."""
-        return self._params
-
-    @property
-    def constraints(self) -> tuple[Constraint, ...]:
-        """What a point must satisfy besides lying in the ranges."""
-        return self._constraints
-
-    @property
-    def lost_constraints(self) -> tuple[str, ...]:
-        """Constraints that the space had before it was stored as text; they are not checked any more."""
-        return tuple(c.label for c in self._constraints if c.fn is None)
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether some parameter exists only for some values of others."""
-        return bool(self._conditions.rules)
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether every parameter has a finite number of values."""
-        return all(p.n_values < math.inf for p in self._params.values())
+    _of = from_columns  # the name that older pickles call
 
     @property
     def n_cells(self) -> int | float:
@@ -152,8 +93,6 @@ class Space(Mapping[str, Parameter]):
         if not self.is_finite:
             return math.inf
         if "n_cells" not in self._cache:
-            from tunesmith.space.grid import count_cells
-
             self._cache["n_cells"] = count_cells(self)
         return int(self._cache["n_cells"])
 
@@ -166,18 +105,6 @@ class Space(Mapping[str, Parameter]):
             self._cache["signature"] = hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
         return str(self._cache["signature"])
 
-    def __getitem__(self, name: str) -> Parameter:
-        return self._params[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return self._d
-
-    def __bool__(self) -> bool:
-        return True  # a space without parameters is still a space, not a missing one
-
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
@@ -187,7 +114,7 @@ class Space(Mapping[str, Parameter]):
             self._names == other._names
             and all(a == b for a, b in zip(self._params.values(), other._params.values(), strict=True))
             and self._constraints == other._constraints
-            and self._external == other._external
+            and self.external == other.external
         )
 
     def __hash__(self) -> int:
@@ -195,53 +122,12 @@ class Space(Mapping[str, Parameter]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         fns = tuple(c if c.fn is None else c.fn for c in self._constraints)
-        return (Space._of, (dict(self._params), fns, self._external))
+        return (Space.from_columns, (dict(self._params), fns, self.external))
 
     def __repr__(self) -> str:
         lines = [f"    {name}: {param!r}," for name, param in self._params.items()]
         lines += [f"    constraint {constraint!r}," for constraint in self._constraints]
         return "\n".join(["Space(", *lines, ")"]) if lines else "Space()"
-
-    # -- arrays ----------------------------------------------------------------------------------------------------
-
-    def to_unit(self, x: FloatArray) -> FloatArray:
-        """x[n, d] to u[n, d] in the unit cube; NaN stays NaN, values out of range go to the nearest end."""
-        return self._layout.to_unit(self._matrix(x))
-
-    def from_unit(self, u: FloatArray) -> FloatArray:
-        """u[n, d] to valid x[n, d]: on the lattice, inactive cells NaN. Constraints are not looked at."""
-        x = self._layout.from_unit(self._matrix(u))
-        if self._conditions.rules:
-            x[~self._conditions.active(x)] = np.nan
-        return x
-
-    def active(self, x: FloatArray) -> BoolArray:
-        """Which cells of x[n, d] exist by the conditions, bool[n, d]."""
-        return self._conditions.active(self._matrix(x))
-
-    def mask(self, x: FloatArray) -> FloatArray:
-        """A copy of x[n, d] with NaN where a parameter is inactive."""
-        x = np.array(self._matrix(x))
-        if self._conditions.rules:
-            x[~self._conditions.active(x)] = np.nan
-        return x
-
-    def feasible(self, x: FloatArray) -> BoolArray:
-        """Which rows of x[n, d] satisfy the constraints, bool[n]."""
-        x = self._matrix(x)
-        if not self._constraints:
-            return np.ones(len(x), dtype=np.bool_)
-        return np.array([self._violated(config) is None for config in self.decode(x)], dtype=np.bool_)
-
-    def contains_rows(self, x: FloatArray) -> BoolArray:
-        """Which rows of x[n, d] are points of the space, bool[n]: valid where active, NaN elsewhere, feasible."""
-        x = self._matrix(x)
-        active = self._conditions.active(x)
-        with np.errstate(invalid="ignore"):  # infinities
-            inside = (self._layout.contains(x) & active) | (np.isnan(x) & ~active)
-        ok = np.asarray(inside.all(axis=1))
-        ok[ok] = self.feasible(x[ok])
-        return ok
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw n points x[n, d], uniform in the unit cube and, under constraints, among the feasible ones (rejection).
@@ -252,10 +138,8 @@ class Space(Mapping[str, Parameter]):
             SpaceError: the constraints reject (nearly) all points; the message says which and how many.
         """
         x = self._layout.from_unit(rng.random((n, self._d)))
-        if self._free:
-            return x
-        if self._conditions.rules:
-            x[~self._conditions.active(x)] = np.nan
+        if self.conditions.rules:
+            x[~self.conditions.active(x)] = np.nan
         return self._reject(x, rng, n) if self._constraints else x
 
     def _reject(self, x: FloatArray, rng: np.random.Generator, n: int) -> FloatArray:
@@ -284,10 +168,6 @@ class Space(Mapping[str, Parameter]):
             size = min(4096, max(16, math.ceil(1.2 * (n - accepted) * drawn / max(1, accepted))))
             x = self.from_unit(rng.random((size, self._d)))
 
-    def _violated(self, config: Mapping[str, Any]) -> str | None:
-        """Label of the first constraint that the point breaks."""
-        return next((c.label for c in self._constraints if not c.holds(config)), None)
-
     def grid(self, resolution: int | Mapping[str, Any] | None = None) -> Grid:
         """The points of a grid in a fixed order: `len(grid)`, `grid[i]`, `grid.rows(indices)`, iteration.
 
@@ -295,59 +175,7 @@ class Space(Mapping[str, Parameter]):
             resolution: points along each continuous (or longer) numeric parameter; a dict gives it by name, as a
                 number or as the list of values. None: every value, of a space that is finite.
         """
-        from tunesmith.space.grid import Grid
-
         return Grid(self, resolution)
-
-    def cell(self, i: int) -> FloatArray:
-        """Row i of the grid of all points of a finite space."""
-        if "grid" not in self._cache:
-            self._cache["grid"] = self.grid()
-        row: FloatArray = self._cache["grid"][i]
-        return row
-
-    # -- values ----------------------------------------------------------------------------------------------------
-
-    def decode_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
-        """The active parameters of one point by name; cells that are inactive or NaN are left out."""
-        return self._codec.decode_row(row.tolist() if isinstance(row, np.ndarray) else row)
-
-    def decode(self, x: FloatArray) -> list[dict[str, Any]]:
-        """:meth:`decode_row` for each row of x[n, d]."""
-        return [self._codec.decode_row(row) for row in self._matrix(x).tolist()]
-
-    def encode(self, configs: Sequence[Mapping[str, Any]], *, partial: bool = False) -> FloatArray:
-        """Rows x[n, d] of points given by name.
-
-        Args:
-            configs: one dict a point, with a value for every active parameter and for no other.
-            partial: leave parameters that are not given NaN in place of raising.
-
-        Raises:
-            SpaceError: as :meth:`validate`.
-        """
-        if isinstance(configs, Mapping):
-            raise SpaceError("encode takes a list of dicts; put the one dict into a list")
-        x = np.full((len(configs), self._d), np.nan)
-        for i, config in enumerate(configs):
-            x[i] = self._codec.encode_row(config, partial=partial)
-            if self._constraints:
-                self._check_constraints(self._codec.decode_row(x[i].tolist()))
-        return x
-
-    def validate(self, config: Mapping[str, Any], *, partial: bool = False) -> None:
-        """Check one point given by name.
-
-        Raises:
-            SpaceError: an unknown, missing or inactive parameter, a value that is not valid, or a broken constraint;
-                the message names the parameter, the value and what is valid.
-        """
-        self.encode([config], partial=partial)
-
-    def _check_constraints(self, config: Mapping[str, Any]) -> None:
-        broken = self._violated(config)
-        if broken is not None:
-            raise SpaceError(f"{dict(config)!r} does not satisfy the constraint {broken}")
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -368,7 +196,7 @@ class Space(Mapping[str, Parameter]):
         """The space as JSON text; objects are kept by name, and constraints only by their label."""
         from tunesmith.space.serialize import dump_space
 
-        return dump_space(self._params, tuple(c.label for c in self._constraints), self._external)
+        return dump_space(self._params, tuple(c.label for c in self._constraints), self.external)
 
     @classmethod
     def from_json(cls, text: str, *, objects: Mapping[str, Mapping[str, Any]] | None = None) -> Space:
@@ -391,8 +219,8 @@ class Space(Mapping[str, Parameter]):
                 f"the space was stored with {len(lost)} constraint(s) that text cannot hold ({', '.join(lost)}); they "
                 "are not checked until you give them again: space.with_constraints(...)"
             )
-        return cls._of(params, [Constraint(None, label, ()) for label in lost], external)
+        return cls.from_columns(params, [Constraint(None, label, ()) for label in lost], external)
 
     def with_constraints(self, *constraints: Callable[..., Any]) -> Space:
         """The same space with these constraints in place of its own."""
-        return Space._of(self._params, constraints, self._external)
+        return Space.from_columns(self._params, constraints, self.external)

@@ -128,7 +128,7 @@ def pack(studies: Sequence[Study]) -> dict[str, Any]:
         kept.append(
             {
                 "name": study.study_name,
-                "space": Space._of(space.params).to_json(),  # constraints are code, and not needed
+                "space": Space.from_columns(space.params).to_json(),  # constraints are code, and not needed
                 "rows": len(rows),
                 "data": pack_bytes(table.tobytes()),
             }

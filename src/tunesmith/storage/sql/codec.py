@@ -101,11 +101,11 @@ def space_to_text(space: Space) -> tuple[str, str]:
 def space_from_text(text: str) -> Space:
     """Return the space that a text describes.
 
-    It may lack what text cannot hold: `space.lost_constraints` says so, and nothing is warned of, since this happens
-    whenever a worker reads what another one did.
+    Its constraints are there by their labels only: text cannot hold them. There is no warning as from
+    `Space.from_json`, since this happens whenever a worker reads what another one did.
     """
     params, lost, external = load_space(text, {})
-    return Space._of(params, [Constraint(None, label, ()) for label in lost], external)
+    return Space.from_columns(params, [Constraint(None, label, ()) for label in lost], external)
 
 
 class Spaces:

@@ -1,0 +1,184 @@
+"""`Columns`: what every space knows of its parameters, and what is done with points in bulk.
+
+A point is a row of internal values, float64[d], in the order of `names`; NaN stands for a parameter that is inactive
+(or unknown, in the rows of a history). `u` is the same row in the unit cube.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tunesmith.errors import SpaceError
+from tunesmith.space.base import Parameter
+from tunesmith.space.condition_table import ConditionTable, bind
+from tunesmith.space.constraints import Constraint, read_constraints
+from tunesmith.space.encoding import Layout
+from tunesmith.space.points import PointCodec
+
+if TYPE_CHECKING:
+    from tunesmith.space.encoding import BoolArray, FloatArray
+
+
+class Columns(Mapping[str, Parameter]):
+    """The parameters of a space in order, with their conditions and constraints.
+
+    Attributes:
+        conditions: the conditions, compiled.
+        external: the name that users know, for each column that has another one ("": none at all).
+    """
+
+    __slots__ = ("_codec", "_constraints", "_d", "_layout", "_names", "_params", "conditions", "external")
+    conditions: ConditionTable
+    external: dict[str, str]
+
+    def _compile(self, columns: Mapping[str, Parameter], constraints: Any, external: Mapping[str, str]) -> None:
+        bound = {
+            name: p if p.condition is None else p.with_condition(bind(name, p.condition, columns))
+            for name, p in columns.items()
+        }
+        self._params = MappingProxyType(bound)
+        self._names = tuple(bound)
+        self._d = len(bound)
+        self.external = dict(external)
+        self.conditions = ConditionTable(bound)
+        self._layout = Layout([p.scale() for p in bound.values()])
+        self._codec = PointCodec(bound, self.conditions, self.external)
+        known = [self.external.get(name, name) for name in bound]
+        self._constraints = read_constraints(constraints, dict.fromkeys(name for name in known if name))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return self._names
+
+    @property
+    def outer_names(self) -> tuple[str, ...]:
+        """The names that points have as dicts: columns of a union share one, and its selector has none."""
+        return tuple(dict.fromkeys(outer for n in self._names if (outer := self.external.get(n, n))))
+
+    @property
+    def params(self) -> Mapping[str, Parameter]:
+        """The parameters by name, in order."""
+        return self._params
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What a point must satisfy besides lying in the ranges."""
+        return self._constraints
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether some parameter exists only for some values of others."""
+        return bool(self.conditions.rules)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every parameter has a finite number of values."""
+        return all(p.n_values < math.inf for p in self._params.values())
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return self._d
+
+    def __bool__(self) -> bool:
+        return True  # a space without parameters is still a space, not a missing one
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        """x[n, d] to u[n, d] in the unit cube; NaN stays NaN, values out of range go to the nearest end."""
+        return self._layout.to_unit(self._matrix(x))
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        """u[n, d] to valid x[n, d]: on the lattice, inactive cells NaN. Constraints are not looked at."""
+        x = self._layout.from_unit(self._matrix(u))
+        if self.conditions.rules:
+            x[~self.conditions.active(x)] = np.nan
+        return x
+
+    def active(self, x: FloatArray) -> BoolArray:
+        """Which cells of x[n, d] exist by the conditions, bool[n, d]."""
+        return self.conditions.active(self._matrix(x))
+
+    def mask(self, x: FloatArray) -> FloatArray:
+        """A copy of x[n, d] with NaN where a parameter is inactive."""
+        x = np.array(self._matrix(x))
+        if self.conditions.rules:
+            x[~self.conditions.active(x)] = np.nan
+        return x
+
+    def feasible(self, x: FloatArray) -> BoolArray:
+        """Which rows of x[n, d] satisfy the constraints, bool[n]."""
+        x = self._matrix(x)
+        if not self._constraints:
+            return np.ones(len(x), dtype=np.bool_)
+        return np.array([self._violated(config) is None for config in self.decode(x)], dtype=np.bool_)
+
+    def contains_rows(self, x: FloatArray) -> BoolArray:
+        """Which rows of x[n, d] are points of the space, bool[n]: valid where active, NaN elsewhere, feasible."""
+        x = self._matrix(x)
+        active = self.conditions.active(x)
+        with np.errstate(invalid="ignore"):  # infinities
+            inside = (self._layout.contains(x) & active) | (np.isnan(x) & ~active)
+        ok = np.asarray(inside.all(axis=1))
+        ok[ok] = self.feasible(x[ok])
+        return ok
+
+    def _violated(self, config: Mapping[str, Any]) -> str | None:
+        """Label of the first constraint that the point breaks."""
+        return next((c.label for c in self._constraints if not c.holds(config)), None)
+
+    def _matrix(self, x: FloatArray) -> FloatArray:
+        x = np.asarray(x, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != self._d:
+            raise SpaceError(f"expected an array of shape (n, {self._d}), one column a parameter; got {x.shape}")
+        return x
+
+    def decode_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
+        """The active parameters of one point by name; cells that are inactive or NaN are left out."""
+        return self._codec.decode_row(row.tolist() if isinstance(row, np.ndarray) else row)
+
+    def decode(self, x: FloatArray) -> list[dict[str, Any]]:
+        """:meth:`decode_row` for each row of x[n, d]."""
+        return [self._codec.decode_row(row) for row in self._matrix(x).tolist()]
+
+    def encode(self, configs: Sequence[Mapping[str, Any]], *, partial: bool = False) -> FloatArray:
+        """Rows x[n, d] of points given by name.
+
+        Args:
+            configs: one dict a point, with a value for every active parameter and for no other.
+            partial: leave parameters that are not given NaN in place of raising.
+
+        Raises:
+            SpaceError: as :meth:`validate`.
+        """
+        if isinstance(configs, Mapping):
+            raise SpaceError("encode takes a list of dicts; put the one dict into a list")
+        x = np.full((len(configs), self._d), np.nan)
+        for i, config in enumerate(configs):
+            x[i] = self._codec.encode_row(config, partial=partial)
+            if self._constraints:
+                self._check_constraints(self._codec.decode_row(x[i].tolist()))
+        return x
+
+    def validate(self, config: Mapping[str, Any], *, partial: bool = False) -> None:
+        """Check one point given by name.
+
+        Raises:
+            SpaceError: an unknown, missing or inactive parameter, a value that is not valid, or a broken constraint;
+                the message names the parameter, the value and what is valid.
+        """
+        self.encode([config], partial=partial)
+
+    def _check_constraints(self, config: Mapping[str, Any]) -> None:
+        broken = self._violated(config)
+        if broken is not None:
+            raise SpaceError(f"{dict(config)!r} does not satisfy the constraint {broken}")
