@@ -60,9 +60,22 @@ def score(params: dict[str, Any]) -> float:
     return total
 
 
+def state_of_sampler(trial: Any) -> int:
+    return trial.sampler_state if hasattr(trial, "sampler_state") else trial.tag  # the name before
+
+
 def state_of(study: ts.Study) -> list[Any]:
     return [
-        [t.number, t.state.name, list(t.params.items()), t.values, t.attempt, t.tag, dict(t.system_attrs), t.reason]
+        [
+            t.number,
+            t.state.name,
+            list(t.params.items()),
+            t.values,
+            t.attempt,
+            state_of_sampler(t),
+            dict(t.system_attrs),
+            t.reason,
+        ]
         for t in study.trials
     ]
 
@@ -259,7 +272,7 @@ def state_without_times(study: ts.Study) -> list[Any]:
         for note in notes.values():
             if isinstance(note, dict):
                 note.pop("fit", None), note.pop("score", None)
-        kept.append([t.number, t.state.name, list(t.params.items()), t.values, notes, t.reason, t.tag])
+        kept.append([t.number, t.state.name, list(t.params.items()), t.values, notes, t.reason, state_of_sampler(t)])
     return kept
 
 

@@ -69,7 +69,7 @@ class FrozenTrial:
         crashes: how many of them ended because their process died.
         state: a :class:`TrialState`.
         values: the objective's values in the user's own directions, or None; of a pruned trial the last report.
-        tag: what the sampler wrote when it proposed the trial (see :mod:`tunesmith.samplers.base`).
+        sampler_state: what the sampler that proposed it has to remember (see :mod:`tunesmith.samplers.base`).
         cost: seconds from start to finish, unless the user gave another figure.
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
@@ -88,12 +88,12 @@ class FrozenTrial:
         "previous_attempts",
         "reason",
         "reports",
+        "sampler_state",
         "seq",
         "space",
         "started",
         "state",
         "system",
-        "tag",
         "user",
         "values",
         "worker",
@@ -109,7 +109,7 @@ class FrozenTrial:
         x: Sequence[float] | None = None,
         values: tuple[float, ...] | None = None,
         attempt: int = 1,
-        tag: int = 0,
+        sampler_state: int = 0,
         cost: float = NAN,
         constraints: dict[str, float] | None = None,
         reason: str | None = None,
@@ -130,7 +130,7 @@ class FrozenTrial:
         self.x = x
         self.values = values
         self.attempt = attempt
-        self.tag = tag
+        self.sampler_state = sampler_state
         self.cost = cost
         self.constraints = constraints
         self.reason = reason
@@ -144,6 +144,10 @@ class FrozenTrial:
         self.seq = seq
         self.previous_attempts = previous_attempts
         self.crashes = crashes
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, "sampler_state" if name == "tag" else name, value)  # tag: its name in pickles of 0.1
 
     @property
     def params(self) -> dict[str, Any]:

@@ -27,11 +27,11 @@ T = TypeVar("T", bound=np.generic)
 
 @dataclass(slots=True, frozen=True)
 class Pending:
-    """The running trials: numbers int64[p], points float64[p, d] in the history's columns, tags int64[p]."""
+    """The running trials: number int64[p], points float64[p, d] in the history's columns, sampler states int64[p]."""
 
     number: Ints
     x: Floats
-    tag: Ints
+    sampler_state: Ints
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -92,7 +92,7 @@ class History:
         self._n = 0
         self._number = np.empty(16, np.int64)
         self._state = np.empty(16, np.int8)
-        self._tag = np.empty(16, np.int64)
+        self._sampler_state = np.empty(16, np.int64)
         self._cost = np.empty(16)
         self._y = np.empty((16, n_objectives))
         self._x = np.empty((16, 0))
@@ -147,9 +147,9 @@ class History:
         return _view(self._state[: self._n])
 
     @property
-    def tag(self) -> Ints:
-        """What samplers wrote, int64[n]."""
-        return _view(self._tag[: self._n])
+    def sampler_state(self) -> Ints:
+        """What the samplers that proposed the trials have to remember of them, int64[n]."""
+        return _view(self._sampler_state[: self._n])
 
     @property
     def cost(self) -> Floats:
@@ -172,14 +172,14 @@ class History:
         """The running trials."""
         count = len(self._running)
         x = np.full((count, len(self._names)), np.nan)
-        tag = np.zeros(count, np.int64)
-        for i, (space, row, t) in enumerate(self._running.values()):
-            tag[i] = t
+        states = np.zeros(count, np.int64)
+        for i, (space, row, state) in enumerate(self._running.values()):
+            states[i] = state
             if space is not None and row is not None:
                 columns = self._maps.get(id(space)) or self._peek(space)
                 known = columns.at >= 0
                 x[i, columns.at[known]] = columns.translate(np.array([row], float))[0, known]
-        return Pending(np.array(list(self._running), np.int64), x, tag)
+        return Pending(np.array(list(self._running), np.int64), x, states)
 
     def points(self, space: Space) -> Floats:
         """Return the internal values float64[n, d] in the order of a space's parameters."""
@@ -216,7 +216,7 @@ class History:
         x: Sequence[float] | None,
         y: Sequence[float] | None,
         *,
-        tag: int = 0,
+        sampler_state: int = 0,
         cost: float = np.nan,
         constraints: Mapping[str, float] | None = None,
     ) -> None:
@@ -228,7 +228,7 @@ class History:
             space: its own space; None: it suggested nothing.
             x: internal values over that space, [d_space].
             y: minimised values, [m]; None: NaN.
-            tag: the sampler's note.
+            sampler_state: what the sampler has to remember of it, see :mod:`tunesmith.samplers.base`.
             cost: seconds, or the user's unit.
             constraints: constraint values by name.
         """
@@ -247,7 +247,7 @@ class History:
         self._y[n] = np.nan if y is None else y
         self._number[n] = number
         self._state[n] = state
-        self._tag[n] = tag
+        self._sampler_state[n] = sampler_state
         self._cost[n] = cost
         if self._constraints or constraints:
             self._set_constraints(n, constraints or {})
@@ -262,7 +262,7 @@ class History:
         y: Floats,
         blocks: Iterable[tuple[Space | None, Ints, Floats]],
         *,
-        tag: Ints,
+        sampler_state: Ints,
         cost: Floats,
         constraints: Mapping[int, Mapping[str, float]] | None = None,
     ) -> None:
@@ -274,7 +274,7 @@ class History:
             y: minimised values float64[b, m].
             blocks: (space, places among the b rows, internal values [len(places), d_space]); together they cover
                 every row that has a point.
-            tag: int64[b].
+            sampler_state: int64[b].
             cost: float64[b].
             constraints: place -> values by name.
         """
@@ -293,7 +293,7 @@ class History:
         self._y[rows] = y
         self._number[rows] = number
         self._state[rows] = state
-        self._tag[rows] = tag
+        self._sampler_state[rows] = sampler_state
         self._cost[rows] = cost
         if self._constraints or constraints:
             for i in range(count):
@@ -303,9 +303,9 @@ class History:
             self._running.pop(k, None)
             self.curves.close(k, TrialState(s))
 
-    def begin(self, number: int, space: Space | None, x: Sequence[float] | None, tag: int = 0) -> None:
+    def begin(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
         """Note that a trial runs, at a point over its own space."""
-        self._running[number] = (space, x, tag)
+        self._running[number] = (space, x, sampler_state)
 
     def end(self, number: int) -> None:
         """Note that a trial does not run any more, without a result."""
@@ -376,7 +376,7 @@ class History:
             self._c[row, self._constraints[name]] = np.inf if value != value else value  # NaN is not feasible
 
     def _grow(self, need: int) -> None:
-        for name in ("_number", "_state", "_tag", "_cost", "_y", "_x", "_c"):
+        for name in ("_number", "_state", "_sampler_state", "_cost", "_y", "_x", "_c"):
             setattr(self, name, _grown(getattr(self, name), need))
 
 

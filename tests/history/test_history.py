@@ -19,7 +19,7 @@ def filled() -> History:
     history = History()
     for i, (space, x) in enumerate(ROWS):
         state = TrialState.COMPLETE if space is not None else TrialState.FAIL
-        history.append(i, state, space, x, None if space is None else [float(i)], tag=i, cost=i / 2)
+        history.append(i, state, space, x, None if space is None else [float(i)], sampler_state=i, cost=i / 2)
     return history
 
 
@@ -48,12 +48,12 @@ def test_many_at_once_or_one_by_one() -> None:
             (None, np.array([3]), np.empty((1, 0))),
             (ONE, np.array([0]), np.array([[0.5, 1.0]])),
         ],
-        tag=np.arange(5),
+        sampler_state=np.arange(5),
         cost=np.arange(5) / 2,
     )
     assert at_once.names == one_by_one.names
     assert at_once.space == one_by_one.space
-    for column in ("x", "y", "number", "state", "tag", "cost", "c"):
+    for column in ("x", "y", "number", "state", "sampler_state", "cost", "c"):
         np.testing.assert_array_equal(getattr(at_once, column), getattr(one_by_one, column))
 
 
@@ -85,12 +85,12 @@ def test_points_and_unit_cube_in_the_order_of_a_space() -> None:
 
 def test_pending() -> None:
     history = filled()
-    history.begin(7, TWO, [1.0, 3.0], tag=5)
+    history.begin(7, TWO, [1.0, 3.0], sampler_state=5)
     history.begin(8, Space(unseen=Float(0, 1)), [0.3])
     pending = history.pending
     np.testing.assert_array_equal(pending.number, [7, 8])
     np.testing.assert_array_equal(pending.x, [[np.nan, 2, 3], [np.nan] * 3])
-    np.testing.assert_array_equal(pending.tag, [5, 0])
+    np.testing.assert_array_equal(pending.sampler_state, [5, 0])
     assert history.names == ("a", "c", "b"), "running trials add no columns: only what is recorded counts"
     history.append(7, TrialState.COMPLETE, TWO, [1.0, 3.0], [1.0])
     assert history.running == [8]

@@ -52,11 +52,11 @@ def search(
         while len(running) < workers:
             if anew and number % anew == 0:
                 used = make()
-            x, tags = used.ask(history, space, np.random.default_rng([seed, number]), 1)
-            running.append((number, x[0], int(tags[0])))
-            history.begin(number, space, x[0].tolist(), int(tags[0]))
+            x, states = used.ask(history, space, np.random.default_rng([seed, number]), 1)
+            running.append((number, x[0], int(states[0])))
+            history.begin(number, space, x[0].tolist(), int(states[0]))
             number += 1
-        k, row, tag = running.pop(int(pick.integers(len(running))))
+        k, row, sampler_state = running.pop(int(pick.integers(len(running))))
         y = objective(space.to_unit(row[None])[0])
         c = None
         if m == 1 and isinstance(y, tuple):
@@ -65,7 +65,7 @@ def search(
             y, c = y[:m], {"c": y[m]}
         state = TrialState.FAIL if y is None else TrialState.COMPLETE
         values = None if y is None else [float(v) for v in np.atleast_1d(y)]
-        history.append(k, state, space, row.tolist(), values, tag=tag, constraints=c)
+        history.append(k, state, space, row.tolist(), values, sampler_state=sampler_state, constraints=c)
     if not space.contains_rows(history.points(space)).all():
         raise AssertionError(f"a proposal is no point of {space!r}")
     return history

@@ -11,7 +11,7 @@ from tests.samplers.searching import FAILED, best, cube, search
 import tunesmith as ts
 from tunesmith import SpaceError
 from tunesmith.history import History
-from tunesmith.samplers.base import payloads
+from tunesmith.samplers.base import decode_states
 from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
 from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS
 from tunesmith.samplers.random import RandomSampler
@@ -38,7 +38,7 @@ def rosenbrock(u: np.ndarray) -> float:
 
 
 def generations(history: History) -> np.ndarray:
-    return payloads(history.tag, "cmaes") >> SEED_BITS & 0xFFFF
+    return decode_states(history.sampler_state, "cmaes") >> SEED_BITS & 0xFFFF
 
 
 # -- what it reaches -------------------------------------------------------------------------------------------------
@@ -213,10 +213,10 @@ def test_a_generation_ends_with_its_last_result_and_running_trials_do_not_hold_i
     space, sampler = cube(3), CmaEsSampler(popsize=6)
     history = History(space)
     for k in range(30):
-        x, tags = sampler.ask(history, space, rng(k), 1)
-        history.begin(k, space, x[0].tolist(), int(tags[0]))
+        x, states = sampler.ask(history, space, rng(k), 1)
+        history.begin(k, space, x[0].tolist(), int(states[0]))
         if k % 2:  # every other trial never ends
-            history.append(k, TrialState.COMPLETE, space, x[0].tolist(), [sphere(x[0])], tag=int(tags[0]))
+            history.append(k, TrialState.COMPLETE, space, x[0].tolist(), [sphere(x[0])], sampler_state=int(states[0]))
     assert generations(history).tolist() == [0] * 6 + [1] * 6 + [2] * 3
 
 
@@ -224,8 +224,8 @@ def test_objectives_that_try_other_points_are_left_out() -> None:
     space, sampler = cube(2), CmaEsSampler(popsize=4)
     history = History(space)
     for k in range(40):
-        _, tags = sampler.ask(history, space, rng(k), 1)
-        history.append(k, TrialState.COMPLETE, space, rng(k, 1).random(2).tolist(), [1.0], tag=int(tags[0]))
+        _, states = sampler.ask(history, space, rng(k), 1)
+        history.append(k, TrialState.COMPLETE, space, rng(k, 1).random(2).tolist(), [1.0], sampler_state=int(states[0]))
     assert generations(history).max() == 0
 
 

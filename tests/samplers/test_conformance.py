@@ -13,7 +13,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Space
 from tunesmith.testing import SamplerConformance
@@ -49,41 +49,41 @@ suite = _suite()
 
 
 class Outside(RandomSampler):
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
-        x, tags = super().ask(history, space, rng, n)
-        return x + 1.0, tags
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
+        x, states = super().ask(history, space, rng, n)
+        return x + 1.0, states
 
 
 class IgnoresConditions(RandomSampler):
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         u = rng.random((n, len(space)))
         x = np.column_stack([p.from_unit(u[:, j]) for j, p in enumerate(space.params.values())])
         return x, np.zeros(n, np.int64)
 
 
 class IgnoresConstraints(RandomSampler):
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         return space.from_unit(rng.random((n, len(space)))), np.zeros(n, np.int64)
 
 
 class TooFew(RandomSampler):
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         return super().ask(history, space, rng, 1)
 
 
 class GlobalRandomness(RandomSampler):
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         return super().ask(history, space, np.random.default_rng(random.getrandbits(32)), n)
 
 
 class OldGlobalGenerator(RandomSampler):
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         np.random.random()
         return super().ask(history, space, rng, n)
 
 
 class Writes(RandomSampler):
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         history.begin(10_000, space, [np.nan] * len(space))
         return super().ask(history, space, rng, n)
 
@@ -93,7 +93,7 @@ class Counts(RandomSampler):
 
     asked = 0
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         self.asked += 1
         return super().ask(history, space, np.random.default_rng([int(rng.integers(2**32)), self.asked]), n)
 
@@ -103,9 +103,9 @@ class CachesByLength(RandomSampler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept: dict[tuple[int, int], tuple[Points, Tags]] = {}
+        self.kept: dict[tuple[int, int], tuple[Points, SamplerStates]] = {}
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         key = (len(history), n)
         if key not in self.kept or self.kept[key][0].shape[1] != len(space):
             self.kept[key] = super().ask(history, space, rng, n)
@@ -117,11 +117,11 @@ class HandsOutItsCache(RandomSampler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept: dict[tuple[Any, ...], tuple[Points, Tags]] = {}
+        self.kept: dict[tuple[Any, ...], tuple[Points, SamplerStates]] = {}
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
-        x, tags = super().ask(history, space, rng, n)
-        return self.kept.setdefault((space, x.tobytes(), n), (x, tags))
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
+        x, states = super().ask(history, space, rng, n)
+        return self.kept.setdefault((space, x.tobytes(), n), (x, states))
 
 
 class SeesOrderOfReading(Sampler):
@@ -132,7 +132,7 @@ class SeesOrderOfReading(Sampler):
     def __init__(self) -> None:
         self.last = 0
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         fresh, self.last = len(history) - self.last, len(history)
         return space.sample(np.random.default_rng([int(rng.integers(2**32)), abs(fresh)]), n), np.zeros(n, np.int64)
 
@@ -140,7 +140,7 @@ class SeesOrderOfReading(Sampler):
 class NeedsValues(RandomSampler):
     """Breaks on failures: NaN is nobody's rank."""
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         if np.isnan(history.y).any():
             raise FloatingPointError("NaN in y")
         return super().ask(history, space, rng, n)

@@ -120,9 +120,9 @@ UNIT = Space(a=Float(0, 1), b=Float(0, 1), c=Float(0, 1))
 )  # fmt: skip
 def test_values_of_every_size(value: Callable[[int], float]) -> None:
     history = history_of(UNIT, 15, value)
-    x, tags = GPSampler().ask(history, UNIT, np.random.default_rng(1), 3)
+    x, states = GPSampler().ask(history, UNIT, np.random.default_rng(1), 3)
     assert UNIT.contains_rows(x).all()
-    assert len(tags) == 3
+    assert len(states) == 3
     assert len(np.unique(x, axis=0)) == 3
 
 

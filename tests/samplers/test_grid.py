@@ -18,7 +18,7 @@ import tunesmith as ts
 from tunesmith import SpaceError, TrialState
 from tunesmith.history import History
 from tunesmith.samplers import GridSampler
-from tunesmith.samplers.base import payloads
+from tunesmith.samplers.base import decode_states
 from tunesmith.space import Categorical, Float, Int, Space
 from tunesmith.testing.strategies import spaces
 
@@ -33,10 +33,10 @@ def run_out(sampler: GridSampler, space: Space, n: int = 1, seed: int = 0) -> li
     """Ask until there is nothing left; the points in order."""
     history, found = History(space), []
     while True:
-        x, tags = sampler.ask(history, space, rng(seed, len(history)), n)
-        for row, tag in zip(x, tags, strict=True):
+        x, states = sampler.ask(history, space, rng(seed, len(history)), n)
+        for row, state in zip(x, states.tolist(), strict=True):
             found.append(tuple(row.tolist()))
-            history.append(len(history), TrialState.COMPLETE, space, row.tolist(), [0.0], tag=int(tag))
+            history.append(len(history), TrialState.COMPLETE, space, row.tolist(), [0.0], sampler_state=state)
         if len(x) < n:
             return found
 
@@ -111,12 +111,12 @@ def test_a_batch_is_as_random_as_single_cells() -> None:
 def test_any_set_of_used_cells(used: set[int], pending: set[int], n: int, seed: int) -> None:
     space = Space(a=Int(0, 59))
     sampler = GridSampler()
-    _, tags = sampler.ask(History(space), space, rng(0), 60)
+    _, states = sampler.ask(History(space), space, rng(0), 60)
     history = History(space)
     for k in used:
-        history.append(k, TrialState.COMPLETE, space, [float(k)], [0.0], tag=int(tags[k]))
+        history.append(k, TrialState.COMPLETE, space, [float(k)], [0.0], sampler_state=int(states[k]))
     for k in pending:
-        history.begin(100 + k, space, [float(k)], int(tags[k]))
+        history.begin(100 + k, space, [float(k)], int(states[k]))
     free = sorted(set(range(60)) - used - pending)
     assert sampler.ask(history, space, rng(0), n)[0][:, 0].tolist() == [float(k) for k in free[:n]]
     x, new = GridSampler(order="random").ask(history, space, rng(seed), n)
@@ -124,7 +124,7 @@ def test_any_set_of_used_cells(used: set[int], pending: set[int], n: int, seed: 
     assert len(set(picked)) == len(picked) == min(n, len(free))
     assert set(picked) <= set(free)
     assert new.tolist() == [
-        int(tags[k]) for k in picked
+        int(states[k]) for k in picked
     ]  # both orders number the cells alike, so one may follow the other
 
 
@@ -139,42 +139,47 @@ def test_a_huge_grid_is_not_listed(order: str) -> None:
     tracemalloc.start()
     history, seen = History(space), set()
     for k in range(300):
-        x, tags = sampler.ask(history, space, rng(1, k), 1)
-        history.append(k, TrialState.COMPLETE, space, x[0].tolist(), [0.0], tag=int(tags[0]))
+        x, states = sampler.ask(history, space, rng(1, k), 1)
+        history.append(k, TrialState.COMPLETE, space, x[0].tolist(), [0.0], sampler_state=int(states[0]))
         seen.add(x.tobytes())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(seen) == 300
     assert peak < 20e6
-    cells = payloads(history.tag, "grid") & (2**40 - 1)
+    cells = decode_states(history.sampler_state, "grid") & (2**40 - 1)
     assert (cells.max() > 10**11) is np.bool_(order == "random")
 
 
 def test_many_used_cells_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The work of an ask does not grow with the rows that were read before: only new tags are looked at."""
+    """The work of an ask does not grow with the rows that were read before: only new states are looked at."""
     from tunesmith.samplers import grid
 
     space = Space(a=Int(0, 10**6 - 1))
     sampler = GridSampler()
-    _, tags = sampler.ask(History(space), space, rng(0), 10**5)
+    _, states = sampler.ask(History(space), space, rng(0), 10**5)
     history = History(space)
-    n = len(tags)
+    n = len(states)
     numbers = np.arange(n)
     history.extend(
         numbers,
         np.full(n, TrialState.COMPLETE, np.int8),
         np.zeros((n, 1)),
         [(space, numbers, numbers[:, None].astype(float))],
-        tag=tags,
+        sampler_state=states,
         cost=np.zeros(n),
     )
     looked_at: list[int] = []
-    read = grid.payloads
-    monkeypatch.setattr(grid, "payloads", lambda tags, name: (looked_at.append(len(tags)), read(tags, name))[1])
+    read = grid.decode_states
+
+    def watched(states: np.ndarray, name: str) -> np.ndarray:
+        looked_at.append(len(states))
+        return read(states, name)
+
+    monkeypatch.setattr(grid, "decode_states", watched)
     for k in range(3):
         x, new = sampler.ask(history, space, rng(0), 1)
         assert x[0, 0] == n + k
-        history.append(n + k, TrialState.COMPLETE, space, x[0].tolist(), [0.0], tag=int(new[0]))
+        history.append(n + k, TrialState.COMPLETE, space, x[0].tolist(), [0.0], sampler_state=int(new[0]))
     assert looked_at == [n, 0, 1, 0, 1, 0]
 
 

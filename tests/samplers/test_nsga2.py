@@ -10,7 +10,7 @@ from tests.samplers.searching import FAILED, best, cube, search
 
 from tunesmith.history import History
 from tunesmith.numerics.pareto import hypervolume
-from tunesmith.samplers.base import payloads
+from tunesmith.samplers.base import decode_states
 from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Space
@@ -138,7 +138,7 @@ def test_a_sampler_made_anew_goes_on_the_same() -> None:
 
 def test_the_tags_tell_the_generation() -> None:
     found = search(NSGA2Sampler(10, batch_size=5), cube(2), lambda u: [u[0], u[1]], 40, m=2)
-    assert payloads(found.tag, "nsga2").tolist() == [0] * 10 + [g for g in range(1, 7) for _ in range(5)]
+    assert decode_states(found.sampler_state, "nsga2").tolist() == [0] * 10 + [g for g in range(1, 7) for _ in range(5)]
 
 
 def test_trials_of_other_samplers_are_parents_too() -> None:
@@ -146,7 +146,7 @@ def test_trials_of_other_samplers_are_parents_too() -> None:
     before = volume(history)
     history = search(NSGA2Sampler(), cube(10), zdt1, 300, m=2, history=history)
     assert volume(history) > before + 0.1
-    assert payloads(history.tag, "nsga2").min() > 0
+    assert decode_states(history.sampler_state, "nsga2").min() > 0
 
 
 @pytest.mark.parametrize(

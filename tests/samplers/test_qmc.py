@@ -23,9 +23,9 @@ def rng(*seed: int) -> np.random.Generator:
 def run(sampler: Sampler, space: Space, trials: int, seed: int = 0, n: int = 1) -> np.ndarray:
     history = History(space)
     while len(history) < trials:
-        x, tags = sampler.ask(history, space, rng(seed, len(history)), n)
-        for row, tag in zip(x, tags, strict=True):
-            history.append(len(history), TrialState.COMPLETE, space, row.tolist(), [0.0], tag=int(tag))
+        x, states = sampler.ask(history, space, rng(seed, len(history)), n)
+        for row, state in zip(x, states.tolist(), strict=True):
+            history.append(len(history), TrialState.COMPLETE, space, row.tolist(), [0.0], sampler_state=state)
     return np.array(history.x)
 
 
@@ -63,12 +63,12 @@ def test_discrepancy_below_that_of_random_points(kind: str, trials: int) -> None
 
 def test_pending_points_count_and_their_order_does_not() -> None:
     sampler = QMCSampler()
-    x, tags = sampler.ask(History(CUBE), CUBE, rng(0), 4)
+    x, states = sampler.ask(History(CUBE), CUBE, rng(0), 4)
     answers = []
     for order in ([0, 1, 2], [2, 0, 1]):
         history = History(CUBE)
         for k in order:
-            history.begin(k, CUBE, x[k].tolist(), int(tags[k]))
+            history.begin(k, CUBE, x[k].tolist(), int(states[k]))
         answers.append(sampler.ask(history, CUBE, rng(9), 1)[0])
     np.testing.assert_array_equal(answers, [x[3:], x[3:]])
 
@@ -120,9 +120,9 @@ def test_dimensions() -> None:
     many = Space({f"x{i}": Float(0, 1) for i in range(21_202)})
     with pytest.raises(SpaceError, match=r"at most 21201 dimensions, the space has 21202.*halton"):
         QMCSampler().ask(History(many), many, rng(0), 1)
-    x, tags = QMCSampler().ask(History(Space()), Space(), rng(0), 3)
+    x, states = QMCSampler().ask(History(Space()), Space(), rng(0), 3)
     assert x.shape == (3, 0)
-    assert tags.tolist() == [0, 0, 0]
+    assert states.tolist() == [0, 0, 0]
 
 
 def test_errors() -> None:
@@ -135,9 +135,9 @@ def test_the_sequence_ends_where_the_tag_has_no_room() -> None:
 
     space = Space(k=Int(1, 5))
     sampler = QMCSampler(scramble=False)
-    _, tags = sampler.ask(History(space), space, rng(0), 1)
+    _, states = sampler.ask(History(space), space, rng(0), 1)
     history = History(space)
     last = (1 << module.INDEX_BITS) - 2
-    history.append(0, TrialState.COMPLETE, space, [1.0], [0.0], tag=int(tags[0]) | last << module.SEED_BITS)
+    history.append(0, TrialState.COMPLETE, space, [1.0], [0.0], sampler_state=int(states[0]) | last << module.SEED_BITS)
     x, _ = sampler.ask(history, space, rng(0), 3)
     assert len(x) == 1

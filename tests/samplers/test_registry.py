@@ -88,10 +88,10 @@ def test_scipy_distributions(name: str) -> None:
     space = Space(x=stats.norm(), k=stats.poisson(3), t=stats.gamma(2))
     history = History(space)
     for number in range(8):
-        x, tags = maker(name)().ask(history, space, np.random.default_rng(number), 2)
+        x, states = maker(name)().ask(history, space, np.random.default_rng(number), 2)
         assert space.contains_rows(x).all()
-        for row, tag in zip(x.tolist(), tags.tolist(), strict=True):
-            history.append(len(history), TrialState.COMPLETE, space, row, [abs(row[0])], tag=tag)
+        for row, sampler_state in zip(x.tolist(), states.tolist(), strict=True):
+            history.append(len(history), TrialState.COMPLETE, space, row, [abs(row[0])], sampler_state=sampler_state)
 
 
 def test_a_grid_refuses_what_it_cannot_enumerate() -> None:

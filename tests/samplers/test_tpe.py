@@ -28,12 +28,13 @@ def run(space: Space, fn: Callable[[dict[str, Any]], Any], trials: int, seed: in
     """A search without a study; fn returns the value, None for a failure, or (value, constraint)."""
     history, sampler = History(space), TPESampler(**options)
     for k in range(trials):
-        x, tags = sampler.ask(history, space, rng(seed, k), 1)
+        x, states = sampler.ask(history, space, rng(seed, k), 1)
         y, c = fn(space.decode_row(x[0].tolist())), None
         if isinstance(y, tuple):
             y, c = y[0], {"c": y[1]}
         state = FAIL if y is None else COMPLETE
-        history.append(k, state, space, x[0].tolist(), None if y is None else [y], tag=int(tags[0]), constraints=c)
+        values = None if y is None else [y]
+        history.append(k, state, space, x[0].tolist(), values, sampler_state=int(states[0]), constraints=c)
     return history
 
 

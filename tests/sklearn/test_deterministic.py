@@ -65,7 +65,7 @@ def clean() -> None:
 class Learning(RandomSampler):
     """Is taken for one that learns from results."""
 
-    blind: ClassVar[bool] = False
+    is_adaptive: ClassVar[bool] = True
 
 
 SPACE = {"a": "float(0, 1)", "b": "float(0, 1)"}

@@ -170,7 +170,7 @@ def test_a_timeout_starts_nothing_more_and_keeps_what_is_done() -> None:
 class Watching(RandomSampler):
     """Notes what is known and what is under way at each proposal."""
 
-    blind: ClassVar[bool] = False
+    is_adaptive: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -449,7 +449,7 @@ def test_enqueued_values_that_cannot_be_written(filled: tuple[SQLStorage, StudyR
     assert storage.count(study.id) == {COMPLETE: 1}
 
 
-@pytest.mark.parametrize("fields", [{"tag": 2**63}, {"reports": {2**63: 0.0}}])
+@pytest.mark.parametrize("fields", [{"sampler_state": 2**63}, {"reports": {2**63: 0.0}}])
 def test_numbers_that_do_not_fit(filled: tuple[SQLStorage, StudyRecord], fields: dict[str, Any]) -> None:
     storage, study = filled
     number = begin(storage, study)
@@ -464,7 +464,7 @@ def test_numbers_that_do_not_fit_on_a_server(postgres_url: str) -> None:
     study = storage.create_study("a", ["minimize"], 0)
     number = begin(storage, study)
     with pytest.raises(ValueError, match=r"cannot keep a value"):
-        storage.finish(study.id, ended(running(number, tag=2**63)))
+        storage.finish(study.id, ended(running(number, sampler_state=2**63)))
     assert storage.finish(study.id, ended(running(number))) == (1, 2)
     storage.close()
 

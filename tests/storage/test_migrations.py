@@ -54,7 +54,7 @@ def check_golden(storage: Storage) -> None:
     assert [t.state.name for t in trials] == ["COMPLETE", "COMPLETE", "FAIL", "RUNNING", "WAITING"]
     assert [t.values for t in trials] == [(0.5,), (0.75,), None, None, None]
     assert [t.seq for t in trials] == [1, 2, 3, 0, 0]
-    assert [t.tag for t in trials] == [0, 1, 2, 0, 0]
+    assert [t.sampler_state for t in trials] == [0, 1, 2, 0, 0]
     assert (trials[0].user_attrs, trials[0].cost) == ({"note": [1, None, "größer"]}, 1.25)
     assert (trials[1].constraints, trials[1].intermediate_values) == ({"memory": 0.5}, {3: 0.1, 9: 0.2})
     assert (trials[2].reason, trials[2].system_attrs) == ("ValueError: no", {"fold": 3})

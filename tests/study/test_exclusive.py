@@ -137,7 +137,7 @@ def test_four_processes_cover_the_grid_exactly_once(order: str, tmp_path: Path) 
 
 def test_four_processes_share_one_sequence(tmp_path: Path) -> None:
     trials = work(tmp_path / "qmc.db", "qmc", 32)
-    tags = sorted(t.tag for t in trials)
-    indices = [tag >> 16 & 0xFFFFFF for tag in tags]
+    states = sorted(t.sampler_state for t in trials)
+    indices = [state >> 16 & 0xFFFFFF for state in states]
     assert indices == list(range(128))
-    assert len({tag & 0xFFFF for tag in tags}) == 1
+    assert len({state & 0xFFFF for state in states}) == 1

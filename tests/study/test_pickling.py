@@ -156,3 +156,14 @@ def test_a_stored_study_may_be_used_by_an_objective_in_a_worker(tmp_path: Path) 
     study.set_user_attr("offset", 10.0)
     study.optimize(lambda t: study.user_attrs["offset"] + t.number, n_trials=2, n_jobs=2)
     assert sorted(t.value for t in study.trials) == [10.0, 11.0]
+
+
+def test_a_trial_that_was_pickled_under_a_former_name_of_a_field_is_read() -> None:
+    """What a sampler writes with a trial was called `tag` in 0.1."""
+    trial = ts.create_trial(params={"x": 0.5}, distributions={"x": Float(0, 1)}, value=1.0)
+    trial.sampler_state = 7
+    _, fields = trial.__reduce_ex__(2)[2]
+    fields["tag"] = fields.pop("sampler_state")
+    old = ts.FrozenTrial.__new__(ts.FrozenTrial)
+    old.__setstate__((None, fields))
+    assert (old.sampler_state, old.params, old.value) == (7, {"x": 0.5}, 1.0)

@@ -9,7 +9,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Float, Space
 
 
@@ -21,7 +21,7 @@ class Counting(Sampler):
     def __init__(self) -> None:
         self.asked = 0
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         self.asked += 1
         return np.full((n, len(space)), float(len(history))), np.zeros(n, np.int64)
 
@@ -70,7 +70,7 @@ def test_each_trial_records_who_proposed_it() -> None:
 
 def test_a_sampler_that_raises_leaves_no_trial_running() -> None:
     class Broken(Counting):
-        def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+        def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
             raise ZeroDivisionError
 
     study = study_of(Broken())

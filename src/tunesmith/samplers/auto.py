@@ -13,7 +13,7 @@ import numpy as np
 
 from tunesmith import registry
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.common.conditions import infer
 from tunesmith.space import Space
 
@@ -44,7 +44,7 @@ class AutoSampler(Sampler):
         self._made: dict[str, Sampler] = {}
         self._shape: tuple[Space, int, str] | None = None
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return what the chosen sampler proposes; see :meth:`Sampler.ask`."""
         return self._sampler(self.choose(history, space)[0]).ask(history, space, rng, n)
 

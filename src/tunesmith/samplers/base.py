@@ -1,7 +1,8 @@
-"""The contract of a sampler, and how it writes its notes (tags) into the history."""
+"""The contract of a sampler, and how it encodes what it has to remember of a trial into one integer."""
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import ClassVar
 from zlib import crc32
@@ -16,7 +17,7 @@ PAYLOAD_BITS = 48
 PAYLOAD_MASK = (1 << PAYLOAD_BITS) - 1
 
 Points = NDArray[np.float64]
-Tags = NDArray[np.int64]
+SamplerStates = NDArray[np.int64]
 
 
 class Sampler(ABC):
@@ -24,39 +25,48 @@ class Sampler(ABC):
 
     ``ask`` is called by the study each time a trial starts, never by a worker. Whatever a sampler keeps between calls
     is only a cache: a sampler that is dropped and made anew must propose the same from the same history. What it has
-    to remember it writes into the trial's tag.
+    to remember of a trial it returns as the trial's sampler state, which the study stores.
 
     Attributes:
-        name: the name in the registry; also decides the code that marks this sampler's tags.
+        name: the name in the registry. It also decides the code under which this sampler encodes its states.
         exclusive: True if no two proposals may be made from the same history (a grid: both would be the same cell).
             The study then repeats ``ask`` when another worker started a trial meanwhile.
-        blind: True if proposals do not depend on the results (random, grid): nothing is gained by waiting for them.
+        is_adaptive: False if proposals do not depend on the results (random, grid): there is no gain in waiting for
+            them.
         space: a space that the sampler brings along (the values of a grid), or None. A study that declares none
             searches it, from the first trial on; names that are not in it are drawn at random.
     """
 
     name: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
-    blind: ClassVar[bool] = False
+    is_adaptive: ClassVar[bool] = True
     space: Space | None = None
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "blind" in cls.__dict__:  # the name before 0.2
+            warnings.warn(
+                f"{cls.__name__}.blind is now is_adaptive, with the opposite meaning", DeprecationWarning, stacklevel=2
+            )
+            cls.is_adaptive = not cls.__dict__["blind"]
+
     def exclusive_at(self, history: History) -> bool:
-        """Tell whether proposals are exclusive now; ``exclusive``, unless that changes in the course of a study."""
+        """Tell whether proposals are exclusive now: ``exclusive``, unless that changes in the course of a study."""
         return self.exclusive
 
     def explain(self, history: History, space: Space) -> str | None:
-        """Return who proposes the next trial and why, for a sampler that chooses among others; called before ask."""
+        """Return which sampler proposes next and why, for one that chooses among others; called before ask."""
         return None
 
     def in_haste(self) -> Sampler:
-        """Return what proposes in place of this one while time is short: by default, this one.
+        """Return the sampler to use in place of this one while proposals are too slow: by default, this one.
 
         The study decides when: a sampler sees no clock.
         """
         return self
 
     @abstractmethod
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Propose up to n points.
 
         Args:
@@ -66,28 +76,43 @@ class Sampler(ABC):
             n: how many points are wanted, at least 1.
 
         Returns:
-            Internal values of shape [m, d] (NaN where a parameter is inactive) and tags of shape [m]. m < n means
-            that the space is exhausted, and the study stops.
+            Internal values of shape [m, d] (NaN where a parameter is inactive) and sampler states of shape [m], 0 where
+            there is nothing to remember. m < n means that the space is exhausted, and the study stops.
         """
 
 
-def code_of(name: str) -> int:
-    """Return the 15-bit code, from 1, under which the sampler of this name signs its tags."""
+def sampler_code(name: str) -> int:
+    """Return the 15-bit code, from 1, of the sampler of this name in its states."""
     return crc32(name.encode()) % 32767 + 1
 
 
-def sign(name: str, payload: int) -> int:
-    """Return the tag that holds a payload of 48 bits, signed by the sampler of this name.
+def encode_state(name: str, payload: int) -> int:
+    """Return the sampler state of a trial: a payload of 48 bits below the code of the sampler.
+
+    Args:
+        name: of the sampler.
+        payload: what it has to remember.
+
+    Returns:
+        A positive integer of 63 bits.
 
     Raises:
         ValueError: the payload does not fit.
     """
     if not 0 <= payload <= PAYLOAD_MASK:
-        raise ValueError(f"a tag holds 0 to 2**{PAYLOAD_BITS} - 1; got {payload}")
-    return (code_of(name) << PAYLOAD_BITS) | payload
+        raise ValueError(f"a sampler state holds 0 to 2**{PAYLOAD_BITS} - 1; got {payload}")
+    return (sampler_code(name) << PAYLOAD_BITS) | payload
 
 
-def payloads(tags: Tags, name: str) -> NDArray[np.int64]:
-    """Return the payloads of those tags that the sampler of this name signed, shape [k], in order."""
-    own: NDArray[np.int64] = tags[(tags >> PAYLOAD_BITS) == code_of(name)]
+def decode_states(states: SamplerStates, name: str) -> NDArray[np.int64]:
+    """Return the payloads of those states that the sampler of this name wrote.
+
+    Args:
+        states: sampler states [n], those of other samplers among them.
+        name: of the sampler.
+
+    Returns:
+        The payloads [k], in order.
+    """
+    own: NDArray[np.int64] = states[(states >> PAYLOAD_BITS) == sampler_code(name)]
     return np.bitwise_and(own, PAYLOAD_MASK)

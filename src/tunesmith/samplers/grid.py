@@ -3,10 +3,10 @@
 Symbols: N cells, numbered 0 … N - 1 as :class:`tunesmith.space.grid.Grid` does; U used ones u_0 < u_1 < …, those of
 finished and of running trials.
 
-Which cells are used stands in the trials' tags, so nothing but the history is needed to go on. The r-th cell that is
-still free is found without a list of the free ones: u_i - i free cells lie below u_i, a number that never falls with
-i; so if j used cells have u_i - i <= r, it is the cell r + j. Taking r = 0 gives the grid in order; a random r gives
-each order of the cells with the same probability, and needs no permutation to be kept.
+The sampler states of the trials tell which cells are used, so nothing but the history is needed to go on. The r-th
+cell that is still free is found without a list of the free ones: u_i - i free cells lie below u_i, a number that never
+falls with i; so if j used cells have u_i - i <= r, it is the cell r + j. Taking r = 0 gives the grid in order; a random
+r gives each order of the cells with the same probability, and needs no permutation to be kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
-from tunesmith.samplers.base import PAYLOAD_MASK, Points, Sampler, Tags, payloads, sign
+from tunesmith.samplers.base import PAYLOAD_MASK, Points, Sampler, SamplerStates, decode_states, encode_state
 from tunesmith.space import Space
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class GridSampler(Sampler):
 
     name: ClassVar[str] = "grid"
     exclusive: ClassVar[bool] = True
-    blind: ClassVar[bool] = True
+    is_adaptive: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class GridSampler(Sampler):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_grid": None, "_seen": None}
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return up to n cells that no trial has used; see :meth:`Sampler.ask`.
 
         Raises:
@@ -100,8 +100,8 @@ class GridSampler(Sampler):
         else:
             ranks = rng.choice(left, n, replace=False)
         cells = ranks + np.searchsorted(used - np.arange(len(used)), ranks, side="right")
-        tags = np.array([sign(self.name, grid.mark << grid.bits | int(c)) for c in cells], np.int64)
-        return grid.cells.rows(cells), tags
+        states = np.array([encode_state(self.name, grid.mark << grid.bits | int(c)) for c in cells], np.int64)
+        return grid.cells.rows(cells), states
 
     def _numbered(self, space: Space) -> _Numbered:
         """The grid of a space; kept, since its constraints may have been checked cell by cell."""
@@ -131,10 +131,10 @@ class GridSampler(Sampler):
         if kept is None or kept.history() is not history or kept.grid is not grid:
             kept = _Seen(weakref.ref(history), grid, 0, np.zeros(0, np.int64))
         if kept.rows < len(history):
-            fresh = grid.cells_of(history.tag[kept.rows :])
+            fresh = grid.cells_of(history.sampler_state[kept.rows :])
             kept = _Seen(kept.history, grid, len(history), _with(kept.used, fresh))
             self._seen = kept  # one assignment: another thread sees the old state or the new one
-        return _with(kept.used, grid.cells_of(history.pending.tag))
+        return _with(kept.used, grid.cells_of(history.pending.sampler_state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +165,9 @@ class _Numbered:
         bits = max(0, size - 1).bit_length()
         return cls(space, cells, size, bits, crc32(text.encode() + some.tobytes()) & (PAYLOAD_MASK >> bits))
 
-    def cells_of(self, tags: Tags) -> Cells:
-        """The cells that tags of this grid name."""
-        own = payloads(tags, GridSampler.name)
+    def cells_of(self, states: SamplerStates) -> Cells:
+        """Return the cells that sampler states of this grid name."""
+        own = decode_states(states, GridSampler.name)
         cells: Cells = np.bitwise_and(own[own >> self.bits == self.mark], (1 << self.bits) - 1)
         return cells[cells < self.size]
 

@@ -4,8 +4,8 @@ Sobol' sequences with random linear scrambling and a digital shift (Matousek, J.
 Halton sequences (Owen, "A randomized Halton algorithm in R", 2017), both as ``scipy.stats.qmc`` has them. That low
 discrepancy serves hyperparameter search: Bousquet et al., "Critical hyper-parameters: no random, no cry", 2017.
 
-The first trial draws the seed of the scrambling; the tag of each trial holds that seed and the index of its point, so
-the next trial goes on after the largest index in the history, whoever asks.
+The first trial draws the seed of the scrambling; the sampler state of each trial holds that seed and the index of its
+point, so the next trial goes on after the largest index in the history, whoever asks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags, payloads, sign
+from tunesmith.samplers.base import Points, Sampler, SamplerStates, decode_states, encode_state
 from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, SILENT, also_takes
 from tunesmith.space import Space
 
@@ -56,7 +56,7 @@ class QMCSampler(Sampler):
 
     name: ClassVar[str] = "qmc"
     exclusive: ClassVar[bool] = True
-    blind: ClassVar[bool] = True
+    is_adaptive: ClassVar[bool] = False
 
     def __init__(self, qmc_type: str = "sobol", scramble: bool = True, seed: int | None = None) -> None:
         if qmc_type not in ("sobol", "halton"):
@@ -69,7 +69,7 @@ class QMCSampler(Sampler):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_block": None}
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return the next n points of the sequence; see :meth:`Sampler.ask`.
 
         Raises:
@@ -86,7 +86,7 @@ class QMCSampler(Sampler):
         seed, index = self._next(history, space, rng)
         mark = self._mark(space)
         points: list[NDArray[np.float64]] = []
-        tags: list[int] = []
+        states: list[int] = []
         skipped = 0
         while len(points) < n and index < 1 << INDEX_BITS:
             # As many as are missing; the more were skipped, the more at once.
@@ -95,7 +95,7 @@ class QMCSampler(Sampler):
             for row, ok in zip(x, space.feasible(x), strict=True):
                 if ok and len(points) < n:
                     points.append(row)
-                    tags.append(sign(self.name, ((mark << INDEX_BITS) | index) << SEED_BITS | seed))
+                    states.append(encode_state(self.name, ((mark << INDEX_BITS) | index) << SEED_BITS | seed))
                 skipped = 0 if ok else skipped + 1
                 index += 1
             if skipped >= MAX_SKIPPED:
@@ -104,22 +104,23 @@ class QMCSampler(Sampler):
                     f"({', '.join(map(repr, space.constraints))}); loosen them, or choose ranges in which they hold "
                     "more often"
                 )
-        return np.array(points).reshape(-1, d), np.array(tags, np.int64)
+        return np.array(points).reshape(-1, d), np.array(states, np.int64)
 
     def given_out(self, history: History, space: Space) -> int:
         """Return how many points of this space's sequence trials have had, running ones included."""
         return len(self._own(history, space))
 
-    def beginning(self, d: int, tag: int) -> NDArray[np.float64]:
-        """Return the first points [BLOCK, d] in the unit cube of the sequence that a tag belongs to."""
-        return self._points(d, tag & ((1 << SEED_BITS) - 1), 0)
+    def beginning(self, d: int, sampler_state: int) -> NDArray[np.float64]:
+        """Return the first points [BLOCK, d] in the unit cube of the sequence that a sampler state belongs to."""
+        return self._points(d, sampler_state & ((1 << SEED_BITS) - 1), 0)
 
     def _mark(self, space: Space) -> int:
         return crc32(repr((self.qmc_type, self.scramble, space.names)).encode()) & 0xFF
 
     def _own(self, history: History, space: Space) -> NDArray[np.int64]:
         """The payloads of the trials that had a point of this space's sequence."""
-        own = np.concatenate([payloads(history.tag, self.name), payloads(history.pending.tag, self.name)])
+        states = np.concatenate([history.sampler_state, history.pending.sampler_state])
+        own = decode_states(states, self.name)
         return np.asarray(own[own >> (INDEX_BITS + SEED_BITS) == self._mark(space)])
 
     def _next(self, history: History, space: Space, rng: np.random.Generator) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space
 
 
@@ -19,11 +19,11 @@ class RandomSampler(Sampler):
     """
 
     name: ClassVar[str] = "random"
-    blind: ClassVar[bool] = True
+    is_adaptive: ClassVar[bool] = False
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n uniform points; see :meth:`Sampler.ask`."""
         return space.sample(rng, n), np.zeros(n, np.int64)

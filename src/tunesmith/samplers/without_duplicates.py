@@ -10,20 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.common.duplicates import LISTED, Tried
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
-GUESSES = 64  # further proposals that a blind sampler is asked for, and random points that are tried
+GUESSES = 64  # further proposals that a sampler that is not adaptive is asked for, and random points that are tried
 CHUNK = 4096  # cells that are looked at together
 
 
 class Distinct(Sampler):
     """Proposes what another sampler proposes, or another point where that was tried before; then it is exhausted.
 
-    A blind sampler is asked for more proposals. Of another one the point is replaced by a random one that is new, and
-    keeps its tag, so that the sampler goes on from there. In a space that is not finite nothing is replaced.
+    A sampler that is not adaptive is asked for more proposals. A point of an adaptive one is replaced by a random new
+    point, and keeps its sampler state, so that the sampler continues from there. In an infinite space nothing is
+    replaced.
 
     Args:
         inner: the sampler that proposes.
@@ -37,7 +38,7 @@ class Distinct(Sampler):
     def __init__(self, inner: Sampler) -> None:
         self.inner = inner
         self.name = inner.name  # type: ignore[misc]  # a study shows whose proposals these are
-        self.blind = inner.blind  # type: ignore[misc]  # what was tried is known without any result
+        self.is_adaptive = inner.is_adaptive  # type: ignore[misc]  # what was tried is known without any result
         self.space = inner.space
         self._seen: _Seen | None = None
 
@@ -53,30 +54,30 @@ class Distinct(Sampler):
         """Return what the other sampler says."""
         return self.inner.explain(history, space)
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return up to n points that no finished or running trial has; see :meth:`Sampler.ask`."""
         if not space.is_finite or not len(space):
             return self.inner.ask(history, space, rng, n)
         tried = self._tried(history, space)
         taken = tried.running(history)
-        x, tags = self.inner.ask(history, space, rng, n)
+        x, states = self.inner.ask(history, space, rng, n)
         fresh = [i for i in range(len(x)) if tried.is_new(x[i : i + 1], taken)]
-        points, kept = [x[fresh]], [tags[fresh]]
+        points, kept = [x[fresh]], [states[fresh]]
         missing = n - len(fresh)
         asked = n
-        while missing and self.inner.blind and len(x) == asked and asked < n * GUESSES:
+        while missing and not self.inner.is_adaptive and len(x) == asked and asked < n * GUESSES:
             asked = min(4 * asked, n * GUESSES)
-            x, tags = self.inner.ask(history, space, rng, asked)
+            x, states = self.inner.ask(history, space, rng, asked)
             fresh = [i for i in range(len(x)) if tried.is_new(x[i : i + 1], taken)][:missing]
             points.append(x[fresh])
-            kept.append(tags[fresh])
+            kept.append(states[fresh])
             missing -= len(fresh)
         for i in range(missing):
             other = _other(space, tried, taken, rng)
             if other is None:
                 break
             points.append(other)
-            kept.append(tags[i : i + 1] if i < len(tags) else np.zeros(1, np.int64))
+            kept.append(states[i : i + 1] if i < len(states) else np.zeros(1, np.int64))
         return np.concatenate(points), np.concatenate(kept)
 
     def _tried(self, history: History, space: Space) -> Tried:

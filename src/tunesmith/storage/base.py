@@ -82,21 +82,21 @@ class Increment:
     Attributes:
         cursor: the `seq` of the last finished trial read; pass it to the next ``read_since``.
         version: the study's change counter at the time of reading.
-        number: int64[n] trial numbers. state: int8[n]. tag: int64[n]. cost: float64[n], seconds.
+        number: int64[n] trial numbers. state: int8[n]. sampler_state: int64[n]. cost: float64[n], seconds.
         attempt: int64[n], at which attempt each trial ended.
         values: float64[n, m] in the user's directions, NaN where there is none.
         blocks: the points, grouped by the trials' own spaces.
         constraints: place -> constraint values, for trials that have any.
         reports: (number, step, value) of the curves of trials that finished since, and of the running ones, as
             ``intermediate_values`` has them.
-        running: the running trials (number, space, x, tag, worker, attempt, started).
+        running: the running trials (number, space, x, sampler_state, worker, attempt, started).
     """
 
     cursor: int
     version: int
     number: NDArray[np.int64]
     state: NDArray[np.int8]
-    tag: NDArray[np.int64]
+    sampler_state: NDArray[np.int64]
     attempt: NDArray[np.int64]
     cost: NDArray[np.float64]
     values: NDArray[np.float64]
@@ -210,7 +210,7 @@ class Storage(ABC):
 
     @abstractmethod
     def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
-        """Turn RUNNING trials of a dead or interrupted worker into WAITING ones that keep point and tag; attempt + 1.
+        """Turn RUNNING trials of a dead or interrupted worker into WAITING ones; attempt + 1; the proposal is kept.
 
         ``claim`` hands such a trial out with ``trial.x``/``trial.space`` set: it is run again as it was proposed. What
         the attempt reported and noted goes to its ``previous_attempts``; the attributes stay those of the trial.

@@ -255,7 +255,7 @@ class MemoryStorage(Storage):
             version=version,
             number=np.array([t.number for t in new], np.int64),
             state=np.array([t.state for t in new], np.int8),
-            tag=np.array([t.tag for t in new], np.int64),
+            sampler_state=np.array([t.sampler_state for t in new], np.int64),
             attempt=np.array([t.attempt for t in new], np.int64),
             cost=np.array([t.cost for t in new], np.float64),
             values=np.array([nothing if t.values is None else t.values for t in new], np.float64).reshape(-1, m),

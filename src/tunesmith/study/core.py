@@ -24,7 +24,7 @@ from tunesmith.study.fixed import impose
 from tunesmith.study.total import NEAR, check_left, spent
 from tunesmith.trial import FrozenTrial, Proposals, Trial
 
-_Ahead = tuple[int, int, list[float], int, str | None]  # number, id of the space, point, tag, who proposed it
+_Ahead = tuple[int, int, list[float], int, str | None]  # number, id of the space, point, sampler state, who proposed it
 
 
 class StudyDirection(StrEnum):
@@ -146,7 +146,7 @@ class StudyCore:
         if version == self._version + 1:
             self._version = version
         self._next = max(self._next, record.number + 1)
-        self._history.begin(record.number, record.space, record.x, record.tag)
+        self._history.begin(record.number, record.space, record.x, record.sampler_state)
         self._live[record.number] = (trial, record, time.monotonic())
         return trial
 
@@ -160,9 +160,9 @@ class StudyCore:
             record.previous_attempts, record.crashes = old.previous_attempts, old.crashes
             fixed = old.fixed
         if old is not None and old.x is not None:  # released: run again what was proposed
-            proposals, row, tag = Proposals(old.space), list(old.x), old.tag
+            proposals, row, state = Proposals(old.space), list(old.x), old.sampler_state
         elif self._planned is not None and self._planned[0] == number and old is None:
-            proposals, tag = Proposals(self._search_space()), 0
+            proposals, state = Proposals(self._search_space()), 0
             row = list(self._planned[1])
             record.system = {"proposed_by": self._planned[2]}
         else:
@@ -170,18 +170,18 @@ class StudyCore:
             proposals = self._proposals
             if proposals.space is not space:
                 proposals = self._proposals = Proposals(space)
-            row, tag = [], 0
+            row, state = [], 0
             if space is not None:
                 ahead, self._ahead = self._ahead, None
                 if ahead is None or ahead[:2] != (number, id(space)):
                     ahead = self._consult(number, space)
-                _, _, row, tag, note = ahead
+                _, _, row, state, note = ahead
                 if fixed:
-                    # The user's point, not the sampler's: what the tag names (a cell, an index) is still to be done.
-                    row, tag = impose(space, row, fixed, np.random.default_rng([seed, number, 1])), 0
+                    # The user's point, not the sampler's: what its state names (a cell, an index) is still to be done.
+                    row, state = impose(space, row, fixed, np.random.default_rng([seed, number, 1])), 0
                 elif note is not None:
                     record.system = {**(record.system or {}), "proposed_by": note}
-        record.space, record.x, record.tag = proposals.space, row, tag
+        record.space, record.x, record.sampler_state = proposals.space, row, state
         record.started = time.time()  # a proposal's own time is no cost of the trial
         notes = dict(old.user) if old is not None and old.user else None  # those of the record are in the storage
         left = record.previous_attempts
@@ -197,10 +197,10 @@ class StudyCore:
         """Ask the sampler for the point of the trial of this number."""
         sampler = self.sampler.in_haste() if self._hasty else self.sampler
         note = sampler.explain(self._history, space)
-        x, tags = sampler.ask(self._history, space, np.random.default_rng([self.seed, number]), 1)
+        x, states = sampler.ask(self._history, space, np.random.default_rng([self.seed, number]), 1)
         if len(x) == 0:
             raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
-        return number, id(space), x[0].tolist(), int(tags[0]), note
+        return number, id(space), x[0].tolist(), int(states[0]), note
 
     def prefetch(self) -> None:
         """Prepare the next proposal while objectives run, so that ``ask`` returns at once when one of them ends.
@@ -210,7 +210,7 @@ class StudyCore:
         """
         with self._lock:
             space = self._search_space()
-            if space is not None and self._ahead is None and not self.sampler.blind:
+            if space is not None and self._ahead is None and self.sampler.is_adaptive:
                 with suppress(SpaceExhaustedError):
                     self._ahead = self._consult(self._next, space)
 
@@ -228,7 +228,7 @@ class StudyCore:
             new.state,
             new.values * self._signs,
             [(b.space, b.at, b.x) for b in new.blocks],
-            tag=new.tag,
+            sampler_state=new.sampler_state,
             cost=new.cost,
             constraints=new.constraints,
         )
@@ -239,7 +239,7 @@ class StudyCore:
         known = set(history.running)
         for number, t in running.items():
             if number not in known:
-                history.begin(number, t.space, t.x, t.tag)
+                history.begin(number, t.space, t.x, t.sampler_state)
         for number, step, value in new.reports:
             history.curves.append(number, step, value * self._sign)
         for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):

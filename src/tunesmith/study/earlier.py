@@ -82,7 +82,7 @@ def row_of(space: Space, params: dict[str, Any]) -> list[float]:
 
 
 def _record(trial: FrozenTrial, space: Space | None, x: Sequence[float] | None, name: str) -> FrozenTrial:
-    """Return a copy without what only its own study understands: number, tag and who proposed it."""
+    """Return a copy without what only its own study understands: number, sampler state and who proposed it."""
     return FrozenTrial(
         -1,
         trial.state,

@@ -162,7 +162,7 @@ class TellCore(StudyCore):
             x=x,
             values=values,
             attempt=record.attempt,
-            tag=record.tag,
+            sampler_state=record.sampler_state,
             cost=elapsed if cost is None else float(cost),
             constraints=trial.constraints,
             reason=None if reason is None else shorten(plain_text(str(reason))),
@@ -189,7 +189,14 @@ class TellCore(StudyCore):
         if seq == self._cursor + 1 and version == self._version + 1:
             y = None if values is None else [v * s for v, s in zip(values, self._signs, strict=True)]
             self._history.append(
-                done.number, state, space, x, y, tag=done.tag, cost=done.cost, constraints=done.constraints
+                done.number,
+                state,
+                space,
+                x,
+                y,
+                sampler_state=done.sampler_state,
+                cost=done.cost,
+                constraints=done.constraints,
             )
             self._cursor, self._version = seq, version
         if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):

@@ -26,9 +26,9 @@ class Outcome:
     """What happens to one trial.
 
     Attributes:
-        own: the sampler under test proposes it (as long as it has proposals); else the point and the tag are these.
+        own: the sampler under test proposes it, as long as it has proposals; else `x` and `sampler_state` count.
         x: a point of the search's space, [d]; None: the trial suggested nothing.
-        tag: what another sampler wrote.
+        sampler_state: what another sampler wrote.
         extra: a value of a parameter that the search's space does not have; None: it suggested none.
         delay: how many trials start before it ends; None: it still runs when the story ends.
         state, y, cost, constraints: how it ends; see :meth:`tunesmith.history.History.append`.
@@ -36,7 +36,7 @@ class Outcome:
 
     own: bool
     x: tuple[float, ...] | None
-    tag: int
+    sampler_state: int
     extra: float | None
     delay: int | None
     state: TrialState
@@ -52,7 +52,7 @@ class Row:
     number: int
     space: Space | None
     x: tuple[float, ...] | None
-    tag: int
+    sampler_state: int
     outcome: Outcome
 
 
@@ -79,7 +79,7 @@ class Story:
         over = {row.number for row in done}
         for ended, row in self.events:
             if not ended and row.number not in over:
-                history.begin(row.number, row.space, row.x, row.tag)
+                history.begin(row.number, row.space, row.x, row.sampler_state)
         size = size or max(1, len(done))
         for start in range(0, len(done), size):
             _extend(history, done[start : start + size])
@@ -117,26 +117,35 @@ class Script:
     def _begin(
         self, history: History, sampler: Sampler | None, rng: np.random.Generator, number: int, outcome: Outcome
     ) -> Row:
-        x, tag, space = outcome.x, outcome.tag, self.space
+        x, state, space = outcome.x, outcome.sampler_state, self.space
         if outcome.own and sampler is not None:
-            asked, tags = sampler.ask(history, self.space, rng, 1)
+            asked, states = sampler.ask(history, self.space, rng, 1)
             if len(asked):
-                x, tag = tuple(asked[0].tolist()), int(tags[0])
+                x, state = tuple(asked[0].tolist()), int(states[0])
         if x is None:
-            return Row(number, None, None, tag, outcome)
+            return Row(number, None, None, state, outcome)
         if outcome.extra is not None:
             space = merge(space, {"extra": Float(0, 1)})
             x = (*x, outcome.extra)
-        return Row(number, space, x, tag, outcome)
+        return Row(number, space, x, state, outcome)
 
 
 def tell(history: History, ended: bool, row: Row) -> None:
     """Tell a history that a trial began or ended."""
     if not ended:
-        history.begin(row.number, row.space, row.x, row.tag)
+        history.begin(row.number, row.space, row.x, row.sampler_state)
         return
     o = row.outcome
-    history.append(row.number, o.state, row.space, row.x, o.y, tag=row.tag, cost=o.cost, constraints=o.constraints)
+    history.append(
+        row.number,
+        o.state,
+        row.space,
+        row.x,
+        o.y,
+        sampler_state=row.sampler_state,
+        cost=o.cost,
+        constraints=o.constraints,
+    )
 
 
 def _extend(history: History, rows: Sequence[Row]) -> None:
@@ -150,7 +159,7 @@ def _extend(history: History, rows: Sequence[Row]) -> None:
         np.array([r.outcome.state for r in rows], np.int8),
         np.array([nothing if r.outcome.y is None else r.outcome.y for r in rows]).reshape(len(rows), -1),
         [(space, np.array(at), np.array([rows[i].x for i in at], float)) for space, at in groups.items()],
-        tag=np.array([r.tag for r in rows], np.int64),
+        sampler_state=np.array([r.sampler_state for r in rows], np.int64),
         cost=np.array([r.outcome.cost for r in rows]),
         constraints={i: r.outcome.constraints for i, r in enumerate(rows) if r.outcome.constraints},
     )
@@ -176,7 +185,7 @@ def histories(draw: st.DrawFn, space: Space, *, max_trials: int = 10, n_objectiv
             Outcome(
                 own=draw(st.booleans()),
                 x=None if draw(st.integers(0, 9)) == 9 else tuple(row),
-                tag=draw(st.sampled_from([0, 0, 1, 2**63 - 1])),
+                sampler_state=draw(st.sampled_from([0, 0, 1, 2**63 - 1])),
                 extra=draw(st.sampled_from([None, None, None, 0.5])),
                 delay=draw(st.sampled_from([0, 0, 1, 3, None])),
                 state=state,

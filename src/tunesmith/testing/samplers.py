@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, Tags
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 from tunesmith.testing.courses import COURSES, Course
@@ -54,7 +54,7 @@ class Asked:
     """The answer of a sampler in a form that compares exactly, NaN included."""
 
     points: bytes
-    tags: bytes
+    states: bytes
 
 
 @st.composite
@@ -93,8 +93,8 @@ class SamplerConformance:
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         story = script.play(sampler, seed)
-        x, tags = sampler.ask(story.history(), script.space, _rng(seed), n)
-        _check(sampler, script.space, x, tags, n)
+        x, states = sampler.ask(story.history(), script.space, _rng(seed), n)
+        _check(sampler, script.space, x, states, n)
 
     @pytest.mark.parametrize("name", UNUSUAL)
     @pytest.mark.parametrize("n", [1, 3])
@@ -106,10 +106,10 @@ class SamplerConformance:
         history = History(space)
         number = 0
         for _ in range(6):
-            x, tags = sampler.ask(history, space, _rng(number), n)
-            _check(sampler, space, x, tags, n)
-            for row, tag in zip(x, tags, strict=True):
-                history.append(number, TrialState.COMPLETE, space, row.tolist(), [float(number % 3)], tag=int(tag))
+            x, states = sampler.ask(history, space, _rng(number), n)
+            _check(sampler, space, x, states, n)
+            for row, state in zip(x.tolist(), states.tolist(), strict=True):
+                history.append(number, TrialState.COMPLETE, space, row, [float(number % 3)], sampler_state=state)
                 number += 1
 
     @laws
@@ -142,8 +142,8 @@ class SamplerConformance:
         history = script.play(sampler, seed).history()
         before = _digest(history)
         first = _ask(sampler, history, script.space, seed, 2)
-        x, tags = sampler.ask(history, script.space, _rng(seed), 2)
-        x[...], tags[...] = 0.5, 1
+        x, states = sampler.ask(history, script.space, _rng(seed), 2)
+        x[...], states[...] = 0.5, 1
         assert _ask(sampler, history, script.space, seed, 2) == first
         assert _digest(history) == before
 
@@ -230,17 +230,17 @@ def _rng(seed: int) -> np.random.Generator:
 
 
 def _ask(sampler: Sampler, history: History, space: Space, seed: int, n: int) -> Asked:
-    x, tags = sampler.ask(history, space, _rng(seed), n)
-    return Asked(np.ascontiguousarray(x).tobytes(), np.ascontiguousarray(tags).tobytes())
+    x, states = sampler.ask(history, space, _rng(seed), n)
+    return Asked(np.ascontiguousarray(x).tobytes(), np.ascontiguousarray(states).tobytes())
 
 
-def _check(sampler: Sampler, space: Space, x: Points, tags: Tags, n: int) -> None:
+def _check(sampler: Sampler, space: Space, x: Points, states: SamplerStates, n: int) -> None:
     assert x.dtype == np.float64
     assert x.ndim == 2
     assert x.shape[1] == len(space)
-    assert tags.dtype == np.int64
-    assert tags.shape == (len(x),)
-    assert (tags >= 0).all()
+    assert states.dtype == np.int64
+    assert states.shape == (len(x),)
+    assert (states >= 0).all()
     assert len(x) <= n
     if not sampler.exclusive:
         assert len(x) == n, "only an exclusive sampler, which counts its points, can run out of them"
@@ -251,8 +251,8 @@ def _digest(history: History) -> str:
     """A fingerprint of everything that a history holds."""
     pending = history.pending
     sha = hashlib.sha256(repr((history.names, history.space)).encode())
-    arrays: list[Any] = [history.x, history.y, history.c, history.number, history.state, history.tag, history.cost]
-    arrays += [pending.number, pending.x, pending.tag, *history.curves.table()]
+    arrays: list[Any] = [history.x, history.y, history.c, history.number, history.state, history.cost]
+    arrays += [history.sampler_state, pending.number, pending.x, pending.sampler_state, *history.curves.table()]
     for a in arrays:
         sha.update(repr((a.shape, a.dtype)).encode() + np.ascontiguousarray(a).tobytes())
     return sha.hexdigest()

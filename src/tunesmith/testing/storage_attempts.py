@@ -15,8 +15,8 @@ class AttemptLaws:
     """A released trial is run again as it was proposed, and knows what its earlier attempts left."""
 
     def test_a_released_trial_is_run_again_as_it_was_proposed(self, storage: Storage, study: StudyRecord) -> None:
-        """Same point and tag, next attempt; the first worker's result comes too late."""
-        begin(storage, study, tag=5)
+        """Same point and sampler state, next attempt; the first worker's result comes too late."""
+        begin(storage, study, sampler_state=5)
         begin(storage, study)
         storage.report(study.id, 0, 1, 0, 1.0)
         storage.set_attr(study.id, 0, "kept", True)
@@ -29,7 +29,8 @@ class AttemptLaws:
         claim = storage.claim(study.id, "v")
         again = claim.trial
         assert again is not None
-        assert (claim.number, again.attempt, again.tag, again.worker, again.user) == (0, 2, 5, "v", {"kept": True})
+        assert (claim.number, again.attempt, again.sampler_state) == (0, 2, 5)
+        assert (again.worker, again.user) == ("v", {"kept": True})
         assert again.space == SPACE
         assert again.x is not None
         assert np.array_equal(again.x, POINT, equal_nan=True)

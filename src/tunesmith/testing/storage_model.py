@@ -72,7 +72,7 @@ class Model:
             TrialState.RUNNING,
             space=self.study.space,
             x=x,
-            tag=action.index,
+            sampler_state=action.index,
             attempt=attempt,
             worker="w",
             started=1.0,
@@ -93,7 +93,7 @@ class Model:
             trial.user, trial.fixed = old.user, old.fixed
             trial.previous_attempts, trial.crashes = old.previous_attempts, old.crashes
             if claim.trial.x is not None:
-                trial.x, trial.tag = claim.trial.x, claim.trial.tag
+                trial.x, trial.sampler_state = claim.trial.x, claim.trial.sampler_state
             self.trials[old.number] = trial
         else:
             trial = self._new(action)
@@ -237,12 +237,12 @@ def rows_of(new: Any) -> list[Any]:
     """An increment as one comparable tuple for each finished trial."""
     points = {int(at): (b.space, b.x[i].tobytes()) for b in new.blocks if len(b.space) for i, at in enumerate(b.at)}
     return [
-        (n, state, tag, repr(cost), repr(values), points.get(i), new.constraints.get(i))
-        for i, (n, state, tag, cost, values) in enumerate(
+        (n, state, sampler_state, repr(cost), repr(values), points.get(i), new.constraints.get(i))
+        for i, (n, state, sampler_state, cost, values) in enumerate(
             zip(
                 new.number.tolist(),
                 new.state.tolist(),
-                new.tag.tolist(),
+                new.sampler_state.tolist(),
                 new.cost.tolist(),
                 new.values.tolist(),
                 strict=True,

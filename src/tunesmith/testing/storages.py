@@ -81,7 +81,7 @@ class StorageConformance(StudyLaws, AttemptLaws):
         user = {"note ∂": "größer 🦊 \0", "deep": {"list": [1, None, True, -math.inf]}, "": 0} | {"k" * 200: 1}
         user.pop("")
         begun = FrozenTrial(
-            0, RUNNING, space=SPACE, x=POINT, tag=-(2**62), started=1.5, worker="wörker:1", fixed=fixed
+            0, RUNNING, space=SPACE, x=POINT, sampler_state=-(2**62), started=1.5, worker="wörker:1", fixed=fixed
         )  # fmt: skip
         assert storage.start(study.id, storage.claim(study.id, "wörker:1"), begun) is not None
         assert_same(storage.trials(study.id)[0], begun)
@@ -91,7 +91,7 @@ class StorageConformance(StudyLaws, AttemptLaws):
             space=SPACE,
             x=POINT,
             values=(-math.inf,),
-            tag=2**62,
+            sampler_state=2**62,
             cost=math.inf,
             constraints={"c ∂": -1.0, "d": math.inf, "e": NAN},
             reason="half of a pair \ud800 and NUL \0",
@@ -238,19 +238,19 @@ class StorageConformance(StudyLaws, AttemptLaws):
         nothing = Space()
         specs = [(SPACE, POINT), (other, [0.25]), (None, None), (SPACE, [1e-4, NAN, NAN, 1.0]), (nothing, [])]
         for number, (space, x) in enumerate(specs):
-            begin(storage, study, space=space, x=x, tag=number)
+            begin(storage, study, space=space, x=x, sampler_state=number)
         for number in (4, 2, 0, 1, 3):
             space, x = specs[number]
             state = FAIL if number == 2 else COMPLETE
             values = None if number == 2 else (float(number), -math.inf)
             limits = {"c": 0.5} if number == 1 else None
-            done = ended(running(number, space=space, x=x, tag=number), None, state, constraints=limits)
+            done = ended(running(number, space=space, x=x, sampler_state=number), None, state, constraints=limits)
             done.values, done.cost = values, number / 2
             assert storage.finish(study.id, done) is not None
-        begin(storage, study, space=other, x=[0.75], tag=9)
+        begin(storage, study, space=other, x=[0.75], sampler_state=9)
         new = storage.read_since(study.id, 0)
-        assert new.number.tolist() == new.tag.tolist() == [4, 2, 0, 1, 3]
-        assert [a.dtype.str[1:] for a in (new.number, new.tag, new.state)] == ["i8", "i8", "i1"]
+        assert new.number.tolist() == new.sampler_state.tolist() == [4, 2, 0, 1, 3]
+        assert [a.dtype.str[1:] for a in (new.number, new.sampler_state, new.state)] == ["i8", "i8", "i1"]
         assert new.state.tolist() == [COMPLETE, FAIL, COMPLETE, COMPLETE, COMPLETE]
         assert new.cost.tolist() == [2.0, 1.0, 0.0, 0.5, 1.5]
         assert np.array_equal(new.values[:, 0], [4.0, NAN, 0.0, 1.0, 3.0], equal_nan=True)
@@ -260,7 +260,7 @@ class StorageConformance(StudyLaws, AttemptLaws):
         (block,) = (b for b in new.blocks if b.space == SPACE)
         assert np.array_equal(block.x, [POINT, [1e-4, NAN, NAN, 1.0]], equal_nan=True)
         (alive,) = new.running
-        assert (alive.number, alive.tag, alive.x, alive.worker, alive.space) == (5, 9, [0.75], "w", other)
+        assert (alive.number, alive.sampler_state, alive.x, alive.worker, alive.space) == (5, 9, [0.75], "w", other)
 
     @laws
     @given(story=st.lists(actions(), max_size=40))

@@ -30,9 +30,9 @@ def main(path: str) -> None:
         {"state": TrialState.COMPLETE, "values": (0.75,), "constraints": {"memory": 0.5}, "reports": {3: 0.1, 9: 0.2}},
         {"state": TrialState.FAIL, "reason": "ValueError: no", "system": {"fold": 3}},
     ]
-    for tag, (x, end) in enumerate(zip(points, ends, strict=True)):
+    for sampler_state, (x, end) in enumerate(zip(points, ends, strict=True)):
         claim = storage.claim(study.id, "host:1:boot@2")
-        common = {"space": space, "x": x, "worker": "host:1:boot@2", "tag": tag, "started": 100.0}
+        common = {"space": space, "x": x, "worker": "host:1:boot@2", "sampler_state": sampler_state, "started": 100.0}
         storage.start(study.id, claim, FrozenTrial(claim.number, TrialState.RUNNING, **common))
         storage.finish(study.id, FrozenTrial(claim.number, finished=101.5, **common, **end))
     claim = storage.claim(study.id, "host:1:boot@2", reserve=True)

@@ -63,5 +63,5 @@ class Replayed(Sampler, Generic[S]):
 
 
 def mark_of(space: Space, bits: int = 8) -> int:
-    """Return a number that tells tags written in this space from those written in another one (it may collide)."""
+    """Return a number that tells sampler states of this space from those of another one (it may collide)."""
     return crc32(space.signature.encode()) & ((1 << bits) - 1)

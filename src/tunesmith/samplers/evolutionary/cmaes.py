@@ -4,7 +4,7 @@ The optimiser is that of the ``cmaes`` package (Nomura & Shibata, 2024): CMA-ES 
 "The CMA Evolution Strategy: A Tutorial", 2016), with margin for integers (Hamano et al., GECCO 2022), separable above
 150 parameters (Ros & Hansen, PPSN 2008). Restarts with a population twice as large: IPOP (Auger & Hansen, CEC 2005).
 
-Nothing of the optimiser is stored. The tag of a trial holds the generation it belongs to and the seed of its sample;
+Nothing of the optimiser is stored. A trial's sampler state holds its generation and the seed of its sample;
 the distribution of a generation follows from the results of those before it, so telling the finished trials again in
 order gives the same optimiser. That is one eigendecomposition a generation: 10,000 trials take about a second.
 """
@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Tags, sign
+from tunesmith.samplers.base import Points, SamplerStates, encode_state
 from tunesmith.samplers.common.incremental import Replayed
 from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, SILENT, Instead, also_takes
 from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, Generations
@@ -115,22 +115,22 @@ class CmaEsSampler(Replayed[Generations]):
         """Return the state before any trial is finished."""
         return Generations(space, self.name, self.settings)
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Sample n points from the present distribution; see :meth:`Sampler.ask`.
 
         Raises:
             SpaceError: see :class:`CmaEsSampler`.
         """
         x = np.empty((n, len(space)))
-        tags = np.zeros(n, np.int64)
+        states = np.zeros(n, np.int64)
         with self._replayed(history, space) as state:
             for i in range(n):
                 for _ in range(ATTEMPTS):
                     seed = int(rng.integers(1 << SEED_BITS))
                     row = space.from_unit(state.sample(history, seed, rng)[None])
                     if not space.constraints or space.feasible(row)[0]:
-                        x[i], tags[i] = row[0], sign(self.name, state.payload(seed))
+                        x[i], states[i] = row[0], encode_state(self.name, state.payload(seed))
                         break
                 else:
-                    x[i] = space.sample(rng, 1)[0]  # no member of the generation, so its tag names none
-        return x, tags
+                    x[i] = space.sample(rng, 1)[0]  # no member of the generation, so its sampler state is 0
+        return x, states

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
-from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, code_of
+from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
 from tunesmith.samplers.common.incremental import mark_of
 from tunesmith.samplers.common.ranking import COMPLETE, Standing, standing
 from tunesmith.samplers.evolutionary.categorical_distribution import Frequencies
@@ -42,14 +42,14 @@ class Generations:
 
     Args:
         space: the space that is searched.
-        name: the sampler that signs the tags.
+        name: of the sampler.
         settings: the options of the sampler.
     """
 
     def __init__(self, space: Space, name: str, settings: Settings) -> None:
         self.space = space
         self._settings = settings
-        self._code = code_of(name)
+        self._code = sampler_code(name)
         self._mark = mark_of(space, PAYLOAD_BITS - SEED_BITS - GENERATION_BITS)
         params = list(space.params.values())
         self._at = np.array([j for j, p in enumerate(params) if p.is_ordered and p.n_values > 1], np.intp)
@@ -95,7 +95,7 @@ class Generations:
         return u
 
     def payload(self, seed: int) -> int:
-        """Return what the tag of a sample holds."""
+        """Return the payload of the sampler state of a sample."""
         generation = self._generation & GENERATION_MASK
         return ((self._mark << GENERATION_BITS) | generation) << SEED_BITS | seed
 
@@ -112,9 +112,9 @@ class Generations:
 
     def take(self, history: History, first: int, last: int) -> None:
         """Take in the finished rows first … last - 1."""
-        tags = history.tag[first:last]
-        payload = np.bitwise_and(tags, PAYLOAD_MASK)
-        own = (tags >> PAYLOAD_BITS == self._code) & (payload >> (SEED_BITS + GENERATION_BITS) == self._mark)
+        states = history.sampler_state[first:last]
+        payload = np.bitwise_and(states, PAYLOAD_MASK)
+        own = (states >> PAYLOAD_BITS == self._code) & (payload >> (SEED_BITS + GENERATION_BITS) == self._mark)
         for i in np.flatnonzero(own).tolist():
             if not self._started:
                 # What the first members were drawn from: other samplers' trials up to here.
@@ -155,7 +155,7 @@ class Generations:
             except np.linalg.LinAlgError:
                 ended = True
         if ended:
-            self._restart(history.tag[rows])
+            self._restart(history.sampler_state[rows])
 
     def _raw(self, history: History, rows: NDArray[np.int64], unit: Floats) -> Floats:
         """The raw points [λ, k] of members; NaN where a member was evaluated elsewhere."""
@@ -163,7 +163,7 @@ class Generations:
         if not self._k:
             return raw
         drawn = np.where(np.isnan(unit), 0.5, unit)
-        for i, payload in enumerate(np.bitwise_and(history.tag[rows], PAYLOAD_MASK).tolist()):
+        for i, payload in enumerate(np.bitwise_and(history.sampler_state[rows], PAYLOAD_MASK).tolist()):
             age = (self._generation - (payload >> SEED_BITS)) & GENERATION_MASK
             optimiser = self._past[age - 1] if age else self._optimiser
             drawn[i, self._at], raw[i] = self._draw(optimiser, payload & SEED_MASK)
@@ -200,9 +200,9 @@ class Generations:
             patience = 20 + 30 * self._k / self._popsize  # the margin keeps it moving, also round the best point
         return bool(self._generation - self._improved > patience)
 
-    def _restart(self, tags: NDArray[np.int64]) -> None:
+    def _restart(self, states: NDArray[np.int64]) -> None:
         """Start again at a random point, which follows from the last generation's seeds."""
-        rng = np.random.default_rng((tags & SEED_MASK).tolist())
+        rng = np.random.default_rng((states & SEED_MASK).tolist())
         self._popsize = min(MAX_POPSIZE, math.ceil(self._popsize * self._settings.inc_popsize))
         self._optimiser = self._make(rng.random(self._k), self._settings.sigma0)
         self._frequencies = Frequencies(self.space)

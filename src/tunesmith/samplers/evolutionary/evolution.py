@@ -6,7 +6,7 @@ around what brought success of late (SHADE: Tanabe & Fukunaga, CEC 2013). Catego
 part of the trials are discrete (1+1) steps (Droste, Jansen & Wegener, 2002) from the best point: they change few
 parameters, each to any value, which finds what differences cannot.
 
-The tag of a trial holds its slot and its factors; the population is what the finished trials make of it, in order.
+A trial's sampler state holds its slot and its factors; the population follows from the finished trials, in order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Tags, sign
+from tunesmith.samplers.base import Points, SamplerStates, encode_state
 from tunesmith.samplers.common.incremental import Replayed
 from tunesmith.samplers.evolutionary.mutation import Kinds, mirrored
 from tunesmith.samplers.evolutionary.population import FACTORS, MAX_SLOTS, MEMORY, Slots
@@ -56,10 +56,10 @@ class EvolutionSampler(Replayed[Slots]):
         n = self.popsize or min(10 + len(space), 60)
         return Slots(space, self.name, n, n_objectives)
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Propose n variations; see :meth:`Sampler.ask`."""
         x = np.empty((n, len(space)))
-        tags = np.zeros(n, np.int64)
+        states = np.zeros(n, np.int64)
         with self._replayed(history, space) as state:
             variation = Variation.of(state)
             running = state.tried.running(history)
@@ -76,8 +76,8 @@ class EvolutionSampler(Replayed[Slots]):
                     free = state.tried.free(rng, running)
                     row = space.sample(rng, 1) if free is None else free
                 x[i] = row[0]
-                tags[i] = sign(self.name, state.payload(slot, f, cr))
-        return x, tags
+                states[i] = encode_state(self.name, state.payload(slot, f, cr))
+        return x, states
 
 
 class Variation:

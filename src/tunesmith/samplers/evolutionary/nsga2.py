@@ -8,7 +8,7 @@ Measured on ZDT1, 2, 4 and DTLZ2 in 10 parameters, 500 and 1,500 trials: selecti
 every 50, and η of 2 and 5 instead of 15 and 20, bring a larger hypervolume (with the usual values 500 random trials
 were better). Half of the children by differential evolution instead of crossover made no difference.
 
-The population is what selection makes of the finished trials, in order; the tag of a trial tells its generation.
+The population is what selection makes of the finished trials, in order. A trial's sampler state is its generation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
-from tunesmith.samplers.base import PAYLOAD_MASK, Points, Tags, sign
+from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, encode_state
 from tunesmith.samplers.common.duplicates import Tried
 from tunesmith.samplers.common.incremental import Replayed
 from tunesmith.samplers.common.optuna_arguments import REFUSED, Instead, also_takes
@@ -163,7 +163,7 @@ class NSGA2Sampler(Replayed[Population]):
         """Return the state before any trial is finished."""
         return Population(space, self.settings)
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Propose n children; see :meth:`Sampler.ask`."""
         x = np.empty((n, len(space)))
         with self._replayed(history, space) as state:
@@ -177,8 +177,8 @@ class NSGA2Sampler(Replayed[Population]):
                     free = state.tried.free(rng, running)
                     row = space.sample(rng, 1) if free is None else free
                 x[i] = row[0]
-            tag = sign(self.name, state.generation & PAYLOAD_MASK)
-        return x, np.full(n, tag, np.int64)
+            own = encode_state(self.name, state.generation & PAYLOAD_MASK)
+        return x, np.full(n, own, np.int64)
 
     def _child(self, state: Population, rng: np.random.Generator, attempt: int) -> Floats:
         """A unit point without gaps; the more attempts were in vain, the more of it is mutated."""

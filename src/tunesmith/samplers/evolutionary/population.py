@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
-from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, code_of
+from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
 from tunesmith.samplers.common.duplicates import Tried
 from tunesmith.samplers.common.incremental import mark_of
 from tunesmith.samplers.common.ranking import FAILED, Standing, standing
@@ -42,7 +42,7 @@ class Slots:
     def __init__(self, space: Space, name: str, n: int, n_objectives: int) -> None:
         self.space = space
         self.tried = Tried(space)
-        self._code = code_of(name)
+        self._code = sampler_code(name)
         self._mark = mark_of(space)
         self._m = n_objectives
         self.variation: Variation | None = None
@@ -76,16 +76,16 @@ class Slots:
         return self._order
 
     def payload(self, slot: int, f: int, cr: int) -> int:
-        """Return what a tag holds; f and cr in units of 1 / FACTORS."""
+        """Return the payload of a trial's sampler state; f and cr in units of 1 / FACTORS."""
         return (((self._mark << SLOT_BITS) | slot) << FACTOR_BITS | f) << FACTOR_BITS | cr
 
     def take(self, history: History, first: int, last: int) -> None:
         """Take in the finished rows first … last - 1."""
         unit = history.unit(self.space)[first:last]
-        tags = history.tag[first:last]
+        states = history.sampler_state[first:last]
         stand = standing(history, slice(first, last))
-        payload = np.bitwise_and(tags, PAYLOAD_MASK).tolist()
-        own = (tags >> PAYLOAD_BITS == self._code).tolist()
+        payload = np.bitwise_and(states, PAYLOAD_MASK).tolist()
+        own = (states >> PAYLOAD_BITS == self._code).tolist()
         self.tried.take(unit)
         for i in range(last - first):
             p = payload[i]

@@ -2,8 +2,8 @@
 
 First the values that the user believes good, all together; then the best points of earlier studies; then a design of
 few and central points, in turn with points drawn from the user's beliefs. The number of points of the sequence that
-were given out, which the tags of the trials tell, says which of them is next, so workers that start at once do not
-start alike.
+were given out, which the sampler states of the trials tell, says which of them is next, so workers that start at once
+do not start alike.
 
 The design: the middle of the space, and of each of its branches, then points of a scrambled Sobol' sequence that are
 drawn towards the middle. Four of them are enough, since from then on each point that the model picks is worth more than
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import Earlier, History
-from tunesmith.samplers.base import Points, Tags
+from tunesmith.samplers.base import Points, SamplerStates
 from tunesmith.samplers.common.conditions import infer
 from tunesmith.samplers.common.duplicates import Tried
 from tunesmith.samplers.gp.branches import parents
@@ -47,16 +47,16 @@ class Start:
         """Return how many trials come before a model takes over: four, or as many as a parameter has branches."""
         return _n_central(space, parents(infer(space, history.points(space))))
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n points; see :meth:`tunesmith.samplers.Sampler.ask`."""
-        x, tags = self._sequence.ask(history, space, rng, n)
+        x, states = self._sequence.ask(history, space, rng, n)
         if not len(space):
-            return x, tags
+            return x, states
         tried = history.points(space)
         params = list(space.params.values())
         priors = priors_of(params)
         known = np.vstack([_believed(priors, len(space)), self._found(history, space)])
-        sobol = self._sequence.beginning(len(space), int(tags[0]))
+        sobol = self._sequence.beginning(len(space), int(states[0]))
         design = _central(space, parents(infer(space, tried)), sobol)
         seen = np.vstack([tried, history.pending_points(space)])
         begun = self._sequence.given_out(history, space)
@@ -75,7 +75,7 @@ class Start:
                 wanted.insert(0, _completed(space, fixed, spread, rng))
             x[i] = _first_new(space, np.array(wanted), seen, rng)
             seen = np.vstack([seen, x[i]])
-        return x, tags
+        return x, states
 
     def _found(self, history: History, space: Space) -> Floats:
         """Return the best points [k, d] of earlier studies."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.numerics.threads import one_thread
-from tunesmith.samplers.base import Points, Sampler, Tags, sign
+from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
 from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, REFUSED, SILENT, Instead, also_takes
 from tunesmith.samplers.gp.acquire import Known, OneObjective, TwoObjectives
 from tunesmith.samplers.gp.branches import MOST
@@ -81,13 +81,13 @@ class GPSampler(Sampler):
             return begun < self.n_startup_trials
         return begun < MOST and begun < self._start.count(history, space)
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n points; see :meth:`Sampler.ask`."""
         if len(space) == 0 or self._starting(history, space):
             return self._start.ask(history, space, rng, n)
         with one_thread():
             x = self._modelled(history, space, rng, n)
-        return x, np.full(n, sign(self.name, 0), np.int64)
+        return x, np.full(n, encode_state(self.name, 0), np.int64)
 
     def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> Points:
         """Return n points [n, d], each of the largest acquisition when those before it are running."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
-from tunesmith.samplers.base import Points, Tags
+from tunesmith.samplers.base import Points, SamplerStates
 from tunesmith.samplers.common.boundaries import BEST, Ends
 from tunesmith.samplers.common.incremental import Replayed
 from tunesmith.samplers.common.optuna_arguments import REFUSED, SILENT, Instead, also_takes
@@ -93,11 +93,11 @@ class TPESampler(Replayed["_Search"]):
         """See :class:`Replayed`."""
         return _Search(space, n_objectives)
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, Tags]:
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n points; see :meth:`Sampler.ask`."""
-        tags = np.zeros(n, np.int64)
+        states = np.zeros(n, np.int64)
         if len(space) == 0:
-            return np.empty((n, 0)), tags
+            return np.empty((n, 0)), states
         with self._replayed(history, space) as search:
             running = history.pending_points(space) if history.running else np.empty((0, len(space)))
             points: list[Floats] = []
@@ -105,7 +105,7 @@ class TPESampler(Replayed["_Search"]):
                 points.append(self._propose(search, history.unit(space), running, rng))
                 if n > 1:
                     running = np.vstack([running, points[-1]])
-        return np.array(points), tags
+        return np.array(points), states
 
     def _propose(self, search: _Search, unit: Floats, running: Floats, rng: np.random.Generator) -> Floats:
         space = search.space

@@ -4,7 +4,7 @@ Where a fit is worth sending by itself, the splits of a candidate are sent one a
 so that one without hope is given up between them (see :mod:`.racing`); without a race they run beside each other.
 
 A search is the same each time, whichever worker is faster (see :mod:`.turns`): those that the study was not told of
-are under way for the sampler. One that is blind to results is asked for more, so no worker ever waits for it. Otherwise
+are under way for the sampler. One that is not adaptive is asked for more, so no worker ever waits for it. Otherwise
 a worker that has no new candidate runs further splits of those under way, the first of them first. Without that order
 (``deterministic=False``) the study is told of each candidate as it ends, and asked as soon as a worker is free.
 """
@@ -183,7 +183,7 @@ class Sequential:
     @property
     def adaptive(self) -> bool:
         """Whether it depended on scores which candidates there are; not where every point was tried."""
-        return not (self.exhausted or self.ledger.study.sampler.blind)
+        return self.ledger.study.sampler.is_adaptive and not self.exhausted
 
     @property
     def _n_splits(self) -> int:
@@ -273,7 +273,7 @@ class Sequential:
     def _loop(self, n_splits: int) -> None:
         pool = self.evaluate.pool
         room = 1.0 if pool.inline else ahead(self.evaluate.search.pre_dispatch, pool.n_workers)
-        self._turns.begin(self.deterministic, self.ledger.study.sampler.blind, pool.n_workers, room)
+        self._turns.begin(self.deterministic, self.ledger.study.sampler.is_adaptive, pool.n_workers, room)
         while True:
             while pool.running < room and (batch := self._next(n_splits)):
                 pool.submit(batch)
@@ -301,7 +301,7 @@ class Sequential:
             unit = self._contest.next(idle=False)
             return [] if unit is None else [unit]
         units = [self._whole(candidate, n_splits)]
-        if self.ledger.study.sampler.blind:  # nothing is to be learnt by waiting: send as much as pays
+        if not self.ledger.study.sampler.is_adaptive:  # nothing is to be learnt by waiting: send as much as pays
             left = (1000 if self.n_trials is None else self.n_trials - self._asked()) * n_splits
             size = self._pace.size(left, pool.n_workers)
             while len(units) * n_splits < size and (further := self._ask(n_splits)):

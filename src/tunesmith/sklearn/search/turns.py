@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from tunesmith.sklearn.search.racing import Candidate, Contest
 
-MOST_AHEAD = 100  # candidates a worker that may be under way with a blind sampler, so that memory has an end
+MOST_AHEAD = (
+    100  # candidates a worker that may be under way with a sampler that is not adaptive, so that memory has an end
+)
 
 
 @dataclass(slots=True)
@@ -35,18 +37,18 @@ class Turns:
     over: bool = False
     _decided: deque[Candidate] = field(default_factory=deque)
 
-    def begin(self, deterministic: bool, blind: bool, workers: int, room: float) -> None:
+    def begin(self, deterministic: bool, adaptive: bool, workers: int, room: float) -> None:
         """Settle how many candidates there may be.
 
         Args:
             deterministic: whether the order matters at all.
-            blind: whether the sampler proposes the same whatever the results are.
+            adaptive: whether the sampler's proposals depend on the results.
             workers: how many fits run at once.
             room: how many pieces of work may be under way.
         """
-        self.at_once = blind or not deterministic
+        self.at_once = not (adaptive and deterministic)
         if deterministic:
-            self.most = MOST_AHEAD * workers if blind else max(room, workers)
+            self.most = max(room, workers) if adaptive else MOST_AHEAD * workers
 
     @property
     def open(self) -> int:

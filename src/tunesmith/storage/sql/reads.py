@@ -243,7 +243,7 @@ class Reader:
             version=version,
             number=columns.join(0, np.int64),
             state=columns.join(1, np.int8),
-            tag=columns.join(2, np.int64),
+            sampler_state=columns.join(2, np.int64),
             attempt=columns.join(3, np.int64),
             cost=columns.join(4, np.float64),
             values=columns.values(),

@@ -22,8 +22,8 @@ _FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTrial:
     """A row of ``_FULL`` as a record; a ValueError or the like says that it is none."""
-    (n, state, attempt, seq, space_id, x, y, first, feasible, tag, cost, limits, reason, started, finished, worker,
-     fixed, crashes) = row  # fmt: skip
+    (n, state, attempt, seq, space_id, x, y, first, feasible, sampler_state, cost, limits, reason, started, finished,
+     worker, fixed, crashes) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
     possible = 1 <= attempt < MOST_ATTEMPTS and 0 <= crashes <= attempt
     if (seq is None) != (state in OPEN_STATES) or n < 0 or not possible:
@@ -43,7 +43,7 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
         x=None if x is None else list(unpack(x)),
         values=values,
         attempt=attempt,
-        tag=tag,
+        sampler_state=sampler_state,
         cost=number(cost),
         constraints=read_constraints(limits, feasible),
         reason=reason,
@@ -133,7 +133,9 @@ class Columns:
         """Take in rows that follow those before."""
         if self._loose:
             check_types(rows, OF_COLUMNS)
-        seqs, numbers, states, tags, attempts, costs, ys, firsts, feasible, xs, ids, limits = zip(*rows, strict=True)
+        seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits = zip(
+            *rows, strict=True
+        )
         need(set(states) <= _FINISHED, "a finished trial has the state of another")
         start = self.count
         self.count += len(rows)
@@ -143,7 +145,7 @@ class Columns:
             costs = tuple(map(number, costs))
         for parts, column, kind in zip(
             self._parts,
-            (numbers, states, tags, attempts, costs),
+            (numbers, states, sampler_states, attempts, costs),
             (np.int64, np.int8, np.int64, np.int64, np.float64),
             strict=True,
         ):

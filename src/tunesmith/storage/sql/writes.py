@@ -218,7 +218,7 @@ def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id
         by=trial.worker,
         space_id=space_id,
         x=None if space_id is None else pack(trial.x),
-        tag=trial.tag,
+        tag=trial.sampler_state,
         started=trial.started,
     )
     if not taken:
@@ -322,7 +322,7 @@ def _outcome(trial: FrozenTrial, space_id: int | None) -> dict[str, Values]:
         "y": pack(values),
         "value": float(values[0]) if values else None,
         "feasible": int(trial.feasible),
-        "tag": int(trial.tag),
+        "tag": int(trial.sampler_state),
         "cost": trial.cost,
         "constraints": json.dumps(trial.constraints) if trial.constraints else None,
         "reason": None if trial.reason is None else plain_text(trial.reason),
