@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection import Rule, choose
-from tunesmith.selection.folds import choose_by_folds
+from tunesmith.selection.by_folds import select_by_folds
+from tunesmith.selection.choice import Rule, choose
 from tunesmith.selection.risk import USUAL, caution, check_risk, relative_caution
 
 
@@ -59,10 +59,10 @@ def test_the_default_is_given_up_more_often_at_more_risk() -> None:
 
 def test_folds_hear_of_it_too() -> None:
     losses = np.array([[0.5, 0.52, 0.48, 0.5, 0.51], [0.44, 0.5, 0.46, 0.48, 0.45]])
-    assert choose_by_folds(losses, default=0).index == 1
-    assert choose_by_folds(losses, default=0, caution=relative_caution(0.0)).index == 0
+    assert select_by_folds(losses, default=0).index == 1
+    assert select_by_folds(losses, default=0, caution=relative_caution(0.0)).index == 0
     worse = losses[::-1]
-    assert choose_by_folds(worse, default=0, caution=relative_caution(1.0)).index == 0
+    assert select_by_folds(worse, default=0, caution=relative_caution(1.0)).index == 0
     equal = np.array([[0.5, 0.52, 0.48, 0.5, 0.51], [0.56, 0.4, 0.56, 0.4, 0.55]])
-    assert choose_by_folds(equal, default=0).index == 0
-    assert choose_by_folds(equal, default=0, caution=relative_caution(1.0)).index == 1
+    assert select_by_folds(equal, default=0).index == 0
+    assert select_by_folds(equal, default=0, caution=relative_caution(1.0)).index == 1

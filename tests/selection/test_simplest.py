@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.selection.simplest import complexities, ranks, simplest_within, standard_errors
+from tunesmith.selection.simplest import complexities, ranks, simplest_within
 
 
 def test_the_simplest_within_one_standard_error_wins() -> None:
@@ -42,13 +42,6 @@ def test_errors_name_what_is_wrong() -> None:
         simplest_within([math.nan], 0.1, [1])
     with pytest.raises(ValueError, match=r"\(2,\)"):
         simplest_within([0.1], 0.1, [1, 2])
-
-
-def test_standard_errors_are_corrected_and_nan_where_a_fold_is_missing() -> None:
-    folds = np.array([[0.1, 0.2, 0.3], [0.1, math.nan, 0.3]])
-    se = standard_errors(folds, 2, 1)
-    assert se[0] == pytest.approx(0.1 * math.sqrt(1 / 3 + 1 / 2))
-    assert math.isnan(se[1])
 
 
 CONFIGS: list[dict[str, Any]] = [

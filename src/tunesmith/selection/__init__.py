@@ -1,10 +1,15 @@
-"""Honest choice of a winner, and an honest figure for it, from arrays of losses alone; this package runs nothing."""
+"""Honest choice of a winner, and an honest score for it, from arrays of losses alone.
+
+There are four ways to choose, by what is known: losses of single rows (`by_rows`), scores of folds (`by_folds`), a
+model of the scores (`by_model`), or fresh runs (`by_reruns`). All return a `SelectionResult`. Nothing is run here.
+"""
 
 from __future__ import annotations
 
-from tunesmith.selection.choice import Choice, Rule, choose
-from tunesmith.selection.honest import Honest, honest
+from tunesmith.selection.by_rows import select_by_rows
+from tunesmith.selection.choice import Rule
 from tunesmith.selection.losses import LossTable
 from tunesmith.selection.report import Estimate, HonestScore, Report
+from tunesmith.selection.result import SelectionResult
 
-__all__ = ["Choice", "Estimate", "Honest", "HonestScore", "LossTable", "Report", "Rule", "choose", "honest"]
+__all__ = ["Estimate", "HonestScore", "LossTable", "Report", "Rule", "SelectionResult", "select_by_rows"]

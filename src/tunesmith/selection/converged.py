@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tunesmith.selection.variance import corrected_variance
+
 Floats = NDArray[np.float64]
 DELTA = 0.1  # the bounds hold with probability 1 - DELTA, by the theory of GP-UCB
 FEWEST, PER_PARAMETER = 20, 4  # trials before the rule is asked
@@ -77,8 +79,7 @@ def converged(upper: ArrayLike, lower: ArrayLike, noise: float) -> Convergence:
 def fold_noise(scores: ArrayLike, n_train: float, n_test: float) -> float:
     """Return the standard deviation of a cross-validated mean, corrected for training sets that overlap.
 
-    s² = σ² (1/K + n_test / n_train), where σ² is the variance over the K folds (Nadeau & Bengio, Machine Learning 52,
-    2003); of several candidates, the median of their variances.
+    See :func:`.variance.corrected_variance`; of several candidates, the median of their variances.
 
     Args:
         scores: of the folds, [K] or [C, K]; candidates with a NaN are left out.
@@ -94,5 +95,4 @@ def fold_noise(scores: ArrayLike, n_train: float, n_test: float) -> float:
         raise ValueError(f"fold_noise() needs the scores of two folds at least; got the shape {np.shape(scores)}")
     if not (n_train > 0 and n_test > 0):
         raise ValueError(f"fold_noise() needs positive numbers of rows; got n_train={n_train}, n_test={n_test}")
-    variance = float(np.median(table.var(axis=1, ddof=1)))
-    return math.sqrt(variance * (1.0 / table.shape[1] + n_test / n_train))
+    return math.sqrt(float(np.median(corrected_variance(table, n_test / n_train))))

@@ -14,6 +14,11 @@ Bounds = tuple[float, float]
 ALIKE = "There is no interval, because all scores are the same: how much they vary is not known."
 
 
+def alike_notes(ends: Bounds) -> tuple[str, ...]:
+    """Return the note on a score whose interval is not known."""
+    return (ALIKE,) if math.isnan(ends[0]) else ()
+
+
 def check_level(level: Any) -> None:
     """Raise unless this is the level of an interval.
 

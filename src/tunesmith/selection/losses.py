@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.resample import MAX_UNITS
+from tunesmith.selection.bootstrap import MAX_UNITS
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

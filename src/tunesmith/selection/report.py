@@ -49,22 +49,6 @@ class Estimate(float):
         return f"Estimate({float(self)!r}, interval={self.interval!r})"
 
 
-def is_certain(gain: Estimate | None, p_value: float | None, level: float = 0.95) -> bool | None:
-    """Tell whether a gain over the default is certain; None if nothing was compared.
-
-    The interval lies above 0, and the one-sided p-value below the half of 1 - level, which is what a two-sided interval
-    takes for one end. Both are of one distribution and say the same, except where one of them is not known.
-
-    Args:
-        gain: over the default; 0 where that was kept.
-        p_value: one-sided, of "it is no better".
-        level: of the interval.
-    """
-    if p_value is None or gain is None:
-        return None
-    return bool(p_value < (1.0 - level) / 2.0 and gain.interval[0] > 0.0)
-
-
 @dataclass(frozen=True)
 class HonestScore:
     """The score that the chosen configuration can be expected to reach on new data.

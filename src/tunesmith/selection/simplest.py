@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tunesmith.selection.converged import fold_noise
-
 Floats = NDArray[np.float64]
 Complexity = Callable[[Mapping[str, Any]], Any] | str | Sequence[str]
 
@@ -55,18 +53,6 @@ def simplest_within(loss: ArrayLike, error: ArrayLike, complexity: ArrayLike) ->
     near = np.flatnonzero(values <= limit)
     order = sorted(near.tolist(), key=lambda i: (*rank[i].tolist(), float(values[i]), i))
     return int(order[0])
-
-
-def standard_errors(folds: ArrayLike, n_train: float, n_test: float) -> Floats:
-    """Return the standard error of each candidate's mean over folds [C, K], corrected as in :func:`fold_noise`; [C].
-
-    NaN where a candidate has a NaN.
-    """
-    table = np.asarray(folds, float)
-    whole = np.isfinite(table).all(axis=1)
-    return np.array(
-        [fold_noise(row, n_train, n_test) if ok else math.nan for row, ok in zip(table, whole, strict=True)]
-    )
 
 
 def complexities(params: Sequence[Mapping[str, Any]], complexity: Complexity) -> Floats:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.selection import Estimate, HonestScore, Report
+from tunesmith.selection import Report
 from tunesmith.selection.intervals import check_level
-from tunesmith.selection.report import is_certain
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.again import Point, Run
@@ -21,7 +20,6 @@ from tunesmith.study.earlier import row_of
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 
 if TYPE_CHECKING:
-    from tunesmith.selection.posterior import Verdict
     from tunesmith.study.study import Study
 
 Floats = NDArray[np.float64]
@@ -110,7 +108,7 @@ def report(
     level: float,
 ) -> Report:
     """Return what was chosen, and how good it is."""
-    from tunesmith.selection.posterior import decide
+    from tunesmith.selection.by_reruns import select_by_reruns
 
     sign = study._sign
     y = np.array([[sign * runs[p.key, r].value for r in range(repeats)] for p in points])
@@ -135,58 +133,30 @@ def report(
         return Report(None, chosen.params, standard, notes=(text, *notes), **common)
     mean, cov = _expected(study, points, found)
     noise = found.model.noise if found.model is not None else math.nan
-    verdict = decide(y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=level)
+    result = select_by_reruns(
+        y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=level
+    )
     if default is not None and not usable[default]:
         notes += ("The default could not be compared with: it did not come through its fresh runs.",)
     if repeats > 1 and float(np.ptp(y[usable], axis=1).max()) == 0.0:
         notes += ("Each point gave the same value with every seed: the objective does not use trial.seed.",)
-    if verdict.disagree > 3.0:
-        notes += (
-            "The fresh runs differ from what the search's model expected by more than chance, so the model counts for "
-            "little in the figure.",
-        )
-    return Report(
-        score=_score(study, points, default, found, verdict, notes, level),
-        chosen=points[verdict.winner].params,
-        default=standard,
-        kept_default=verdict.winner == default,
-        runner_up=None if verdict.runner_up is None else points[verdict.runner_up].params,
-        **common,
-    )
-
-
-def _score(
-    study: Study,
-    points: list[Point],
-    default: int | None,
-    found: Candidates,
-    verdict: Verdict,
-    notes: tuple[str, ...],
-    level: float,
-) -> HonestScore:
-    sign, history = study._sign, study.history
-    naive = float(history.y[history.complete & history.feasible, 0].min())
-    if verdict.winner == default:
-        naive = math.nan  # the best value seen was another point's, and nobody would quote it for this one
-    compared = default is not None and verdict.gain == verdict.gain
-    gain = Estimate(verdict.gain, verdict.gain_interval) if compared else None
-    p_value = verdict.p_value if compared else None
-    ends = sorted((sign * verdict.interval[0], sign * verdict.interval[1]))
-    fresh = "fresh runs"
-    return HonestScore(
-        value=sign * verdict.value,
-        interval=(ends[0], ends[1]),
-        naive=sign * naive,
-        optimism=verdict.value - naive,
-        method=f"combining the search's model with {fresh}" if found.model is not None else f"the mean of {fresh}",
-        gain_over_default=gain,
-        beats_default=is_certain(gain, p_value, level),
-        p_value=p_value,
-        level=level,
-        metric="value",
+    best = float(history.y[history.complete & history.feasible, 0].min())
+    if result.index == default:
+        best = math.nan  # the best value seen was another point's, and nobody would quote it for this one
+    score = result.as_score(
         greater_is_better=sign < 0,
+        naive=sign * best,
+        metric="value",
         n_candidates=int(history.complete.sum()),
-        notes=(*notes, ONLY_SEEDS),
+        notes=(*notes, *result.notes, ONLY_SEEDS),
+    )
+    return Report(
+        score=score,
+        chosen=points[result.index].params,
+        default=standard,
+        kept_default=result.index == default,
+        runner_up=None if result.challenger == result.index else points[result.challenger].params,
+        **common,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tunesmith.selection import Estimate, HonestScore
-from tunesmith.selection.intervals import ALIKE, p_value, score_interval
-from tunesmith.selection.report import is_certain
+from tunesmith.selection import HonestScore
+from tunesmith.selection.by_model import Expected, select_by_model
+from tunesmith.selection.intervals import ALIKE
 from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
@@ -18,10 +19,7 @@ from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
 if TYPE_CHECKING:
     from tunesmith.study import Study
 
-METHOD = "a Gaussian process fitted to all scores of the search"
-NO_MODEL = "taking its own score, uncorrected"
-NO_GAIN = Estimate(0.0, (0.0, 0.0))
-Figures = tuple[float, float]  # an estimate and its standard error, NaN where that is not known
+NOTHING = (math.nan, math.nan)  # nothing is known
 
 
 def by_model(
@@ -59,51 +57,41 @@ def by_model(
     place = {number: i for i, number in enumerate(evidence.numbers)}
     at = [place[n] for n in found.numbers.tolist()]
     best = 0 if order is None else simplest_within(found.loss, found.sd, order[at])
-    leader = index = at[best]
-    value, ends = -float(found.loss[best]), (-float(found.high[best]), -float(found.low[best]))
-    gain, p = None, None
-    if default is not None and default == leader:
-        gain, p = NO_GAIN, 1.0
-    elif default is not None:
-        own, (difference, error) = _against(study, evidence, found, leader, default)
-        p = p_value(difference, error, math.inf)
-        simpler = order is not None and bool(order[leader] < order[default])
-        better = difference > 0.0 and (difference > caution * error or not prefer_default)
-        if better or (simpler and difference >= -error):
-            gain = Estimate(difference, score_interval(difference, error, math.inf, level=level))
-        else:
-            gain, index = NO_GAIN, default
-            value, ends = own[0], score_interval(*own, math.inf, level=level)
+    leader = at[best]
+    own, gain = (NOTHING, NOTHING) if default in (None, leader) else _against(study, evidence, found, leader, default)
+    result = select_by_model(
+        leader,
+        float(found.loss[best]),
+        (float(found.low[best]), float(found.high[best])),
+        default=default,
+        default_value=own,
+        gain=gain,
+        prefer_default=prefer_default,
+        caution=caution,
+        simpler=order is not None and default is not None and bool(order[leader] < order[default]),
+        modelled=found.model is not None,
+        level=level,
+    )
     notes, seen = notes_on(found), evidence.scores[np.isfinite(evidence.scores)]
     if float(np.ptp(seen)) == 0.0:
-        ends, notes = (math.nan, math.nan), (*notes, ALIKE)
-    naive = float(evidence.scores[index].mean())
-    score = HonestScore(
-        value=value,
-        interval=ends,
-        naive=naive,
-        optimism=naive - value,
-        method=METHOD if found.model is not None else NO_MODEL,
-        gain_over_default=gain,
-        beats_default=is_certain(gain, p, level),
-        p_value=p,
-        level=level,
-        metric=metric,
-        n_candidates=len(evidence.params),
-    )
-    return index, score, leader if prefer_default and index == default != leader else None, notes
+        result, notes = replace(result, interval=(math.nan, math.nan)), (*notes, ALIKE)
+    result = replace(result, naive=-float(evidence.scores[result.index].mean()))
+    score = result.as_score(metric=metric, n_candidates=len(evidence.params))
+    return result.index, score, result.challenger if result.kept_default else None, notes
 
 
-def _against(study: Study, evidence: Evidence, found: Candidates, leader: int, default: int) -> tuple[Figures, Figures]:
-    """Return the default's expected score, and the leader's gain over it."""
+def _against(
+    study: Study, evidence: Evidence, found: Candidates, leader: int, default: int
+) -> tuple[Expected, Expected]:
+    """Return the default's expected loss, and the leader's gain over it."""
     seen = float(evidence.scores[default].mean())
     if found.model is None or study.space is None:
-        return (seen, math.nan), (float(evidence.scores[leader].mean()) - seen, math.nan)
+        return (-seen, math.nan), (float(evidence.scores[leader].mean()) - seen, math.nan)
     inside = evidence.numbers[default] != NOT_A_TRIAL
     x = rows_of(study.history, study.space, [evidence.numbers[c] for c in ([leader, default] if inside else [leader])])
     expected, cov = -found.model.judge(x).value, found.model.covariance(x)
     if inside:
         error = math.sqrt(max(float(cov[0, 0] + cov[1, 1] - 2.0 * cov[0, 1]), 0.0))
-        return (float(expected[1]), math.sqrt(float(cov[1, 1]))), (float(expected[0] - expected[1]), error)
+        return (-float(expected[1]), math.sqrt(float(cov[1, 1]))), (float(expected[0] - expected[1]), error)
     noise = float(found.model.noise)  # the process says nothing of a point beyond its space
-    return (seen, noise), (float(expected[0]) - seen, float(np.hypot(math.sqrt(float(cov[0, 0])), noise)))
+    return (-seen, noise), (float(expected[0]) - seen, float(np.hypot(math.sqrt(float(cov[0, 0])), noise)))

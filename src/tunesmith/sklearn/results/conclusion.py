@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection import HonestScore, LossTable, Report, Rule, honest
-from tunesmith.selection.folds import METHOD, choose_by_folds, inflation
+from tunesmith.selection import HonestScore, LossTable, Report, Rule, select_by_rows
+from tunesmith.selection.by_folds import select_by_folds
 from tunesmith.selection.influence import Reach
-from tunesmith.selection.intervals import ALIKE
-from tunesmith.selection.report import is_certain
 from tunesmith.selection.risk import USUAL, caution, relative_caution
-from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within, standard_errors
+from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within
 from tunesmith.selection.skill import further
+from tunesmith.selection.variance import corrected_variance, variance_inflation
 from tunesmith.selection.wording import Metric, params_of
 from tunesmith.sklearn.evaluate.folds import in_order
 from tunesmith.sklearn.evaluate.splits import resplitter
@@ -246,12 +245,12 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         return targets.reach(measure, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 
     estimate = partial(
-        honest,
+        select_by_rows,
         weights=table.weights,
         strata=table.strata,
         between_repeats=table.between_repeats(n_candidates),
         bounds=measure.bounds,
-        inflation=inflation(len(evidence.splits), evidence.test_to_train),
+        inflation=variance_inflation(len(evidence.splits), evidence.test_to_train),
         reach=reach,
         observations=table.observations,
         no_skill=targets.no_skill(measure, evidence.predictions[first] or ()),
@@ -262,13 +261,13 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
     own_losses = table.losses(n_candidates)
     try:
         found = estimate(own_losses, rule)
-        if case.given not in (None, found.choice.index):  # a mean over folds is not quite one over rows
+        if case.given not in (None, found.index):  # a mean over folds is not quite one over rows
             alone = np.full(own_losses.shape, math.nan)
             alone[:, case.given] = own_losses[:, case.given] + found.optimism
             found = estimate(alone)
     except SelectionError:  # not one candidate is complete
         return None
-    index = found.choice.index
+    index = found.index
     notes = (NOT_ENOUGH.format(n=int(tested.sum())),) if tested.sum() < FEW else ()
     together = measure.together(evidence.splits)
     if together:
@@ -280,10 +279,10 @@ def _by_rows(case: _Case, measure: Measure) -> Made | None:
         n_rows=int(tested.sum()),
         n_groups=count_groups(evidence),
         n_candidates=n_candidates,
-        notes=notes,
+        together=together,
+        notes=(*notes, *found.notes),
     )
-    score = replace(score, together=together)
-    return index, score, found.choice.challenger if found.choice.kept_default else None
+    return index, score, found.challenger if found.kept_default else None
 
 
 def _confirm(case: _Case, measure: Measure, targets: Targets, table: LossTable) -> None:
@@ -366,11 +365,11 @@ def _by_folds(case: _Case) -> Made:
             own[default] = math.nan
         mean = own.mean(axis=1)
         order = ranks(complexities(evidence.params, settings.complexity))
-        challenger = simplest_within(mean, standard_errors(own, 1.0, ratio), order)
+        challenger = simplest_within(mean, np.sqrt(corrected_variance(own, ratio)), order)
         simpler = default is not None and bool(order[challenger] < order[default])
     if case.given is not None:  # of what was chosen for its mean, the default too
         challenger, default = case.given, None
-    found = choose_by_folds(
+    found = select_by_folds(
         losses,
         default=default,
         prefer_default=bool(settings.prefer_default),
@@ -380,24 +379,12 @@ def _by_folds(case: _Case) -> Made:
         test_to_train=ratio,
         level=settings.level,
     )
-    estimate = found.estimate
     n_values = evidence.scores.shape[1]
     theirs = case.measure is None and evidence.y is not None
     known = "Your scorer gives one number per fold" if theirs else "Only the score of each fold is known"
     values = "1 value" if n_values == 1 else f"{n_values} values"
-    case.notes.append(f"{known}, so this estimate rests on {values} and is rough.")
-    if math.isnan(estimate.interval[0]):
-        case.notes.append(ALIKE)
-    score = HonestScore(
-        value=-estimate.value,
-        interval=(-estimate.interval[1], -estimate.interval[0]),
-        naive=-estimate.naive,
-        optimism=estimate.optimism,
-        method=METHOD,
-        gain_over_default=found.gain,
-        beats_default=is_certain(found.gain, found.p_value, settings.level),
-        p_value=found.p_value,
-        level=settings.level,
+    case.notes += [f"{known}, so this estimate rests on {values} and is rough.", *found.notes]
+    score = found.as_score(
         metric=_named(case),
         n_rows=len(tested_rows(evidence.splits)),
         n_groups=count_groups(evidence),

@@ -1,4 +1,4 @@
-"""Losses made ready for choosing: checked, untested units left out, differences to one candidate taken.
+"""Paired gains over one candidate, unit by unit, from checked losses of the units that were tested.
 
 Symbols: U units, C candidates; losses L[U, C], smaller is better; weights w[U]. A unit is what a resample draws: a
 row, a group of rows that belong together, or a random block of rows.
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Table:
+class PairedGains:
     """What every complete candidate gains over the reference, unit by unit.
 
     Attributes:
@@ -35,8 +35,8 @@ class Table:
     rows: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, losses: ArrayLike, *, default: int | None = None, weights: ArrayLike | None = None) -> Table:
-        """Make a table.
+    def of(cls, losses: ArrayLike, *, default: int | None = None, weights: ArrayLike | None = None) -> PairedGains:
+        """Return the gains of every complete candidate.
 
         Args:
             losses: [U, C]. A candidate that is not finite on some tested unit (dropped early, failed) is left out; so
@@ -72,8 +72,12 @@ class Table:
         """Effective number of units, (Σw)² / Σw² (Kish)."""
         return float(self.weights.sum() ** 2 / (self.weights @ self.weights))
 
-    def gains(self) -> tuple[Floats, Floats]:
+    @property
+    def share(self) -> Floats:
+        """The weights as shares of their sum [U]."""
+        return np.asarray(self.weights / self.weights.sum())
+
+    def means(self) -> tuple[Floats, Floats]:
         """Return the mean gains over the reference [C'], and their standard errors over units."""
-        share = self.weights / self.weights.sum()
-        gain = share @ self.better
-        return gain, np.sqrt(share @ (self.better - gain) ** 2 / max(self.effective - 1.0, 1.0))
+        gain = self.share @ self.better
+        return gain, np.sqrt(self.share @ (self.better - gain) ** 2 / max(self.effective - 1.0, 1.0))

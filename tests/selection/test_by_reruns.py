@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tunesmith.selection.posterior import Noise, combine, decide, scatter
+from tunesmith.selection.by_reruns import Noise, combine, scatter, select_by_reruns
 
 NAN = math.nan
 
@@ -57,34 +57,34 @@ def test_a_search_s_model_that_was_wrong_counts_for_little() -> None:
 
 def test_the_default_is_kept_unless_the_gain_exceeds_one_standard_error() -> None:
     y = np.array([[1.0, 1.1, 0.9], [0.98, 1.11, 0.9]])
-    kept = decide(y, *nothing(2), default=0)
-    assert (kept.winner, kept.kept_default, kept.runner_up) == (0, True, 1)
-    assert decide(y, *nothing(2), default=0, prefer_default=False).winner == 1
-    better = decide(y - np.array([[0.0], [0.5]]), *nothing(2), default=0)
-    assert (better.winner, better.kept_default) == (1, False)
+    kept = select_by_reruns(y, *nothing(2), default=0)
+    assert (kept.index, kept.kept_default, kept.challenger) == (0, True, 1)
+    assert select_by_reruns(y, *nothing(2), default=0, prefer_default=False).index == 1
+    better = select_by_reruns(y - np.array([[0.0], [0.5]]), *nothing(2), default=0)
+    assert (better.index, better.kept_default) == (1, False)
     assert better.gain == pytest.approx(0.5 + 0.01 / 3)
-    assert better.gain_interval[0] > 0
+    assert better.gain.interval[0] > 0
     assert better.p_value < 0.01 < 0.2 < kept.p_value
 
 
 def test_a_default_that_is_best_is_the_winner_whatever_is_preferred() -> None:
     y = np.array([[1.0, 1.0], [2.0, 2.0]])
     for prefer in (True, False):
-        found = decide(y, *nothing(2), default=0, prefer_default=prefer)
-        assert found.winner == 0
+        found = select_by_reruns(y, *nothing(2), default=0, prefer_default=prefer)
+        assert found.index == 0
         assert found.kept_default is prefer
 
 
 def test_a_candidate_that_failed_once_is_out() -> None:
     y = np.array([[0.0, NAN], [1.0, 1.1], [2.0, 2.2]])
-    assert decide(y, *nothing(3)).winner == 1
-    assert math.isnan(decide(y, *nothing(3), default=0).gain)
+    assert select_by_reruns(y, *nothing(3)).index == 1
+    assert select_by_reruns(y, *nothing(3), default=0).gain is None
     with pytest.raises(ValueError, match="every candidate"):
-        decide(y[:1], *nothing(1))
+        select_by_reruns(y[:1], *nothing(1))
 
 
 def test_one_evaluation_without_a_model_keeps_the_default_and_has_no_interval() -> None:
-    found = decide(np.array([[1.0], [0.5]]), *nothing(2), default=0)
+    found = select_by_reruns(np.array([[1.0], [0.5]]), *nothing(2), default=0)
     assert found.kept_default
     assert math.isnan(found.p_value)
     assert math.isnan(found.interval[0])
@@ -92,7 +92,7 @@ def test_one_evaluation_without_a_model_keeps_the_default_and_has_no_interval() 
 
 def test_without_any_gain_the_p_value_is_uniform_and_the_default_is_rarely_lost() -> None:
     rng = np.random.default_rng(1)
-    found = [decide(rng.normal(size=(6, 3)), *nothing(6), default=0) for _ in range(200)]
+    found = [select_by_reruns(rng.normal(size=(6, 3)), *nothing(6), default=0) for _ in range(200)]
     assert np.mean([v.p_value < 0.05 for v in found]) < 0.1
     assert 0.3 < np.mean([v.p_value < 0.5 for v in found]) < 0.7
 
@@ -104,8 +104,8 @@ def test_intervals_cover_the_truth_when_both_evidences_are_what_they_claim() -> 
         f = rng.normal(size=5)
         y = f[:, None] + 0.5 * rng.normal(size=(1, 3)) + 0.3 * rng.normal(size=(5, 3))
         # What the search says is a posterior: the truth scatters around it.
-        found = decide(y, f + 0.4 * rng.normal(size=5), 0.16 * np.eye(5))
-        hits += found.interval[0] <= f[found.winner] <= found.interval[1]
+        found = select_by_reruns(y, f + 0.4 * rng.normal(size=5), 0.16 * np.eye(5))
+        hits += found.interval[0] <= f[found.index] <= found.interval[1]
     assert 0.9 <= hits / 300 <= 1.0
 
 
@@ -115,7 +115,7 @@ def test_the_gain_has_one_test_and_one_interval(level: float) -> None:
     for shift in np.linspace(0.0, 2.0, 40):
         y = rng.normal(size=(5, 4)) * 0.4
         y[2] -= shift
-        found = decide(y, *nothing(5), default=0, prefer_default=False, level=level)
-        above += found.gain_interval[0] > 0.0
-        assert (found.p_value < (1 - level) / 2) == (found.gain_interval[0] > 0.0)
+        found = select_by_reruns(y, *nothing(5), default=0, prefer_default=False, level=level)
+        above += found.gain.interval[0] > 0.0
+        assert (found.p_value < (1 - level) / 2) == (found.gain.interval[0] > 0.0)
     assert 5 < above < 40

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.selection.table import Table
+from tunesmith.selection.gains import PairedGains
 
 MAX_UNITS = 2048
 CELLS = 4_000_000
@@ -21,12 +21,12 @@ CELLS = 4_000_000
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Indices = NDArray[np.intp]
-Lead = Callable[[NDArray[np.floating], NDArray[np.floating]], Indices]
+Leaders = Callable[[NDArray[np.floating], NDArray[np.floating]], Indices]
 
 
 @dataclass(frozen=True)
-class Resamples:
-    """What each of B resamples chose, all gains being over the table's reference.
+class BootstrapChoices:
+    """What each of B resamples chose, all gains being over the same reference.
 
     Attributes:
         picked: [B], position of the candidate that led on the units drawn.
@@ -43,41 +43,47 @@ class Resamples:
     out_leader: Floats
 
 
-def resample(
-    table: Table, lead: Lead, leader: int, *, strata: Indices | None = None, n_resamples: int = 1000, seed: int = 0
-) -> Resamples:
-    """Draw units with replacement, let `lead` choose, and look at the units left out.
+def bootstrap(
+    gains: PairedGains,
+    leaders: Leaders,
+    leader: int,
+    *,
+    strata: Indices | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> BootstrapChoices:
+    """Draw units with replacement, let `leaders` choose, and look at the units left out.
 
     Args:
-        table: the candidates' gains, unit by unit.
-        lead: (gain[B, C], error[B, C]) -> positions [B] of the candidates that lead.
+        gains: of the candidates, unit by unit.
+        leaders: (gain[B, C], error[B, C]) -> positions [B] of the candidates that lead.
         leader: position of the candidate that leads on all units.
         strata: [U], labels; as many units of each are drawn as there are.
         n_resamples: B. Resamples that leave out no unit (there are few units) do not count: fewer come back.
         seed: of the draws.
     """
     rng = np.random.default_rng([seed, 632])
-    weights = table.weights.astype(np.float32)
-    scale = float(np.abs(table.better).max()) or 1.0  # float32 holds them, whatever the unit of the loss
-    gains = (table.better / scale).astype(np.float32)
-    squares = gains * gains
-    dof = max(table.effective - 1.0, 1.0)
-    columns = np.ascontiguousarray(gains.T)
+    weights = gains.weights.astype(np.float32)
+    scale = float(np.abs(gains.better).max()) or 1.0  # float32 holds them, whatever the unit of the loss
+    better = (gains.better / scale).astype(np.float32)
+    squares = better * better
+    dof = max(gains.effective - 1.0, 1.0)
+    columns = np.ascontiguousarray(better.T)
 
     parts = []
-    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CELLS // max(gains.shape))):
+    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CELLS // max(better.shape))):
         out = (k == 0) * weights
         some = out.any(axis=1)
         out, bag = out[some], k[some] * weights
         out /= out.sum(axis=1, keepdims=True)
         bag /= bag.sum(axis=1, keepdims=True)
-        mean = bag @ gains
+        mean = bag @ better
         error = np.sqrt(np.maximum(bag @ squares - mean**2, 0.0) / dof)
-        picked = lead(mean, error)
+        picked = leaders(mean, error)
         at = np.arange(len(picked)), picked
         parts.append((picked, mean[at], error[at], np.einsum("bu,bu->b", out, columns[picked]), out @ columns[leader]))
     picked, *figures = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Resamples(picked, *(scale * figure.astype(np.float64) for figure in figures))
+    return BootstrapChoices(picked, *(scale * figure.astype(np.float64) for figure in figures))
 
 
 def _draws(rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int) -> Iterator[Singles]:

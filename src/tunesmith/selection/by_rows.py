@@ -25,7 +25,7 @@ Without a default BBC-CV stands alone:
 c_b is the choice that the same rule makes on resample b, O_b the units that b left out, part 0.632 (Efron's .632 rule,
 1983) or, where candidates were proposed from earlier scores, 1. The error:
 
-    error² = 1.2 · (variance over units of the loss of one fit) / (U − 1) + (k · (value − L̄(s)))²
+    error² = OVERLAP · (variance over units of the loss of one fit) / (U − 1) + (k · (value − L̄(s)))²
 
 Where few rows decide the metric, such as those of a rare class, their number stands for U in the interval (`Reach`).
 One fit's loss, not its mean over repeats: one model will be used, fitted once. The correction counts as known to its
@@ -36,17 +36,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tunesmith.selection.choice import Choice, Decision, Rule, decide
-from tunesmith.selection.folds import inflation as folds_inflation
+from tunesmith.selection.choice import Choice, Rule, choose
 from tunesmith.selection.influence import Reach
-from tunesmith.selection.intervals import ALIKE, check_level, interval, p_value, score_interval, two_sided
-from tunesmith.selection.report import Estimate, HonestScore, is_certain
+from tunesmith.selection.intervals import alike_notes, check_level, interval, p_value, score_interval, two_sided
+from tunesmith.selection.report import Estimate
+from tunesmith.selection.result import NO_GAIN, SelectionResult
 from tunesmith.selection.skill import Credit
+from tunesmith.selection.variance import variance_inflation
 
 # Models of different folds share most of their rows, so the losses of rows go together a little. Measured: with 1.1,
 # 94 % of the intervals of 850 searches held the truth; the interval stays below 1.3 times that of a hold-out.
@@ -57,89 +57,7 @@ KNOWN = 0.5  # to what part of its size a correction is not known that the defau
 METHOD = "bootstrapping the whole selection (BBC-CV)"
 
 
-@dataclass(frozen=True)
-class Honest:
-    """The honest loss of a choice; everything in units of the loss, smaller is better.
-
-    Attributes:
-        choice: what the rule chose.
-        value: the corrected loss of the chosen candidate.
-        interval: of its true loss.
-        error: the standard error of `value`.
-        naive: its own mean loss.
-        gain: over the default, corrected for the choice; 0 where the default was kept, None where there is none.
-        p_value: one-sided, of "the challenger is no better than the default"; None where there is no default.
-        stability: share of the resamples that choose the same candidate.
-        n_units: units that were tested.
-        n_candidates: candidates that could be chosen.
-        level: of the intervals.
-    """
-
-    choice: Choice
-    value: float
-    interval: tuple[float, float]
-    error: float
-    naive: float
-    gain: Estimate | None
-    p_value: float | None
-    stability: float
-    n_units: int
-    n_candidates: int
-    level: float
-
-    @property
-    def optimism(self) -> float:
-        """By how much `naive` is too good; never negative."""
-        return self.value - self.naive
-
-    def as_score(
-        self,
-        *,
-        offset: float = 0.0,
-        greater_is_better: bool = True,
-        naive: float | None = None,
-        metric: str | None = None,
-        n_rows: int | None = None,
-        n_groups: int | None = None,
-        n_candidates: int | None = None,
-        notes: tuple[str, ...] = (),
-    ) -> HonestScore:
-        """Return the figures in the metric's unit: offset - loss if greater is better, else offset + loss.
-
-        Args:
-            offset: 1 for accuracy from 0/1 losses; 0 for a metric that is the loss, or minus the loss.
-            greater_is_better: the direction of the metric.
-            naive: the figure that the search itself would report (`best_score_`); the chosen one's mean if None.
-            metric: its name.
-            n_rows: rows behind the units; the number of units if None.
-            n_groups: groups that these rows belong to, if they do.
-            n_candidates: candidates tried, dropped ones too; those that could be chosen if None.
-            notes: what a reader must know before quoting the figure.
-        """
-        sign = -1.0 if greater_is_better else 1.0
-        value = offset + sign * self.value
-        low, high = sorted(offset + sign * end for end in self.interval)
-        naive = offset + sign * self.naive if naive is None else naive
-        return HonestScore(
-            value=value,
-            interval=(low, high),
-            naive=naive,
-            optimism=sign * (value - naive),
-            method=METHOD,
-            gain_over_default=self.gain,
-            beats_default=is_certain(self.gain, self.p_value, self.level),
-            p_value=self.p_value,
-            level=self.level,
-            metric=metric,
-            greater_is_better=greater_is_better,
-            n_rows=self.n_units if n_rows is None else n_rows,
-            n_groups=n_groups,
-            n_candidates=self.n_candidates if n_candidates is None else n_candidates,
-            notes=notes if low == low else (*notes, ALIKE),
-        )
-
-
-def honest(
+def select_by_rows(
     losses: ArrayLike,
     rule: Rule | None = None,
     *,
@@ -155,7 +73,7 @@ def honest(
     n_resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
-) -> Honest:
+) -> SelectionResult:
     """Choose by `rule`, and estimate the true loss of the chosen candidate and its gain over the default.
 
     Args:
@@ -183,46 +101,35 @@ def honest(
     """
     check_level(level)
     rule = rule or Rule()
-    made = decide(losses, rule, weights=weights, strata=strata, n_resamples=n_resamples, seed=seed)
-    table, index = made.table, made.choice.index
-    own = np.asarray(losses)[table.rows, index].astype(np.float64)
-    share = table.weights / table.weights.sum()
-    naive = float(share @ own)
+    made = choose(losses, rule, weights=weights, strata=strata, n_resamples=n_resamples, seed=seed)
+    gains, index = made.gains, made.index
+    own = np.asarray(losses)[gains.rows, index].astype(np.float64)
+    naive = float(gains.share @ own)
     repeats = float(np.broadcast_to(np.asarray(between_repeats, dtype=np.float64), np.shape(losses)[1:])[index])
     known = Reach(math.inf) if reach is None else reach(index)
-    seen = min(table.effective, known.deciding)
-    size = min(table.effective if observations is None else observations, known.deciding)
+    seen = min(gains.effective, known.deciding)
+    size = min(gains.effective if observations is None else observations, known.deciding)
     credit = _credit(made, losses, no_skill)
-    gain, p = _gain(made, rule, reach, folds_inflation(5) if inflation is None else inflation, level, bounds, credit)
-    anchored = gain is not None and (index != rule.default or made.choice.kept_default)
-    correction = max(rule.part * made.regret, 0.0)
+    gain, p = _gain(made, rule, reach, variance_inflation(5) if inflation is None else inflation, level, bounds, credit)
+    anchored = gain is not None and (index != rule.default or made.kept_default)
+    correction = max(rule.correction_share * made.regret, 0.0)
     if anchored and gain is not None:
-        correction = 0.0 if index == rule.default else max(made.choice.gain - gain.value, 0.0)
+        correction = 0.0 if index == rule.default else max(made.gain - gain.value, 0.0)
     learned = 0.0 if no_skill is None else further * max(no_skill - naive - correction, 0.0)
     corrected = naive + max(correction - learned, 0.0)
     doubt = (KNOWN if anchored else 1.0) * correction
-    variance = _at(corrected, naive, float(share @ (own - naive) ** 2) + repeats, bounds, seen / size)
-    error = math.sqrt(OVERLAP * variance * seen / table.effective / max(seen - 1.0, 1.0) + doubt**2)
+    variance = _variance_at(corrected, naive, float(gains.share @ (own - naive) ** 2) + repeats, bounds, seen / size)
+    error = math.sqrt(OVERLAP * variance * seen / gains.effective / max(seen - 1.0, 1.0) + doubt**2)
     value = min(max(corrected, bounds[0]), bounds[1])  # beyond them by rounding
     ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:
         ends = _reached(value, known, doubt, level, bounds)
-    return Honest(
-        choice=made.choice,
-        value=value,
-        interval=ends,
-        error=error,
-        naive=naive,
-        gain=gain,
-        p_value=p,
-        stability=made.stability,
-        n_units=len(table.weights),
-        n_candidates=len(table.columns),
-        level=level,
+    return SelectionResult(
+        index, made.challenger, made.kept_default, value, ends, naive, METHOD, gain, p, level, alike_notes(ends)
     )
 
 
-def _at(value: float, naive: float, variance: float, bounds: tuple[float, float], part: float) -> float:
+def _variance_at(value: float, naive: float, variance: float, bounds: tuple[float, float], part: float) -> float:
     """Return the variance of the loss if its mean is `value`; seen was `variance` at the mean `naive`.
 
     Between two bounds it goes with (mean - low)(high - mean): that of 0/1 losses of which none was 1 is not 0, but, in
@@ -245,27 +152,26 @@ def _reached(
     return max(value - below, bounds[0]), min(value + above, bounds[1])
 
 
-def _deciding(made: Decision, rule: Rule, reach: Callable[[int], Reach] | None) -> float:
+def _deciding(made: Choice, rule: Rule, reach: Callable[[int], Reach] | None) -> float:
     """Return how many units decide the comparison of the challenger with the default."""
     if reach is None or rule.default is None:
-        return made.table.effective
-    return min(made.table.effective, *(reach(c).deciding for c in (made.choice.challenger, rule.default)))
+        return made.gains.effective
+    return min(made.gains.effective, *(reach(c).deciding for c in (made.challenger, rule.default)))
 
 
-def _credit(made: Decision, losses: ArrayLike, no_skill: float | None) -> Credit:
+def _credit(made: Choice, losses: ArrayLike, no_skill: float | None) -> Credit:
     """Return how far the challenger's gain is to be believed."""
-    if math.isnan(made.choice.gain):
+    if math.isnan(made.gain):
         return Credit()
-    table = made.table
-    share = table.weights / table.weights.sum()
-    own = np.asarray(losses)[table.rows, made.choice.challenger].astype(np.float64)
-    mean = float(share @ own)
-    error = math.sqrt(OVERLAP * float(share @ (own - mean) ** 2) / max(table.effective - 1.0, 1.0))
-    return Credit.of(no_skill, mean + made.choice.gain, mean + max(made.leader_regret, 0.0), error)
+    gains = made.gains
+    own = np.asarray(losses)[gains.rows, made.challenger].astype(np.float64)
+    mean = float(gains.share @ own)
+    error = math.sqrt(OVERLAP * float(gains.share @ (own - mean) ** 2) / max(gains.effective - 1.0, 1.0))
+    return Credit.of(no_skill, mean + made.gain, mean + max(made.leader_regret, 0.0), error)
 
 
 def _gain(
-    made: Decision,
+    made: Choice,
     rule: Rule,
     reach: Callable[[int], Reach] | None,
     inflation: float,
@@ -279,15 +185,14 @@ def _gain(
     what is to be expected, with the rule's prior on how much tuning usually brings. Interval and p-value are of one
     distribution, Student's around it: p < (1 - level) / 2 says the same as an interval above 0.
     """
-    choice = made.choice
     if rule.default is None:
         return None, None
-    if choice.challenger == rule.default:
-        return Estimate(0.0, (0.0, 0.0)), 1.0
-    gain = choice.gain - max(made.leader_regret, 0.0)
-    seen, units = _deciding(made, rule, reach), made.table.effective
+    if made.challenger == rule.default:
+        return NO_GAIN, 1.0
+    gain = made.gain - max(made.leader_regret, 0.0)
+    seen, units = _deciding(made, rule, reach), made.gains.effective
     dof = seen - 1.0
-    error = choice.error * math.sqrt(seen / units * max(units - 1.0, 1.0) / max(dof, 1.0))
+    error = made.error * math.sqrt(seen / units * max(units - 1.0, 1.0) / max(dof, 1.0))
     if seen < units and math.isfinite(bounds[1] - bounds[0]):
         error = max(error, (bounds[1] - bounds[0]) / seen)  # no gain is known better than to what one row is worth
     error *= math.sqrt(inflation)
@@ -296,8 +201,8 @@ def _gain(
     expected = credit.believed(_belief(gain, error, made.usual) * gain)
     spread = math.sqrt(_belief(gain, error, WIDER * made.usual)) * error
     p = p_value(expected, spread, dof)
-    if choice.index == rule.default:
-        return Estimate(0.0, (0.0, 0.0)), p
+    if made.index == rule.default:
+        return NO_GAIN, p
     return Estimate(expected, interval(expected, spread, dof, level=level)), p
 
 

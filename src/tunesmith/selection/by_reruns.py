@@ -1,4 +1,4 @@
-"""Choosing from two evidences: what the search's model expects, and fresh evaluations with seeds that it never saw.
+"""Choosing by two evidences: what the search's model expects, and fresh runs with seeds that it never saw.
 
 Symbols: C candidates, R repeats with one seed each, the same for all candidates; y[C, R] fresh losses, m[C] and S[C, C]
 expected losses and their covariances from the search (NaN: it says nothing), low is good.
@@ -15,39 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.selection.keep_default import replaces_default
+from tunesmith.selection.report import Estimate
+from tunesmith.selection.result import SelectionResult
+
 Floats = NDArray[np.float64]
 PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
 DRAWS = 20_000
 ONE_ERROR = 0.1587  # P(a normal variable exceeds one standard deviation)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What two evidences say.
-
-    Attributes:
-        winner: index of the candidate to use.
-        runner_up: the one that would be used if there were no default; None if that is the winner.
-        kept_default: whether the default is the winner because nothing is credibly better.
-        value: expected loss of the winner.
-        interval: where it lies (low, high).
-        gain: by how much the best other candidate is better than the default in the fresh evaluations, paired; NaN if
-            there is no default. gain_interval: where that lies, the choice accounted for as in `p_value`.
-        p_value: one-sided, of "no candidate is better than the default", the choice accounted for; NaN as above.
-        losses: the combined expected losses [C], NaN where a candidate failed.
-        disagree: by how many standard deviations the two evidences differ, root mean square over the candidates.
-    """
-
-    winner: int
-    runner_up: int | None
-    kept_default: bool
-    value: float
-    interval: tuple[float, float]
-    gain: float
-    gain_interval: tuple[float, float]
-    p_value: float
-    losses: Floats
-    disagree: float
+METHOD = "combining the search's model with fresh runs"
+NO_MODEL = "the mean of fresh runs"
+DISAGREE = (
+    "The fresh runs differ from what the search's model expected by more than chance, so the model counts for little "
+    "in the figure."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +130,7 @@ def combine(mean: Floats, cov: Floats, fresh: Floats, repeats: int, noise: Noise
     return Combined(value, np.sqrt(variance), np.minimum(dof, 1e6), disagree)
 
 
-def decide(
+def select_by_reruns(
     y: Floats,
     mean: Floats,
     cov: Floats,
@@ -158,8 +139,8 @@ def decide(
     prefer_default: bool = True,
     known_noise: float = math.nan,
     level: float = 0.95,
-) -> Verdict:
-    """Choose a candidate.
+) -> SelectionResult:
+    """Choose a candidate by what the search's model expects and by fresh runs.
 
     The default is kept unless the best other candidate's paired gain over it exceeds one standard error, the choice
     among several accounted for: unless p < 0.16, where p is that of the largest of several differences to one control
@@ -174,6 +155,10 @@ def decide(
         known_noise: standard deviation of a single result from the search; NaN: not known.
         level: of the intervals.
 
+    Returns:
+        The result. Its gain is the one seen in the fresh runs, paired; it is None, and the p-value, too, where there is
+        no default or nothing to compare it with.
+
     Raises:
         ValueError: every candidate is out.
     """
@@ -181,7 +166,7 @@ def decide(
 
     usable = np.isfinite(y).all(axis=1) & (y.shape[1] > 0)
     if not usable.any():
-        raise ValueError("decide(): every candidate has a fresh evaluation that is not finite")
+        raise ValueError("select_by_reruns(): every candidate has a fresh run whose value is not finite")
     fresh = np.full(len(y), math.nan)
     fresh[usable] = y[usable].mean(axis=1)
     r = y.shape[1]
@@ -190,57 +175,62 @@ def decide(
     losses, errors, dofs = (np.full(len(y), math.nan) for _ in range(3))
     losses[usable], errors[usable], dofs[usable] = both.value, both.sd, both.dof
     others = [int(i) for i in np.flatnonzero(usable) if i != default]
-    best = min(others, key=lambda i: (losses[i], i)) if others else None
-    gain, p, ends, winner, kept = math.nan, math.nan, (math.nan, math.nan), best, False
-    if default is not None and usable[default] and best is None:
-        winner, kept = default, prefer_default
-    elif default is not None and usable[default] and best is not None:
-        gain = float(fresh[default] - fresh[best])
-        error = math.sqrt(2.0 * noise.paired / r) if noise.dof else math.inf
-        p, reach = _against_control(gain, error, noise.dof, len(others), level)
-        ends = (gain - reach, gain + reach)
-        kept = prefer_default and not p < ONE_ERROR
-        winner = default if kept or losses[default] < losses[best] else best
-    if winner is None:
-        raise ValueError("decide(): there is no candidate")
+    winner = challenger = min(others, key=lambda i: (losses[i], i)) if others else int(np.argmax(usable))
+    gain = p = None
+    if default is not None and usable[default] and others:
+        seen = float(fresh[default] - fresh[challenger])
+        error = math.sqrt(2.0 * noise.paired / r) if noise.dof else math.nan
+        p, reach, caution = _against_control(seen, error, noise.dof, len(others), level)
+        gain = Estimate(seen, (seen - reach, seen + reach))
+        expected = losses[default] - losses[challenger]
+        if not replaces_default(expected, seen, error, prefer_default=prefer_default, caution=caution, ties=True):
+            winner = default
     width = float(student.ppf(0.5 + level / 2.0, dofs[winner])) if dofs[winner] > 0 else math.nan
-    value, reach = float(losses[winner]), width * float(errors[winner])
-    return Verdict(
-        winner=winner,
-        runner_up=best if winner != best else None,
-        kept_default=kept,
+    value, half = float(losses[winner]), width * float(errors[winner])
+    return SelectionResult(
+        winner,
+        challenger,
+        kept_default=prefer_default and winner != challenger,
         value=value,
-        interval=(value - reach, value + reach),
+        interval=(value - half, value + half),
+        naive=float(fresh[winner]),
+        method=NO_MODEL if np.isnan(mean).all() else METHOD,
         gain=gain,
-        gain_interval=ends,
         p_value=p,
-        losses=losses,
-        disagree=both.disagree,
+        level=level,
+        notes=(DISAGREE,) if both.disagree > 3.0 else (),
     )
 
 
-def _against_control(gain: float, error: float, dof: float, k: int, level: float) -> tuple[float, float]:
-    """Return the one-sided p-value of the largest of k differences to a control, and the reach of its interval.
+def _against_control(gain: float, error: float, dof: float, k: int, level: float) -> tuple[float, float, float]:
+    """Return the one-sided p-value of the largest of k differences to a control, and what follows from its luck.
 
-    Both are of the distribution of that largest difference if none is better than the control (Dunnett, 1955), so that
+    All are of the distribution of that largest difference if none is better than the control (Dunnett, 1955), so that
     the interval lies above 0 where p < (1 - level) / 2, and only there.
 
     Args:
         gain: the largest difference seen.
-        error: the standard error of a difference.
-        dof: degrees of freedom of `error`; 0: it is not known.
+        error: the standard error of a difference; NaN: it is not known.
+        dof: degrees of freedom of `error`.
         k: how many differences there are.
         level: of the interval.
+
+    Returns:
+        The p-value, the reach of the interval, and how many standard errors the gain exceeds where p < ONE_ERROR.
     """
-    if not dof or not math.isfinite(error):
-        return math.nan, math.inf
+    if not math.isfinite(error):
+        return math.nan, math.inf, math.nan
     if error == 0.0:
-        return float(gain <= 0.0), 0.0
+        return float(gain <= 0.0), 0.0, 0.0
     rng = np.random.default_rng(0)
     e = rng.standard_normal((DRAWS, k + 1))
     largest = (e[:, 1:].max(axis=1) - e[:, 0]) / math.sqrt(2.0)
     largest = np.sort(largest / np.sqrt(rng.chisquare(dof, DRAWS) / dof))
     beyond = DRAWS - int(np.searchsorted(largest, gain / error))
-    # The highest draw that has a p-value of its own of no less than (1 - level) / 2.
-    at = min(max(math.ceil((1.0 - level) / 2.0 * (DRAWS + 1)) - 1, 1), DRAWS)
-    return (1 + beyond) / (DRAWS + 1), float(largest[DRAWS - at]) * error
+
+    def quantile(p: float) -> float:
+        """The highest draw whose own p-value is p or more."""
+        at = min(max(math.ceil(p * (DRAWS + 1)) - 1, 1), DRAWS)
+        return float(largest[DRAWS - at])
+
+    return (1 + beyond) / (DRAWS + 1), quantile((1.0 - level) / 2.0) * error, quantile(ONE_ERROR)

@@ -1,0 +1,131 @@
+"""Choosing by the scores of folds alone, where no prediction was kept.
+
+Symbols: C candidates, K folds; e[C, K] their losses, smaller is better.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tunesmith.errors import SelectionError
+from tunesmith.selection.intervals import alike_notes, interval, p_value, score_interval
+from tunesmith.selection.keep_default import replaces_default
+from tunesmith.selection.report import Estimate
+from tunesmith.selection.result import NO_GAIN, SelectionResult
+from tunesmith.selection.variance import corrected_variance
+
+METHOD = "comparing the winner with the best of each fold (Tibshirani and Tibshirani)"
+
+
+def select_by_folds(
+    losses: ArrayLike,
+    *,
+    default: int | None = None,
+    prefer_default: bool = True,
+    challenger: int | None = None,
+    simpler: bool = False,
+    caution: float = 1.0,
+    test_to_train: float | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    level: float = 0.95,
+) -> SelectionResult:
+    """Choose by fold scores alone: the smallest mean, if its gain over the default exceeds one standard error.
+
+    The gain is that of the folds in pairs, less the correction of :func:`tibshirani` for the choice among many; its
+    error is corrected for training sets that overlap. With few folds the default is kept often.
+
+    Args:
+        losses: [C, K]. Candidates with a NaN are not chosen.
+        default: the default's place, or None.
+        prefer_default: keep the default unless the gain is credible.
+        challenger: who leads, if it is not the one with the smallest mean.
+        simpler: whether that one is simpler than the default, and so replaces it unless it is worse by more than a
+            standard error.
+        caution: how many standard errors make a gain credible.
+        test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
+        bounds: between which the mean loss lies.
+        level: of the intervals.
+
+    Raises:
+        SelectionError: as :func:`tibshirani`.
+    """
+    e = np.asarray(losses, dtype=np.float64)
+    lead = challenger
+    if lead is None and default is not None and np.isfinite(np.delete(e, default, axis=0)).all(axis=1).any():
+        others = e.copy()
+        others[default] = math.nan
+        lead = tibshirani(others).index
+    best = tibshirani(e, index=lead, test_to_train=test_to_train, bounds=bounds, level=level)
+    if default is None or not np.isfinite(e[default]).all():
+        return best
+    mean, dof = float(e[default].mean()), e.shape[1] - 1.0
+    ends = score_interval(mean, _error(e[default], test_to_train), dof, level=level, bounds=bounds)
+    kept = replace(
+        best,
+        index=default,
+        kept_default=prefer_default,
+        value=mean,
+        interval=ends,
+        naive=mean,
+        gain=NO_GAIN,
+        notes=alike_notes(ends),
+    )
+    if best.index == default:
+        return replace(kept, kept_default=False, p_value=1.0)
+    difference = e[default] - e[best.index]
+    error, seen = _error(difference, test_to_train), float(difference.mean())
+    gain = seen - best.optimism
+    spread = math.hypot(error, best.optimism)  # the correction counts as known to its own size only
+    p = p_value(gain, spread, dof)
+    won = replaces_default(seen, gain, error, prefer_default=prefer_default, caution=caution, simpler=simpler)
+    if not won:
+        return replace(kept, p_value=p)
+    ends = interval(gain, spread, dof, level=level) if math.isfinite(error) else (math.nan, math.nan)
+    return replace(best, gain=Estimate(gain, ends), p_value=p)
+
+
+def _error(losses: NDArray[np.float64], test_to_train: float | None) -> float:
+    """Return the standard error of the mean of folds [K]."""
+    return math.sqrt(corrected_variance(losses, test_to_train))
+
+
+def tibshirani(
+    losses: ArrayLike,
+    *,
+    index: int | None = None,
+    test_to_train: float | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    level: float = 0.95,
+) -> SelectionResult:
+    """Estimate the true loss of the best candidate from its folds' losses (Tibshirani and Tibshirani, 2009).
+
+    value = ē(ĉ) + (1/K) Σ_k [e_k(ĉ) − e_k(ĉ_k)], where ĉ has the smallest mean and ĉ_k is the best on fold k alone.
+
+    Args:
+        losses: [C, K]. Candidates with a NaN are not chosen.
+        index: ĉ, if it was chosen otherwise.
+        test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
+        bounds: between which the mean loss lies.
+        level: of the interval.
+
+    Raises:
+        SelectionError: the shape is wrong, or no candidate has a finite loss on every fold.
+    """
+    e = np.asarray(losses, dtype=np.float64)
+    if e.ndim != 2 or not e.size:
+        raise SelectionError(f"losses have shape {e.shape}; [candidates, folds] is expected, at least one each")
+    complete: NDArray[np.bool_] = np.asarray(np.isfinite(e).all(axis=1))
+    if not complete.any() or (index is not None and not complete[index]):
+        raise SelectionError("the chosen candidate has no finite loss on some fold (or no candidate has one on all)")
+    mean = np.where(complete, np.where(complete[:, None], e, 0.0).mean(axis=1), np.inf)
+    best = int(mean.argmin()) if index is None else index
+    naive = float(e[best].mean())
+    correction = max(float((e[best] - e[complete].min(axis=0)).mean()), 0.0)
+    error = math.hypot(_error(e[best], test_to_train), correction)
+    ends = score_interval(naive + correction, error, e.shape[1] - 1.0, level=level, bounds=bounds)
+    value, notes = naive + correction, alike_notes(ends)
+    return SelectionResult(best, best, False, value, ends, naive, METHOD, level=level, notes=notes)

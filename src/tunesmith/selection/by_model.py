@@ -1,0 +1,61 @@
+"""Choosing by a model of the scores over the space, where scores of candidates cannot be compared with one another."""
+
+from __future__ import annotations
+
+import math
+
+from tunesmith.selection.intervals import p_value, score_interval
+from tunesmith.selection.keep_default import replaces_default
+from tunesmith.selection.report import Estimate
+from tunesmith.selection.result import NO_GAIN, SelectionResult
+
+METHOD = "a Gaussian process fitted to all scores of the search"
+NO_MODEL = "taking its own score, uncorrected"
+Expected = tuple[float, float]  # an estimate and its standard error, NaN where that is not known
+
+
+def select_by_model(
+    leader: int,
+    value: float,
+    interval: tuple[float, float],
+    *,
+    default: int | None = None,
+    default_value: Expected = (math.nan, math.nan),
+    gain: Expected = (math.nan, math.nan),
+    prefer_default: bool = True,
+    caution: float = 1.0,
+    simpler: bool = False,
+    modelled: bool = True,
+    level: float = 0.95,
+) -> SelectionResult:
+    """Return the leader, or the default unless the leader's expected gain exceeds its standard error.
+
+    Args:
+        leader: the candidate with the smallest expected loss, or the simplest one near it.
+        value: its expected loss.
+        interval: of that.
+        default: the default, which may be the leader; None: there is none.
+        default_value: the default's expected loss and its standard error.
+        gain: the leader's expected gain over the default, and its standard error.
+        prefer_default: whether the default is kept in case of doubt.
+        caution: how many standard errors the gain has to exceed.
+        simpler: whether the leader is simpler than the default.
+        modelled: whether there is a model; else losses are scores as they were seen.
+        level: of the intervals.
+
+    Returns:
+        The result; `naive` is the value itself.
+    """
+    method = METHOD if modelled else NO_MODEL
+    difference, error = gain
+    if default is None:
+        return SelectionResult(leader, leader, False, value, interval, value, method, level=level)
+    if default == leader:
+        return SelectionResult(leader, leader, False, value, interval, value, method, NO_GAIN, 1.0, level)
+    p = p_value(difference, error, math.inf)
+    if replaces_default(difference, difference, error, prefer_default=prefer_default, caution=caution, simpler=simpler):
+        told = Estimate(difference, score_interval(difference, error, math.inf, level=level))
+        return SelectionResult(leader, leader, False, value, interval, value, method, told, p, level)
+    own = default_value[0]
+    ends = score_interval(*default_value, math.inf, level=level)
+    return SelectionResult(default, leader, prefer_default, own, ends, own, method, NO_GAIN, p, level)
