@@ -6,10 +6,10 @@ import pickle
 
 import numpy as np
 import pytest
+from moocore import hypervolume
 from tests.samplers.searching import FAILED, best, cube, search
 
 from tunesmith.history import History
-from tunesmith.numerics.pareto import hypervolume
 from tunesmith.samplers.base import decode_states
 from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 from tunesmith.samplers.random import RandomSampler
@@ -28,7 +28,7 @@ def zdt1(u: np.ndarray) -> tuple[float, float]:
 
 
 def volume(history: History, ref: np.ndarray = REF) -> float:
-    return hypervolume(history.y[history.complete & history.feasible], ref)
+    return float(hypervolume(history.y[history.complete & history.feasible], ref=ref))
 
 
 def test_the_front_of_zdt1() -> None:
