@@ -7,9 +7,10 @@ until a name is loaded.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import Any
+
+from tunesmith.text import did_you_mean
 
 SAMPLERS: dict[str, str] = {
     "auto": "tunesmith.samplers.auto:AutoSampler",
@@ -64,9 +65,9 @@ def load(kind: str, name: str) -> Any:
     if target is None:
         known = names(kind)
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"there is no {kind[:-1]} {name!r}{hint} (known: {', '.join(sorted(known))})")
+            raise ValueError(
+                f"there is no {kind[:-1]} {name!r}{did_you_mean(name, known)} (known: {', '.join(sorted(known))})"
+            )
         target = known[name]
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)

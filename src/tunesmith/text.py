@@ -1,4 +1,4 @@
-"""Texts of others (names, exceptions, paths) made fit to be stored and to be shown; getting one never raises."""
+"""Texts of others (names, exceptions, paths) made fit to be stored and shown; suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ from collections.abc import Iterable
 from typing import Any
 
 MOST = 8000  # characters of a reason that are kept
+
+
+def did_you_mean(word: object, options: Iterable[object]) -> str:
+    """Return `"; did you mean 'x'?"`, or the empty string if nothing comes near.
+
+    Args:
+        word: what was given; anything but a text has no near one.
+        options: what it may be.
+    """
+    if not isinstance(word, str):
+        return ""
+    import difflib  # only errors need it
+
+    names = [option for option in options if isinstance(option, str)]
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if not close:
+        lower = {name.lower(): name for name in names}
+        close = [lower[word.lower()]] if word.lower() in lower else []
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -1,1 +1,1 @@
-"""Array maths as pure functions: NumPy and SciPy only, nothing of tunesmith."""
+"""Array maths as pure functions: NumPy, SciPy and moocore only, nothing of tunesmith."""

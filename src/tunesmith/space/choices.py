@@ -12,9 +12,10 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.encoding import LatticeScale
-from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.hints import listing, shown
 from tunesmith.space.labels import label_key, object_name, plain, same_object
 from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width, weighted
+from tunesmith.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -10,7 +10,8 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.conditions import Condition
-from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.hints import listing, shown
+from tunesmith.text import did_you_mean
 
 if TYPE_CHECKING:
     from tunesmith.space.base import Parameter

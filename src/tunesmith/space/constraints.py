@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.hints import listing, shown
+from tunesmith.text import did_you_mean
 
 _WANTED = "a constraint is a function of parameters, as in `lambda low, high: low < high`"
 

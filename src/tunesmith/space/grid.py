@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.hints import listing, shown
 from tunesmith.space.parameters import Float
+from tunesmith.text import did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

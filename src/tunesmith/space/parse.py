@@ -21,8 +21,9 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
-from tunesmith.space.hints import did_you_mean, listing
+from tunesmith.space.hints import listing
 from tunesmith.space.parameters import Float, Int
+from tunesmith.text import did_you_mean
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<word>[\w.+\-/@:%*]+)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<sign>==|!=|[()\[\],|<=]))"""

@@ -10,8 +10,9 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.convert import BRANCH
-from tunesmith.space.hints import did_you_mean, listing, shown
+from tunesmith.space.hints import listing, shown
 from tunesmith.space.parameters import Float, Int
+from tunesmith.text import did_you_mean
 
 if TYPE_CHECKING:
     from tunesmith.space.condition_table import ConditionTable

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tunesmith.errors import AttemptReplacedError, StudyNotFoundError
 from tunesmith.state import TrialState
+from tunesmith.text import did_you_mean
 from tunesmith.trial import FrozenTrial
 
 DIRECTIONS = ("minimize", "maximize")
@@ -99,8 +100,6 @@ def study_not_found(name: str | None, names: Iterable[str], where: str) -> Study
         names: all there are.
         where: "the file tune.db", say.
     """
-    import difflib
-
     names = sorted(names)
     if not names:
         asked = f"no study {name!r}" if name is not None else "no study"
@@ -108,9 +107,7 @@ def study_not_found(name: str | None, names: Iterable[str], where: str) -> Study
     listed = ", ".join(map(repr, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     if name is None:
         return StudyNotFoundError(f"{where} holds {len(names)} studies; say which by study_name (there are {listed})")
-    close = difflib.get_close_matches(name, names, n=1) or [n for n in names if n.lower() == name.lower()]
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return StudyNotFoundError(f"{where} holds no study {name!r}{hint} (there are: {listed})")
+    return StudyNotFoundError(f"{where} holds no study {name!r}{did_you_mean(name, names)} (there are: {listed})")
 
 
 def study_gone(study_id: int, where: str) -> StudyNotFoundError:
