@@ -11,16 +11,13 @@ import importlib
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TextIO
 
-from tunesmith.state import TrialState
+from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage.redact import HIDDEN, redact_within
 from tunesmith.text import printable
 from tunesmith.trial import FrozenTrial
-
-if TYPE_CHECKING:
-    from tunesmith.study import Study
 
 BAR = 24  # characters
 WIDE = 100  # characters of a terminal that has room for the bar
@@ -132,6 +129,23 @@ class ProgressLine:
         return max(0.0, min(limits)) if limits else None
 
 
+class _Study(Protocol):
+    """What :class:`Progress` reads of a :class:`tunesmith.Study`, which lies in a higher layer."""
+
+    @property
+    def engine(self) -> Any: ...  # of its storage and counts
+    @property
+    def study_name(self) -> str: ...
+    @property
+    def directions(self) -> Sequence[StudyDirection]: ...
+    @property
+    def best_trial(self) -> FrozenTrial: ...
+    @property
+    def stop_reason(self) -> str | None: ...
+    @property
+    def left_on_table(self) -> float | None: ...
+
+
 class Progress:
     """The display of one call of ``study.optimize``, or of any other loop that runs trials of a study.
 
@@ -147,7 +161,7 @@ class Progress:
 
     def __init__(
         self,
-        study: Study,
+        study: _Study,
         n_trials: int | None,
         timeout: float | None,
         *,
@@ -172,8 +186,12 @@ class Progress:
                 return
             self._line.tick()
 
-    def update(self, study: Study, trial: FrozenTrial) -> None:
+    def update(self, study: _Study, trial: FrozenTrial) -> None:
         """Count a finished trial; to be called as a callback of the study."""
+        self.count(trial)
+
+    def count(self, trial: FrozenTrial) -> None:
+        """Count a finished trial."""
         if trial.state is TrialState.COMPLETE:
             if self._sign:
                 self._see(trial)
@@ -212,12 +230,12 @@ class Progress:
         """What a user wants to know who has pressed Ctrl-C."""
         study = self._study
         try:
-            count = study._storage.count(study._id)
+            count = study.engine.count()
         except Exception as error:  # the interruption is what the user must see
             return f"Interrupted; the storage does not answer ({printable(redact_within(str(error)))})."
         waiting = count.get(TrialState.WAITING, 0)
         finished = sum(n for state, n in count.items() if state.is_finished())
-        url = printable(str(getattr(study._storage, "url", None) or ""))
+        url = printable(str(getattr(study.engine.storage, "url", None) or ""))
         url = redact_within(url) if "@" in url else url
         where = f"in {url}" if url else "in memory, for as long as this Python runs"
         left = "..." if self._n_trials is None else f"..., n_trials={max(0, self._n_trials - self._line.done)}"
@@ -304,18 +322,16 @@ class _Notebook:
 
     def show(self, head: str, tail: str, share: float | None, ended: bool) -> None:
         bar = "·" if share is None else "█" * round(share * BAR) + "░" * (BAR - round(share * BAR))
-        self._write(f"{head} {bar} {tail}")
-
-    def close(self, message: str) -> None:
-        if message:
-            print(message)
-
-    def _write(self, text: str) -> None:
+        text = f"{head} {bar} {tail}"
         if self._handle is None:
             display = importlib.import_module("IPython.display").display  # there, since this is a notebook
             self._handle = display({"text/plain": text}, raw=True, display_id=True)
         else:
             self._handle.update({"text/plain": text}, raw=True)
+
+    def close(self, message: str) -> None:
+        if message:
+            print(message)
 
 
 class _Terminal:

@@ -10,7 +10,7 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study
-from tunesmith.study.optimize import check_budget
+from tunesmith.study.execution import check_budget
 
 
 def minimize(

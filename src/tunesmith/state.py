@@ -1,8 +1,8 @@
-"""The states of a trial."""
+"""The states of a trial, and the directions of a study."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class TrialState(IntEnum):
@@ -21,3 +21,10 @@ class TrialState(IntEnum):
     def is_finished(self) -> bool:
         """Tell whether the trial will not change any more."""
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class StudyDirection(StrEnum):
+    """Which way an objective is better; compares equal to the words "minimize" and "maximize"."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"

@@ -23,11 +23,15 @@ from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.transfer import Sources, Translated, best_points
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.state import TrialState
-from tunesmith.study.earlier import KEY, MOST_IN_ALL, pack, unpack
+from tunesmith.study.warm_start import KEY, MOST_IN_ALL, decode_warm_start, encode_warm_start
 
 Params = dict[str, Any]
 D = 5
 CUBE = Space({f"x{i}": Float(0, 1) for i in range(D)})
+
+
+def packed(studies: list[ts.Study]) -> dict[str, Any]:
+    return encode_warm_start([(study.study_name, study.history) for study in studies])
 
 
 def valley(shift: float) -> Callable[[Params], float]:
@@ -254,7 +258,7 @@ def test_a_resumed_study_goes_on_alike_without_the_earlier_one(store: str, tmp_p
     old = made(valley(0.1), CUBE, 20, seed=0)
     options: dict[str, Any] = {"sampler": "gp", "seed": 3, "study_name": "s"}
     whole = ts.minimize(valley(0.0), CUBE, n_trials=12, warm_start_from=old, **options)
-    storage: Any = tmp_path / "a.db" if store == "file" else ts.create_study(seed=0)._storage
+    storage: Any = tmp_path / "a.db" if store == "file" else ts.create_study(seed=0).engine.storage
     ts.minimize(valley(0.0), CUBE, n_trials=5, storage=storage, warm_start_from=old, **options)
     other = made(valley(0.5), CUBE, 20, seed=9)
     again = ts.minimize(valley(0.0), CUBE, n_trials=8, storage=storage, warm_start_from=other, **options)
@@ -267,14 +271,14 @@ def test_a_resumed_study_goes_on_alike_without_the_earlier_one(store: str, tmp_p
 
 def test_what_is_kept_is_small_and_exact() -> None:
     olds = [made(valley(0.1), CUBE, 12, seed=k) for k in range(5)]
-    kept = json.loads(json.dumps(pack(olds)))
-    for old, one in zip(olds, unpack(kept), strict=True):
+    kept = json.loads(json.dumps(packed(olds)))
+    for old, one in zip(olds, decode_warm_start(kept), strict=True):
         assert one.space == Space(CUBE)
         assert np.array_equal(one.x, old.history.points(one.space))
         assert np.argmin(one.q) == np.argmin(old.history.y[:, 0])
     assert len(json.dumps(kept)) < 5 * 12 * (D + 1) * 20, "bytes a number"
     with pytest.raises(StorageError, match="update tunesmith"):
-        unpack({"version": 99, "studies": []})
+        decode_warm_start({"version": 99, "studies": []})
 
 
 def test_many_rows_are_thinned() -> None:
@@ -286,10 +290,10 @@ def test_many_rows_are_thinned() -> None:
         x = np.random.default_rng(k).random(600)
         study.add_trials([ts.create_trial(params={"x": v}, distributions=ranges, value=(v - 0.3) ** 2) for v in x])
         olds.append(study)
-    found = unpack(pack(olds))
+    found = decode_warm_start(packed(olds))
     assert [len(e.q) for e in found] == [MOST_IN_ALL // 5] * 5
     assert all(e.q.min() == stats.norm.ppf(0.5 / 600) for e in found), "the quantiles are those of all rows"
-    assert [len(e.q) for e in unpack(pack(olds[:1]))] == [500]
+    assert [len(e.q) for e in decode_warm_start(packed(olds[:1]))] == [500]
 
 
 def test_failed_and_infeasible_trials_are_the_worst_and_pruned_ones_are_left_out() -> None:
@@ -308,7 +312,7 @@ def test_failed_and_infeasible_trials_are_the_worst_and_pruned_ones_are_left_out
             trial(4, value=-9.0, state=TrialState.PRUNED),
         ]
     )
-    (one,) = unpack(pack([study]))
+    (one,) = decode_warm_start(packed([study]))
     assert one.x[:, 0].tolist() == [0, 1, 2, 3]
     assert one.q[1] == one.q[3] == one.q.max()
     assert one.q[2] < one.q[0] < one.q[1]
@@ -332,7 +336,7 @@ def test_other_spaces() -> None:
     assert np.array_equal(rows.x, [[1, 2, nan, 0, nan], [nan, 5, nan, 2, nan]], equal_nan=True)
     assert np.array_equal(best_points([earlier], new)[0], rows.x[0], equal_nan=True)
     study = ts.create_study(sampler="gp", space=new, seed=0)
-    study._history.earlier = (earlier,)
+    study.history.earlier = (earlier,)
     asked = study.ask().params
     assert (asked["act"], asked["n"], asked["size"]) == ("b", 2.0, 16)
     assert 0 <= asked["extra"] <= 1
@@ -358,7 +362,7 @@ def test_values_between_those_of_the_new_space_are_rounded_where_they_are_tried(
     assert tried[0] == pytest.approx(valid)
     assert space.contains_rows(tried).all()
     study = ts.create_study(sampler="gp", space=space, seed=0)
-    study._history.earlier = (earlier,)
+    study.history.earlier = (earlier,)
     assert study.ask().params["n"] == tried[0, 0]
 
 
@@ -485,7 +489,7 @@ def test_the_model_with_earlier_studies() -> None:
     """Its gradient is the derivative, and with no result of its own to contradict them it follows them."""
     old = made(valley(0.0), CUBE, 40, seed=0)
     features = Features(CUBE)
-    sources = Sources(unpack(pack([old])), CUBE, features, Prior())
+    sources = Sources(decode_warm_start(packed([old])), CUBE, features, Prior())
     x = CUBE.sample(np.random.default_rng(0), 8)
     z = features(x)
     y = np.array([valley(0.0)(p) for p in CUBE.decode(x)])
@@ -511,7 +515,7 @@ def test_the_model_with_earlier_studies() -> None:
 
 def test_a_sampler_object_may_change_between_studies() -> None:
     """What it keeps of one warm start is no part of another."""
-    olds = [unpack(pack([made(valley(0.2 * k), CUBE, 20, seed=k)])) for k in range(2)]
+    olds = [decode_warm_start(packed([made(valley(0.2 * k), CUBE, 20, seed=k)])) for k in range(2)]
     histories = []
     for earlier in (*olds, ()):
         history = History(CUBE)

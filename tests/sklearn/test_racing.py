@@ -308,7 +308,7 @@ def test_the_study_learns_a_value_that_is_corrected_for_the_fold() -> None:
         assert trial.cost is not None
         assert trial.cost > 0
     assert search.study_.best_trial.state is TrialState.COMPLETE
-    history = search.study_._history
+    history = search.study_.history
     seen = observe(history, history.space, history.space)
     assert np.isfinite(history.y).all()
     assert not seen.failed.any()

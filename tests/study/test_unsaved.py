@@ -16,7 +16,7 @@ from tunesmith import TrialState
 from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.study import tell
+from tunesmith.study.engine import retry
 
 COMPLETE = TrialState.COMPLETE
 
@@ -88,9 +88,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         made.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(tell.time, "sleep", sleep)
-    real = tell.time.monotonic
-    monkeypatch.setattr(tell.time, "monotonic", lambda: real() + now[0])
+    monkeypatch.setattr(retry.time, "sleep", sleep)
+    real = retry.time.monotonic
+    monkeypatch.setattr(retry.time, "monotonic", lambda: real() + now[0])
     return made
 
 
@@ -226,7 +226,7 @@ def test_an_interrupt_while_a_result_is_stored(storage: Any, monkeypatch: pytest
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tell.time, "sleep", interrupt)
+    monkeypatch.setattr(retry.time, "sleep", interrupt)
     storage.faults = Faults(finish=1)
     with pytest.raises(KeyboardInterrupt):
         study.optimize(objective, n_trials=3)
@@ -250,11 +250,11 @@ def test_running_trials_are_given_back_as_soon_as_it_works(storage: Any) -> None
 def test_a_study_that_is_gone_is_told_at_once(storage: Any, pauses: list[float]) -> None:
     study = ts.create_study(storage=storage, seed=0)
     trial = study.ask()
-    storage.delete_study(study._id)
+    storage.delete_study(study.engine.study_id)
     with pytest.raises(ts.StudyNotFoundError):
         study.tell(trial, 1.0)
     assert pauses == []
-    assert not study._unsaved.pending
+    assert not study.engine.teller.unsaved.pending
 
 
 def told_at_once(study: ts.Study, pauses: list[float], words: str) -> None:
@@ -265,7 +265,7 @@ def told_at_once(study: ts.Study, pauses: list[float], words: str) -> None:
         study.tell(trial, x)
     assert not isinstance(caught.value, StorageUnavailableError)
     assert pauses == []
-    assert [(t.number, t.values) for t in study._unsaved.ends()] == [(trial.number, (x,))]
+    assert [(t.number, t.values) for t in study.engine.teller.unsaved.ends()] == [(trial.number, (x,))]
 
 
 def test_what_cannot_pass_is_not_waited_for(storage: Any, pauses: list[float]) -> None:
@@ -312,7 +312,7 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
     def asked() -> ts.Trial:
         trial = ask()
         if how == "tables are lost":
-            study._storage._database._link().connection.execute("DROP TABLE tunesmith_trials")
+            study.engine.storage._database._link().connection.execute("DROP TABLE tunesmith_trials")
             return trial
         path.rename(tmp_path / "away.db")
         if how == "replaced":
@@ -325,14 +325,14 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
         (tmp_path / "away.db").replace(path)
         study.flush()
         assert [t.state for t in study.trials] == [COMPLETE] * 2
-    study._unsaved._ends.clear()  # or the end of this process would print them
-    study._storage.close()
+    study.engine.teller.unsaved._ends.clear()  # or the end of this process would print them
+    study.engine.storage.close()
 
 
 def test_a_read_only_file(tmp_path: Path, pauses: list[float]) -> None:
     study = ts.create_study(storage=tmp_path / "tune.db", seed=0)
     trial = study.ask()
-    connection = study._storage._database._link().connection
+    connection = study.engine.storage._database._link().connection
     connection.execute("PRAGMA query_only = 1")  # SQLite's own SQLITE_READONLY, for root too
     with pytest.raises(StorageError, match=r"is read-only .*The result of trial 0 is kept"):
         study.tell(trial, 0.5)
@@ -340,7 +340,7 @@ def test_a_read_only_file(tmp_path: Path, pauses: list[float]) -> None:
     connection.execute("PRAGMA query_only = 0")
     study.flush()
     assert study.trials[0].value == 0.5
-    study._storage.close()
+    study.engine.storage.close()
 
 
 def test_a_full_disk(tmp_path: Path, pauses: list[float]) -> None:
@@ -366,9 +366,9 @@ LAST = """
 import tunesmith as ts
 from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
-from tunesmith.study import tell
+from tunesmith.study.engine import retry
 
-tell.PATIENCE = 0.0
+retry.PATIENCE = 0.0
 
 class Away(MemoryStorage):
     away = True

@@ -1,6 +1,6 @@
 """Studies: ask, tell, optimize, best."""
 
-from tunesmith.study.core import StudyDirection
+from tunesmith.state import StudyDirection
 from tunesmith.study.create import (
     copy_study,
     create_study,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,47 @@ from tunesmith.selection import Report
 from tunesmith.selection.intervals import check_level
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.study.again import Point, Run
-from tunesmith.study.earlier import row_of
+from tunesmith.study.adopt import row_of
+from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.execution import check_objective, checked_catch, checked_jobs
+from tunesmith.study.objective import Declared
 from tunesmith.study.recommend import Candidates, candidates, rows_of
-
-if TYPE_CHECKING:
-    from tunesmith.study.study import Study
+from tunesmith.study.reruns import Point, Run, drop_stored_runs, run_again
 
 Floats = NDArray[np.float64]
 ONLY_SEEDS = (
     "The runs differed in their seeds only: what else the objective holds fixed, such as its data and how they are "
     "split, is not accounted for."
 )
+
+
+def confirm(
+    engine: TrialEngine,
+    objective: Callable[..., Any],
+    top_k: int,
+    repeats: int,
+    *,
+    default: Mapping[str, Any] | None,
+    prefer_default: bool,
+    level: float,
+    n_jobs: int,
+    catch: Any,
+    resume: bool,
+    show_progress: bool,
+    takes_params: bool,
+) -> Report:
+    """Do what :meth:`tunesmith.Study.confirm` says, where the arguments are explained."""
+    engine.check_single_objective("confirm()", "best_trials")
+    check(top_k, repeats, level)
+    check_objective(objective)
+    errors, jobs = checked_catch(catch), checked_jobs(n_jobs)
+    points, at, found = leaders(engine, top_k, default, level)
+    if takes_params and (space := engine.current_history().space) is not None:
+        objective = Declared(objective, space)
+    if not resume:
+        drop_stored_runs(engine)
+    runs = run_again(engine, objective, points, repeats, jobs, errors, show_progress)
+    return report(engine, points, at, found, runs, repeats, prefer_default, level)
 
 
 def check(top_k: Any, repeats: Any, level: Any) -> None:
@@ -42,12 +71,12 @@ def check(top_k: Any, repeats: Any, level: Any) -> None:
 
 
 def leaders(
-    study: Study, top_k: int, default: Mapping[str, Any] | None, level: float
+    engine: TrialEngine, top_k: int, default: Mapping[str, Any] | None, level: float
 ) -> tuple[list[Point], int | None, Candidates]:
     """Return the points to run again, the place of the default among them (None: there is none), and the candidates.
 
     Args:
-        study: the search.
+        engine: of the search.
         top_k: how many points, the best by expected value.
         default: parameters; None: the first enqueued trial whose parameters were all given.
         level: of the candidates' intervals.
@@ -55,10 +84,10 @@ def leaders(
     Raises:
         ValueError: no trial is complete and feasible yet, or the default is no point of the space.
     """
-    found = candidates(study.history, level)
+    found = candidates(engine.current_history(), level)
     if found is None:
-        raise ValueError(f"the study {study.study_name!r} has no complete feasible trial yet: {study._tally()}")
-    records = {t.number: t for t in study.get_trials(states=[TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED])}
+        raise engine.none_complete()
+    records = {t.number: t for t in engine.trials(states=[TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED])}
 
     def of_trial(number: int) -> Point:
         t = records[number]
@@ -78,10 +107,10 @@ def leaders(
     if known:
         point = of_trial(known[0])
     else:
-        space = study.space
-        x = _row(space, wanted, study._declared) if space is not None else []
+        space = engine.current_history().space
+        x = _row(space, wanted, engine.declared) if space is not None else []
         mark = hashlib.sha256(repr(sorted(wanted.items(), key=lambda kv: kv[0])).encode()).hexdigest()[:16]
-        point = Point(f"default-{mark}", wanted, space, x, fixed=None if study._declared else wanted)
+        point = Point(f"default-{mark}", wanted, space, x, fixed=None if engine.declared else wanted)
     at = next((i for i, p in enumerate(points) if p.key == point.key), None)
     if at is None:
         points.append(point)
@@ -98,7 +127,7 @@ def _row(space: Space, params: dict[str, Any], declared: bool) -> list[float]:
 
 
 def report(
-    study: Study,
+    engine: TrialEngine,
     points: list[Point],
     default: int | None,
     found: Candidates,
@@ -110,12 +139,12 @@ def report(
     """Return what was chosen, and how good it is."""
     from tunesmith.selection.by_reruns import select_by_reruns
 
-    sign = study._sign
+    sign = engine.sign
     y = np.array([[sign * runs[p.key, r].value for r in range(repeats)] for p in points])
     usable = np.isfinite(y).all(axis=1)
     notes = _failures(points, runs, repeats)
-    stopped = study._stopped or {}
-    history = study.history
+    stopped = engine.stopped or {}
+    history = engine.current_history()
     beside = default is not None and points[default].number is None  # the default is none of the trials
     common: dict[str, Any] = {
         "n_candidates": int(history.complete.sum()) + beside,
@@ -131,7 +160,7 @@ def report(
         chosen = points[default if default is not None and prefer_default else 0]
         text = f"No point came through its fresh runs; {chosen.name} is named for want of a better one."
         return Report(None, chosen.params, standard, notes=(text, *notes), **common)
-    mean, cov = _expected(study, points, found)
+    mean, cov = _expected(engine, points, found)
     noise = found.model.noise if found.model is not None else math.nan
     result = select_by_reruns(
         y, mean, cov, default=default, prefer_default=prefer_default, known_noise=noise, level=level
@@ -160,13 +189,14 @@ def report(
     )
 
 
-def _expected(study: Study, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
+def _expected(engine: TrialEngine, points: list[Point], found: Candidates) -> tuple[Floats, Floats]:
     """Return what the search's model expects at the points [C], and the covariances [C, C]; NaN without a model."""
-    if found.model is None or study.space is None:
+    space = engine.history.space
+    if found.model is None or space is None:
         c = len(points)
         return np.full(c, math.nan), np.full((c, c), math.nan)
     tried = [p.number for p in points if p.number is not None]
-    known = dict(zip(tried, rows_of(study.history, study.space, tried), strict=True))
+    known = dict(zip(tried, rows_of(engine.history, space, tried), strict=True))
     x = np.array([p.x if p.number is None else known[p.number] for p in points])
     return found.model.judge(x).value, found.model.covariance(x)
 

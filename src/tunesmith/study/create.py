@@ -14,12 +14,12 @@ from tunesmith.errors import DuplicatedStudyError
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
+from tunesmith.state import StudyDirection
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
-from tunesmith.study.core import StudyDirection
-from tunesmith.study.earlier import KEY, pack
+from tunesmith.study.engine.engine import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS
 from tunesmith.study.study import Study
-from tunesmith.study.tell import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS
+from tunesmith.study.warm_start import KEY, encode_warm_start
 
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None
@@ -44,7 +44,7 @@ class Packed:
             ValueError: it is no study with one objective, nor several of them.
         """
         earlier = _earlier(given)
-        return earlier if isinstance(earlier, Packed) else cls(pack(earlier))
+        return earlier if isinstance(earlier, Packed) else cls(_encoded(earlier))
 
 
 def create_study(
@@ -115,7 +115,7 @@ def create_study(
             ) from None
     # A study that another process made a moment ago, or that was left when it had just been made, may lack it still.
     if earlier and KEY not in record.system and not store.count(record.id):
-        kept = earlier.data if isinstance(earlier, Packed) else pack(earlier)
+        kept = earlier.data if isinstance(earlier, Packed) else _encoded(earlier)
         store.set_attr(record.id, None, KEY, kept, system=True)
         record = store.load_study(record.name)
     if max_attempts is not None and record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS) != max_attempts:
@@ -203,6 +203,10 @@ def _earlier(given: Any) -> list[Study] | Packed:
         if len(study.directions) > 1:
             raise ValueError(f"warm_start_from= takes studies with one objective; {study.study_name!r} has several")
     return studies
+
+
+def _encoded(studies: Iterable[Study]) -> dict[str, Any]:
+    return encode_warm_start([(study.study_name, study.history) for study in studies])
 
 
 def _check_seed(seed: Any) -> None:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
 from tunesmith.selection.wording import Figures, level_of, params_of
+from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.text import block, printable
 
 if TYPE_CHECKING:
     from tunesmith.samplers.gp.surrogate import Surrogate
     from tunesmith.selection.simplest import Complexity
     from tunesmith.space import Space
-    from tunesmith.study.study import Study
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ class Candidates:
     model: Surrogate | None
 
 
-def recommend(study: Study, simplest: str | None, complexity: Complexity | None, level: float) -> Recommendation:
+def recommend(engine: TrialEngine, simplest: str | None, complexity: Complexity | None, level: float) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
     from tunesmith.selection.intervals import check_level
     from tunesmith.selection.simplest import check_simplest
@@ -106,23 +106,23 @@ def recommend(study: Study, simplest: str | None, complexity: Complexity | None,
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
     check_simplest(simplest, complexity)
     check_level(level)
-    history = study.history
+    history = engine.current_history()
     found = candidates(history, level)
     if found is None:
-        raise ValueError(f"the study {study.study_name!r} has no complete feasible trial yet: {study._tally()}")
+        raise engine.none_complete()
     at, notes = 0, notes_on(found)
     if complexity is not None:
-        at, note = _simplest(study, found, complexity)
+        at, note = _simplest(engine, found, complexity)
         notes = (*notes, note)
-    trial = study._storage.trials(study._id, [int(found.numbers[at])])[0]
+    trial = engine.trials([int(found.numbers[at])])[0]
     naive = float(history.y[history.complete & history.feasible, 0].min())
-    ends = sorted((study._sign * float(found.low[at]), study._sign * float(found.high[at])))
+    ends = sorted((engine.sign * float(found.low[at]), engine.sign * float(found.high[at])))
     return Recommendation(
         trial=trial,
         params=trial.params,
-        value=study._sign * float(found.loss[at]),
+        value=engine.sign * float(found.loss[at]),
         interval=(ends[0], ends[1]),
-        naive=study._sign * naive,
+        naive=engine.sign * naive,
         optimism=float(found.loss[at]) - naive,
         method="posterior" if found.model is not None else "observed",
         notes=notes,
@@ -186,15 +186,15 @@ def notes_on(found: Candidates) -> tuple[str, ...]:
     return ("This is the best value seen, which is usually too good: there are too few trials for a model.",)
 
 
-def _simplest(study: Study, found: Candidates, complexity: Complexity) -> tuple[int, str]:
+def _simplest(engine: TrialEngine, found: Candidates, complexity: Complexity) -> tuple[int, str]:
     from tunesmith.selection.simplest import complexities, simplest_within
 
-    records = {t.number: t for t in study._storage.trials(study._id, sorted(found.numbers.tolist()))}
+    records = {t.number: t for t in engine.trials(sorted(found.numbers.tolist()))}
     params = [records[int(n)].params for n in found.numbers]
     at = simplest_within(found.loss, found.sd, complexities(params, complexity))
     if at == 0:
         return 0, "It has the best expected value, and is the simplest one within one standard error of it."
     return at, (
         f"It is the simplest one within one standard error ({found.sd[0]:.3g}) of the best, which is trial "
-        f"{found.numbers[0]} with {study._sign * float(found.loss[0]):.4g}."
+        f"{found.numbers[0]} with {engine.sign * float(found.loss[0]):.4g}."
     )

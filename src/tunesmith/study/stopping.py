@@ -11,18 +11,17 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.space import Space
+from tunesmith.study.engine.engine import TrialEngine
 
 if TYPE_CHECKING:
     from tunesmith.selection.converged import Convergence
-    from tunesmith.study.study import Study
 
-STOPPED = "stopped"
 AGREEING = 2  # looks in a row that must say so: one may be deceived by a fit that went astray
 
 
 @dataclass(slots=True)
 class Stopping:
-    """A callback that ends ``optimize`` when the search has converged.
+    """Ends ``optimize`` when the search has converged; to be called after each trial.
 
     Attributes:
         looked: the number of trials with a value at the last look. Those that were pruned count: where nearly all are,
@@ -40,11 +39,11 @@ class Stopping:
         """Whether the search has converged."""
         return self.agreed >= AGREEING
 
-    def __call__(self, study: Study, trial: Any = None) -> None:
+    def __call__(self, engine: TrialEngine) -> None:
         """Look, if it is time to."""
         from tunesmith.selection.converged import fewest, is_due
 
-        history = study.history
+        history = engine.current_history()
         space = history.space
         if space is None:
             return
@@ -56,12 +55,12 @@ class Stopping:
         self.looked = n
         self.agreed = self.agreed + 1 if found.converged else 0
         if self.over:
-            study._stop = True
-            record(study, found, n)
+            engine.stop_requested = True
+            engine.set_stopped(_record(found, n))
 
 
-def stopping(study: Study, stop: Any) -> Stopping:
-    """Return the callback for `stop`.
+def stopping(engine: TrialEngine, stop: Any) -> Stopping:
+    """Return what looks after each trial whether `stop` applies.
 
     Raises:
         ValueError: there is no such rule.
@@ -69,8 +68,8 @@ def stopping(study: Study, stop: Any) -> Stopping:
     """
     if stop != "converged":
         raise ValueError(f'stop= takes "converged" or None; got {stop!r}')
-    study._single('optimize(stop="converged")', "optimize with n_trials or timeout")
-    return Stopping(agreed=AGREEING - 1 if study._stopped is not None else 0)  # to look once is enough, if it had ended
+    engine.check_single_objective('optimize(stop="converged")', "optimize with n_trials or timeout")
+    return Stopping(agreed=AGREEING - 1 if engine.stopped is not None else 0)  # to look once is enough, if it had ended
 
 
 def look(history: History, space: Space, noise: float | None = None) -> Convergence:
@@ -97,19 +96,11 @@ def look(history: History, space: Space, noise: float | None = None) -> Converge
     return converged(best, [model.lowest(k)], model.noise if noise is None else noise)
 
 
-def record(study: Study, found: Convergence, n: int) -> None:
-    """Note in the study why it stopped."""
+def _record(found: Convergence, n: int) -> dict[str, Any]:
+    """Return what is kept of why the study stopped."""
     left = 0.0 if math.isnan(found.gap) else found.gap
     reason = (
         f"after {n} trials with a value, what could still be gained is less than the noise of a result "
         f"({found.noise:.3g})"
     )
-    study._stopped = {"reason": reason, "left": left, "noise": found.noise, "n": n}
-    study.set_system_attr(STOPPED, study._stopped)
-
-
-def forget(study: Study) -> None:
-    """Drop why the study stopped the last time: it goes on."""
-    if study._stopped is not None:
-        study._stopped = None
-        study.set_system_attr(STOPPED, None)
+    return {"reason": reason, "left": left, "noise": found.noise, "n": n}

@@ -2,56 +2,51 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tunesmith.history import History
-from tunesmith.numerics.pareto import non_dominated
-from tunesmith.pruners.base import Pruner
-from tunesmith.samplers.base import Sampler
-from tunesmith.space import Space
+from tunesmith.frozen import FrozenTrial
+from tunesmith.space import Parameter, Space
 from tunesmith.state import TrialState
-from tunesmith.storable import storable, storable_items
-from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.core import StudyCore, StudyDirection
-from tunesmith.study.earlier import adopted
-from tunesmith.study.shown import study_html
-from tunesmith.study.stopping import STOPPED
-from tunesmith.study.tell import TellCore
-from tunesmith.text import name_and_message, saferepr
-from tunesmith.trial import FrozenTrial
+from tunesmith.storable import storable_items
+from tunesmith.storage.base import Storage
+from tunesmith.study.adopt import adopted, checked_trials
+from tunesmith.study.engine.enqueued import check_enqueued
+from tunesmith.study.view import StudyView
+from tunesmith.trial import Trial
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tunesmith.selection import Report
-    from tunesmith.selection.simplest import Complexity
-    from tunesmith.study.recommend import Recommendation
 
 Callback = Callable[["Study", FrozenTrial], None]
-COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 
 
-class Study(TellCore):
+class Study(StudyView):
     """One search: a space, a sampler, and every trial so far. Made by :func:`tunesmith.create_study`.
 
     Several processes may hold a study on the same storage, each with its own object. An object may be used from
     several threads.
     """
 
-    def __init__(self, record: StudyRecord, storage: Storage, sampler: Sampler, pruner: Pruner) -> None:
-        super().__init__(record, storage, sampler, pruner)
-        self._stop = False
-        self._optimizing = False
-        self._stopped: dict[str, Any] | None = record.system.get(STOPPED)
-
     def __sklearn_clone__(self) -> Study:
         """Return itself: a scikit-learn estimator that has a study as a parameter shares it with its clones."""
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what the study is made of: its storage (of a database, the URL), its name, sampler and pruner."""
+        return {
+            "storage": self.engine.storage,
+            "study_name": self.study_name,
+            "sampler": self.sampler,
+            "pruner": self.pruner,
+            "takes_params": self.engine.takes_params,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        storage: Storage = state["storage"]
+        self.__init__(storage.load_study(state["study_name"]), storage, state["sampler"], state["pruner"])  # type: ignore[misc]  # opens anew
+        self.engine.takes_params = state["takes_params"]
 
     # -- run ---------------------------------------------------------------------------------------------------
 
@@ -96,35 +91,37 @@ class Study(TellCore):
             ObjectiveError: the objective returned something that is no value.
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
-        from tunesmith.study.optimize import run
+        from tunesmith.study.optimize import optimize
 
         given = [f for f in (objective, func) if f is not None]
         if len(given) != 1:
             raise TypeError("optimize() takes one objective: the first argument, or by name objective= or func=")
         if space is not None:
             self.declare(space if isinstance(space, Space) else Space(space))
-        self._takes_params = space is not None
-        run(
-            self,
+        self.engine.takes_params = space is not None
+        open_progress = None
+        if show_progress_bar:
+            from tunesmith.progress import Progress
+
+            open_progress = partial(Progress, self, timeout=timeout)
+        optimize(
+            self.engine,
             given[0],
-            declared=space is not None,
+            takes_params=space is not None,
             n_trials=n_trials,
             timeout=timeout,
             n_jobs=n_jobs,
-            catch=tuple(catch) if isinstance(catch, Iterable) else (catch,),
-            callbacks=_callbacks(callbacks),
+            catch=catch,
+            callbacks=[partial(callback, self) for callback in _checked_callbacks(callbacks)],
             gc_after_trial=gc_after_trial,
-            show_progress=show_progress_bar,
+            open_progress=open_progress,
             stop=stop,
             n_trials_total=n_trials_total,
         )
 
     def declare(self, space: Space) -> None:
         """Declare the space that is searched from now on; trials made before keep their own."""
-        with self._lock:
-            if self._history.space != space or self._version < 0:
-                self._storage.set_space(self._id, space)
-                self._reset(space)
+        self.engine.declare(space)
 
     def stop(self) -> None:
         """Let ``optimize`` end after the running trials; to be called from a callback or the objective.
@@ -132,19 +129,9 @@ class Study(TellCore):
         Raises:
             RuntimeError: no ``optimize`` runs in this object.
         """
-        if not self._optimizing:
+        if not self.engine.optimizing:
             raise RuntimeError("stop() ends a running optimize(); none is running in this study object")
-        self._stop = True
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the last ``optimize(stop="converged")`` ended by itself; None if it did not."""
-        return None if self._stopped is None else str(self._stopped["reason"])
-
-    @property
-    def left_on_table(self) -> float | None:
-        """How much better, at most, a longer search was expected to get when it ended by itself; None if it did not."""
-        return None if self._stopped is None else float(self._stopped["left"])
+        self.engine.stop_requested = True
 
     def confirm(
         self,
@@ -192,22 +179,94 @@ class Study(TellCore):
             ObjectiveError: the objective returned something that is no value.
             Exception: whatever the objective raised and `catch` does not name.
         """
-        from tunesmith.study.again import forget, run_again
-        from tunesmith.study.confirm import check, leaders, report
-        from tunesmith.study.objective import Declared
-        from tunesmith.study.optimize import check as check_run
+        from tunesmith.study.confirm import confirm
 
-        self._single("confirm()", "best_trials")
-        check(top_k, repeats, level)
-        errors = tuple(catch) if isinstance(catch, Iterable) else (catch,)
-        jobs = check_run(None, None, n_jobs, errors, objective)
-        points, at, found = leaders(self, top_k, default, level)
-        if (self._takes_params if takes_params is None else takes_params) and self.space is not None:
-            objective = Declared(objective, self.space)
-        if not resume:
-            forget(self)
-        runs = run_again(self, objective, points, repeats, jobs, errors, show_progress_bar)
-        return report(self, points, at, found, runs, repeats, prefer_default, level)
+        return confirm(
+            self.engine,
+            objective,
+            top_k,
+            repeats,
+            default=default,
+            prefer_default=prefer_default,
+            level=level,
+            n_jobs=n_jobs,
+            catch=catch,
+            resume=resume,
+            show_progress=show_progress_bar,
+            takes_params=self.engine.takes_params if takes_params is None else takes_params,
+        )
+
+    # -- ask and tell ------------------------------------------------------------------------------------------
+
+    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
+        """Start a trial: an enqueued or interrupted one if there is any, else a new proposal of the sampler.
+
+        What the trial reports and notes is stored at once. A trial whose process ends before ``tell`` is run again by
+        whoever calls ``optimize`` or ``recover`` next on this machine, at most ``max_attempts`` times.
+
+        Args:
+            fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``, as
+                those of a declared space do.
+            below: start no trial whose number is this or higher, so that a study has so many trials in all, however
+                many processes ask for them.
+
+        Raises:
+            SpaceExhaustedError: the sampler has nothing left to propose.
+            TrialsSpentError: all numbers below that limit are taken.
+            StorageError: the storage cannot be used, or does not take a result that was kept for it.
+        """
+        return self.engine.ask(fixed_distributions, below=below)
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+        *,
+        reason: str | None = None,
+        cost: float | None = None,
+    ) -> FrozenTrial:
+        """Record how a trial ended; when this returns, it would survive the death of the process.
+
+        Without `state`, values that are not one finite-or-infinite number per objective make the trial FAIL, with the
+        reason stored. Telling the same outcome again changes nothing.
+
+        Args:
+            trial: what ``ask`` returned, or its number.
+            values: the objective's value, or one for each objective.
+            state: COMPLETE, PRUNED (the value is then the last report) or FAIL.
+            skip_if_finished: do nothing, whatever was told before, if the trial is finished.
+            reason: why it failed or was pruned, in words.
+            cost: what the trial cost, in a unit of your own; by default the seconds since its start.
+
+        Raises:
+            ValueError: the trial was told another outcome before, was never asked for, or values and state do not fit.
+            StorageError: the storage does not take the result; what may pass (a StorageUnavailableError) is waited
+                for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
+                ``optimize``, or when the process ends.
+        """
+        return self.engine.tell(trial, values, state, skip_if_finished, reason=reason, cost=cost)
+
+    def flush(self) -> None:
+        """Store the results that were kept in this process because the storage could not be used.
+
+        Raises:
+            StorageError: it still cannot; the results stay here.
+        """
+        self.engine.flush()
+
+    def recover(self) -> list[int]:
+        """Take back the trials of workers of this machine that died, so that they are run again; return the numbers.
+
+        A trial whose process died ``max_attempts`` times is FAIL instead. A driver that died while its trials ran in
+        other processes is not counted: it would have survived a trial that kills its process.
+        """
+        return self.engine.recover()
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """Give running trials back: the next ``ask`` hands them out again as they were proposed."""
+        self.engine.release(numbers)
 
     # -- add ---------------------------------------------------------------------------------------------------
 
@@ -226,14 +285,13 @@ class Study(TellCore):
             TypeError: the parameters are no mapping, or a name is no text.
             ValueError: an attribute cannot be kept.
         """
-        _check_enqueued(params)
-        fixed = dict(params)
-        if self._declared and self._history.space is not None:
-            self._history.space.validate(fixed, partial=True)
+        fixed = check_enqueued(params)
+        engine = self.engine
+        if engine.declared and engine.history.space is not None:
+            engine.history.space.validate(fixed, partial=True)
         if skip_if_exists and any(t.params == fixed or t.fixed == fixed for t in self.trials):
             return
-        waiting = FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))
-        self._storage.add(self._id, [waiting])
+        engine.add([FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))])
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Add a finished (or waiting) trial, for example from :func:`tunesmith.create_trial`, under a new number.
@@ -255,174 +313,35 @@ class Study(TellCore):
             ValueError: a trial is running, or has another number of values than the study has directions; or the
                 other study has other directions.
         """
-        if isinstance(trials, StudyCore):
-            trials = adopted(trials, self._history.space if self._declared else None, self.directions)
-        trials = list(trials)
-        for t in trials:
-            if not isinstance(t, FrozenTrial):
-                raise TypeError(
-                    f"add_trial takes what tunesmith.create_trial(...) makes or a study's trials; got {saferepr(t)} "
-                    "(of another library? docs/porting.md, 'Old results come along', shows how)"
-                )
-            if t.state is TrialState.RUNNING:
-                raise ValueError("add_trial: the trial is RUNNING; only finished and waiting trials can be added")
-            if t.state is TrialState.COMPLETE and (t.values is None or len(t.values) != len(self._signs)):
-                raise ValueError(f"add_trial: {len(self._signs)} value(s) expected; got {t.values}")
-            if t.values is not None and any(map(math.isnan, t.values)):
-                raise ValueError(f"add_trial: values must be numbers; got {t.values}")
-        if trials:
-            self._storage.add(self._id, trials)
-
-    # -- read --------------------------------------------------------------------------------------------------
-
-    @property
-    def space(self) -> Space | None:
-        """The declared space, or all that the trials suggested so far."""
-        return self.history.space
-
-    @property
-    def history(self) -> History:
-        """The columnar record of finished trials, up to date."""
-        with self._lock:
-            self._sync()
-            return self._history
-
-    @property
-    def direction(self) -> StudyDirection:
-        """The direction of a study with one objective."""
-        self._single("direction", "directions")
-        return self.directions[0]
-
-    @property
-    def trials(self) -> list[FrozenTrial]:
-        """All trials by number."""
-        return self._storage.trials(self._id)
-
-    def get_trials(self, deepcopy: bool = True, states: Iterable[TrialState] | None = None) -> list[FrozenTrial]:
-        """Return the trials by number, optionally only those in some states (`deepcopy` is accepted for porting)."""
-        return self._storage.trials(self._id, states=None if states is None else list(states))
-
-    @property
-    def best_trial(self) -> FrozenTrial:
-        """The feasible complete trial with the best value, the first among equals.
-
-        Raises:
-            ValueError: no trial is complete and feasible yet.
-            RuntimeError: the study has several objectives.
-        """
-        self._single("best_trial", "best_trials")
-        best = self._storage.best(self._id, self.directions[0].value)
-        if best is None:
-            raise ValueError(f"the study {self.study_name!r} has no complete feasible trial yet: {self._tally()}")
-        return best
-
-    @property
-    def best_params(self) -> dict[str, Any]:
-        """Parameters of the best trial."""
-        self._single("best_params", "best_trials")
-        return self.best_trial.params
-
-    @property
-    def best_value(self) -> float:
-        """Value of the best trial."""
-        self._single("best_value", "best_trials")
-        return self.best_trial.values[0]  # type: ignore[index]  # a complete trial has values
-
-    @property
-    def best_trials(self) -> list[FrozenTrial]:
-        """The feasible complete trials that no other one dominates (the Pareto front), by number."""
-        history = self.history
-        rows = np.flatnonzero(history.complete & history.feasible)
-        front = rows[non_dominated(history.y[rows])]
-        return self._storage.trials(self._id, sorted(history.number[front].tolist())) if len(front) else []
-
-    def recommend(
-        self, *, simplest: str | None = None, complexity: Complexity | None = None, level: float = 0.95
-    ) -> Recommendation:
-        """Return the point to use where the objective is noisy: the one with the best expected value.
-
-        The expectation is the posterior mean of a Gaussian process at the points of complete feasible trials; the best
-        value seen is mostly luck. With few trials (fewer than 5, or than parameters + 1) there is no model, and the
-        answer says so.
-
-        Args:
-            simplest: "one-se": the simplest of the points whose expected value is within one standard error of the
-                best one.
-            complexity: with that, what is simple: a parameter's name (a lower value is simpler; "-name": a higher
-                one), a list of names, the first counts most, or a function of the parameters that returns a number.
-            level: of the interval, between 0 and 1.
-
-        Raises:
-            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is none.
-            RuntimeError: the study has several objectives.
-        """
-        from tunesmith.study.recommend import recommend
-
-        self._single("recommend()", "best_trials")
-        return recommend(self, simplest, complexity, level)
-
-    @property
-    def user_attrs(self) -> Mapping[str, Any]:
-        """What the user noted about the study (read-only)."""
-        return MappingProxyType(self._storage.load_study(self.study_name).user)
-
-    @property
-    def system_attrs(self) -> Mapping[str, Any]:
-        """What tunesmith noted about the study (read-only)."""
-        return MappingProxyType(self._storage.load_study(self.study_name).system)
+        if isinstance(trials, Study):
+            trials = adopted(trials.engine, self.engine)
+        checked = checked_trials(trials, len(self.directions))
+        if checked:
+            self.engine.add(checked)
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Note something about the study, at once; in the form that ``trial.set_user_attr`` explains.
 
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+
         Raises:
             ValueError: the value cannot be kept, or the key is no text.
         """
-        self._storage.set_attr(self._id, None, key, storable(key, value))
+        self.engine.set_user_attr(key, value)
 
     def set_system_attr(self, key: str, value: Any) -> None:
-        """Note something for tunesmith's own use."""
-        self._storage.set_attr(self._id, None, key, storable(key, value), system=True)
+        """Note something for tunesmith's own use.
 
-    def trials_dataframe(
-        self,
-        attrs: Sequence[str] = COLUMNS,
-        multi_index: bool = False,
-    ) -> pd.DataFrame:
-        """Return one row a trial; see :func:`tunesmith.study.frame.to_frame`.
-
-        Raises:
-            MissingDependencyError: pandas is not installed.
+        Args:
+            key: the attribute's name.
+            value: what to keep.
         """
-        from tunesmith.study.frame import to_frame
-
-        return to_frame(self.trials, len(self._signs), attrs, multi_index)
-
-    _repr_html_ = study_html
-
-    def __repr__(self) -> str:
-        directions = ", ".join(d.value for d in self.directions)
-        try:
-            tally = self._tally()
-        except Exception as error:  # a debugger asks for it in the middle of what went wrong
-            tally = f"no trials to be read ({name_and_message(error)})"
-        return f"Study({self.study_name!r}, {directions}, sampler={self.sampler.name!r}, {tally})"
-
-    def _tally(self) -> str:
-        count = self._storage.count(self._id)
-        return ", ".join(f"{n} {s.name}" for s, n in sorted(count.items()) if n) or "no trials"
-
-    def _single(self, name: str, instead: str) -> None:
-        if len(self._signs) > 1:
-            raise RuntimeError(f"study.{name} is for one objective; this study has {len(self._signs)}: use .{instead}")
+        self.engine.set_system_attr(key, value)
 
 
-def _check_enqueued(params: Any) -> None:
-    """Raise TypeError unless it is a mapping by name."""
-    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
-        raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {saferepr(params)}")
-
-
-def _callbacks(given: Any) -> list[Callback]:
+def _checked_callbacks(given: Any) -> list[Callback]:
     """Return the callbacks as a list.
 
     Raises:

@@ -12,7 +12,7 @@ from tunesmith.sklearn.search.choices import known_as
 from tunesmith.sklearn.store.fingerprint import describe
 from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
-from tunesmith.study.earlier import row_of
+from tunesmith.study.adopt import row_of
 
 
 def default_params(estimator: Any, space: Space) -> dict[str, Any] | None:

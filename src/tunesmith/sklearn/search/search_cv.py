@@ -262,7 +262,7 @@ class SearchCV(BaseSearchCV):
             context,
             racing,
             own,
-            None if self.stop is None else stopping(ledger.study, self.stop),
+            None if self.stop is None else stopping(ledger.study.engine, self.stop),
             self.reshuffle,
             self.deterministic,
         )

@@ -267,7 +267,7 @@ class Sequential:
     def _plan(self, row: list[float]) -> None:
         """Plan the default's point as the next trial, unless it is among those of the study."""
         study, note = self.ledger.study, "the estimator's own configuration"
-        number = study._plan_next(row, note, unless=lambda p: self._is_default(with_objects(self.space, p)))
+        number = study.engine.plan_next(row, note, unless=lambda p: self._is_default(with_objects(self.space, p)))
         self._planned = None if number is None else (number, row)
 
     def _loop(self, n_splits: int) -> None:
@@ -418,7 +418,7 @@ class Sequential:
             return  # more of it comes soon
         kept = pack(self.ledger.key(candidate.params), candidate.outcomes, len(candidate.row))
         study = self.ledger.study
-        study._storage.set_attr(study._id, candidate.number, KEY, kept)
+        study.engine.set_trial_attr(candidate.number, KEY, kept)
         candidate.stored = len(candidate.outcomes)
 
     def _end(self, candidate: Candidate) -> None:
@@ -449,7 +449,7 @@ class Sequential:
         candidate.trial = None
         self._shelve(position, candidate)
         if self.stopping is not None:
-            self.stopping(study)
+            self.stopping(study.engine)
         if self.ledger.display is not None:
             self.ledger.display.saw([told], len(candidate.row) - len(row))
 

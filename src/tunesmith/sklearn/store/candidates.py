@@ -154,7 +154,7 @@ class Ledger:
         """Keep candidates whose splits are all done, in one transaction."""
         trials = [self._trial(params, row) for params, row in rows]
         # what add_trials does, which does not tell the numbers
-        numbers = self.study._storage.add(self.study._id, trials)
+        numbers = self.study.engine.add(trials)
         for trial, number in zip(trials, numbers, strict=True):
             trial.number = number
         if self.display is not None:

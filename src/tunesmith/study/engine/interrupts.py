@@ -41,7 +41,7 @@ def terminable() -> Iterator[None]:
 
 
 @contextmanager
-def heeded(
+def reraise_lost_interrupts(
     shielded: Iterable[Callable[..., Any]] = (), but_for: Iterable[Callable[..., Any]] = ()
 ) -> Iterator[Callable[[], None]]:
     """Give a function that makes up for the interrupts that were put off or went lost since.

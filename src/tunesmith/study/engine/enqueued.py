@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.space import Space
+from tunesmith.text import saferepr
 
 _TRIES = 200
 
 
-def impose(space: Space, row: Sequence[float], fixed: Mapping[str, Any], rng: np.random.Generator) -> list[float]:
+def apply_enqueued_values(
+    space: Space, row: Sequence[float], fixed: Mapping[str, Any], rng: np.random.Generator
+) -> list[float]:
     """Return the proposal with the fixed values in place of its own.
 
     A parameter that becomes active by a fixed value gets the value of a random point. Where constraints are violated,
@@ -29,16 +32,16 @@ def impose(space: Space, row: Sequence[float], fixed: Mapping[str, Any], rng: np
     known = {
         index[n]: space.params[n].to_internal(v) for n, v in fixed.items() if n in index and space.params[n].contains(v)
     }
-    first = _laid(space, np.array(row, float), known, rng)
+    first = _overlay(space, np.array(row, float), known, rng)
     x = first
     for _ in range(_TRIES):
         if bool(space.feasible(x[None])[0]):
             return [float(v) for v in x]
-        x = _laid(space, space.from_unit(rng.random((1, len(space))))[0], known, rng)
+        x = _overlay(space, space.from_unit(rng.random((1, len(space))))[0], known, rng)
     return [float(v) for v in first]
 
 
-def _laid(
+def _overlay(
     space: Space, x: NDArray[np.float64], known: Mapping[int, float], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     params = list(space.params.values())
@@ -49,3 +52,10 @@ def _laid(
         x[i] = v
     masked: NDArray[np.float64] = space.mask(x[None])[0]
     return masked
+
+
+def check_enqueued(params: Any) -> dict[str, Any]:
+    """Return what ``enqueue_trial`` was given; TypeError unless it is a mapping by name."""
+    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
+        raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {saferepr(params)}")
+    return dict(params)

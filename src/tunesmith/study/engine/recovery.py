@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from tunesmith.state import TrialState
 from tunesmith.storage.workers import is_dead, runs_apart
+from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.trial import FrozenTrial
 
-if TYPE_CHECKING:
-    from tunesmith.study.tell import TellCore
 
+def recover(study: StudyReplica, max_attempts: int) -> list[int]:
+    """Release the trials of workers of this machine that died; FAIL those that were begun `max_attempts` times.
 
-def recover(study: TellCore) -> list[int]:
-    """Do what :meth:`tunesmith.Study.recover` says."""
-    storage = study._storage
+    Returns:
+        The numbers of those that wait to be run again.
+    """
+    storage = study.storage
     lost: dict[int, int] = {}
     crashed: dict[int, int] = {}
-    for trial in storage.trials(study._id, states=[TrialState.RUNNING]):
+    for trial in storage.trials(study.study_id, states=[TrialState.RUNNING]):
         if not is_dead(trial.worker):
             continue
-        study._version = -1
+        study.version = STALE
         if runs_apart(trial.worker):
             lost[trial.number] = trial.attempt
-        elif trial.crashes + 1 < study.max_attempts:
+        elif trial.crashes + 1 < max_attempts:
             crashed[trial.number] = trial.attempt
         else:
-            storage.finish(study._id, _failed(trial, study.max_attempts))
+            storage.finish(study.study_id, _failed(trial, max_attempts))
     if lost:
-        storage.release(study._id, lost)
+        storage.release(study.study_id, lost)
     if crashed:
-        storage.release(study._id, crashed, crashed=True)
+        storage.release(study.study_id, crashed, crashed=True)
     return sorted({**lost, **crashed})
 
 

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunesmith.errors import ObjectiveError, is_pruned
-from tunesmith.executors.base import Executor, Failed, Finished
+from tunesmith.executors.base import Failed, Finished
 from tunesmith.space import Space
-from tunesmith.study.interrupts import heeded
-from tunesmith.study.optimize import TICK, executor_for
-from tunesmith.study.outcome import as_fault, is_nan_reason, to_values
+from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.engine.loop import Policy, run_loop
+from tunesmith.study.engine.outcome import Failure, as_fault, outcome_of
+from tunesmith.study.execution import executor_for
 from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
 
 if TYPE_CHECKING:
     from tunesmith.progress import ProgressLine
-    from tunesmith.study.study import Study
 
 PREFIX = "confirm"
 FIRST_NUMBER = 1_000_000  # what these runs are numbered from: files named by trial.number are not written over
@@ -65,7 +64,7 @@ class Run:
     reason: str | None = None
 
 
-class Silent:
+class NoChannel:
     """A channel that keeps no reports and never stops a trial: these runs are to be as long as they can be."""
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
@@ -86,10 +85,10 @@ def seed_of(study_seed: int, repeat: int) -> int:
     return int(np.random.SeedSequence([study_seed, SALT, repeat]).generate_state(1)[0])
 
 
-def stored(study: Study) -> dict[tuple[str, int], Run]:
+def stored_runs(engine: TrialEngine) -> dict[tuple[str, int], Run]:
     """Return the runs that were made before, by point and repeat."""
     found: dict[tuple[str, int], Run] = {}
-    for name, kept in study.system_attrs.items():
+    for name, kept in engine.system_attrs.items():
         prefix, _, rest = name.partition(":")
         if prefix == PREFIX and isinstance(kept, Mapping):
             key, _, repeat = rest.rpartition(":")
@@ -97,14 +96,14 @@ def stored(study: Study) -> dict[tuple[str, int], Run]:
     return found
 
 
-def forget(study: Study) -> None:
+def drop_stored_runs(engine: TrialEngine) -> None:
     """Let the runs that were made before be made again."""
-    for key, repeat in stored(study):
-        study.set_system_attr(f"{PREFIX}:{key}:{repeat}", None)
+    for key, repeat in stored_runs(engine):
+        engine.set_system_attr(f"{PREFIX}:{key}:{repeat}", None)
 
 
 def run_again(
-    study: Study,
+    engine: TrialEngine,
     objective: Callable[..., Any],
     points: Sequence[Point],
     repeats: int,
@@ -118,46 +117,18 @@ def run_again(
         ObjectiveError: the objective returned something that is no value.
         Exception: whatever the objective raised and `catch` does not name; that run is not kept.
     """
-    found = stored(study)
+    found = stored_runs(engine)
     todo = [(p, r) for r in range(repeats) for p in points if (p.key, r) not in found]
     if not todo:
         return found
-    trials: dict[int, tuple[Point, int]] = {}
     line: ProgressLine | None = None
-    executor: Executor = executor_for(jobs, objective, Silent())
+    executor = executor_for(jobs, objective, NoChannel())
     try:
         if show_progress:
             from tunesmith.progress import ProgressLine
 
             line = ProgressLine(len(todo), "run")
-        waiting = iter(enumerate(todo, FIRST_NUMBER + len(found)))
-        error: BaseException | None = None
-        running = 0
-        with heeded() as heed:
-            while True:
-                while running < executor.capacity and error is None and (one := next(waiting, None)) is not None:
-                    number, (point, repeat) = one
-                    trials[number] = point, repeat
-                    executor.submit(_trial(study, number, point, repeat))
-                    running += 1
-                if not running:
-                    break
-                events = executor.poll(TICK)
-                running -= len(events)
-                for event in events:
-                    error = _keep(study, event, trials, found, catch) or error
-                    if line is not None:
-                        line.advance()
-                if line is not None:
-                    line.tick()
-                heed()
-        if error is not None:
-            raise error
-    except BaseException:
-        with suppress(Exception):  # what went wrong first is what the user must see
-            for event in executor.drain():
-                _keep(study, event, trials, found, catch)
-        raise
+        run_loop(executor, RerunPolicy(engine, todo, found, catch, line))
     finally:
         executor.close()
         if line is not None:
@@ -165,33 +136,61 @@ def run_again(
     return found
 
 
-def _trial(study: Study, number: int, point: Point, repeat: int) -> Trial:
-    seed = seed_of(study.seed, repeat)
-    trial = Trial(number, study.seed, Proposals(point.space), list(point.x), point.fixed, own_seed=seed)
-    if study._declared:
-        trial.take_whole()
-    return trial
+class RerunPolicy(Policy[Trial, Finished | Failed]):
+    """Runs each (point, repeat) of a list once; `found` gets the results."""
+
+    def __init__(
+        self,
+        engine: TrialEngine,
+        todo: Sequence[tuple[Point, int]],
+        found: dict[tuple[str, int], Run],
+        catch: tuple[type[Exception], ...],
+        line: ProgressLine | None,
+    ) -> None:
+        self._engine = engine
+        self._todo = dict(enumerate(todo, FIRST_NUMBER + len(found)))
+        self._numbers = iter(self._todo)
+        self._found = found
+        self._catch = catch
+        self._line = line
+
+    def next(self) -> Trial | None:
+        """Return the next run, as a trial with a number and a seed of its own."""
+        number = next(self._numbers, None)
+        if number is None:
+            return None
+        (point, repeat), seed = self._todo[number], self._engine.seed
+        own_seed = seed_of(seed, repeat)
+        trial = Trial(number, seed, Proposals(point.space), list(point.x), point.fixed, own_seed=own_seed)
+        if self._engine.declared:
+            trial.take_whole()
+        return trial
+
+    def ended(self, events: list[Finished | Failed]) -> BaseException | None:
+        """Store how runs ended."""
+        first: BaseException | None = None
+        for event in events:
+            point, repeat = self._todo[event.trial.number]
+            run, error = _run_of(event, point, self._catch)
+            if run is not None:
+                name = f"{PREFIX}:{point.key}:{repeat}"
+                self._engine.set_system_attr(name, {"value": run.value, "reason": run.reason})
+                self._found[point.key, repeat] = run
+            first = first or error
+            if self._line is not None:
+                self._line.advance()
+        return first
+
+    def tick(self) -> None:
+        """Show that time passes."""
+        if self._line is not None:
+            self._line.tick()
 
 
-def _keep(
-    study: Study,
-    event: Finished | Failed,
-    trials: Mapping[int, tuple[Point, int]],
-    found: dict[tuple[str, int], Run],
-    catch: tuple[type[Exception], ...],
-) -> BaseException | None:
-    """Store how a run ended; return the error that must stop everything, if any."""
-    point, repeat = trials[event.trial.number]
-    run, error = _ended(event, point, catch)
-    if run is not None:
-        study.set_system_attr(f"{PREFIX}:{point.key}:{repeat}", {"value": run.value, "reason": run.reason})
-        found[point.key, repeat] = run
-    return error
-
-
-def _ended(
+def _run_of(
     event: Finished | Failed, point: Point, catch: tuple[type[Exception], ...]
 ) -> tuple[Run | None, BaseException | None]:
+    """Return how a run ended, or None; and the error that must stop everything, if any."""
     if isinstance(event, Failed):
         if is_pruned(event.error):
             return Run(math.nan, "it raised TrialPruned"), None
@@ -201,14 +200,15 @@ def _ended(
     missing = sorted(set(event.trial.params) - set(point.params)) if point.number is None else []
     if missing:
         return None, ValueError(f"default= gives no value for {missing}, which the objective asked for")
-    values, fault = to_values(event.value, 1)
-    if values is None:
-        wrong = ObjectiveError(f"{point.name}, run again: {fault}")
-        kept = is_nan_reason(fault) or isinstance(wrong, catch)
-        return (Run(math.nan, fault), None) if kept else (None, wrong)
-    if not math.isfinite(values[0]):
-        return Run(math.nan, f"the objective returned {values[0]}"), None
+    outcome = outcome_of(event.value, 1)
+    if outcome.values is None:
+        wrong = ObjectiveError(f"{point.name}, run again: {outcome.reason}")
+        kept = outcome.failure is Failure.NAN or isinstance(wrong, catch)
+        return (Run(math.nan, outcome.reason), None) if kept else (None, wrong)
+    (value,) = outcome.values
+    if not math.isfinite(value):
+        return Run(math.nan, f"the objective returned {value}"), None
     broken = [name for name, c in (event.trial.constraints or {}).items() if not c <= 0]
     if broken:
         return Run(math.nan, f"it violated {', '.join(broken)}"), None
-    return Run(values[0]), None
+    return Run(value), None

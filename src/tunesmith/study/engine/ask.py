@@ -1,0 +1,192 @@
+"""How a study hands out trials: what its storage and its sampler do at ``ask``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.samplers.base import Sampler
+from tunesmith.space import Space
+from tunesmith.state import TrialState
+from tunesmith.storage.base import Claim
+from tunesmith.storage.workers import current_worker
+from tunesmith.study.engine.enqueued import apply_enqueued_values
+from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.trial import Proposals, Trial
+
+NEAR = 64  # numbers before a limit: from there on none is reserved that may turn out to lie beyond it
+
+
+class Proposal(NamedTuple):
+    """The point of a trial that is to be started: internal values `x` over `space`."""
+
+    number: int
+    space: Space | None
+    x: list[float]
+    sampler_state: int = 0
+    proposed_by: str | None = None
+
+
+class Asker:
+    """Starts trials.
+
+    Args:
+        study: the replica whose history the sampler sees.
+        sampler: who proposes.
+
+    Attributes:
+        worker: the name under which trials are started.
+    """
+
+    def __init__(self, study: StudyReplica, sampler: Sampler) -> None:
+        self.sampler = sampler
+        self.worker = current_worker()
+        self._study = study
+        self._proposals = Proposals(None)
+        self._planned: Proposal | None = None
+        self._prefetched: Proposal | None = None
+
+    def reset(self) -> None:
+        """Drop what was proposed for another space."""
+        self._proposals, self._prefetched = Proposals(None), None
+
+    def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
+        """See :meth:`~tunesmith.study.engine.engine.TrialEngine.plan_next`."""
+        study = self._study
+        with study.lock:
+            study.sync()
+            waiting = study.storage.trials(study.study_id, states=[TrialState.WAITING])
+            number = study.next_number = max([study.next_number, *(t.number + 1 for t in waiting)])
+            self._planned = Proposal(number, None, x, proposed_by=proposed_by)
+        if any(unless(t.params) for t in study.storage.trials(study.study_id) if t.x is not None):
+            self._planned = None
+            return None
+        return number
+
+    def start(self, below: int | None, cheap: bool) -> Trial:
+        """Claim a number, propose a point and start the trial; see SHIELDED in loop.py for interrupts."""
+        study, storage = self._study, self._study.storage
+        reserve = False
+        while True:
+            if below is not None:
+                self._check_left(below)
+            claim = storage.claim(study.study_id, self.worker, reserve)
+            if below is not None and claim.number >= below:
+                self._give_up(claim)
+                raise _spent(below)
+            if claim.version != study.version:
+                study.sync()
+                seen = len(study.history) + len(study.history.running)
+                if self.sampler.exclusive_at(study.history) and not claim.reserved and seen < claim.number:
+                    continue  # a trial was released since the claim: its point is taken, and it comes first
+            try:
+                trial, record = self.propose(claim, cheap)
+            except BaseException:  # nothing is to be left running when there is nothing to run
+                self._give_up(claim)
+                raise
+            version = storage.start(study.study_id, claim, record)
+            if version is not None:
+                break
+            # Another worker took the number. A sampler that must see every start tries again; any other takes a
+            # number for itself first, so that a long proposal is wasted at most once.
+            study.version = STALE
+            reserve = not self.sampler.exclusive_at(study.history)
+            reserve = reserve and (below is None or claim.number + NEAR < below)
+        if version == study.version + 1:
+            study.version = version
+        study.next_number = max(study.next_number, record.number + 1)
+        study.history.begin(record.number, record.space, record.x, record.sampler_state)
+        study.running[record.number] = RunningTrial(trial, record, time.monotonic())
+        return trial
+
+    def propose(self, claim: Claim, cheap: bool) -> tuple[Trial, FrozenTrial]:
+        """Return the trial of a claim, and what is to be stored of it."""
+        number, old = claim.number, claim.trial
+        record = FrozenTrial(number, TrialState.RUNNING, worker=self.worker)
+        if old is not None:
+            record.attempt, record.system, record.fixed = old.attempt, old.system, old.fixed
+            record.previous_attempts, record.crashes = old.previous_attempts, old.crashes
+        if old is not None and old.x is not None:  # released: run again what was proposed
+            proposal = Proposal(number, old.space, list(old.x), old.sampler_state)
+        elif self._planned is not None and self._planned.number == number and old is None:
+            proposal = self._planned._replace(space=self._search_space())
+        else:
+            proposal = self._sample(number, cheap)
+            if record.fixed and proposal.space is not None:
+                # The user's point, not the sampler's: what its state names (a cell, an index) is still to be done.
+                rng = np.random.default_rng([self._study.seed, number, 1])
+                x = apply_enqueued_values(proposal.space, proposal.x, record.fixed, rng)
+                proposal = Proposal(number, proposal.space, x)
+        if proposal.proposed_by is not None:
+            record.system = {**(record.system or {}), "proposed_by": proposal.proposed_by}
+        if self._proposals.space is not proposal.space:
+            self._proposals = Proposals(proposal.space)
+        record.space, record.x, record.sampler_state = proposal.space, proposal.x, proposal.sampler_state
+        record.started = time.time()  # a proposal's own time is no cost of the trial
+        trial = Trial(
+            number,
+            self._study.seed,
+            self._proposals,
+            list(proposal.x),
+            record.fixed,
+            dict(old.user) if old is not None and old.user else None,  # those of the record are in the storage
+            attempt=record.attempt,
+            previous_attempts=record.previous_attempts,
+        )
+        return trial, record
+
+    def prefetch(self) -> None:
+        """See :meth:`~tunesmith.study.engine.engine.TrialEngine.prefetch`."""
+        with self._study.lock:
+            if self._search_space() is not None and self._prefetched is None and self.sampler.is_adaptive:
+                with suppress(SpaceExhaustedError):
+                    self._prefetched = self._sample(self._study.next_number, cheap=False)
+
+    def _sample(self, number: int, cheap: bool) -> Proposal:
+        """Return the sampler's proposal for the trial of this number, the one that was prefetched if it still holds."""
+        space, history = self._search_space(), self._study.history
+        if space is None:
+            return Proposal(number, None, [])
+        ahead, self._prefetched = self._prefetched, None
+        if ahead is not None and ahead.number == number and ahead.space is space:
+            return ahead
+        sampler = self.sampler.in_haste() if cheap else self.sampler
+        proposed_by = sampler.explain(history, space)
+        x, states = sampler.ask(history, space, np.random.default_rng([self._study.seed, number]), 1)
+        if len(x) == 0:
+            raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
+        return Proposal(number, space, x[0].tolist(), int(states[0]), proposed_by)
+
+    def _search_space(self) -> Space | None:
+        if not self._study.declared and self.sampler.space is not None:
+            return self.sampler.space
+        return self._study.history.space
+
+    def _check_left(self, below: int) -> None:
+        """Raise TrialsSpentError unless a trial with a number below a limit is left to be started, as far as is known.
+
+        Trials are numbered from 0, whoever runs them, so a study whose numbers stay below n has n trials in all.
+        """
+        study = self._study
+        if study.version == STALE:
+            study.sync()
+        if study.next_number >= below:
+            waiting = study.storage.trials(study.study_id, states=[TrialState.WAITING])
+            if not any(t.number < below for t in waiting):
+                raise _spent(below)
+
+    def _give_up(self, claim: Claim) -> None:
+        """Release a claimed trial that is not to be run."""
+        if claim.reserved:
+            attempt = 1 if claim.trial is None else claim.trial.attempt
+            self._study.storage.release(self._study.study_id, {claim.number: attempt})
+
+
+def _spent(below: int) -> TrialsSpentError:
+    return TrialsSpentError(f"the study has the {below} trials that it is to have in all")

@@ -1,0 +1,74 @@
+"""What running trials write, and what the pruner answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tunesmith.caution import caution
+from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.frozen import curve
+from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.study.engine.replica import StudyReplica
+
+AWAY = 10.0  # seconds for which the storage is left alone after it did not take a report or a note
+
+
+class TrialChannel:
+    """The :class:`~tunesmith.trial.Channel` of the running trials of a study.
+
+    Args:
+        study: the replica that has their curves.
+        pruner: who decides.
+    """
+
+    def __init__(self, study: StudyReplica, pruner: Pruner) -> None:
+        self.pruner = pruner
+        self._study = study
+        self._away_until = 0.0
+
+    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+        """Store a report and add it to the trial's curve; False if the storage did not take it."""
+        study = self._study
+        if len(study.signs) > 1:
+            raise RuntimeError("reports and pruning are for studies with one objective")
+        with study.lock:
+            stored = self._reach(lambda: study.storage.report(study.study_id, number, attempt, step, value))
+            curves = study.history.curves
+            running = study.running.get(number)
+            if attempt > 1 and running is not None and len(running.trial.reports or ()) <= 1:  # first of this attempt
+                curves.drop(number)
+                for s, v in curve([*(a.reports for a in running.trial.previous_attempts), {step: value}]).items():
+                    curves.append(number, s, v * study.sign)
+            else:
+                curves.append(number, step, value * study.sign)
+            return stored
+
+    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+        """Store a user attribute; False if the storage did not take it."""
+        study = self._study
+        with study.lock:
+            return self._reach(lambda: study.storage.set_attr(study.study_id, number, key, value, attempt=attempt))
+
+    def should_prune(self, number: int, step: int) -> bool:
+        """Ask the pruner about a running trial."""
+        study = self._study
+        with study.lock:
+            if study.storage.shared:
+                self._reach(study.sync)
+            return self.pruner.decide(study.history.curves, number, step) is not Decision.CONTINUE
+
+    def _reach(self, call: Callable[[], None]) -> bool:
+        """Use the storage; False if it cannot be used now, so that the training goes on all the same."""
+        if self._away_until and time.monotonic() < self._away_until:
+            return False
+        try:
+            call()
+        except StudyNotFoundError:
+            raise
+        except StorageError as error:
+            self._away_until = time.monotonic() + AWAY
+            caution(f"{error}. Reports and notes are kept in this process until their trial ends")
+            return False
+        return True

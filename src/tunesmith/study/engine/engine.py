@@ -1,0 +1,291 @@
+"""The engine of a study: ask, tell, and what else reads or writes its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from operator import index
+from types import MappingProxyType
+from typing import Any
+
+from tunesmith.errors import StorageError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.history import History
+from tunesmith.pruners.base import Pruner
+from tunesmith.samplers.base import Sampler
+from tunesmith.space import Parameter, Space
+from tunesmith.state import TrialState
+from tunesmith.storable import storable
+from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.engine.ask import Asker
+from tunesmith.study.engine.channel import TrialChannel
+from tunesmith.study.engine.outcome import Outcome, outcome_of
+from tunesmith.study.engine.recovery import recover
+from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.tell import Teller
+from tunesmith.text import saferepr
+from tunesmith.trial import Trial
+
+MAX_ATTEMPTS = "max_attempts"  # the system attribute that holds the study's own
+DEFAULT_MAX_ATTEMPTS = 3
+STOPPED = "stopped"  # the system attribute that says why the search ended by itself
+
+
+class TrialEngine(StudyReplica):
+    """Asks and tells for a :class:`tunesmith.Study`, and for all that runs trials of it.
+
+    Args:
+        record: what the storage keeps of the study.
+        storage: where that is.
+        sampler: who proposes.
+        pruner: who decides whether running trials go on.
+
+    Attributes:
+        max_attempts: how often a trial is begun whose process dies.
+        optimizing: whether ``optimize`` runs in this object.
+        stop_requested: whether it shall end after the running trials.
+        stopped: why the search ended by itself the last time; None if it did not.
+        takes_params: whether the last objective took parameters and not a trial.
+    """
+
+    def __init__(self, record: StudyRecord, storage: Storage, sampler: Sampler, pruner: Pruner) -> None:
+        super().__init__(record, storage)
+        self.max_attempts = int(record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS))
+        self.asker = Asker(self, sampler)
+        self.teller = Teller(self)
+        self.channel = TrialChannel(self, pruner)
+        self.optimizing = False
+        self.stop_requested = False
+        self.stopped: dict[str, Any] | None = record.system.get(STOPPED)
+        self.takes_params = False
+
+    # -- ask and tell --------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        fixed_distributions: Mapping[str, Parameter] | None = None,
+        *,
+        below: int | None = None,
+        cheap: bool = False,
+    ) -> Trial:
+        """Start a trial; see :meth:`tunesmith.Study.ask`.
+
+        Args:
+            fixed_distributions: parameters to suggest at once.
+            below: start no trial whose number is this or higher.
+            cheap: whether the proposal must cost little.
+        """
+        if self.teller.unsaved.pending:
+            self.flush()
+        with self.lock:
+            trial = self.asker.start(below, cheap)
+        trial.connect(self.channel)
+        if self.declared:
+            trial.take_whole()
+        if fixed_distributions:
+            for name, p in fixed_distributions.items():
+                if p.condition is None or p.condition.holds(trial.params):
+                    trial.suggest(name, p)
+        return trial
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+        *,
+        reason: str | None = None,
+        cost: float | None = None,
+    ) -> FrozenTrial:
+        """Record how a trial ended; see :meth:`tunesmith.Study.tell`."""
+        number = trial.number if isinstance(trial, Trial) else _number(trial)
+        if state is None:
+            outcome = outcome_of(values, len(self.signs))
+            outcome = outcome._replace(reason=reason) if reason else outcome
+        else:
+            outcome = self._checked(number, values, TrialState(state), reason)
+        return self.record(trial if isinstance(trial, Trial) else number, outcome, skip_if_finished, cost)
+
+    def record(
+        self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool = False, cost: float | None = None
+    ) -> FrozenTrial:
+        """Record the outcome of a trial, given as a number where another process asked for it."""
+        number = trial.number if isinstance(trial, Trial) else trial
+        teller, unsaved = self.teller, self.teller.unsaved
+        with self.lock:
+            running = self.running.get(number)
+            if running is None or (isinstance(trial, Trial) and trial.attempt != running.record.attempt):
+                if unsaved.has(number):  # told before, when the storage was away
+                    self.flush()
+                done = teller.tell_untracked(trial, outcome, skip_if_finished, cost)
+            else:
+                if isinstance(trial, Trial):
+                    running.trial = trial
+                done = teller.finish(running, outcome, cost)
+            if unsaved.pending:
+                with suppress(Exception):  # of others, and they stay
+                    self.flush()
+            return done
+
+    def _checked(self, number: int, values: Any, state: TrialState, reason: str | None) -> Outcome:
+        """Return the outcome of a trial that is told with a state.
+
+        Raises:
+            ValueError: values and state do not fit.
+        """
+        if not state.is_finished():
+            raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
+        if state is not TrialState.COMPLETE:
+            if values is not None:
+                raise ValueError(f"tell: values are for COMPLETE trials; got values={values!r} with {state.name}")
+            return Outcome(state, reason=reason)
+        outcome = outcome_of(values, len(self.signs))
+        if outcome.values is None:
+            raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason}")
+        return outcome._replace(reason=reason)
+
+    def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
+        """Make a point that of the next new trial, unless another worker starts that one first.
+
+        Workers that plan the same point for the same number start it once, which they would not if each added it. One
+        that plans a later number sees the trials before it, since it looks at them after it has planned.
+
+        Args:
+            x: its internal values over the declared space.
+            proposed_by: who proposed it.
+            unless: tells by its parameters whether a trial of the study, running or finished, is that point already.
+
+        Returns:
+            The number of that trial. If the next trial that ``ask`` starts has a higher one, another worker has it.
+            None if the point was tried already.
+        """
+        return self.asker.plan_next(x, proposed_by, unless)
+
+    def prefetch(self) -> None:
+        """Prepare the next proposal while objectives run, so that ``ask`` returns at once when one of them ends.
+
+        The proposal is made from what is known now, with the running trials as pending; it is dropped if the space
+        changes or another worker takes the number.
+        """
+        self.asker.prefetch()
+
+    def flush(self) -> None:
+        """Store the results that were kept in this process; see :meth:`tunesmith.Study.flush`."""
+        self.teller.flush()
+
+    # -- interrupted trials --------------------------------------------------------------------------------------
+
+    def recover(self) -> list[int]:
+        """Take back the trials of workers that died; see :meth:`tunesmith.Study.recover`."""
+        with self.lock:
+            return recover(self, self.max_attempts)
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """Give running trials back: the next ``ask`` hands them out again as they were proposed."""
+        with self.lock:
+            numbers = list(numbers)
+            if not numbers:
+                return
+            unknown = [n for n in numbers if n not in self.running]
+            attempts = {t.number: t.attempt for t in self.trials(unknown)}
+            attempts |= {n: self.running[n].record.attempt for n in numbers if n in self.running}
+            self.storage.release(self.study_id, attempts)
+            for number in numbers:
+                self.running.pop(number, None)
+            self.version = STALE
+
+    def release_all(self) -> None:
+        """Release all running trials of this object, at once or as soon as the storage can be used again."""
+        with self.lock:
+            try:
+                self.flush()
+                self.release(list(self.running))
+            except StorageError:
+                self.teller.unsaved.give_back({n: running.record.attempt for n, running in self.running.items()})
+                self.running.clear()
+
+    # -- the study -----------------------------------------------------------------------------------------------
+
+    def declare(self, space: Space) -> None:
+        """Declare the space that is searched from now on."""
+        with self.lock:
+            if self.history.space != space or self.version == STALE:
+                self.storage.set_space(self.study_id, space)
+                self.reset(space)
+                self.asker.reset()
+
+    def current_history(self) -> History:
+        """Return the history, up to date."""
+        with self.lock:
+            self.sync()
+            return self.history
+
+    def trials(
+        self, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Return the records by number, optionally only those of some numbers or in some states."""
+        return self.storage.trials(self.study_id, numbers, states)
+
+    def add(self, trials: Sequence[FrozenTrial]) -> list[int]:
+        """Add finished or waiting trials; return their numbers."""
+        return self.storage.add(self.study_id, trials)
+
+    def best(self) -> FrozenTrial | None:
+        """Return the best feasible complete trial by the first objective, or None."""
+        return self.storage.best(self.study_id, self.directions[0].value)
+
+    def count(self) -> dict[TrialState, int]:
+        """Return how many trials there are in each state."""
+        return self.storage.count(self.study_id)
+
+    def tally(self) -> str:
+        """Return how many trials there are in each state, in words."""
+        return ", ".join(f"{n} {s.name}" for s, n in sorted(self.count().items()) if n) or "no trials"
+
+    def none_complete(self) -> ValueError:
+        """Return the error that says that no trial is complete and feasible yet."""
+        return ValueError(f"the study {self.study_name!r} has no complete feasible trial yet: {self.tally()}")
+
+    def check_single_objective(self, name: str, instead: str) -> None:
+        """Raise RuntimeError if there are several objectives, for `name` is not for them and `instead` is."""
+        if len(self.signs) > 1:
+            raise RuntimeError(f"study.{name} is for one objective; this study has {len(self.signs)}: use .{instead}")
+
+    # -- attributes ----------------------------------------------------------------------------------------------
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]:
+        """What the user noted about the study (read-only)."""
+        return MappingProxyType(self.storage.load_study(self.study_name).user)
+
+    @property
+    def system_attrs(self) -> Mapping[str, Any]:
+        """What tunesmith noted about the study (read-only)."""
+        return MappingProxyType(self.storage.load_study(self.study_name).system)
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Note something about the study."""
+        self.storage.set_attr(self.study_id, None, key, storable(key, value))
+
+    def set_system_attr(self, key: str, value: Any) -> None:
+        """Note something about the study for tunesmith's own use."""
+        self.storage.set_attr(self.study_id, None, key, storable(key, value), system=True)
+
+    def set_trial_attr(self, number: int, key: str, value: Any) -> None:
+        """Note something about a trial, whoever runs it."""
+        self.storage.set_attr(self.study_id, number, key, value)
+
+    def set_stopped(self, stopped: dict[str, Any] | None) -> None:
+        """Note why the search ended by itself; None: it goes on."""
+        if stopped is not None or self.stopped is not None:
+            self.stopped = stopped
+            self.set_system_attr(STOPPED, stopped)
+
+
+def _number(trial: Any) -> int:
+    """Return what was given in place of a trial as a number; TypeError if it is none."""
+    try:
+        return index(trial)
+    except TypeError:
+        raise TypeError(f"tell takes a trial that ask() returned, or its number; got {saferepr(trial)}") from None

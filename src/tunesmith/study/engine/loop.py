@@ -1,0 +1,115 @@
+"""The one event loop: keeps workers busy with what a policy asks for, and hands the policy the ends.
+
+``study.optimize``, ``study.confirm`` and the scikit-learn searches differ only in their :class:`Policy`. To write one:
+
+- ``next`` returns the next piece of work (a trial, a batch of fits), or None when none is to be begun *now*; it is
+  asked again after each end.
+- ``ended`` takes the events of one or more pieces that ended, stores what they say, and returns the error that must
+  stop everything, if there is one. Nothing is begun from then on; what runs comes to its end, and the error is raised.
+- ``waiting``, ``tick`` and ``salvaged`` have defaults that do, and change, nothing.
+
+Errors that ``next`` or ``ended`` raise, and interrupts, leave the loop at once. Before that, what has ended meanwhile
+is given to ``salvaged``. What still runs is for the caller to release, and the workers are for the caller to close.
+
+The other side is :class:`Workers`, which every :class:`~tunesmith.executors.base.Executor` is. Each event of ``poll``
+and ``drain`` is the end of one piece, and is returned once by one of the two.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from typing import Generic, Protocol, TypeVar
+
+from tunesmith.study.engine.ask import Asker
+from tunesmith.study.engine.interrupts import reraise_lost_interrupts
+from tunesmith.study.engine.replica import StudyReplica
+from tunesmith.study.engine.tell import Teller
+
+Piece = TypeVar("Piece")
+PieceIn = TypeVar("PieceIn", contravariant=True)
+Event = TypeVar("Event")
+
+TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while nothing ends
+# Between "started" in the storage and the table of running trials, an interrupt would leave a trial that nobody knows
+# of; between the history and its cursor, one that is there twice. Proposals may take long, and a result that waits for
+# its storage is kept, so these can be interrupted.
+SHIELDED = (Asker.start, StudyReplica.take_in, Teller.finish)
+OPEN = (Asker.propose, Teller.save)
+
+
+class Workers(Protocol[PieceIn, Event]):
+    """What runs the pieces."""
+
+    @property
+    def capacity(self) -> float:
+        """How many pieces may be under way at once."""
+
+    def submit(self, piece: PieceIn, /) -> None:
+        """Begin a piece; called only while fewer than ``capacity`` are under way."""
+
+    def poll(self, timeout: float | None = None) -> list[Event]:
+        """Wait until at least one piece ended, at most `timeout` seconds; return an event for each that did."""
+
+    def drain(self) -> list[Event]:
+        """Return what has ended and was not polled yet, without waiting; called when the loop is left early."""
+
+
+class Policy(ABC, Generic[Piece, Event]):
+    """What differs between the loops: what to begin next, and what to do with an end."""
+
+    @abstractmethod
+    def next(self) -> Piece | None:
+        """Return the next piece of work; None: nothing is to be begun before something ends."""
+
+    @abstractmethod
+    def ended(self, events: list[Event]) -> BaseException | None:
+        """Take in what ended; return the error that must stop everything, if any."""
+
+    def waiting(self) -> None:
+        """Do what can be done while all that is to run now runs, before the loop waits for an end."""
+
+    def tick(self) -> None:
+        """Note that time passes: called at least each `TICK` seconds while the workers return from ``poll``."""
+
+    def salvaged(self, events: list[Event]) -> None:
+        """Take in what had ended when the loop was left early; whatever this raises is dropped."""
+        self.ended(events)
+
+
+def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> None:
+    """Run pieces until nothing runs and the policy has nothing to begin.
+
+    Args:
+        workers: where they run.
+        policy: what to begin, and what to do with the ends.
+
+    Raises:
+        BaseException: the first error that ``policy.ended`` returned, when all that ran has ended; or at once what the
+            policy or the workers raised, or an interrupt.
+    """
+    error: BaseException | None = None
+    running = 0
+    try:
+        with reraise_lost_interrupts(SHIELDED, OPEN) as reraise:
+            while True:
+                while error is None and running < workers.capacity and (piece := policy.next()) is not None:
+                    reraise()  # before the piece runs, perhaps for hours
+                    workers.submit(piece)
+                    running += 1
+                if not running:
+                    break
+                policy.waiting()
+                events = workers.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be raised
+                running -= len(events)
+                if events:
+                    fault = policy.ended(events)
+                    error = error or fault
+                policy.tick()
+                reraise()
+            if error is not None:
+                raise error
+    except BaseException:
+        with suppress(Exception):  # what went wrong first is what the user must see
+            policy.salvaged(workers.drain())
+        raise

@@ -1,0 +1,136 @@
+"""How a trial ended: read from what its objective returned or raised."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from itertools import islice
+from typing import Any, NamedTuple
+
+from tunesmith.errors import ObjectiveError, is_pruned
+from tunesmith.numerics.scalars import real
+from tunesmith.state import TrialState
+from tunesmith.text import MOST, message_of, name_and_message, saferepr
+
+MOST_ITEMS = 1000  # of a result that are looked at: an iterator may have no end
+NAN_REASON = "the objective returned NaN (the run diverged?)"
+
+
+class Failure(Enum):
+    """Why a trial failed."""
+
+    NAN = "nan"  # a result of the run, not a mistake in the objective
+    NO_VALUE = "no value"  # the objective returned something else than numbers
+    RAISED = "raised"  # the objective raised, or its worker died
+
+
+class Outcome(NamedTuple):
+    """How a trial ended, before that is stored.
+
+    Attributes:
+        state: COMPLETE, PRUNED or FAIL.
+        values: of a COMPLETE trial, one for each objective.
+        reason: why it failed or was pruned, in words.
+        failure: why it failed; None if that is not known.
+    """
+
+    state: TrialState
+    values: tuple[float, ...] | None = None
+    reason: str | None = None
+    failure: Failure | None = None
+
+
+def outcome_of(result: Any, n_objectives: int) -> Outcome:
+    """Return the outcome of a trial whose objective returned `result`: COMPLETE, or FAIL if that is no value.
+
+    Args:
+        result: a number (Python, NumPy, a 0-d tensor), or a sequence of them for several objectives.
+        n_objectives: how many numbers are expected.
+    """
+    if type(result) is float and n_objectives == 1:
+        values: tuple[float, ...] | str = (result,)
+    else:
+        try:
+            values = _read(result, n_objectives)
+        except Exception as error:  # of the result's own class: its __float__, its __iter__
+            told = f"reading it raised {name_and_message(error)}"
+            values = f"the objective returned a {type(result).__name__}, and {told}; {_expected(n_objectives)}"
+    if isinstance(values, str):
+        return Outcome(TrialState.FAIL, reason=values, failure=Failure.NO_VALUE)
+    if any(map(math.isnan, values)):
+        return Outcome(TrialState.FAIL, reason=NAN_REASON, failure=Failure.NAN)
+    return Outcome(TrialState.COMPLETE, values)
+
+
+def outcome_of_error(error: BaseException, traceback: str = "") -> Outcome:
+    """Return the outcome of a trial whose objective raised: PRUNED or FAIL.
+
+    Args:
+        error: what it raised, as :func:`as_fault` returns it.
+        traceback: where it was raised, in text.
+    """
+    if is_pruned(error):
+        return Outcome(TrialState.PRUNED, reason=message_of(error) or None)
+    reason = name_and_message(error)
+    if traceback:
+        reason = f"{reason}\n{traceback[-MOST // 2 :]}"
+    return Outcome(TrialState.FAIL, reason=reason, failure=Failure.RAISED)
+
+
+def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:
+    """Return the values, or what is wrong with the result."""
+    if result is None:
+        return f"the objective returned None; {_expected(n_objectives)} (is a `return` missing?)"
+    if isinstance(result, str | bytes):
+        return f"the objective returned the text {saferepr(result)}; {_expected(n_objectives)}"
+    single = n_objectives == 1 and not isinstance(result, list | tuple) and not getattr(result, "ndim", 0)
+    items = [result] if single else _items(result)
+    if items is None or len(items) != n_objectives:
+        count = (
+            ""
+            if items is None
+            else f"{len(items)} values"
+            if len(items) < MOST_ITEMS
+            else f"{MOST_ITEMS} values or more"
+        )
+        given = count or f"a {type(result).__name__}"
+        return f"the objective returned {given} ({saferepr(result)}); {_expected(n_objectives)}"
+    values: list[float] = []
+    for item in items:
+        if isinstance(item, str | bytes) or item is None:
+            return f"the objective returned {saferepr(item)} among its values; {_expected(n_objectives)}"
+        try:
+            values.append(real(item))
+        except OverflowError:
+            return f"the objective returned {saferepr(item)}, which is too large; {_expected(n_objectives)}"
+        except (TypeError, ValueError):
+            return f"the objective returned a {type(item).__name__} ({saferepr(item)}); {_expected(n_objectives)}"
+    return tuple(values)
+
+
+def as_fault(error: BaseException) -> BaseException:
+    """Return the error by which a trial failed, as ``catch`` and the caller of ``optimize`` see it.
+
+    ``sys.exit()`` in an objective is a mistake of the objective, wherever it runs: passed on as it is, it would end the
+    search without a word, and no ``catch`` could name it.
+    """
+    if not isinstance(error, SystemExit):
+        return error
+    code = "" if error.code is None else saferepr(error.code)
+    fault = ObjectiveError(
+        f"the objective called sys.exit({code}); raise an exception for a trial that failed, and call study.stop() to "
+        "end the search"
+    )
+    fault.__cause__ = error
+    return fault
+
+
+def _expected(n: int) -> str:
+    return "a number is expected" if n == 1 else f"a sequence of {n} numbers is expected, one for each direction"
+
+
+def _items(result: Any) -> list[Any] | None:
+    try:
+        return list(islice(iter(result), MOST_ITEMS))
+    except TypeError:
+        return None

@@ -1,0 +1,123 @@
+"""A study as this process knows it: its settings, its history, and the running trials that it asked for."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunesmith.frozen import FrozenTrial
+from tunesmith.history import History
+from tunesmith.space import Space
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.storage.base import Increment, Storage, StudyRecord
+from tunesmith.study.warm_start import KEY, decode_warm_start
+from tunesmith.trial import Trial
+
+STALE = -1  # the version of a history that has to be read again
+
+
+@dataclass(slots=True)
+class RunningTrial:
+    """A trial between ask and tell.
+
+    Attributes:
+        trial: what the objective gets.
+        record: what the storage got at its start.
+        began: when it started, by the monotonic clock; None: another process started it.
+    """
+
+    trial: Trial
+    record: FrozenTrial
+    began: float | None = None
+
+
+class StudyReplica:
+    """The in-memory copy of a study.
+
+    Args:
+        record: what the storage keeps of the study.
+        storage: where that is.
+
+    Attributes:
+        signs: 1 for an objective that is minimised, -1 for one that is maximised; `sign` is that of the first.
+        lock: to be held by whatever reads or writes the history.
+        declared: whether the space was declared, and does not grow with the trials.
+        history: what samplers learn from, as of the last ``sync``.
+        cursor: the `seq` of the last finished trial in it.
+        version: the study's change counter that it stands for.
+        next_number: the lowest trial number that is free, as far as is known here.
+        running: the running trials that this object asked for.
+    """
+
+    def __init__(self, record: StudyRecord, storage: Storage) -> None:
+        self.study_name = record.name
+        self.study_id = record.id
+        self.storage = storage
+        self.seed = record.seed
+        self.directions = [StudyDirection(d) for d in record.directions]
+        self.signs = np.array([1.0 if d == "minimize" else -1.0 for d in record.directions])
+        self.sign = float(self.signs[0])
+        self.lock = threading.RLock()
+        self.running: dict[int, RunningTrial] = {}
+        self._warm_start = decode_warm_start(record.system.get(KEY))
+        self.reset(record.space)
+
+    def reset(self, space: Space | None) -> None:
+        """Forget what was read, so that it is read again; search `space` from now on."""
+        self.declared = space is not None
+        self.history = History(space, len(self.signs))
+        self.history.earlier = self._warm_start
+        self.cursor = 0
+        self.version = STALE
+        self.next_number = 0
+
+    def sync(self) -> None:
+        """Read what other workers recorded."""
+        self.take_in(self.storage.read_since(self.study_id, self.cursor))
+
+    def take_in(self, new: Increment) -> None:
+        """Add to the history what was recorded since the cursor."""
+        history = self.history
+        for number in new.number[new.attempt > 1].tolist() + [t.number for t in new.running if t.attempt > 1]:
+            history.curves.drop(number)  # what an earlier attempt reported may be repeated by now
+        history.extend(
+            new.number,
+            new.state,
+            new.values * self.signs,
+            [(b.space, b.at, b.x) for b in new.blocks],
+            sampler_state=new.sampler_state,
+            cost=new.cost,
+            constraints=new.constraints,
+        )
+        running = {t.number: t for t in new.running}
+        for number in history.running:
+            if number not in running:
+                history.end(number)
+        known = set(history.running)
+        for number, t in running.items():
+            if number not in known:
+                history.begin(number, t.space, t.x, t.sampler_state)
+        for number, step, value in new.reports:
+            history.curves.append(number, step, value * self.sign)
+        for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):
+            history.curves.close(number, TrialState(state))
+        self.cursor, self.version = new.cursor, new.version
+        self.next_number = max([self.next_number, *(k + 1 for k in running), int(new.number.max(initial=-1)) + 1])
+
+    def add_end(self, done: FrozenTrial, seq: int, version: int) -> None:
+        """Add a trial that this object ended, unless others recorded something since the last ``sync``."""
+        if seq == self.cursor + 1 and version == self.version + 1:
+            y = None if done.values is None else [v * s for v, s in zip(done.values, self.signs, strict=True)]
+            self.history.append(
+                done.number,
+                done.state,
+                done.space,
+                done.x,
+                y,
+                sampler_state=done.sampler_state,
+                cost=done.cost,
+                constraints=done.constraints,
+            )
+            self.cursor, self.version = seq, version

@@ -1,0 +1,209 @@
+"""How a study takes the results of trials."""
+
+from __future__ import annotations
+
+import time
+
+from tunesmith.caution import caution
+from tunesmith.errors import StorageError, StorageUnavailableError, StudyNotFoundError
+from tunesmith.frozen import OUTSIDE, FrozenTrial
+from tunesmith.state import TrialState
+from tunesmith.study.engine.outcome import Outcome
+from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.study.engine.retry import retry_while_unavailable
+from tunesmith.study.engine.unsaved import Unsaved
+from tunesmith.text import name_and_message, plain_text, shorten
+from tunesmith.trial import Proposals, Trial
+
+
+class Teller:
+    """Stores the ends of trials, and adds them to the history.
+
+    Args:
+        study: the replica.
+
+    Attributes:
+        unsaved: ends that the storage did not take.
+    """
+
+    def __init__(self, study: StudyReplica) -> None:
+        self._study = study
+        self.unsaved = Unsaved(study.study_name, self.flush)
+
+    def finish(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> FrozenTrial:
+        """Store the end of a trial, and add it to the history."""
+        study, trial, record = self._study, told.trial, told.record
+        space, x = trial.point()
+        reports, outside, values = trial.reports, trial.outside, outcome.values
+        if outcome.state is TrialState.PRUNED and reports:
+            last = reports[max(reports)]
+            values = (last,) if len(study.signs) == 1 and last == last else None
+        # Of what another process began all there is are the clocks, which may have been set since.
+        elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
+        done = FrozenTrial(
+            record.number,
+            outcome.state,
+            space=space,
+            x=x,
+            values=values,
+            attempt=record.attempt,
+            sampler_state=record.sampler_state,
+            cost=elapsed if cost is None else float(cost),
+            constraints=trial.constraints,
+            reason=None if outcome.reason is None else shorten(plain_text(str(outcome.reason))),
+            started=record.started,
+            finished=record.started + elapsed,
+            worker=record.worker,
+            fixed=record.fixed,
+            system={OUTSIDE: dict(outside)} if outside else None,  # the storage has what stood there before
+            previous_attempts=record.previous_attempts,
+            crashes=record.crashes,
+        )
+        done.user, done.reports = trial.unsent()  # the storage has the others
+        stored = self.save(done)
+        study.running.pop(record.number, None)
+        if done.state is outcome.state:
+            notes = trial.notes()
+            done.user, done.reports = dict(notes) if notes else None, reports
+            done.system = {**(record.system or {}), **(done.system or {})} if outside else record.system
+        if stored is None:  # released meanwhile, and perhaps run by another worker
+            study.version = STALE
+            return study.storage.trials(study.study_id, [record.number])[0]
+        study.add_end(done, *stored)
+        if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
+            caution(
+                f"trial {record.number}: the objective never asked for the enqueued {unused}; "
+                f"it asked for {sorted(trial.params)}"
+            )
+        return done
+
+    def tell_untracked(
+        self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool, cost: float | None
+    ) -> FrozenTrial:
+        """Store the end of a trial that is finished, or was asked for by another object."""
+        study, number = self._study, trial.number if isinstance(trial, Trial) else trial
+        try:
+            stored = study.storage.trials(study.study_id, [number])[0]
+        except KeyError:
+            raise ValueError(
+                f"tell: the study {study.study_name!r} has no trial {number}; ask() hands out trials"
+            ) from None
+        if isinstance(trial, Trial) and trial.attempt < stored.attempt:
+            return stored  # this attempt was given up, and another worker runs the trial
+        if stored.state.is_finished():
+            same = stored.state == outcome.state and (
+                outcome.state is not TrialState.COMPLETE or stored.values == outcome.values
+            )
+            if skip_if_finished or same:
+                return stored
+            raise ValueError(
+                f"tell: trial {number} is {stored.state.name} with {stored.values} already; a finished trial "
+                "does not change (pass skip_if_finished=True to leave it as it is)"
+            )
+        if stored.state is TrialState.WAITING:
+            raise ValueError(f"tell: trial {number} waits to be run; ask() hands it out")
+        if not isinstance(trial, Trial):
+            trial = self._rebuilt_trial(stored)
+        return self.finish(RunningTrial(trial, stored), outcome, cost)
+
+    def _rebuilt_trial(self, stored: FrozenTrial) -> Trial:
+        """Return the running trial that a record stands for; it is taken to have used all that it was proposed."""
+        trial = Trial(
+            stored.number,
+            self._study.seed,
+            Proposals(stored.space),
+            list(stored.x or ()),
+            user=stored.user,
+            attempt=stored.attempt,
+        )
+        trial.take_whole()
+        trial.reports = dict(stored.reports) if stored.reports else None
+        return trial
+
+    # -- results that the storage did not take -------------------------------------------------------------------
+
+    def save(self, done: FrozenTrial) -> tuple[int, int] | None:
+        """Store the end of a trial; what cannot be stored is kept in this process."""
+        study = self._study
+        try:
+            return study.storage.finish(study.study_id, done)
+        except (StudyNotFoundError, KeyError):  # there is nowhere to store it
+            raise
+        except Exception as error:
+            found = error
+        except BaseException:
+            self._keep(done)
+            raise
+        try:
+            return self._save_patiently(done, found)
+        except (StudyNotFoundError, KeyError):
+            raise
+        except BaseException as error:  # an interrupt as well
+            self._keep(done)
+            if not isinstance(error, StorageError):
+                raise
+            kind = StorageUnavailableError if isinstance(error, StorageUnavailableError) else StorageError
+            raise kind(
+                f"{error}. The result of trial {done.number} is kept in this process: the next ask(), tell() or "
+                "optimize() stores it"
+            ) from error
+
+    def _keep(self, done: FrozenTrial) -> None:
+        self._study.running.pop(done.number, None)
+        self.unsaved.keep(done)
+
+    def _save_patiently(self, done: FrozenTrial, error: Exception) -> tuple[int, int] | None:
+        """Try again for a while after a first error."""
+        if isinstance(error, StorageUnavailableError):
+            return retry_while_unavailable(lambda: self._write_end(done), error)
+        if isinstance(error, StorageError):  # no waiting helps: a file that was replaced, say
+            raise error
+        return self._write_end(done)
+
+    def _write_end(self, done: FrozenTrial) -> tuple[int, int] | None:
+        """Store the end of a trial; no value is lost for what cannot be kept beside it, and no end for a value."""
+        study = self._study
+        try:
+            return study.storage.finish(study.study_id, done)
+        except (StorageError, KeyError):
+            raise
+        except Exception as error:
+            fault = name_and_message(error)
+        lost = "its attributes and reports"
+        done.user = done.reports = None
+        try:
+            stored = study.storage.finish(study.study_id, done)
+        except (StorageError, KeyError):
+            raise
+        except Exception:
+            lost = "its result"
+            done.state, done.values, done.constraints, done.system = TrialState.FAIL, None, None, None
+            done.reason = f"the storage cannot keep the result: {fault}"
+            stored = study.storage.finish(study.study_id, done)
+        caution(f"trial {done.number}: the storage cannot keep {lost}: {fault}")
+        return stored
+
+    def flush(self) -> None:
+        """See :meth:`tunesmith.Study.flush`."""
+        study, unsaved = self._study, self.unsaved
+        if not unsaved.pending:
+            return
+        with study.lock:
+            for done in unsaved.ends():
+                stored = self._write_end(done)
+                unsaved.drop(done)
+                study.version = STALE
+                if stored is None and not self._is_recorded(done):
+                    caution(
+                        f"trial {done.number}: attempt {done.attempt} was given up while its result waited to be "
+                        f"stored; the result, {done.values}, is not used"
+                    )
+            if unsaved.released:
+                study.storage.release(study.study_id, unsaved.released)
+                unsaved.given_back()
+                study.version = STALE
+
+    def _is_recorded(self, done: FrozenTrial) -> bool:
+        """Tell whether an end that is refused now stands there already: its commit was not heard of."""
+        (found,) = self._study.storage.trials(self._study.study_id, [done.number])
+        return found.state is done.state and found.attempt == done.attempt

@@ -1,0 +1,231 @@
+"""What can be read of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tunesmith.frozen import FrozenTrial
+from tunesmith.history import History
+from tunesmith.numerics.pareto import non_dominated
+from tunesmith.pruners.base import Pruner
+from tunesmith.samplers.base import Sampler
+from tunesmith.space import Space
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.html import study_html
+from tunesmith.text import name_and_message
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tunesmith.selection.simplest import Complexity
+    from tunesmith.study.recommend import Recommendation
+
+COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
+
+
+class StudyView:
+    """The part of :class:`tunesmith.Study` that reads.
+
+    Attributes:
+        engine: what asks and tells; for tunesmith's own use.
+    """
+
+    def __init__(self, record: StudyRecord, storage: Storage, sampler: Sampler, pruner: Pruner) -> None:
+        self.engine = TrialEngine(record, storage, sampler, pruner)
+
+    # -- settings ----------------------------------------------------------------------------------------------
+
+    @property
+    def study_name(self) -> str:
+        """The name, unique in the storage."""
+        return self.engine.study_name
+
+    @property
+    def seed(self) -> int:
+        """What the whole course of the study follows from."""
+        return self.engine.seed
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """One direction for each objective."""
+        return self.engine.directions
+
+    @property
+    def direction(self) -> StudyDirection:
+        """The direction of a study with one objective."""
+        self.engine.check_single_objective("direction", "directions")
+        return self.directions[0]
+
+    @property
+    def max_attempts(self) -> int:
+        """How often a trial is begun whose process dies."""
+        return self.engine.max_attempts
+
+    @property
+    def sampler(self) -> Sampler:
+        """Who proposes; another one may be set."""
+        return self.engine.asker.sampler
+
+    @sampler.setter
+    def sampler(self, sampler: Sampler) -> None:
+        self.engine.asker.sampler = sampler
+
+    @property
+    def pruner(self) -> Pruner:
+        """Who decides whether running trials go on; another one may be set."""
+        return self.engine.channel.pruner
+
+    @pruner.setter
+    def pruner(self, pruner: Pruner) -> None:
+        self.engine.channel.pruner = pruner
+
+    # -- trials ------------------------------------------------------------------------------------------------
+
+    @property
+    def space(self) -> Space | None:
+        """The declared space, or all that the trials suggested so far."""
+        return self.history.space
+
+    @property
+    def history(self) -> History:
+        """The columnar record of finished trials, up to date."""
+        return self.engine.current_history()
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials by number."""
+        return self.engine.trials()
+
+    def get_trials(self, deepcopy: bool = True, states: Iterable[TrialState] | None = None) -> list[FrozenTrial]:
+        """Return the trials by number.
+
+        Args:
+            deepcopy: accepted for porting.
+            states: only trials in these states; None: all.
+        """
+        return self.engine.trials(states=None if states is None else list(states))
+
+    @property
+    def live(self) -> list[int]:
+        """Numbers of the running trials that this object asked for."""
+        return list(self.engine.running)
+
+    @property
+    def best_trial(self) -> FrozenTrial:
+        """The feasible complete trial with the best value, the first among equals.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet.
+            RuntimeError: the study has several objectives.
+        """
+        self.engine.check_single_objective("best_trial", "best_trials")
+        best = self.engine.best()
+        if best is None:
+            raise self.engine.none_complete()
+        return best
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """Parameters of the best trial."""
+        self.engine.check_single_objective("best_params", "best_trials")
+        return self.best_trial.params
+
+    @property
+    def best_value(self) -> float:
+        """Value of the best trial."""
+        self.engine.check_single_objective("best_value", "best_trials")
+        return self.best_trial.values[0]  # type: ignore[index]  # a complete trial has values
+
+    @property
+    def best_trials(self) -> list[FrozenTrial]:
+        """The feasible complete trials that no other one dominates (the Pareto front), by number."""
+        history = self.history
+        rows = np.flatnonzero(history.complete & history.feasible)
+        front = rows[non_dominated(history.y[rows])]
+        return self.engine.trials(sorted(history.number[front].tolist())) if len(front) else []
+
+    def recommend(
+        self, *, simplest: str | None = None, complexity: Complexity | None = None, level: float = 0.95
+    ) -> Recommendation:
+        """Return the point to use where the objective is noisy: the one with the best expected value.
+
+        The expectation is the posterior mean of a Gaussian process at the points of complete feasible trials; the best
+        value seen is mostly luck. With few trials (fewer than 5, or than parameters + 1) there is no model, and the
+        answer says so.
+
+        Args:
+            simplest: "one-se": the simplest of the points whose expected value is within one standard error of the
+                best one.
+            complexity: with that, what is simple: a parameter's name (a lower value is simpler; "-name": a higher
+                one), a list of names, the first counts most, or a function of the parameters that returns a number.
+            level: of the interval, between 0 and 1.
+
+        Returns:
+            The trial to use, its parameters, what to expect of them, and why.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet, the complexity cannot be told, or the level is none.
+            RuntimeError: the study has several objectives.
+        """
+        from tunesmith.study.recommend import recommend
+
+        self.engine.check_single_objective("recommend()", "best_trials")
+        return recommend(self.engine, simplest, complexity, level)
+
+    def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
+        """Return one row a trial.
+
+        Args:
+            attrs: names of :class:`FrozenTrial` attributes; a mapping gives one column a key, such as "params_lr".
+            multi_index: columns as pairs ("params", "lr") instead.
+
+        Returns:
+            A pandas data frame.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+            ValueError: trials have no such attribute.
+        """
+        from tunesmith.study.frame import to_frame
+
+        return to_frame(self.trials, len(self.directions), attrs, multi_index)
+
+    # -- notes -------------------------------------------------------------------------------------------------
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]:
+        """What the user noted about the study (read-only)."""
+        return self.engine.user_attrs
+
+    @property
+    def system_attrs(self) -> Mapping[str, Any]:
+        """What tunesmith noted about the study (read-only)."""
+        return self.engine.system_attrs
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the last ``optimize(stop="converged")`` ended by itself; None if it did not."""
+        stopped = self.engine.stopped
+        return None if stopped is None else str(stopped["reason"])
+
+    @property
+    def left_on_table(self) -> float | None:
+        """How much better, at most, a longer search was expected to get when it ended by itself; None if it did not."""
+        stopped = self.engine.stopped
+        return None if stopped is None else float(stopped["left"])
+
+    def _repr_html_(self) -> str:
+        return study_html(self.engine)
+
+    def __repr__(self) -> str:
+        directions = ", ".join(d.value for d in self.directions)
+        try:
+            tally = self.engine.tally()
+        except Exception as error:  # a debugger asks for it in the middle of what went wrong
+            tally = f"no trials to be read ({name_and_message(error)})"
+        return f"Study({self.study_name!r}, {directions}, sampler={self.sampler.name!r}, {tally})"
