@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import dis
 import sys
 from collections.abc import Iterable
+
+from tunesmith.text import did_you_mean
 
 SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "SearchCV")
 NOT_YET = "this is not built yet"
@@ -62,8 +63,7 @@ def missing(name: str, known: Iterable[str], module: str = "tunesmith") -> Attri
         if where is None and name.endswith(ending) and module == "tunesmith":
             where = f"the {kind}s are in tunesmith.{kind}s, and create_study({kind}=...) takes their names"
     if where is None:
-        close = difflib.get_close_matches(name, list(known), n=1)
-        where = f"did you mean {close[0]!r}?" if close else None
+        where = did_you_mean(name, known).removeprefix("; ") or None
     if where is not None:
         text = f"{text}: {where}"
     asking = sys._getframe(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from typing import Any
 
@@ -65,6 +64,8 @@ def block(head: str, lines: Iterable[str] = (), table: Iterable[tuple[str, str]]
 
 
 def _safe(text: str) -> str:
+    import html  # only notebooks need it
+
     return html.escape(printable(text, lines=True), quote=True)
 
 
@@ -93,3 +94,20 @@ def message_of(error: BaseException) -> str:
 def name_and_message(error: BaseException) -> str:
     """Return "ValueError: what it says", as it can be stored."""
     return f"{type(error).__name__}: {message_of(error)}"
+
+
+def listing(options: Iterable[object], limit: int = 12) -> str:
+    """Return `'a', 'b', 'c'`, cut after `limit` entries with a count of the rest."""
+    items = [shown(option) for option in options]
+    if len(items) > limit:
+        return ", ".join(items[:limit]) + f", … ({len(items) - limit} more)"
+    return ", ".join(items)
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return `repr(value)`, cut to `limit` characters; never raises, since errors are worded with it."""
+    try:
+        text = repr(value)
+    except Exception:  # a broken __repr__ must not hide the error being reported
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

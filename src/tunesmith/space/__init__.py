@@ -1,4 +1,8 @@
-"""Search spaces: what may be tuned, when it exists, and how points become numbers and back."""
+"""Search spaces: parameters, their conditions and constraints, and the encoding of points as numbers.
+
+A parameter's type is one class (`base.py` is the contract); `Space` puts parameters together. Nothing here knows of
+trials, samplers or storages.
+"""
 
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal

@@ -27,13 +27,13 @@ _set = object.__setattr__
 
 
 class Parameter:
-    """Common base: one dimension of a space.
+    """One dimension of a space: the base class of all parameters.
 
     Attributes:
-        condition: when the parameter exists, or None if always.
+        condition: when the parameter is active; None: always.
         is_numeric: whether values are numbers (`Float`, `Int`, distributions).
         is_ordered: whether distances between values make sense (all but `Categorical`).
-        prior_width: how far from `prior` good values are believed to lie, see :class:`Float`; None: the default.
+        prior_width: how far from `prior` good values are believed to lie, see `Float`; None: the default.
     """
 
     __slots__ = ("_key", "_prior", "_scale_cache", "condition", "prior_width")
@@ -45,38 +45,46 @@ class Parameter:
     _prior: Any
     _scale_cache: Scale | None
 
+    def _start(self, key: tuple[Any, ...]) -> None:
+        """Set what every parameter has; `key` tells those of one type apart."""
+        _set(self, "_key", key)
+        _set(self, "_scale_cache", None)
+        _set(self, "_prior", None)
+        _set(self, "condition", None)
+        _set(self, "prior_width", None)
+
     @property
     def prior(self) -> Any:
-        """The value that is believed good (of choices: or a dict of weights by label), None if none is."""
+        """The value that is believed to be good, or for choices a dict of weights by label; None: there is none."""
         return self._prior
 
     @property
     def n_values(self) -> int | float:
-        """Number of different values, `math.inf` if continuous."""
+        """Number of different values; `math.inf` if continuous."""
         return math.inf
 
     def to_internal(self, value: Any) -> float:
-        """The float that stands for `value`.
+        """Return the internal value that stands for `value`.
 
         Raises:
-            SpaceError: the value is not in the range; the message says what is.
+            SpaceError: the value is not valid; the message says what is.
         """
         raise NotImplementedError
 
     def to_external(self, x: float) -> Any:
-        """The value that internal `x` stands for; `x` is taken to be valid."""
+        """Return the value that the internal value `x` stands for; `x` has to be valid."""
         raise NotImplementedError
 
     def to_label(self, x: float) -> Any:
-        """:meth:`to_external`, but an object known by name is given by that name."""
+        """Return the value as `to_external` does, but the name in place of an object that has one."""
         return self.to_external(x)
 
     def valid(self) -> str:
-        """The valid values in words, as errors show them."""
+        """Return the valid values in words, for errors."""
         raise NotImplementedError
 
     def contains(self, value: Any) -> bool:
-        """Whether `value` is a valid external value."""
+        """Return whether `value` is a valid external value."""
         try:
             self.to_internal(value)
         except ValueError:
@@ -84,28 +92,28 @@ class Parameter:
         return True
 
     def to_unit(self, x: ArrayLike) -> FloatArray:
-        """Internal values to [0, 1], same shape; values out of range go to the nearest end, NaN stays."""
+        """Map internal values to [0, 1], same shape; values out of range go to the nearest end, NaN stays."""
         array = np.asarray(x, dtype=np.float64)
         return self.scale().to_unit(array.reshape(-1)).reshape(array.shape)
 
     def from_unit(self, u: ArrayLike) -> FloatArray:
-        """[0, 1] to internal values that lie on the lattice, same shape; NaN stays."""
+        """Map [0, 1] to valid internal values, same shape; NaN stays."""
         array = np.asarray(u, dtype=np.float64)
         return self.scale().from_unit(array.reshape(-1)).reshape(array.shape)
 
     def cells(self, k: NDArray[np.int64]) -> FloatArray:
-        """Internal values of cells k = 0 … n_values - 1 of a finite parameter, in order."""
+        """Return the internal values of cells k = 0 … n_values - 1 of a finite parameter, in order."""
         n = self.n_values
         return self.from_unit((np.asarray(k) + 0.5) / n)
 
     def cell_of(self, x: float) -> int | None:
-        """The cell that internal value x is, or None if it is none."""
+        """Return the cell of the internal value x; None: x is not valid."""
         n = self.n_values
         k = int(self.to_unit(x) * n)
         return k if self.cells(np.array(k)) == x else None
 
     def scale(self) -> Scale:
-        """The map between internal values and the unit interval."""
+        """Return the map between internal values and the unit interval."""
         if self._scale_cache is None:  # made late: comparing parameters needs none
             _set(self, "_scale_cache", self._make_scale())
         scale = self._scale_cache
@@ -117,16 +125,25 @@ class Parameter:
         raise NotImplementedError
 
     def when(self, parents: Mapping[str, Any] | None = None, /, **by_name: Any) -> Self:
-        """A copy that exists only while each parent has the value given, or one of the values of a list.
+        """Return a copy that is active only while each parent has the given value, or one of the values of a list.
 
-        Parents whose names are no Python identifiers go into a dict: `.when({"model.kind": "svm"})`. A parent
-        that is inactive itself makes its children inactive. Called twice, both conditions must hold.
+        A parent that is inactive itself makes its children inactive. If called twice, both conditions must hold.
+
+        Args:
+            parents: values by name, for names that are no Python identifiers: `.when({"model.kind": "svm"})`.
+            **by_name: values by name.
+
+        Returns:
+            the copy.
+
+        Raises:
+            SpaceError: no parent is given, or no value for one.
         """
         condition = Condition.of({**(parents or {}), **by_name})
         return self.with_condition(condition if self.condition is None else self.condition & condition)
 
     def with_condition(self, condition: Condition | None) -> Self:
-        """A copy with this condition in place of the present one."""
+        """Return a copy with this condition in place of the present one."""
         if condition is self.condition:
             return self
         copy = self._copy()
@@ -134,7 +151,14 @@ class Parameter:
         return copy
 
     def with_prior(self, prior: Any, prior_width: float | None = None) -> Self:
-        """A copy with this belief in place of the present one; None: with none. See the constructor.
+        """Return a copy with this prior in place of the present one.
+
+        Args:
+            prior: as for the constructor; None: no prior.
+            prior_width: as for the constructor.
+
+        Returns:
+            the copy.
 
         Raises:
             SpaceError: the value or the width is not valid, or parameters of this type take none.
@@ -145,30 +169,37 @@ class Parameter:
         _set(copy, "_prior", None)
         _set(copy, "prior_width", None)
         if prior is not None or prior_width is not None:
-            copy._believe(prior, prior_width)
+            copy._read_prior(prior, prior_width)
         return copy
 
     def unit_prior(self) -> UnitPrior | None:
-        """The density over the unit interval that the belief stands for, None without one."""
+        """Return the prior as a density over the unit interval; None: there is none."""
         return None
 
     def stored_prior(self) -> Any:
-        """The prior as JSON keeps it: the number; of choices an index, or a list of weights."""
+        """Return the prior as JSON keeps it: the number; for choices an index, or a list of weights."""
         return self._prior
 
     def with_stored_prior(self, prior: Any, prior_width: float | None) -> Self:
-        """The inverse of :meth:`stored_prior`.
+        """Return a copy with a prior that `stored_prior` returned.
+
+        Args:
+            prior: what `stored_prior` returned.
+            prior_width: the width that belongs to it.
+
+        Returns:
+            the copy.
 
         Raises:
-            SpaceError: as :meth:`with_prior`.
+            SpaceError: as for `with_prior`.
         """
         return self.with_prior(prior, prior_width)
 
-    def _believe(self, prior: Any, width: float | None) -> None:
-        """Take the arguments `prior` and `prior_width`, of which one at least is not None."""
+    def _read_prior(self, prior: Any, width: float | None) -> None:
+        """Check and set the arguments `prior` and `prior_width`, at least one of which is not None."""
         raise SpaceError(f"{self!r} takes no prior: it is a distribution itself; give a Float or an Int with prior=")
 
-    def _hold(self, prior: Any, width: float | None) -> None:
+    def _set_prior(self, prior: Any, width: float | None) -> None:
         _set(self, "_prior", prior)
         _set(self, "prior_width", width)
         _set(self, "_key", (*self._key, ("prior", prior, width)))

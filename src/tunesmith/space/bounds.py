@@ -1,4 +1,4 @@
-"""Numbers as users write them: bounds, steps and values, read and checked with errors that say what is valid."""
+"""Checks of the numbers that users give: bounds, steps and values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.hints import shown
+from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from tunesmith.space.base import Parameter
@@ -24,7 +24,7 @@ def _is_number(value: Any) -> bool:
 
 
 def read_number(value: Any, what: str, kind: str) -> float:
-    """An argument of a range as a float; `what` and `kind` name it in errors.
+    """Return an argument of a range as a float; `what` and `kind` name it in errors.
 
     Raises:
         SpaceError: it is no finite number.
@@ -38,7 +38,7 @@ def read_number(value: Any, what: str, kind: str) -> float:
 
 
 def read_log(value: Any, kind: str) -> bool:
-    """The argument `log` of a range, which may stand third; a number there was meant for another one.
+    """Return the argument `log` of a range. It may be positional, so a number there was meant for `step`.
 
     Raises:
         SpaceError: it is neither true nor false.
@@ -49,7 +49,7 @@ def read_log(value: Any, kind: str) -> bool:
 
 
 def read_whole(value: Any, what: str) -> int:
-    """An argument of an `Int` as an int.
+    """Return an argument of an `Int` as an int.
 
     Raises:
         SpaceError: it is no whole number.
@@ -61,7 +61,7 @@ def read_whole(value: Any, what: str) -> int:
 
 
 def as_number(value: Any, param: Parameter) -> float:
-    """A value given for a numeric parameter as a float, of any type of number but bool."""
+    """Return a value of a numeric parameter as a float; every type of number but bool is taken."""
     if not _is_number(value):
         raise SpaceError(f"{shown(value)} is not a number; valid is {param.valid()}")
     try:
@@ -71,7 +71,7 @@ def as_number(value: Any, param: Parameter) -> float:
 
 
 def refuse_range(kind: str, low: float, high: float) -> None:
-    """Say why low and high are no bounds.
+    """Raise the error that says why low and high are no bounds.
 
     Raises:
         SpaceError: always.
@@ -88,7 +88,7 @@ def refuse_range(kind: str, low: float, high: float) -> None:
 
 
 def lattice(low: float, high: float, step: float) -> tuple[int, float]:
-    """Number of values and power of ten (0: not decimal) of the lattice low, low + step, …, high."""
+    """Return the number of values and the power of ten (0: not decimal) of the lattice low, low + step, …, high."""
     if not 0 < step < math.inf:
         raise SpaceError(f"Float({low!r}, {high!r}, step={step!r}): step must be a finite number > 0")
     count = (high - low) / step
@@ -107,7 +107,7 @@ def lattice(low: float, high: float, step: float) -> tuple[int, float]:
 
 
 def _decimals(x: float) -> int:
-    """Digits after the point in the shortest decimal of x."""
+    """Return the number of digits after the point in the shortest decimal of x."""
     mantissa, _, exponent = repr(x).partition("e")
     fraction = mantissa.partition(".")[2].rstrip("0")
     return max(0, len(fraction) - int(exponent or 0))

@@ -12,10 +12,9 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.encoding import LatticeScale
-from tunesmith.space.hints import listing, shown
 from tunesmith.space.labels import label_key, object_name, plain, same_object
 from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width, weighted
-from tunesmith.text import did_you_mean
+from tunesmith.text import did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -34,10 +33,9 @@ NESTED = (
 class Categorical(Parameter):
     """One of `choices`, which have no order.
 
-    Labels made of None, bool, int, float, str, and tuples, lists and dicts of these are kept as they are; `True`,
-    `1` and `1.0` are three different labels. Any other object is known by a name: the key if `choices` is a dict
-    `{name: object}`, else its `__name__` or its `repr`. Names are what is stored and compared; the function that is
-    tuned gets the object.
+    Choices made of None, bool, int, float, str, and tuples, lists and dicts of these stand for themselves; `True`, `1`
+    and `1.0` are three different choices. Any other object has a name: the key if `choices` is a dict `{name: object}`,
+    else its `__name__` or its `repr`. The name is stored and compared; the function that is tuned gets the object.
 
     Args:
         choices: the values.
@@ -49,7 +47,18 @@ class Categorical(Parameter):
         labels: the same, with the name in place of each object.
 
     Raises:
-        SpaceError: no choices, a choice given twice, or two objects with one name.
+        SpaceError: there are no choices, a choice is given twice, or two objects have one name.
+
+    Example:
+        ```python
+        from tunesmith import Categorical, Float, Space
+
+        space = Space(
+            kernel=Categorical(["linear", "rbf"], prior="rbf"),
+            gamma=Float(1e-4, 1e2, log=True).when(kernel="rbf"),
+        )
+        space.validate({"kernel": "linear"})
+        ```
     """
 
     __slots__ = ("_index", "_named", "choices", "labels")
@@ -62,7 +71,7 @@ class Categorical(Parameter):
     def __init__(self, choices: Iterable[Any] | Mapping[str, Any], *, prior: Any = None) -> None:
         self._read(choices)
         if prior is not None:
-            self._believe(prior, None)
+            self._read_prior(prior, None)
 
     def _read(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
         kind = type(self).__name__
@@ -84,10 +93,17 @@ class Categorical(Parameter):
 
     @classmethod
     def with_names(cls, values: Sequence[Any], names: Sequence[str | None]) -> Self:
-        """Choices of which those with a name are objects known by it; None for labels that stand for themselves.
+        """Return a parameter whose objects have the given names.
+
+        Args:
+            values: the choices.
+            names: the name of each; None: the choice stands for itself.
+
+        Returns:
+            the parameter.
 
         Raises:
-            SpaceError: as the constructor.
+            SpaceError: as for the constructor.
         """
         param = object.__new__(cls)
         if not values:
@@ -117,11 +133,7 @@ class Categorical(Parameter):
         _set(self, "labels", tuple(labels))
         _set(self, "_index", index)
         _set(self, "_named", frozenset(i for i, name in enumerate(names) if name is not None))
-        _set(self, "condition", None)
-        _set(self, "_key", tuple(index))
-        _set(self, "_scale_cache", None)
-        _set(self, "_prior", None)
-        _set(self, "prior_width", None)
+        self._start(tuple(index))
 
     @property
     def n_values(self) -> int | float:
@@ -129,7 +141,7 @@ class Categorical(Parameter):
 
     @property
     def names(self) -> tuple[str | None, ...]:
-        """The name of each choice that is an object known by name, None for the others."""
+        """The name of each choice; None for those that stand for themselves."""
         return tuple(self.labels[i] if i in self._named else None for i in range(len(self.labels)))
 
     def to_internal(self, value: Any) -> float:
@@ -145,7 +157,7 @@ class Categorical(Parameter):
         return float(i)
 
     def _search(self, value: Any) -> int | None:
-        """Index of an object, of the name of one, or of a number written in the other type (1 for 1.0)."""
+        """Return the index of an object, of an object's name, or of a number of the other type (1 for 1.0)."""
         if type(value) is str:
             return self._index.get(("name", value))
         if type(value) in (int, float):
@@ -184,33 +196,33 @@ class Categorical(Parameter):
         if not weights and not (type(prior) is int and 0 <= prior < n):
             raise SpaceError(f"{shown(prior)} is no prior of {n} choices")
         copy = self.with_prior(None)
-        copy._hold(tuple(map(float, prior)) if weights else prior, prior_width)
+        copy._set_prior(tuple(map(float, prior)) if weights else prior, prior_width)
         return copy
 
-    def _believe(self, prior: Any, width: float | None) -> None:
+    def _read_prior(self, prior: Any, width: float | None) -> None:
         if width is not None:
             raise SpaceError(f"{self!r}: choices without an order have no prior_width; give prior={{label: weight}}")
         if isinstance(prior, Mapping) and not self.contains(prior):
             try:
-                self._hold(_read_weights(self, prior), None)
+                self._set_prior(_read_weights(self, prior), None)
             except SpaceError as error:
                 raise SpaceError(f"{self!r}: {error}") from None
             return
-        self._hold(self._believed(prior), None)
+        self._set_prior(self._index_of_prior(prior), None)
 
-    def _believed(self, prior: Any) -> int:
-        """The index of the choice that is believed good."""
+    def _index_of_prior(self, prior: Any) -> int:
+        """Return the index of the choice that is believed to be good."""
         try:
             return int(self.to_internal(prior))
         except SpaceError as error:
             raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
 
     def is_spelled(self, choices: Sequence[Any]) -> bool:
-        """Whether `choices` are these very choices; False only means that a closer look is needed. Fast."""
+        """Return quickly whether `choices` are these very objects; False: they may be equal all the same."""
         return len(choices) == len(self.choices) and all(map(is_, choices, self.choices))
 
     def extended(self, other: Categorical) -> Categorical:
-        """Itself with the choices of `other` that it lacks appended; the indices of its own stay."""
+        """Return a parameter with the further choices of `other` appended; the indices of its own stay."""
         extra = [i for key, i in other._index.items() if key not in self._index]
         if not extra:
             return self
@@ -220,7 +232,7 @@ class Categorical(Parameter):
         ).with_condition(self.condition)
         if self._prior is not None:
             same = self._prior if isinstance(self._prior, int) else (*self._prior, *[0.0] * len(extra))
-            both._hold(same, self.prior_width)
+            both._set_prior(same, self.prior_width)
         return both
 
     def _make_scale(self) -> Scale:
@@ -232,13 +244,21 @@ class Categorical(Parameter):
 
 
 class Ordinal(Categorical):
-    """One of `choices`, whose order counts: neighbours are alike. See :class:`Categorical` for the labels.
+    """One of `choices`, whose order counts: neighbours are alike. See `Categorical` for what a choice may be.
 
     Args:
         choices: the values, in their order.
         prior: the choice that you believe to be good.
-        prior_width: how many steps from it good ones may well lie, as one standard deviation; by default a quarter of
-            the choices.
+        prior_width: how many steps from it good ones may lie, as one standard deviation; by default a quarter of the
+            choices.
+
+    Example:
+        ```python
+        from tunesmith import Ordinal, Space
+
+        space = Space(size=Ordinal(["small", "medium", "large"], prior="medium"))
+        space.validate({"size": "large"})
+        ```
     """
 
     __slots__ = ()
@@ -249,7 +269,7 @@ class Ordinal(Categorical):
     ) -> None:
         self._read(choices)
         if prior is not None or prior_width is not None:
-            self._believe(prior, prior_width)
+            self._read_prior(prior, prior_width)
 
     def unit_prior(self) -> UnitPrior | None:
         if self._prior is None:
@@ -258,18 +278,18 @@ class Ordinal(Categorical):
         sd = DEFAULT_WIDTH if self.prior_width is None else self.prior_width / n
         return NormalPrior(float(self._prior), (self._prior + 0.5) / n, sd, 1.0 / n)
 
-    def _believe(self, prior: Any, width: float | None) -> None:
+    def _read_prior(self, prior: Any, width: float | None) -> None:
         if prior is None:
             raise SpaceError(f"{self!r}: prior_width={width!r} is given without a prior; give prior=choice too")
-        best = self._believed(prior)
+        best = self._index_of_prior(prior)
         try:
-            self._hold(best, None if width is None else read_width(width, log=False))
+            self._set_prior(best, None if width is None else read_width(width, log=False))
         except SpaceError as error:
             raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
 
 
 def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
-    """The values, and their names if a dict gives them."""
+    """Return the values, and their names if a dict gives them."""
     if isinstance(choices, Mapping):
         for name in choices:
             if not isinstance(name, str):
@@ -289,7 +309,7 @@ def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
 
 
 def _inner_parameter(value: Any) -> str | None:
-    """Return the name of the first parameter inside of a choice, its type where it has no name; None: there is none."""
+    """Return the name (or the type) of the first parameter inside a choice; None: there is none."""
     if isinstance(value, Parameter):
         return type(value).__name__
     items: Iterable[tuple[Any, Any]] = ()
@@ -305,7 +325,7 @@ def _inner_parameter(value: Any) -> str | None:
 
 
 def _free_name(kind: str, value: Any, before: Sequence[Any], taken: Sequence[str | None]) -> str:
-    """The name of an object; names that do not tell objects apart (`<lambda>`) are numbered in order."""
+    """Return the name of an object; names that do not tell objects apart (`<lambda>`) are numbered in order."""
     if any(value is other for other in before):
         raise SpaceError(f"{kind}: duplicate choices: {shown(value)} is given more than once")
     name, distinct = object_name(value)

@@ -1,4 +1,4 @@
-"""`Columns`: what every space knows of its parameters, and what is done with points in bulk.
+"""`Columns`: the parameters of a space in order, and all operations on many points at once.
 
 A point is a row of internal values, float64[d], in the order of `names`; NaN stands for a parameter that is inactive
 (or unknown, in the rows of a history). `u` is the same row in the unit cube.
@@ -58,7 +58,7 @@ class Columns(Mapping[str, Parameter]):
 
     @property
     def outer_names(self) -> tuple[str, ...]:
-        """The names that points have as dicts: columns of a union share one, and its selector has none."""
+        """The names that points have as dicts: columns of a list of dicts may share one, its selector has none."""
         return tuple(dict.fromkeys(outer for n in self._names if (outer := self.external.get(n, n))))
 
     @property
@@ -68,12 +68,12 @@ class Columns(Mapping[str, Parameter]):
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
-        """What a point must satisfy besides lying in the ranges."""
+        """The constraints that a point must satisfy."""
         return self._constraints
 
     @property
     def is_conditional(self) -> bool:
-        """Whether some parameter exists only for some values of others."""
+        """Whether some parameter is active only for some values of others."""
         return bool(self.conditions.rules)
 
     @property
@@ -94,36 +94,36 @@ class Columns(Mapping[str, Parameter]):
         return True  # a space without parameters is still a space, not a missing one
 
     def to_unit(self, x: FloatArray) -> FloatArray:
-        """x[n, d] to u[n, d] in the unit cube; NaN stays NaN, values out of range go to the nearest end."""
+        """Map x[n, d] to u[n, d] in the unit cube; NaN stays NaN, values out of range go to the nearest end."""
         return self._layout.to_unit(self._matrix(x))
 
     def from_unit(self, u: FloatArray) -> FloatArray:
-        """u[n, d] to valid x[n, d]: on the lattice, inactive cells NaN. Constraints are not looked at."""
+        """Map u[n, d] to valid x[n, d], inactive cells NaN. Constraints are not checked."""
         x = self._layout.from_unit(self._matrix(u))
         if self.conditions.rules:
             x[~self.conditions.active(x)] = np.nan
         return x
 
     def active(self, x: FloatArray) -> BoolArray:
-        """Which cells of x[n, d] exist by the conditions, bool[n, d]."""
+        """Return which cells of x[n, d] are active, bool[n, d]."""
         return self.conditions.active(self._matrix(x))
 
     def mask(self, x: FloatArray) -> FloatArray:
-        """A copy of x[n, d] with NaN where a parameter is inactive."""
+        """Return a copy of x[n, d] with NaN where a parameter is inactive."""
         x = np.array(self._matrix(x))
         if self.conditions.rules:
             x[~self.conditions.active(x)] = np.nan
         return x
 
     def feasible(self, x: FloatArray) -> BoolArray:
-        """Which rows of x[n, d] satisfy the constraints, bool[n]."""
+        """Return which rows of x[n, d] satisfy the constraints, bool[n]."""
         x = self._matrix(x)
         if not self._constraints:
             return np.ones(len(x), dtype=np.bool_)
         return np.array([self._violated(config) is None for config in self.decode(x)], dtype=np.bool_)
 
     def contains_rows(self, x: FloatArray) -> BoolArray:
-        """Which rows of x[n, d] are points of the space, bool[n]: valid where active, NaN elsewhere, feasible."""
+        """Return which rows of x[n, d] are feasible points with NaN where a parameter is inactive, bool[n]."""
         x = self._matrix(x)
         active = self.conditions.active(x)
         with np.errstate(invalid="ignore"):  # infinities
@@ -133,7 +133,7 @@ class Columns(Mapping[str, Parameter]):
         return ok
 
     def _violated(self, config: Mapping[str, Any]) -> str | None:
-        """Label of the first constraint that the point breaks."""
+        """Return the label of the first constraint that the point breaks."""
         return next((c.label for c in self._constraints if not c.holds(config)), None)
 
     def _matrix(self, x: FloatArray) -> FloatArray:
@@ -143,22 +143,25 @@ class Columns(Mapping[str, Parameter]):
         return x
 
     def decode_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
-        """The active parameters of one point by name; cells that are inactive or NaN are left out."""
+        """Return the active parameters of one point by name; cells that are inactive or NaN are left out."""
         return self._codec.decode_row(row.tolist() if isinstance(row, np.ndarray) else row)
 
     def decode(self, x: FloatArray) -> list[dict[str, Any]]:
-        """:meth:`decode_row` for each row of x[n, d]."""
+        """Return what `decode_row` returns for each row of x[n, d]."""
         return [self._codec.decode_row(row) for row in self._matrix(x).tolist()]
 
     def encode(self, configs: Sequence[Mapping[str, Any]], *, partial: bool = False) -> FloatArray:
-        """Rows x[n, d] of points given by name.
+        """Return points given by name as rows.
 
         Args:
             configs: one dict a point, with a value for every active parameter and for no other.
-            partial: leave parameters that are not given NaN in place of raising.
+            partial: whether parameters may be missing; they are NaN then.
+
+        Returns:
+            the points x[n, d].
 
         Raises:
-            SpaceError: as :meth:`validate`.
+            SpaceError: as for `validate`.
         """
         if isinstance(configs, Mapping):
             raise SpaceError("encode takes a list of dicts; put the one dict into a list")
@@ -172,8 +175,12 @@ class Columns(Mapping[str, Parameter]):
     def validate(self, config: Mapping[str, Any], *, partial: bool = False) -> None:
         """Check one point given by name.
 
+        Args:
+            config: a value for every active parameter and for no other.
+            partial: whether parameters may be missing.
+
         Raises:
-            SpaceError: an unknown, missing or inactive parameter, a value that is not valid, or a broken constraint;
+            SpaceError: a parameter is unknown, missing or inactive, a value is not valid, or a constraint is broken;
                 the message names the parameter, the value and what is valid.
         """
         self.encode([config], partial=partial)

@@ -10,8 +10,7 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.conditions import Condition
-from tunesmith.space.hints import listing, shown
-from tunesmith.text import did_you_mean
+from tunesmith.text import did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from tunesmith.space.base import Parameter
@@ -19,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def bind(name: str, condition: Condition, params: Mapping[str, Parameter]) -> Condition:
-    """The same condition with every value checked against its parent, in the parent's order, without repeats.
+    """Return the condition with its values checked against the parent, in the parent's order, without repeats.
+
+    Args:
+        name: the parameter that has the condition.
+        condition: what it has.
+        params: all parameters of the space.
 
     Raises:
         SpaceError: a parent is unknown, or does not take one of the values.
@@ -73,7 +77,7 @@ class ConditionTable:
         self.parents = frozenset(p for rule in self.rules.values() for p, _, _ in rule)
 
     def _sort(self, names: Sequence[str]) -> list[int]:
-        """Conditional columns, parents first (depth-first; a column met again on its own path closes a cycle)."""
+        """Return the conditional columns, parents first (depth-first; a column met on its own path is a cycle)."""
         done: list[int] = []
         finished: set[int] = set()
 
@@ -93,7 +97,7 @@ class ConditionTable:
         return done
 
     def active(self, x: FloatArray) -> BoolArray:
-        """Which cells of x[n, d] exist, bool[n, d]; values in cells that do not are not looked at."""
+        """Return which cells of x[n, d] are active, bool[n, d]; values in inactive cells are ignored."""
         active = np.ones(x.shape, dtype=np.bool_)
         for column in self.order:
             on = active[:, column]
@@ -108,7 +112,7 @@ class ConditionTable:
         return active
 
     def active_row(self, row: Sequence[float]) -> list[bool]:
-        """:meth:`active` for one row of Python floats."""
+        """Return which cells of one row of Python floats are active."""
         active = [True] * len(row)
         for column in self.order:
             active[column] = all(active[parent] and row[parent] in values for parent, values, _ in self.rules[column])

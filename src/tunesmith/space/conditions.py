@@ -1,4 +1,4 @@
-"""`Condition`: when a parameter exists, said of the values of other parameters."""
+"""`Condition`: when a parameter is active, by the values of other parameters."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.hints import listing, shown
 from tunesmith.space.labels import label_key
+from tunesmith.text import listing, shown
 
 
 class Condition:
-    """All of its clauses hold; a clause (parent, values) holds if the parent is active and has one of the values.
+    """A list of clauses, all of which must hold. Immutable; equality and hash tell `True`, `1` and `1.0` apart.
 
-    Immutable; equality and hash tell `True`, `1` and `1.0` apart.
+    Args:
+        clauses: pairs (parent, values): the parent is active and has one of the values.
     """
 
     __slots__ = ("_key", "clauses")
@@ -29,7 +30,7 @@ class Condition:
 
     @classmethod
     def of(cls, parents: Mapping[Any, Any]) -> Condition:
-        """From `parent=value`, or `parent=[value, value]` for any of several values."""
+        """Return the condition of a dict: parent to value, or to a list of alternative values."""
         if not parents:
             raise SpaceError("a condition needs at least one parent, as in .when(model='svm')")
         clauses = []
@@ -47,11 +48,11 @@ class Condition:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Names of the parameters that it looks at."""
+        """Names of the parameters that it depends on."""
         return tuple(parent for parent, _ in self.clauses)
 
     def holds(self, params: Mapping[str, Any]) -> bool:
-        """Whether it holds for values by name; a parent that is not among them is not active."""
+        """Return whether it holds for values by name; a parent that is missing is not active."""
         return all(
             parent in params and any(_hashable(params[parent]) == _hashable(v) for v in values)
             for parent, values in self.clauses

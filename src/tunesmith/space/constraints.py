@@ -1,4 +1,4 @@
-"""Constraints: conditions over several parameters that a point must meet."""
+"""Constraints: functions of several parameters that say whether a point is feasible."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.hints import listing, shown
-from tunesmith.text import did_you_mean
+from tunesmith.text import did_you_mean, listing, shown
 
 _WANTED = "a constraint is a function of parameters, as in `lambda low, high: low < high`"
 
 
 class _Inactive(KeyError):
-    """A constraint asked a dict of active parameters for one that is inactive."""
+    """A constraint asked for a parameter that is inactive."""
 
 
 class _Active(dict[str, Any]):
-    """The active parameters; asking for another of the space's names says that the constraint does not apply."""
+    """The active parameters; asking for an inactive one raises `_Inactive`."""
 
     __slots__ = ("known",)
 
@@ -34,12 +33,13 @@ class _Active(dict[str, Any]):
 class Constraint:
     """A callable that says whether a point is feasible.
 
-    The callable gets the parameters its arguments are named after, or all active ones as a dict if it has one
+    The callable gets the parameters that its arguments are named after, or all active ones as a dict if it has one
     argument called `params`. It counts as satisfied where a parameter that it asks for is inactive.
 
-    Attributes:
-        fn: the callable, or None if it was lost when the space was stored as text.
-        label: how errors call it, for example `low_below_high(low, high)`.
+    Args:
+        fn: the callable; None: it was lost when the space was stored as text.
+        label: its name in errors, for example `low_below_high(low, high)`.
+        known: the names of the parameters of the space.
     """
 
     __slots__ = ("_known", "_needs", "_optional", "_whole", "fn", "label")
@@ -85,7 +85,7 @@ class Constraint:
         self._optional = tuple(a.name for a in named if a.default is not a.empty and a.name in self._known)
 
     def holds(self, config: Mapping[str, Any]) -> bool:
-        """Whether the active parameters `config` (external values) satisfy the constraint.
+        """Return whether the active parameters `config` (external values) satisfy the constraint.
 
         Raises:
             SpaceError: the callable raised; its error is the cause.
@@ -117,7 +117,7 @@ class Constraint:
 
 
 def read_constraints(given: Any, known: Iterable[str]) -> tuple[Constraint, ...]:
-    """The constraints of a space from one callable, or several."""
+    """Return the constraints of a space from one callable or several."""
     known = tuple(known)
     if callable(given):
         given = (given,)

@@ -1,4 +1,4 @@
-"""Parameters from what people write: lists, arrays, scipy distributions, text; and lists of dicts as one space."""
+"""Parameters from lists, arrays, scipy distributions and text; and a list of dicts as one space."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
-from tunesmith.space.hints import shown
+from tunesmith.text import shown
 
 BRANCH = "__branch__"
 """Name of the hidden parameter that says which dict of a list of dicts a point comes from."""
 
 
 def as_parameter(name: str, value: Any) -> Parameter:
-    """A parameter from a list, tuple, array or dict of choices, a frozen scipy distribution, or text.
+    """Return a parameter from a list, tuple, array or dict of choices, a frozen scipy distribution, or text.
 
     Raises:
-        SpaceError: the value is none of these, or not a valid one; the message starts with the name.
+        SpaceError: the value is none of these, or is not valid; the message starts with the name.
     """
     if isinstance(value, Parameter):
         return value
@@ -49,7 +49,7 @@ def as_parameter(name: str, value: Any) -> Parameter:
 
 
 def check_names(params: Any) -> dict[str, Any]:
-    """The mapping as a dict whose keys are usable names."""
+    """Return the mapping as a dict; its keys must be usable names."""
     if not isinstance(params, Mapping):
         raise SpaceError(f"a space is made of a dict of parameters, or a list of dicts; got {shown(params)}")
     for name in params:
@@ -61,11 +61,11 @@ def check_names(params: Any) -> dict[str, Any]:
 
 
 def union(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]]:
-    """One space out of several: the columns, and for those that are named otherwise, the name users know.
+    """Return the columns of a list of dicts, and the name that users know for those that have another one.
 
-    Each branch's own parameters exist only while `__branch__` has its index. A name that several branches use with
-    the same range is one column (what is learnt about it in one branch holds for the others); with different ranges
-    it becomes columns `C@0`, `C@1`, …, which decode to `C`.
+    The parameters of one dict are active only while `__branch__` has its index. A name that several dicts use with the
+    same range is one column, so that they learn from one another; with different ranges it becomes the columns `C@0`,
+    `C@1`, …, which decode to `C`.
     """
     if not branches:
         raise SpaceError("a list of dicts needs at least one dict")
@@ -92,6 +92,6 @@ def union(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]
 
 
 def _shared(name: str, branches: Sequence[Mapping[str, Parameter]]) -> bool:
-    """Whether one column can serve all branches that use the name."""
+    """Return whether one column can serve all branches that use the name."""
     used = [branch[name] for branch in branches if name in branch]
     return len(used) == 1 or all(param == used[0] and param.condition is None for param in used)

@@ -11,9 +11,9 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.bounds import as_number
 from tunesmith.space.encoding import CustomScale
-from tunesmith.space.hints import shown
 from tunesmith.space.labels import label_key
 from tunesmith.space.parameters import Float, Int
+from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _TAIL = 2.0**-53  # how far from 0 and 1 a quantile is taken, since those may be
 
 
 def from_scipy(frozen: Any) -> Parameter:
-    """`uniform` and `loguniform` as Float, `randint` as Int, any other distribution as a :class:`Distribution`.
+    """Return `uniform` and `loguniform` as Float, `randint` as Int, any other distribution as a `Distribution`.
 
     Raises:
         SpaceError: the distribution is not frozen, or its range is not finite where it has to be.
@@ -51,7 +51,9 @@ class Distribution(Parameter):
     """Values distributed as a frozen `scipy.stats` distribution: the unit interval is its cumulative probability.
 
     Attributes:
-        frozen: the distribution. low, high: its support, which may be infinite.
+        frozen: the distribution.
+        low: the lower end of its support, which may be infinite.
+        high: the upper end.
     """
 
     __slots__ = ("_discrete", "_grid", "_table", "frozen", "high", "low")
@@ -87,11 +89,7 @@ class Distribution(Parameter):
         key = label_key(arguments)
         if key is None:
             raise SpaceError(f"the parameters of the distribution {name!r} must be numbers, got {_call(frozen)}")
-        _set(self, "_key", (name, key))
-        _set(self, "condition", None)
-        _set(self, "_scale_cache", None)
-        _set(self, "_prior", None)
-        _set(self, "prior_width", None)
+        self._start((name, key))
 
     @property
     def n_values(self) -> int | float:
@@ -152,7 +150,7 @@ class Distribution(Parameter):
 
 
 def distribution_to_json(param: Distribution) -> dict[str, Any]:
-    """The distribution's name and arguments.
+    """Return the distribution's name and arguments.
 
     Raises:
         SpaceError: it is not one of `scipy.stats`, so text cannot name it.
@@ -169,7 +167,7 @@ def distribution_to_json(param: Distribution) -> dict[str, Any]:
 
 
 def distribution_from_json(data: dict[str, Any]) -> Distribution:
-    """The inverse of :func:`distribution_to_json`."""
+    """Return the distribution that `distribution_to_json` wrote."""
     import scipy.stats
 
     if data["name"] == "rv_discrete":
@@ -182,7 +180,7 @@ def distribution_from_json(data: dict[str, Any]) -> Distribution:
 
 
 def _plain(value: Any) -> Any:
-    """Arguments as lists and numbers."""
+    """Return arguments as lists and numbers."""
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     if isinstance(value, (list, tuple)):

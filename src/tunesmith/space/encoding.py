@@ -7,14 +7,14 @@ Symbols and shapes
     low, high, step   bounds and spacing in the parameter's own unit
     n       number of cells of a lattice
 
-A scale is written once and used for a single parameter as well as, stacked, for all columns of its kind: the
-layout of a space then costs a handful of array operations, whatever the number of parameters.
+A scale serves a single parameter and, stacked, all columns of its kind. The layout of a space then costs a handful of
+array operations, whatever the number of parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Scale:
-    """What a layout needs of a scale: arrays in, new arrays of the same shape out."""
+    """A map between internal values and the unit interval: arrays in, new arrays of the same shape out."""
 
     __slots__ = ()
 
@@ -43,10 +43,23 @@ class Scale:
         raise NotImplementedError
 
 
-class FloatScale(Scale):
+class StackableScale(Scale):
+    """A scale that several columns can share: its constants are then arrays, with one entry a column."""
+
+    __slots__ = ()
+    constants: ClassVar[tuple[str, ...]]  # the arguments of the constructor, and the attributes that hold them
+
+    @classmethod
+    def stack(cls, scales: Sequence[Scale]) -> Self:
+        """One scale for several columns."""
+        return cls(*([getattr(scale, name) for scale in scales] for name in cls.constants))
+
+
+class FloatScale(StackableScale):
     """Continuous: u = (t - t_low) / (t_high - t_low) with t = x or log x. A constant (low = high) sits at u = 1/2."""
 
     __slots__ = ("bias", "divisor", "high", "log", "low", "mask", "offset", "width")
+    constants = ("low", "high", "mask")
 
     def __init__(self, low: ArrayLike, high: ArrayLike, log: ArrayLike) -> None:
         self.low = np.asarray(low, dtype=np.float64)
@@ -62,11 +75,6 @@ class FloatScale(Scale):
         self.bias = np.where(constant, 0.5, 0.0) if constant.any() else None
         # None: nothing to do, True: every column, else the mask; `where=` costs time, so it is used last.
         self.log: bool | BoolArray = bool(self.mask.all()) if self.mask.all() or not self.mask.any() else self.mask
-
-    @classmethod
-    def stack(cls, scales: Sequence[FloatScale]) -> FloatScale:
-        """One scale for several columns."""
-        return cls([s.low for s in scales], [s.high for s in scales], [s.mask for s in scales])
 
     def to_unit(self, x: FloatArray) -> FloatArray:
         t = np.maximum(x, self.low)
@@ -98,7 +106,7 @@ class FloatScale(Scale):
         return inside
 
 
-class LatticeScale(Scale):
+class LatticeScale(StackableScale):
     """Evenly spaced values x = low + k step, k = 0..n-1, each at the centre of its cell: u = (k + 1/2) / n.
 
     `power` is 10^digits where low and step are short decimals: low + 3 * 0.1 is then 0.3 and not
@@ -106,6 +114,7 @@ class LatticeScale(Scale):
     """
 
     __slots__ = ("divisor", "high", "low", "n", "power", "step", "top")
+    constants = ("low", "high", "step", "n", "power")
 
     def __init__(self, low: ArrayLike, high: ArrayLike, step: ArrayLike, n: ArrayLike, power: ArrayLike) -> None:
         self.low = np.asarray(low, dtype=np.float64)
@@ -115,17 +124,6 @@ class LatticeScale(Scale):
         self.top = np.asarray(self.n - 1.0)
         self.power = np.asarray(power, dtype=np.float64)
         self.divisor = np.where(self.power > 0, self.power, 1.0)
-
-    @classmethod
-    def stack(cls, scales: Sequence[LatticeScale]) -> LatticeScale:
-        """One scale for several columns."""
-        return cls(
-            [s.low for s in scales],
-            [s.high for s in scales],
-            [s.step for s in scales],
-            [s.n for s in scales],
-            [s.power for s in scales],
-        )
 
     def to_unit(self, x: FloatArray) -> FloatArray:
         k = x - self.low
@@ -153,21 +151,17 @@ class LatticeScale(Scale):
         return inside
 
 
-class LogIntScale(Scale):
+class LogIntScale(StackableScale):
     """Integers in log space: k covers [log(k - 1/2), log(k + 1/2)] of [log(low - 1/2), log(high + 1/2)]."""
 
     __slots__ = ("high", "low", "offset", "width")
+    constants = ("low", "high")
 
     def __init__(self, low: ArrayLike, high: ArrayLike) -> None:
         self.low = np.asarray(low, dtype=np.float64)
         self.high = np.asarray(high, dtype=np.float64)
         self.offset = np.asarray(np.log(self.low - 0.5))
         self.width = np.asarray(np.log(self.high + 0.5) - self.offset)
-
-    @classmethod
-    def stack(cls, scales: Sequence[LogIntScale]) -> LogIntScale:
-        """One scale for several columns."""
-        return cls([s.low for s in scales], [s.high for s in scales])
 
     def to_unit(self, x: FloatArray) -> FloatArray:
         t = np.maximum(x, self.low)
@@ -222,17 +216,11 @@ class Layout:
     def __init__(self, scales: Sequence[Scale]) -> None:
         self.d = len(scales)
         self.groups: list[tuple[slice | NDArray[np.intp], Scale]] = []
-        floats = [(j, s) for j, s in enumerate(scales) if isinstance(s, FloatScale)]
-        lattices = [(j, s) for j, s in enumerate(scales) if isinstance(s, LatticeScale)]
-        log_ints = [(j, s) for j, s in enumerate(scales) if isinstance(s, LogIntScale)]
-        if floats:
-            self.groups.append((_columns([j for j, _ in floats]), FloatScale.stack([s for _, s in floats])))
-        if lattices:
-            self.groups.append((_columns([j for j, _ in lattices]), LatticeScale.stack([s for _, s in lattices])))
-        if log_ints:
-            self.groups.append((_columns([j for j, _ in log_ints]), LogIntScale.stack([s for _, s in log_ints])))
-        stacked = (FloatScale, LatticeScale, LogIntScale)
-        self.groups += [(slice(j, j + 1), s) for j, s in enumerate(scales) if not isinstance(s, stacked)]
+        for kind in (FloatScale, LatticeScale, LogIntScale):
+            columns = [j for j, scale in enumerate(scales) if isinstance(scale, kind)]
+            if columns:
+                self.groups.append((_columns(columns), kind.stack([scales[j] for j in columns])))
+        self.groups += [(slice(j, j + 1), s) for j, s in enumerate(scales) if not isinstance(s, StackableScale)]
 
     def to_unit(self, x: FloatArray) -> FloatArray:
         """x[n, d] to u[n, d]."""

@@ -1,8 +1,8 @@
-"""Enumeration of the points of a space: which cells there are, and the i-th of them.
+"""Grids: all points of a space in a fixed order, and the i-th of them.
 
-A conditional space falls apart into *blocks*: one for each way in which the parameters that others depend on can be
-set, values that open the same branches taken together. Inside a block the same columns are active, so it is a plain
-product, and the i-th point is i written in mixed radix. Nothing is stored for a cell; the size does not matter.
+A conditional space is a list of *blocks*: one for each setting of the parameters that others depend on, where values
+that activate the same parameters count as one setting. Inside a block the same columns are active, so it is a plain
+product, and the i-th point is i written in mixed radix. Nothing is stored for a cell, so the size does not matter.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.hints import listing, shown
 from tunesmith.space.parameters import Float
-from tunesmith.text import did_you_mean
+from tunesmith.text import did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,20 +40,20 @@ class Axis:
         self.n = (int(param.n_values) if values is None else len(values)) - len(self._skip)
 
     def at(self, k: NDArray[np.int64]) -> FloatArray:
-        """Internal values of the k-th entries."""
+        """Return the internal values of the k-th entries."""
         for skipped in self._skip:
             k = k + (k >= skipped)
         return self._param.cells(k) if self._values is None else self._values[k]
 
     def index(self, x: float) -> int | None:
-        """Which entry of an axis that skips nothing is x."""
+        """Return the entry that has the value x, of an axis that skips nothing."""
         if self._values is None:
             return self._param.cell_of(x)
         found = np.flatnonzero(self._values == x)
         return int(found[0]) if len(found) else None
 
     def split(self, rules: Sequence[frozenset[float]]) -> list[tuple[float | None, Axis]]:
-        """Parts whose values satisfy the same rules, each with one of its values (None: no rule names it)."""
+        """Return the parts whose values satisfy the same rules, each with one of its values (None: in no rule)."""
         parts: dict[tuple[bool, ...], list[float]] = {}
         named: list[int] = []
         for x in sorted(set().union(*rules)):
@@ -68,14 +67,14 @@ class Axis:
 
 
 def _blocks(space: Columns, axes: Sequence[Axis]) -> Iterator[dict[int, Axis]]:
-    """The active columns of each block, with their axes."""
+    """Yield the active columns of each block, with their axes."""
     table = space.conditions
     rules_on: dict[int, list[frozenset[float]]] = {parent: [] for parent in table.parents}
     for rule in table.rules.values():
         for parent, values, _ in rule:
             rules_on[parent].append(values)
     splits = {parent: axes[parent].split(rules) for parent, rules in rules_on.items()}
-    # Parents that are always there first, then the others, each after those that it depends on.
+    # Parents that are always active come first, then the others, each after those that it depends on.
     order = [p for p in sorted(table.parents) if p not in table.rules] + [p for p in table.order if p in table.parents]
 
     def extend(depth: int, row: list[float], chosen: dict[int, Axis]) -> Iterator[dict[int, Axis]]:
@@ -86,7 +85,7 @@ def _blocks(space: Columns, axes: Sequence[Axis]) -> Iterator[dict[int, Axis]]:
                 yield from extend(depth + 1, row, chosen)
                 return
             for x, axis in splits[parent]:
-                # A value that no rule names opens no branch, as NaN does.
+                # A value that no rule names activates nothing, as NaN.
                 changed = [*row[:parent], math.nan if x is None else x, *row[parent + 1 :]]
                 yield from extend(depth + 1, changed, {**chosen, parent: axis})
             return
@@ -96,7 +95,7 @@ def _blocks(space: Columns, axes: Sequence[Axis]) -> Iterator[dict[int, Axis]]:
 
 
 def count_cells(space: Columns) -> int:
-    """Number of points of a finite space, conditions respected, constraints not."""
+    """Return the number of points of a finite space; constraints are not checked."""
     axes = [Axis(param) for param in space.params.values()]
     return sum(math.prod(axis.n for axis in block.values()) for block in _blocks(space, axes))
 
@@ -130,7 +129,7 @@ class Grid(Sequence["FloatArray"]):
         self._feasible: NDArray[np.int64] | None = None
 
     def _cells(self) -> NDArray[np.int64] | None:
-        """Numbers of the feasible cells; None if there are no constraints."""
+        """Return the numbers of the feasible cells; None: there are no constraints."""
         if not self._space.constraints:
             return None
         if self._feasible is None:
@@ -163,7 +162,7 @@ class Grid(Sequence["FloatArray"]):
             yield from self.rows(np.arange(start, min(start + _CHUNK, len(self))))
 
     def rows(self, indices: Sequence[int] | NDArray[np.int64]) -> FloatArray:
-        """Several points x[n, d] by their indices 0 … len - 1.
+        """Return points x[n, d] by their indices 0 … len - 1.
 
         Raises:
             IndexError: an index is not in the grid.
@@ -199,7 +198,7 @@ def _axes(space: Columns, resolution: int | Mapping[str, Any] | None) -> list[Ax
     for name, known_as, param in zip(space.names, outer, space.params.values(), strict=True):
         wanted = by_name.get(name)
         if wanted is None and known_as in by_name:
-            # One name for a column in each branch: what is said of it counts where it can.
+            # Several columns have this name: the resolution counts where it is valid.
             wanted = by_name[known_as]
             if isinstance(wanted, (list, tuple, range, np.ndarray)):
                 wanted = [value for value in wanted if param.contains(value)] or wanted

@@ -13,11 +13,17 @@ from tunesmith.space.space import Space
 
 
 def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
-    """A space that has room for what a trial has seen besides what it had: how define-by-run spaces grow.
+    """Return the space of a define-by-run study after a trial.
 
-    A new name is appended; a known number gets the hull of both ranges (`log` and `step` stay only where both agree);
-    a known categorical gets the union of the choices, old indices kept; a parameter that changed its kind is
-    replaced. Returns `space` itself if nothing changes.
+    A new name is appended. A known number gets the hull of both ranges (`log` and `step` stay only where both agree).
+    A known categorical gets the union of the choices; old indices stay. A parameter of another type is replaced.
+
+    Args:
+        space: the space before; None: there is none yet.
+        seen: the parameters that the trial asked for.
+
+    Returns:
+        the new space; `space` itself if nothing changes.
     """
     columns = dict(space.params) if space is not None else {}
     changed = space is None
@@ -46,18 +52,18 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
 
 
 def _both(old: Parameter, new: Parameter) -> Parameter:
-    # What a trial suggests carries no condition; the declared one then still says when the parameter exists.
+    # What a trial suggests has no condition; the declared one stays.
     condition = old.condition if new.condition is None or new.condition == old.condition else None
-    # The same goes for what is believed good; `extended` keeps it by itself.
+    # So does the prior; `extended` keeps it by itself.
     if isinstance(old, (Float, Int)) and isinstance(new, (Float, Int)):
-        return _believed(_hull(old, new), old).with_condition(condition)
+        return _with_prior_of(_hull(old, new), old).with_condition(condition)
     if isinstance(old, Categorical) and type(old) is type(new) and isinstance(new, Categorical):
         return old.extended(new).with_condition(condition)
     return new
 
 
-def _believed(param: Parameter, old: Float | Int) -> Parameter:
-    """The parameter with the prior of the one it replaces, as far as that makes sense there."""
+def _with_prior_of(param: Parameter, old: Float | Int) -> Parameter:
+    """Return the parameter with the prior of the one that it replaces, if it is valid there."""
     if old.prior is None or not param.contains(old.prior):
         return param
     same_unit = isinstance(param, (Float, Int)) and param.log == old.log

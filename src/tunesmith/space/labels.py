@@ -1,4 +1,4 @@
-"""Labels of categorical parameters: when two are the same, and what an object is called."""
+"""Labels of choices: when two are equal, and the name of an object."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def plain(value: Any) -> Any:
-    """NumPy scalars as the Python value they hold; everything else as it is."""
+    """Return the Python value of a NumPy scalar, and everything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def label_key(value: Any) -> Hashable | None:
-    """A key equal for the same label only: its type counts (`True`, `1`, `1.0` differ), NaN equals itself.
+    """Return a key that is equal for equal labels only: the type counts (`True`, `1`, `1.0`), NaN equals itself.
 
-    None if the value is not made of None, bool, int, float, str, tuples, lists and dicts with text keys:
-    such an object is known by a name instead (:func:`object_name`).
+    None: the value is not made of None, bool, int, float, str, tuples, lists and dicts with text keys, and needs a
+    name (`object_name`).
     """
     kind = type(value)
     if kind in _PLAIN:
@@ -36,9 +36,9 @@ def label_key(value: Any) -> Hashable | None:
 
 
 def object_name(value: Any) -> tuple[str, bool]:
-    """What an arbitrary object is called, and whether that name tells it from other objects.
+    """Return the name of an object, and whether that name tells it from other objects.
 
-    A name must be the same in the next process, where the study is resumed: an address never is part of it.
+    The name is the same in every process, so that a study can be resumed: it never holds an address.
     """
     name = getattr(value, "__name__", None)
     if isinstance(name, str):
@@ -54,7 +54,7 @@ def object_name(value: Any) -> tuple[str, bool]:
 
 
 def same_object(a: Any, b: Any) -> bool:
-    """Equality that is never ambiguous: arrays compare as a whole, a comparison that fails means different."""
+    """Return whether two objects are equal; arrays compare as a whole, a comparison that raises means no."""
     if a is b:
         return True
     if type(a) is not type(b):

@@ -11,8 +11,8 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.bounds import MAX_CELLS, as_number, lattice, read_log, read_number, read_whole, refuse_range
 from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale
-from tunesmith.space.hints import shown
 from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width
+from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,7 @@ MAX_LOG_INT = 2**40  # up to here the maps to and from the unit interval are exa
 
 
 class _Range(Parameter):
-    """What `Float` and `Int` share: numbers from `low` to `high`, evenly spread in the value or in its logarithm."""
+    """Numbers from `low` to `high`, evenly spread in the value or in its logarithm: the base of `Float` and `Int`."""
 
     __slots__ = ()
     is_numeric = True
@@ -42,10 +42,10 @@ class _Range(Parameter):
         return NormalPrior(best, float(self.to_unit(best)), sd, 1.0 / self.n_values)
 
     def _span(self) -> float:
-        """Length of the unit interval in the parameter's own unit; with `log`, in the logarithm."""
+        """Return the length of the unit interval in the parameter's own unit; with `log`, in the logarithm."""
         raise NotImplementedError
 
-    def _believe(self, prior: Any, width: float | None) -> None:
+    def _read_prior(self, prior: Any, width: float | None) -> None:
         if prior is None:
             raise SpaceError(f"{self!r}: prior_width={width!r} is given without a prior; give prior=value too")
         try:
@@ -53,23 +53,32 @@ class _Range(Parameter):
             spread = None if width is None else read_width(width, self.log)
         except SpaceError as error:
             raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
-        self._hold(value, spread)
+        self._set_prior(value, spread)
 
 
 class Float(_Range):
     """A real number from `low` to `high`, both included.
 
     Args:
-        low, high: finite bounds; equal bounds make a constant.
-        log: uniform in the logarithm (`low` > 0).
+        low: the lower bound, finite.
+        high: the upper bound, finite; equal bounds make a constant.
+        log: whether values are spread evenly in the logarithm (`low` > 0).
         step: spacing of the valid values `low, low + step, …, high`; it must divide the range.
         prior: the value that you believe to be good. It is tried early, values near it are preferred, and the
             preference fades as results come in.
-        prior_width: how far from it good values may well lie, as one standard deviation: in the parameter's own unit,
-            or, with `log`, as a factor (> 1). By default a quarter of the range.
+        prior_width: how far from it good values may lie, as one standard deviation: in the parameter's own unit or,
+            with `log`, as a factor (> 1). By default a quarter of the range.
 
     Raises:
-        SpaceError: the arguments fit no range; the message says what was given and what is valid.
+        SpaceError: the arguments are not valid; the message says what was given and what is valid.
+
+    Example:
+        ```python
+        from tunesmith import Float, Space
+
+        space = Space(lr=Float(1e-5, 1e-1, log=True, prior=1e-3), dropout=Float(0.0, 0.5, step=0.1))
+        space.validate({"lr": 0.003, "dropout": 0.2})
+        ```
     """
 
     __slots__ = ("_n", "_power", "high", "log", "low", "step")
@@ -110,13 +119,9 @@ class Float(_Range):
         _set(self, "step", step)
         _set(self, "_n", n)
         _set(self, "_power", power)
-        _set(self, "condition", None)
-        _set(self, "_key", (low, high, bool(log), step))
-        _set(self, "_scale_cache", None)
-        _set(self, "_prior", None)
-        _set(self, "prior_width", None)
+        self._start((low, high, bool(log), step))
         if prior is not None or prior_width is not None:
-            self._believe(prior, prior_width)
+            self._read_prior(prior, prior_width)
 
     @property
     def n_values(self) -> int | float:
@@ -161,13 +166,23 @@ class Int(_Range):
     """A whole number from `low` to `high`, both included.
 
     Args:
-        low, high: bounds, at most 2**53 in size and 2**50 values in all; equal bounds make a constant.
-        log: uniform in the logarithm (1 <= `low`, `high` <= 2**40).
+        low: the lower bound, at most 2**53 in size.
+        high: the upper bound, at most 2**53 in size and 2**50 values above `low`; equal bounds make a constant.
+        log: whether values are spread evenly in the logarithm (1 <= `low`, `high` <= 2**40).
         step: spacing of the valid values; it must divide `high - low`.
-        prior, prior_width: the value that you believe to be good, and how far from it; see :class:`Float`.
+        prior: the value that you believe to be good, see `Float`.
+        prior_width: how far from it good values may lie, see `Float`.
 
     Raises:
-        SpaceError: the arguments fit no range; the message says what was given and what is valid.
+        SpaceError: the arguments are not valid; the message says what was given and what is valid.
+
+    Example:
+        ```python
+        from tunesmith import Int, Space
+
+        space = Space(layers=Int(1, 8), units=Int(16, 1024, log=True), batch=Int(32, 256, step=32))
+        space.validate({"layers": 2, "units": 100, "batch": 64})
+        ```
     """
 
     __slots__ = ("high", "log", "low", "step")
@@ -215,13 +230,9 @@ class Int(_Range):
         _set(self, "high", high)
         _set(self, "log", bool(log))
         _set(self, "step", step)
-        _set(self, "condition", None)
-        _set(self, "_key", (low, high, bool(log), step))
-        _set(self, "_scale_cache", None)
-        _set(self, "_prior", None)
-        _set(self, "prior_width", None)
+        self._start((low, high, bool(log), step))
         if prior is not None or prior_width is not None:
-            self._believe(prior, prior_width)
+            self._read_prior(prior, prior_width)
 
     @property
     def n_values(self) -> int | float:

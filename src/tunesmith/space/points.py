@@ -1,4 +1,4 @@
-"""One point: from a dict of values to a row of internal values and back."""
+"""`PointCodec`: one point as a dict of values, and as a row of internal values."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.convert import BRANCH
-from tunesmith.space.hints import listing, shown
 from tunesmith.space.parameters import Float, Int
-from tunesmith.text import did_you_mean
+from tunesmith.text import did_you_mean, listing, shown
 
 if TYPE_CHECKING:
     from tunesmith.space.condition_table import ConditionTable
 
 
 class PointCodec:
-    """The scalar path of a space, in plain Python: microseconds for a point, where arrays would cost more.
+    """Encodes and decodes single points in plain Python: 2 to 5 microseconds a point, where arrays take 20.
 
-    `external` maps columns to the name users know, where it differs; "" hides a column.
+    Args:
+        params: the columns.
+        conditions: their conditions.
+        external: the name that users know, for each column that has another one ("": none at all).
     """
 
     __slots__ = ("_columns", "_conditions", "_decoders", "_external", "_outer", "_params")
@@ -37,7 +39,7 @@ class PointCodec:
         self._decoders: list[Callable[[float], Any]] = [_decoder(param) for param in self._params]
 
     def decode_row(self, row: Sequence[float]) -> dict[str, Any]:
-        """The active parameters of a row, by the names users know; NaN cells are left out."""
+        """Return the active parameters of a row by the names that users know; NaN cells are left out."""
         if not self._conditions.rules:
             return {
                 name: decode(x)
@@ -52,7 +54,7 @@ class PointCodec:
         }
 
     def encode_row(self, config: Mapping[str, Any], *, partial: bool) -> list[float]:
-        """The row of a dict of external values; see `Space.validate` for the errors."""
+        """Return the row of a dict of external values; see `Space.validate` for the errors."""
         if not isinstance(config, Mapping):
             raise SpaceError(f"a point is a dict of parameters, got {shown(config)}")
         if BRANCH in self._columns and BRANCH not in config:
@@ -60,7 +62,7 @@ class PointCodec:
         return self._encode(config, self._columns, partial)
 
     def _encode(self, config: Mapping[str, Any], known: Sequence[str], partial: bool) -> list[float]:
-        """`known[j]` is the name under which column j is looked up in `config` ("": nowhere)."""
+        """Return the row of a dict; `known[j]` is the name of column j there ("": it has none)."""
         for name in config:
             if name not in known:
                 raise SpaceError(
@@ -86,7 +88,7 @@ class PointCodec:
         return row
 
     def _open(self, column: int, row: Sequence[float]) -> bool:
-        """Whether an inactive column may still become active, as values that are not given yet are filled in."""
+        """Return whether an inactive column may become active once missing values are filled in."""
         return all(
             (row[parent] in values or row[parent] != row[parent])
             and (parent not in self._conditions.rules or self._open(parent, row))
@@ -94,7 +96,7 @@ class PointCodec:
         )
 
     def _encode_in_some_branch(self, config: Mapping[str, Any], partial: bool) -> list[float]:
-        """In the first branch of a list of dicts that takes the point."""
+        """Return the row in the first branch of a list of dicts in which the point is valid."""
         errors = []
         selector = self._params[self._columns.index(BRANCH)]
         branches = selector.choices if isinstance(selector, Categorical) else ()
@@ -108,7 +110,7 @@ class PointCodec:
         raise SpaceError(f"{dict(config)!r} fits none of the {len(errors)} dicts of the space:\n  {reasons}")
 
     def _name_in(self, branch: int, column: str) -> str:
-        """How a branch calls a column; "" if the column belongs to other branches."""
+        """Return the name of a column in a branch; "": the column belongs to other branches."""
         outer = self._external.get(column, column)
         if column == BRANCH or outer == column:
             return column
@@ -116,7 +118,7 @@ class PointCodec:
 
 
 def _decoder(param: Parameter) -> Callable[[float], Any]:
-    """`param.to_external` with the method call taken out where the type allows it."""
+    """Return `param.to_external`, or a faster function that does the same."""
     if type(param) is Float:
         return float
     if type(param) is Int:

@@ -1,8 +1,7 @@
-"""What a user believes about good values of a parameter, as a density over the unit interval.
+"""Priors: a user's belief about good values of a parameter, as a density over the unit interval.
 
 Symbols: u[n] unit coordinates, v[n] uniform random numbers, k number of choices, p[k] probabilities. Densities are
-relative to the uniform one, so a belief that says nothing is 1 everywhere. Every belief keeps some doubt, so that no
-value is ruled out: what is believed can be wrong.
+relative to the uniform one, which is 1 everywhere. Every prior has a uniform part, so that no value is ruled out.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.space.hints import shown
+from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
 
-DOUBT = 0.1  # the uniform part of every belief
+DOUBT = 0.1  # the uniform part of every prior
 DEFAULT_WIDTH = 0.25  # standard deviation in the unit interval, where the user gives none
-HALF = 0.5  # the share of a choice that is believed good without a weight; the other half is spread over all choices
+HALF = 0.5  # the probability of a choice that is given without a weight; the rest is spread over all choices
 
 
 class UnitPrior(Protocol):

@@ -16,15 +16,15 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
-from tunesmith.space.hints import shown
 from tunesmith.space.labels import plain
 from tunesmith.space.parameters import Float, Int
+from tunesmith.text import shown
 
 VERSION = 1
 
 
 def label_to_json(label: Any) -> Any:
-    """A label made of None, bool, int, float, str, tuple, list and dict as a JSON value that tells them apart.
+    """Return a label as a JSON value that keeps its type.
 
     Raises:
         SpaceError: the label holds something else.
@@ -43,7 +43,7 @@ def label_to_json(label: Any) -> Any:
 
 
 def label_from_json(data: Any) -> Any:
-    """The inverse of :func:`label_to_json`."""
+    """Return the label that `label_to_json` wrote."""
     if not isinstance(data, dict):
         if isinstance(data, list):
             raise SpaceError(f"{shown(data)} is no label")
@@ -63,7 +63,7 @@ def label_from_json(data: Any) -> Any:
 
 
 def parameter_to_json(param: Parameter) -> dict[str, Any]:
-    """A parameter, with its condition, as a dict that `json.dumps` takes.
+    """Return a parameter, with its condition, as a dict for `json.dumps`.
 
     Raises:
         SpaceError: its type is unknown, or a distribution that text cannot name.
@@ -97,7 +97,11 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
 
 
 def parameter_from_json(data: Mapping[str, Any], objects: Mapping[str, Any] | None = None) -> Parameter:
-    """The inverse of :func:`parameter_to_json`; `objects` gives those known by name (else the name stands for one).
+    """Return the parameter that `parameter_to_json` wrote.
+
+    Args:
+        data: what it wrote.
+        objects: choices by name; where one is missing, its name stands for it.
 
     Raises:
         SpaceError: the data are no parameter.
@@ -138,7 +142,7 @@ def _read_parameter(data: dict[str, Any], objects: Mapping[str, Any]) -> Paramet
 
 
 def dump_space(params: Mapping[str, Parameter], constraints: tuple[str, ...], external: Mapping[str, str]) -> str:
-    """Canonical JSON text of the parts of a space; of constraints only their labels are kept.
+    """Return the canonical JSON text of the parts of a space; constraints are written as labels.
 
     Raises:
         SpaceError: a parameter cannot be written as text.
@@ -160,7 +164,7 @@ def dump_space(params: Mapping[str, Parameter], constraints: tuple[str, ...], ex
 def load_space(
     text: str, objects: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Parameter], tuple[str, ...], dict[str, str]]:
-    """The inverse of :func:`dump_space`.
+    """Return the parameters, the labels of constraints and the external names that `dump_space` wrote.
 
     Raises:
         SpaceError: the text is not the JSON of a space, or of a version to come.
@@ -190,7 +194,7 @@ def load_space(
 
 
 def _prefixed(data: dict[str, Any]) -> dict[str, Any]:
-    """A distribution's own name must not collide with the column's."""
+    """Rename a distribution's own name, which would collide with the column's."""
     return {("distribution" if key == "name" else key): value for key, value in data.items()}
 
 

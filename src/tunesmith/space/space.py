@@ -1,4 +1,4 @@
-"""`Space`: what users write, as columns; its grid, its random points and its text."""
+"""`Space`: reads what users write, draws random points, makes grids, and writes and reads text."""
 
 from __future__ import annotations
 
@@ -29,12 +29,28 @@ class Space(Columns):
         params: a dict of parameters, a list of dicts of which one applies at a time, or another space. A value is a
             `Float`, `Int`, `Categorical` or `Ordinal`, a list, tuple or array of choices, a dict of named choices, a
             frozen scipy distribution, or a text such as `"log(1e-5, 1e-1)"`.
-        constraints: callables that a point must satisfy, for example `lambda low, high: low < high`: each gets the
-            parameters its arguments are named after, or all active ones as a dict if its only argument is `params`.
-        named: more parameters, as keywords.
+        constraints: callables that a point must satisfy, for example `lambda low, high: low < high`. Each gets the
+            parameters that its arguments are named after, or all active ones as a dict if its only argument is
+            `params`.
+        **named: more parameters, as keywords.
 
     Raises:
-        SpaceError: a parameter, condition or constraint is not valid; the message names it and says what is.
+        SpaceError: a parameter, condition or constraint is not valid; the message names it and says what is valid.
+
+    Example:
+        ```python
+        import numpy as np
+
+        from tunesmith import Categorical, Float, Int, Space
+
+        space = Space(
+            model=["svm", "forest"],
+            C=Float(1e-2, 1e2, log=True).when(model="svm"),
+            depth=Int(1, 12).when(model="forest"),
+        )
+        for params in space.decode(space.sample(np.random.default_rng(0), 3)):
+            print(params)
+        ```
     """
 
     __slots__ = ("_cache",)
@@ -73,12 +89,15 @@ class Space(Columns):
         constraints: Callable[..., Any] | Iterable[Callable[..., Any] | Constraint] = (),
         external: Mapping[str, str] | None = None,
     ) -> Space:
-        """A space of these columns, as another space has them.
+        """Return a space of these columns.
 
         Args:
             columns: the parameters by name.
             constraints: what a point must satisfy besides.
             external: the name that users know, for each column that has another one ("": none at all).
+
+        Returns:
+            the space.
         """
         space = cls.__new__(cls)
         space._compile(columns, constraints, external or {})
@@ -89,7 +108,7 @@ class Space(Columns):
 
     @property
     def n_cells(self) -> int | float:
-        """Number of different points, `math.inf` if continuous; constraints may leave fewer (`len(space.grid())`)."""
+        """Number of different points, `math.inf` if continuous; `len(space.grid())` respects constraints too."""
         if not self.is_finite:
             return math.inf
         if "n_cells" not in self._cache:
@@ -98,7 +117,7 @@ class Space(Columns):
 
     @property
     def signature(self) -> str:
-        """16 hexadecimal digits that are the same for equal spaces, in every process."""
+        """16 hexadecimal digits, the same for equal spaces in every process."""
         if "signature" not in self._cache:
             import hashlib
 
@@ -130,9 +149,14 @@ class Space(Columns):
         return "\n".join(["Space(", *lines, ")"]) if lines else "Space()"
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """Draw n points x[n, d], uniform in the unit cube and, under constraints, among the feasible ones (rejection).
+        """Draw points at random, uniform in the unit cube; under constraints, uniform among the feasible ones.
 
-        Draws `rng.random((n, d))` first, and more only if points were rejected.
+        Args:
+            rng: draws `rng.random((n, d))`, and more only if points are rejected.
+            n: how many points.
+
+        Returns:
+            the points x[n, d].
 
         Raises:
             SpaceError: the constraints reject (nearly) all points; the message says which and how many.
@@ -169,11 +193,11 @@ class Space(Columns):
             x = self.from_unit(rng.random((size, self._d)))
 
     def grid(self, resolution: int | Mapping[str, Any] | None = None) -> Grid:
-        """The points of a grid in a fixed order: `len(grid)`, `grid[i]`, `grid.rows(indices)`, iteration.
+        """Return the points of a grid in a fixed order, with `len(grid)`, `grid[i]`, `grid.rows(indices)`, iteration.
 
         Args:
             resolution: points along each continuous (or longer) numeric parameter; a dict gives it by name, as a
-                number or as the list of values. None: every value, of a space that is finite.
+                number or as the list of values. None: every value of a finite space.
         """
         return Grid(self, resolution)
 
@@ -181,7 +205,14 @@ class Space(Columns):
 
     @classmethod
     def parse(cls, text: str | Mapping[str, Any], *, constraints: Any = ()) -> Space:
-        """From a dict of texts, as in TOML, or from lines such as `lr = log(1e-5, 1e-1)`.
+        """Read a space from text.
+
+        Args:
+            text: a dict of texts, as in TOML, or lines such as `lr = log(1e-5, 1e-1)`.
+            constraints: as for the constructor.
+
+        Returns:
+            the space.
 
         Raises:
             SpaceError: a text cannot be read; the message points at the place.
@@ -193,23 +224,25 @@ class Space(Columns):
         return cls(parse_lines(text), constraints=constraints)
 
     def to_json(self) -> str:
-        """The space as JSON text; objects are kept by name, and constraints only by their label."""
+        """Return the space as JSON text; objects are written by name, constraints only by label."""
         from tunesmith.space.serialize import dump_space
 
         return dump_space(self._params, tuple(c.label for c in self._constraints), self.external)
 
     @classmethod
     def from_json(cls, text: str, *, objects: Mapping[str, Mapping[str, Any]] | None = None) -> Space:
-        """The space that :meth:`to_json` wrote.
+        """Return the space that `to_json` wrote. One that had constraints warns: give them again, `with_constraints`.
 
         Args:
             text: what `to_json` returned.
-            objects: for choices known by name, the objects as `{parameter: {name: object}}`; where none is given,
-                the name stands for the object.
+            objects: the objects of choices that are written by name, as `{parameter: {name: object}}`; where none is
+                given, the name stands for the object.
+
+        Returns:
+            the space.
 
         Raises:
-            SpaceError: the text is no space. A space that had constraints gives a warning: they have to be set again
-                by :meth:`with_constraints`.
+            SpaceError: the text is no space.
         """
         from tunesmith.space.serialize import load_space
 
@@ -222,5 +255,5 @@ class Space(Columns):
         return cls.from_columns(params, [Constraint(None, label, ()) for label in lost], external)
 
     def with_constraints(self, *constraints: Callable[..., Any]) -> Space:
-        """The same space with these constraints in place of its own."""
+        """Return the same space with these constraints in place of its own."""
         return Space.from_columns(self._params, constraints, self.external)
