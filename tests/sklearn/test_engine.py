@@ -32,7 +32,7 @@ from sklearn.svm import SVC
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate import payload as payload
 from tunesmith.sklearn.evaluate.arrays import private, size_of
-from tunesmith.sklearn.evaluate.batches import Pace, ahead, batches
+from tunesmith.sklearn.evaluate.batches import BatchSizer, batches, dispatch_limit
 from tunesmith.sklearn.evaluate.cloning import configure, replicate
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.lru import ByteLRU
@@ -298,32 +298,32 @@ def test_large_data_are_mapped_and_written_once(tmp_path: Path, monkeypatch: pyt
 @given(st.lists(st.integers(1, 7), max_size=30), st.lists(st.floats(1e-6, 3), min_size=1), st.integers(1, 8))
 def test_batches_hold_every_fit_once(sizes: list[int], seconds: list[float], workers: int) -> None:
     units = [Unit(i, {}, tuple(range(n))) for i, n in enumerate(sizes)]
-    pace = Pace()
+    sizer = BatchSizer()
     seen = []
-    for i, batch in enumerate(batches(units, pace, workers)):
+    for i, batch in enumerate(batches(units, sizer, workers)):
         seen += [(unit.candidate, split) for unit in batch for split in unit.splits]
         n = sum(len(unit.splits) for unit in batch)
-        pace.saw([Outcome(0, 0, 0.0, None, seconds[i % len(seconds)], 0.0, None)] * n)
+        sizer.observe([Outcome(0, 0, 0.0, None, seconds[i % len(seconds)], 0.0, None)] * n)
     assert seen == [(i, split) for i, n in enumerate(sizes) for split in range(n)]
 
 
 def test_batches_are_as_long_as_the_pace_allows() -> None:
-    pace = Pace()
-    assert pace.size(1000, 2) == 1
-    pace.saw([Outcome(0, 0, 0.0, None, 0.001, 0.0, None)])
-    assert pace.size(10_000, 2) == 250
-    assert pace.size(600, 2) == 100
-    assert pace.size(7, 2) == 7
-    pace = Pace()
-    pace.saw([Outcome(0, 0, 0.0, None, 5.0, 0.0, None)])
-    assert pace.size(1000, 2) == 1
+    sizer = BatchSizer()
+    assert sizer.size(1000, 2) == 1
+    sizer.observe([Outcome(0, 0, 0.0, None, 0.001, 0.0, None)])
+    assert sizer.size(10_000, 2) == 250
+    assert sizer.size(600, 2) == 100
+    assert sizer.size(7, 2) == 7
+    sizer = BatchSizer()
+    sizer.observe([Outcome(0, 0, 0.0, None, 5.0, 0.0, None)])
+    assert sizer.size(1000, 2) == 1
 
 
 @pytest.mark.parametrize(
     ("given_", "expected"), [("2*n_jobs", 8), ("all", float("inf")), (3, 3), ("n_jobs+1", 5), (0, 1)]
 )
 def test_pre_dispatch(given_: Any, expected: float) -> None:
-    assert ahead(given_, 4) == expected
+    assert dispatch_limit(given_, 4) == expected
 
 
 def test_no_candidate_waits_for_another(tmp_path: Path) -> None:

@@ -28,9 +28,8 @@ RX, RY = make_regression(90, 6, noise=30.0, random_state=0)
 class Kept(SearchCV):
     def _conclude(self, search: Any, settings: Any) -> None:
         super()._conclude(search, settings)
-        self.evidence = search.evidence()
-        task = search.evaluate.task
-        self.measure = measure_of(task.scorer, self.evidence.metric, self.scoring, task.estimator)
+        self.evidence = search.evidence
+        self.measure = measure_of(search.scorer, self.evidence.metric, self.scoring, search.estimator)
 
 
 def score_of(search: Kept, c: int) -> float:

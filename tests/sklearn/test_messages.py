@@ -31,7 +31,7 @@ from tunesmith import Float, Int, create_study
 from tunesmith.errors import ResumeError
 from tunesmith.sklearn import GridSearchCV, SearchCV
 from tunesmith.sklearn.evaluate.warned import Once
-from tunesmith.sklearn.store.candidates import Ledger
+from tunesmith.sklearn.store.candidates import CandidateStore
 
 X, Y = make_classification(90, 5, random_state=0)
 THREE = np.arange(90) % 3
@@ -285,6 +285,6 @@ def test_a_warning_points_at_the_line_of_the_user() -> None:
 
 
 def test_a_default_that_stands_beside_the_trials_has_no_number_in_a_message() -> None:
-    ledger = Ledger(create_study(), None, train_scores=False, where="memory")
+    store = CandidateStore(create_study(), None, train_scores=False, where="memory")
     with pytest.raises(ResumeError, match="have changed; the default configuration was"):
-        ledger.check(-1, {"C": 1.0}, {"key": "another one", "test": [], "fit": [], "score": [], "error": []})
+        store.check(-1, {"C": 1.0}, {"key": "another one", "test": [], "fit": [], "score": [], "error": []})

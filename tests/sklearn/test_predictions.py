@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tunesmith.sklearn import GridSearchCV, SearchCV
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store import predictions as predictions
-from tunesmith.sklearn.store.predictions import Predictions, Shelf, encode
+from tunesmith.sklearn.store.predictions import PredictionCache, Predictions, encode
 
 X, Y = make_classification(80, 6, n_informative=4, n_classes=3, random_state=0)
 NAMES = np.array(["ant", "bee", "cat"])[Y]
@@ -34,9 +34,9 @@ class Kept(SearchCV):
 
     def _conclude(self, search: Any, settings: Any) -> None:
         super()._conclude(search, settings)
-        self.evidence: Evidence = search.evidence()
+        self.evidence: Evidence = search.evidence
         if hasattr(self, "wanted"):
-            self.found = search.more(*self.wanted)
+            self.found = search.rerun(*self.wanted)
 
 
 def search(estimator: Any, X: Any, y: Any, space: Any = None, fit: Any = None, **settings: Any) -> Kept:
@@ -266,7 +266,7 @@ def kept_of(size: int) -> list[Predictions | None]:
 
 
 def test_beyond_the_bound_the_worst_are_let_go() -> None:
-    shelf = Shelf(bound=10_000)
+    shelf = PredictionCache(bound=10_000)
     shelf.put(0, True, 0.1, kept_of(1000))
     for i in range(1, 40):
         shelf.put(i, i % 4 != 0, 0.01 * i if i != 7 else float("nan"), kept_of(1000))
@@ -276,7 +276,7 @@ def test_beyond_the_bound_the_worst_are_let_go() -> None:
     assert all(i % 4 for i in held[1:])  # those that were given up went first
     assert 7 not in held
     assert min(held[1:]) > 25
-    alone = Shelf(bound=100)
+    alone = PredictionCache(bound=100)
     alone.put(0, True, 0.5, kept_of(1000))
     alone.put(1, True, 0.9, kept_of(1000))
     assert alone.get(0) is not None

@@ -30,7 +30,8 @@ from tunesmith.selection.racing import Race
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.results.partial import ranks
-from tunesmith.sklearn.search.racing import Candidate, Contest
+from tunesmith.sklearn.search.candidate import Candidate
+from tunesmith.sklearn.search.racing import RacingScheduler
 from tunesmith.sklearn.store.outcome import Outcome
 
 K = 4
@@ -461,7 +462,7 @@ def test_callbacks_see_the_folds_that_are_run() -> None:
     assert callback.count_hooks("on_fit_task_begin") == callback.count_hooks("on_fit_task_end") == 2 + search.n_fits_
 
 
-# -------------------------------------------------------------------------------------------------------- the contest
+# -------------------------------------------------------------------------------------------------------- the scheduler
 
 
 def outcome(fold: int, score: float) -> Outcome:
@@ -470,86 +471,86 @@ def outcome(fold: int, score: float) -> Outcome:
 
 def under_way(*scores: float) -> Candidate:
     """Return a candidate of three folds with the scores of the first ones."""
-    candidate = Candidate(0, {}, None, [None] * 3, Unit(0, {}, (0, 1, 2)))
+    candidate = Candidate(0, 0, {}, [None] * 3, unit=Unit(0, {}, (0, 1, 2)))
     for i, score in enumerate(scores):
         candidate.send(1)
-        candidate.enter(outcome(i, score))
+        candidate.receive(outcome(i, score))
     return candidate
 
 
-def contest_of(*candidates: Candidate, in_order: bool = True) -> Contest:
-    contest = Contest("forgiving", None, in_order)
-    contest.under_way += candidates
-    return contest
+def scheduler_of(*candidates: Candidate, in_order: bool = True) -> RacingScheduler:
+    scheduler = RacingScheduler("forgiving", None, in_order)
+    scheduler.under_way += candidates
+    return scheduler
 
 
 @pytest.mark.parametrize("in_order", [True, False])
 def test_a_better_incumbent_drops_those_that_wait(in_order: bool) -> None:
     middle = under_way(0.6)
-    contest = contest_of(under_way(0.5, 0.5, 0.5), middle, in_order=in_order)
-    contest.decide()
+    scheduler = scheduler_of(under_way(0.5, 0.5, 0.5), middle, in_order=in_order)
+    scheduler.decide()
     assert not middle.decided
-    contest.under_way.insert(0, under_way(0.7, 0.7, 0.7))
-    contest.under_way.insert(1, under_way(0.6, 0.6, 0.6))  # later and worse: the incumbent stays
-    contest.decide()
-    assert contest.race == Race("forgiving", (0.7, 0.7, 0.7))
+    scheduler.under_way.insert(0, under_way(0.7, 0.7, 0.7))
+    scheduler.under_way.insert(1, under_way(0.6, 0.6, 0.6))  # later and worse: the incumbent stays
+    scheduler.decide()
+    assert scheduler.race == Race("forgiving", (0.7, 0.7, 0.7))
     assert middle.dropped
-    assert contest.next(idle=True) is None
+    assert scheduler.next_split(idle=True) is None
 
 
 def test_folds_under_way_are_waited_for_where_the_order_is_that_of_ends() -> None:
     candidate = under_way(0.1)
     candidate.send(1)
-    contest = contest_of(under_way(0.9, 0.9, 0.9), candidate, in_order=False)
-    contest.decide()
+    scheduler = scheduler_of(under_way(0.9, 0.9, 0.9), candidate, in_order=False)
+    scheduler.decide()
     assert candidate.dropped
     assert not candidate.decided
-    candidate.enter(outcome(1, 0.2))
-    assert contest.decide() == [candidate]
+    candidate.receive(outcome(1, 0.2))
+    assert scheduler.decide() == [candidate]
     assert len(candidate.outcomes) == 2
 
 
 def test_in_the_order_of_candidates_folds_beyond_the_end_do_not_count() -> None:
     candidate = under_way(0.1)
     candidate.send(1)
-    contest = contest_of(under_way(0.9, 0.9, 0.9), candidate)
-    assert len(contest.decide()) == 2
-    candidate.enter(outcome(1, 0.2))
+    scheduler = scheduler_of(under_way(0.9, 0.9, 0.9), candidate)
+    assert len(scheduler.decide()) == 2
+    candidate.receive(outcome(1, 0.2))
     assert [o.split for o in candidate.outcomes] == [0]
 
 
 def test_a_candidate_without_hope_waits_for_those_before_it() -> None:
     first, second = under_way(0.2, 0.2), under_way(0.1)
-    contest = contest_of(under_way(0.9, 0.15, 0.9), first, second)
-    contest.decide()
+    scheduler = scheduler_of(under_way(0.9, 0.15, 0.9), first, second)
+    scheduler.decide()
     assert not first.decided
     assert not second.decided
-    assert contest.next(idle=False) is not None  # the last fold of the first one
-    assert contest.next(idle=True) is None  # the second has no hope against the incumbent: it is not run on
-    first.enter(outcome(2, 3.0))  # which makes the first the incumbent
-    assert contest.decide() == [first, second]
-    assert contest.race == Race("forgiving", (0.2, 0.2, 3.0))
+    assert scheduler.next_split(idle=False) is not None  # the last fold of the first one
+    assert scheduler.next_split(idle=True) is None  # the second has no hope against the incumbent: it is not run on
+    first.receive(outcome(2, 3.0))  # which makes the first the incumbent
+    assert scheduler.decide() == [first, second]
+    assert scheduler.race == Race("forgiving", (0.2, 0.2, 3.0))
     assert len(second.outcomes) == 1
 
 
 def test_what_a_worker_gave_up_goes_on_if_the_incumbent_is_another_one_then() -> None:
     first, second = under_way(1.0, 0.3), under_way()
-    contest = contest_of(under_way(0.6, 0.6, 0.6), first, second)
-    contest.decide()
+    scheduler = scheduler_of(under_way(0.6, 0.6, 0.6), first, second)
+    scheduler.decide()
     second.send(3)
-    second.enter(outcome(0, 0.5)._replace(hopeless=True))
-    assert second.out == 0
+    second.receive(outcome(0, 0.5)._replace(hopeless=True))
+    assert second.n_sent == 0
     first.send(1)
-    first.enter(outcome(2, 1.0))
-    assert contest.decide() == [first]
-    assert contest.race == Race("forgiving", (1.0, 0.3, 1.0))
-    unit = contest.next(idle=False)
+    first.receive(outcome(2, 1.0))
+    assert scheduler.decide() == [first]
+    assert scheduler.race == Race("forgiving", (1.0, 0.3, 1.0))
+    unit = scheduler.next_split(idle=False)
     assert unit is not None
     assert unit.splits == (1,)
 
 
 def test_an_incumbent_has_a_finite_score_on_every_fold() -> None:
-    contest = Contest("forgiving", None)
+    scheduler = RacingScheduler("forgiving", None)
     for score in (math.nan, math.inf, -math.inf):
-        contest.finished(under_way(0.9, score, 0.9))
-    assert contest.race is None
+        scheduler.consider(under_way(0.9, score, 0.9))
+    assert scheduler.race is None

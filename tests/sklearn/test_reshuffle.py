@@ -22,7 +22,7 @@ SPACE = {"C": "log(0.01, 100)"}
 class Kept(SearchCV):
     def _conclude(self, search: Any, settings: Any) -> None:
         super()._conclude(search, settings)
-        self.evidence = search.evidence()
+        self.evidence = search.evidence
 
 
 def searched(n: int = 6, **settings: Any) -> Kept:

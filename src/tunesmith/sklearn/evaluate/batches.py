@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from tunesmith.sklearn._compat import eval_expr
 from tunesmith.sklearn.evaluate.pool import Batch, Pool
@@ -21,34 +21,41 @@ LEAST = 0.02  # below this, sending costs too much to share the last fits out ev
 MEMORY = 0.5  # weight of the newest batch in the running mean
 
 
-class Pace:
-    """Seconds that one fit with its scores takes, by what was measured."""
+class BatchSizer:
+    """Chooses how many fits to send at once by how long fits have taken.
+
+    Attributes:
+        seconds_per_fit: of one fit with its scores, as measured; None before the first one.
+    """
 
     def __init__(self) -> None:
-        self.seconds: float | None = None
+        self.seconds_per_fit: float | None = None
 
-    def saw(self, outcomes: list[Outcome]) -> None:
+    def observe(self, outcomes: list[Outcome]) -> None:
         """Take in what a batch measured."""
         if not outcomes:
             return
         mean = sum(o.fit_seconds + o.score_seconds for o in outcomes) / len(outcomes)
-        self.seconds = mean if self.seconds is None else MEMORY * mean + (1 - MEMORY) * self.seconds
+        if self.seconds_per_fit is None:
+            self.seconds_per_fit = mean
+        else:
+            self.seconds_per_fit = MEMORY * mean + (1 - MEMORY) * self.seconds_per_fit
 
     def size(self, left: int, workers: int) -> int:
         """Return how many fits to send next, of those left."""
-        if self.seconds is None:
+        if self.seconds_per_fit is None:
             return 1
-        each = max(self.seconds, 1e-5)
+        each = max(self.seconds_per_fit, 1e-5)
         fair = max(left / (3 * workers), LEAST / each)
         return max(1, min(int(TARGET / each), int(fair), left))
 
 
-def batches(units: list[Unit], pace: Pace, workers: int) -> Iterator[Batch]:
-    """Cut units into batches, each as large as the pace then allows; a unit may be cut between its splits."""
+def batches(units: list[Unit], sizer: BatchSizer, workers: int) -> Iterator[Batch]:
+    """Cut units into batches, each as large as the sizer then allows; a unit may be cut between its splits."""
     waiting = deque(units)
     left = sum(len(u.splits) for u in units)
     while waiting:
-        size = pace.size(left, workers)
+        size = sizer.size(left, workers)
         left -= size
         batch: Batch = []
         while size > 0 and waiting:
@@ -61,7 +68,7 @@ def batches(units: list[Unit], pace: Pace, workers: int) -> Iterator[Batch]:
         yield batch
 
 
-def ahead(pre_dispatch: int | str, workers: int) -> float:
+def dispatch_limit(pre_dispatch: int | str, workers: int) -> float:
     """Return how many batches may be under way at once, by scikit-learn's ``pre_dispatch``.
 
     Raises:
@@ -74,39 +81,51 @@ def ahead(pre_dispatch: int | str, workers: int) -> float:
     return max(1.0, float(pre_dispatch))
 
 
-def run_all(pool: Pool, units: list[Unit], pre_dispatch: int | str, saw: Callable[[list[Outcome]], None]) -> None:
-    """Run all units, telling of the outcomes as they come.
+def drive(
+    pool: Pool, limit: float, next_batch: Callable[[], Batch | None], received: Callable[[list[Outcome]], None]
+) -> None:
+    """Keep the workers busy until there is no work left: the one loop of all searches.
+
+    Args:
+        pool: where, prepared.
+        limit: how many batches may be under way at once.
+        next_batch: gives the next batch; nothing or None if there is none to be begun now.
+        received: is called in this thread with the outcomes of each batch that ends, and of those that had ended when
+            the search is interrupted.
+    """
+    while True:
+        while pool.running < limit and (batch := next_batch()):
+            pool.submit(batch)
+        if not pool.running:
+            return
+        try:
+            _, outcomes = pool.next()
+        except BaseException:
+            with suppress(Exception):  # the error that is under way is the one to be seen
+                received(pool.salvage())
+            raise
+        received(outcomes)
+
+
+def run_all(pool: Pool, units: list[Unit], pre_dispatch: int | str, received: Callable[[list[Outcome]], None]) -> None:
+    """Run all units.
 
     Args:
         pool: where, prepared.
         units: what.
-        pre_dispatch: how far ahead to send work.
-        saw: is called in this thread with the outcomes of each batch that ends.
+        pre_dispatch: how far ahead to send work, as scikit-learn has it.
+        received: is called in this thread with the outcomes of each batch that ends.
     """
-    pace = Pace()
-    source = batches(units, pace, pool.n_workers)
-    room = 1.0 if pool.inline else ahead(pre_dispatch, pool.n_workers) if pool.streams else float("inf")
-    more = True
-    while more or pool.running:
-        while more and pool.running < room:
-            batch = next(source, None)
-            if batch is None:
-                more = False
-            else:
-                pool.submit(batch)
-        if pool.running:
-            with salvaging(pool, saw):
-                _, outcomes = pool.next()
-            pace.saw(outcomes)
-            saw(outcomes)
+    sizer = BatchSizer()
+    source = batches(units, sizer, pool.n_workers)
+    limit = float("inf")
+    if pool.inline:
+        limit = 1.0
+    elif pool.streams:
+        limit = dispatch_limit(pre_dispatch, pool.n_workers)
 
+    def observed(outcomes: list[Outcome]) -> None:
+        sizer.observe(outcomes)
+        received(outcomes)
 
-@contextmanager
-def salvaging(pool: Pool, saw: Callable[[list[Outcome]], None]) -> Iterator[None]:
-    """Tell of what has ended before an interruption or an error goes its way."""
-    try:
-        yield
-    except BaseException:
-        with suppress(Exception):  # the error that is under way is the one to be seen
-            saw(pool.salvage())
-        raise
+    drive(pool, limit, lambda: next(source, None), observed)

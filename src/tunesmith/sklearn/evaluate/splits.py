@@ -15,7 +15,7 @@ SETS = 16  # of splits, where candidates are reshuffled: more would take memory 
 RESHUFFLE = 0x5EF7  # keeps their seeds apart from others
 
 
-def resplitter(given: Any, checked: Any) -> Splitter | str:
+def reshuffled_cv(given: Any, checked: Any) -> Splitter | str:
     """Return what makes a splitter with fresh splits of a seed, or why there is none.
 
     Args:
@@ -58,7 +58,7 @@ def further_splits(
     Raises:
         ValueError: the splitter has the same splits each time.
     """
-    fresh = resplitter(given, checked)
+    fresh = reshuffled_cv(given, checked)
     if isinstance(fresh, str):
         raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True): {fresh}")
     seeds = np.random.SeedSequence([seed, RESHUFFLE]).generate_state(SETS - 1) >> 1

@@ -28,7 +28,7 @@ from tunesmith.selection.skill import further
 from tunesmith.selection.variance import corrected_variance, variance_inflation
 from tunesmith.selection.wording import Metric, params_of
 from tunesmith.sklearn.evaluate.folds import in_order
-from tunesmith.sklearn.evaluate.splits import resplitter
+from tunesmith.sklearn.evaluate.splits import reshuffled_cv
 from tunesmith.sklearn.results.by_model import by_model
 from tunesmith.sklearn.results.cautions import FEW, belonging, cautions, count_groups, tested_rows
 from tunesmith.sklearn.results.evidence import Evidence
@@ -125,19 +125,19 @@ def conclude(run: FinishedSearch, search: Any, settings: Settings) -> Conclusion
     Raises:
         Exception: what the splitter raised.
     """
-    evidence, seed = run.evidence(), run.study.seed
+    evidence, seed = run.evidence, run.study.seed
     whole = np.isfinite(evidence.scores).all(axis=1) & evidence.finished
-    case = _Case(run, search, settings, evidence, whole, run.estimator, seed, run.adaptive, default=run.default_index())
-    if case.default is not None and (hidden := run.untold()):
+    case = _Case(run, search, settings, evidence, whole, run.estimator, seed, run.adaptive, default=run.default)
+    if case.default is not None and run.untold:
         case.notes.append(
-            f"The default is the estimator as it is: its get_params() does not tell its own {', '.join(hidden)}."
+            f"The default is the estimator as it is: its get_params() does not tell its own {', '.join(run.untold)}."
         )
-    if run.exhausted:
-        case.notes.append(f"Every point of the {'space' if run.space.is_finite else 'grid'} was tried.")
+    if run.tried_all_of is not None:
+        case.notes.append(f"Every point of the {run.tried_all_of} was tried.")
     if (reason := _no_figure(case, run)) is not None:
         case.notes.append(reason)
         return _report(case, None)
-    if case.default is None and run.default is not None:
+    if case.default is None and run.wants_default:
         case.notes.append("Nothing is compared with the default, because it could not be fitted.")
     if case.default is not None and not whole[case.default]:
         case.notes.append("Nothing is compared with the default, because it has no score on some folds.")
@@ -294,7 +294,7 @@ def _confirm(case: _Case, measure: Measure, targets: Targets, table: LossTable) 
     most = len(LEADERS) if confirm == "auto" else int(confirm or 0)
     if run is None or not most:
         return
-    splitter = resplitter(case.search.cv, case.search._checked_cv_orig)
+    splitter = reshuffled_cv(case.search.cv, case.search._checked_cv_orig)
     if isinstance(splitter, str):
         case.notes.append(f"No configuration was re-tested on new splits, because {splitter}.")
         return
@@ -316,7 +316,7 @@ def _confirm(case: _Case, measure: Measure, targets: Targets, table: LossTable) 
         left -= len(chosen) * k
         seed = int(np.random.SeedSequence([run.study.seed, SALT, repeat]).generate_state(1)[0]) >> 1
         splits = list(run.cut(splitter(seed)))
-        outcomes = run.more([evidence.params[c] for c in chosen], splits)
+        outcomes = run.rerun([evidence.params[c] for c in chosen], splits)
         case.fresh_fits += len(chosen) * k
         for c, row in zip(chosen, outcomes, strict=True):
             scores = [o.figure(evidence.metric) for o in row]

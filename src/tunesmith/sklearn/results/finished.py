@@ -1,66 +1,47 @@
-"""What a conclusion reads of a search that has run, while its workers are still there."""
+"""What a conclusion is drawn from: a search that has run, while its workers are still there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from tunesmith.sklearn.protocols import Params, Scorer, Split, Splitter
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store.outcome import Outcome
-
-if TYPE_CHECKING:
-    from tunesmith.space import Space
-    from tunesmith.study import Study
+from tunesmith.study import Study
 
 
-class FinishedSearch(Protocol):
+@dataclass(frozen=True, slots=True)
+class FinishedSearch:
     """A search that has run.
 
     Attributes:
-        space: what was searched.
-        default: the estimator's own configuration; None: it was not to be tried.
+        evidence: what it has found out, in the order of ``cv_results_``.
+        study: holds its candidates.
+        estimator: an unfitted clone of what is tuned.
+        scorer: what scored.
+        results: ``cv_results_``.
+        tried_all_of: "space" or "grid" if every point of it was tried; else None.
+        adaptive: whether it depended on scores which candidates there are.
         reshuffle: whether each candidate had splits of its own.
+        wants_default: whether the estimator's own configuration was to be tried.
+        default: its place among the candidates; None if there is none, or it could not be fitted at all.
+        untold: the space's parameters of which the estimator does not tell its own value.
+        cut: returns the splits of all rows that a splitter gives.
+        rerun: runs candidates on other splits through the same workers; returns outcomes by candidate and split.
     """
 
-    space: Space
-    default: dict[str, Any] | None
+    evidence: Evidence
+    study: Study
+    estimator: Any
+    scorer: Scorer
+    results: dict[str, Any]
+    tried_all_of: str | None
+    adaptive: bool
     reshuffle: bool
-
-    @property
-    def study(self) -> Study:
-        """The study that holds its candidates."""
-
-    @property
-    def estimator(self) -> Any:
-        """An unfitted clone of what is tuned."""
-
-    @property
-    def scorer(self) -> Any:
-        """scikit-learn's scorer, or a function (estimator, X, y) -> number or dict."""
-
-    @property
-    def results(self) -> dict[str, Any]:
-        """The search's ``cv_results_``."""
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether every point of the space, or of the sampler's grid of it, was tried."""
-
-    @property
-    def adaptive(self) -> bool:
-        """Whether it depended on scores which candidates there are."""
-
-    def evidence(self) -> Evidence:
-        """Return what the search has found out, in the order of ``cv_results_``."""
-
-    def default_index(self) -> int | None:
-        """Return the default's place in ``cv_results_``; None if there is none, or it could not be fitted at all."""
-
-    def untold(self) -> list[str]:
-        """Return the space's parameters of which the estimator does not tell its own value."""
-
-    def cut(self, splitter: Any) -> Iterable[tuple[Any, Any]]:
-        """Return the splits of all rows that a splitter gives."""
-
-    def more(self, candidates: Sequence[dict[str, Any]], splits: list[tuple[Any, Any]]) -> list[list[Outcome]]:
-        """Run candidates on other splits, through the same workers; kept with the study, but not as trials."""
+    wants_default: bool
+    default: int | None
+    untold: list[str]
+    cut: Callable[[Splitter], Iterable[Split]]
+    rerun: Callable[[Sequence[Params], list[Split]], list[list[Outcome]]]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tunesmith.sklearn.evaluate.folds import in_order, places
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.sklearn.store.predictions import BOUND, Shelf
+from tunesmith.sklearn.store.predictions import BOUND, PredictionCache
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Kept:
     sample_weight: Any = None
     groups: Any = None
     calls: list[Call] = field(default_factory=list)
-    shelves: dict[str | None, Shelf] = field(default_factory=dict)
+    shelves: dict[str | None, PredictionCache] = field(default_factory=dict)
     scorer: Any = None
 
     def put(self, begin: int, candidate: int, row: Sequence[Outcome]) -> None:
@@ -58,7 +58,7 @@ class Kept:
         for metric in several or (None,):
             score = sum(o.figure(metric) for o in row) / len(row)
             seen = [o.predictions if metric is None else (o.others or {}).get(metric) for o in row]
-            shelf = self.shelves.setdefault(metric, Shelf(BOUND // max(len(several), 1)))
+            shelf = self.shelves.setdefault(metric, PredictionCache(BOUND // max(len(several), 1)))
             shelf.put(begin + candidate, True, score, seen)
 
     def enter(self, start: int, stop: int, splits: list[tuple[Any, Any]]) -> None:

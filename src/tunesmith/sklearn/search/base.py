@@ -38,7 +38,7 @@ from tunesmith.sklearn.results.afterwards import afterwards, each_metric
 from tunesmith.sklearn.results.conclusion import Conclusion
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.secrets import veiled
-from tunesmith.sklearn.store.candidates import Ledger
+from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.display import Display
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
@@ -155,8 +155,8 @@ class BaseSearchCV(_compat.BaseSearchCV):
         base = clone(self.estimator)
         for name in ("study_", "_kept", "_concluded", "_by_metric"):
             self.__dict__.pop(name, None)
-        with self._open_ledger(metric) as ledger, Pool(self.n_jobs, self.pre_dispatch) as pool:
-            evaluate = Evaluation(self, base, X, y, scorers, routed, pool, ledger)
+        with self._open_store(metric) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
+            evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store)
             run_search(self._run_search, evaluate, context)
         results = evaluate.results
         if evaluate.kept.calls:
@@ -207,26 +207,26 @@ class BaseSearchCV(_compat.BaseSearchCV):
         return self.storage is not None or self.progress
 
     @contextmanager
-    def _open_ledger(self, metric: Any) -> Iterator[Ledger | None]:
+    def _open_store(self, metric: Any) -> Iterator[CandidateStore | None]:
         """Open the study that finished candidates are kept in, if one is asked for; show the progress if that is."""
         if not self._keeps_study():
             yield None
             return
-        ledger = self._make_ledger(metric)
-        self.study_ = ledger.study
+        store = self._make_store(metric)
+        self.study_ = store.study
         if self.progress:
-            ledger.display = Display(ledger.study, self._start_over if self.storage is None else self._go_on)
+            store.display = Display(store.study, self._start_over if self.storage is None else self._go_on)
         error: BaseException | None = None
         try:
-            yield ledger
+            yield store
         except BaseException as raised:
             error = raised
             raise
         finally:
-            if ledger.display is not None:
-                ledger.display.close(error)
+            if store.display is not None:
+                store.display.close(error)
 
-    def _make_ledger(self, metric: Any) -> Ledger:
+    def _make_store(self, metric: Any) -> CandidateStore:
         """Create the study, or load it if it is there."""
         from tunesmith.study import create_study
 
@@ -237,14 +237,14 @@ class BaseSearchCV(_compat.BaseSearchCV):
             load_if_exists=True,
             sampler="random",
         )
-        ledger = Ledger(
+        store = CandidateStore(
             study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
         )
         for attribute in ("param_grid", "param_distributions"):
             with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
                 if hasattr(self, attribute):
-                    ledger.space = Space(getattr(self, attribute))
-        return ledger
+                    store.space = Space(getattr(self, attribute))
+        return store
 
     def _name_of_study(self) -> str | None:
         if self.storage is None:

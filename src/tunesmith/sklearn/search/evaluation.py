@@ -19,12 +19,11 @@ from tunesmith.sklearn.evaluate.callbacks import evaluation_contexts, has_callba
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
 from tunesmith.sklearn.evaluate.task import Task, Unit
+from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.results.kept import Kept
 from tunesmith.sklearn.results.partial import filled, mend
-from tunesmith.sklearn.store.candidates import Ledger, Row, fingerprint
+from tunesmith.sklearn.store.candidates import CandidateStore, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
-
-Params = dict[str, Any]
 
 
 class Evaluation:
@@ -37,7 +36,7 @@ class Evaluation:
         scorers: as ``_get_scorers`` returns them.
         routed: what goes to the estimator's ``fit``, to the splitter and to the scorer.
         pool: where the fits run.
-        ledger: where finished candidates are kept, if anywhere.
+        store: where finished candidates are kept, if anywhere.
 
     Attributes:
         results: ``cv_results_`` so far.
@@ -54,12 +53,12 @@ class Evaluation:
         scorers: Any,
         routed: Any,
         pool: Pool,
-        ledger: Ledger | None,
+        store: CandidateStore | None,
     ) -> None:
         self.search = search
         self.pool = pool
         self.routed = routed
-        self.ledger = ledger
+        self.store = store
         self.results: dict[str, Any] = {}
         self.outcomes: list[dict[str, Any]] = []
         self.kept = Kept(
@@ -124,9 +123,9 @@ class Evaluation:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         begin = len(self._params)
         metric = search.refit if is_multimetric(self.task.scorer) and isinstance(search.refit, str) else None
-        book = Book(candidates, n_splits, self.ledger, partial(self.kept.put, begin))
-        if self.ledger is not None:
-            units = self._resume(self.ledger, splits, units, book)
+        book = Book(candidates, n_splits, self.store, partial(self.kept.put, begin))
+        if self.store is not None:
+            units = self._resume(self.store, splits, units, book)
         self.task.n_candidates = len(candidates)
         self.task.metric, self.task.record = metric, not get_config()["array_api_dispatch"]
         self.task.every = True
@@ -136,24 +135,26 @@ class Evaluation:
         self.kept.enter(begin, len(self._params), splits)
         return self.results
 
-    def _resume(self, ledger: Ledger, splits: list[tuple[Any, Any]], units: list[Unit], book: Book) -> list[Unit]:
+    def _resume(
+        self, store: CandidateStore, splits: list[tuple[Any, Any]], units: list[Unit], book: Book
+    ) -> list[Unit]:
         """Enter the candidates that are kept from before; return the units that are still to be done."""
-        self.open(ledger, splits)
+        self.open(store, splits)
         left = []
         for unit in sorted(units, key=lambda u: u.candidate):
-            row = ledger.take(unit.candidate, unit.params, self.task.failed())
+            row = store.take(unit.candidate, unit.params, self.task.failed())
             if row is None:
                 left.append(unit.candidate)
             else:
                 book.take(unit.candidate, row)
-        if ledger.display is not None:
-            ledger.display.begin(len(units), len(units) - len(left))
-            self.pool.idle = ledger.display.tick
+        if store.display is not None:
+            store.display.begin(len(units), len(units) - len(left))
+            self.pool.idle = store.display.tick
         return [unit for unit in units if unit.candidate in set(left)]
 
-    def open(self, ledger: Ledger, splits: list[tuple[Any, Any]]) -> None:
-        """Make sure that what is kept belongs to this search; see :meth:`Ledger.open`."""
-        ledger.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
+    def open(self, store: CandidateStore, splits: list[tuple[Any, Any]]) -> None:
+        """Make sure that what is kept belongs to this search; see :meth:`CandidateStore.open`."""
+        store.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
 
     def check_input(self, samples: list[Params]) -> None:
         """Look at the targets, the scorers and, once they are made, the splits; see :class:`Sanity`.
@@ -164,7 +165,7 @@ class Evaluation:
         Raises:
             ValueError: no candidate could be fitted and scored.
         """
-        metric = None if self.ledger is None else self.ledger.metric
+        metric = None if self.store is None else self.store.metric
         splitter = self.routed.splitter.split
         self._sanity = Sanity(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
         self._sanity.check(samples)
@@ -175,7 +176,7 @@ class Evaluation:
         Raises:
             ValueError: no candidate has a score.
         """
-        check_scores(self.outcomes, self.search.n_splits_, None if self.ledger is None else self.ledger.metric)
+        check_scores(self.outcomes, self.search.n_splits_, None if self.store is None else self.store.metric)
 
     def cut(self, cv: Any) -> Iterable[tuple[Any, Any]]:
         """Return the splits of all rows that a splitter gives, as it gives them."""
@@ -237,21 +238,21 @@ class Evaluation:
 
 
 class Book:
-    """Gathers outcomes as they come, and hands candidates whose splits are all done to the ledger.
+    """Gathers outcomes as they come, and hands candidates whose splits are all done to the store.
 
     Args:
         candidates: parameters of each.
         n_splits: how many outcomes each will have.
-        ledger: where to keep them, if anywhere.
+        store: where to keep them, if anywhere.
         keep: gets the place of each candidate that is done, and its outcomes; their predictions are dropped here.
     """
 
     def __init__(
-        self, candidates: list[Params], n_splits: int, ledger: Ledger | None, keep: Callable[[int, Row], None]
+        self, candidates: list[Params], n_splits: int, store: CandidateStore | None, keep: Callable[[int, Row], None]
     ) -> None:
         self.rows: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
         self._candidates = candidates
-        self._ledger = ledger
+        self._store = store
         self._keep = keep
         self._left = [n_splits] * len(candidates)
 
@@ -263,8 +264,8 @@ class Book:
             self._left[outcome.candidate] -= 1
             if not self._left[outcome.candidate]:
                 done.append(outcome.candidate)
-        if self._ledger is not None and done:
-            self._ledger.add([(self._candidates[i], [o for o in self.rows[i] if o is not None]) for i in done])
+        if self._store is not None and done:
+            self._store.add([(self._candidates[i], [o for o in self.rows[i] if o is not None]) for i in done])
         for i in done:
             self.take(i, [o for o in self.rows[i] if o is not None])
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows, run_search
+from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.search.base import BaseSearchCV
-from tunesmith.sklearn.search.evaluation import Evaluation, Params
-from tunesmith.sklearn.store.candidates import Ledger
+from tunesmith.sklearn.search.evaluation import Evaluation
+from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Int, Space
 
 NOT_TAKEN = "pre_dispatch"  # scikit-learn's halving searches do not have it
@@ -68,33 +69,33 @@ class BaseHalving(BaseSearchCV):
             return self.study_.seed % 2**32
         return self.random_state
 
-    def _make_ledger(self, metric: Any) -> Ledger:
-        ledger = super()._make_ledger(metric)
-        if self.resource != "n_samples" and ledger.space is not None:
+    def _make_store(self, metric: Any) -> CandidateStore:
+        store = super()._make_store(metric)
+        if self.resource != "n_samples" and store.space is not None:
             declared: Any = self.param_grid if hasattr(self, "param_grid") else self.param_distributions
             with suppress(SpaceError):
                 amount = {self.resource: Int(1, self.max_resources_)}
                 if isinstance(declared, list):
-                    ledger.space = Space([{**branch, **amount} for branch in declared])
+                    store.space = Space([{**branch, **amount} for branch in declared])
                 else:
-                    ledger.space = Space({**declared, **amount})
-        return ledger
+                    store.space = Space({**declared, **amount})
+        return store
 
     def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
         """Run scikit-learn's iterations."""
-        ledger = evaluate_candidates.ledger
-        if ledger is not None:
+        store = evaluate_candidates.store
+        if store is not None:
             # a study belongs to the splits of all rows; the rows of an iteration are part of each candidate's key, so
             # that another schedule goes on with what it has in common with the one before
-            evaluate_candidates.open(ledger, evaluate_candidates.splits(self._checked_cv_orig))
+            evaluate_candidates.open(store, evaluate_candidates.splits(self._checked_cv_orig))
 
         def evaluate(
             candidates: Any, cv: Any, *, more_results: dict[str, list[Any]], callback_ctx: Any = None
         ) -> dict[str, Any]:
             if isinstance(cv, SubsampleSplitter):
                 cv.random_state = self._seed()
-            if ledger is not None:
-                self._announce(ledger, len(candidates), {name: int(values[0]) for name, values in more_results.items()})
+            if store is not None:
+                self._announce(store, len(candidates), {name: int(values[0]) for name, values in more_results.items()})
             results = evaluate_candidates(candidates, cv, more_results, callback_ctx)
             if "mean_test_score" not in results:
                 names = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
@@ -106,16 +107,16 @@ class BaseHalving(BaseSearchCV):
 
         run_search(super()._run_search, evaluate, callback_ctx)
 
-    def _announce(self, ledger: Ledger, n_candidates: int, iteration: Params) -> None:
+    def _announce(self, store: CandidateStore, n_candidates: int, iteration: Params) -> None:
         """Note the iteration with each of its candidates, and show it."""
-        ledger.note = iteration
-        if ledger.display is not None:
+        store.note = iteration
+        if store.display is not None:
             rung, amount = iteration["iter"], iteration["n_resources"]
             number = "1 candidate" if n_candidates == 1 else f"{n_candidates} candidates"
-            ledger.display.heading = f"iter {rung}: {number}, {self.resource}={amount}"
+            store.display.heading = f"iter {rung}: {number}, {self.resource}={amount}"
             # a candidate of another iteration had an easier or a harder task
-            ledger.display.rivals = [
-                t for t in ledger.study.trials if all(t.user_attrs.get(name) == v for name, v in iteration.items())
+            store.display.rivals = [
+                t for t in store.study.trials if all(t.user_attrs.get(name) == v for name, v in iteration.items())
             ]
 
 

@@ -1,34 +1,38 @@
-"""Runs given candidates on other splits, and keeps what they gave beside the study's trials."""
+"""Runs given candidates on other splits; their outcomes are stored beside the study's trials."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tunesmith.sklearn.evaluate.batches import run_all
 from tunesmith.sklearn.evaluate.task import Unit
+from tunesmith.sklearn.protocols import Params, Split
 from tunesmith.sklearn.search.evaluation import Evaluation
-from tunesmith.sklearn.store.candidates import Ledger, pack, unpack
-from tunesmith.sklearn.store.fingerprint import digest
+from tunesmith.sklearn.store.candidates import CandidateStore, from_record, to_record
 from tunesmith.sklearn.store.outcome import Outcome
 
-AGAIN = "sklearn again"  # under which attributes of the study it is kept
 
-
-def run_again(
-    evaluate: Evaluation, ledger: Ledger, candidates: Sequence[dict[str, Any]], splits: list[tuple[Any, Any]]
+def rerun(
+    evaluate: Evaluation, store: CandidateStore, candidates: Sequence[Params], splits: list[Split]
 ) -> list[list[Outcome]]:
-    """Run given candidates on other splits, through the workers of a search; see :meth:`Sequential.more`."""
-    study = ledger.study
+    """Run candidates on other splits, through the workers of a search.
+
+    Args:
+        evaluate: what fits and scores.
+        store: where the outcomes are kept, so that an interrupted search need not run them again.
+        candidates: their parameters.
+        splits: pairs of training and test rows.
+
+    Returns:
+        For each candidate its outcome on each split, predictions included. A fit that fails has no score, whatever
+        ``error_score`` says: the candidate did well enough before.
+    """
     stored = evaluate.search.storage is not None
-    keys = [ledger.key_on(c, splits) for c in candidates]
-    names = [f"{AGAIN} {digest(key.encode())}" for key in keys]
-    known = study.system_attrs if stored else {}
+    keys = [store.key_on(c, splits) for c in candidates]
     found: dict[int, list[Outcome]] = {}
-    for i, (key, name) in enumerate(zip(keys, names, strict=True)):
-        kept = known.get(name)
-        if kept is not None and kept["key"] == key:
-            found[i] = unpack(i, kept, evaluate.task.failed(lenient=True))
+    for i, record in enumerate(store.rerun_records(keys) if stored else []):
+        if record is not None:
+            found[i] = from_record(i, record, evaluate.task.failed(lenient=True))
     left = [i for i in range(len(candidates)) if i not in found]
     if left:
         evaluate.pool.prepare(evaluate.task, splits)
@@ -41,7 +45,7 @@ def run_again(
                 i = outcome.candidate
                 found.setdefault(i, []).append(outcome)
                 if stored and len(found[i]) == len(splits):
-                    study.set_system_attr(names[i], pack(keys[i], found[i]))
+                    store.add_rerun(keys[i], to_record(keys[i], found[i]))
 
         run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter)
     return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]

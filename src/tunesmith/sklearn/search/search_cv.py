@@ -15,13 +15,14 @@ from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn.evaluate.warned import Once
 from tunesmith.sklearn.results.conclusion import Settings, conclude
+from tunesmith.sklearn.results.finished import FinishedSearch
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.budget import budget
 from tunesmith.sklearn.search.choices import belonging
 from tunesmith.sklearn.search.default import default_params, default_row
 from tunesmith.sklearn.search.evaluation import Evaluation
-from tunesmith.sklearn.search.sequential import Sequential
-from tunesmith.sklearn.store.candidates import Ledger
+from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
+from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
 from tunesmith.study.create import Packed
@@ -204,7 +205,7 @@ class SearchCV(BaseSearchCV):
     def _keeps_study(self) -> bool:
         return True
 
-    def _make_ledger(self, metric: Any) -> Ledger:
+    def _make_store(self, metric: Any) -> CandidateStore:
         from tunesmith.study import create_study
 
         check_simplest(self.simplest, self.complexity)
@@ -227,18 +228,18 @@ class SearchCV(BaseSearchCV):
         )
         if callable(self.scoring) and isinstance(self.refit, str):
             metric = self.refit  # if the function returns several scores: the name of the one that decides
-        ledger = Ledger(
+        store = CandidateStore(
             study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
         )
-        ledger.space = space
-        return ledger
+        store.space = space
+        return store
 
     def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
         """Ask, fit and tell until the trials or the time are used up."""
-        ledger = evaluate_candidates.ledger
-        if ledger is None or ledger.space is None:
+        store = evaluate_candidates.store
+        if store is None or store.space is None:
             raise TypeError("SearchCV._run_search is called by fit")
-        space = ledger.space
+        space = store.space
         samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
         evaluate_candidates.checker.check(samples, "random points of the space", space.params)
         evaluate_candidates.check_input(samples)
@@ -253,31 +254,27 @@ class SearchCV(BaseSearchCV):
         # a function that chooses the best expects scores on all splits
         racing = None if callable(self.refit) or self.reshuffle else self.racing
         start = time.monotonic()
-        search = Sequential(
-            evaluate_candidates,
-            ledger,
-            space,
+        plan = Plan(
             self._most,
             SEARCHING * self.timeout if self.timeout is not None and self.confirm else self.timeout,
-            context,
             racing,
             own,
-            None if self.stop is None else stopping(ledger.study.engine, self.stop),
+            None if self.stop is None else stopping(store.study.engine, self.stop),
             self.reshuffle,
             self.deterministic,
         )
-        search.run()
+        finished = SequentialSearch(evaluate_candidates, store, space, plan, context).run()
         evaluate_candidates.check_scores()
         deadline = None if self.timeout is None else start + self.timeout
         settings = Settings(self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk)
-        self._conclude(search, settings)
+        self._conclude(finished, settings)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
 
-    def _conclude(self, search: Sequential, settings: Settings) -> None:
-        """Look at what was found, while the workers are still there."""
-        self._concluded = conclude(search, self, settings)
+    def _conclude(self, finished: FinishedSearch, settings: Settings) -> None:
+        """Draw the conclusion, while the workers are still there."""
+        self._concluded = conclude(finished, self, settings)
 
     def _select_best_index(self, refit: Any, refit_metric: Any, results: Any) -> Any:
         if callable(refit) or self._conclusion().index is None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
+from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.store import predictions as _predictions
 from tunesmith.sklearn.store.display import Display
 from tunesmith.sklearn.store.fingerprint import (
@@ -23,20 +25,24 @@ from tunesmith.sklearn.store.fingerprint import (
     describe_estimator,
     describe_splits,
     differences,
+    digest,
 )
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study import Study
-from tunesmith.trial import FrozenTrial
+from tunesmith.trial import FrozenTrial, Trial
 
 NOT_A_TRIAL = -1  # the number of a candidate that is no trial
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+DEFAULT_KEY = "sklearn default"  # the attribute of the study that holds the default where that is no trial
+RERUN_KEY = "sklearn again"  # begins the names of those that hold candidates run on other splits
 KEY = "sklearn"  # under which attribute it is kept, of the study and of each trial
 Row = list[Outcome]
-Params = dict[str, Any]
+Record = dict[str, Any]  # a candidate as it is stored
 
 
-class Ledger:
+class CandidateStore:
     """Writes candidates to a study, and finds those that are there.
 
     Args:
@@ -77,7 +83,7 @@ class Ledger:
             return  # a search may go on with other splits, which are part of each candidate's key
         new = {**fingerprint, "cv": self._splits}
         old = self.study.system_attrs.get(KEY)
-        trials = self.study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL])
+        trials = self.study.get_trials(states=list(ENDED))
         name = f"the study {self.study.study_name!r} in {self._where}"
         if old is None:
             if trials:
@@ -148,7 +154,7 @@ class Ledger:
         kept = (self._known or {}).get(self.key(params))
         if not kept or (failed == "raise" and any(kept[0]["error"])):
             return None
-        return unpack(candidate, kept.pop(0), failed)
+        return from_record(candidate, kept.pop(0), failed)
 
     def add(self, rows: list[tuple[Params, Row]]) -> list[FrozenTrial]:
         """Keep candidates whose splits are all done, in one transaction."""
@@ -160,6 +166,57 @@ class Ledger:
         if self.display is not None:
             self.display.saw(trials)
         return trials
+
+    # -- candidates of a search that asks and tells ----------------------------------------------------------------
+
+    def finished(self) -> Iterator[tuple[FrozenTrial, Record]]:
+        """Yield the ended trials of the study that hold a candidate, and what they hold."""
+        for trial in self.study.get_trials(states=list(ENDED)):
+            if (record := self.record_of(trial)) is not None:
+                yield trial, record
+
+    def record_of(self, trial: Trial | FrozenTrial) -> Record | None:
+        """Return what a trial holds of its candidate; None: nothing."""
+        record: Record | None = trial.user_attrs.get(KEY)
+        return record
+
+    def record(self, params: Params, row: Row, n_splits: int) -> Record:
+        """Return a candidate's outcomes on the present splits in the form that is stored; see :func:`to_record`."""
+        return to_record(self.key(params), row, n_splits)
+
+    def attach(self, trial: Trial, record: Record) -> None:
+        """Store a candidate with its trial, which is about to be told."""
+        trial.set_user_attr(KEY, record)
+
+    def add_partial(self, number: int, record: Record) -> None:
+        """Store the outcomes so far of the candidate of a trial that is still running."""
+        self.study.engine.set_trial_attr(number, KEY, record)
+
+    # -- candidates that are no trials -----------------------------------------------------------------------------
+
+    def default_record(self) -> Record | None:
+        """Return what is stored of the default where that is no trial; None: nothing."""
+        record: Record | None = self.study.system_attrs.get(DEFAULT_KEY)
+        return record
+
+    def set_default_record(self, record: Record) -> None:
+        """Store the default where that is no trial."""
+        self.study.set_system_attr(DEFAULT_KEY, record)
+
+    def rerun_records(self, keys: Sequence[str]) -> list[Record | None]:
+        """Return what is stored of candidates on other splits, by their keys; None: nothing."""
+        attrs = self.study.system_attrs
+        found = [attrs.get(_rerun_name(key)) for key in keys]
+        return [
+            record if record is not None and record["key"] == key else None
+            for record, key in zip(found, keys, strict=True)
+        ]
+
+    def add_rerun(self, key: str, record: Record) -> None:
+        """Store a candidate on other splits under its key."""
+        self.study.set_system_attr(_rerun_name(key), record)
+
+    # -- their form ------------------------------------------------------------------------------------------------
 
     def _trial(self, params: Params, row: Row) -> FrozenTrial:
         value, reason = self.value(row)
@@ -177,7 +234,7 @@ class Ledger:
             reason=reason,
             started=now - cost,
             finished=now,
-            user={**self.note, KEY: pack(self.key(params), row)},
+            user={**self.note, KEY: to_record(self.key(params), row)},
         )
 
     def value(self, row: Row) -> tuple[float | None, str | None]:
@@ -203,6 +260,10 @@ class Ledger:
         return None, None, {name: plain(value) for name, value in params.items()}
 
 
+def _rerun_name(key: str) -> str:
+    return f"{RERUN_KEY} {digest(key.encode())}"
+
+
 def plain(value: Any) -> Any:
     """Return a value that every storage can keep: itself, or its description."""
     value = value.item() if isinstance(value, np.generic) else value
@@ -210,7 +271,7 @@ def plain(value: Any) -> Any:
     return value if simple else describe(value)
 
 
-def pack(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]:
+def to_record(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]:
     """Return a candidate's outcomes in the form that is kept.
 
     Args:
@@ -249,7 +310,7 @@ def _check_kept(kept: Any, name: str) -> None:
         raise ResumeError(f"{name} is damaged: what it keeps of a candidate cannot be read; give another study_name")
 
 
-def unpack(candidate: int, kept: dict[str, Any], failed: Any) -> Row:
+def from_record(candidate: int, kept: dict[str, Any], failed: Any) -> Row:
     """Return the outcomes of what was kept, with `failed` as the scores of each fit that failed."""
 
     def read(score: Any) -> Any:

@@ -179,7 +179,7 @@ def _codes(values: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any] | None:
 # -- in the driver -----------------------------------------------------------------------------------------------------
 
 
-class Shelf:
+class PredictionCache:
     """Predictions by candidate, within a bound: beyond it those of the worst candidates are let go.
 
     The first candidate's, often the default configuration, and the best one's are kept whatever they take.

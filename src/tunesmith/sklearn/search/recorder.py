@@ -1,0 +1,73 @@
+"""Tells the study how candidates ended, and stores what is known of those that it is not told of yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunesmith.sklearn.search.candidate import Candidate
+from tunesmith.sklearn.search.candidate_table import CandidateTable
+from tunesmith.sklearn.store.candidates import CandidateStore
+from tunesmith.state import TrialState
+from tunesmith.study.stopping import Stopping
+from tunesmith.trial import FrozenTrial, Trial
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes the candidates of one search.
+
+    Args:
+        store: where to.
+        table: where their predictions are cached.
+        persistent: whether the store outlives the search, so that predictions are stored too.
+        stopping: looks whether the search has converged; None: it never ends by itself.
+    """
+
+    store: CandidateStore
+    table: CandidateTable
+    persistent: bool
+    stopping: Stopping | None
+
+    def store_partial(self, candidate: Candidate) -> None:
+        """Store outcomes that the study is not told of yet: a search that is killed has them when it is resumed.
+
+        The trial is then run again as it was proposed, takes what is stored, and is told in its turn.
+        """
+        if candidate.trial is not None and candidate.n_stored < len(candidate.outcomes):
+            record = self.store.record(candidate.params, candidate.outcomes, len(candidate.row))
+            self.store.add_partial(candidate.number, record)
+            candidate.mark_stored()
+
+    def tell(self, candidate: Candidate) -> None:
+        """Tell the study how a candidate ended."""
+        trial, row = candidate.trial, candidate.outcomes
+        seen = row if self.persistent else [o._replace(predictions=None) for o in row]
+        record = self.store.record(candidate.params, seen, len(candidate.row))
+        if trial is None:
+            self.store.set_default_record(record)
+            told = None
+        else:
+            self.store.attach(trial, record)
+            told = self._finish(candidate, trial)
+        candidate.mark_told()
+        self.table.archive(candidate)
+        if told is None:
+            return
+        if self.stopping is not None:
+            self.stopping(self.store.study.engine)
+        if self.store.display is not None:
+            self.store.display.saw([told], len(candidate.row) - len(row))
+
+    def _finish(self, candidate: Candidate, trial: Trial) -> FrozenTrial:
+        study, row = self.store.study, candidate.outcomes
+        cost = sum(o.fit_seconds + o.score_seconds for o in row)
+        if candidate.complete:
+            value, reason = self.store.value(row)
+            if value is None:
+                return study.tell(trial, state=TrialState.FAIL, reason=reason, cost=cost)
+            return study.tell(trial, value, cost=cost)
+        # the value is the last report: what the mean on all splits would have been, for samplers to learn from
+        if candidate.against is not None:
+            trial.report(candidate.against.value(candidate.scores(self.store.metric)), len(row))
+        reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
+        return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
