@@ -324,6 +324,24 @@ def test_a_dropped_trial_is_never_the_best_of_the_study() -> None:
 # -------------------------------------------------------------------------------------------------------------- resume
 
 
+@pytest.mark.parametrize("split", [0, 1])  # the last and the first one that is run of this candidate
+def test_a_candidate_that_a_kept_split_leaves_no_hope_does_not_end_the_search(split: int, tmp_path: Path) -> None:
+    settings = {"storage": str(tmp_path / "t.db"), "n_trials": 1}
+    study = run(BAD, **settings).study_
+    record = study.trials[0].user_attrs["sklearn"]
+    assert "'good'" in record["key"]
+    trial = study.ask()
+    name = trial.take_whole()["name"]
+    kept = {k: v[:1] if isinstance(v, list) else v for k, v in record.items() if k != "predictions"}
+    kept |= {"key": record["key"].replace("'good'", repr(name)), "test": [0.0], "splits": [split]}
+    trial.set_user_attr("sklearn", kept)
+    study.release(study.live)
+    with joblib.parallel_config("threading", n_jobs=2):
+        search = run(BAD, **{**settings, "n_trials": len(BAD)})
+    assert set(column(search, "n_splits_run")) == set(BAD)
+    assert column(search, "n_splits_run")[name] == 1
+
+
 @pytest.mark.parametrize("racing", ["forgiving", None])
 def test_what_was_dropped_is_dropped_when_the_search_goes_on(tmp_path: Path, racing: str | None) -> None:
     settings = {"storage": str(tmp_path / "t.db"), "return_train_score": True}

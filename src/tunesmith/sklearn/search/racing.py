@@ -104,7 +104,10 @@ class RacingScheduler:
             idle: no new candidate is to be had, so that a worker would have nothing to do: then the splits of a
                 candidate are sent without waiting for the last one.
         """
-        ready = [c for c in self.under_way if c.rest is not None and self.has_hope(c)]
+        # the first is undecided, so it has to go on, even if an interrupted run left it a bad split out of order
+        ready = [
+            c for i, c in enumerate(self.under_way) if c.rest is not None and (self.has_hope(c) or not (i or c.n_sent))
+        ]
         together = ready if idle or self.race is None else []
         chosen = next((c for c in ready if not c.n_sent), together[0] if together else None)
         return None if chosen is None else chosen.send(1)

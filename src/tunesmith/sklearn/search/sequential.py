@@ -198,9 +198,10 @@ class SequentialSearch:
             if time.monotonic() >= self.deadline or stopped or (candidate := self.proposals.propose()) is None:
                 break
             self.scheduler.under_way.append(candidate)
+            if candidate.outcomes:  # an interrupted run had them, and they may leave it no hope
+                self.tell_order.decide()
             if candidate.rest is not None:
                 return candidate
-            self.tell_order.decide()  # an interrupted run had all of it
         self.tell_order.closed = True
         self._tell_due()
         return None
