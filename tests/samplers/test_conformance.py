@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import Phase, settings
 
+import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.random import RandomSampler
-from tunesmith.space import Space
+from tunesmith.space import Int, Space
 from tunesmith.testing import SamplerConformance
 from tunesmith.testing.courses import COURSES
 
@@ -183,3 +184,21 @@ def test_a_sampler_that_remembers_is_found_by_resuming(tmp_path: Path) -> None:
         suite.test_a_resumed_study_goes_on_as_if_it_had_not_stopped(Counts, COURSES[0], "memory", tmp_path)
     with pytest.raises(AssertionError):
         suite.test_the_same_seed_gives_the_same_course(GlobalRandomness, COURSES[0])
+
+
+@pytest.mark.parametrize("sampler", ["gp", "tpe", "auto"])
+@pytest.mark.parametrize("known", [[], ["kind"]])
+def test_constraints_hold_though_trials_from_elsewhere_lack_parameters(sampler: str, known: list[str]) -> None:
+    space = Space(kind=["a", "b"], low=Int(0, 9), high=Int(0, 9), constraints=lambda low, high: low <= high)
+    study = ts.create_study(sampler=sampler, seed=0)
+    study.declare(space)
+    for kind in "aaabbb":
+        params = {"kind": kind, "low": 0, "high": 9}
+        if kind == "b":
+            params = {name: params[name] for name in known}
+        study.add_trial(ts.create_trial(params=params, distributions={n: space[n] for n in params}, value=0.0))
+    for _ in range(12):
+        trial = study.ask()
+        params = trial.take_whole()
+        assert params["low"] <= params["high"]
+        study.tell(trial, float(params["high"] - params["low"]))

@@ -26,16 +26,18 @@ def infer(space: Space, x: NDArray[np.float64]) -> Space:
         return space
     names = space.names
     parents = [j for j, n in enumerate(names) if isinstance(space[n], Categorical)]
-    params = dict(space.params)
+    conditional = {}
     for j, name in enumerate(names):
         if not missing[:, j].any() or missing[:, j].all():
             continue
         rule = _explain(x, missing, j, [p for p in parents if p != j], space)
         if rule is not None:
             parent, values = rule
-            params[name] = params[name].when({names[parent]: values})
+            conditional[name] = space[name].when({names[parent]: values})
+    if not conditional:
+        return space
     try:
-        return Space(params)
+        return Space.from_columns({**space.params, **conditional}, space.constraints, space.external)
     except ValueError:  # two parameters that explain one another: take neither
         return space
 
