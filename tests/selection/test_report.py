@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tunesmith.selection import Estimate, HonestScore, Report
-from tunesmith.selection.wording import Metric
+from tunesmith.selection.wording import MetricLabel
 
 SCORE = HonestScore(
     value=0.8613,
@@ -256,8 +256,8 @@ def test_unknown_figures_do_not_look_like_numbers():
 def test_metrics_of_scikit_learn_are_spoken_and_those_of_users_are_left_alone():
     from sklearn.metrics import get_scorer_names
 
-    spoken = {name: Metric.of(name, True).name for name in get_scorer_names()}
+    spoken = {name: MetricLabel.of(name, True).name for name in get_scorer_names()}
     for family in ("f1", "precision", "recall", "roc_auc", "neg_"):
         assert not [text for name, text in spoken.items() if name.startswith(family) and "_" in text]
     assert spoken["f1_macro"] == "macro F1"
-    assert Metric.of("my_own", True).name == "my_own"
+    assert MetricLabel.of("my_own", True).name == "my_own"

@@ -59,10 +59,10 @@ def test_the_default_is_given_up_more_often_at_more_risk() -> None:
 
 def test_folds_hear_of_it_too() -> None:
     losses = np.array([[0.5, 0.52, 0.48, 0.5, 0.51], [0.44, 0.5, 0.46, 0.48, 0.45]])
-    assert select_by_folds(losses, default=0).index == 1
-    assert select_by_folds(losses, default=0, caution=relative_caution(0.0)).index == 0
+    assert select_by_folds(losses, Rule(0, caution=relative_caution(USUAL))).index == 1
+    assert select_by_folds(losses, Rule(0, caution=relative_caution(0.0))).index == 0
     worse = losses[::-1]
-    assert select_by_folds(worse, default=0, caution=relative_caution(1.0)).index == 0
+    assert select_by_folds(worse, Rule(0, caution=relative_caution(1.0))).index == 0
     equal = np.array([[0.5, 0.52, 0.48, 0.5, 0.51], [0.56, 0.4, 0.56, 0.4, 0.55]])
-    assert select_by_folds(equal, default=0).index == 0
-    assert select_by_folds(equal, default=0, caution=relative_caution(1.0)).index == 1
+    assert select_by_folds(equal, Rule(0, caution=relative_caution(USUAL))).index == 0
+    assert select_by_folds(equal, Rule(0, caution=relative_caution(1.0))).index == 1

@@ -15,9 +15,9 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from tunesmith.selection.targets import Targets
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.results.losses import Targets
-from tunesmith.sklearn.results.measure import TOGETHER, measure_of
+from tunesmith.sklearn.results.metric import metric_of
 
 CX, CY = make_classification(90, 6, random_state=0)
 NUMBERS_ONLY = ("f1", "precision", "recall", "average_precision", "neg_brier_score")  # no pos_label can be told
@@ -29,14 +29,14 @@ class Kept(SearchCV):
     def _conclude(self, search: Any, settings: Any) -> None:
         super()._conclude(search, settings)
         self.evidence = search.evidence
-        self.measure = measure_of(search.scorer, self.evidence.metric, self.scoring, search.estimator)
+        self.measure = metric_of(search.scorer, self.evidence.metric, self.scoring, search.estimator)
 
 
 def score_of(search: Kept, c: int) -> float:
     """What the losses of a candidate have to make: its score, of all predictions together if the metric asks for it."""
     e, measure = search.evidence, search.measure
     assert measure is not None
-    if measure.function not in TOGETHER:
+    if not measure.pools:
         return float(e.scores[c].mean())
     y = np.asarray(e.y)
     out = np.zeros(len(y), y.dtype if e.predictions[c][0].method == "predict" else np.float64)
@@ -140,14 +140,14 @@ def test_a_metric_that_needs_all_rows_of_a_split_is_judged_by_folds() -> None:
 
 def test_what_a_metric_is_made_of_is_known_or_there_is_none() -> None:
     tree = DecisionTreeClassifier()
-    assert measure_of(lambda e, x, y: 0.5, None, None, tree) is None
-    accuracy = measure_of(get_scorer("accuracy"), None, "accuracy", tree)
+    assert metric_of(lambda e, x, y: 0.5, None, None, tree) is None
+    accuracy = metric_of(get_scorer("accuracy"), None, "accuracy", tree)
     assert accuracy is not None
     assert (accuracy.name, accuracy.bounds, accuracy.offset, accuracy.quick) == ("accuracy", (0.0, 1.0), 1.0, True)
-    f1 = measure_of(get_scorer("f1"), None, "f1", tree)
+    f1 = metric_of(get_scorer("f1"), None, "f1", tree)
     assert f1 is not None
     assert not f1.quick
-    error = measure_of(get_scorer("neg_max_error"), None, "neg_max_error", DecisionTreeRegressor())
+    error = metric_of(get_scorer("neg_max_error"), None, "neg_max_error", DecisionTreeRegressor())
     assert error is not None
     assert (error.sign, error.bounds[0]) == (-1, 0.0)
 

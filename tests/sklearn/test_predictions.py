@@ -18,10 +18,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn import GridSearchCV, SearchCV
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store import predictions as predictions
-from tunesmith.sklearn.store.predictions import PredictionCache, Predictions, encode
+from tunesmith.sklearn.store.predictions import PredictionCache, encode
 
 X, Y = make_classification(80, 6, n_informative=4, n_classes=3, random_state=0)
 NAMES = np.array(["ant", "bee", "cat"])[Y]

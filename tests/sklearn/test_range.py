@@ -14,9 +14,10 @@ from sklearn.model_selection import ShuffleSplit
 from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Float
+from tunesmith.selection.metric import Metric
+from tunesmith.selection.score_range import ScoreRange
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.results.measure import Measure, measure_of
-from tunesmith.sklearn.results.range import Range
+from tunesmith.sklearn.results.metric import metric_of
 
 X, Y = make_classification(120, 5, class_sep=2.0, flip_y=0.04, random_state=0)
 
@@ -71,23 +72,23 @@ def test_scores_that_are_all_the_same_have_no_interval(cv: Any) -> None:
 
 
 def test_a_range_is_told_only_where_it_mattered() -> None:
-    wide = Range.of(None, np.array([[0.4, 0.6]]))
+    wide = ScoreRange.of(None, np.array([[0.4, 0.6]]))
     score = searched(scoring=by_fold, level=0.5).honest_score_
     assert wide.keep(score) == (score, ())
     assert (wide.low, wide.high, wide.known) == (0.0, 1.0, False)
-    assert Range.of(None, np.array([[-1.0, math.nan], [2.0, 1.0]])).low == -math.inf
-    assert Range.of(None, np.array([[0.5, 3.0]])).high == math.inf
-    assert Range.of(None, np.array([[math.nan]])).high == math.inf
+    assert ScoreRange.of(None, np.array([[-1.0, math.nan], [2.0, 1.0]])).low == -math.inf
+    assert ScoreRange.of(None, np.array([[0.5, 3.0]])).high == math.inf
+    assert ScoreRange.of(None, np.array([[math.nan]])).high == math.inf
 
 
 def test_values_beyond_the_range_of_a_metric_say_that_it_is_another_one() -> None:
-    accuracy = measure_of(get_scorer("accuracy"), None, "accuracy", LogisticRegression())
-    assert Range.of(accuracy, np.array([[0.5, 0.7]])).known
-    assert not Range.of(accuracy, np.array([[-3.0, -2.0]])).known  # a likelihood, or what an estimator calls its score
+    accuracy = metric_of(get_scorer("accuracy"), None, "accuracy", LogisticRegression())
+    assert ScoreRange.of(accuracy, np.array([[0.5, 0.7]])).known
+    assert not ScoreRange.of(accuracy, np.array([[-3.0, -2.0]])).known  # what an estimator calls its score
 
 
-def seen(name: Any) -> Measure:
-    found = measure_of(get_scorer(name) if isinstance(name, str) else name, None, name, DecisionTreeClassifier())
+def seen(name: Any) -> Metric:
+    found = metric_of(get_scorer(name) if isinstance(name, str) else name, None, name, DecisionTreeClassifier())
     assert found is not None
     return found
 

@@ -315,7 +315,8 @@ def test_a_warm_start_that_is_damaged(change: Callable[[dict[str, Any]], object]
 )
 def test_predictions_that_are_damaged(change: dict[str, Any]) -> None:
     pytest.importorskip("sklearn")
-    from tunesmith.sklearn.store.predictions import Predictions, pack, unpack
+    from tunesmith.selection.targets import Predictions
+    from tunesmith.sklearn.store.predictions import pack, unpack
 
     kept = pack([Predictions("predict", np.arange(8, dtype=np.float32))])
     assert kept is not None

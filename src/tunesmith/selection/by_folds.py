@@ -12,40 +12,37 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
+from tunesmith.selection.choice import Rule
 from tunesmith.selection.intervals import alike_notes, interval, p_value, score_interval
 from tunesmith.selection.keep_default import replaces_default
 from tunesmith.selection.report import Estimate
 from tunesmith.selection.result import NO_GAIN, SelectionResult
+from tunesmith.selection.simplest import simplest_within
 from tunesmith.selection.variance import corrected_variance
 
+Floats = NDArray[np.float64]
 METHOD = "comparing the winner with the best of each fold (Tibshirani and Tibshirani)"
 
 
 def select_by_folds(
     losses: ArrayLike,
+    rule: Rule | None = None,
     *,
-    default: int | None = None,
-    prefer_default: bool = True,
-    challenger: int | None = None,
-    simpler: bool = False,
-    caution: float = 1.0,
+    given: int | None = None,
     test_to_train: float | None = None,
     bounds: tuple[float, float] = (-math.inf, math.inf),
     level: float = 0.95,
 ) -> SelectionResult:
-    """Choose by fold scores alone: the smallest mean, if its gain over the default exceeds one standard error.
+    """Choose by fold scores alone: the smallest mean, if its gain over the default is credible.
 
     The gain is that of the folds in pairs, less the correction of :func:`tibshirani` for the choice among many; its
     error is corrected for training sets that overlap. With few folds the default is kept often.
 
     Args:
         losses: [C, K]. Candidates with a NaN are not chosen.
-        default: the default's place, or None.
-        prefer_default: keep the default unless the gain is credible.
-        challenger: who leads, if it is not the one with the smallest mean.
-        simpler: whether that one is simpler than the default, and so replaces it unless it is worse by more than a
-            standard error.
-        caution: how many standard errors make a gain credible.
+        rule: how the choice is made; the smallest mean if None. How usual a gain is, and whether candidates were
+            proposed from earlier losses, makes no difference here.
+        given: the candidate that was chosen otherwise; it is not compared with the default.
         test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
         bounds: between which the mean loss lies.
         level: of the intervals.
@@ -53,21 +50,19 @@ def select_by_folds(
     Raises:
         SelectionError: as :func:`tibshirani`.
     """
-    e = np.asarray(losses, dtype=np.float64)
-    lead = challenger
-    if lead is None and default is not None and np.isfinite(np.delete(e, default, axis=0)).all(axis=1).any():
-        others = e.copy()
-        others[default] = math.nan
-        lead = tibshirani(others).index
-    best = tibshirani(e, index=lead, test_to_train=test_to_train, bounds=bounds, level=level)
-    if default is None or not np.isfinite(e[default]).all():
+    rule = rule or Rule()
+    e, complete = _complete(losses)
+    default = rule.default if given is None and rule.default is not None and complete[rule.default] else None
+    leader = _leader(e, complete, rule, test_to_train) if given is None else given
+    best = tibshirani(e, index=leader, test_to_train=test_to_train, bounds=bounds, level=level)
+    if default is None:
         return best
     mean, dof = float(e[default].mean()), e.shape[1] - 1.0
     ends = score_interval(mean, _error(e[default], test_to_train), dof, level=level, bounds=bounds)
     kept = replace(
         best,
         index=default,
-        kept_default=prefer_default,
+        kept_default=rule.prefer_default,
         value=mean,
         interval=ends,
         naive=mean,
@@ -81,14 +76,44 @@ def select_by_folds(
     gain = seen - best.optimism
     spread = math.hypot(error, best.optimism)  # the correction counts as known to its own size only
     p = p_value(gain, spread, dof)
-    won = replaces_default(seen, gain, error, prefer_default=prefer_default, caution=caution, simpler=simpler)
-    if not won:
+    order = rule.complexity
+    if not replaces_default(
+        seen,
+        gain,
+        error,
+        prefer_default=rule.prefer_default,
+        caution=rule.caution,
+        simpler=order is not None and order[best.index] < order[default],
+    ):
         return replace(kept, p_value=p)
     ends = interval(gain, spread, dof, level=level) if math.isfinite(error) else (math.nan, math.nan)
     return replace(best, gain=Estimate(gain, ends), p_value=p)
 
 
-def _error(losses: NDArray[np.float64], test_to_train: float | None) -> float:
+def _complete(losses: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return losses [C, K], and which candidates have a finite one on every fold [C]."""
+    e = np.asarray(losses, dtype=np.float64)
+    if e.ndim != 2 or not e.size:
+        raise SelectionError(f"losses have shape {e.shape}; [candidates, folds] is expected, at least one each")
+    complete: NDArray[np.bool_] = np.asarray(np.isfinite(e).all(axis=1))
+    if not complete.any():
+        raise SelectionError("no candidate has a finite loss on every fold")
+    return e, complete
+
+
+def _leader(e: Floats, complete: NDArray[np.bool_], rule: Rule, test_to_train: float | None) -> int:
+    """Return the smallest mean, or the simplest one near it, the default left aside unless it is alone."""
+    others = complete.copy()
+    if rule.default is not None and complete.sum() > 1:
+        others[rule.default] = False
+    own = np.where(others[:, None], e, math.nan)
+    means = own.mean(axis=1)
+    if rule.complexity is None:
+        return int(np.nanargmin(means))
+    return simplest_within(means, np.sqrt(corrected_variance(own, test_to_train)), rule.complexity)
+
+
+def _error(losses: Floats, test_to_train: float | None) -> float:
     """Return the standard error of the mean of folds [K]."""
     return math.sqrt(corrected_variance(losses, test_to_train))
 
@@ -115,12 +140,9 @@ def tibshirani(
     Raises:
         SelectionError: the shape is wrong, or no candidate has a finite loss on every fold.
     """
-    e = np.asarray(losses, dtype=np.float64)
-    if e.ndim != 2 or not e.size:
-        raise SelectionError(f"losses have shape {e.shape}; [candidates, folds] is expected, at least one each")
-    complete: NDArray[np.bool_] = np.asarray(np.isfinite(e).all(axis=1))
-    if not complete.any() or (index is not None and not complete[index]):
-        raise SelectionError("the chosen candidate has no finite loss on some fold (or no candidate has one on all)")
+    e, complete = _complete(losses)
+    if index is not None and not complete[index]:
+        raise SelectionError(f"the chosen candidate, {index}, has no finite loss on some fold")
     mean = np.where(complete, np.where(complete[:, None], e, 0.0).mean(axis=1), np.inf)
     best = int(mean.argmin()) if index is None else index
     naive = float(e[best].mean())

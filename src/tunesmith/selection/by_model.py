@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from tunesmith.selection.choice import Rule
 from tunesmith.selection.intervals import p_value, score_interval
 from tunesmith.selection.keep_default import replaces_default
 from tunesmith.selection.report import Estimate
@@ -18,13 +19,10 @@ def select_by_model(
     leader: int,
     value: float,
     interval: tuple[float, float],
+    rule: Rule,
     *,
-    default: int | None = None,
     default_value: Expected = (math.nan, math.nan),
     gain: Expected = (math.nan, math.nan),
-    prefer_default: bool = True,
-    caution: float = 1.0,
-    simpler: bool = False,
     modelled: bool = True,
     level: float = 0.95,
 ) -> SelectionResult:
@@ -34,12 +32,9 @@ def select_by_model(
         leader: the candidate with the smallest expected loss, or the simplest one near it.
         value: its expected loss.
         interval: of that.
-        default: the default, which may be the leader; None: there is none.
+        rule: how the leader is held against the default, which may be the leader itself.
         default_value: the default's expected loss and its standard error.
         gain: the leader's expected gain over the default, and its standard error.
-        prefer_default: whether the default is kept in case of doubt.
-        caution: how many standard errors the gain has to exceed.
-        simpler: whether the leader is simpler than the default.
         modelled: whether there is a model; else losses are scores as they were seen.
         level: of the intervals.
 
@@ -48,14 +43,22 @@ def select_by_model(
     """
     method = METHOD if modelled else NO_MODEL
     difference, error = gain
+    default, order = rule.default, rule.complexity
     if default is None:
         return SelectionResult(leader, leader, False, value, interval, value, method, level=level)
     if default == leader:
         return SelectionResult(leader, leader, False, value, interval, value, method, NO_GAIN, 1.0, level)
     p = p_value(difference, error, math.inf)
-    if replaces_default(difference, difference, error, prefer_default=prefer_default, caution=caution, simpler=simpler):
+    if replaces_default(
+        difference,
+        difference,
+        error,
+        prefer_default=rule.prefer_default,
+        caution=rule.caution,
+        simpler=order is not None and order[leader] < order[default],
+    ):
         told = Estimate(difference, score_interval(difference, error, math.inf, level=level))
         return SelectionResult(leader, leader, False, value, interval, value, method, told, p, level)
     own = default_value[0]
     ends = score_interval(*default_value, math.inf, level=level)
-    return SelectionResult(default, leader, prefer_default, own, ends, own, method, NO_GAIN, p, level)
+    return SelectionResult(default, leader, rule.prefer_default, own, ends, own, method, NO_GAIN, p, level)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tunesmith.selection.wording import Figures, Metric, count, level_of, p_of, params_of
+from tunesmith.selection.wording import Figures, MetricLabel, count, level_of, p_of, params_of
 from tunesmith.text import block, printable
 
 ADAPTIVE = (
@@ -102,9 +102,9 @@ class HonestScore:
         return self._told(self.figures, self.shown.sign)
 
     @property
-    def shown(self) -> Metric:
+    def shown(self) -> MetricLabel:
         """The metric as a report shows it."""
-        return Metric.of(self.metric, self.greater_is_better)
+        return MetricLabel.of(self.metric, self.greater_is_better)
 
     @property
     def figures(self) -> Figures:

@@ -40,6 +40,11 @@ class SelectionResult:
     notes: tuple[str, ...] = ()
 
     @property
+    def runner_up(self) -> int | None:
+        """The candidate that would be returned if there were no default; None unless that was kept."""
+        return self.challenger if self.kept_default else None
+
+    @property
     def optimism(self) -> float:
         """By how much `naive` is too good."""
         return self.value - self.naive

@@ -47,7 +47,7 @@ METRICS = {
 
 
 @dataclass(frozen=True)
-class Metric:
+class MetricLabel:
     """A metric as a report shows it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Metric:
     greater_is_better: bool
 
     @classmethod
-    def of(cls, name: str | None, greater_is_better: bool) -> Metric:
+    def of(cls, name: str | None, greater_is_better: bool) -> MetricLabel:
         """Return the metric for a scorer's name, None if it has none, and the direction of its scores."""
         if name is None:
             return cls("score", 1, greater_is_better)

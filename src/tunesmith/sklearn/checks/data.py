@@ -18,11 +18,11 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 
 from tunesmith.caution import caution
+from tunesmith.selection.splits import row_indices
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn.checks.metrics import backwards, remedy, trial_rows, unfit
 from tunesmith.sklearn.checks.scores import is_known, lacking, last_step, named, undefined
 from tunesmith.sklearn.evaluate.arrays import as_array
-from tunesmith.sklearn.evaluate.folds import places
 from tunesmith.sklearn.evaluate.task import Task
 
 Split = tuple[Any, Any]
@@ -83,7 +83,7 @@ class Sanity:
             ) from error
         if not splits:
             raise ValueError(f"{self._cv} makes no splits, of {self._given()}; at least one is needed")
-        if bare := [i for i, (_, test) in enumerate(splits) if not len(places(test))]:
+        if bare := [i for i, (_, test) in enumerate(splits) if not len(row_indices(test))]:
             raise ValueError(
                 f"{self._cv} leaves no test rows in {named(bare)}, of {self._given()}. {self._remedy('number of')}"
             )
@@ -181,13 +181,13 @@ class Sanity:
         poor = []
         for i, (train, test) in enumerate(splits):
             if labels is not None:
-                learnt, asked = (np.bincount(self._codes[places(r)], minlength=n) > 0 for r in (train, test))
+                learnt, asked = (np.bincount(self._codes[row_indices(r)], minlength=n) > 0 for r in (train, test))
                 if learnt.sum() < 2:
                     poor.append(i)
                 elif not asked.all() and n <= MANY:
                     key = learnt.tobytes() + asked.tobytes()
                     cases.setdefault(key, (labels[learnt], np.repeat(labels[asked], 2), []))[2].append(i)
-            elif is_regressor(self._task.estimator) and len(places(test)) == 1:
+            elif is_regressor(self._task.estimator) and len(row_indices(test)) == 1:
                 cases.setdefault(b"", (np.array([1.0, 2.0]), np.array([1.5]), []))[2].append(i)
         if poor:
             _warn(f"the training rows of {named(poor)} have one class only: fits there fail or learn nothing. {SPREAD}")

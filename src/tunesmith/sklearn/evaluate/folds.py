@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.utils import get_tags
 
@@ -81,15 +78,3 @@ class Folds:
         X_train, y_train = safe_split(estimator, self.X, self.y, train)
         X_test, y_test = safe_split(estimator, self.X, self.y, test, train)
         return Fold(X_train, y_train, X_test, y_test)
-
-
-def places(rows: Any) -> NDArray[Any]:
-    """Return the places of the rows of a split, given as such or as a mask."""
-    array = np.asarray(rows)
-    return np.flatnonzero(array) if array.dtype == bool else array if array.size else array.astype(np.intp)
-
-
-def in_order(splits: Sequence[tuple[Any, Any]]) -> bool:
-    """Tell whether all rows that are tested come after those that were trained on, as in a time series."""
-    never = np.iinfo(np.intp).max
-    return all(places(train).max(initial=-1) < places(test).min(initial=never) for train, test in splits)

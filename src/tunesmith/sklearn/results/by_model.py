@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tunesmith.selection import HonestScore
 from tunesmith.selection.by_model import Expected, select_by_model
 from tunesmith.selection.intervals import ALIKE
-from tunesmith.selection.simplest import Complexity, complexities, ranks, simplest_within
+from tunesmith.selection.risk import relative_caution
+from tunesmith.selection.simplest import simplest_within
+from tunesmith.sklearn.results.context import Selected, SelectionContext
 from tunesmith.sklearn.results.evidence import Evidence
+from tunesmith.sklearn.results.finished import FinishedSearch
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
 
@@ -20,64 +22,51 @@ if TYPE_CHECKING:
     from tunesmith.study import Study
 
 NOTHING = (math.nan, math.nan)  # nothing is known
+OTHER_ROWS = "Configurations are compared by a model of their scores, because each was tested on other rows."
+ONE_SPLIT = "There was only one split, so it is not known how much the score depends on it."
 
 
-def by_model(
-    study: Study,
-    evidence: Evidence,
-    metric: str | None,
-    default: int | None,
-    prefer_default: bool,
-    complexity: Complexity | None,
-    level: float,
-    caution: float = 1.0,
-) -> tuple[int, HonestScore, int | None, tuple[str, ...]]:
-    """Return the candidate, its score, the one that leads if the default was kept, and notes.
-
-    The default is kept unless the expected gain over it exceeds its standard error, or `caution` of these; a simpler
-    candidate replaces it unless it is worse by more than one.
+def by_model(context: SelectionContext, run: FinishedSearch) -> Selected:
+    """Choose by what a Gaussian process over the space expects; one candidate at least has a score.
 
     Args:
-        study: of the search.
-        evidence: what is known of the candidates; one at least has a score.
-        metric: what its score is called.
-        default: the place of the default among them; None: there is none.
-        prefer_default: whether it is kept in case of doubt.
-        complexity: what is simple; None: the best one leads, and not the simplest of the best.
-        level: of the intervals.
-        caution: how many standard errors the gain has to exceed.
+        context: the search. It gets the notes.
+        run: the same search, for its study.
 
     Raises:
         ValueError: no trial of the study has a score.
     """
-    found = candidates(study.history, level)
+    study, evidence, settings, default = run.study, context.evidence, context.settings, context.default
+    found = candidates(study.history, settings.level)
     if found is None:
         raise ValueError(f"the study {study.study_name!r} has no trial with a score")
-    order = None if complexity is None else ranks(complexities(evidence.params, complexity))
-    place = {number: i for i, number in enumerate(evidence.numbers)}
-    at = [place[n] for n in found.numbers.tolist()]
-    best = 0 if order is None else simplest_within(found.loss, found.sd, order[at])
+    rule = context.rule(relative_caution(settings.risk), default)
+    index_of = {number: i for i, number in enumerate(evidence.numbers)}
+    at = [index_of[n] for n in found.numbers.tolist()]
+    best = 0
+    if rule.complexity is not None:
+        best = simplest_within(found.loss, found.sd, np.asarray(rule.complexity)[at])
     leader = at[best]
-    own, gain = (NOTHING, NOTHING) if default in (None, leader) else _against(study, evidence, found, leader, default)
+    own = gain = NOTHING
+    if default is not None and default != leader:
+        own, gain = _against(study, evidence, found, leader, default)
     result = select_by_model(
         leader,
         float(found.loss[best]),
         (float(found.low[best]), float(found.high[best])),
-        default=default,
+        rule,
         default_value=own,
         gain=gain,
-        prefer_default=prefer_default,
-        caution=caution,
-        simpler=order is not None and default is not None and bool(order[leader] < order[default]),
         modelled=found.model is not None,
-        level=level,
+        level=settings.level,
     )
-    notes, seen = notes_on(found), evidence.scores[np.isfinite(evidence.scores)]
-    if float(np.ptp(seen)) == 0.0:
-        result, notes = replace(result, interval=(math.nan, math.nan)), (*notes, ALIKE)
+    context.notes += notes_on(found)
+    if float(np.ptp(evidence.scores[np.isfinite(evidence.scores)])) == 0.0:
+        result = replace(result, interval=NOTHING)
+        context.notes.append(ALIKE)
+    context.notes.append(OTHER_ROWS if run.reshuffle else ONE_SPLIT)
     result = replace(result, naive=-float(evidence.scores[result.index].mean()))
-    score = result.as_score(metric=metric, n_candidates=len(evidence.params))
-    return result.index, score, result.challenger if result.kept_default else None, notes
+    return result, result.as_score(metric=context.metric_name, n_candidates=len(evidence.params))
 
 
 def _against(

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from tunesmith.sklearn.evaluate.folds import in_order, places
+from tunesmith.selection.splits import block_length, is_time_series, tested_rows
 from tunesmith.sklearn.results.evidence import Evidence
 
 FEW = 20  # rows of a class, or groups, with fewer of which an interval is rough
@@ -47,51 +42,8 @@ def cautions(evidence: Evidence, classes: bool) -> list[str]:
         groups = len(np.unique(np.asarray(evidence.groups)[rows]))
         if groups < min(FEW, len(rows)):
             found.append(f"The tested rows belong to {groups} groups only, so the interval is rough.")
-    elif in_time(evidence.splits):
+    elif is_time_series(evidence.splits):
         length = block_length(len(rows))
         blocks = f"blocks of {length} as one" if length > 1 else "each as one"
         found.append(IN_TIME.format(blocks=blocks))
     return found
-
-
-def tested_rows(splits: Sequence[tuple[Any, Any]]) -> NDArray[Any]:
-    """Return the rows that are tested in some split, ascending."""
-    return np.unique(np.concatenate([places(test) for _, test in splits]))
-
-
-def count_groups(evidence: Evidence) -> int | None:
-    """Return how many groups were tested; None if each row stands for itself."""
-    if evidence.groups is None:
-        return None
-    rows = tested_rows(evidence.splits)
-    n = len(set(np.asarray(evidence.groups, dtype=object).ravel()[rows].tolist()))
-    return n if n < len(rows) else None
-
-
-def in_time(splits: Sequence[tuple[Any, Any]]) -> bool:
-    """Tell whether each of several splits tests rows behind those that it trains on."""
-    return len(splits) > 1 and in_order(splits)
-
-
-def block_length(n: int) -> int:
-    """Return how many neighbouring rows of a series are taken as one observation: √n, as batch means have it.
-
-    With blocks of this length the variance of their means is consistent for that of the mean of a series whose
-    correlation dies out (Flegal and Jones, Annals of Statistics 38, 2010).
-    """
-    return max(1, round(math.sqrt(n)))
-
-
-def belonging(evidence: Evidence) -> NDArray[np.intp] | None:
-    """Return which rows go together, [n], numbered from 0; None: each row stands for itself.
-
-    Rows of a group do, and neighbouring rows where splits are in the order of time.
-    """
-    if evidence.groups is not None:
-        return np.asarray(np.unique(np.asarray(evidence.groups), return_inverse=True)[1].ravel(), np.intp)
-    if not in_time(evidence.splits):
-        return None
-    rows = tested_rows(evidence.splits)
-    number = np.zeros(len(np.asarray(evidence.y)), np.intp)
-    number[rows] = np.arange(len(rows)) // block_length(len(rows))
-    return number

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.sklearn.evaluate.folds import places
-from tunesmith.sklearn.store.predictions import Predictions
+from tunesmith.selection.splits import split_ratio
+from tunesmith.selection.targets import Predictions
 
 Floats = NDArray[np.float64]
 
@@ -57,5 +57,4 @@ class Evidence:
     @property
     def test_to_train(self) -> float:
         """Test rows to training rows of a split."""
-        train, test = self.splits[0]
-        return max(len(places(test)), 1) / max(len(places(train)), 1)
+        return split_ratio(self.splits)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.sklearn.evaluate.folds import in_order, places
+from tunesmith.selection.splits import in_time_order, row_indices
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.sklearn.store.predictions import BOUND, PredictionCache
 
@@ -63,9 +63,9 @@ class Kept:
 
     def enter(self, start: int, stop: int, splits: list[tuple[Any, Any]]) -> None:
         """Note a call; of each split the test rows, and how many training rows unless their order counts."""
-        tests = [places(test) for _, test in splits]
-        trains: list[Any] = [places(train) for train, _ in splits]
-        if not in_order(splits):
+        tests = [row_indices(test) for _, test in splits]
+        trains: list[Any] = [row_indices(train) for train, _ in splits]
+        if not in_time_order(splits):
             behind = 1 + max((int(t.max()) for t in tests if len(t)), default=0)  # so that they are not before the test
             trains = [range(behind, behind + max(len(t), 1)) for t in trains]
         self.calls.append(Call(start, stop, list(zip(trains, tests, strict=True))))

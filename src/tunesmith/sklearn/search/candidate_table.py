@@ -9,7 +9,7 @@ import numpy as np
 
 from tunesmith.errors import ResumeError
 from tunesmith.selection.converged import fold_noise
-from tunesmith.sklearn.evaluate.folds import places
+from tunesmith.selection.splits import row_indices
 from tunesmith.sklearn.evaluate.task import Task
 from tunesmith.sklearn.protocols import Params, Split
 from tunesmith.sklearn.results.evidence import Evidence
@@ -130,7 +130,7 @@ class CandidateTable:
         if self.n_splits < 2 or not np.isfinite(scores).all(axis=1).any():
             return None
         train, test = self.splits[0]
-        return fold_noise(scores, len(places(train)), len(places(test)))
+        return fold_noise(scores, len(row_indices(train)), len(row_indices(test)))
 
     def default_index(self) -> int | None:
         """Return the default's place in ``cv_results_``; None if there is none, or it could not be fitted at all."""

@@ -14,7 +14,8 @@ from tunesmith.selection.risk import USUAL, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn.evaluate.warned import Once
-from tunesmith.sklearn.results.conclusion import Settings, conclude
+from tunesmith.sklearn.results.conclusion import conclude
+from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.finished import FinishedSearch
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.budget import budget
@@ -266,13 +267,15 @@ class SearchCV(BaseSearchCV):
         finished = SequentialSearch(evaluate_candidates, store, space, plan, context).run()
         evaluate_candidates.check_scores()
         deadline = None if self.timeout is None else start + self.timeout
-        settings = Settings(self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk)
+        settings = SelectionSettings(
+            self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk
+        )
         self._conclude(finished, settings)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
 
-    def _conclude(self, finished: FinishedSearch, settings: Settings) -> None:
+    def _conclude(self, finished: FinishedSearch, settings: SelectionSettings) -> None:
         """Draw the conclusion, while the workers are still there."""
         self._concluded = conclude(finished, self, settings)
 

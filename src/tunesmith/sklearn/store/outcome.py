@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from tunesmith.sklearn.store.predictions import Predictions
+from tunesmith.selection.targets import Predictions
 
 
 class Warned(NamedTuple):

@@ -10,32 +10,20 @@ import inspect
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from tunesmith.numerics.packed import pack_bytes, unpack_bytes
+from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn._compat import is_passthrough_scorer, listen_to_scorer
 
 BOUND = 64 * 2**20  # bytes of predictions that one search keeps
 STORED = 256 * 1024  # characters that a candidate's predictions may take in a storage
 TRIED = 2 * 2**20  # bytes up to which it is worth a try to compress them so far
 OBJECT = 128  # bytes of an array beside its data
-
-
-class Predictions(NamedTuple):
-    """What one fit predicted for the test rows of its split.
-
-    Attributes:
-        method: what was called: "predict", "predict_proba", "decision_function", ...
-        values: shape (n_test,) or (n_test, k), as the scorer saw it. An unsigned integer type means labels, as places
-            in the sorted labels of `y`; else ``float32``. The columns of ``predict_proba`` are the sorted labels.
-    """
-
-    method: str
-    values: NDArray[Any]
 
 
 # -- in the worker -----------------------------------------------------------------------------------------------------

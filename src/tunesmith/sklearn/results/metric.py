@@ -1,21 +1,20 @@
-"""The metric that decides, as a function of predictions: what its scores are made of, and where they lie."""
+"""What is known of scikit-learn's metrics: how scores follow from predictions, and where they lie."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from sklearn import metrics
 from sklearn.base import is_classifier, is_regressor
 
-from tunesmith.selection.metrics import ROW_LOSSES
+from tunesmith.selection.metric import Metric
+from tunesmith.selection.row_losses import ROW_LOSSES
 from tunesmith.sklearn._compat import is_multimetric, is_passthrough_scorer, metric_scorers, scorer_parts
-from tunesmith.sklearn.evaluate.folds import in_order
 
-# Metrics that are the mean of a loss over rows: scikit-learn's function to the name of the scorer.
-PLAIN = {
+# Metrics that are the mean of a loss over rows: scikit-learn's function to the name of the row loss.
+MEANS = {
     metrics.accuracy_score: "accuracy",
     metrics.log_loss: "neg_log_loss",
     metrics.brier_score_loss: "neg_brier_score",
@@ -23,7 +22,12 @@ PLAIN = {
     metrics.mean_absolute_error: "neg_mean_absolute_error",
 }
 SHARE = (0.0, 1.0)  # where the losses of scores between 0 and 1 lie
-RANKING = (metrics.roc_auc_score, metrics.average_precision_score)  # of classes: the rarest counts most
+# Metrics for which there are formulas.
+KINDS = {
+    metrics.average_precision_score: "average_precision",
+    metrics.r2_score: "r2",
+    metrics.roc_auc_score: "roc_auc",
+}
 BETWEEN = (
     metrics.average_precision_score,
     metrics.balanced_accuracy_score,
@@ -78,51 +82,7 @@ TOGETHER = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """The metric that decides, as a function of predictions; a score is `offset` less the mean of the row losses.
-
-    Attributes:
-        name: what it is called.
-        function: (y, predictions) -> number.
-        sign: -1 if the function is a loss.
-        options: further arguments of the function.
-        offset: of the score.
-        bounds: between which a mean loss lies.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    sign: int
-    options: dict[str, Any]
-    offset: float
-    bounds: tuple[float, float]
-
-    @property
-    def quick(self) -> bool:
-        """Whether its row losses are worked out at once, and not by leaving out blocks of rows."""
-        return self.plain is not None or self.function in (metrics.r2_score, metrics.roc_auc_score)
-
-    def together(self, splits: Sequence[tuple[Any, Any]]) -> bool:
-        """Tell whether it is computed from the predictions of all these splits together, and not for each of them.
-
-        Of splits in the order of time each is a period of its own, whose rows are judged by that period.
-        """
-        return len(splits) > 1 and self.function in TOGETHER and not in_order(splits)
-
-    @property
-    def width(self) -> float:
-        """Of its range; 1 where that is not bounded."""
-        low, high = self.bounds
-        return high - low if math.isfinite(high - low) else 1.0
-
-    @property
-    def plain(self) -> str | None:
-        """The name under which `ROW_LOSSES` has it; None: it is no mean over rows."""
-        return None if self.options else PLAIN.get(self.function)
-
-
-def measure_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> Measure | None:
+def metric_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> Metric | None:
     """Return the metric that decides, or None if it is not known how it follows from predictions.
 
     Args:
@@ -136,23 +96,30 @@ def measure_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) ->
     name = scoring if isinstance(scoring, str) else metric if metric not in (None, "score") else None
     if is_passthrough_scorer(scorer):
         if is_classifier(estimator):
-            return Measure("accuracy", metrics.accuracy_score, 1, {}, 1.0, SHARE)
+            return _metric("accuracy", metrics.accuracy_score, 1, {})
         if is_regressor(estimator):
-            return Measure("R²", metrics.r2_score, 1, {}, 1.0, (0.0, math.inf))
+            return _metric("R²", metrics.r2_score, 1, {})
         return None
     parts = scorer_parts(scorer)
     if parts is None:
         return None
     function, sign, options = parts
     title = str(name or ("neg_" if sign < 0 else "") + getattr(function, "__name__", "score"))
-    plain = None if options else PLAIN.get(function)
-    if plain is not None:
-        return Measure(title, function, sign, options, ROW_LOSSES[plain].offset, ROW_LOSSES[plain].bounds)
-    if function is metrics.r2_score:
-        return Measure(title, function, sign, options, 1.0, (0.0, math.inf))
-    low, high = _range(function, sign, options)
-    offset = high if math.isfinite(high) else 0.0
-    return Measure(title, function, sign, options, offset, (offset - high, offset - low))
+    return _metric(title, function, sign, options)
+
+
+def _metric(name: str, function: Callable[..., Any], sign: int, options: dict[str, Any]) -> Metric:
+    row_loss = None if options or function not in MEANS else ROW_LOSSES[MEANS[function]]
+    kind, pools = KINDS.get(function), function in TOGETHER
+    if row_loss is not None:
+        offset, bounds = row_loss.offset, row_loss.bounds
+    elif kind == "r2":
+        offset, bounds = 1.0, (0.0, math.inf)
+    else:
+        low, high = _range(function, sign, options)
+        offset = high if math.isfinite(high) else 0.0
+        bounds = (offset - high, offset - low)
+    return Metric(name, function, sign, options, offset, bounds, row_loss, kind, pools)
 
 
 def _range(function: Callable[..., Any], sign: int, options: dict[str, Any]) -> tuple[float, float]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from tunesmith.selection.influence import (
     Confusion,
@@ -23,7 +22,7 @@ from tunesmith.selection.influence import (
     folds_of,
     precision_influence,
 )
-from tunesmith.sklearn.results.measure import RANKING, Measure
+from tunesmith.selection.metric import Metric
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -31,7 +30,7 @@ CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of ro
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class PooledPredictions:
     """Predictions of all splits, one value a row; m of them.
 
     Attributes:
@@ -55,24 +54,24 @@ class Shown:
         """The weight of each prediction, [m]: those of one row share the row's."""
         return np.asarray(self.weight / np.bincount(self.rows)[self.rows])
 
-    def influences(self, measure: Measure, together: bool) -> tuple[Floats, Floats] | None:
+    def influences(self, metric: Metric, together: bool) -> tuple[Floats, Floats] | None:
         """Return the score of each split and what each prediction adds to their mean, [m]; None if it is not known.
 
         Args:
-            measure: the metric.
+            metric: the metric.
             together: whether it is computed of all splits together: they count as one.
 
         Raises:
             Exception: the metric takes no weights, or cannot be computed from a part of the rows.
         """
         fold = np.zeros_like(self.fold) if together else self.fold
-        own = self._positive(measure)
-        if measure.function in RANKING and own is not None and not self.coded and np.ptp(self.weight) == 0.0:
-            of_rows = area_influence if measure.function is metrics.roc_auc_score else precision_influence
+        own = self._positive(metric)
+        if metric.ranks and own is not None and not self.coded and np.ptp(self.weight) == 0.0:
+            of_rows = area_influence if metric.kind == "roc_auc" else precision_influence
             return of_rows(self.y == own, self.values.astype(np.float64), fold)
-        if not self.coded or measure.plain is not None:
+        if not self.coded or metric.row_loss is not None:
             return None
-        score, p, found = self._of_cells(measure), self.values.astype(np.intp), []
+        score, p, found = self._of_cells(metric), self.values.astype(np.intp), []
         matrix, cell = Confusion.of(score, self.y, p, self.shares, len(self.labels))
         if len(matrix.weight) > CELLS:
             return None
@@ -81,11 +80,11 @@ class Shown:
             found.append(score(part.y, part.p, part.weight))
         return np.array(found), matrix.influences()[cell]
 
-    def reach(self, measure: Measure, groups: Rows | None, level: float) -> Reach:
+    def reach(self, metric: Metric, groups: Rows | None, level: float) -> Reach:
         """Return how much the rows say that decide the metric; that all do alike where it is not known to be otherwise.
 
         Args:
-            measure: the metric.
+            metric: the metric.
             groups: [n_rows], of rows that belong together, numbered from 0; None: each row stands for itself.
             level: of the interval.
         """
@@ -93,39 +92,39 @@ class Shown:
         once = groups is None and len(np.unique(self.rows)) == len(self.rows)
         units = None if once else self.rows if groups is None else groups[self.rows]
         w, classes = self.shares, [self.y == k for k in range(len(self.labels))]
-        if measure.function in RANKING:
+        if metric.ranks:
             sizes = [effective_sizes(own, own, w, units) for own in classes]
-            positive = self._positive(measure)
-            precision = measure.function is metrics.average_precision_score and positive is not None
+            positive = self._positive(metric)
+            precision = metric.kind == "average_precision" and positive is not None
             return Reach(sizes[positive] if precision and positive is not None else min(s for s in sizes if s))
-        if not self.coded or measure.plain is not None or len(classes) > CELLS:
+        if not self.coded or metric.row_loss is not None or len(classes) > CELLS:
             return Reach(math.inf)
         p, everyone = self.values.astype(np.intp), np.ones(len(w), bool)
         try:
-            matrix, _ = Confusion.of(self._of_cells(measure), self.y, p, w, len(classes))
+            matrix, _ = Confusion.of(self._of_cells(metric), self.y, p, w, len(classes))
             sizes = [effective_sizes(own, p == k, w, units) for k, own in enumerate(classes)]
             shares = [effective_sizes(everyone, own, w, units) for own in classes]
-            return matrix.reach(np.array(sizes), np.array(shares), level, measure.width)
+            return matrix.reach(np.array(sizes), np.array(shares), level, metric.width)
         except Exception:  # the metric takes no weights
             return Reach(math.inf)
 
-    def _of_cells(self, measure: Measure) -> Callable[[Rows, Rows, Floats], float]:
+    def _of_cells(self, metric: Metric) -> Callable[[Rows, Rows, Floats], float]:
         """Return the metric as a function of the confusion matrix."""
 
         def score(y: Rows, p: Rows, weight: Floats) -> float:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a class without members, as the matrix is changed
                 true, predicted = self.labels[y], self.labels[p]
-                return measure.sign * float(measure.function(true, predicted, sample_weight=weight, **measure.options))
+                return metric.sign * float(metric.function(true, predicted, sample_weight=weight, **metric.options))
 
         return score
 
-    def _positive(self, measure: Measure) -> int | None:
+    def _positive(self, metric: Metric) -> int | None:
         """Return the place of the class that is to be ranked above the other; None if that is not known."""
         if len(self.labels) != 2:
             return None
-        options = {k: v for k, v in measure.options.items() if v not in ("macro", "raise", None)}
-        if measure.function is not metrics.average_precision_score:
+        options = {k: v for k, v in metric.options.items() if v not in ("macro", "raise", None)}
+        if metric.kind != "average_precision":
             return None if options else 1
         at = np.flatnonzero(self.labels == options.pop("pos_label", 1))
         return int(at[0]) if len(at) and not options else None

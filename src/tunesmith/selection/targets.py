@@ -1,4 +1,4 @@
-"""Losses of single rows, from what the scorer saw of each split: what an honest score is made from.
+"""Losses of single rows, from what the scorer saw of each split: the input of an honest score.
 
 Nothing is taken on trust: losses whose mean over a split is not the score that was reported there are thrown away.
 
@@ -15,17 +15,16 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from tunesmith.selection.influence import Reach
-from tunesmith.selection.metrics import ROW_LOSSES, log_loss, pseudo_losses
-from tunesmith.sklearn.results.measure import Measure
-from tunesmith.sklearn.results.pooled import Shown
-from tunesmith.sklearn.store.predictions import Predictions
+from tunesmith.selection.jackknife import pseudo_losses
+from tunesmith.selection.metric import Metric
+from tunesmith.selection.pooled import PooledPredictions
+from tunesmith.selection.splits import Splits
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -38,9 +37,22 @@ MOST_BLOCKS = 50  # of all splits together
 MANY = 20_000  # rows beyond which MOST_BLOCKS would take too long; half of them say how far a score varies, too
 
 
+class Predictions(NamedTuple):
+    """What one fit predicted for the test rows of its split.
+
+    Attributes:
+        method: what was called: "predict", "predict_proba", "decision_function", ...
+        values: shape (n_test,) or (n_test, k), as the scorer saw it. An unsigned integer type means labels, as places
+            in the sorted labels of `y`; else ``float32``. The columns of ``predict_proba`` are the sorted labels.
+    """
+
+    method: str
+    values: NDArray[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What predictions are held against.
+    """What predictions are compared with.
 
     Attributes:
         y: the targets, an array [n] or [n, outputs].
@@ -54,38 +66,42 @@ class Targets:
     weight: Floats | None
     classes: bool = True
 
+    def strata(self) -> Rows | None:
+        """Return the class of each row, for resamples with as many rows of each class; None: there are no classes."""
+        return self._codes(self.y) if self.classes and self.labels is not None and self.y.ndim == 1 else None
+
     def losses(
         self,
-        measure: Measure,
+        metric: Metric,
         seen: Sequence[Predictions | None],
         scores: Sequence[float],
-        splits: Sequence[tuple[Any, Any]],
+        splits: Splits,
     ) -> Floats | None:
         """Return the losses of all rows [n], NaN where a row was not tested; None if they are not to be had.
 
         Args:
-            measure: the metric.
+            metric: the metric.
             seen: what the scorer saw of each split.
             scores: the score of each split.
             splits: training and test rows.
         """
         if not all(map(math.isfinite, scores)) or (parts := self._parts(seen, splits)) is None:
             return None
-        together = measure.together(splits)
+        together = metric.together(splits)
         try:
             if together and not all(
-                self._makes(measure, *part, score) for part, score in zip(parts, scores, strict=True)
+                self._makes(metric, *part, score) for part, score in zip(parts, scores, strict=True)
             ):
                 return None
-            own = self._by_influence(measure, parts, None if together else scores)
+            own = self._by_influence(metric, parts, None if together else scores)
             if own is not None:
                 return own
             if together:
                 parts = [(np.concatenate([values for values, _ in parts]), np.concatenate([rows for _, rows in parts]))]
-                made = [self._losses(measure, *parts[0], None, min(BLOCKS * len(splits), MOST_BLOCKS))]
+                made = [self._losses(metric, *parts[0], None, min(BLOCKS * len(splits), MOST_BLOCKS))]
             else:
                 pairs = zip(parts, scores, strict=True)
-                made = [self._losses(measure, *part, float(score), BLOCKS) for part, score in pairs]
+                made = [self._losses(metric, *part, float(score), BLOCKS) for part, score in pairs]
         except Exception:  # a metric that cannot be computed from a part of the rows: its scores are all there is
             return None
         total, count = np.zeros(len(self.y)), np.zeros(len(self.y))
@@ -98,20 +114,18 @@ class Targets:
 
     def reach(
         self,
-        measure: Measure,
+        metric: Metric,
         seen: Sequence[Predictions | None] | None,
-        splits: Sequence[tuple[Any, Any]],
+        splits: Splits,
         groups: Rows | None,
         level: float,
     ) -> Reach:
-        """Return how much the rows say that decide the metric: see :meth:`Shown.reach`."""
+        """Return how much the rows say that decide the metric: see :meth:`PooledPredictions.reach`."""
         parts = None if seen is None else self._parts(seen, splits)
         shown = None if parts is None else self._shown(parts)
-        return Reach(math.inf) if shown is None else shown.reach(measure, groups, level)
+        return Reach(math.inf) if shown is None else shown.reach(metric, groups, level)
 
-    def _parts(
-        self, seen: Sequence[Predictions | None], splits: Sequence[tuple[Any, Any]]
-    ) -> list[tuple[NDArray[Any], Rows]] | None:
+    def _parts(self, seen: Sequence[Predictions | None], splits: Splits) -> list[tuple[NDArray[Any], Rows]] | None:
         """Return predictions and rows of each split; None if some are missing."""
         parts = []
         for predicted, (_, test) in zip(seen, splits, strict=True):
@@ -121,12 +135,12 @@ class Targets:
             parts.append((predicted.values, rows))
         return parts
 
-    def _shown(self, parts: Sequence[tuple[NDArray[Any], Rows]]) -> Shown | None:
+    def _shown(self, parts: Sequence[tuple[NDArray[Any], Rows]]) -> PooledPredictions | None:
         """Return what was predicted of all splits; None if that is not one value a row, or targets are no classes."""
         if self.labels is None or not self.classes or self.y.ndim != 1 or any(v.ndim != 1 for v, _ in parts):
             return None
         rows = np.concatenate([rows for _, rows in parts])
-        return Shown(
+        return PooledPredictions(
             y=self._codes(self.y[rows]),
             labels=np.asarray(self.labels),
             values=np.concatenate([values for values, _ in parts]),
@@ -137,18 +151,18 @@ class Targets:
         )
 
     def _by_influence(
-        self, measure: Measure, parts: Sequence[tuple[NDArray[Any], Rows]], scores: Sequence[float] | None
+        self, metric: Metric, parts: Sequence[tuple[NDArray[Any], Rows]], scores: Sequence[float] | None
     ) -> Floats | None:
         """Return the losses [n] by what each row adds to the metric; None if that is not known.
 
         Args:
-            measure: the metric.
+            metric: the metric.
             parts: predictions and rows of each split.
             scores: what the metric has to be on each split; None: it is computed of all together.
         """
         shown = self._shown(parts)
         try:
-            found = None if shown is None else shown.influences(measure, scores is None)
+            found = None if shown is None else shown.influences(metric, scores is None)
         except Exception:  # a metric without weights: it is computed with rows left out
             return None
         if shown is None or found is None or not np.isfinite(found[1]).all():
@@ -158,13 +172,13 @@ class Targets:
         count = np.bincount(shown.rows, minlength=len(self.y))
         effect = np.bincount(shown.rows, found[1], minlength=len(self.y)) / np.maximum(count, 1)
         effect -= np.average(effect, weights=(count > 0) * (1.0 if self.weight is None else self.weight))
-        return np.asarray(np.where(count > 0, measure.offset - float(found[0].mean()) - effect, math.nan))
+        return np.asarray(np.where(count > 0, metric.offset - float(found[0].mean()) - effect, math.nan))
 
-    def no_skill(self, measure: Measure, seen: Sequence[Predictions | None]) -> float | None:
+    def no_skill(self, metric: Metric, seen: Sequence[Predictions | None]) -> float | None:
         """Return the mean loss of the best prediction that sees no feature; None if it cannot be told.
 
         Args:
-            measure: the metric.
+            metric: the metric.
             seen: what some model predicted: of that kind it is.
         """
         like = next(filter(None, seen), None)
@@ -175,7 +189,7 @@ class Targets:
                 warnings.simplefilter("ignore")  # of a class that is never predicted
                 rows = np.arange(len(self.y))
                 guesses = [np.repeat(guess[None], len(rows), axis=0) for guess in self._guesses(like)]
-                best = measure.offset - max(self._score(measure, guess, rows) for guess in guesses)
+                best = metric.offset - max(self._score(metric, guess, rows) for guess in guesses)
         except Exception:  # somebody's own metric or kind of output
             return None
         return best if math.isfinite(best) else None
@@ -192,70 +206,70 @@ class Targets:
         share = share / share.sum()
         return [share if like.values.ndim > 1 else share[1]]
 
-    def _losses(self, measure: Measure, values: NDArray[Any], rows: Rows, score: float | None, n: int) -> Floats | None:
+    def _losses(self, metric: Metric, values: NDArray[Any], rows: Rows, score: float | None, n: int) -> Floats | None:
         """Return the losses of predictions.
 
         Args:
-            measure: the metric.
+            metric: the metric.
             values: what was predicted.
             rows: for which rows, each as often as it was tested.
             score: what the mean of the losses has to be; None: anything.
             n: how many blocks are left out by turns, at most.
         """
         weight = None if self.weight is None else self.weight[rows]
-        if measure.quick:
-            own = self._plain(measure, self.y[rows], values, values.dtype.kind == "u" and self.labels is not None)
-            whole = math.nan if own is None else measure.offset - float(np.average(own, weights=weight))
+        if metric.quick:
+            own = self._row_losses(metric, self.y[rows], values, values.dtype.kind == "u" and self.labels is not None)
+            whole = math.nan if own is None else metric.offset - float(np.average(own, weights=weight))
             if own is not None and math.isfinite(whole) and (score is None or _is(score, whole)):
                 return own
-        if score is not None and not self._makes(measure, values, rows, score):
+        if score is not None and not self._makes(metric, values, rows, score):
             return None
         different, place = np.unique(rows, return_inverse=True)  # a row is in one block, however often it was tested
 
         def scored(kept: Rows) -> float:
             there = np.zeros(len(different), bool)
             there[kept] = True
-            return self._score(measure, values[there[place]], rows[there[place]])
+            return self._score(metric, values[there[place]], rows[there[place]])
 
         strata = None if self.labels is None else self._codes(self.y[different])
         n_blocks = n if len(rows) <= MANY else (n + 1) // 2
         own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
-        return own + measure.offset
+        return own + metric.offset
 
-    def _makes(self, measure: Measure, values: NDArray[Any], rows: Rows, score: float) -> bool:
+    def _makes(self, metric: Metric, values: NDArray[Any], rows: Rows, score: float) -> bool:
         """Tell whether these predictions make this score."""
-        return _is(score, self._score(measure, values, rows))
+        return _is(score, self._score(metric, values, rows))
 
-    def _score(self, measure: Measure, values: NDArray[Any], rows: Rows) -> float:
+    def _score(self, metric: Metric, values: NDArray[Any], rows: Rows) -> float:
         """Return the score of predictions, greater is better."""
         coded = values.dtype.kind == "u" and self.labels is not None
         decoded = self.labels[values] if coded and self.labels is not None else values
-        more = measure.options if self.weight is None else {**measure.options, "sample_weight": self.weight[rows]}
-        return measure.sign * float(measure.function(self.y[rows], decoded, **more))
+        more = metric.options if self.weight is None else {**metric.options, "sample_weight": self.weight[rows]}
+        return metric.sign * float(metric.function(self.y[rows], decoded, **more))
 
     def _codes(self, y: NDArray[Any]) -> Rows:
         """Return the places of targets among the sorted labels."""
         return np.asarray(np.searchsorted(np.asarray(self.labels), y), dtype=np.intp)
 
-    def _plain(self, measure: Measure, y: NDArray[Any], values: NDArray[Any], coded: bool) -> Floats | None:
-        if measure.function is metrics.r2_score:
+    def _row_losses(self, metric: Metric, y: NDArray[Any], values: NDArray[Any], coded: bool) -> Floats | None:
+        """Return the losses of predictions by the formula of a metric; None if there is none for them."""
+        if metric.kind == "r2":
             if y.ndim != 1 or values.ndim != 1 or self.weight is not None or coded:
                 return None
             with np.errstate(all="ignore"):  # of equal targets R² has no value: not finite, so not used
                 return np.asarray((y - values) ** 2 / np.mean((y - y.mean()) ** 2), np.float64)
-        if measure.plain is None:
+        if metric.row_loss is None:
             return None
-        loss = ROW_LOSSES[str(measure.plain)].loss
-        if measure.function is metrics.accuracy_score:
-            return loss(self._codes(y), values) if coded else loss(y, values)
-        if measure.function in (metrics.log_loss, metrics.brier_score_loss):
-            if self.labels is None:
-                return None
-            if values.ndim == 1:  # of two classes the scorer is shown the second one's
-                values = np.column_stack([1.0 - values, values])
-            codes = self._codes(y)
-            return log_loss(codes, values) if measure.function is metrics.log_loss else loss(codes, values)
-        return None if coded else loss(y, values)
+        loss = metric.row_loss.loss
+        if metric.row_loss.targets == "numbers":
+            return None if coded else loss(y, values)
+        if metric.row_loss.targets == "classes":
+            return loss(self._codes(y) if coded else y, values)
+        if self.labels is None:
+            return None
+        if values.ndim == 1:  # of two classes the scorer is shown the second one's
+            values = np.column_stack([1.0 - values, values])
+        return loss(self._codes(y), values)
 
 
 def _is(score: float, other: float) -> bool:

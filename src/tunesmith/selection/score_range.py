@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.selection import HonestScore
-from tunesmith.sklearn.results.measure import Measure
+from tunesmith.selection.metric import Metric
+from tunesmith.selection.report import HonestScore
 
 CUT = "The range of your metric is not known. All its values here lie {where}, so the interval is cut there."
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class ScoreRange:
     """Where scores can lie.
 
     Attributes:
@@ -28,20 +28,20 @@ class Range:
     known: bool
 
     @classmethod
-    def of(cls, measure: Measure | None, scores: NDArray[np.float64]) -> Range:
+    def of(cls, metric: Metric | None, scores: NDArray[np.float64]) -> ScoreRange:
         """Return the range of a metric.
 
         What is known of a metric counts unless its values say otherwise: an estimator's own ``score`` should be the
         accuracy or R², and may be something else.
 
         Args:
-            measure: the metric; None: it is not known.
+            metric: the metric; None: it is not known.
             scores: all its values so far; NaN where there are none.
         """
         seen = scores[np.isfinite(scores)]
         least, most = (float(seen.min()), float(seen.max())) if seen.size else (-math.inf, math.inf)
-        if measure is not None:
-            low, high = measure.offset - measure.bounds[1], measure.offset - measure.bounds[0]
+        if metric is not None:
+            low, high = metric.offset - metric.bounds[1], metric.offset - metric.bounds[0]
             if (low, high) != (-math.inf, math.inf) and low <= least + 1e-9 and most - 1e-9 <= high:
                 return cls(low, high, True)
         low = 0.0 if least >= 0.0 else -math.inf

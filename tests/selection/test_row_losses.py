@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.metrics import ROW_LOSSES, pseudo_losses
+from tunesmith.selection.jackknife import pseudo_losses
+from tunesmith.selection.row_losses import ROW_LOSSES
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
@@ -21,7 +22,7 @@ def data(n: int = 200) -> tuple[np.ndarray, np.ndarray]:
 def test_the_mean_loss_is_scikit_learn_s_score(name: str):
     y, p = data()
     metric = ROW_LOSSES[name]
-    prediction = np.column_stack([1 - p, p]) if metric.response == "predict_proba" else (p > 0.5).astype(int)
+    prediction = np.column_stack([1 - p, p]) if metric.targets == "codes" else (p > 0.5).astype(int)
     losses = metric.loss(y, prediction)
     function = getattr(
         sklearn_metrics, {"accuracy": "accuracy_score", "neg_brier_score": "brier_score_loss"}.get(name, name[4:])

@@ -1,0 +1,130 @@
+"""Choosing by the losses of single rows, from the predictions that a search kept."""
+
+from __future__ import annotations
+
+import math
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+
+from tunesmith.errors import SelectionError
+from tunesmith.selection import LossTable, select_by_rows
+from tunesmith.selection.influence import Reach
+from tunesmith.selection.metric import Metric
+from tunesmith.selection.risk import caution
+from tunesmith.selection.skill import further
+from tunesmith.selection.splits import count_groups, in_time_order, observation_of_row
+from tunesmith.selection.targets import Targets
+from tunesmith.selection.variance import variance_inflation
+from tunesmith.selection.wording import MetricLabel
+from tunesmith.sklearn.results.cautions import FEW
+from tunesmith.sklearn.results.confirm import confirm
+from tunesmith.sklearn.results.context import Selected, SelectionContext
+
+COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
+NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
+TOGETHER = (
+    "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
+)
+
+
+def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
+    """Evaluate the leaders again, and choose; None if the losses of those that matter cannot be had."""
+    evidence, settings, default = context.evidence, context.settings, context.default
+    targets = _targets(context)
+    if targets is None:
+        return None
+    order = _best_first(context, metric)
+    losses = _losses(context, metric, targets, order)
+    first = order[0] if context.given is None else context.given
+    if context.given is not None and default not in losses:
+        default = None
+    if not {first, *(() if default is None else (default,))} <= losses.keys():
+        return None
+    tested = np.isfinite(losses[first])
+    if any((np.isfinite(own) != tested).any() for own in losses.values()):
+        return None  # each candidate was tested on other rows
+    units = observation_of_row(evidence.splits, evidence.groups, len(targets.y))
+    table = LossTable(len(targets.y), tested=tested, groups=units, strata=targets.strata(), weights=targets.weight)
+    for c, own in losses.items():
+        table.add(c, own)
+    confirm(context, metric, targets, table)
+    n_candidates, n_tested = len(evidence.params), int(tested.sum())
+
+    @cache
+    def reach(c: int) -> Reach:
+        return targets.reach(metric, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
+
+    select = partial(
+        select_by_rows,
+        weights=table.weights,
+        strata=table.strata,
+        between_repeats=table.between_repeats(n_candidates),
+        bounds=metric.bounds,
+        inflation=variance_inflation(len(evidence.splits), evidence.test_to_train),
+        reach=reach,
+        observations=table.observations,
+        no_skill=targets.no_skill(metric, evidence.predictions[first] or ()),
+        further=0.0 if in_time_order(evidence.splits) else further(n_tested, evidence.test_to_train),
+        level=settings.level,
+        seed=context.seed,
+    )
+    means = table.losses(n_candidates)
+    try:
+        found = select(means, context.rule(caution(settings.risk), default))
+        if context.given not in (None, found.index):  # a mean over folds is not quite one over rows
+            alone = np.full(means.shape, math.nan)
+            alone[:, context.given] = means[:, context.given] + found.optimism
+            found = select(alone)
+    except SelectionError:  # not one candidate is complete
+        return None
+    notes = (NOT_ENOUGH.format(n=n_tested),) if n_tested < FEW else ()
+    together = metric.together(evidence.splits)
+    if together:
+        notes = (*notes, TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))
+    score = found.as_score(
+        offset=metric.offset,
+        naive=float(evidence.scores[found.index].mean()),
+        metric=metric.name,
+        n_rows=n_tested,
+        n_groups=count_groups(evidence.splits, evidence.groups),
+        n_candidates=n_candidates,
+        together=together,
+        notes=(*notes, *found.notes),
+    )
+    return found, score
+
+
+def _targets(context: SelectionContext) -> Targets | None:
+    evidence = context.evidence
+    try:
+        y = np.asarray(evidence.y)
+    except Exception:  # what is no array has no rows to weigh
+        return None
+    weight = None if evidence.sample_weight is None else np.asarray(evidence.sample_weight, np.float64)
+    return Targets(y, evidence.labels, weight, is_classifier(context.estimator) and evidence.labels is not None)
+
+
+def _best_first(context: SelectionContext, metric: Metric) -> list[int]:
+    """Return the candidates whose losses are to be worked out, the best mean first."""
+    whole, scores = context.whole, context.evidence.scores
+    means = np.where(whole, np.where(whole[:, None], scores, 0.0).mean(axis=1), -np.inf)
+    order = [int(c) for c in np.argsort(-means, kind="stable") if whole[c]]
+    if metric.quick:
+        return order
+    return order[:COSTLY] + [c for c in order[COSTLY:] if c in (context.default, context.given)]
+
+
+def _losses(
+    context: SelectionContext, metric: Metric, targets: Targets, order: list[int]
+) -> dict[int, NDArray[np.float64]]:
+    """Return the losses of the candidates of which they can be had."""
+    evidence, found = context.evidence, {}
+    for c in order:
+        predicted, splits = evidence.predictions[c], evidence.own_splits[c]
+        own = None if predicted is None else targets.losses(metric, predicted, evidence.scores[c].tolist(), splits)
+        if own is not None:
+            found[c] = own
+    return found

@@ -1,0 +1,64 @@
+"""Confirmation: the leaders of a search and the default are evaluated again, on fresh splits of the same rows."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from tunesmith.selection import LossTable
+from tunesmith.selection.metric import Metric
+from tunesmith.selection.targets import Targets
+from tunesmith.sklearn.evaluate.splits import reshuffled_cv
+from tunesmith.sklearn.results.context import SelectionContext
+from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
+
+LEADERS = (4, 3, 3, 3, 3)  # how many are evaluated on the first fresh split, the second one, ...
+SALT = 0xF5E5  # keeps the seeds of fresh splits apart from others
+
+
+def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: LossTable) -> None:
+    """Evaluate the leaders and the default on fresh splits, the same for all, and add their losses to the table.
+
+    Fewer of them each time, as a leader that falls back is not worth another repeat.
+
+    Args:
+        context: the search; its workers are still there. It notes what was done.
+        metric: the metric that decides.
+        targets: what predictions are compared with.
+        table: the losses so far.
+    """
+    run, evidence, default, wanted = context.run, context.evidence, context.default, context.settings.confirm
+    most = len(LEADERS) if wanted == "auto" else int(wanted or 0)
+    if run is None or not most:
+        return
+    splitter = reshuffled_cv(context.search.cv, context.search._checked_cv_orig)
+    if isinstance(splitter, str):
+        context.notes.append(f"No configuration was re-tested on new splits, because {splitter}.")
+        return
+    k, n_candidates = len(evidence.splits), len(evidence.params)
+    extra = 0 if default is None else k * (evidence.numbers[default] == NOT_A_TRIAL)
+    left = int(evidence.ran.size - evidence.ran.sum()) - extra if wanted == "auto" else sys.maxsize
+    losses = table.losses(n_candidates)
+    leaders = [c for c in range(n_candidates) if c != default and np.isfinite(losses[:, c]).all()]
+    always = [] if default is None else [default]
+    for repeat in range(most):
+        mean = table.weights @ table.losses(n_candidates)
+        room = min(LEADERS[min(repeat, len(LEADERS) - 1)], left // k - len(always))
+        leaders = sorted(leaders, key=lambda c: float(mean[c]))[: max(room, 0)]
+        late = (deadline := context.settings.deadline) is not None and time.monotonic() >= deadline
+        if late or not leaders:
+            return
+        chosen = leaders + always
+        left -= len(chosen) * k
+        seed = int(np.random.SeedSequence([run.study.seed, SALT, repeat]).generate_state(1)[0]) >> 1
+        splits = list(run.cut(splitter(seed)))
+        outcomes = run.rerun([evidence.params[c] for c in chosen], splits)
+        context.fresh_fits += len(chosen) * k
+        for c, row in zip(chosen, outcomes, strict=True):
+            scores = [o.figure(evidence.metric) for o in row]
+            own = targets.losses(metric, [o.predictions for o in row], scores, splits)
+            if own is not None:
+                table.add(c, own, fresh=True)
+        context.confirmed, context.repeats = max(context.confirmed, len(chosen)), repeat + 1
