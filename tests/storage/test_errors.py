@@ -294,7 +294,7 @@ def told_full(error: StorageError) -> None:
 
 def test_a_full_disk(filled: tuple[SQLStorage, StudyRecord]) -> None:
     storage, study = filled
-    connection = storage._database._link().connection
+    connection = storage.database.connection().driver
     connection.execute("PRAGMA max_page_count = 60")
     done = fills_up(storage, study, told_full)
     assert done > 5
@@ -477,7 +477,7 @@ def test_an_interrupt_inside_a_transaction(filled: tuple[SQLStorage, StudyRecord
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        storage._database.write(interrupted)
+        storage.database.write(interrupted)
     run(storage, study)
     assert storage.read_since(study.id, 0).cursor == 2
 

@@ -166,8 +166,8 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_upgraded_when_it_is_opened(golden: Path, next_schema: Path) -> None:
     storage = SQLStorage(golden)
     check_golden(storage)
-    assert migrate.stored_schema(storage._database) == 3
-    storage._database.read(lambda session: session.cursor.execute("SELECT budget FROM tunesmith_trials").fetchall())
+    assert migrate.stored_schema(storage.database) == 3
+    storage.database.read(lambda session: session.cursor.execute("SELECT budget FROM tunesmith_trials").fetchall())
     storage.close()
 
 
@@ -191,7 +191,7 @@ def test_an_older_database_is_upgraded_on_a_server(postgres_url: str, request: p
     storage.close()
     request.getfixturevalue("next_schema")
     storage = SQLStorage(postgres_url)
-    assert migrate.stored_schema(storage._database) == 3
+    assert migrate.stored_schema(storage.database) == 3
     run(storage, storage.load_study("a"))
     storage.close()
 
@@ -208,17 +208,17 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
     by_seq = r"INDEX tunesmith_trials_seq \(study_id=\? AND seq[=>]\?\)"
     expected = {
         reads.CLAIM: [r"tunesmith_studies USING INTEGER PRIMARY KEY", by_seq],
-        reads._COLUMNS: [by_seq],
-        reads._FULL_RUNNING: [by_seq],
-        reads._REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
-        reads._REPORTS_OF_RUNNING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
-        reads._BEST["minimize"]: [r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)", "tunesmith_trials_best"],
-        reads._BEST["maximize"]: [r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)", "tunesmith_trials_best"],
+        reads.COLUMNS: [by_seq],
+        reads.FULL_RUNNING: [by_seq],
+        reads.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
+        reads.REPORTS_OF_RUNNING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
+        reads.BEST["minimize"]: [r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)", "tunesmith_trials_best"],
+        reads.BEST["maximize"]: [r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)", "tunesmith_trials_best"],
     }
     for statement, patterns in expected.items():
-        text, order = storage._database.dialect.compile(statement)
-        with storage._database._link().lock:
-            cursor = storage._database._link().session.cursor
+        text, order = storage.database.dialect.compile(statement)
+        with storage.database.connection().lock:
+            cursor = storage.database.connection().session.cursor
             plan = cursor.execute(f"EXPLAIN QUERY PLAN {text}", [1] * len(order)).fetchall()
         steps = [row[3] for row in plan if row[3].startswith(("SEARCH", "SCAN"))]
         assert len(steps) == len(patterns)

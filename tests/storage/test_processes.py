@@ -267,7 +267,7 @@ def test_each_thread_has_a_connection_that_goes_with_it(tmp_path: Path) -> None:
         thread.start()
         thread.join()
     assert storage.count(study.id) == {TrialState.COMPLETE: 5}
-    assert len(storage._database._links) == 1
+    assert len(storage.database.connections) == 1
     storage.close()
 
 
@@ -284,7 +284,7 @@ def test_a_closed_storage_opens_again(tmp_path: Path) -> None:
 def test_a_storage_that_nobody_holds_is_closed(tmp_path: Path) -> None:
     storage = SQLStorage(tmp_path / "tune.db")
     run(storage, storage.create_study("a", ["minimize"], 0))
-    connection = storage._database._link().connection
+    connection = storage.database.connection().driver
     gc.disable()  # at once, and not at some later time: Windows removes no file that is open
     try:
         del storage

@@ -33,7 +33,7 @@ class TestWithoutReturning(StorageConformance):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Iterator[Storage]:
         storage = SQLStorage(tmp_path / "tune.db")
-        storage._database.dialect.returning = False
+        storage.database.dialect.returning = False
         yield storage
         storage.close()
 

@@ -1,4 +1,8 @@
-"""Where studies are kept: in memory, in one SQLite file, or in a database server."""
+"""Storages keep studies and trials: in memory, in an SQLite file, or in a database server.
+
+`base.py` is the contract that each of them implements; `open_storage` returns the one that a user named. A storage
+knows nothing of samplers, pruners or executors.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,23 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
 
     Args:
         spec: None: memory. A path, or a text that ends in .db, .sqlite or .sqlite3: that SQLite file. Any other text:
-            an SQLAlchemy URL such as ``sqlite:///tune.db`` or ``postgresql+psycopg://user@host/database``. A Storage:
+            an SQLAlchemy URL such as `sqlite:///tune.db` or `postgresql+psycopg://user@host/database`. A Storage:
             itself.
+
+    Returns:
+        the storage.
 
     Raises:
         StorageError: the file or database cannot be used; the message says why and what to do.
         TypeError: `spec` is none of these.
+
+    Example:
+        ```python
+        from tunesmith.storage import open_storage
+
+        storage = open_storage("tune.db")
+        print([record.name for record in storage.list_studies()])
+        ```
     """
     if isinstance(spec, Storage):
         return spec
@@ -44,18 +59,29 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
 
 
 def check(spec: str | Path | Storage | None) -> list[str]:
-    """Return what is damaged in a storage, in words; empty if nothing is found.
+    """Return what is damaged in a storage, in words.
 
-    Of an SQLite file pages and indexes are checked (``PRAGMA integrity_check``). Of each study all that is stored is
-    read, and compared with what it has to fit: points with their spaces, spaces with their hashes, first values with
-    their second copies, counters with trials. What none of these can tell, such as another character in a note, is
-    not found.
+    The pages and indexes of an SQLite file are checked (`PRAGMA integrity_check`). All data of each study are read and
+    compared: points with their spaces, spaces with their hashes, first values with their second copies, counters with
+    trials. Other damage, such as a changed character in an attribute, is not found.
 
     Args:
-        spec: as for :func:`open_storage`.
+        spec: as for `open_storage`.
+
+    Returns:
+        one line for each problem; empty: nothing is found.
 
     Raises:
         TypeError: `spec` names no storage.
+
+    Example:
+        ```python
+        from tunesmith import create_study
+        from tunesmith.storage import check
+
+        create_study(storage="tune.db")
+        assert check("tune.db") == []
+        ```
     """
     from tunesmith.errors import StorageError
 

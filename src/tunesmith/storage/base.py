@@ -1,11 +1,11 @@
-"""The contract of a storage: what it keeps, and when the study calls it.
+"""`Storage`: the contract of a storage, and when the study calls each method.
 
-A trial's way: ``claim`` (a promise of a number, nothing written) -> the sampler proposes -> ``start`` (one
-transaction; None if another worker was faster) -> ``report`` ... -> ``finish`` (one transaction, durable when it
-returns). An enqueued or released trial is WAITING; ``claim`` hands it out before any new number.
+The calls for one trial: `claim` (promises a number, writes nothing), then the sampler proposes, `start` (one
+transaction; None if another worker was faster), `report` for each reported value, `finish` (one transaction, durable
+when it returns). An enqueued or released trial is WAITING; `claim` returns it before any new number.
 
-A new storage is one subclass of :class:`Storage`, one line in ``registry.py`` (or an entry point), and a test class
-derived from :class:`tunesmith.testing.storages.StorageConformance` that supplies the fixture ``storage``.
+A new storage is one subclass of `Storage`, one line in `registry.py` (or an entry point), and a test class derived from
+`tunesmith.testing.storages.StorageConformance` that supplies the fixture `storage`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from tunesmith.trial import FrozenTrial, TrialState
 
 @dataclass(slots=True)
 class StudyRecord:
-    """What a storage keeps of a study: created once, read by every worker.
+    """Stored data of a study, read by every worker.
 
     Attributes:
-        id: the storage's own key.
+        id: the storage's key.
         name: unique in the storage.
         directions: "minimize" or "maximize" for each objective.
         seed: the study's seed, 0 <= seed < 2**63.
         space: the declared space, or None for define-by-run.
         created: unix time, seconds.
         user: user attributes.
-        system: attributes of tunesmith's own (a search's fingerprint, say).
+        system: attributes that tunesmith sets, such as a search's fingerprint.
     """
 
     id: int
@@ -55,9 +55,9 @@ class Claim:
     Attributes:
         number: the trial's number.
         version: the study's change counter when the claim was made.
-        reserved: whether the trial already stands in the storage under this worker's name (an enqueued or released
-            trial, or a claim made with ``reserve=True``); ``start`` then cannot lose.
-        trial: the record of a reserved trial: fixed parameters, attempt, attributes; None for a new one.
+        reserved: whether the storage already has the trial, RUNNING under this worker's name (an enqueued or released
+            trial, or a claim with `reserve=True`); no other worker can be faster then.
+        trial: the record of a reserved trial, with fixed parameters, attempt and attributes; None for a new one.
     """
 
     number: int
@@ -68,7 +68,7 @@ class Claim:
 
 @dataclass(slots=True)
 class Block:
-    """Finished trials that share one space, as columns: ``at`` are their places in the increment's order."""
+    """Finished trials that share one space, as columns; `at` are their places in the increment."""
 
     space: Space | None
     at: NDArray[np.int64]
@@ -77,18 +77,18 @@ class Block:
 
 @dataclass(slots=True)
 class Increment:
-    """What was recorded since a cursor: finished trials as columns in commit order, and who is running now.
+    """What was recorded since a cursor: finished trials as columns in commit order, and the running trials.
 
     Attributes:
-        cursor: the `seq` of the last finished trial read; pass it to the next ``read_since``.
+        cursor: the `seq` of the last finished trial read; pass it to the next `read_since`.
         version: the study's change counter at the time of reading.
         number: int64[n] trial numbers. state: int8[n]. sampler_state: int64[n]. cost: float64[n], seconds.
-        attempt: int64[n], at which attempt each trial ended.
+        attempt: int64[n], the attempt at which each trial ended.
         values: float64[n, m] in the user's directions, NaN where there is none.
         blocks: the points, grouped by the trials' own spaces.
         constraints: place -> constraint values, for trials that have any.
-        reports: (number, step, value) of the curves of trials that finished since, and of the running ones, as
-            ``intermediate_values`` has them.
+        reports: (number, step, value) of the curves of trials that finished since, and of the running ones, as in
+            `FrozenTrial.intermediate_values`.
         running: the running trials (number, space, x, sampler_state, worker, attempt, started).
     """
 
@@ -107,37 +107,51 @@ class Increment:
 
 
 class Storage(ABC):
-    """Keeps studies and trials. All methods may be called from several threads and, for a shared store, processes.
+    """Keeps studies and trials. All methods may be called by several threads and, for a shared store, processes.
 
-    A storage never hands one trial to two live workers, never loses a finished one, and numbers finishes per study
-    by ``seq`` = 1, 2, ... without a gap in commit order. Every method that starts, finishes, adds or releases trials
-    raises the study's ``version`` by one; reports and attributes leave it as it is.
+    A storage never gives one trial to two live workers, never loses a finished one, and numbers the finishes of a study
+    by `seq` = 1, 2, and so on, without a gap, in commit order. Every method that starts, finishes, adds or releases
+    trials raises the study's `version` by one; reports and attributes do not.
 
-    Every method that takes a study's id raises StudyNotFoundError if there is no such study (any more), and
+    Every method that takes a study's id raises StudyNotFoundError if the study does not exist (any more), and
     StorageError if the store cannot be read or written. A method that raises has changed nothing.
+
+    Attributes:
+        name: its name in the registry.
+        shared: whether other processes can change a study at the same time.
+        only_here: whether a copy in a worker process is useless, because what it writes is lost.
     """
 
     name: ClassVar[str] = ""
-    shared: ClassVar[bool] = False  # whether other processes can change a study behind our back
-    only_here: ClassVar[bool] = False  # whether a copy that a worker process gets would be no use: writes would be lost
+    shared: ClassVar[bool] = False
+    only_here: ClassVar[bool] = False
 
     @abstractmethod
     def create_study(
         self, name: str | None, directions: Sequence[str], seed: int, space: Space | None = None
     ) -> StudyRecord:
-        """Create a study; a missing name is made up, and unique.
+        """Create a study.
+
+        Args:
+            name: unique in the storage; None: one is made up.
+            directions: "minimize" or "maximize" for each objective.
+            seed: the study's seed, 0 <= seed < 2**63.
+            space: the declared space; None: define by run.
+
+        Returns:
+            its record.
 
         Raises:
             DuplicatedStudyError: the name is taken.
-            ValueError: the name is empty, a direction is no direction, or the seed is out of range.
+            ValueError: the name is empty, a direction is unknown, or the seed is out of range.
         """
 
     @abstractmethod
     def load_study(self, name: str | None) -> StudyRecord:
-        """Read a study by name; None: the only study of the storage.
+        """Return a study by name; None: the only study of the storage.
 
         Raises:
-            StudyNotFoundError: no such study (the message lists near names), or None is not unique.
+            StudyNotFoundError: there is no such study (the message suggests names), or several for None.
         """
 
     @abstractmethod
@@ -146,94 +160,148 @@ class Storage(ABC):
 
     @abstractmethod
     def delete_study(self, study_id: int) -> None:
-        """Remove a study and its trials."""
+        """Delete a study and its trials."""
 
     @abstractmethod
     def set_space(self, study_id: int, space: Space) -> None:
-        """Declare the space of a study that was created without one."""
+        """Declare the space of a study that was created without one.
+
+        Args:
+            study_id: the study.
+            space: its space.
+        """
 
     @abstractmethod
     def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
-        """Return the lowest WAITING trial, now RUNNING under this worker (reserved), or else the next free number.
+        """Claim the lowest WAITING trial, which becomes RUNNING under this worker, or else the next free number.
 
-        With ``reserve`` the number is taken at once (an empty RUNNING trial), so that ``start`` cannot lose. Without,
-        and with no trial waiting, nothing is written.
+        Args:
+            study_id: the study.
+            worker: the worker's name.
+            reserve: whether to take the number at once, by an empty RUNNING trial, so that `start` cannot fail. Without
+                it, if no trial is waiting, nothing is written.
+
+        Returns:
+            the claim.
         """
 
     @abstractmethod
     def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
         """Write a RUNNING trial with its whole point, in one transaction.
 
+        Args:
+            study_id: the study.
+            claim: what `claim` returned.
+            trial: the record, with the point that the sampler proposed.
+
         Returns:
-            The study's new version, or None if the number was taken since the claim (of a reserved trial: if it was
-            released since).
+            the study's new version; None: another worker took the number, or the reserved trial was released.
         """
 
     @abstractmethod
     def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
-        """Keep one value that an attempt of a RUNNING trial reported, durable; a step that it has is left as it is.
+        """Store a value that an attempt of a RUNNING trial reported; durable on return.
 
-        A trial that is finished, or not there, takes none.
+        Nothing happens if the trial has a value for the step, is finished, or does not exist.
+
+        Args:
+            study_id: the study.
+            number: the trial.
+            attempt: the attempt that reports.
+            step: the step of the value.
+            value: the value.
 
         Raises:
-            AttemptReplacedError: the trial was released since, and is at a later attempt.
+            AttemptReplacedError: the trial was released, and is at a later attempt.
         """
 
     @abstractmethod
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
-        """Record the end of a trial (state, values, point, attributes, ...) in one transaction; durable on return.
+        """Record the end of a trial in one transaction; durable on return.
 
-        Attributes and reports that the storage has and the record has not are kept; those of the record belong to its
-        attempt. ``worker``, ``started`` and ``fixed`` of the record are those that ``start`` got, and its
-        ``previous_attempts`` and ``crashes`` are the storage's own.
+        Attributes and reports that only the storage has are kept; those of the record belong to its attempt. `worker`,
+        `started` and `fixed` of the record are those that `start` got; its `previous_attempts` and `crashes` are
+        ignored.
+
+        Args:
+            study_id: the study.
+            trial: the record, with state, values, point, attributes and reports.
 
         Returns:
-            (seq, version); None if this attempt of the trial is not running any more (told already, or released and
-            handed to another worker), in which case nothing is changed.
+            (seq, version); None: this attempt of the trial is not running (it was told before, or released and given to
+            another worker), and nothing is changed.
 
         Raises:
             KeyError: the study has no trial of this number.
             ValueError: the state is not final, the values do not fit the study's directions, or an attribute cannot be
-                kept.
+                stored.
         """
 
     @abstractmethod
     def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
-        """Add WAITING or finished trials under new numbers, all in one transaction; return the numbers.
+        """Add WAITING or finished trials under new numbers, all in one transaction.
 
-        What earlier attempts left is not taken over: they get attempt 1, with the whole curve as its reports. The
-        records given are not changed and not kept; of their attributes ``storable`` copies are.
+        Earlier attempts are not taken over: each trial gets attempt 1, with the whole curve as its reports. The records
+        are not changed and not kept; their attributes are copied by `storable`.
+
+        Args:
+            study_id: the study.
+            trials: the records.
+
+        Returns:
+            the numbers.
 
         Raises:
-            ValueError: a trial is RUNNING, or cannot be kept for a reason that ``finish`` names.
+            ValueError: a trial is RUNNING, or cannot be stored for a reason that `finish` names.
         """
 
     @abstractmethod
     def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
-        """Turn RUNNING trials of a dead or interrupted worker into WAITING ones; attempt + 1; the proposal is kept.
+        """Turn RUNNING trials of a dead or interrupted worker into WAITING ones, at the next attempt.
 
-        ``claim`` hands such a trial out with ``trial.x``/``trial.space`` set: it is run again as it was proposed. What
-        the attempt reported and noted goes to its ``previous_attempts``; the attributes stay those of the trial.
+        `claim` returns such a trial with its point, so that it is run again as it was proposed. The reports of the
+        attempt move to the trial's `previous_attempts`, with a copy of its attributes.
 
         Args:
             study_id: the study.
-            attempts: which attempt of which trial, by number. Those that do not run (any more) are ignored.
-            crashed: whether their process died; each such trial's ``crashes`` is then one more.
+            attempts: the attempt of each trial, by number; those that are not running are ignored.
+            crashed: whether their process died; `crashes` of each trial then rises by one.
         """
 
     @abstractmethod
     def heartbeat(self, study_id: int, worker: str) -> None:
-        """Note that a worker lives."""
+        """Record a sign of life of a worker.
+
+        Args:
+            study_id: the study.
+            worker: the worker's name.
+        """
 
     @abstractmethod
     def read_since(self, study_id: int, cursor: int) -> Increment:
-        """Return the trials finished after the cursor (0: all), and the running ones."""
+        """Return the trials that finished since a cursor, and the running ones.
+
+        Args:
+            study_id: the study.
+            cursor: the `cursor` of the increment read before; 0: all trials.
+
+        Returns:
+            what was recorded since.
+        """
 
     @abstractmethod
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """Return full records, ordered by number.
+        """Return full records of trials.
+
+        Args:
+            study_id: the study.
+            numbers: of these trials only; None: of all.
+            states: of trials in these states only; None: in any.
+
+        Returns:
+            the records, ordered by number.
 
         Raises:
             KeyError: a number is not there.
@@ -241,16 +309,19 @@ class Storage(ABC):
 
     @abstractmethod
     def best(self, study_id: int, direction: str) -> FrozenTrial | None:
-        """Return the feasible COMPLETE trial with the best first value (the lowest number among equals), or None.
+        """Return the best trial.
 
         Args:
             study_id: the study.
             direction: "minimize" or "maximize".
+
+        Returns:
+            the feasible COMPLETE trial with the best first value (the lowest number among equals); None: there is none.
         """
 
     @abstractmethod
     def count(self, study_id: int) -> dict[TrialState, int]:
-        """Return how many trials there are in each state."""
+        """Return the number of trials in each state."""
 
     @abstractmethod
     def set_attr(
@@ -266,17 +337,17 @@ class Storage(ABC):
 
         Args:
             study_id: the study.
-            number: of the trial; None: of the study itself.
+            number: the trial; None: the study itself.
             key: the attribute's name.
-            value: its value, as :func:`tunesmith.storable.storable` returns it.
-            system: one of tunesmith's own.
-            attempt: who sets it; None: whoever, it belongs to the attempt that the trial is at.
+            value: its value, as `tunesmith.storable.storable` returns it.
+            system: whether it is one of tunesmith's own.
+            attempt: the attempt that sets it; None: the present attempt of the trial.
 
         Raises:
-            AttemptReplacedError: the trial was released since, and is at a later attempt than `attempt`.
+            AttemptReplacedError: the trial was released, and is at a later attempt than `attempt`.
             KeyError: the study has no trial of this number.
-            ValueError: the value cannot be kept.
+            ValueError: the value cannot be stored.
         """
 
     def close(self) -> None:  # noqa: B027 - not abstract: a storage may hold nothing
-        """Give back what the storage holds open; a later call opens it again."""
+        """Close what the storage holds open; a later call opens it again."""

@@ -1,4 +1,4 @@
-"""What every storage refuses, and in which words."""
+"""Checks that every storage makes, and their errors."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def new_name() -> str:
 
 
 def check_text(what: str, text: str) -> None:
-    """Refuse texts that not every database can keep.
+    """Check that every database can store a text.
 
     Raises:
-        ValueError: the text is empty, or holds a NUL character or half of a surrogate pair.
+        ValueError: the text is empty, or has a NUL character or half of a surrogate pair.
     """
     if not isinstance(text, str) or not text:  # type: ignore[redundant-expr]  # what users pass is not always typed
         raise ValueError(f"{what} must be a text of at least one character; got {text!r}")
@@ -55,7 +55,7 @@ def check_study(name: str | None, directions: Sequence[str], seed: int) -> tuple
 
 
 def check_direction(direction: str) -> None:
-    """Refuse a word that is no direction.
+    """Check that a word is a direction.
 
     Raises:
         ValueError: it is neither "minimize" nor "maximize".
@@ -65,7 +65,7 @@ def check_direction(direction: str) -> None:
 
 
 def check_finished(trial: FrozenTrial, n_objectives: int) -> None:
-    """Refuse a record that is not the end of a trial of this study.
+    """Check that a record can be the end of a trial of this study.
 
     Raises:
         ValueError: the state is not final, or the values do not fit it and the number of objectives.
@@ -80,7 +80,7 @@ def check_finished(trial: FrozenTrial, n_objectives: int) -> None:
 
 
 def check_added(trials: Sequence[FrozenTrial], n_objectives: int) -> None:
-    """Refuse records that cannot be added to a study.
+    """Check that records can be added to a study.
 
     Raises:
         ValueError: a trial is RUNNING, or is finished and has values that do not fit.
@@ -93,7 +93,7 @@ def check_added(trials: Sequence[FrozenTrial], n_objectives: int) -> None:
 
 
 def study_not_found(name: str | None, names: Iterable[str], where: str) -> StudyNotFoundError:
-    """Word the error for a name that is not there (None: for a study that is not the only one).
+    """Return the error for a name that is not there (None: for a study that is not the only one).
 
     Args:
         name: the name asked for.
@@ -111,12 +111,12 @@ def study_not_found(name: str | None, names: Iterable[str], where: str) -> Study
 
 
 def study_gone(study_id: int, where: str) -> StudyNotFoundError:
-    """Word the error for an id that is not there: the study was deleted while it was in use."""
+    """Return the error for an id that is not there: the study was deleted while it was in use."""
     return StudyNotFoundError(f"{where} holds no study of id {study_id} any more; it was deleted while in use")
 
 
 def attempt_replaced(number: int, attempt: int, now: int) -> AttemptReplacedError:
-    """Word the error for what an attempt writes after the trial was begun again."""
+    """Return the error for a write of an attempt after the next one began."""
     return AttemptReplacedError(
         f"trial {number}: attempt {attempt} was given up and the trial is at attempt {now}, so what attempt {attempt} "
         "still reports or notes is refused"

@@ -1,7 +1,7 @@
-"""Studies in the memory of this process: nothing is written, nothing is copied on a trial's way.
+"""`MemoryStorage`: studies in the memory of this process.
 
-The records that ``start`` and ``finish`` get are kept as they are and handed out as they are. A record changes its
-state by being replaced, so that one that was handed out stays what it was.
+`start` and `finish` keep the records that they get, without a copy, and readers get the same records. A record is
+replaced when its state changes, so that one that a reader has stays as it was.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WHERE = "this storage in memory"
 
 
 class _Book:
-    """One study: all trials by number, the finished ones by seq, and which are running or waiting."""
+    """One study: all trials by number, the finished ones by seq, the running and the waiting ones."""
 
     __slots__ = ("best", "counted", "counts", "finished", "m", "record", "running", "trials", "version", "waiting")
 
@@ -51,14 +51,26 @@ class _Book:
         self.finished: list[FrozenTrial] = []
         self.running: dict[int, FrozenTrial] = {}
         self.waiting: list[int] = []  # a heap
-        # How far `best` and `count` have looked at `finished`, and what they found: a finish costs them nothing.
+        # What `best` and `count` found, and how many of `finished` they have seen: a finish need not update them.
         self.best: dict[str, tuple[int, FrozenTrial | None]] = {}
         self.counted = 0
         self.counts: dict[TrialState, int] = {}
 
 
 class MemoryStorage(Storage):
-    """Keeps studies for as long as the object lives."""
+    """Keeps studies for as long as the object lives.
+
+    Example:
+        ```python
+        from tunesmith import create_study
+        from tunesmith.storage.memory import MemoryStorage
+
+        storage = MemoryStorage()
+        study = create_study(storage=storage, study_name="mine")
+        study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=5)
+        print(storage.count(storage.load_study("mine").id))
+        ```
+    """
 
     name = "memory"
     only_here = True
@@ -88,7 +100,7 @@ class MemoryStorage(Storage):
             self._next_id += 1
             self._books[record.id] = _Book(record)
             self._ids[name] = record.id
-            return _copy(record)
+            return _copy_record(record)
 
     def load_study(self, name: str | None) -> StudyRecord:
         with self._lock:
@@ -96,11 +108,11 @@ class MemoryStorage(Storage):
                 name = next(iter(self._ids))
             if name is None or name not in self._ids:
                 raise study_not_found(name, self._ids, _WHERE)
-            return _copy(self._books[self._ids[name]].record)
+            return _copy_record(self._books[self._ids[name]].record)
 
     def list_studies(self) -> list[StudyRecord]:
         with self._lock:
-            return [_copy(book.record) for book in self._books.values()]
+            return [_copy_record(book.record) for book in self._books.values()]
 
     def delete_study(self, study_id: int) -> None:
         with self._lock:
@@ -119,11 +131,11 @@ class MemoryStorage(Storage):
             number = len(book.trials)
             if book.waiting:
                 number = heapq.heappop(book.waiting)
-                trial = _twin(book.trials[number])
+                trial = _copy_trial(book.trials[number])
                 trial.state, trial.worker, trial.started = _RUNNING, worker, time.time()
                 book.trials[number] = book.running[number] = trial
                 book.version += 1
-                return Claim(number, book.version, True, _twin(trial))
+                return Claim(number, book.version, True, _copy_trial(trial))
             if reserve:
                 trial = FrozenTrial(number, _RUNNING, worker=worker, started=time.time())
                 book.trials.append(trial)
@@ -140,7 +152,7 @@ class MemoryStorage(Storage):
                 old = book.running.get(number)
                 if old is None or old.attempt != trial.attempt or old.worker != trial.worker:
                     return None
-                _keep(old, trial)
+                _carry_over(old, trial)
                 book.trials[number] = trial
             elif number == len(book.trials):
                 book.trials.append(trial)
@@ -167,7 +179,7 @@ class MemoryStorage(Storage):
         with self._lock:
             book = self._book(study_id)
             values = trial.values
-            # The common end of a trial, one value that is not NaN, needs no call.
+            # The common end of a trial, one value that is not NaN, needs no check.
             if trial.state is not _COMPLETE or book.m != 1 or not values or len(values) != 1 or values[0] != values[0]:
                 check_finished(trial, book.m)
             old = book.running.get(number)
@@ -175,7 +187,7 @@ class MemoryStorage(Storage):
                 self._trial(book, number)
                 return None
             if old.user is not None or old.system is not None or old.reports is not None or old.attempt > 1:
-                _keep(old, trial)
+                _carry_over(old, trial)
             del book.running[number]
             book.trials[number] = trial
             book.finished.append(trial)
@@ -188,7 +200,7 @@ class MemoryStorage(Storage):
             book = self._book(study_id)
             check_added(trials, book.m)
             numbers = []
-            twins = [_twin(given) for given in trials]
+            twins = [_copy_trial(given) for given in trials]
             for trial in twins:  # all of them before any is added
                 trial.user, trial.system = storable_items(trial.user), storable_items(trial.system)
             for trial in twins:
@@ -215,7 +227,7 @@ class MemoryStorage(Storage):
                 if running is None or running.attempt != attempt:
                     continue
                 del book.running[number]
-                trial = _twin(running)
+                trial = _copy_trial(running)
                 left = Attempt(attempt, dict(trial.reports or {}), dict(trial.user or {}))
                 trial.previous_attempts = (*running.previous_attempts, left)
                 trial.state, trial.worker, trial.started, trial.reports = TrialState.WAITING, "", NAN, None
@@ -237,7 +249,7 @@ class MemoryStorage(Storage):
             book = self._book(study_id)
             new = book.finished[cursor:]
             running = list(book.running.values())
-            # Reports of running trials are still being written to; those of finished ones are not.
+            # Copied under the lock, because running trials go on reporting.
             reports = [
                 (t.number, step, v)
                 for t in (*new, *running)
@@ -345,20 +357,20 @@ class MemoryStorage(Storage):
         self.__dict__.update(state, _lock=threading.Lock())
 
 
-def _copy(record: StudyRecord) -> StudyRecord:
+def _copy_record(record: StudyRecord) -> StudyRecord:
     return replace(record, user=dict(record.user), system=dict(record.system))
 
 
-def _twin(trial: FrozenTrial) -> FrozenTrial:
-    """A record of its own with the same content."""
+def _copy_trial(trial: FrozenTrial) -> FrozenTrial:
+    """Return a copy of a record."""
     twin = copy.copy(trial)
     twin.user, twin.system = dict(trial.user) if trial.user else None, dict(trial.system) if trial.system else None
     twin.reports = dict(trial.reports) if trial.reports else None
     return twin
 
 
-def _keep(old: FrozenTrial, new: FrozenTrial) -> None:
-    """Keep what was noted on the old record of a trial and does not stand on the new one."""
+def _carry_over(old: FrozenTrial, new: FrozenTrial) -> None:
+    """Carry attributes and reports over that only the old record of a trial has."""
     if old.user and old.user is not new.user:
         new.user = {**old.user, **(new.user or {})}
     if old.system and old.system is not new.system:

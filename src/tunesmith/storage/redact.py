@@ -1,7 +1,7 @@
-"""What may be shown of the place of a database: nothing that could be a password or a token.
+"""Hides passwords and tokens in what is shown of a database's URL.
 
-A part is shown only if it is known to be harmless. So a password that stands where none belongs is hidden with the
-rest, as is one in a URL that is mistyped.
+A part is shown only if it is known to be harmless. So a password in the wrong place, or in a mistyped URL, is hidden
+too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tunesmith.text import printable
 
 HIDDEN = "***"
 
-# Options of URLs whose values say nothing that has to be hidden.
+# Options of URLs whose values are harmless.
 _HARMLESS = {
     "application_name", "cache", "charset", "check_same_thread", "connect_timeout", "gssencmode", "host", "hostaddr",
     "immutable", "mode", "nolock", "port", "sslmode", "target_session_attrs", "timeout", "uri", "vfs",
@@ -38,7 +38,7 @@ _OPTION = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
 def redact(text: str) -> str:
-    """Return what may be shown of a text that was to name a database, whatever it is.
+    """Return what may be shown of a text that was given as the name of a database.
 
     Args:
         text: a URL, mistyped or not, a connection string, a path, or something else.
@@ -62,7 +62,7 @@ def redact(text: str) -> str:
 
 
 def shown_spec(spec: Any) -> str:
-    """Return what may be shown of what was given as ``storage=``: a path, a URL or a storage."""
+    """Return what may be shown of the argument `storage=`: a path, a URL or a storage."""
     if not isinstance(spec, str | os.PathLike):
         return repr(spec)
     text = os.fsdecode(spec)
@@ -71,13 +71,13 @@ def shown_spec(spec: Any) -> str:
 
 
 def redact_within(text: str) -> str:
-    """Return a message of others without the URLs' user names and passwords, and without what is called a password."""
+    """Return another program's message without the users and passwords of URLs, and without values named password."""
     text = re.sub(r"[A-Za-z][\w+.-]*://[^\s'\"]+", lambda url: redact(url.group()), text)
     return re.sub(rf"(?i)(\b\w*(?:{'|'.join(_WORDS)})\w*['\"]?\s*[=:]\s*)\S+", rf"\1{HIDDEN}", text)
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    """Part an address from its options, as in ``host/db?sslmode=require`` or ``host=db user=me``."""
+    """Split an address from its options, as in `host/db?sslmode=require` or `host=db user=me`."""
     found = re.search(r"[?;&#]|\s(?=\S*=)", rest)
     if found is None:
         return ("", " ", rest) if "=" in rest else (rest, "", "")
@@ -109,7 +109,7 @@ def shown_option(name: str, value: Any) -> str:
 
 
 def _address(place: str, after_user: bool) -> str:
-    """Return ``host:port/database``, each part if it may be shown; "port" may be a password, and "host" its user."""
+    """Return `host:port/database`, each part if it may be shown; "port" may be a password, and "host" a user."""
     host, slash, database = place.partition("/")
     name, colon, port = host.rpartition(":")
     if colon and not (port.isdecimal() and int(port) < 2**16):
@@ -120,7 +120,7 @@ def _address(place: str, after_user: bool) -> str:
 
 
 def shown_user(user: str | None) -> str:
-    """Return a user's name if it is one for sure."""
+    """Return a user's name if it surely is one."""
     return user if user and _NAME.fullmatch(user) else HIDDEN
 
 
@@ -130,15 +130,15 @@ def shown_host(host: str) -> str:
 
 
 def shown_database(name: str) -> str:
-    """Return the name of a database of a server if there is nothing else in it."""
+    """Return the name of a server's database if it is a plain name."""
     return name if _PLAIN.fullmatch(name) else HIDDEN
 
 
 class Secrets:
-    """Finds texts that must not be shown in the messages of others, such as a driver's.
+    """Hides secret texts in the messages of drivers.
 
     Args:
-        secrets: the texts, as they are meant; how a URL writes them is hidden as well.
+        secrets: the texts; the way a URL writes them is hidden too.
     """
 
     def __init__(self, secrets: Iterable[str | None]) -> None:

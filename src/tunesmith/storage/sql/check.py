@@ -1,4 +1,4 @@
-"""Whether what a database holds can be what was written: every check there is, with all that they find."""
+"""All integrity checks of a database and its studies, with everything that they find."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _STRAYS = select(func.count()).where(
 
 
 def problems_of(storage: SQLStorage) -> list[str]:
-    """Return what is wrong with a database and the studies in it, in words; empty if nothing is found."""
-    database = storage._database
+    """Return what is wrong with a database and its studies, in words; empty: nothing is found."""
+    database = storage.database
     found: list[str] = []
     if not may_exist(database.url):
         return [f"{database.where} does not exist"]
@@ -54,15 +54,15 @@ def _of_study(storage: SQLStorage, study_id: int) -> list[str]:
     try:
         if found:
             found += _of_trials(storage, study_id)
-        return found + storage._database.read(lambda session: _counted(session, study_id), snapshot=True)
+        return found + storage.database.read(lambda session: _counted(session, study_id), snapshot=True)
     except StorageError as error:
         return [*found, str(error)]
 
 
 def _of_trials(storage: SQLStorage, study_id: int) -> list[str]:
-    """Return which of the trials cannot be read by themselves."""
+    """Return the trials that cannot be read, one by one."""
     found = []
-    numbers = storage._database.read(lambda session: [n for (n,) in session.rows(_NUMBERS, study=study_id)])
+    numbers = storage.database.read(lambda session: [n for (n,) in session.rows(_NUMBERS, study=study_id)])
     for number in numbers:
         try:
             storage.trials(study_id, [number])
@@ -72,7 +72,7 @@ def _of_trials(storage: SQLStorage, study_id: int) -> list[str]:
 
 
 def _counted(session: Session, study_id: int) -> list[str]:
-    """Compare the study's counters with its trials, and reports with the trials that they belong to."""
+    """Compare the study's counters with its trials, and its reports with their trials."""
     counters = session.row(_COUNTERS, study=study_id)
     there = session.row(_THERE, study=study_id)
     if counters is None or there is None:

@@ -1,4 +1,4 @@
-"""From a driver's exception to a StorageError that says what was given, what is wrong and what to do."""
+"""StorageErrors for the exceptions of drivers: what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from tunesmith.errors import StorageError, StorageUnavailableError
 
-# What SQLite reports (https://www.sqlite.org/rescode.html), by the beginning of its name; the first that fits counts.
+# By the beginning of SQLite's error names (https://www.sqlite.org/rescode.html); the first that fits counts.
 _SQLITE = {
     "SQLITE_NOTADB": "{where} is no SQLite database; choose another path, or move the file away",
     "SQLITE_CORRUPT": "{where} is damaged ({error}); restore a copy, or save what can be read with "
@@ -27,14 +27,14 @@ _SQLITE = {
     "SQLITE_PROTOCOL": "{where} is locked by another program for more than {timeout:g} s",
     "SQLITE_TOOBIG": "{where} cannot keep a value this long ({error})",
 }
-# What may be over in a moment: a lock, a full disk, a network drive that is away, too many open files.
+# Errors that may be over in a moment: a lock, a full disk, a network drive that is away, too many open files.
 _PASSING = tuple(
     f"SQLITE_{name}" for name in ("FULL", "IOERR", "CANTOPEN", "BUSY", "LOCKED", "PROTOCOL", "NOMEM", "INTERRUPT")
 )
 
 
 def is_busy(error: BaseException) -> bool:
-    """Tell whether SQLite only asks to try again."""
+    """Return whether SQLite's error means that the database is locked."""
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
 
 
@@ -68,7 +68,7 @@ def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: 
 
 
 def _may_pass(error: BaseException, name: str, dbapi: Any) -> bool:
-    """Tell whether a driver's error that has no words of ours may be over in a moment."""
+    """Return whether a driver's error that has no words of its own here may be over in a moment."""
     if name:
         return name.startswith(_PASSING)
     # A server that is away or ends the connection; what is wrong with a statement or its data is none of these.

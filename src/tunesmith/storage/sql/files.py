@@ -1,4 +1,4 @@
-"""Files: whether one is an SQLite database, or what else, and whether it is still the one that was opened."""
+"""Checks of files: whether one is an SQLite database, and whether it is still the one that was opened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import URL  # noqa: TID253 - imported only when a database is na
 from tunesmith.errors import StorageError
 from tunesmith.storage.redact import shown_spec
 
-HOW = (
+TAKE_OVER = (
     "To take the trials over, read them with {program} and give them to study.add_trials(...) of a new study; "
     "docs/porting.md, 'Old results come along', shows how."
 )
@@ -42,12 +42,12 @@ def refuse_foreign_file(path: Path) -> None:
         return  # not there yet, or not to be read: SQLite finds the words
     if head and not head.startswith(_SQLITE):
         what, program = _what(head)
-        how = f". {HOW.format(program=program)}" if program else ""
+        how = f". {TAKE_OVER.format(program=program)}" if program else ""
         raise StorageError(f"the file {shown_spec(path)} is no SQLite database{what}; choose another path{how}")
 
 
 def _what(head: bytes) -> tuple[str, str | None]:
-    """Say what a file is, by its beginning, and which program's trials it holds."""
+    """Return what a file is, by its beginning, and which program's trials it holds."""
     if head.startswith(_PICKLE):
         if b"hyperopt" in head:
             return " but trials pickled by Hyperopt", "Hyperopt"
@@ -69,11 +69,11 @@ def _what(head: bytes) -> tuple[str, str | None]:
 
 
 class FileIdentity:
-    """Which file a database is: one that was deleted or replaced takes what is written with it, and nobody notices.
+    """Notices when a database file is deleted or replaced: what is written to it after that would be lost silently.
 
     Args:
-        url: where the database is; of a server there is nothing to check.
-        where: what to call it in errors.
+        url: where the database is; a server needs no check.
+        where: its name in errors.
     """
 
     def __init__(self, url: URL, where: str) -> None:
@@ -85,19 +85,19 @@ class FileIdentity:
         self._checked = -math.inf  # when, by the monotonic clock
 
     def note(self) -> None:
-        """Note which file is there, if none was noted yet; to be called when a connection was opened."""
+        """Remember which file is there, if none is remembered; called after a connection was opened."""
         if self._path is not None and self._known is None:
             self._known = self._look()
 
     def forget(self) -> None:
-        """Let another file take the place."""
+        """Forget which file was there."""
         self._known = None
 
     def check(self, recent: float = 0.0) -> None:
-        """Raise unless the file that was opened is still there; to be called before each write.
+        """Raise unless the file that was opened is still there; called before each write.
 
         Args:
-            recent: seconds for which an earlier check will do.
+            recent: how old the last check may be, in seconds.
 
         Raises:
             StorageError: it was deleted, or another one has taken its place.

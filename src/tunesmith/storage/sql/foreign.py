@@ -1,4 +1,4 @@
-"""Tables of other programs: whose they are, and how what they hold can come along."""
+"""Tables of other programs: whose they are, and how to take their trials over."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sqlalchemy import inspect  # noqa: TID253 - imported only when a database i
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.files import HOW
+from tunesmith.storage.sql.files import TAKE_OVER
 from tunesmith.storage.sql.session import Session
 from tunesmith.text import printable
 
-# Programs by tables that no other has together.
+# Programs by the tables that only they have together.
 _TABLES = {
     "Optuna": {"studies", "study_directions", "trials", "trial_params"},
     "MLflow": {"experiments", "runs", "metrics", "params"},
@@ -21,7 +21,7 @@ _SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY n
 
 
 def foreign_tables(database: Database) -> tuple[str | None, list[str]]:
-    """Return which known program's tables are in a database, and all tables that are not ours."""
+    """Return the known program that has tables in a database, and all tables that are not ours."""
     tables = [name for name in tables_of(database) if not name.startswith("tunesmith_")]
     return next((name for name, its in _TABLES.items() if its <= set(tables)), None), tables
 
@@ -36,12 +36,12 @@ def tables_of(database: Database) -> list[str]:
 
 
 def refuse_foreign_tables(database: Database) -> None:
-    """Refuse an SQLite file of a known program; of a server, which many programs may share, warn.
+    """Refuse an SQLite file of a known program; warn about a server, which many programs may share.
 
-    To be called for a database without tables of ours.
+    Called for a database without our tables.
 
     Raises:
-        StorageError: the file is another tuner's, and would look empty.
+        StorageError: the file belongs to another program, and would look empty.
     """
     program, _ = foreign_tables(database)
     if program is None:
@@ -50,20 +50,20 @@ def refuse_foreign_tables(database: Database) -> None:
     if database.is_sqlite:
         raise StorageError(
             f"{database.where} is a database of {program}'s{names and f', with the studies {names}'}; choose another "
-            f"file. {HOW.format(program=program)}"
+            f"file. {TAKE_OVER.format(program=program)}"
         )
     warnings.warn(
         f"{database.where} also has tables of {program}'s{names and f', with the studies {names}'}; they stay as they "
-        f"are, and what they hold is not seen here. {HOW.format(program=program)}",
+        f"are, and what they hold is not seen here. {TAKE_OVER.format(program=program)}",
         stacklevel=2,
     )
 
 
-def told_of_foreign(database: Database) -> str:
-    """Return a sentence for whoever looks for a study in a database that has tables of others; "" if there are none."""
+def foreign_hint(database: Database) -> str:
+    """Return a sentence on other programs' tables, for the error about a missing study; "": there are none."""
     program, tables = foreign_tables(database)
     if program is not None:
-        return f" It has tables of {program}'s. {HOW.format(program=program)}"
+        return f" It has tables of {program}'s. {TAKE_OVER.format(program=program)}"
     if tables:
         listed = ", ".join(printable(name) for name in tables[:5])
         return f" It has tables of another program ({listed})."

@@ -1,4 +1,4 @@
-"""From what a user wrote to a database URL, and what is wrong with it."""
+"""The database URL of what a user gave as a storage, with errors that say what is wrong with it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from tunesmith.text import printable
 
 # The driver that the extra "postgres" installs; SQLAlchemy's own choice differs between its versions.
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-# What SQLAlchemy hands on to SQLite's driver; of all else it warns, and goes on without.
+# The options that SQLAlchemy passes to SQLite's driver; it warns of others, and ignores them.
 _SQLITE_OPTIONS = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
 _JOURNAL = "-journal"  # the longest ending of the files that SQLite keeps beside its own
 LONGEST_PATH = 512 - len(_JOURNAL)  # bytes; MAX_PATHNAME of SQLite's os_unix.c
 
 
 def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
-    """Return the URL, and what to call the database in errors.
+    """Return the URL, and the database's name in errors.
 
     Args:
         spec: a path object, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL (text or object).
 
     Raises:
-        StorageError: it is none of these, or names a place where no file can be.
+        StorageError: it is none of these, or names a place that cannot hold a file.
     """
     if isinstance(spec, URL):
         return _check_url(spec)
@@ -72,7 +72,7 @@ def _read_url(text: str) -> tuple[URL, str]:
 
 
 def _check_options(text: str, url: URL) -> None:
-    """Refuse a question mark that stands in a file's name: everything after it would be dropped silently."""
+    """Refuse a question mark in a file's name: everything after it would be dropped silently."""
     if (url.database or "").startswith("file:"):
         return
     options = text.partition("?")[2]
@@ -108,7 +108,7 @@ def _check_url(url: URL) -> tuple[URL, str]:
 
 
 def shown_url(url: URL) -> str:
-    """Return a URL as it may be shown: without what is, or could be, a password or a token."""
+    """Return a URL as it may be shown: without all that is, or could be, a password or a token."""
     parts = [url.drivername, "://"]
     if url.username or url.password:
         parts += [shown_user(url.username) if url.username else "", f":{HIDDEN}" if url.password else "", "@"]
@@ -126,7 +126,7 @@ def shown_url(url: URL) -> str:
 
 
 def secrets_of(url: URL) -> Secrets:
-    """Return what of a URL must not be shown in the messages of drivers."""
+    """Return the parts of a URL that must not be shown in the messages of drivers."""
     found: list[str | None] = [str(url.password) if url.password else None]
     if url.username and shown_user(url.username) == HIDDEN:
         found.append(url.username)
@@ -164,7 +164,7 @@ def _file(url: URL) -> tuple[URL, str]:
 
 
 def _check_name(path: Path) -> None:
-    """Refuse names that the file system, SQLite or a message cannot hold.
+    """Refuse a name that the file system or SQLite cannot hold.
 
     Raises:
         StorageError: the name is not UTF-8, holds a NUL character, or is too long.
@@ -194,7 +194,7 @@ def _check_name(path: Path) -> None:
 
 
 def may_exist(url: URL) -> bool:
-    """Tell whether there can be anything to read: opening a missing SQLite file would create it."""
+    """Return whether the database may exist: opening a missing SQLite file would create it."""
     if url.get_backend_name() != "sqlite" or (url.database or "").startswith("file:"):
         return True
     return os.path.exists(url.database or "")

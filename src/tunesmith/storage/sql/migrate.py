@@ -1,4 +1,4 @@
-"""Creating the tables, and bringing those of an older version up to date."""
+"""Creates the tables, and upgrades those of an older version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).parent.parent / "migrations"
 
 
 def revision(schema: int) -> str:
-    """The name that alembic gives a schema: four digits."""
+    """Return the name that alembic gives a schema: four digits."""
     return f"{schema:04d}"
 
 
@@ -49,15 +49,15 @@ def stored_schema(database: Database) -> int | None:
     return int(text)
 
 
-def look(database: Database, create: bool) -> int | None:
+def find_schema(database: Database, create: bool) -> int | None:
     """Return the schema version of a database, None if it holds no tables of ours.
 
     Args:
         database: where to look.
-        create: whether tables are about to be made.
+        create: whether tables will be created.
 
     Raises:
-        StorageError: it cannot be read, or it is a file of another tuner's.
+        StorageError: it cannot be read, or belongs to another program.
     """
     schema = stored_schema(database) if may_exist(database.url) else None
     if schema is None and (create or database.is_sqlite) and may_exist(database.url):
@@ -71,8 +71,8 @@ def look(database: Database, create: bool) -> int | None:
     return schema
 
 
-def prepare(database: Database, schema: int | None) -> None:
-    """Create the tables (`schema` is None) or upgrade them; nothing happens to those of this version.
+def create_or_upgrade(database: Database, schema: int | None) -> None:
+    """Create the tables if `schema` is None, upgrade them if they are older than this version.
 
     Raises:
         StorageError: they were written by a newer tunesmith, or the database cannot be written.
@@ -82,7 +82,7 @@ def prepare(database: Database, schema: int | None) -> None:
     if schema is not None and schema > HEAD:
         raise StorageError(
             f"{database.where} was written by a newer tunesmith: it has schema {schema}, and this version reads up to "
-            f"{HEAD}; update it with `pip install --upgrade tunesmith`"
+            f"{HEAD}; install a newer tunesmith"
         )
     with database.sqlalchemy() as connection:
         if schema is None:

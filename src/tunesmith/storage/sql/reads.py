@@ -1,4 +1,4 @@
-"""What is read: claims, increments as columns, whole records, the best trial, counts."""
+"""Queries, and `Reader`: claims, increments as columns, records of trials, the best trial, counts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,21 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Increment, StudyRecord
 from tunesmith.storage.checks import study_gone
-from tunesmith.storage.sql.codec import Spaces, attr_from_json
-from tunesmith.storage.sql.rows import Columns, NotesByAttempt, attach_attempts, attach_note, join_curves, read_record
+from tunesmith.storage.sql.integrity import (
+    OF_ATTR,
+    OF_COUNTERS,
+    OF_REPORT,
+    OF_STUDY_ROW,
+    OF_TRIAL,
+    Types,
+    check_each,
+    check_types,
+    damaged,
+    decoding,
+    read_directions,
+    require,
+)
+from tunesmith.storage.sql.rows import AttrsByAttempt, Columns, attach_attempts, attach_attr, join_curves, read_record
 from tunesmith.storage.sql.schema import (
     FINISHED,
     OF_STUDY,
@@ -30,20 +43,8 @@ from tunesmith.storage.sql.schema import (
     trials,
 )
 from tunesmith.storage.sql.session import Row, Session
-from tunesmith.storage.sql.sound import (
-    OF_ATTR,
-    OF_COUNTERS,
-    OF_REPORT,
-    OF_STUDY_ROW,
-    OF_TRIAL,
-    Types,
-    check_types,
-    damaged,
-    each,
-    need,
-    read_directions,
-    sound,
-)
+from tunesmith.storage.sql.space_cache import SpaceCache
+from tunesmith.storage.sql.values import attr_from_json
 from tunesmith.trial import FrozenTrial
 
 _STUDY: BindParameter[Any] = bindparam("study")
@@ -63,7 +64,7 @@ _COUNTERS = select(studies.c.version, studies.c.last_seq, studies.c.directions).
 _SPACES = select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
 _ONE_SPACE = select(spaces.c.space, spaces.c.hash).where(spaces.c.id == bindparam("space"))
 
-_COLUMNS = (
+COLUMNS = (
     select(
         _t.seq,
         _t.number,
@@ -91,16 +92,16 @@ _NEW_REPORTS = (
     .join(trials, (_t.study_id == reports.c.study_id) & (_t.number == reports.c.number))
     .where(_OF_STUDY)
 )
-_REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > bindparam("cursor"))
-_REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _RUNNING)
+REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > bindparam("cursor"))
+REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _RUNNING)
 
-_FULL = select(
+FULL = select(
     _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
     _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes,
 )  # fmt: skip
-_FULL_RUNNING = _FULL.where(_OF_STUDY, OPEN, _RUNNING).order_by(_t.number)
-_FULL_OPEN = _FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
-_FULL_ALL = _FULL.where(_OF_STUDY).order_by(_t.number)
+FULL_RUNNING = FULL.where(_OF_STUDY, OPEN, _RUNNING).order_by(_t.number)
+_FULL_OPEN = FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
+_FULL_ALL = FULL.where(_OF_STUDY).order_by(_t.number)
 _ALL_ATTRS = select(attrs.c.number, attrs.c.attempt, attrs.c.kind, attrs.c.key, attrs.c.value).where(
     attrs.c.study_id == _STUDY, attrs.c.number != literal_column(str(OF_STUDY))
 )
@@ -112,7 +113,7 @@ _OPEN_ATTRS = (
 )
 
 # Two looks into the index of feasible complete trials: for the best value, and for the lowest number that has it.
-_BEST = {
+BEST = {
     direction: select(func.min(_t.number)).where(
         _OF_STUDY, RANKED, _t.value == select(extreme(_t.value)).where(_OF_STUDY, RANKED).scalar_subquery()
     )
@@ -139,17 +140,17 @@ _WIDTHS = (1, 16, 256)
 
 
 def _for_numbers(base: Select[Any], column: Any) -> dict[int, Select[Any]]:
-    """The query for some numbers at once, in a few widths: few statements for any count of numbers."""
+    """Return the query for several trial numbers, in a few widths: few statements serve any count of numbers."""
     return {width: base.where(column.in_([bindparam(f"n{i}") for i in range(width)])) for width in _WIDTHS}
 
 
-_FULL_OF = _for_numbers(_FULL.where(_OF_STUDY), _t.number)
+_FULL_OF = _for_numbers(FULL.where(_OF_STUDY), _t.number)
 _ATTRS_OF = _for_numbers(_ALL_ATTRS, attrs.c.number)
 _REPORTS_OF = _for_numbers(_ALL_REPORTS, reports.c.number)
 
 
 def _of_trials(found: list[Row], finished: NDArray[np.int64], running: list[Row]) -> list[Row]:
-    """Leave out the reports of waiting trials, which are of attempts that were given up."""
+    """Leave out the reports of waiting trials: they belong to attempts that ended."""
     shown = {*finished.tolist(), *(row[0] for row in running)}
     return found if all(row[0] in shown for row in found) else [row for row in found if row[0] in shown]
 
@@ -165,14 +166,14 @@ def _by_numbers(session: Session, queries: dict[int, Select[Any]], study_id: int
 
 
 class Reader:
-    """Reads trials; knows the spaces seen so far.
+    """Reads studies and trials inside a transaction.
 
     Args:
-        known: those.
-        where: what to call the database in errors.
+        known: the spaces that were read or written before.
+        where: the name of the database in errors.
     """
 
-    def __init__(self, known: Spaces, where: str) -> None:
+    def __init__(self, known: SpaceCache, where: str) -> None:
         self._spaces = known
         self._where = where
 
@@ -189,11 +190,11 @@ class Reader:
         return self._read_space(space_id, *row)
 
     def _read_space(self, space_id: int, text: str, digest: str) -> Space:
-        with sound(self._where, f"space {space_id}"):
+        with decoding(self._where, f"space {space_id}"):
             return self._spaces.read(space_id, text, digest)
 
     def _spaces_of(self, session: Session, study_id: int, ids: Iterable[int | None]) -> Mapping[int | None, Space]:
-        """Return spaces by their ids: many unknown ones are read with one query, a few with one each."""
+        """Return spaces by their ids; a few unknown ones are read by one query each, many by one query."""
         wanted = {i for i in ids if i is not None}
         found: dict[int | None, Space] = {i: space for i in wanted if (space := self._spaces.by_id(i)) is not None}
         unknown = wanted - found.keys()
@@ -213,28 +214,30 @@ class Reader:
     # -- increments --------------------------------------------------------------------------------------------
 
     def increment(self, session: Session, study_id: int, cursor: int) -> Increment:
-        """Return what was recorded since a cursor; to be called with one state of the database before it."""
+        """Return what was recorded since a cursor; called inside a snapshot of the database."""
         counters = session.row(_COUNTERS, study=study_id)
         if counters is None:
             raise study_gone(study_id, self._where)
         version, last, m = self._read_counters(session, counters)
         columns = Columns(m, cursor, session.dialect.loose)
         if last > cursor:
-            with sound(self._where, f"finished trials of study {study_id}"):
-                for rows in session.chunks(_COLUMNS, _CHUNK, study=study_id, cursor=cursor):
+            with decoding(self._where, f"finished trials of study {study_id}"):
+                for rows in session.chunks(COLUMNS, _CHUNK, study=study_id, cursor=cursor):
                     columns.add(rows)
-                need(columns.count == last - cursor, f"{last - cursor} of them are expected and {columns.count} there")
+                require(
+                    columns.count == last - cursor, f"{last - cursor} of them are expected and {columns.count} there"
+                )
         if cursor <= 0:
             found = session.rows(_ALL_REPORTS, study=study_id)
         else:
-            found = session.rows(_REPORTS_OF_RUNNING, study=study_id)
+            found = session.rows(REPORTS_OF_RUNNING, study=study_id)
             if last > cursor:
-                found = session.rows(_REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
+                found = session.rows(REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
         self._check_types(session, found, OF_REPORT, "reports")
-        running = session.rows(_FULL_RUNNING, study=study_id)
+        running = session.rows(FULL_RUNNING, study=study_id)
         self._check_types(session, running, OF_TRIAL, "running trials")
         known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in running)])
-        with sound(self._where, f"finished trials of study {study_id}"):
+        with decoding(self._where, f"finished trials of study {study_id}"):
             points = columns.points_by_space()
             for i, (_, x) in points.items():
                 self._check_points(known[i], x)
@@ -255,31 +258,31 @@ class Reader:
 
     def _read_counters(self, session: Session, row: Row) -> tuple[int, int, int]:
         """Return a study's version, its last seq and its number of objectives."""
-        with sound(self._where, "a study's counters"):
+        with decoding(self._where, "a study's counters"):
             if session.dialect.loose:
                 check_types([row], OF_COUNTERS)
             return row[0], row[1], len(read_directions(row[2]))
 
     def _check_types(self, session: Session, rows: Sequence[Row], expected: Sequence[Types], what: str) -> None:
         if session.dialect.loose:
-            with sound(self._where, what):
+            with decoding(self._where, what):
                 check_types(rows, expected)
 
     def _check_points(self, space: Space, x: NDArray[np.float64]) -> None:
-        need(x.shape[1] == len(space), f"a point has {x.shape[1]} values, and its space {len(space)} parameters")
+        require(x.shape[1] == len(space), f"a point has {x.shape[1]} values, and its space {len(space)} parameters")
         if fault := self._spaces.range_of(space).fault(x):
             raise ValueError(fault)
 
     def _read_records(self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int) -> list[FrozenTrial]:
-        """Return rows of ``_FULL`` as records, once all of their points are seen to lie in their spaces."""
-        made = each(rows, lambda row: read_record(row, known, m), self._where, "trial")
+        """Return rows of ``FULL`` as records, once all of their points are seen to lie in their spaces."""
+        made = check_each(rows, lambda row: read_record(row, known, m), self._where, "trial")
         by_space: dict[int | None, list[Row]] = {}
         for row in rows:
             if row[5] is not None:
                 by_space.setdefault(row[4], []).append(row)
         for space_id, some in by_space.items():
             x = np.frombuffer(b"".join(row[5] for row in some), "<f8").reshape(len(some), -1)
-            with sound(
+            with decoding(
                 self._where, f"trials {some[0][0]} to {some[-1][0]}" if len(some) > 1 else f"trial {some[0][0]}"
             ):
                 self._check_points(known[space_id], x)
@@ -313,15 +316,15 @@ class Reader:
         if wanted is not None and len(found) < len(wanted):
             missing = [n for n in wanted if n not in found]
             raise KeyError(f"the study has no trial {', '.join(map(str, missing[:8]))}")
-        by_attempt: NotesByAttempt = {}
-        each(notes, lambda row: attach_note(found, by_attempt, row), self._where, "the attributes of trial")
+        by_attempt: AttrsByAttempt = {}
+        check_each(notes, lambda row: attach_attr(found, by_attempt, row), self._where, "the attributes of trial")
         attach_attempts(found, by_attempt, curves)
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
 
     def best(self, session: Session, study_id: int, direction: str) -> FrozenTrial | None:
         """Return the best feasible complete trial by its first value, the lowest number among equals."""
-        row = session.row(_BEST[direction], study=study_id)
+        row = session.row(BEST[direction], study=study_id)
         if row is None or row[0] is None:
             self._need(session, study_id)
             return None
@@ -332,7 +335,7 @@ class Reader:
         rows = session.rows(_COUNT_FINISHED, study=study_id) + session.rows(_COUNT_OPEN, study=study_id)
         if not rows:
             self._need(session, study_id)
-        with sound(self._where, "the states of trials"):
+        with decoding(self._where, "the states of trials"):
             return {TrialState(state): n for state, n in rows}
 
     def _need(self, session: Session, study_id: int) -> Row:
@@ -350,11 +353,11 @@ class Reader:
         study_id, name, directions, seed, space_id, created = row
         space = self.space(session, space_id)
         notes = session.rows(STUDY_ATTRS, study=study_id)
-        with sound(self._where, f"the study {name!r}"):
-            need(0 <= seed < 2**63, f"its seed is {seed}")
+        with decoding(self._where, f"the study {name!r}"):
+            require(0 <= seed < 2**63, f"its seed is {seed}")
             record = StudyRecord(study_id, name, read_directions(directions), seed, space, created)
-        with sound(self._where, f"the attributes of the study {name!r}"):
+        with decoding(self._where, f"the attributes of the study {name!r}"):
             for kind, key, value in notes:
-                need(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
+                require(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
                 (record.user if kind == USER else record.system)[key] = attr_from_json(value)
         return record

@@ -1,4 +1,4 @@
-"""Rows as records and as columns; what cannot have been written raises ValueError or the like, see sound.py."""
+"""Rows as records and as columns; a damaged row raises ValueError or the like, see integrity.py."""
 
 from __future__ import annotations
 
@@ -11,17 +11,33 @@ from numpy.typing import NDArray
 from tunesmith.frozen import Attempt, FrozenTrial, curve
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.sql.codec import NAN, attr_from_json, fixed_from_json, number, pack, unpack
+from tunesmith.storage.sql.integrity import OF_COLUMNS, OPEN_STATES, check_first, check_types, read_constraints, require
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row
-from tunesmith.storage.sql.sound import OF_COLUMNS, OPEN_STATES, check_first, check_types, need, read_constraints
+from tunesmith.storage.sql.values import (
+    NAN,
+    attr_from_json,
+    fixed_from_json,
+    float_or_nan,
+    floats_from_bytes,
+    floats_to_bytes,
+)
 
-MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may say 2**31
+MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may have 2**31
 _FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
 def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTrial:
-    """A row of ``_FULL`` as a record; a ValueError or the like says that it is none."""
+    """Return a row of `reads.FULL` as a record.
+
+    Args:
+        row: the row.
+        known: the spaces by id.
+        m: number of objectives.
+
+    Raises:
+        ValueError: the row is damaged; other errors of decoding mean the same.
+    """
     (n, state, attempt, seq, space_id, x, y, first, feasible, sampler_state, cost, limits, reason, started, finished,
      worker, fixed, crashes) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
@@ -30,7 +46,7 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
         raise ValueError(f"number {n}, state {state}, attempt {attempt}, crashes {crashes}, seq {seq}")
     if x is not None and (space is None or len(x) != 8 * len(space)):
         raise ValueError("its point does not fit its space")
-    values = None if y is None else unpack(y)
+    values = None if y is None else floats_from_bytes(y)
     if values is not None and len(y) != 8 * m:
         raise ValueError("it does not have one value for each objective")
     if state == TrialState.COMPLETE and (values is None or any(v != v for v in values)):
@@ -40,15 +56,15 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
         n,
         TrialState(state),
         space=space,
-        x=None if x is None else list(unpack(x)),
+        x=None if x is None else list(floats_from_bytes(x)),
         values=values,
         attempt=attempt,
         sampler_state=sampler_state,
-        cost=number(cost),
+        cost=float_or_nan(cost),
         constraints=read_constraints(limits, feasible),
         reason=reason,
-        started=number(started),
-        finished=number(finished),
+        started=float_or_nan(started),
+        finished=float_or_nan(finished),
         worker=worker,
         fixed=fixed_from_json(fixed),
         seq=seq or 0,
@@ -56,16 +72,16 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
     )
 
 
-NotesByAttempt = dict[int, dict[int, dict[str, Any]]]  # user attributes by trial and attempt
+AttrsByAttempt = dict[int, dict[int, dict[str, Any]]]  # user attributes by trial and attempt
 
 
-def attach_note(found: Mapping[int, FrozenTrial], by_attempt: NotesByAttempt, row: Row) -> None:
-    """Put an attribute into the record of its trial, or with those of its attempt if the trial had several."""
+def attach_attr(found: Mapping[int, FrozenTrial], by_attempt: AttrsByAttempt, row: Row) -> None:
+    """Put an attribute into the record of its trial, or into `by_attempt` if the trial had several attempts."""
     n, attempt, kind, key, text = row
     trial = found.get(n)
     if trial is None:
         return
-    need(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
+    require(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
     value = attr_from_json(text)
     if kind == USER and trial.attempt > 1:
         by_attempt.setdefault(n, {}).setdefault(attempt, {})[key] = value
@@ -77,8 +93,8 @@ def attach_note(found: Mapping[int, FrozenTrial], by_attempt: NotesByAttempt, ro
         trial.system[key] = value
 
 
-def attach_attempts(found: Mapping[int, FrozenTrial], notes: NotesByAttempt, curves: Iterable[Row]) -> None:
-    """Put reports into the records of their trials, and what earlier attempts left."""
+def attach_attempts(found: Mapping[int, FrozenTrial], notes: AttrsByAttempt, curves: Iterable[Row]) -> None:
+    """Put reports, and what earlier attempts left, into the records of their trials."""
     reported = _by_attempt(row for row in curves if row[0] in found)
     for n, attempts in reported.items():
         found[n].reports = attempts.get(found[n].attempt)
@@ -100,7 +116,7 @@ def _attach_previous(
 
 
 def join_curves(rows: list[Row]) -> list[tuple[int, int, float]]:
-    """Rows of reports, (number, attempt, step, value), as one curve a trial: (number, step, value)."""
+    """Return rows of reports, (number, attempt, step, value), as one curve a trial: (number, step, value)."""
     if all(row[1] == 1 for row in rows):
         return [(n, step, NAN if value is None else value) for n, _, step, value in rows]
     joined = {n: curve([attempts[a] for a in sorted(attempts)]) for n, attempts in _by_attempt(rows).items()}
@@ -108,15 +124,15 @@ def join_curves(rows: list[Row]) -> list[tuple[int, int, float]]:
 
 
 def _by_attempt(rows: Iterable[Row]) -> dict[int, dict[int, dict[int, float]]]:
-    """Rows of reports as number -> attempt -> step -> value."""
+    """Return rows of reports as number -> attempt -> step -> value."""
     found: dict[int, dict[int, dict[int, float]]] = {}
     for n, attempt, step, value in rows:
-        found.setdefault(n, {}).setdefault(attempt, {})[step] = number(value)
+        found.setdefault(n, {}).setdefault(attempt, {})[step] = float_or_nan(value)
     return found
 
 
 class Columns:
-    """Rows of ``_COLUMNS`` become arrays, chunk by chunk."""
+    """Turns rows of `reads.COLUMNS` into arrays, chunk by chunk."""
 
     def __init__(self, m: int, cursor: int, loose: bool) -> None:
         self.m = m
@@ -127,22 +143,22 @@ class Columns:
         self.points: dict[int, list[tuple[NDArray[np.int64], bytes]]] = {}  # by space id
         self._parts: list[list[NDArray[Any]]] = [[], [], [], [], []]
         self._values: list[NDArray[np.float64]] = []
-        self._nothing = pack([NAN] * m) or b""
+        self._nothing = floats_to_bytes([NAN] * m) or b""
 
     def add(self, rows: list[Row]) -> None:
-        """Take in rows that follow those before."""
+        """Append rows."""
         if self._loose:
             check_types(rows, OF_COLUMNS)
         seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits = zip(
             *rows, strict=True
         )
-        need(set(states) <= _FINISHED, "a finished trial has the state of another")
+        require(set(states) <= _FINISHED, "a finished trial has the state of another")
         start = self.count
         self.count += len(rows)
         expected = range(self._cursor + start + 1, self._cursor + self.count + 1)
-        need(seqs == tuple(expected), "their places in the order of ends have gaps")
+        require(seqs == tuple(expected), "their places in the order of ends have gaps")
         if None in costs:
-            costs = tuple(map(number, costs))
+            costs = tuple(map(float_or_nan, costs))
         for parts, column, kind in zip(
             self._parts,
             (numbers, states, sampler_states, attempts, costs),
@@ -152,16 +168,16 @@ class Columns:
             parts.append(np.array(column, kind))
         if None in ys:
             ys = tuple(self._nothing if y is None else y for y in ys)
-        need(set(map(len, ys)) == {8 * self.m}, "a trial does not have one value for each objective")
+        require(set(map(len, ys)) == {8 * self.m}, "a trial does not have one value for each objective")
         values = np.frombuffer(b"".join(ys), "<f8").reshape(-1, self.m)
         copies = np.array(firsts, np.float64)  # None becomes NaN
-        need(np.array_equal(copies, values[:, 0], equal_nan=True), "the two copies of a trial's value differ")
+        require(np.array_equal(copies, values[:, 0], equal_nan=True), "the two copies of a trial's value differ")
         complete = np.array(states) == TrialState.COMPLETE
-        need(not np.isnan(values[complete]).any(), "a complete trial has no value")
+        require(not np.isnan(values[complete]).any(), "a complete trial has no value")
         self._values.append(values)
         distinct = set(ids)
         if len(distinct) == 1 and None not in distinct:
-            need(len(set(map(len, xs))) == 1, "points of one space differ in length")
+            require(len(set(map(len, xs))) == 1, "points of one space differ in length")
             self.points.setdefault(ids[0], []).append((np.arange(start, self.count), b"".join(xs)))
         else:
             at: dict[int, list[int]] = {}
@@ -169,7 +185,7 @@ class Columns:
                 if space_id is not None:
                     at.setdefault(space_id, []).append(i)
             for space_id, places in at.items():
-                need(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
+                require(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
                 blob = b"".join([xs[i] for i in places])
                 self.points.setdefault(space_id, []).append((np.array(places, np.int64) + start, blob))
         if any(limits) or set(feasible) != {1}:
@@ -178,16 +194,16 @@ class Columns:
                     self.constraints[start + i] = found
 
     def join(self, column: int, kind: type[np.generic]) -> NDArray[Any]:
-        """The whole of one column."""
+        """Return one column."""
         parts = self._parts[column]
         return np.concatenate(parts) if parts else np.empty(0, kind)
 
     def values(self) -> NDArray[np.float64]:
-        """float64[n, m]."""
+        """Return the values, float64[n, m]."""
         return np.concatenate(self._values).astype(np.float64, copy=False) if self._values else np.empty((0, self.m))
 
     def points_by_space(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-        """For each space id, places int64[k] and points float64[k, d]."""
+        """Return for each space id the places int64[k] and the points float64[k, d]."""
         joined = {}
         for space_id, parts in self.points.items():
             at = np.concatenate([places for places, _ in parts])

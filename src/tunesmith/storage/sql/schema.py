@@ -1,11 +1,11 @@
-"""The five tables, and the version they stand at.
+"""The five tables, and the version of the schema.
 
-Every transaction that writes trials first updates the study's row in ``studies`` and so locks it: the counters there
-(``version``, ``next_number``, ``last_seq``) rise in commit order, no two writers meet in the other tables, and no
-foreign keys have to be checked.
+Every transaction that writes trials first updates the study's row in `studies`, which locks it. So the counters there
+(`version`, `next_number`, `last_seq`) rise in commit order, two writers never meet in the other tables, and no foreign
+keys have to be checked.
 
-Numbers that say how a table is written are part of the schema: states as in :class:`tunesmith.state.TrialState`,
-points and values as float64, little-endian, joined; everything else that has a structure as JSON.
+The encoding is part of the schema: states as in `tunesmith.state.TrialState`, points and values as float64,
+little-endian, joined; everything else that has a structure as JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`SQLStorage`: the contract of storages on five tables; what the methods run is in reads.py and writes.py."""
+"""`SQLStorage`: the contract of storages on five tables, by the statements of reads.py, writes.py and attributes.py."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ from tunesmith.storage.checks import (
     study_gone,
     study_not_found,
 )
-from tunesmith.storage.sql import notes, reads, writes
-from tunesmith.storage.sql.codec import Spaces, attr_to_json
+from tunesmith.storage.sql import attributes, reads, writes
 from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.foreign import told_of_foreign
+from tunesmith.storage.sql.foreign import foreign_hint
+from tunesmith.storage.sql.integrity import damaged
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
-from tunesmith.storage.sql.migrate import look, prepare
+from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema
 from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
-from tunesmith.storage.sql.sound import damaged
+from tunesmith.storage.sql.space_cache import SpaceCache
+from tunesmith.storage.sql.values import attr_to_json
 from tunesmith.trial import FrozenTrial
 
 T = TypeVar("T")
 
 
-# module of a driver -> the package that brings it, where the names differ
+# module of a driver -> the package that installs it, where the names differ
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
-RECENT = 0.1  # seconds for which a look at whether the file is still there will do for the start of a trial
+RECENT = 0.1  # seconds after which the start of a trial checks again that the file is still there
 
 
 class SQLStorage(Storage):
     """Keeps studies in a database that several processes, and with a server several machines, may share.
 
-    The object may be used from several threads, be pickled, and be carried over a fork: each process opens
-    connections of its own. Tables are created with the first study.
+    The object may be used by several threads, pickled, and used after a fork: each process opens its own connections.
+    Tables are created with the first study.
 
     Args:
         spec: a path, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL (a text or an object).
@@ -54,6 +55,16 @@ class SQLStorage(Storage):
     Raises:
         StorageError: the place cannot hold a database, holds something else, or was written by a newer tunesmith.
         MissingDependencyError: the driver of the database is not installed.
+
+    Example:
+        ```python
+        from tunesmith import create_study
+        from tunesmith.storage.sql import SQLStorage
+
+        storage = SQLStorage("tune.db", timeout=10.0)
+        study = create_study(storage=storage, study_name="mine", load_if_exists=True)
+        study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=5)
+        ```
     """
 
     name = "sql"
@@ -62,7 +73,7 @@ class SQLStorage(Storage):
     def __init__(self, spec: str | os.PathLike[str] | URL, timeout: float = 60.0) -> None:
         url, where = read_spec(spec)
         try:
-            self._database = Database(url, where, timeout)
+            self.database = Database(url, where, timeout)
         except NoSuchModuleError:
             raise StorageError(
                 f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite' and 'postgresql' are tested"
@@ -79,14 +90,14 @@ class SQLStorage(Storage):
         self._ready = False
         self._objectives: dict[int, int] = {}
         self._declared: dict[int, Space | None] = {}
-        self._spaces = Spaces()
+        self._spaces = SpaceCache()
         self._reader = reads.Reader(self._spaces, where)
         self._open()
 
     @property
     def url(self) -> str:
-        """The database's URL; what is or could be a password or a token stands as ``***``."""
-        return shown_url(self._database.url)
+        """The database's URL; all that is or could be a password or a token is shown as `***`."""
+        return shown_url(self.database.url)
 
     # -- studies -----------------------------------------------------------------------------------------------
 
@@ -108,9 +119,9 @@ class SQLStorage(Storage):
             return (*made, space_id)
 
         try:
-            made = self._database.write(work)
+            made = self.database.write(work)
         except StorageError as error:
-            if not isinstance(error.__context__, self._database.dbapi.IntegrityError):
+            if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
                 raise
             made = None  # another process created it at the same time
         if made is None:
@@ -132,21 +143,21 @@ class SQLStorage(Storage):
                 return self._record(session, rows[0])
             return [row[0] for row in session.rows(reads.STUDY_NAMES)]
 
-        if not self._open() and not may_exist(self._database.url):
+        if not self._open() and not may_exist(self.database.url):
             raise StudyNotFoundError(
                 f"{self._where} does not exist, so there is no study {name!r} in it; is the path right? "
                 "(create_study makes the file)"
             )
-        found = self._database.read(work, snapshot=True) if self._ready else []
+        found = self.database.read(work, snapshot=True) if self._ready else []
         if isinstance(found, list):
             error = study_not_found(name, found, self._where)
-            raise StudyNotFoundError(f"{error}.{told}") if (told := told_of_foreign(self._database)) else error
+            raise StudyNotFoundError(f"{error}.{told}") if (told := foreign_hint(self.database)) else error
         return found
 
     def list_studies(self) -> list[StudyRecord]:
         if not self._open():
             return []
-        return self._database.read(
+        return self.database.read(
             lambda session: [self._record(session, row) for row in session.rows(reads.ALL_STUDIES)], snapshot=True
         )
 
@@ -169,7 +180,7 @@ class SQLStorage(Storage):
 
     def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
         self._need(study_id)
-        row = self._database.read(lambda session: session.row(reads.CLAIM, study=study_id))
+        row = self.database.read(lambda session: session.row(reads.CLAIM, study=study_id))
         if row is None:
             raise self._gone(study_id)
         version, number, waiting = row
@@ -177,12 +188,12 @@ class SQLStorage(Storage):
             raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
         if waiting is not None:
             try:
-                number, version = self._database.write(lambda session: writes.claim_waiting(session, study_id, worker))
+                number, version = self.database.write(lambda session: writes.claim_waiting(session, study_id, worker))
             except writes.Unchanged:  # another worker took the last one
                 return self.claim(study_id, worker, reserve)
             return Claim(number, version, True, self.trials(study_id, [number])[0])
         if reserve:
-            number, version = self._database.write(lambda session: writes.reserve(session, study_id, worker))
+            number, version = self.database.write(lambda session: writes.reserve(session, study_id, worker))
             return Claim(number, version, True)
         return Claim(number, version)
 
@@ -195,13 +206,13 @@ class SQLStorage(Storage):
             return change(session, study_id, trial, space_id)
 
         try:
-            # A look costs a tenth of all that starting takes, and the trial's end is checked in any case.
+            # The check costs a tenth of the start, and the end of the trial checks again.
             return self._write(study_id, work, recent=RECENT)
         except writes.Unchanged:
             return None
 
     def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
-        self._write(study_id, lambda session: notes.report(session, study_id, number, attempt, step, value))
+        self._write(study_id, lambda session: attributes.report(session, study_id, number, attempt, step, value))
 
     def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
         check_finished(trial, self._n_objectives(study_id))
@@ -230,7 +241,7 @@ class SQLStorage(Storage):
             return
 
     def heartbeat(self, study_id: int, worker: str) -> None:
-        self._write(study_id, lambda session: notes.heartbeat(session, study_id, worker))
+        self._write(study_id, lambda session: attributes.heartbeat(session, study_id, worker))
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -262,22 +273,22 @@ class SQLStorage(Storage):
     ) -> None:
         text = attr_to_json(key, value)
         kind = SYSTEM if system else USER
-        self._write(study_id, lambda session: notes.set_attr(session, study_id, number, kind, key, text, attempt))
+        self._write(study_id, lambda session: attributes.set_attr(session, study_id, number, kind, key, text, attempt))
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _open(self, create: bool = False) -> bool:
-        """Look at the tables, until there are any; return whether there are. Several threads may do so at once."""
+        """Return whether there are tables, and create or upgrade them if needed; several threads may call it."""
         if self._ready:
             return True
-        schema = look(self._database, create)
+        schema = find_schema(self.database, create)
         if schema is None and not create:
             return False
         if schema != HEAD:
-            prepare(self._database, schema)
+            create_or_upgrade(self.database, schema)
         self._ready = True
         return True
 
@@ -287,17 +298,17 @@ class SQLStorage(Storage):
 
     def _read(self, study_id: int, work: Callable[[Session], T]) -> T:
         self._need(study_id)
-        return self._database.read(work, snapshot=True)
+        return self.database.read(work, snapshot=True)
 
     def _write(self, study_id: int, work: Callable[[Session], T], recent: float = 0.0) -> T:
         self._need(study_id)
-        return self._database.write(work, recent=recent)
+        return self.database.write(work, recent=recent)
 
     def _gone(self, study_id: int) -> StorageError:
         return study_gone(study_id, self._where)
 
     def _note(self, study_id: int, directions: Sequence[str], space: Space | None) -> None:
-        """Remember what does not change about a study."""
+        """Remember a study's constants."""
         self._objectives[study_id] = len(directions)
         if space is not None:
             self._declared[study_id] = space
@@ -310,26 +321,26 @@ class SQLStorage(Storage):
         return self._objectives[study_id]
 
     def _check_point(self, trial: FrozenTrial) -> None:
-        """Refuse what would be taken for damage when it is read."""
+        """Refuse a point that would count as damaged when it is read."""
         if trial.space is not None and trial.x is not None:
             name = self._spaces.range_of(trial.space).outside(trial.x)
             if name is not None:
                 raise ValueError(f"trial {trial.number}: {name!r} has a value outside {trial.space.params[name]!r}")
 
     def _intern(self, study_id: int, space: Space | None) -> int | None:
-        """Return the id of a space in the database, and put it there if it is new."""
+        """Return the id of a space in the database; insert it if it is new."""
         if space is None:
             return None
         known = self._spaces.id_of(study_id, space)
         if known is not None:
             return known
-        # A transaction of its own, and a short one: what is remembered must be there whatever comes after.
+        # In its own short transaction: what is remembered here must be there even if the next one fails.
         space_id = self._write(study_id, lambda session: writes.intern_space(session, study_id, space))
         return self._spaces.keep(study_id, space, space_id)
 
     def __getstate__(self) -> dict[str, Any]:
         # With the password: whoever unpickles it has to open the database.
-        return {"url": self._database.url, "timeout": self._timeout}
+        return {"url": self.database.url, "timeout": self._timeout}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["url"], state["timeout"])  # type: ignore[misc]  # opens anew, in this process

@@ -1,4 +1,4 @@
-"""What is written: the statements of each change, to be run inside one transaction."""
+"""The changes of studies and trials, each to be run inside one transaction."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import study_gone
-from tunesmith.storage.sql.codec import fixed_to_json, pack, space_to_text
-from tunesmith.storage.sql.notes import (
+from tunesmith.storage.sql.attributes import (
     ADD_ATTR,
     ADD_REPORT,
     AT,
@@ -34,12 +33,14 @@ from tunesmith.storage.sql.notes import (
     STUDY,
     STUDY_IS_THERE,
     THIS,
-    notes_of,
-    some,
-    write_notes,
+    attributes_of,
+    existing,
+    write_attributes,
 )
 from tunesmith.storage.sql.schema import OPEN, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
+from tunesmith.storage.sql.space_cache import space_to_text
+from tunesmith.storage.sql.values import fixed_to_json, floats_to_bytes
 from tunesmith.text import plain_text
 from tunesmith.trial import FrozenTrial
 
@@ -49,7 +50,7 @@ _s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
 _RUNNING = _t.state == literal_column(str(int(TrialState.RUNNING)))
 _WAITING = _t.state == literal_column(str(int(TrialState.WAITING)))
 
-# -- the study's counters: the first statement of every change, since it locks the study's row -----------------------
+# -- the study's counters: the first statement of every change, because it locks the study's row ----------------------
 
 _BUMP = update(studies).where(_s.id == STUDY)
 _CHANGED = _BUMP.values(version=_s.version + _ONE)
@@ -69,7 +70,7 @@ for _statement in (_CHANGED, _STARTED, _RESERVED, _FINISHED, _ADDED):
 
 
 def _bump(session: Session, statement: Update, **values: Values) -> Row | None:
-    """Move a study's counters; return (version, next_number, last_seq) as they are now, None if no row fits."""
+    """Raise a study's counters; return (version, next_number, last_seq) after that; None: no row fits."""
     if session.dialect.returning:
         return session.row(_RETURNING[statement], **values)
     if not session.run(statement, **values):
@@ -137,7 +138,7 @@ _DELETE_STUDY = delete(studies).where(_s.id == STUDY)
 
 
 class Unchanged(Exception):
-    """Leave the transaction without a change."""
+    """Raised to leave the transaction without a change."""
 
 
 def create_study(session: Session, name: str, directions: Sequence[str], seed: int) -> tuple[int, float] | None:
@@ -152,7 +153,7 @@ def create_study(session: Session, name: str, directions: Sequence[str], seed: i
 
 def delete_study(session: Session, study_id: int) -> None:
     """Delete everything of a study."""
-    some(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     for statement in _DELETES:
         session.run(statement, study=study_id)
     session.run(_DELETE_STUDY, study=study_id)
@@ -161,16 +162,16 @@ def delete_study(session: Session, study_id: int) -> None:
 def intern_space(session: Session, study_id: int, space: Space) -> int:
     """Return the id of a study's space; insert it if it is new."""
     text, digest = space_to_text(space)
-    some(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     row = session.row(_SPACE_ID, study=study_id, digest=digest)
     if row is None:
         session.run(_INSERT_SPACE, study=study_id, digest=digest, text=text)
         row = session.row(_SPACE_ID, study=study_id, digest=digest)
-    return int(some(session, study_id, row)[0])
+    return int(existing(session, study_id, row)[0])
 
 
 def declare_space(session: Session, study_id: int, space_id: int) -> None:
-    """Note which space a study declares."""
+    """Write which space a study declares."""
     if not session.run(_DECLARE, study=study_id, space=space_id):
         raise study_gone(study_id, session.dialect.where)
 
@@ -180,7 +181,7 @@ def declare_space(session: Session, study_id: int, space_id: int) -> None:
 
 def claim_waiting(session: Session, study_id: int, worker: str) -> tuple[int, int]:
     """Take the lowest waiting trial; return (number, version)."""
-    counters = some(session, study_id, _bump(session, _CHANGED, study=study_id))
+    counters = existing(session, study_id, _bump(session, _CHANGED, study=study_id))
     row = session.row(_NEXT_WAITING, study=study_id)
     if row is None or row[0] is None:
         raise Unchanged
@@ -190,7 +191,7 @@ def claim_waiting(session: Session, study_id: int, worker: str) -> tuple[int, in
 
 def reserve(session: Session, study_id: int, worker: str) -> tuple[int, int]:
     """Insert an empty running trial; return (number, version)."""
-    version, following, _ = some(session, study_id, _bump(session, _RESERVED, study=study_id))
+    version, following, _ = existing(session, study_id, _bump(session, _RESERVED, study=study_id))
     trial = FrozenTrial(following - 1, TrialState.RUNNING, worker=worker, started=time.time())
     session.run(_INSERT_TRIAL, **_trial_row(study_id, trial, None, None))
     return following - 1, version
@@ -200,16 +201,16 @@ def start(session: Session, study_id: int, trial: FrozenTrial, space_id: int | N
     """Insert a new running trial; return the version, or None if the number is taken."""
     counters = _bump(session, _STARTED, study=study_id, at=trial.number)
     if counters is None:
-        some(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+        existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
         return None
     session.run(_INSERT_TRIAL, **_trial_row(study_id, trial, space_id, None))
-    write_notes(session, study_id, trial, new=True)
+    write_attributes(session, study_id, trial, new=True)
     return int(counters[0])
 
 
 def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> int:
-    """Write the point of a trial that stands there already; return the version."""
-    counters = some(session, study_id, _bump(session, _CHANGED, study=study_id))
+    """Write the point of a trial whose row is there already; return the version."""
+    counters = existing(session, study_id, _bump(session, _CHANGED, study=study_id))
     taken = session.run(
         _START_RESERVED,
         study=study_id,
@@ -217,19 +218,19 @@ def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id
         attempted=trial.attempt,
         by=trial.worker,
         space_id=space_id,
-        x=None if space_id is None else pack(trial.x),
+        x=None if space_id is None else floats_to_bytes(trial.x),
         tag=trial.sampler_state,
         started=trial.started,
     )
     if not taken:
         raise Unchanged
-    write_notes(session, study_id, trial)
+    write_attributes(session, study_id, trial)
     return int(counters[0])
 
 
 def finish(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> tuple[int, int]:
     """Write the end of a trial; return (seq, version)."""
-    version, _, seq = some(session, study_id, _bump(session, _FINISHED, study=study_id))
+    version, _, seq = existing(session, study_id, _bump(session, _FINISHED, study=study_id))
     ended = session.run(
         _END,
         study=study_id,
@@ -243,7 +244,7 @@ def finish(session: Session, study_id: int, trial: FrozenTrial, space_id: int | 
         if session.row(IS_THERE, study=study_id, at=trial.number) is None:
             raise KeyError(f"the study has no trial {trial.number}")
         raise Unchanged
-    write_notes(session, study_id, trial)
+    write_attributes(session, study_id, trial)
     return seq, version
 
 
@@ -254,10 +255,10 @@ def add(
     space_ids: Sequence[int | None],
     declared: Space | None,
 ) -> list[int]:
-    """Insert trials under new numbers; return these."""
+    """Insert trials under new numbers; return the numbers."""
     finished = sum(t.state.is_finished() for t in given)
     counters = _bump(session, _ADDED, study=study_id, numbers=len(given), seqs=finished)
-    _, following, last = some(session, study_id, counters)
+    _, following, last = existing(session, study_id, counters)
     numbers = list(range(following - len(given), following))
     seq = last - finished
     rows = []
@@ -274,7 +275,7 @@ def add(
     notes: list[dict[str, Values]] = [
         {"study_id": study_id, "number": n, "attempt": 1, "kind": kind, "key": key, "value": text}
         for t, n in zip(given, numbers, strict=True)
-        for kind, key, text in notes_of(t)
+        for kind, key, text in attributes_of(t)
     ]
     session.many(ADD_ATTR, notes)
     curves: list[dict[str, Values]] = [
@@ -288,8 +289,8 @@ def add(
 
 
 def release(session: Session, study_id: int, attempts: Mapping[int, int], crashed: bool) -> None:
-    """Make running trials wait."""
-    some(session, study_id, _bump(session, _CHANGED, study=study_id))
+    """Turn running trials into waiting ones."""
+    existing(session, study_id, _bump(session, _CHANGED, study=study_id))
     released = [
         session.run(_RELEASE, study=study_id, at=n, attempted=a, died=int(crashed)) for n, a in attempts.items()
     ]
@@ -318,8 +319,8 @@ def _outcome(trial: FrozenTrial, space_id: int | None) -> dict[str, Values]:
     return {
         "state": int(trial.state),
         "space_id": space_id,
-        "x": None if space_id is None else pack(trial.x),
-        "y": pack(values),
+        "x": None if space_id is None else floats_to_bytes(trial.x),
+        "y": floats_to_bytes(values),
         "value": float(values[0]) if values else None,
         "feasible": int(trial.feasible),
         "tag": int(trial.sampler_state),

@@ -1,4 +1,4 @@
-"""What running trials write, their reports and attributes; and the looks that every change takes first."""
+"""Statements that write reports and attributes, and the checks before them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
 
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import attempt_replaced, study_gone
-from tunesmith.storage.sql.codec import attr_to_json
 from tunesmith.storage.sql.schema import OF_STUDY, SYSTEM, USER, WORKER, attrs, reports, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
+from tunesmith.storage.sql.values import attr_to_json
 from tunesmith.trial import FrozenTrial
 
 _s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
@@ -60,18 +60,18 @@ _CHANGE_ATTR = update(attrs).where(_ATTR).values({_a.value: bindparam("value")})
 ADD_ATTR = insert(attrs)
 
 
-def some(session: Session, study_id: int, row: Row | None) -> Row:
-    """Return the row of a study that must be there."""
+def existing(session: Session, study_id: int, row: Row | None) -> Row:
+    """Return the row of a study; raise StudyNotFoundError if there is none."""
     if row is None:
         raise study_gone(study_id, session.dialect.where)
     return row
 
 
 def report(session: Session, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
-    """Insert a report of an attempt of a running trial, unless the step is there."""
+    """Insert a report of an attempt of a running trial; a step that is there already stays."""
     row = session.row(LOCK_TRIAL, study=study_id, at=number)  # so that it cannot finish in between
     if row is None:
-        some(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+        existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
     elif attempt < row[1]:
         raise attempt_replaced(number, attempt, row[1])
     elif row[0] == TrialState.RUNNING and attempt == row[1]:
@@ -82,7 +82,7 @@ def set_attr(
     session: Session, study_id: int, number: int | None, kind: int, key: str, text: str, attempt: int | None = None
 ) -> None:
     """Insert or change one attribute."""
-    some(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     if number is None:
         _put_attr(session, study_id, OF_STUDY, 0, kind, key, text)
         return
@@ -95,7 +95,7 @@ def set_attr(
 
 
 def heartbeat(session: Session, study_id: int, worker: str) -> None:
-    """Note the time at which a worker lives."""
+    """Write the time of a worker's sign of life."""
     set_attr(session, study_id, None, WORKER, worker, json.dumps(time.time()))
 
 
@@ -104,16 +104,16 @@ def _put_attr(session: Session, study_id: int, at: int, attempt: int, kind: int,
         session.run(ADD_ATTR, study_id=study_id, number=at, attempt=attempt, kind=kind, key=key, value=text)
 
 
-def write_notes(session: Session, study_id: int, trial: FrozenTrial, *, new: bool = False) -> None:
-    """Write a trial's attributes and those of its reports that are not there yet.
+def write_attributes(session: Session, study_id: int, trial: FrozenTrial, *, new: bool = False) -> None:
+    """Write a trial's attributes, and those of its reports that are not there yet.
 
     Args:
         session: inside a transaction.
         study_id: the study.
-        trial: the trial, whose row is there.
-        new: the row is of this transaction, so that nothing can be there yet.
+        trial: the trial; its row is there.
+        new: whether this transaction inserted the row, so that it has no attributes yet.
     """
-    for kind, key, text in notes_of(trial):
+    for kind, key, text in attributes_of(trial):
         number, attempt = trial.number, trial.attempt
         if new:
             session.run(ADD_ATTR, study_id=study_id, number=number, attempt=attempt, kind=kind, key=key, value=text)
@@ -127,8 +127,8 @@ def write_notes(session: Session, study_id: int, trial: FrozenTrial, *, new: boo
         session.many(ADD_REPORT, rows)
 
 
-def notes_of(trial: FrozenTrial) -> list[tuple[int, str, str]]:
-    """A trial's attributes as (kind, key, text)."""
+def attributes_of(trial: FrozenTrial) -> list[tuple[int, str, str]]:
+    """Return a trial's attributes as (kind, key, text)."""
     if not (trial.user or trial.system):
         return []
     kinds: tuple[tuple[int, Mapping[str, Any] | None], ...] = ((USER, trial.user), (SYSTEM, trial.system))

@@ -1,8 +1,8 @@
-"""Checks of what is read: damaged data are told, and never taken for what was written, as far as a check can tell.
+"""Integrity checks of all that is read: damaged data raise StorageError.
 
-SQLite does not know when bytes of a file have changed (a bad disk, a copy that was cut short): a number may have become
-another, a text no JSON, a column another type. What has a second copy (the first value), a hash (spaces), a range
-(points) or a law (``seq`` has no gaps) is compared with it.
+SQLite does not notice changed bytes in a file (a bad disk, a truncated copy): a number may have become another number,
+a text may be no JSON, a column may hold another type. Data are compared with their second copy (the first value), hash
+(spaces), range (points) or rule (`seq` has no gaps) where there is one.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})
 
 
 def damaged(where: str, what: str, why: object) -> StorageError:
-    """Word the error for data that cannot be what was written.
+    """Return the error for damaged data.
 
     Args:
         where: the database.
-        what: "trial 3", say.
-        why: what is wrong with it.
+        what: which data, for example "trial 3".
+        why: what is wrong with them.
     """
     return StorageError(
         f"{where} is damaged: {what}: {why}. Restore a copy of it if there is one; tunesmith.storage.check(...) lists "
@@ -66,8 +66,8 @@ def damaged(where: str, what: str, why: object) -> StorageError:
 
 
 @contextmanager
-def sound(where: str, what: str) -> Iterator[None]:
-    """Turn what goes wrong when damaged data are decoded into a StorageError."""
+def decoding(where: str, what: str) -> Iterator[None]:
+    """Raise StorageError in place of the errors that decoding damaged data raises."""
     try:
         yield
     except StorageError:
@@ -76,17 +76,17 @@ def sound(where: str, what: str) -> Iterator[None]:
         raise damaged(where, what, f"{type(error).__name__}: {error}") from error
 
 
-def need(condition: bool, why: str) -> None:
-    """Raise ValueError(why) unless the condition holds; to be called inside :func:`sound`."""
+def require(condition: bool, why: str) -> None:
+    """Raise ValueError(why) unless the condition holds; called inside `decoding`."""
     if not condition:
         raise ValueError(why)
 
 
 def check_types(rows: Sequence[Row], expected: Sequence[Types]) -> None:
-    """Refuse rows in which a value has another type than its column; SQLite would not mind.
+    """Check that each value has the type of its column, which SQLite does not enforce.
 
     Raises:
-        ValueError: a value has.
+        ValueError: a value has another type.
     """
     if rows:
         for i, (column, types) in enumerate(zip(zip(*rows, strict=True), expected, strict=True)):
@@ -99,25 +99,27 @@ def read_directions(text: str) -> tuple[str, ...]:
     """Return a study's directions.
 
     Raises:
-        ValueError: the text holds something else.
+        ValueError: the text is no list of directions.
     """
     found = json.loads(text)
-    need(isinstance(found, list) and bool(found) and all(d in DIRECTIONS for d in found), f"directions {text!r:.80}")
+    require(isinstance(found, list) and bool(found) and all(d in DIRECTIONS for d in found), f"directions {text!r:.80}")
     return tuple(found)
 
 
 def read_constraints(text: str | None, feasible: int) -> dict[str, float] | None:
-    """Return a trial's constraint values, which have to agree with whether it is feasible.
+    """Return a trial's constraint values.
 
     Raises:
-        ValueError: they do not.
+        ValueError: they do not agree with `feasible`.
     """
     if text is None and feasible == 1:
         return None
     found = None if text is None else json.loads(text)
     if found is not None:
-        need(isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()), "no constraint values")
-    need(feasible == int(not found or all(c <= 0 for c in found.values())), "the constraints do not fit 'feasible'")
+        require(
+            isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()), "no constraint values"
+        )
+    require(feasible == int(not found or all(c <= 0 for c in found.values())), "the constraints do not fit 'feasible'")
     return found
 
 
@@ -131,11 +133,11 @@ def check_first(first: float | None, values: Sequence[float] | None) -> None:
         return
     one = math.nan if first is None else first
     other = values[0] if values else math.nan
-    need(one == other or (one != one and other != other), f"its value is {one} and {other}")
+    require(one == other or (one != one and other != other), f"its value is {one} and {other}")
 
 
 class Range:
-    """Where the internal values of a space can be: bounds, and which are whole numbers."""
+    """The bounds of the internal values of a space, and which of them are whole numbers."""
 
     def __init__(self, space: Space) -> None:
         bounds = [_bounds(p) for p in space.params.values()]
@@ -146,7 +148,7 @@ class Range:
         self._names = list(space.params)
 
     def fault(self, x: NDArray[np.float64]) -> str | None:
-        """Return what is wrong with points [n, d], None if nothing is; NaN says that a parameter was not used."""
+        """Return what is wrong with points [n, d]; None: nothing. NaN stands for an inactive parameter."""
         wrong = ~((x >= self._low) & (x <= self._high) | np.isnan(x))
         if self._whole.any():
             wrong |= (x != np.rint(x)) & self._whole & ~np.isnan(x)
@@ -156,9 +158,9 @@ class Range:
         return f"{self._names[j]!r} is {x[i, j]!r}, which is none of its values"
 
     def outside(self, x: Sequence[float]) -> str | None:
-        """Return the name of a parameter whose value in one point lies outside, None if all lie inside."""
+        """Return the name of a parameter whose value in one point is out of bounds; None: there is none."""
         if len(x) == len(self._names) and all(map(le, self._lows, x)) and all(map(le, x, self._highs)):
-            return None  # the common case, without a loop of Python's
+            return None  # the common case, without a Python loop
         for i, (value, low, high) in enumerate(zip(x, self._lows, self._highs, strict=True)):
             if not low <= value <= high and value == value:
                 return self._names[i]
@@ -173,8 +175,8 @@ def _bounds(parameter: Any) -> tuple[float, float, bool]:
     return getattr(parameter, "low", -math.inf), getattr(parameter, "high", math.inf), False  # a distribution's support
 
 
-def each(rows: Sequence[Row], check: Callable[[Row], Any], where: str, what: str) -> list[Any]:
-    """Return what `check` makes of each row, whose first column is a trial's number."""
+def check_each(rows: Sequence[Row], check: Callable[[Row], Any], where: str, what: str) -> list[Any]:
+    """Return the result of `check` for each row; the first column of a row is a trial's number."""
     made = []
     for row in rows:
         try:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
-from tunesmith.storage.sql.codec import attr_from_json, attr_to_json, pack, unpack
+from tunesmith.storage.sql.values import attr_from_json, attr_to_json, floats_from_bytes, floats_to_bytes
 from tunesmith.testing.storage_model import begin, ended, run, running
 from tunesmith.trial import FrozenTrial
 
@@ -36,10 +36,10 @@ def test_json_comes_back_bit_by_bit(value: Any) -> None:
 
 @given(values=st.lists(st.floats(width=64)))
 def test_floats_come_back_bit_by_bit(values: list[float]) -> None:
-    data = pack(values)
+    data = floats_to_bytes(values)
     assert data is not None
     assert data == np.array(values, "<f8").tobytes(), "little-endian, on every machine"
-    assert repr(unpack(data)) == repr(tuple(values))
+    assert repr(floats_from_bytes(data)) == repr(tuple(values))
 
 
 def test_numbers_of_numpy_become_numbers_of_python() -> None:
