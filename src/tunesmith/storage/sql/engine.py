@@ -41,6 +41,7 @@ class Connection:
         self.pid = os.getpid()
 
     def close(self) -> None:
+        """Close it, unless it belongs to another process."""
         connection, self.driver = self.driver, None
         if connection is None:
             return

@@ -72,19 +72,7 @@ class SQLStorage(Storage):
 
     def __init__(self, spec: str | os.PathLike[str] | URL, timeout: float = 60.0) -> None:
         url, where = read_spec(spec)
-        try:
-            self.database = Database(url, where, timeout)
-        except NoSuchModuleError:
-            raise StorageError(
-                f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite' and 'postgresql' are tested"
-            ) from None
-        except (ArgumentError, TypeError, ValueError) as error:
-            raise StorageError(f"{where} cannot be used: {secrets_of(url).hide(str(error))}") from None
-        except ModuleNotFoundError as error:
-            package = DRIVERS.get(str(error.name), error.name)
-            raise MissingDependencyError(
-                f"{where} needs the driver {error.name!r}; install it: pip install '{package}'"
-            ) from None
+        self.database = _open_database(url, where, timeout)
         self._timeout = timeout
         self._where = where
         self._ready = False
@@ -347,3 +335,20 @@ class SQLStorage(Storage):
 
     def __repr__(self) -> str:
         return f"SQLStorage({self.url!r})"
+
+
+def _open_database(url: URL, where: str, timeout: float) -> Database:
+    """Return the database, or raise an error that says what is missing."""
+    try:
+        return Database(url, where, timeout)
+    except NoSuchModuleError:
+        raise StorageError(
+            f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite' and 'postgresql' are tested"
+        ) from None
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise StorageError(f"{where} cannot be used: {secrets_of(url).hide(str(error))}") from None
+    except ModuleNotFoundError as error:
+        package = DRIVERS.get(str(error.name), error.name)
+        raise MissingDependencyError(
+            f"{where} needs the driver {error.name!r}; install it: pip install '{package}'"
+        ) from None
