@@ -12,8 +12,9 @@ from tunesmith.selection.by_reruns import select_by_reruns
 from tunesmith.selection.by_rows import select_by_rows
 from tunesmith.selection.choice import Rule
 from tunesmith.selection.losses import LossTable
-from tunesmith.selection.report import Estimate, HonestScore, Report
+from tunesmith.selection.report import Report
 from tunesmith.selection.result import SelectionResult
+from tunesmith.selection.score import Estimate, HonestScore
 
 __all__ = [
     "Estimate",

@@ -15,8 +15,8 @@ from tunesmith.errors import SelectionError
 from tunesmith.selection.choice import Rule
 from tunesmith.selection.intervals import alike_notes, interval, p_value, score_interval
 from tunesmith.selection.keep_default import replaces_default
-from tunesmith.selection.report import Estimate
 from tunesmith.selection.result import NO_GAIN, SelectionResult
+from tunesmith.selection.score import Estimate
 from tunesmith.selection.simplest import simplest_within
 from tunesmith.selection.variance import corrected_variance
 

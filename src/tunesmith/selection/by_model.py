@@ -7,8 +7,8 @@ import math
 from tunesmith.selection.choice import Rule
 from tunesmith.selection.intervals import p_value, score_interval
 from tunesmith.selection.keep_default import replaces_default
-from tunesmith.selection.report import Estimate
 from tunesmith.selection.result import NO_GAIN, SelectionResult
+from tunesmith.selection.score import Estimate
 
 METHOD = "a Gaussian process fitted to all scores of the search"
 NO_MODEL = "taking its own score, uncorrected"

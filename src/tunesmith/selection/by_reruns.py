@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.selection.keep_default import replaces_default
-from tunesmith.selection.report import Estimate
 from tunesmith.selection.result import SelectionResult
+from tunesmith.selection.score import Estimate
 
 Floats = NDArray[np.float64]
 PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for

@@ -43,8 +43,8 @@ from numpy.typing import ArrayLike
 from tunesmith.selection.choice import Choice, Rule, choose
 from tunesmith.selection.influence import Reach
 from tunesmith.selection.intervals import alike_notes, check_level, interval, p_value, score_interval, two_sided
-from tunesmith.selection.report import Estimate
 from tunesmith.selection.result import NO_GAIN, SelectionResult
+from tunesmith.selection.score import Estimate
 from tunesmith.selection.skill import Credit
 from tunesmith.selection.variance import variance_inflation
 

@@ -1,9 +1,4 @@
-"""What a search found, as figures (`HonestScore`) and as plain sentences (`Report`).
-
-Scores are in the user's own unit and direction: accuracy for a classifier, the loss itself for a study that minimises.
-Gains and optimism are turned so that positive always means better, respectively "the naive figure was too good". A
-report shows losses as such: "RMSE 55.27" for a score of -55.27.
-"""
+"""The report of a search in plain sentences: what was chosen, how good it is, and what the search cost."""
 
 from __future__ import annotations
 
@@ -12,113 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tunesmith.selection.wording import Figures, MetricLabel, count, level_of, p_of, params_of
+from tunesmith.selection.score import HonestScore
+from tunesmith.selection.wording import NumberFormat, count, params_of
 from tunesmith.text import block, printable
 
 ADAPTIVE = (
     "The search adapted to these rows; we correct for the optimism that this causes on average, not for this run."
 )
-
-
-class Estimate(float):
-    """A number that carries its interval; it calculates and prints as a float.
-
-    Args:
-        value: the estimate.
-        interval: the ends (low, high) of its interval; NaN where none is known.
-    """
-
-    __slots__ = ("interval",)
-
-    interval: tuple[float, float]
-
-    def __new__(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> Estimate:
-        made = super().__new__(cls, value)
-        made.interval = (float(interval[0]), float(interval[1]))
-        return made
-
-    @property
-    def value(self) -> float:
-        """The estimate as a plain float."""
-        return float(self)
-
-    def __getnewargs__(self) -> tuple[float, tuple[float, float]]:  # type: ignore[override]  # float's takes one
-        return float(self), self.interval
-
-    def __repr__(self) -> str:
-        return f"Estimate({float(self)!r}, interval={self.interval!r})"
-
-
-@dataclass(frozen=True)
-class HonestScore:
-    """The score that the chosen configuration can be expected to reach on new data.
-
-    Attributes:
-        value: the corrected estimate, in the metric's unit.
-        interval: where the true score lies with probability `level`: (low, high).
-        naive: the score that won the search: its own mean over the folds.
-        optimism: by how much `naive` is too good; positive whichever direction the metric has.
-        method: how it was estimated, in words.
-        gain_over_default: by how much the chosen configuration is better than the default, positive is better; None
-            where there is no default.
-        beats_default: whether that gain is credible: its p-value is small and its interval above 0; None where there
-            is no default.
-        p_value: one-sided, of "the chosen configuration is no better than the default", the choice accounted for.
-        level: of the intervals.
-        metric: the metric's name, if known.
-        greater_is_better: the direction of the metric.
-        n_rows: rows that the estimate rests on.
-        n_groups: groups that these rows belong to, which count as one observation each; None where there are none.
-        n_candidates: configurations that were chosen among.
-        together: whether it is computed from the predictions of all folds together, where `naive` is a mean over folds.
-        notes: what a reader must know before quoting the figure.
-    """
-
-    value: float
-    interval: tuple[float, float]
-    naive: float
-    optimism: float
-    method: str
-    gain_over_default: Estimate | None = None
-    beats_default: bool | None = None
-    p_value: float | None = None
-    level: float = 0.95
-    metric: str | None = None
-    greater_is_better: bool = True
-    n_rows: int | None = None
-    n_groups: int | None = None
-    n_candidates: int | None = None
-    together: bool = False
-    notes: tuple[str, ...] = ()
-
-    def __float__(self) -> float:
-        return float(self.value)
-
-    def __str__(self) -> str:
-        return self._told(Figures.of(self.value, self.interval), 1)
-
-    def told(self) -> str:
-        """Return the figure as a report shows it: a loss as a loss, and not as minus a loss."""
-        return self._told(self.figures, self.shown.sign)
-
-    @property
-    def shown(self) -> MetricLabel:
-        """The metric as a report shows it."""
-        return MetricLabel.of(self.metric, self.greater_is_better)
-
-    @property
-    def figures(self) -> Figures:
-        """How many decimals of this score are known."""
-        return Figures.of(self.value, self.interval)
-
-    def _told(self, figures: Figures, sign: int) -> str:
-        low, high = (sign * end for end in self.interval)
-        if math.isnan(low):
-            return f"{figures.write(sign * self.value)} (no interval)"
-        return f"{figures.write(sign * self.value)} ({level_of(self.level)} interval {figures.between((low, high))})"
-
-    def _repr_html_(self) -> str:
-        return block(_expected(self), self.notes, _score_table(self), kind="honest-score")
 
 
 @dataclass(frozen=True)
@@ -170,58 +65,24 @@ class Report:
     def __str__(self) -> str:
         return printable("\n".join(self.sentences()), lines=True)
 
-    def topics(self) -> dict[str, list[str]]:
-        """Return the sentences by topic, the most important topic first.
-
-        Returns:
-            "choice", "score", "default", "limits" (what to know before quoting the score), "method" and "cost"; a topic
-            that there is nothing to say of has no sentences.
-        """
-        return _topics(self)
-
     def sentences(self) -> list[str]:
         """Return the report as a list of sentences, the most important first."""
-        return [printable(" ".join(line.split())) for lines in self.topics().values() for line in lines]
+        score, notes = self.score, self.notes
+        lines = [_choice(self), self.rule]
+        if score is not None:
+            lines += [score.expected("on new data" if self.unit == "fit" else "of a new run"), _gain(self, score)]
+            notes = (*score.notes, *notes)
+        lines += dict.fromkeys(notes)
+        if score is not None:
+            lines += [f"Estimated {score.basis()}.", _optimism(self, score)]
+            if self.adaptive and (self.n_candidates is None or self.n_candidates > 2):
+                lines.append(ADAPTIVE)
+        lines += [*_cost(self), _stopping(self)]
+        return [printable(" ".join(line.split())) for line in lines if line]
 
     def _repr_html_(self) -> str:
         head, *rest = self.sentences()
         return block(head, rest, kind="report")
-
-
-def _topics(report: Report) -> dict[str, list[str]]:
-    """Return the sentences of a report by topic, the most important topic first."""
-    score = report.score
-    notes = (*(() if score is None else score.notes), *report.notes)
-    return {
-        "choice": [_choice(report), *([] if report.rule is None else [report.rule])],
-        "score": [] if score is None else [_expected(score, report.unit)],
-        "default": [] if score is None else _against_default(report, score),
-        "limits": list(dict.fromkeys(notes)),
-        "method": [] if score is None else _method(report, score),
-        "cost": [*_cost(report), *_stopping(report)],
-    }
-
-
-def _expected(score: HonestScore, unit: str = "fit") -> str:
-    """Return the sentence that tells what to expect; of a study, of a new run."""
-    where = "on new data" if unit == "fit" else "of a new run"
-    return f"Expected {score.shown.name} {where}: {score.told()}."
-
-
-def _score_table(score: HonestScore) -> list[tuple[str, str]]:
-    """Return what is known of a score beside its value, as rows of a name and a figure."""
-    figures, sign, gain = score.figures, score.shown.sign, score.gain_over_default
-    rows = [("score in the search", figures.write(sign * score.naive))] if math.isfinite(score.naive) else []
-    if math.isfinite(score.optimism):
-        rows.append(("its optimism", figures.write(score.optimism)))
-    if gain is not None:
-        rows.append(("gain over the default", _gain(gain, score)))
-    if score.beats_default is not None:
-        rows.append(("beats the default", "yes" if score.beats_default else "not certain"))
-    return [*rows, ("estimated", _basis(score))]
-
-
-# -- the choice --------------------------------------------------------------------------------------------------------
 
 
 def _choice(report: Report) -> str:
@@ -232,16 +93,14 @@ def _choice(report: Report) -> str:
         return f"Only one configuration was tried{', the default' if report.kept_default else ''}: {chosen}."
     if not report.kept_default:
         return f"Chosen from {count(n, 'configuration')}: {chosen}." if n else f"Chosen: {chosen}."
-    others = (
-        "No alternative" if n is None else "The one alternative" if n == 2 else f"None of the {n - 1:,} alternatives"
-    )
-    was = "was not" if n == 2 else "was"
-    if report.runner_up is None:
-        return f"Kept the default ({chosen}). {others} {was} better."
+    kept, closest = f"Kept the default ({chosen}).", None if report.runner_up is None else _closest(report)
     if n == 2:
-        how = "" if _fell_short(report) else "convincingly "
-        return f"Kept the default ({chosen}). The one alternative, {_closest(report)}, was not {how}better."
-    return f"Kept the default ({chosen}). {others} was convincingly better; the closest was {_closest(report)}."
+        how = "" if closest is None or _fell_short(report) else "convincingly "
+        return f"{kept} The one alternative{'' if closest is None else f', {closest},'} was not {how}better."
+    others = "No alternative" if n is None else f"None of the {n - 1:,} alternatives"
+    if closest is None:
+        return f"{kept} {others} was better."
+    return f"{kept} {others} was convincingly better; the closest was {closest}."
 
 
 def _fell_short(report: Report) -> bool:
@@ -258,68 +117,39 @@ def _closest(report: Report) -> str:
     score = report.score
     if score is None or own is None or theirs is None or not (math.isfinite(own) and math.isfinite(theirs)):
         return name
-    figures, sign = score.figures, score.shown.sign
     what = _naive_name(report)
-    if figures.same(own, theirs):
-        return f"{name} (same {what}, {figures.write(sign * own)})"
-    return f"{name} ({what} {figures.write(sign * theirs)}; the default has {figures.write(sign * own)})"
+    if score.format.same(own, theirs):
+        return f"{name} (same {what}, {score.write(own)})"
+    return f"{name} ({what} {score.write(theirs)}; the default has {score.write(own)})"
 
 
-# -- the default -------------------------------------------------------------------------------------------------------
-
-
-def _against_default(report: Report, score: HonestScore) -> list[str]:
+def _gain(report: Report, score: HonestScore) -> str | None:
+    """Compare the score with the default's; None if that was kept, or nothing was compared."""
     gain = score.gain_over_default
-    if report.kept_default:
-        return []
-    if gain is None or score.beats_default is None:
-        return []
-    figures = [] if report.default is None else [params_of(report.default)]
+    if report.kept_default or gain is None or score.beats_default is None:
+        return None
+    known = [] if report.default is None else [params_of(report.default)]
     if report.default_score is not None and math.isfinite(report.default_score):
-        figures.append(f"{_naive_name(report)} {score.figures.write(score.shown.sign * report.default_score)}")
-    default = f"the default ({'; '.join(figures)})" if figures else "the default"
+        known.append(f"{_naive_name(report)} {score.write(report.default_score)}")
+    default = f"the default ({'; '.join(known)})" if known else "the default"
     verb = "It beats" if score.beats_default else "It may not beat"
-    kind = "gain" if score.shown.greater_is_better else "reduction"
-    return [f"{verb} {default}: estimated {kind} {_gain(gain, score)}."]
+    kind = "gain" if score.label.greater_is_better else "reduction"
+    return f"{verb} {default}: estimated {kind} {score.gain_text(gain)}."
 
 
-def _gain(gain: Estimate, score: HonestScore) -> str:
-    figures = Figures.of(gain.value, gain.interval)
-    if math.isnan(gain.interval[0]):
-        return f"{figures.write(gain.value)} (no interval{p_of(score.p_value)})"
-    return f"{figures.write(gain.value)} ({figures.between(gain.interval)}{p_of(score.p_value)})"
-
-
-# -- the method --------------------------------------------------------------------------------------------------------
-
-
-def _method(report: Report, score: HonestScore) -> list[str]:
-    lines = [f"Estimated {_basis(score)}.", *_optimism(report, score)]
-    if report.adaptive and (report.n_candidates is None or report.n_candidates > 2):
-        lines.append(ADAPTIVE)
-    return lines
-
-
-def _basis(score: HonestScore) -> str:
-    if score.n_rows is None:
-        return f"by {score.method}"
-    groups = "" if score.n_groups is None else f" in {count(score.n_groups, 'group')}, which count as one each,"
-    return f"from {count(score.n_rows, 'row')}{groups} by {score.method}"
-
-
-def _optimism(report: Report, score: HonestScore) -> list[str]:
+def _optimism(report: Report, score: HonestScore) -> str | None:
     """Say what the search itself would have reported."""
     if not (math.isfinite(score.optimism) and math.isfinite(score.naive)):
-        return []
-    figures, sign = score.figures, score.shown.sign
-    what, naive, size = _naive_name(report), figures.write(sign * score.naive), figures.write(abs(score.optimism))
-    owner = "The" if report.unit == "run" else "Its"
+        return None
+    naive = score.write(score.naive)
+    what = f"{'The' if report.unit == 'run' else 'Its'} {_naive_name(report)}"
     if score.together:
-        return [f"{owner} {what}, the mean over folds, is {naive}."]
+        return f"{what}, the mean over folds, is {naive}."
     picked = not report.kept_default and report.n_candidates != 1  # else its score is nobody's luck
-    if picked and score.optimism > 0 and not figures.same(score.optimism, 0.0):
-        return [f"{owner} {what}, {naive}, is optimistic by {size} because the winner was picked on it."]
-    return [f"{owner} {what} is {naive}{' as well' if figures.same(score.naive, score.value) else ''}."]
+    if picked and score.optimism > 0 and not score.format.same(score.optimism, 0.0):
+        size = score.format.write(score.optimism)
+        return f"{what}, {naive}, is optimistic by {size} because the winner was picked on it."
+    return f"{what} is {naive}{' as well' if score.format.same(score.naive, score.value) else ''}."
 
 
 def _naive_name(report: Report) -> str:
@@ -327,9 +157,6 @@ def _naive_name(report: Report) -> str:
     if report.unit == "run":
         return "best value seen"
     return "validation score" if report.n_splits == 1 else "cross-validation score"
-
-
-# -- the cost ----------------------------------------------------------------------------------------------------------
 
 
 def _cost(report: Report) -> list[str]:
@@ -348,11 +175,10 @@ def _cost(report: Report) -> list[str]:
     return lines
 
 
-def _stopping(report: Report) -> list[str]:
+def _stopping(report: Report) -> str | None:
     if report.stopped is None:
-        return []
-    left = ""
-    if report.left_on_table is not None:
-        figures = Figures.of(report.left_on_table)
-        left = f" A longer search is expected to gain at most about {figures.write(report.left_on_table)}."
-    return [f"The search stopped by itself: {report.stopped.rstrip('.')}.{left}"]
+        return None
+    left, told = report.left_on_table, f"The search stopped by itself: {report.stopped.rstrip('.')}."
+    if left is None:
+        return told
+    return f"{told} A longer search is expected to gain at most about {NumberFormat.of(left).write(left)}."

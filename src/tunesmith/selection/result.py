@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunesmith.selection.report import Estimate, HonestScore
+from tunesmith.selection.score import Estimate, HonestScore
 
 NO_GAIN = Estimate(0.0, (0.0, 0.0))  # of the default over itself
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.selection.metric import Metric
-from tunesmith.selection.report import HonestScore
+from tunesmith.selection.score import HonestScore
 
 CUT = "The range of your metric is not known. All its values here lie {where}, so the interval is cut there."
 

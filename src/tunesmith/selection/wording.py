@@ -14,35 +14,29 @@ ALONE = 4  # digits of a figure without an interval
 SMALL, LARGE = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
 LONGEST = 80  # characters of a parameter's value
 
+AVERAGES = {"macro": "macro {}", "micro": "micro {}", "samples": "{} by samples", "weighted": "weighted {}"}
 # Scikit-learn's names of scorers, as they are spoken. Another "neg_..." is shown without these four letters.
 METRICS = {
     "average_precision": "average precision",
     "balanced_accuracy": "balanced accuracy",
     "explained_variance": "explained variance",
     "f1": "F1",
-    "f1_macro": "macro F1",
-    "f1_micro": "micro F1",
-    "f1_samples": "F1 by samples",
-    "f1_weighted": "weighted F1",
     "jaccard": "Jaccard index",
     "matthews_corrcoef": "Matthews correlation",
     "neg_brier_score": "Brier score",
     "neg_root_mean_squared_error": "RMSE",
-    "precision_macro": "macro precision",
-    "precision_micro": "micro precision",
-    "precision_samples": "precision by samples",
-    "precision_weighted": "weighted precision",
     "r2": "R²",
-    "recall_macro": "macro recall",
-    "recall_micro": "micro recall",
-    "recall_samples": "recall by samples",
-    "recall_weighted": "weighted recall",
     "roc_auc": "ROC AUC",
     "roc_auc_ovo": "ROC AUC (one-vs-one)",
     "roc_auc_ovo_weighted": "weighted ROC AUC (one-vs-one)",
     "roc_auc_ovr": "ROC AUC (one-vs-rest)",
     "roc_auc_ovr_weighted": "weighted ROC AUC (one-vs-rest)",
     "top_k_accuracy": "top-k accuracy",
+    **{
+        f"{metric}_{average}": words.format("F1" if metric == "f1" else metric)
+        for metric in ("f1", "precision", "recall")
+        for average, words in AVERAGES.items()
+    },
 }
 
 
@@ -71,8 +65,8 @@ class MetricLabel:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Writes figures of one kind with the same number of decimals.
+class NumberFormat:
+    """How numbers of one kind are written: with the same number of decimals.
 
     Attributes:
         decimals: how many.
@@ -83,7 +77,7 @@ class Figures:
     exponent: bool = False
 
     @classmethod
-    def of(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> Figures:
+    def of(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> NumberFormat:
         """Return the decimals by which an interval's half-width has three digits; without one the value has four."""
         half = abs(interval[1] - interval[0]) / 2.0
         size, digits = (half, KNOWN) if math.isfinite(half) and half > 0.0 else (abs(value), ALONE)
@@ -131,9 +125,9 @@ def params_of(params: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{name}={_value(value)}" for name, value in params.items())
 
 
-def count(n: int, noun: str, plural: str | None = None) -> str:
+def count(n: int, noun: str) -> str:
     """Return a number with its noun: "1 fit", "1,200 fits"."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    return f"{n:,} {noun if n == 1 else noun + 's'}"
 
 
 def _value(value: Any) -> str:

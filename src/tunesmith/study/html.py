@@ -8,7 +8,7 @@ from tunesmith.text import block
 
 def study_html(engine: TrialEngine) -> str:
     """Return the study's name, what it searches and how far it is, as HTML."""
-    from tunesmith.selection.wording import Figures, params_of
+    from tunesmith.selection.wording import NumberFormat, params_of
 
     one = len(engine.directions) == 1
     rows = [
@@ -19,7 +19,7 @@ def study_html(engine: TrialEngine) -> str:
     best = engine.best() if one else None
     notes: list[str] = []
     if best is not None and best.values is not None:
-        value = Figures.of(best.values[0]).write(best.values[0])
+        value = NumberFormat.of(best.values[0]).write(best.values[0])
         rows += [("best value", f"{value} (trial {best.number})"), ("best parameters", params_of(best.params))]
         notes.append("Of noisy values the best one is usually too good; study.recommend() corrects for it.")
     if engine.stopped is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
-from tunesmith.selection.wording import Figures, level_of, params_of
+from tunesmith.selection.wording import NumberFormat, level_of, params_of
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.text import block, printable
 
@@ -53,7 +53,7 @@ class Recommendation:
 
     def sentences(self) -> list[str]:
         """Return the recommendation as a list of sentences, the most important first."""
-        figures = Figures.of(self.value, self.interval)
+        figures = NumberFormat.of(self.value, self.interval)
         value, naive = figures.write(self.value), figures.write(self.naive)
         known = not math.isnan(self.interval[0])
         between = f" ({level_of(self.level)} interval {figures.between(self.interval)})" if known else " (no interval)"

@@ -1,0 +1,140 @@
+"""The honest score: a figure with its interval, what it is compared with, and how it is written.
+
+Scores are in the user's own unit and direction: accuracy for a classifier, the loss itself for a study that minimises.
+Gains and optimism are turned so that positive always means better, respectively "the naive figure was too good". Losses
+are written as such: "RMSE 55.27" for a score of -55.27.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tunesmith.selection.wording import MetricLabel, NumberFormat, count, level_of, p_of
+from tunesmith.text import block
+
+
+class Estimate(float):
+    """A number that carries its interval; it calculates and prints as a float.
+
+    Args:
+        value: the estimate.
+        interval: the ends (low, high) of its interval; NaN where none is known.
+    """
+
+    __slots__ = ("interval",)
+
+    interval: tuple[float, float]
+
+    def __new__(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> Estimate:
+        made = super().__new__(cls, value)
+        made.interval = (float(interval[0]), float(interval[1]))
+        return made
+
+    @property
+    def value(self) -> float:
+        """The estimate as a plain float."""
+        return float(self)
+
+    def __getnewargs__(self) -> tuple[float, tuple[float, float]]:  # type: ignore[override]  # float's takes one
+        return float(self), self.interval
+
+    def __repr__(self) -> str:
+        return f"Estimate({float(self)!r}, interval={self.interval!r})"
+
+
+@dataclass(frozen=True)
+class HonestScore:
+    """The score that the chosen configuration can be expected to reach on new data.
+
+    Attributes:
+        value: the corrected estimate, in the metric's unit.
+        interval: where the true score lies with probability `level`: (low, high).
+        naive: the score that won the search: its own mean over the folds.
+        optimism: by how much `naive` is too good; positive whichever direction the metric has.
+        method: how it was estimated, in words.
+        gain_over_default: by how much the chosen configuration is better than the default, positive is better; None
+            where there is no default.
+        beats_default: whether that gain is credible: its p-value is small and its interval above 0; None where there
+            is no default.
+        p_value: one-sided, of "the chosen configuration is no better than the default", the choice accounted for.
+        level: of the intervals.
+        metric: the metric's name, if known.
+        greater_is_better: the direction of the metric.
+        n_rows: rows that the estimate rests on.
+        n_groups: groups that these rows belong to, which count as one observation each; None where there are none.
+        n_candidates: configurations that were chosen among.
+        together: whether it is computed from the predictions of all folds together, where `naive` is a mean over folds.
+        notes: what a reader must know before quoting the figure.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    naive: float
+    optimism: float
+    method: str
+    gain_over_default: Estimate | None = None
+    beats_default: bool | None = None
+    p_value: float | None = None
+    level: float = 0.95
+    metric: str | None = None
+    greater_is_better: bool = True
+    n_rows: int | None = None
+    n_groups: int | None = None
+    n_candidates: int | None = None
+    together: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __str__(self) -> str:
+        return self._text(1)
+
+    @property
+    def label(self) -> MetricLabel:
+        """The metric as a report shows it."""
+        return MetricLabel.of(self.metric, self.greater_is_better)
+
+    @property
+    def format(self) -> NumberFormat:
+        """Writes scores with as many decimals as are known of this one."""
+        return NumberFormat.of(self.value, self.interval)
+
+    def write(self, score: float) -> str:
+        """Return a score as a report shows it: a loss as a loss, and not as minus a loss."""
+        return self.format.write(self.label.sign * score)
+
+    def expected(self, where: str = "on new data") -> str:
+        """Return the sentence that says what score to expect."""
+        return f"Expected {self.label.name} {where}: {self._text(self.label.sign)}."
+
+    def gain_text(self, gain: Estimate) -> str:
+        """Return a gain with its interval and p-value as text."""
+        known, p = NumberFormat.of(gain.value, gain.interval), p_of(self.p_value)
+        interval = "no interval" if math.isnan(gain.interval[0]) else known.between(gain.interval)
+        return f"{known.write(gain.value)} ({interval}{p})"
+
+    def basis(self) -> str:
+        """Return from what and how the score was estimated, as text."""
+        if self.n_rows is None:
+            return f"by {self.method}"
+        groups = "" if self.n_groups is None else f" in {count(self.n_groups, 'group')}, which count as one each,"
+        return f"from {count(self.n_rows, 'row')}{groups} by {self.method}"
+
+    def _text(self, sign: int) -> str:
+        value, (low, high) = self.format.write(sign * self.value), (sign * end for end in self.interval)
+        if math.isnan(low):
+            return f"{value} (no interval)"
+        return f"{value} ({level_of(self.level)} interval {self.format.between((low, high))})"
+
+    def _repr_html_(self) -> str:
+        rows = [("score in the search", self.write(self.naive))] if math.isfinite(self.naive) else []
+        if math.isfinite(self.optimism):
+            rows.append(("its optimism", self.format.write(self.optimism)))
+        if self.gain_over_default is not None:
+            rows.append(("gain over the default", self.gain_text(self.gain_over_default)))
+        if self.beats_default is not None:
+            rows.append(("beats the default", "yes" if self.beats_default else "not certain"))
+        rows.append(("estimated", self.basis()))
+        return block(self.expected(), self.notes, rows, kind="honest-score")
