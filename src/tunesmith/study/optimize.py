@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -130,8 +131,8 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
         self._executor = executor
         self._n_trials = n_trials
         self._n_trials_total = n_trials_total
-        self._timeout = timeout
         self._deadline = None if timeout is None else executor.clock() + timeout
+        self._may_propose = math.inf if timeout is None else timeout * PROPOSING
         self._catch = catch
         self._after = after
         self._gc_after_trial = gc_after_trial
@@ -142,37 +143,38 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
-        clock = self._executor.clock
         if self._engine.stop_requested or self._exhausted or self._all_started():
             return None
-        if self._deadline is not None and clock() >= self._deadline:
-            return None
-        before = clock()
         try:
-            trial = self._ask()
+            trial = self._ask(cheap=False) if self._deadline is None else self._ask_in_time(self._deadline)
         except (SpaceExhaustedError, TrialsSpentError):
             self._exhausted = True
             return None
-        finally:
-            self._proposing += clock() - before
-        self._started += 1
+        if trial is not None:
+            self._started += 1
         return trial
 
     def _all_started(self) -> bool:
         return self._n_trials is not None and self._started >= self._n_trials
 
-    def _ask(self) -> Trial:
-        cheap = self._timeout is not None and self._proposing > self._timeout * PROPOSING
-
-        def ask() -> Trial:
-            return self._engine.ask(below=self._n_trials_total, cheap=cheap)
-
+    def _ask(self, cheap: bool) -> Trial:
+        engine, below = self._engine, self._n_trials_total
         try:
-            return ask()
+            return engine.ask(below=below, cheap=cheap)
         except StorageUnavailableError as away:
             if not self._started:  # a mistake of the user's, rather than a storage that is away
                 raise
-            return retry_while_unavailable(ask, away)
+            return retry_while_unavailable(lambda: engine.ask(below=below, cheap=cheap), away)
+
+    def _ask_in_time(self, deadline: float) -> Trial | None:
+        """Ask unless the time is over; proposals cost little once they took more than their share of it."""
+        before = self._executor.clock()
+        if before >= deadline:
+            return None
+        try:
+            return self._ask(cheap=self._proposing > self._may_propose)
+        finally:
+            self._proposing += self._executor.clock() - before
 
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""

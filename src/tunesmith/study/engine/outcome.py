@@ -47,14 +47,13 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
         result: a number (Python, NumPy, a 0-d tensor), or a sequence of them for several objectives.
         n_objectives: how many numbers are expected.
     """
-    if type(result) is float and n_objectives == 1:
-        values: tuple[float, ...] | str = (result,)
-    else:
-        try:
-            values = _read(result, n_objectives)
-        except Exception as error:  # of the result's own class: its __float__, its __iter__
-            told = f"reading it raised {name_and_message(error)}"
-            values = f"the objective returned a {type(result).__name__}, and {told}; {_expected(n_objectives)}"
+    if type(result) is float and n_objectives == 1 and result == result:
+        return Outcome(TrialState.COMPLETE, (result,))  # the common end of a trial needs no calls
+    try:
+        values = _read(result, n_objectives)
+    except Exception as error:  # of the result's own class: its __float__, its __iter__
+        told = f"reading it raised {name_and_message(error)}"
+        values = f"the objective returned a {type(result).__name__}, and {told}; {_expected(n_objectives)}"
     if isinstance(values, str):
         return Outcome(TrialState.FAIL, reason=values, failure=Failure.NO_VALUE)
     if any(map(math.isnan, values)):

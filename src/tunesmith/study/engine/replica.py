@@ -57,8 +57,8 @@ class StudyReplica:
         self.storage = storage
         self.seed = record.seed
         self.directions = [StudyDirection(d) for d in record.directions]
-        self.signs = np.array([1.0 if d == "minimize" else -1.0 for d in record.directions])
-        self.sign = float(self.signs[0])
+        self.signs = tuple(1.0 if d == "minimize" else -1.0 for d in record.directions)
+        self.sign = self.signs[0]
         self.lock = threading.RLock()
         self.running: dict[int, RunningTrial] = {}
         self._warm_start = decode_warm_start(record.system.get(KEY))
@@ -85,7 +85,7 @@ class StudyReplica:
         history.extend(
             new.number,
             new.state,
-            new.values * self.signs,
+            new.values * np.array(self.signs),
             [(b.space, b.at, b.x) for b in new.blocks],
             sampler_state=new.sampler_state,
             cost=new.cost,
