@@ -427,6 +427,8 @@ class Trial:
 
     def take_whole(self) -> dict[str, Any]:
         """Use the whole proposal at once, as an objective over a declared space does; return the parameters."""
+        if self._whole:
+            return self.params
         self._whole = True
         space = self._proposals.space
         self.params = space.decode_row(self._row) if space is not None else {}

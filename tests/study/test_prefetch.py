@@ -25,8 +25,10 @@ class Counting(Sampler):
         self.asked += 1
         return np.full((n, len(space)), float(len(history))), np.zeros(n, np.int64)
 
-    def explain(self, history: History, space: Space) -> str:
-        return f"counting: {len(history)} trials"
+    def propose(
+        self, history: History, space: Space, rng: np.random.Generator, n: int
+    ) -> tuple[Points, SamplerStates, str]:
+        return *self.ask(history, space, rng, n), f"counting: {len(history)} trials"
 
 
 def study_of(sampler: Sampler) -> ts.Study:

@@ -32,27 +32,35 @@ class AutoSampler(Sampler):
 
     Args:
         seed: accepted for porting; the seed that counts is the study's.
-        hasty: choose only among samplers whose proposals take less than a millisecond.
+        cheap: choose only among samplers whose proposals take less than a millisecond.
     """
 
     name: ClassVar[str] = "auto"
 
-    def __init__(self, seed: int | None = None, hasty: bool = False) -> None:
+    def __init__(self, seed: int | None = None, cheap: bool = False) -> None:
         self.seed = seed
-        self.hasty = hasty
-        self._in_haste: AutoSampler | None = None
+        self.cheap = cheap
+        self._cheap_variant: AutoSampler | None = None
         self._made: dict[str, Sampler] = {}
         self._shape: tuple[Space, int, str] | None = None
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return what the chosen sampler proposes; see :meth:`Sampler.ask`."""
-        return self._sampler(self.choose(history, space)[0]).ask(history, space, rng, n)
+        x, states, _ = self.propose(history, space, rng, n)
+        return x, states
 
-    def in_haste(self) -> Sampler:
+    def propose(
+        self, history: History, space: Space, rng: np.random.Generator, n: int
+    ) -> tuple[Points, SamplerStates, str]:
+        """Return what the chosen sampler proposes, its name, and why it was chosen; see :meth:`Sampler.propose`."""
+        chosen, why = self.choose(history, space)
+        return *self._sampler(chosen).ask(history, space, rng, n), f"{chosen}: {why}"
+
+    def cheap_variant(self) -> Sampler:
         """Return the same, without the Gaussian process."""
-        if self._in_haste is None:
-            self._in_haste = AutoSampler(self.seed, hasty=True)
-        return self._in_haste
+        if self._cheap_variant is None:
+            self._cheap_variant = AutoSampler(self.seed, cheap=True)
+        return self._cheap_variant
 
     def exclusive_at(self, history: History) -> bool:
         """Tell whether the chosen sampler's proposals are exclusive now."""
@@ -60,17 +68,12 @@ class AutoSampler(Sampler):
             return False
         return self._sampler(self.choose(history, history.space)[0]).exclusive_at(history)
 
-    def explain(self, history: History, space: Space) -> str:
-        """Return the name of the sampler that proposes next, and why."""
-        chosen, why = self.choose(history, space)
-        return f"{chosen}: {why}"
-
     def choose(self, history: History, space: Space) -> tuple[str, str]:
         """Return the name of the sampler for the next trial, and the reason in words."""
         n = len(history)
-        if self.hasty and n < ALWAYS:
+        if self.cheap and n < ALWAYS:
             return "tpe", f"{n} trials, and little time for proposals"
-        if history.n_objectives > 1 and self.hasty:
+        if history.n_objectives > 1 and self.cheap:
             return "nsga2", f"{history.n_objectives} objectives, and little time for proposals"
         if history.n_objectives > 1:
             if n < ALWAYS or (n < LOCAL and _affordable(history, n)):
@@ -78,7 +81,7 @@ class AutoSampler(Sampler):
             return "nsga2", f"{history.n_objectives} objectives, {n} trials"
         if n < ALWAYS:
             return "gp", f"the first {ALWAYS} trials"
-        if n < LONGEST and not self.hasty and _affordable(history, n):
+        if n < LONGEST and not self.cheap and _affordable(history, n):
             return "gp", f"{n} trials, and a trial costs enough for a model"
         shape = self._kind(history, space)
         chosen = "cmaes" if shape == "numeric" else "evolution"

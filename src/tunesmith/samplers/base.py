@@ -54,11 +54,7 @@ class Sampler(ABC):
         """Tell whether proposals are exclusive now: ``exclusive``, unless that changes in the course of a study."""
         return self.exclusive
 
-    def explain(self, history: History, space: Space) -> str | None:
-        """Return which sampler proposes next and why, for one that chooses among others; called before ask."""
-        return None
-
-    def in_haste(self) -> Sampler:
+    def cheap_variant(self) -> Sampler:
         """Return the sampler to use in place of this one while proposals are too slow: by default, this one.
 
         The study decides when: a sampler sees no clock.
@@ -79,6 +75,24 @@ class Sampler(ABC):
             Internal values of shape [m, d] (NaN where a parameter is inactive) and sampler states of shape [m], 0 where
             there is nothing to remember. m < n means that the space is exhausted, and the study stops.
         """
+
+    def propose(
+        self, history: History, space: Space, rng: np.random.Generator, n: int
+    ) -> tuple[Points, SamplerStates, str | None]:
+        """Propose as ``ask`` does, and say which sampler proposed and why; this is what the study calls.
+
+        Only a sampler that chooses among others overrides it.
+
+        Args:
+            history: as for ``ask``.
+            space: as for ``ask``.
+            rng: as for ``ask``.
+            n: as for ``ask``.
+
+        Returns:
+            What ``ask`` returns, and the reason of a choice in words; None: there was no choice.
+        """
+        return *self.ask(history, space, rng, n), None
 
 
 def sampler_code(name: str) -> int:

@@ -50,17 +50,20 @@ class Distinct(Sampler):
         finite = history.space is not None and history.space.is_finite
         return finite or self.inner.exclusive_at(history)
 
-    def explain(self, history: History, space: Space) -> str | None:
-        """Return what the other sampler says."""
-        return self.inner.explain(history, space)
-
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return up to n points that no finished or running trial has; see :meth:`Sampler.ask`."""
+        x, states, _ = self.propose(history, space, rng, n)
+        return x, states
+
+    def propose(
+        self, history: History, space: Space, rng: np.random.Generator, n: int
+    ) -> tuple[Points, SamplerStates, str | None]:
+        """Return such points, and what the other sampler says of its choice; see :meth:`Sampler.propose`."""
+        x, states, reason = self.inner.propose(history, space, rng, n)
         if not space.is_finite or not len(space):
-            return self.inner.ask(history, space, rng, n)
+            return x, states, reason
         tried = self._tried(history, space)
         taken = tried.running(history)
-        x, states = self.inner.ask(history, space, rng, n)
         fresh = [i for i in range(len(x)) if tried.is_new(x[i : i + 1], taken)]
         points, kept = [x[fresh]], [states[fresh]]
         missing = n - len(fresh)
@@ -78,7 +81,7 @@ class Distinct(Sampler):
                 break
             points.append(other)
             kept.append(states[i : i + 1] if i < len(states) else np.zeros(1, np.int64))
-        return np.concatenate(points), np.concatenate(kept)
+        return np.concatenate(points), np.concatenate(kept), reason
 
     def _tried(self, history: History, space: Space) -> Tried:
         """The points of the finished trials; kept, and extended for new rows only."""

@@ -156,9 +156,8 @@ class Asker:
         ahead, self._prefetched = self._prefetched, None
         if ahead is not None and ahead.number == number and ahead.space is space:
             return ahead
-        sampler = self.sampler.in_haste() if cheap else self.sampler
-        proposed_by = sampler.explain(history, space)
-        x, states = sampler.ask(history, space, _trial_rng(self._study.seed, number), 1)
+        sampler = self.sampler.cheap_variant() if cheap else self.sampler
+        x, states, proposed_by = sampler.propose(history, space, _trial_rng(self._study.seed, number), 1)
         if len(x) == 0:
             raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
         return Proposal(number, space, x[0].tolist(), int(states[0]), proposed_by)
