@@ -18,7 +18,7 @@ from tunesmith.curves import Curves
 from tunesmith.space import Categorical, Ordinal, Parameter, Space, merge
 from tunesmith.state import TrialState
 
-__all__ = ["Curves", "Earlier", "History", "Pending"]
+__all__ = ["Curves", "History", "Pending", "SourceStudy"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,7 +35,7 @@ class Pending:
 
 
 @dataclass(slots=True, frozen=True, eq=False)
-class Earlier:
+class SourceStudy:
     """What an earlier study found: points and how good they were among its own.
 
     Attributes:
@@ -81,12 +81,12 @@ class History:
     Attributes:
         space: the space that samplers search: the declared one, or all that was seen so far; None before any.
         curves: the reports, see :class:`tunesmith.curves.Curves`.
-        earlier: what earlier studies found, for a warm start; set once, before any trial.
+        warm_start: what earlier studies found, for a warm start; set once, before any trial.
     """
 
     def __init__(self, space: Space | None = None, n_objectives: int = 1) -> None:
         self.space = space
-        self.earlier: tuple[Earlier, ...] = ()
+        self.warm_start: tuple[SourceStudy, ...] = ()
         self.curves = Curves()
         self._m = n_objectives
         self._n = 0

@@ -143,7 +143,7 @@ class _Study(Protocol):
     @property
     def stop_reason(self) -> str | None: ...
     @property
-    def left_on_table(self) -> float | None: ...
+    def regret_bound(self) -> float | None: ...
 
 
 class Progress:
@@ -223,7 +223,7 @@ class Progress:
         """
         message = self._farewell() if isinstance(error, KeyboardInterrupt) else ""
         if error is None and (reason := self._study.stop_reason) is not None:
-            message = f"Stopped {reason}; at most {self._study.left_on_table:.3g} is left on the table."
+            message = f"Stopped {reason}; a longer search is expected to gain at most {self._study.regret_bound:.3g}."
         self._line.close(message)
 
     def _farewell(self) -> str:

@@ -14,7 +14,7 @@ from scipy import stats
 
 import tunesmith as ts
 from tunesmith.errors import StorageError
-from tunesmith.history import Earlier, History
+from tunesmith.history import History, SourceStudy
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.transfer import Mean, normal_quantiles, thin, weights
 from tunesmith.samplers.gp.feature_map import Features
@@ -266,7 +266,7 @@ def test_a_resumed_study_goes_on_alike_without_the_earlier_one(store: str, tmp_p
     again = ts.minimize(valley(0.0), CUBE, n_trials=12, storage=storage, **options)
     assert [t.params for t in again.trials] == [t.params for t in whole.trials]
     copied = ts.copy_study(from_study_name="s", from_storage=storage, to_storage=None, to_study_name="t")
-    assert len(copied.history.earlier) == 1
+    assert len(copied.history.warm_start) == 1
 
 
 def test_what_is_kept_is_small_and_exact() -> None:
@@ -321,7 +321,7 @@ def test_failed_and_infeasible_trials_are_the_worst_and_pruned_ones_are_left_out
 def test_other_spaces() -> None:
     """By name and label; values out of range and unknown labels drop the row, unknown names the column."""
     nan = np.nan
-    earlier = Earlier(
+    earlier = SourceStudy(
         Space(n=Int(1, 8), act=Categorical(["b", "a", "z"]), size=Int(16, 64, step=16), gone=Float(0, 1)),
         np.array([[2, 0, 16, 0.5], [8, 1, 32, 0.5], [3, 2, 32, 0.5], [4, 1, 48, 0.5], [5, nan, 64, 0.5]], float),
         np.arange(5.0),
@@ -336,7 +336,7 @@ def test_other_spaces() -> None:
     assert np.array_equal(rows.x, [[1, 2, nan, 0, nan], [nan, 5, nan, 2, nan]], equal_nan=True)
     assert np.array_equal(best_points([earlier], new)[0], rows.x[0], equal_nan=True)
     study = ts.create_study(sampler="gp", space=new, seed=0)
-    study.history.earlier = (earlier,)
+    study.history.warm_start = (earlier,)
     asked = study.ask().params
     assert (asked["act"], asked["n"], asked["size"]) == ("b", 2.0, 16)
     assert 0 <= asked["extra"] <= 1
@@ -355,20 +355,20 @@ def test_other_spaces() -> None:
 def test_values_between_those_of_the_new_space_are_rounded_where_they_are_tried(new: Parameter, valid: float) -> None:
     """The model keeps what was evaluated, 3.7; the trial has a value that the new space has."""
     x = np.array([[3.7], [9.0], [0.2], [6.1], [8.8]])
-    earlier = Earlier(Space(n=Float(0, 10)), x, np.arange(5.0))
+    earlier = SourceStudy(Space(n=Float(0, 10)), x, np.arange(5.0))
     space = Space(n=new)
     assert Translated(earlier, space).x[0] == 3.7
     tried = best_points([earlier], space)
     assert tried[0] == pytest.approx(valid)
     assert space.contains_rows(tried).all()
     study = ts.create_study(sampler="gp", space=space, seed=0)
-    study.history.earlier = (earlier,)
+    study.history.warm_start = (earlier,)
     assert study.ask().params["n"] == tried[0, 0]
 
 
 def test_a_step_that_is_met_but_for_rounding_is_met_exactly() -> None:
     space = Space(n=Float(0, 1, step=0.1))
-    earlier = Earlier(Space(n=Float(0, 1)), np.array([[0.30000000000000004], [0.7], [0.1]]), np.arange(3.0))
+    earlier = SourceStudy(Space(n=Float(0, 1)), np.array([[0.30000000000000004], [0.7], [0.1]]), np.arange(3.0))
     for value in best_points([earlier], space)[:, 0]:
         assert space["n"].to_internal(float(value)) == value
     assert best_points([earlier], space)[0, 0] == space["n"].to_internal(0.3)
@@ -378,7 +378,7 @@ def test_a_step_that_is_met_but_for_rounding_is_met_exactly() -> None:
 def test_the_search_for_the_next_point_starts_from_few_points_of_earlier_studies(k: int) -> None:
     """Three of each and six in all, the best of every study before the second of any."""
     rng = np.random.default_rng(0)
-    olds = [Earlier(CUBE, rng.random((8, D)), rng.permutation(8).astype(float)) for _ in range(k)]
+    olds = [SourceStudy(CUBE, rng.random((8, D)), rng.permutation(8).astype(float)) for _ in range(k)]
     good = Sources(olds, CUBE, Features(CUBE), Prior()).good
     assert good.shape == (min(3 * k, 6), D)
     for row, old in zip(good, olds, strict=False):
@@ -426,7 +426,7 @@ def test_arguments_are_checked() -> None:
         ts.create_study(directions=["minimize", "maximize"], warm_start_from=[ts.create_study(seed=0)])
     with pytest.warns(UserWarning, match="no complete trial, so there is nothing to learn"):
         study = ts.create_study(warm_start_from=ts.create_study(seed=0))
-    assert study.history.earlier == ()
+    assert study.history.warm_start == ()
     assert KEY in study.system_attrs
 
 
@@ -519,7 +519,7 @@ def test_a_sampler_object_may_change_between_studies() -> None:
     histories = []
     for earlier in (*olds, ()):
         history = History(CUBE)
-        history.earlier = earlier
+        history.warm_start = earlier
         x = CUBE.sample(np.random.default_rng(0), 8)
         for i, row in enumerate(x):
             history.append(i, TrialState.COMPLETE, CUBE, row, [float(row.sum())])

@@ -201,7 +201,7 @@ def test_parameters_are_shown_as_they_are_to_be_written():
 
 
 def test_adaptivity_and_stopping_are_told():
-    text = str(replace(REPORT, adaptive=True, stopped="what is left is below the noise", left_on_table=0.003))
+    text = str(replace(REPORT, adaptive=True, stopped="what is left is below the noise", regret_bound=0.003))
     assert "The search stopped by itself: what is left is below the noise." in text
     assert "at most about 0.0030" in text
     assert "The search adapted" in text

@@ -22,8 +22,8 @@ def test_it_ends_when_the_regret_is_below_the_noise_and_says_why() -> None:
         ended += 1
         assert 20 <= len(study.trials) < 150
         assert branin(**study.recommend().params) - 0.398 < 5
-        assert study.left_on_table is not None
-        assert 0 <= study.left_on_table < 8
+        assert study.regret_bound is not None
+        assert 0 <= study.regret_bound < 8
         assert f"after {len(study.trials)} trials" in study.stop_reason
     assert ended >= 1
 
@@ -40,7 +40,7 @@ def test_it_does_not_end_early_where_the_function_is_hard(seed: int) -> None:
     study.optimize(rastrigin, 60, stop="converged")
     assert len(study.trials) == 60
     assert study.stop_reason is None
-    assert study.left_on_table is None
+    assert study.regret_bound is None
 
 
 def flat(params: dict[str, float], trial: ts.Trial) -> float:
@@ -60,7 +60,9 @@ def test_a_study_that_has_ended_runs_nothing_more_and_one_that_goes_on_forgets_w
     n = len(study.trials)
     again = ts.load_study(**where)
     assert again.stop_reason == study.stop_reason is not None
-    assert again.left_on_table == study.left_on_table
+    assert again.regret_bound == study.regret_bound
+    with pytest.warns(DeprecationWarning, match="left_on_table is now regret_bound"):
+        assert again.left_on_table == study.regret_bound
     again = ts.minimize(flat, space, n_trials=200, stop="converged", **where)
     assert len(again.trials) == n
     again.optimize(flat, 1, space=again.space)
@@ -74,7 +76,7 @@ def test_parallel_workers(capfd: pytest.CaptureFixture[str]) -> None:
     assert study.stop_reason is not None
     assert len(study.trials) < 150
     assert all(t.state is ts.TrialState.COMPLETE for t in study.trials)
-    assert "left on the table" in capfd.readouterr().err
+    assert "expected to gain at most" in capfd.readouterr().err
 
 
 def test_failures_and_constraints_do_not_keep_it_from_ending() -> None:

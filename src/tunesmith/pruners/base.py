@@ -27,11 +27,11 @@ class Pruner(ABC):
     name: ClassVar[str] = ""
 
     @abstractmethod
-    def decide(self, curves: Curves, row: int, step: int) -> Decision:
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
         """Decide about one trial.
 
         Args:
             curves: all reports of all trials so far, always minimised; this trial's last one included.
-            row: the number of the trial in question.
+            trial_number: the trial in question.
             step: the step of its last report.
         """

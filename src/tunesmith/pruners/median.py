@@ -48,11 +48,11 @@ class MedianPruner(Pruner):
         self.interval_steps = _at_least(1, "interval_steps", interval_steps)
         self.n_min_trials = _at_least(1, "n_min_trials", n_min_trials)
 
-    def decide(self, curves: Curves, row: int, step: int) -> Decision:
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
         """Return STOP or CONTINUE; see :meth:`Pruner.decide`."""
         if curves.n_complete < max(1, self.n_startup_trials) or step < self.n_warmup_steps:
             return Decision.CONTINUE
-        steps, values = curves.of(row)
+        steps, values = curves.of(trial_number)
         if not len(steps):
             return Decision.CONTINUE
         before = steps[steps != step]

@@ -13,6 +13,6 @@ class NopPruner(Pruner):
 
     name: ClassVar[str] = "nop"
 
-    def decide(self, curves: Curves, row: int, step: int) -> Decision:
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
         """Return CONTINUE."""
         return Decision.CONTINUE

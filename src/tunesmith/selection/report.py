@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,7 @@ class Report:
         n_repeats: how many fresh splits or seeds the best of them got.
         n_splits: splits that the search scored each configuration on; None where it is not known, or there are none.
         stopped: why the search ended before its budget did, or None.
-        left_on_table: how much better a longer search is expected to get, in the metric's unit, or None.
+        regret_bound: how much better a longer search is expected to get, in the metric's unit, or None.
         adaptive: whether candidates were proposed from earlier scores.
         unit: what was counted by `n_fits`: "fit" or "run".
         notes: further remarks, printed as they are.
@@ -57,10 +58,16 @@ class Report:
     n_repeats: int = 0
     n_splits: int | None = None
     stopped: str | None = None
-    left_on_table: float | None = None
+    regret_bound: float | None = None
     adaptive: bool = False
     unit: str = "fit"
     notes: tuple[str, ...] = ()
+
+    @property
+    def left_on_table(self) -> float | None:
+        """The name of `regret_bound` before 0.2."""
+        warnings.warn("left_on_table is now regret_bound", DeprecationWarning, stacklevel=2)
+        return self.regret_bound
 
     def __str__(self) -> str:
         return printable("\n".join(self.sentences()), lines=True)
@@ -178,7 +185,7 @@ def _cost(report: Report) -> list[str]:
 def _stopping(report: Report) -> str | None:
     if report.stopped is None:
         return None
-    left, told = report.left_on_table, f"The search stopped by itself: {report.stopped.rstrip('.')}."
+    left, told = report.regret_bound, f"The search stopped by itself: {report.stopped.rstrip('.')}."
     if left is None:
         return told
     return f"{told} A longer search is expected to gain at most about {NumberFormat.of(left).write(left)}."

@@ -152,7 +152,7 @@ def report(
         "n_confirmed": len(points),
         "n_repeats": repeats,
         "stopped": stopped.get("reason"),
-        "left_on_table": stopped.get("left"),
+        "regret_bound": stopped.get("left"),
         "unit": "run",
     }
     standard = None if default is None else points[default].params

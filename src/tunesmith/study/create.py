@@ -27,8 +27,8 @@ PrunerLike = str | Pruner | None
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """What a warm start keeps of earlier studies: it can be pickled, and be given in their place.
+class WarmStart:
+    """What a warm start keeps of earlier studies. It can be pickled, and be given in their place.
 
     Attributes:
         data: it, as JSON.
@@ -37,14 +37,14 @@ class Packed:
     data: dict[str, Any]
 
     @classmethod
-    def of(cls, given: Study | Iterable[Study] | Packed) -> Packed:
-        """Pack what was given as ``warm_start_from=``.
+    def of(cls, given: Study | Iterable[Study] | WarmStart) -> WarmStart:
+        """Return the warm start from what was given as ``warm_start_from=``.
 
         Raises:
             ValueError: it is no study with one objective, nor several of them.
         """
-        earlier = _earlier(given)
-        return earlier if isinstance(earlier, Packed) else cls(_encoded(earlier))
+        earlier = _source_studies(given)
+        return earlier if isinstance(earlier, WarmStart) else cls(_encode(earlier))
 
 
 def create_study(
@@ -58,7 +58,7 @@ def create_study(
     directions: Sequence[str | StudyDirection] | None = None,
     seed: int | None = None,
     space: Any = None,
-    warm_start_from: Study | Iterable[Study] | Packed | None = None,
+    warm_start_from: Study | Iterable[Study] | WarmStart | None = None,
     max_attempts: int | None = None,
 ) -> Study:
     """Create a study.
@@ -90,7 +90,7 @@ def create_study(
     ways = _directions(direction, directions)
     _check_seed(seed)
     _check_attempts(max_attempts)
-    earlier = _earlier(warm_start_from)
+    earlier = _source_studies(warm_start_from)
     if earlier and len(ways) > 1:
         raise ValueError(
             "warm_start_from= is for one objective; of earlier studies with the same objectives, add_trials(study) "
@@ -115,7 +115,7 @@ def create_study(
             ) from None
     # A study that another process made a moment ago, or that was left when it had just been made, may lack it still.
     if earlier and KEY not in record.system and not store.count(record.id):
-        kept = earlier.data if isinstance(earlier, Packed) else _encoded(earlier)
+        kept = earlier.data if isinstance(earlier, WarmStart) else _encode(earlier)
         store.set_attr(record.id, None, KEY, kept, system=True)
         record = store.load_study(record.name)
     if max_attempts is not None and record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS) != max_attempts:
@@ -186,13 +186,13 @@ def get_all_study_names(storage: StorageLike) -> list[str]:
     return [s.name for s in open_storage(storage).list_studies()]
 
 
-def _earlier(given: Any) -> list[Study] | Packed:
+def _source_studies(given: Any) -> list[Study] | WarmStart:
     """Return the studies of a warm start.
 
     Raises:
         ValueError: it is something else, or one of the studies has several objectives.
     """
-    if isinstance(given, Packed):
+    if isinstance(given, WarmStart):
         return given
     if given is not None and not isinstance(given, Study | Iterable):
         raise ValueError(f"warm_start_from= takes studies, such as load_study(...) returns; got {given!r}")
@@ -205,7 +205,7 @@ def _earlier(given: Any) -> list[Study] | Packed:
     return studies
 
 
-def _encoded(studies: Iterable[Study]) -> dict[str, Any]:
+def _encode(studies: Iterable[Study]) -> dict[str, Any]:
     return encode_warm_start([(study.study_name, study.history) for study in studies])
 
 

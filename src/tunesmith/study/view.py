@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -214,10 +215,16 @@ class StudyView:
         return None if stopped is None else str(stopped["reason"])
 
     @property
-    def left_on_table(self) -> float | None:
+    def regret_bound(self) -> float | None:
         """How much better, at most, a longer search was expected to get when it ended by itself; None if it did not."""
         stopped = self.engine.stopped
         return None if stopped is None else float(stopped["left"])
+
+    @property
+    def left_on_table(self) -> float | None:
+        """The name of :attr:`regret_bound` before 0.2."""
+        warnings.warn("left_on_table is now regret_bound", DeprecationWarning, stacklevel=2)
+        return self.regret_bound
 
     def _repr_html_(self) -> str:
         return study_html(self.engine)

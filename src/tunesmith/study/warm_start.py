@@ -13,7 +13,7 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError
-from tunesmith.history import Earlier, History
+from tunesmith.history import History, SourceStudy
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
@@ -57,7 +57,7 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
     return {"version": VERSION, "studies": kept}
 
 
-def decode_warm_start(data: Any) -> tuple[Earlier, ...]:
+def decode_warm_start(data: Any) -> tuple[SourceStudy, ...]:
     """Return the earlier studies that :func:`encode_warm_start` wrote; none if there is nothing.
 
     Raises:
@@ -71,12 +71,12 @@ def decode_warm_start(data: Any) -> tuple[Earlier, ...]:
             f"the study's warm start has format {version}, and this version reads {VERSION}; update tunesmith"
         )
     try:
-        return tuple(_earlier(one) for one in data["studies"])
+        return tuple(_decode_source(one) for one in data["studies"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StorageError(f"the study's warm start is damaged ({type(error).__name__}: {error})") from error
 
 
-def _earlier(one: dict[str, Any]) -> Earlier:
+def _decode_source(one: dict[str, Any]) -> SourceStudy:
     from tunesmith.numerics.packed import unpack_bytes
 
     space = Space.from_json(one["space"])
@@ -84,4 +84,4 @@ def _earlier(one: dict[str, Any]) -> Earlier:
     if not 0 < shape[0] <= MOST_IN_ALL:
         raise ValueError(f"{shape[0]} rows")
     table = np.frombuffer(unpack_bytes(one["data"], 8 * shape[0] * shape[1]), "<f8").astype(np.float64).reshape(shape)
-    return Earlier(space, np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1]))
+    return SourceStudy(space, np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1]))

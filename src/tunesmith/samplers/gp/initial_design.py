@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.history import Earlier, History
+from tunesmith.history import History, SourceStudy
 from tunesmith.samplers.base import Points, SamplerStates
 from tunesmith.samplers.common.conditions import infer
 from tunesmith.samplers.common.duplicates import Tried
@@ -41,7 +41,7 @@ class Start:
 
     def __init__(self) -> None:
         self._sequence = QMCSampler()
-        self._best: tuple[tuple[Earlier, ...], Space, Floats] | None = None
+        self._best: tuple[tuple[SourceStudy, ...], Space, Floats] | None = None
 
     def count(self, history: History, space: Space) -> int:
         """Return how many trials come before a model takes over: four, or as many as a parameter has branches."""
@@ -80,8 +80,8 @@ class Start:
     def _found(self, history: History, space: Space) -> Floats:
         """Return the best points [k, d] of earlier studies."""
         kept = self._best
-        if kept is None or kept[0] is not history.earlier or kept[1] is not space:
-            kept = self._best = (history.earlier, space, best_points(history.earlier, space))
+        if kept is None or kept[0] is not history.warm_start or kept[1] is not space:
+            kept = self._best = (history.warm_start, space, best_points(history.warm_start, space))
         return kept[2]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.history import Earlier, History
+from tunesmith.history import History, SourceStudy
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.transfer import Mean, thin, weights
 from tunesmith.samplers.gp.feature_map import Features
@@ -41,7 +41,7 @@ class Translated:
         known: which parameters both have, bool[d].
     """
 
-    def __init__(self, earlier: Earlier, space: Space) -> None:
+    def __init__(self, earlier: SourceStudy, space: Space) -> None:
         params = list(space.params.items())
         x = np.full((len(earlier.x), len(params)), np.nan)
         keep = np.ones(len(x), bool)
@@ -87,7 +87,7 @@ class Sources:
             each of them costs time at every proposal.
     """
 
-    def __init__(self, earlier: Sequence[Earlier], space: Space, features: Features, prior: Prior) -> None:
+    def __init__(self, earlier: Sequence[SourceStudy], space: Space, features: Features, prior: Prior) -> None:
         self.means: list[tuple[Mean, NDArray[np.intp]]] = []
         good: list[Floats] = []
         for one in earlier:
@@ -181,13 +181,13 @@ class Following:
 
     def __init__(self, prior: Prior) -> None:
         self.prior = prior
-        self._kept: tuple[tuple[Earlier, ...], Space, Sources] | None = None
+        self._kept: tuple[tuple[SourceStudy, ...], Space, Sources] | None = None
 
     def sources(self, history: History, space: Space, features: Features) -> Sources:
         """Return the models of the earlier studies that a history knows of."""
         kept = self._kept
-        if kept is None or kept[0] is not history.earlier or kept[1] != space:
-            kept = self._kept = (history.earlier, space, Sources(history.earlier, space, features, self.prior))
+        if kept is None or kept[0] is not history.warm_start or kept[1] != space:
+            kept = self._kept = (history.warm_start, space, Sources(history.warm_start, space, features, self.prior))
         return kept[2]
 
 
@@ -201,7 +201,7 @@ def _columns(features: Features, known: Mask) -> NDArray[np.intp]:
     return np.array(sorted(found), np.intp)
 
 
-def best_points(earlier: Sequence[Earlier], space: Space) -> Floats:
+def best_points(earlier: Sequence[SourceStudy], space: Space) -> Floats:
     """Return good points of earlier studies that differ from one another, [k, d], NaN where one lacks a parameter.
 
     Of each study the best one first, then those of its top tenth that are farthest from all before; the studies take

@@ -209,7 +209,7 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
         n_repeats=context.repeats,
         n_splits=evidence.scores.shape[1],
         stopped=None if study is None else study.stop_reason,
-        left_on_table=None if study is None else study.left_on_table,
+        regret_bound=None if study is None else study.regret_bound,
         adaptive=context.adaptive,
         notes=tuple(context.notes),
     )

@@ -26,7 +26,7 @@ from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
-from tunesmith.study.create import Packed
+from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
 
 SEARCHING = 0.8  # part of a timeout after which no candidate is begun: the rest is for trying the leaders again
@@ -191,7 +191,7 @@ class SearchCV(BaseSearchCV):
     def __getstate__(self) -> Any:
         state = super().__getstate__()
         if state.get("warm_start_from") is not None:  # studies cannot be pickled, what is needed of them can
-            state["warm_start_from"] = Packed.of(state["warm_start_from"])
+            state["warm_start_from"] = WarmStart.of(state["warm_start_from"])
         return state
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> SearchCV:

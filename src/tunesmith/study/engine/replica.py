@@ -68,7 +68,7 @@ class StudyReplica:
         """Forget what was read, so that it is read again; search `space` from now on."""
         self.declared = space is not None
         self.history = History(space, len(self.signs))
-        self.history.earlier = self._warm_start
+        self.history.warm_start = self._warm_start
         self.cursor = 0
         self.version = STALE
         self.next_number = 0
