@@ -18,7 +18,7 @@ help:  ## say what each target does
 # shell then ends in peace, so that make adds no lines of its own under that message, and a moment later, so that
 # make has seen the signal before it sees its child gone (else it may complain of a missing child).
 demo:  ## tune a pipeline on real data, beside grid and random search; Ctrl-C any time, run again to resume
-	@trap : INT; $(SETUP) demo && $(BIN)/python -m tunesmith.sklearn.demo; code=$$?; \
+	@trap : INT; $(SETUP) demo && $(BIN)/python examples/demo.py; code=$$?; \
 	if [ $$code -eq 130 ]; then sleep 0.2; else exit $$code; fi
 
 test: lint types layers tests  ## everything that a change must pass

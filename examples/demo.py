@@ -1,25 +1,27 @@
 """``make demo``: one pipeline tuned on real data by grid search, by random search and by tunesmith, side by side.
 
-Run as ``python -m tunesmith.sklearn.demo``. Everything that is finished is kept in ``tunesmith.db`` in the working
-directory, so the demo may be interrupted or killed at any moment; run again, it goes on.
+Run it:    make demo, or python examples/demo.py [--quick]
+It needs:  pip install '.[sklearn]' in a clone
+
+Finished candidates are kept in ``tunesmith.db`` in the working directory, so the demo may be interrupted or killed at
+any moment. Run again, it resumes.
 """
 
 from __future__ import annotations
 
-# Everything else is imported later: Ctrl-C is to be understood before those imports, which take a second or two.
+# Everything else is imported later: Ctrl-C has to be handled before those imports, which take a second or two.
 import os
-import signal
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:
-    from types import FrameType
+from demo_interrupts import Interrupts, block_interrupts, tell
 
+if TYPE_CHECKING:
     from tunesmith.sklearn import BaseSearchCV
     from tunesmith.study import Study
 
@@ -51,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := [a for a in args if a != "--quick"]:
         print(f"usage: {command()} [--quick]\n\n  --quick  only a few candidates in each search")
         return 0 if unknown[0] in ("-h", "--help") else 2
-    interrupts = Interrupts()
+    interrupts = Interrupts(farewell([]))
     searches: list[Search] = []
     try:
         load()
@@ -72,12 +74,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def command() -> str:
     """Return what the user typed to come here, as far as one can know."""
-    return "make demo" if "MAKELEVEL" in os.environ else "python -m tunesmith.sklearn.demo"
-
-
-def tell(text: str) -> None:
-    """Write to standard error, also where a signal came in the middle of another line of it."""
-    os.write(2, f"{text}\n".encode())
+    if "MAKELEVEL" in os.environ:
+        return "make demo"
+    here, folder = Path(__file__), Path.cwd()
+    return f"python {here.relative_to(folder) if here.is_relative_to(folder) else here}"
 
 
 class ObstacleError(Exception):
@@ -88,17 +88,13 @@ class ObstacleError(Exception):
 
 
 def load() -> None:
-    """Import what takes long.
-
-    Raises:
-        ObstacleError: a package is missing.
-    """
+    """Import what takes long."""
     import importlib
 
-    needed = ("rich.table", "scipy.stats", "sklearn.ensemble", "sklearn.svm", "tunesmith.sklearn.search.search_cv")
     try:
-        for name in needed:
+        for name in ("rich.table", "scipy.stats", "sklearn.ensemble", "sklearn.svm"):
             importlib.import_module(name)
+        from tunesmith.sklearn import SearchCV  # noqa: F401 - importing it is what takes long
     except ImportError as error:
         raise ObstacleError(
             f"something that it needs is not installed ({error}): run make demo, or pip install '.[sklearn]' in a clone"
@@ -136,13 +132,10 @@ class Search(NamedTuple):
 
 
 def open_searches(quick: bool) -> list[Search]:
-    """Return the four searches: of the same pipeline on the same folds, two of them with the same number of candidates.
+    """Return four searches of the same pipeline on the same folds; two try the same number of candidates.
 
     Args:
         quick: whether a few candidates are enough.
-
-    Raises:
-        ObstacleError: ``tunesmith.db`` cannot be used.
     """
     from scipy.stats import loguniform, randint
     from sklearn.decomposition import PCA
@@ -220,14 +213,9 @@ def opened(name: str, search: BaseSearchCV, wanted: int) -> Search:
 
 
 def check_file() -> None:
-    """Make sure that the file, if it is there, is not another program's.
-
-    Raises:
-        ObstacleError: it is.
-    """
+    """Make sure that the file, if it is there, is not another program's."""
     import sqlite3
     from contextlib import closing
-    from pathlib import Path
 
     path = Path(STORAGE).absolute()
     if not path.is_file():
@@ -246,11 +234,7 @@ def check_file() -> None:
 
 @contextmanager
 def obstacles() -> Iterator[None]:
-    """Turn what is no mistake of the program into something to be told without a traceback.
-
-    Raises:
-        ObstacleError: the storage cannot be used, or holds other searches under our names, or a worker was killed.
-    """
+    """Turn what is no mistake of the program into something to be told without a traceback."""
     from concurrent.futures.process import BrokenProcessPool
 
     from tunesmith.errors import ResumeError, StorageError
@@ -272,11 +256,7 @@ def obstacles() -> Iterator[None]:
 
 
 def run(searches: list[Search]) -> None:
-    """Search, or go on with it, and show what came out.
-
-    Raises:
-        ObstacleError: the storage cannot be used any more, or holds other searches, or a worker was killed.
-    """
+    """Search, or go on with it, and show what came out."""
     X, X_held, y, y_held = data()
     say(
         f"Handwritten digits, {len(X):,} to tune on and {len(X_held):,} held out: which digit is it?\n"
@@ -404,9 +384,6 @@ def proposers(study: Study) -> str:
     return ", ".join(name for name, _ in names.most_common())
 
 
-# ------------------------------------------------------------------------------------------------------- interruptions
-
-
 def farewell(searches: list[Search]) -> str:
     """Return what a user wants to know who has pressed Ctrl-C."""
     kept = ""
@@ -414,74 +391,6 @@ def farewell(searches: list[Search]) -> str:
         n = sum(s.n_finished() for s in searches)
         kept = f" {n} finished candidates are kept in {os.path.abspath(STORAGE)}."
     return f"Interrupted.{kept}\nTo go on:\n  {command()}"
-
-
-def block_interrupts() -> None:
-    """Keep Ctrl-C from this thread, and from those and the processes that it starts."""
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-
-
-class Interrupts:
-    """What Ctrl-C does: first it ends the program on the spot, later it raises one KeyboardInterrupt.
-
-    While modules are imported there is nothing to be lost, and an exception in the middle of an import may come out of
-    it as another one. Later, what is finished has to be kept, the display to be closed and the workers to be ended.
-
-    A terminal sends SIGINT to all of its processes. Those that fit models, and the little programs that joblib calls to
-    end them, had better not hear of it: each would say in its own way what was interrupted. So it is blocked, and one
-    thread waits for it and tells the main thread by another signal. To be made before anything is imported that starts
-    threads.
-    """
-
-    PATIENCE = 2.0  # seconds in which a further Ctrl-C is taken for the first one
-    TOLD = 0 if sys.platform == "win32" else signal.SIGUSR1
-
-    def __init__(self) -> None:
-        self._first = 0.0
-        self._stage = "imports"
-        if sys.platform == "win32":  # there is no such thing: KeyboardInterrupt is raised, as ever
-            return
-        signal.signal(self.TOLD, self._raise)
-        block_interrupts()
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def become_exceptions(self) -> None:
-        """Let Ctrl-C raise KeyboardInterrupt from now on."""
-        sys.unraisablehook = self._unraisable
-        self._stage = "searches"
-
-    def become_exits(self) -> None:
-        """Let Ctrl-C end the program without a word: it is ending, and nothing is left to be lost."""
-        self._stage = "end"
-
-    def _watch(self) -> None:
-        while True:
-            signal.sigwait([signal.SIGINT])
-            now = time.monotonic()
-            if self._stage == "searches":
-                if not self._first:
-                    self._first = now
-                    self._tell()
-                if now < self._first + self.PATIENCE:
-                    continue
-            if self._stage != "end":
-                tell(farewell([]))
-            os._exit(130)
-
-    def _tell(self) -> None:
-        signal.pthread_kill(threading.main_thread().ident or 0, self.TOLD)  # this wakes it if it is waiting
-
-    def _raise(self, number: int, frame: FrameType | None) -> None:
-        if self._stage == "searches":
-            raise KeyboardInterrupt
-
-    def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
-        """Repeat a Ctrl-C that came while garbage was collected, where Python drops exceptions."""
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            threading.Timer(0.05, self._tell).start()
-        else:
-            sys.__unraisablehook__(unraisable)
 
 
 if __name__ == "__main__":

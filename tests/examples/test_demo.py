@@ -14,14 +14,16 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 
+import demo
 import pytest
 
 import tunesmith
-from tunesmith.sklearn import demo
 
 ROOT = Path(__file__).resolve().parents[2]
-ENV = {**{k: v for k, v in os.environ.items() if k != "MAKELEVEL"}, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "120"}
-PROGRAM = [sys.executable, "-m", "tunesmith.sklearn.demo"]
+ENV = {**{k: v for k, v in os.environ.items() if k != "MAKELEVEL"}, "COLUMNS": "120"}
+ENV["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT / "examples")])
+SCRIPT = ROOT / "examples" / "demo.py"
+PROGRAM = [sys.executable, str(SCRIPT)]
 
 
 def start(folder: Path, *command: str) -> subprocess.Popen[str]:
@@ -99,7 +101,7 @@ def test_a_run_that_is_killed_or_interrupted_goes_on(tmp_path: Path) -> None:
     n = kept(tmp_path)
     assert n >= before + 3
     assert f"Interrupted. {n - 1} finished trials of 'demo-grid' are kept in " in err
-    assert err.endswith("To go on:\n  python -m tunesmith.sklearn.demo\n")
+    assert err.endswith(f"To go on:\n  python {SCRIPT}\n")
 
     code, out, err = end(start(tmp_path, *PROGRAM, "--quick"))
     assert code == 0, err
@@ -109,7 +111,7 @@ def test_a_run_that_is_killed_or_interrupted_goes_on(tmp_path: Path) -> None:
 def test_ctrl_c_during_the_imports_is_told_plainly(tmp_path: Path) -> None:
     program = """
 import os, signal, time
-from tunesmith.sklearn import demo
+import demo
 
 def load():
     os.kill(os.getpid(), signal.SIGINT)
@@ -119,13 +121,13 @@ demo.load = load
 demo.main([])
 """
     code, out, err = end(start(tmp_path, sys.executable, "-c", program))
-    assert (code, out, err) == (130, "", "Interrupted.\nTo go on:\n  python -m tunesmith.sklearn.demo\n")
+    assert (code, out, err) == (130, "", f"Interrupted.\nTo go on:\n  python {SCRIPT}\n")
 
 
 def test_ctrl_c_that_python_would_drop_is_heeded(tmp_path: Path) -> None:
     program = """
 import os, signal, sys, time
-from tunesmith.sklearn import demo
+import demo
 
 class Garbage:
     def __del__(self):
@@ -142,7 +144,7 @@ demo.run = run
 sys.exit(demo.main([]))
 """
     code, out, err = end(start(tmp_path, sys.executable, "-c", program))
-    assert (code, out, err) == (130, "", "Interrupted.\nTo go on:\n  python -m tunesmith.sklearn.demo\n")
+    assert (code, out, err) == (130, "", f"Interrupted.\nTo go on:\n  python {SCRIPT}\n")
 
 
 # ---------------------------------------------------------------------------------------------------------- in its way
