@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import GridSearchCV, SearchCV
-from tunesmith.sklearn.checks.names import Checker
+from tunesmith.sklearn.checks.names import ParameterChecker
 
 X, Y = make_classification(40, 4, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SGDRegressor())])
@@ -59,7 +59,7 @@ PIPE = Pipeline([("scale", StandardScaler()), ("clf", SGDRegressor())])
 )  # fmt: skip
 def test_a_name_that_does_not_exist(estimator: Any, params: dict[str, Any], words: str) -> None:
     with pytest.raises(SpaceError, match=re.escape(words)):
-        Checker(estimator, np.nan).check([params])
+        ParameterChecker(estimator, np.nan).check([params])
 
 
 def test_all_wrong_names_are_told_at_once_and_nothing_is_fitted() -> None:
@@ -78,7 +78,7 @@ def test_a_value_that_is_refused_by_every_candidate_is_an_error() -> None:
     with pytest.raises(SpaceError, match=message):
         GridSearchCV(SGDClassifier(), {"learning_rate": [0.01, 0.1]}, cv=2).fit(X, Y)
     with pytest.raises(SpaceError, match="did you mean 'clf__eta0'"):
-        Checker(PIPE, np.nan).check([{"clf__learning_rate": 0.01}])
+        ParameterChecker(PIPE, np.nan).check([{"clf__learning_rate": 0.01}])
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores")
@@ -125,6 +125,6 @@ def test_a_choice_of_estimators_decides_which_names_there_are() -> None:
 
 def test_checking_does_not_touch_the_users_objects() -> None:
     svc = SVC(C=3.0)
-    Checker(PIPE, np.nan).check([{"clf": svc, "clf__C": 1.0}])
+    ParameterChecker(PIPE, np.nan).check([{"clf": svc, "clf__C": 1.0}])
     assert svc.C == 3.0
     assert isinstance(PIPE.named_steps["clf"], SGDRegressor)

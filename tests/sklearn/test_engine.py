@@ -31,9 +31,9 @@ from sklearn.svm import SVC
 
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate import payload as payload
-from tunesmith.sklearn.evaluate.arrays import private, size_of
 from tunesmith.sklearn.evaluate.batches import BatchSizer, batches, dispatch_limit
-from tunesmith.sklearn.evaluate.cloning import configure, replicate
+from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted
+from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 from tunesmith.sklearn.evaluate.task import Unit
@@ -77,7 +77,7 @@ def test_a_copy_is_what_clone_makes(estimator: Any) -> None:
         if isinstance(estimator, LogisticRegression):
             estimator.set_fit_request(sample_weight=True)
         base = clone(estimator)
-        made, expected = replicate(base), clone(base)
+        made, expected = copy_unfitted(base), clone(base)
         assert type(made) is type(expected)
         assert without_addresses(made.get_params()) == without_addresses(expected.get_params())
         assert made.__dict__.keys() == expected.__dict__.keys()
@@ -89,7 +89,7 @@ def test_a_copy_is_what_clone_makes(estimator: Any) -> None:
 
 
 def test_a_copy_of_a_fitted_estimator_is_not_fitted() -> None:
-    assert not hasattr(replicate(GaussianNB().fit(X, Y)), "classes_")
+    assert not hasattr(copy_unfitted(GaussianNB().fit(X, Y)), "classes_")
 
 
 def test_parameters_that_are_estimators_are_not_shared_with_the_grid() -> None:
@@ -110,7 +110,7 @@ def test_parameters_that_are_estimators_are_not_shared_with_the_grid() -> None:
     ],
 )  # fmt: skip
 def test_a_private_copy_is_equal_and_apart(data: Any) -> None:
-    assert size_of(data) is not None
+    assert n_bytes(data) is not None
     copy = private(data)
     if data is None:
         return
@@ -123,7 +123,7 @@ def test_a_private_copy_is_equal_and_apart(data: Any) -> None:
 
 @pytest.mark.parametrize("data", [np.array([{}, []], dtype=object), [[1], [2]], "abc", {"a": 1}, object(), []])
 def test_data_that_cannot_be_copied_safely_are_known(data: Any) -> None:
-    assert size_of(data) is None
+    assert n_bytes(data) is None
 
 
 def test_rows_are_cut_once_and_cannot_be_spoilt() -> None:
@@ -256,7 +256,7 @@ def test_a_worker_forgets_what_is_over(tmp_path: Path) -> None:
     payload.forget_finished()
     assert reference.name not in payload._held
     for name in ("a", "b", "c", "d"):
-        payload.hold(name, lambda: 1, None)
+        payload.cached(name, lambda: 1, None)
     assert sum(path is None for _, path in payload._held.values()) == payload.REMOTE
 
 

@@ -30,7 +30,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tunesmith import Float, Int, create_study
 from tunesmith.errors import ResumeError
 from tunesmith.sklearn import GridSearchCV, SearchCV
-from tunesmith.sklearn.evaluate.warned import Once
+from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.store.candidates import CandidateStore
 
 X, Y = make_classification(90, 5, random_state=0)
@@ -250,7 +250,7 @@ if __name__ == "__main__":
 
 def test_searches_in_threads_leave_warnings_as_they_were() -> None:
     before = warnings.showwarning
-    first, second = Once(), Once()
+    first, second = WarnOnce(), WarnOnce()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         inside = warnings.showwarning

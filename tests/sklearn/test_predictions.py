@@ -298,7 +298,7 @@ def test_they_stay_with_the_study(tmp_path: Path, monkeypatch: Any) -> None:
                 assert p.method == q.method
                 assert p.values.dtype == q.values.dtype
                 assert np.array_equal(p.values, q.values)
-    monkeypatch.setattr(predictions, "STORED", 10)
+    monkeypatch.setattr(predictions, "MOST_STORED_CHARACTERS", 10)
     search(SVC(), X, NAMES, space, study_name="no room", **settings)
     again = search(SVC(), X, NAMES, space, study_name="no room", **settings)
     assert again.evidence.predictions == [None] * 8

@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, TimeSeriesSplit, cross_
 from sklearn.svm import SVC
 
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.evaluate.splits import SETS
+from tunesmith.sklearn.evaluate.splits import N_SPLIT_SETS
 
 X, Y = make_classification(60, 5, flip_y=0.2, random_state=0)
 SPACE = {"C": "log(0.01, 100)"}
@@ -44,9 +44,9 @@ def test_each_candidate_is_scored_on_its_own_splits(n_jobs: Any) -> None:
 
 
 def test_the_first_splits_are_those_asked_for_and_they_come_again() -> None:
-    search = searched(SETS + 1, cv=KFold(3, shuffle=True, random_state=1), sampler="random")
+    search = searched(N_SPLIT_SETS + 1, cv=KFold(3, shuffle=True, random_state=1), sampler="random")
     asked = list(KFold(3, shuffle=True, random_state=1).split(X))
-    for place in (0, SETS):
+    for place in (0, N_SPLIT_SETS):
         for (_, test), (_, wanted) in zip(search.evidence.own_splits[place], asked, strict=True):
             assert np.array_equal(test, wanted)
 

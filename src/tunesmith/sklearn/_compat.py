@@ -201,7 +201,7 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
     heard = copy(scorer)
     score_by = scorer._score
 
-    def listening(method_caller: Any, estimator: Any, *data: Any, **options: Any) -> Any:
+    def recorded_scorer(method_caller: Any, estimator: Any, *data: Any, **options: Any) -> Any:
         def call(estimator: Any, method: str, *inputs: Any, **options: Any) -> Any:
             values = method_caller(estimator, method, *inputs, **options)
             hear(method, values)
@@ -209,7 +209,7 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
 
         return score_by(call, estimator, *data, **options)
 
-    heard._score = listening
+    heard._score = recorded_scorer
     return heard
 
 

@@ -20,17 +20,17 @@ from sklearn.utils import get_tags
 from tunesmith.caution import caution
 from tunesmith.selection.splits import row_indices
 from tunesmith.sklearn import _compat
-from tunesmith.sklearn.checks.metrics import backwards, remedy, trial_rows, unfit
-from tunesmith.sklearn.checks.scores import is_known, lacking, last_step, named, undefined
-from tunesmith.sklearn.evaluate.arrays import as_array
+from tunesmith.sklearn.checks.metrics import how_to_negate, loss_scores, metric_error, sample_rows
+from tunesmith.sklearn.checks.scores import classes_without, is_sklearn_metric, last_step, named, why_undefined
+from tunesmith.sklearn.evaluate.data_copies import as_array
 from tunesmith.sklearn.evaluate.task import Task
 
 Split = tuple[Any, Any]
 MANY = 200  # with more classes than this no metric is tried: it would take too long
-SPREAD = "Use StratifiedKFold, shuffle=True or fewer folds, so that each split has rows of every class."
+SPREAD_CLASSES = "Use StratifiedKFold, shuffle=True or fewer folds, so that each split has rows of every class."
 
 
-class Sanity:
+class InputChecker:
     """Looks at the input of one search.
 
     Args:
@@ -127,7 +127,7 @@ class Sanity:
 
     def _check_methods(self, name: str, methods: tuple[str, ...], candidates: Sequence[dict[str, Any]]) -> None:
         """Look for candidates that have none of the methods that a scorer may call."""
-        kinds = lacking(self._task.estimator, candidates, methods) if methods else []
+        kinds = classes_without(self._task.estimator, candidates, methods) if methods else []
         if not kinds:
             return
         wrap = ", or wrap it in CalibratedClassifierCV" if "predict_proba" in methods else ""
@@ -151,17 +151,17 @@ class Sanity:
             y.dtype.kind == "f" and not np.isfinite(y).all()
         ):
             return
-        X, y = trial_rows(self._task.X, y, classifies)
+        X, y = sample_rows(self._task.X, y, classifies)
         for name, scorer in self._scorers.items():
             if _compat.is_passthrough_scorer(scorer):
                 continue
-            if is_known(scorer, estimator) and (why := unfit(scorer, X, y, classifies)) is not None:
+            if is_sklearn_metric(scorer, estimator) and (why := metric_error(scorer, X, y, classifies)) is not None:
                 self._report_unfit(name, why)
-            elif self._decides(name) and (scores := backwards(scorer, self._metric, X, y, classifies)) is not None:
+            elif self._decides(name) and (scores := loss_scores(scorer, self._metric, X, y, classifies)) is not None:
                 best, constant = (f"{s:.4g}" for s in scores)
                 raise ValueError(
                     f"{self._called(name)} seems to be a loss: perfect predictions score {best} and constant ones "
-                    f"{constant}, but the search looks for the highest score; {remedy(scorer)}"
+                    f"{constant}, but the search looks for the highest score; {how_to_negate(scorer)}"
                 )
 
     def _report_unfit(self, name: str, why: str) -> None:
@@ -190,19 +190,22 @@ class Sanity:
             elif is_regressor(self._task.estimator) and len(row_indices(test)) == 1:
                 cases.setdefault(b"", (np.array([1.0, 2.0]), np.array([1.5]), []))[2].append(i)
         if poor:
-            _warn(f"the training rows of {named(poor)} have one class only: fits there fail or learn nothing. {SPREAD}")
+            _warn(
+                f"the training rows of {named(poor)} have one class only: fits there fail or learn nothing. "
+                f"{SPREAD_CLASSES}"
+            )
         dummy: Any = DummyRegressor if labels is None else DummyClassifier
         every = np.array([1.0, 2.0]) if labels is None else np.repeat(labels, 2)
         for name, scorer in self._scorers.items() if cases else ():
-            if is_known(scorer, self._task.estimator) and undefined(scorer, dummy, every, every) is None:
-                found = [(i, undefined(scorer, dummy, a, b), len(a) >= n) for a, b, i in cases.values()]
+            if is_sklearn_metric(scorer, self._task.estimator) and why_undefined(scorer, dummy, every, every) is None:
+                found = [(i, why_undefined(scorer, dummy, a, b), len(a) >= n) for a, b, i in cases.values()]
                 self._report(name, sorted((i, why, sure) for many, why, sure in found if why for i in many))
 
     def _report(self, name: str, bad: list[tuple[int, str, bool]]) -> None:
         """Say on which splits a metric has no value, why, and whether that is so for any estimator."""
         if not bad:
             return
-        remedy = "Use fewer folds or another metric." if self._labels is None else SPREAD
+        remedy = "Use fewer folds or another metric." if self._labels is None else SPREAD_CLASSES
         splits = named([i for i, _, _ in bad])
         text = f"{self._called(name)} has no value on the test rows of {splits}: {bad[0][1]} {remedy}"
         score = self._task.error_score

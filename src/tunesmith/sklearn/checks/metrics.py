@@ -57,7 +57,7 @@ class PerfectRegressor(RegressorMixin, BaseEstimator):
         return self.y_
 
 
-def trial_rows(X: Any, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray[Any]]:
+def sample_rows(X: Any, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray[Any]]:
     """Return some rows of X and y, [n, ...] and [n], with members of each class if there are enough rows."""
     if len(y) <= ROWS:
         return X, y
@@ -68,7 +68,7 @@ def trial_rows(X: Any, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray[
         return X, y
 
 
-def unfit(scorer: Any, X: Any, y: NDArray[Any], classifies: bool) -> str | None:
+def metric_error(scorer: Any, X: Any, y: NDArray[Any], classifies: bool) -> str | None:
     """Return why a metric of scikit-learn's cannot be computed of these targets; None if it can be, or it is unclear.
 
     Args:
@@ -87,7 +87,9 @@ def unfit(scorer: Any, X: Any, y: NDArray[Any], classifies: bool) -> str | None:
     return None
 
 
-def backwards(scorer: Any, metric: str | None, X: Any, y: NDArray[Any], classifies: bool) -> tuple[float, float] | None:
+def loss_scores(
+    scorer: Any, metric: str | None, X: Any, y: NDArray[Any], classifies: bool
+) -> tuple[float, float] | None:
     """Return the scores of perfect and of constant predictions if the scorer is a loss; else None.
 
     It is one if perfect predictions score less than constant ones, and less than the same ones in random order: a
@@ -118,7 +120,7 @@ def backwards(scorer: Any, metric: str | None, X: Any, y: NDArray[Any], classifi
     return (best, plain) if best < min(plain, mixed) - 1e-9 * max(1.0, abs(plain)) else None
 
 
-def remedy(scorer: Any) -> str:
+def how_to_negate(scorer: Any) -> str:
     """Say how to turn a scorer round."""
     function = _compat.metric_function(scorer)
     if function is None:

@@ -24,7 +24,7 @@ from sklearn.exceptions import FitFailedWarning
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn._compat import BaseComposition, InvalidParameterError, validate_parameter_constraints
-from tunesmith.sklearn.checks.synonyms import meant, misspelt
+from tunesmith.sklearn.checks.synonyms import close_matches, synonyms_of
 from tunesmith.space import Float
 
 SHOWN = 30  # how many valid names a message lists
@@ -32,7 +32,7 @@ VALUES = 5  # how many refused values
 Owner = tuple[Any, str]  # an estimator and the name of a parameter of its own
 
 
-class Checker:
+class ParameterChecker:
     """Checks candidates of one estimator, and remembers what it has checked.
 
     Args:
@@ -105,7 +105,7 @@ class Checker:
             # whole estimators first: they decide which names the others may have
             for name in sorted(params, key=lambda n: (n not in structure, n.count("__"))):
                 found = _owner(estimator, name)
-                if isinstance(found, _Missing):
+                if isinstance(found, _UnknownName):
                     unknown.append(found.message(name, params))
                     continue
                 owners[name] = found
@@ -127,7 +127,11 @@ class Checker:
             if not scalar:
                 self._alive.append(value)
             rule = broken_rule(estimator, leaf, value)
-            others = [] if rule is None else meant(leaf, _own_names(estimator), partial(takes, estimator, value))
+            others = (
+                []
+                if rule is None
+                else synonyms_of(leaf, _own_names(estimator), partial(accepts_value, estimator, value))
+            )
             hint = f"; did you mean {name[: len(name) - len(leaf)] + others[0]!r}?" if others else ""
             self._verdicts[key] = None if rule is None else Refusal(rule, hint)
         return self._verdicts[key]
@@ -162,14 +166,14 @@ def broken_rule(estimator: Any, name: str, value: Any) -> str | None:
     return None
 
 
-def takes(estimator: Any, value: Any, name: str) -> bool:
+def accepts_value(estimator: Any, value: Any, name: str) -> bool:
     """Whether an estimator's own parameter of this name may have the value."""
     return broken_rule(estimator, name, value) is None
 
 
 def _as_whole(owner: Owner, value: Any, declared: Any) -> str:
     """Return what to write instead of a float where a whole number is wanted; nothing if it is not."""
-    if not isinstance(value, float) or not math.isfinite(value) or not takes(owner[0], round(value), owner[1]):
+    if not isinstance(value, float) or not math.isfinite(value) or not accepts_value(owner[0], round(value), owner[1]):
         return ""
     if not isinstance(declared, Float):
         return "; give whole numbers"
@@ -177,7 +181,7 @@ def _as_whole(owner: Owner, value: Any, declared: Any) -> str:
     return f"; use Int({math.ceil(declared.low)}, {math.floor(declared.high)}{log})"
 
 
-class _Missing:
+class _UnknownName:
     """A name that does not exist, and all that is needed to say so helpfully.
 
     Args:
@@ -212,34 +216,38 @@ class _Missing:
 
     def _suggestions(self, names: list[str], value: Any) -> list[str]:
         if self.rest:
-            return misspelt(self.leaf, names)
+            return close_matches(self.leaf, names)
         own = _own_names(self.owner)
         joined = re.sub("_+", "_", self.leaf)  # one underscore after a step's name, where two belong
         nested = [n for n in self.owner.get_params(deep=True) if "__" in n and re.sub("_+", "_", n) == joined]
         if nested:
             return nested
         inside = [n for n in self.owner.get_params(deep=True) if n.endswith("__" + self.leaf)]  # the step was left out
-        return meant(self.leaf, own, partial(takes, self.owner, value)) + misspelt(self.leaf, own) + inside
+        return (
+            synonyms_of(self.leaf, own, partial(accepts_value, self.owner, value))
+            + close_matches(self.leaf, own)
+            + inside
+        )
 
 
-def _owner(estimator: Any, name: str) -> Owner | _Missing | None:
+def _owner(estimator: Any, name: str) -> Owner | _UnknownName | None:
     """Follow a name such as ``clf__estimator__C`` to the estimator whose parameter it is."""
     path = ""
     rest = name
     while True:
-        if not sets_plainly(estimator):
+        if not lists_all_params(estimator):
             # it may know names that get_params does not list; of what is no estimator we know that it has none
-            return None if hasattr(estimator, "set_params") else _Missing(estimator, path, rest, "")
+            return None if hasattr(estimator, "set_params") else _UnknownName(estimator, path, rest, "")
         head, delimiter, tail = rest.partition("__")
         known = estimator.get_params(deep=True)
         if head not in known:
-            return _Missing(estimator, path, head, delimiter + tail)
+            return _UnknownName(estimator, path, head, delimiter + tail)
         if not delimiter:
             return estimator, head
         estimator, path, rest = known[head], f"{path}{head}__", tail
 
 
-def sets_plainly(estimator: Any) -> bool:
+def lists_all_params(estimator: Any) -> bool:
     """Whether ``set_params`` is scikit-learn's, and so knows exactly the names that ``get_params`` lists."""
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         return False

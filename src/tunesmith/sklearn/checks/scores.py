@@ -26,7 +26,7 @@ def last_step(estimator: Any) -> Any:
     return estimator
 
 
-def lacks(estimator: Any, methods: Sequence[str]) -> str | None:
+def class_without(estimator: Any, methods: Sequence[str]) -> str | None:
     """Return the class of an unfitted estimator that has none of the methods; None if it has one, or may get one.
 
     An estimator made of others may have a method only when it is fitted, and so may one of another library.
@@ -43,8 +43,8 @@ def lacks(estimator: Any, methods: Sequence[str]) -> str | None:
     return kind.__name__
 
 
-def lacking(base: Any, candidates: Sequence[dict[str, Any]], methods: Sequence[str]) -> list[str]:
-    """Return the class of each candidate's estimator that has none of the methods; see :func:`lacks`."""
+def classes_without(base: Any, candidates: Sequence[dict[str, Any]], methods: Sequence[str]) -> list[str]:
+    """Return the class of each candidate's estimator that has none of the methods; see :func:`class_without`."""
     verdicts: dict[Any, str | None] = {}
     found = []
     for params in candidates:
@@ -54,7 +54,7 @@ def lacking(base: Any, candidates: Sequence[dict[str, Any]], methods: Sequence[s
         )
         if key not in verdicts:
             try:
-                verdicts[key] = lacks(configure(base, params), methods)
+                verdicts[key] = class_without(configure(base, params), methods)
             except Exception:  # what cannot be configured is the fit's to report
                 verdicts[key] = None
         if (kind := verdicts[key]) is not None:
@@ -62,14 +62,14 @@ def lacking(base: Any, candidates: Sequence[dict[str, Any]], methods: Sequence[s
     return found
 
 
-def is_known(scorer: Any, estimator: Any) -> bool:
+def is_sklearn_metric(scorer: Any, estimator: Any) -> bool:
     """Whether a score is a metric of scikit-learn's, so that what it needs is known."""
     if is_passthrough_scorer(scorer):
         return getattr(type(last_step(estimator)), "score", None) in (ClassifierMixin.score, RegressorMixin.score)
     return (getattr(metric_function(scorer), "__module__", None) or "").startswith("sklearn.metrics")
 
 
-def undefined(scorer: Any, dummy: Any, learnt: NDArray[Any], asked: NDArray[Any]) -> str | None:
+def why_undefined(scorer: Any, dummy: Any, learnt: NDArray[Any], asked: NDArray[Any]) -> str | None:
     """Return why a metric has no value, whatever is predicted; None if it has one.
 
     Args:

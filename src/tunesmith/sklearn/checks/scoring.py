@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
-from tunesmith.sklearn.checks.synonyms import misspelt
+from tunesmith.sklearn.checks.synonyms import close_matches
 
 # What else metrics are called, by scikit-learn's names of their scorers.
 CALLED = {
@@ -35,7 +35,9 @@ def unknown_metric(scoring: Any) -> str | None:
     known = get_scorer_names()
     for name in names:
         if isinstance(name, str) and name not in known:
-            close = [own for own, others in CALLED.items() if name.lower() in others.split()] or misspelt(name, known)
+            close = [own for own, others in CALLED.items() if name.lower() in others.split()] or close_matches(
+                name, known
+            )
             hint = f"; did you mean {close[0]!r}?" if close else "; sklearn.metrics.get_scorer_names() lists them"
             return f"must be the name of a metric. Got {name!r} instead{hint}"
     return None

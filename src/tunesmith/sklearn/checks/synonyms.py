@@ -42,7 +42,7 @@ n_jobs n_threads num_workers nthread
 GROUPS = tuple(tuple(line.split()) for line in TABLE.splitlines() if line)
 
 
-def meant(name: str, valid: Iterable[str], accepts: Callable[[str], bool]) -> list[str]:
+def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool]) -> list[str]:
     """Return what other estimators' name for a parameter is called here, most likely first.
 
     Args:
@@ -58,7 +58,7 @@ def meant(name: str, valid: Iterable[str], accepts: Callable[[str], bool]) -> li
     return [other for other in found if accepts(other)]
 
 
-def misspelt(name: str, valid: Iterable[str]) -> list[str]:
+def close_matches(name: str, valid: Iterable[str]) -> list[str]:
     """Return the valid names that are spelt like this one, nearest first."""
     known = list(valid)
     same = [other for other in known if other.lower() == name.lower() and other != name]

@@ -16,8 +16,8 @@ from tunesmith.sklearn.evaluate.pool import Batch, Pool
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.store.outcome import Outcome
 
-TARGET = 0.25  # seconds of work in a batch
-LEAST = 0.02  # below this, sending costs too much to share the last fits out evenly
+TARGET_SECONDS = 0.25  # seconds of work in a batch
+LEAST_SECONDS = 0.02  # below this, sending costs too much to share the last fits out evenly
 MEMORY = 0.5  # weight of the newest batch in the running mean
 
 
@@ -46,8 +46,8 @@ class BatchSizer:
         if self.seconds_per_fit is None:
             return 1
         each = max(self.seconds_per_fit, 1e-5)
-        fair = max(left / (3 * workers), LEAST / each)
-        return max(1, min(int(TARGET / each), int(fair), left))
+        fair = max(left / (3 * workers), LEAST_SECONDS / each)
+        return max(1, min(int(TARGET_SECONDS / each), int(fair), left))
 
 
 def batches(units: list[Unit], sizer: BatchSizer, workers: int) -> Iterator[Batch]:

@@ -43,7 +43,7 @@ def _parameter_names(cls: type) -> frozenset[str] | None:
     return _names[cls]
 
 
-def replicate(value: Any) -> Any:
+def copy_unfitted(value: Any) -> Any:
     """Return what ``clone(value, safe=False)`` returns, given something that came out of ``clone``.
 
     Args:
@@ -53,22 +53,22 @@ def replicate(value: Any) -> Any:
     if cls in ATOMS:
         return value
     if cls is list:
-        return [replicate(v) for v in value]
+        return [copy_unfitted(v) for v in value]
     if cls is tuple:
-        return tuple([replicate(v) for v in value])
+        return tuple([copy_unfitted(v) for v in value])
     if cls is dict:
-        return {k: replicate(v) for k, v in value.items()}
+        return {k: copy_unfitted(v) for k, v in value.items()}
     if hasattr(value, "get_params") and not isinstance(value, type):
         names = _parameter_names(cls)
         if names is None or not names <= value.__dict__.keys() <= names | EXTRAS:
             return clone(value, safe=False)
         new = object.__new__(cls)
-        new.__dict__.update({k: v if k == CALLBACKS else replicate(v) for k, v in value.__dict__.items()})
+        new.__dict__.update({k: v if k == CALLBACKS else copy_unfitted(v) for k, v in value.__dict__.items()})
         return new
     return copy.deepcopy(value)
 
 
-def sets_params_plainly(estimator: Any) -> bool:
+def has_plain_set_params(estimator: Any) -> bool:
     """Whether ``set_params`` is scikit-learn's own, so that it does nothing besides setting parameters."""
     return getattr(type(estimator), "set_params", None) in (BaseEstimator.set_params, Pipeline.set_params)
 
@@ -81,5 +81,5 @@ def configure(base: Any, params: dict[str, Any] | None) -> Any:
     Raises:
         ValueError: the estimator has no such parameter.
     """
-    estimator = replicate(base)
+    estimator = copy_unfitted(base)
     return estimator if params is None else estimator.set_params(**clone(params, safe=False))

@@ -14,14 +14,14 @@ from tunesmith.sklearn._compat import (
     listen_to_scorers,
     score,
 )
-from tunesmith.sklearn.evaluate.cloning import configure, replicate, sets_params_plainly
+from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted, has_plain_set_params
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.shared_steps import Prefixes, Stage
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
 from tunesmith.sklearn.evaluate.verbose import announce_end, announce_start
-from tunesmith.sklearn.evaluate.warned import Once
-from tunesmith.sklearn.store.outcome import Outcome, Warned
-from tunesmith.sklearn.store.predictions import encode, encode_each, labels_of, listening
+from tunesmith.sklearn.evaluate.warn_once import WarnOnce
+from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome
+from tunesmith.sklearn.store.predictions import encode, encode_metrics, labels_of, recorded_scorer
 from tunesmith.text import plain_text, shorten
 
 
@@ -43,20 +43,20 @@ class Evaluator:
     _plain_scorer: bool = field(init=False)
     _plain_params: bool = field(init=False)
     _labels: Any = field(init=False)
-    _warned: list[Warned] = field(default_factory=list)
+    _warned: list[CaughtWarning] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._folds = Folds(self.task.X, self.task.y, self.splits)
         self._prefixes = Prefixes(self.task.prefix_bytes, self.task.train_scores, self.alone)
         self._plain_scorer = is_own_scorer(self.task.scorer)
-        self._plain_params = sets_params_plainly(self.task.estimator)
+        self._plain_params = has_plain_set_params(self.task.estimator)
         self._labels = labels_of(self.task.y) if self.task.record else None
 
-    def run_apart(self, units: list[Unit]) -> list[Outcome]:
+    def run_in_worker(self, units: list[Unit]) -> list[Outcome]:
         """Run every unit in a worker, and send warnings back with the last outcome if each is to be shown once."""
         if not self.task.once:
             return self.run(units)
-        with Once(self._warned.append):
+        with WarnOnce(self._warned.append):
             outcomes = self.run(units)
         if outcomes and self._warned:
             outcomes[-1] = outcomes[-1]._replace(warned=tuple(self._warned))
@@ -81,7 +81,7 @@ class Evaluator:
                 if i + 1 == len(unit.splits):
                     estimator = template  # nothing is copied from it any more
                 elif self._plain_params:
-                    estimator = replicate(template)
+                    estimator = copy_unfitted(template)
                 else:
                     estimator = configure(self.task.estimator, unit.params)
                 context = unit.contexts[i] if unit.contexts else None
@@ -131,10 +131,10 @@ class Evaluator:
                 told: list[tuple[str, str, Any]] = []
                 scorer = listen_to_scorers(task.scorer, lambda *what: told.append(what))
                 test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
-                others = encode_each(told, self._labels, estimator)
+                others = encode_metrics(told, self._labels, estimator)
                 predictions = others.get(str(task.metric))
             elif task.record:
-                with listening(task.scorer, task.metric, estimator) as (scorer, heard):
+                with recorded_scorer(task.scorer, task.metric, estimator) as (scorer, heard):
                     test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
                 predictions = encode(heard, self._labels, estimator)
             else:

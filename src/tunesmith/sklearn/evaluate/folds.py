@@ -9,7 +9,7 @@ from sklearn import get_config
 from sklearn.utils import get_tags
 
 from tunesmith.sklearn._compat import safe_split
-from tunesmith.sklearn.evaluate.arrays import private, size_of
+from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 
 # Cutting small data costs more in checks than in copying; of large data the cut is nothing beside the fit.
@@ -27,7 +27,7 @@ class Fold:
 
     def size(self) -> int | None:
         """Return the bytes held, or None if a part cannot be copied safely."""
-        sizes = [size_of(part) for part in (self.X, self.y, self.X_test, self.y_test)]
+        sizes = [n_bytes(part) for part in (self.X, self.y, self.X_test, self.y_test)]
         return None if None in sizes else sum(s for s in sizes if s is not None)
 
     def private(self) -> Fold:

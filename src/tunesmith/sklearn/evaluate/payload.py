@@ -31,7 +31,7 @@ ALIGN = 64
 SMALL = 2**20  # arrays below this many bytes are copied out of the file, and so may be written to
 WATCH = 5.0  # seconds between looks whether a search is over
 MEMORY = "/dev/shm"
-OURS = "tunesmith-"  # how the names of our folders begin
+FOLDER_PREFIX = "tunesmith-"  # how the names of our folders begin
 REMOTE = 2  # how many things without a file a worker keeps
 
 _held: OrderedDict[str, tuple[Any, str | None]] = OrderedDict()  # in a worker: name to thing and its file, if any
@@ -72,10 +72,10 @@ class FileReference(Reference):
 
     def get(self) -> Any:
         """Return the thing; it is loaded once in each process."""
-        return hold(self.name, lambda: load(str(self.path)), self.path)
+        return cached(self.name, lambda: load(str(self.path)), self.path)
 
 
-def hold(name: str, build: Callable[[], Any], path: str | None) -> Any:
+def cached(name: str, build: Callable[[], Any], path: str | None) -> Any:
     """Return what this worker holds under a name, built when first asked for.
 
     Args:
@@ -138,7 +138,7 @@ class Publisher:
         need = len(header) + sum(b.nbytes + ALIGN for b in buffers)
         if self._folder is None:
             for folder in _places(self._wanted):
-                sweep(folder)
+                remove_orphans(folder)
             self._folder = tempfile.mkdtemp(prefix=_prefix(current_worker()), dir=_choose(self._wanted, need))
         path = os.path.join(self._folder, uuid4().hex)
         dump(path, header, buffers)
@@ -168,10 +168,10 @@ def _places(wanted: str | None) -> set[str]:
 
 def _prefix(worker: str) -> str:
     # In the name and not in a file: there is no moment at which a folder has no owner.
-    return f"{OURS}{quote(worker, safe='')[:200]}-"
+    return f"{FOLDER_PREFIX}{quote(worker, safe='')[:200]}-"
 
 
-def sweep(folder: str) -> None:
+def remove_orphans(folder: str) -> None:
     """Remove what searches of this user left in a folder whose processes were killed.
 
     Args:
@@ -179,11 +179,11 @@ def sweep(folder: str) -> None:
     """
     try:
         with os.scandir(folder) as entries:
-            left = [e for e in entries if e.name.startswith(OURS) and e.is_dir(follow_symlinks=False)]
+            left = [e for e in entries if e.name.startswith(FOLDER_PREFIX) and e.is_dir(follow_symlinks=False)]
     except OSError:
         return
     for entry in left:
-        worker = unquote(entry.name.removeprefix(OURS).rpartition("-")[0])
+        worker = unquote(entry.name.removeprefix(FOLDER_PREFIX).rpartition("-")[0])
         with suppress(OSError):
             mine = not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
             if mine and is_dead(worker):

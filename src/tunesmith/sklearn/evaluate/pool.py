@@ -34,9 +34,9 @@ from tunesmith.sklearn._compat import (
     submit_to,
 )
 from tunesmith.sklearn.evaluate.evaluator import Evaluator
-from tunesmith.sklearn.evaluate.payload import Publisher, Reference, hold
+from tunesmith.sklearn.evaluate.payload import Publisher, Reference, cached
 from tunesmith.sklearn.evaluate.task import Task, Unit
-from tunesmith.sklearn.evaluate.warned import show
+from tunesmith.sklearn.evaluate.warn_once import show
 from tunesmith.sklearn.store.outcome import Outcome
 
 Batch = list[Unit]
@@ -52,13 +52,13 @@ def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[
         batch: what to run; as bytes, so that joblib does not look for arrays in it.
     """
     name = task.name + splits.name
-    evaluator: Evaluator = hold(name, lambda: Evaluator(task.get(), splits.get()), splits.path)
+    evaluator: Evaluator = cached(name, lambda: Evaluator(task.get(), splits.get()), splits.path)
     units = pickle.loads(batch) if isinstance(batch, bytes) else batch
     config, filters = evaluator.task.config or ({}, [])
     if filters:
-        return list(carry_config(evaluator.run_apart, config, filters)(units))
+        return list(carry_config(evaluator.run_in_worker, config, filters)(units))
     with config_context(**config):
-        return evaluator.run_apart(units)
+        return evaluator.run_in_worker(units)
 
 
 def run_in_thread(evaluator: Evaluator, config: dict[str, Any], batch: Batch) -> list[Outcome]:

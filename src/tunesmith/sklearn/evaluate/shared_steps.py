@@ -23,8 +23,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from tunesmith.sklearn.evaluate.arrays import private, size_of
-from tunesmith.sklearn.evaluate.cloning import replicate
+from tunesmith.sklearn.evaluate.cloning import copy_unfitted
+from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
 from tunesmith.sklearn.evaluate.folds import Fold
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 
@@ -157,10 +157,10 @@ class Stage:
 
     def size(self) -> int | None:
         """Return the bytes held, or None if a part cannot be copied."""
-        sizes = [size_of(part) for part in (self.train, self.test, self.train_again)]
+        sizes = [n_bytes(part) for part in (self.train, self.test, self.train_again)]
         if None in sizes:
             return None
-        inside = sum(size_of(v) or 0 for step in self.fitted for v in getattr(step, "__dict__", {}).values())
+        inside = sum(n_bytes(v) or 0 for step in self.fitted for v in getattr(step, "__dict__", {}).values())
         return inside + sum(s for s in sizes if s is not None)
 
     def private(self) -> Stage:
@@ -195,7 +195,7 @@ class Prefixes:
         The data are the caller's to overwrite; the pipeline and `fold` stay as they are.
         Returns None if nothing can be shared.
         """
-        size = size_of(fold.X)
+        size = n_bytes(fold.X)
         if size is None or size > self.limit:
             return None
         for step in range(self._shareable(pipeline, prefix) - 1, -1, -1):
@@ -230,7 +230,7 @@ class Prefixes:
         def build() -> Stage:
             before, kept = self._after(pipeline, prefix, step - 1, split, fold)
             before = before.private() if kept else before
-            transformer = replicate(pipeline.steps[step][1])
+            transformer = copy_unfitted(pipeline.steps[step][1])
             if is_passthrough(transformer):
                 return replace(before, fitted=[*before.fitted, transformer])
             state = _random_state()

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 Splitter = Callable[[int], Any]
-SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
-RESHUFFLE = 0x5EF7  # keeps their seeds apart from others
+N_SPLIT_SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
+RESHUFFLE_SALT = 0x5EF7  # keeps their seeds apart from others
 
 
 def reshuffled_cv(given: Any, checked: Any) -> Splitter | str:
@@ -61,5 +61,5 @@ def further_splits(
     fresh = reshuffled_cv(given, checked)
     if isinstance(fresh, str):
         raise ValueError(f"reshuffle=True needs a splitter that shuffles, such as KFold(5, shuffle=True): {fresh}")
-    seeds = np.random.SeedSequence([seed, RESHUFFLE]).generate_state(SETS - 1) >> 1
+    seeds = np.random.SeedSequence([seed, RESHUFFLE_SALT]).generate_state(N_SPLIT_SETS - 1) >> 1
     return [split for seed in seeds.tolist() for split in cut(fresh(seed))]

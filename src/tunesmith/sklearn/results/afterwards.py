@@ -17,17 +17,17 @@ from sklearn.exceptions import NotFittedError
 from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
-from tunesmith.sklearn.results.kept import Call, Kept
+from tunesmith.sklearn.results.retained import EvaluationCall, RetainedData
 from tunesmith.sklearn.store.fingerprint import describe
 from tunesmith.sklearn.store.predictions import labels_of
 
-GONE = "The predictions of the search are not in its pickle: ask for its honest score before it is pickled."
-EARLIER = (
+NO_PREDICTIONS = "The predictions of the search are not in its pickle: ask for its honest score before it is pickled."
+EARLIER_ITERATIONS = (
     "The earlier iterations chose on some of these rows, too; the estimate allows for the choice in the last one only."
 )
 
 
-def afterwards(search: Any, kept: Kept | None) -> Conclusion:
+def afterwards(search: Any, kept: RetainedData | None) -> Conclusion:
     """Return what is to be said of a fitted search.
 
     Args:
@@ -50,7 +50,7 @@ def afterwards(search: Any, kept: Kept | None) -> Conclusion:
         return _nothing(search, index, f"There is no honest score: {type(error).__name__}: {error}")
 
 
-def each_metric(search: Any, kept: Kept | None) -> dict[str, HonestScore]:
+def each_metric(search: Any, kept: RetainedData | None) -> dict[str, HonestScore]:
     """Return the honest score of each of a fitted search's several metrics; one that has none is left out.
 
     Of the metric that decides it is the search's own. Of another one it is what the returned configuration is worth,
@@ -84,7 +84,7 @@ def _nothing(search: Any, index: int | None, note: str) -> Conclusion:
     return Conclusion(index, None, replace(_report(search), notes=(note,)))
 
 
-def _concluded(search: Any, kept: Kept | None, metric: str, index: int, decides: bool) -> Conclusion:
+def _concluded(search: Any, kept: RetainedData | None, metric: str, index: int, decides: bool) -> Conclusion:
     """Report on the candidate at `index` by one metric; `decides`: whether that metric chose it."""
     results = search.cv_results_
     every = np.column_stack([results[f"split{k}_test_{metric}"] for k in range(search.n_splits_)])
@@ -115,9 +115,9 @@ def _concluded(search: Any, kept: Kept | None, metric: str, index: int, decides:
     )
     default = None if not decides else next((i for i, p in enumerate(params) if _is_default(search.estimator, p)), None)
     chosen = int(np.flatnonzero(at == index)[0])
-    notes = [GONE] if call is None and decides else []
+    notes = [NO_PREDICTIONS] if call is None and decides else []
     if halved:
-        notes.append(EARLIER)
+        notes.append(EARLIER_ITERATIONS)
     adaptive = search.adaptive and not halved
     scorer = None if kept is None else kept.scorer
     found = conclude_chosen(evidence, chosen, default, search, scorer, adaptive, notes)
@@ -137,7 +137,7 @@ def _report(search: Any) -> Report:
     return Report(None, chosen, n_candidates=n, n_fits=n * search.n_splits_, n_splits=search.n_splits_)
 
 
-def _within(call: Call, n: int) -> NDArray[np.bool_]:
+def _within(call: EvaluationCall, n: int) -> NDArray[np.bool_]:
     mask = np.zeros(n, bool)
     mask[call.start : call.stop] = True
     return mask

@@ -1,7 +1,7 @@
 """``cv_results_`` with candidates that were given up before all splits were done.
 
-scikit-learn's own code makes the table, as it wants a number for every split; :func:`filled` gives it the candidate's
-mean where there is none, and :func:`mend` then takes these out again.
+scikit-learn's own code makes the table and needs a number for every split: :func:`fill_missing` gives it the
+candidate's mean where there is none, and :func:`mark_missing` then takes these out again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 Record = dict[str, Any]
 
 
-def filled(row: Sequence[Record | None]) -> list[Record]:
+def fill_missing(row: Sequence[Record | None]) -> list[Record]:
     """Return scikit-learn's records of one candidate, with the mean of those that are there for those that are not."""
     there = [r for r in row if r is not None]
     if len(there) == len(row):
@@ -33,7 +33,7 @@ def _mean(values: list[Any]) -> Any:
     return float(np.mean(values))
 
 
-def mend(results: dict[str, Any], ran: Mask) -> None:
+def mark_missing(results: dict[str, Any], ran: Mask) -> None:
     """Make ``cv_results_`` say what was run: NaN for other splits, means and deviations of those run, and ranks.
 
     Candidates that ran on all splits are ranked among themselves, as scikit-learn does. Those given up come after all
@@ -65,7 +65,7 @@ def mend(results: dict[str, Any], ran: Mask) -> None:
 
 
 def ranks(scores: Floats, ran: Mask) -> NDArray[np.int32]:
-    """Return the ranks of candidates, 1 is best, equals share the lower number; see :func:`mend`.
+    """Return the ranks of candidates, 1 is best, equals share the lower number; see :func:`mark_missing`.
 
     Args:
         scores: by candidate and split, float64[C, K].

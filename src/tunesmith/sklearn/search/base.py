@@ -37,9 +37,9 @@ from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.results.afterwards import afterwards, each_metric
 from tunesmith.sklearn.results.conclusion import Conclusion
 from tunesmith.sklearn.search.evaluation import Evaluation
-from tunesmith.sklearn.search.secrets import veiled
+from tunesmith.sklearn.search.redacted import redacted
 from tunesmith.sklearn.store.candidates import CandidateStore
-from tunesmith.sklearn.store.display import Display
+from tunesmith.sklearn.store.progress_display import ProgressDisplay
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
 
@@ -215,7 +215,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         store = self._make_store(metric)
         self.study_ = store.study
         if self.progress:
-            store.display = Display(store.study, self._start_over if self.storage is None else self._go_on)
+            store.display = ProgressDisplay(store.study, self._start_over if self.storage is None else self._go_on)
         error: BaseException | None = None
         try:
             yield store
@@ -258,7 +258,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
             deep: whether to go on with those of the estimator.
         """
         params: dict[str, Any] = super().get_params(deep)
-        return {name: veiled(value) if name == "storage" else value for name, value in params.items()}
+        return {name: redacted(value) if name == "storage" else value for name, value in params.items()}
 
     def __getstate__(self) -> Any:
         # a study holds connections to its storage: it can be loaded again, but not be pickled

@@ -14,7 +14,7 @@ from tunesmith.sklearn.evaluate.task import Task
 from tunesmith.sklearn.protocols import Params, Split
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.search.candidate import Candidate
-from tunesmith.sklearn.search.choices import with_objects
+from tunesmith.sklearn.search.choices import restore_objects
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, from_record
 from tunesmith.sklearn.store.predictions import PredictionCache, labels_of
 from tunesmith.space import Space
@@ -79,7 +79,7 @@ class CandidateTable:
         for trial, record in self.store.finished():
             if trial.number in known:
                 continue
-            params = with_objects(self.space, trial.params)
+            params = restore_objects(self.space, trial.params)
             self.store.check(trial.number, params, record)
             error = next((e for e in record["error"] if e), None)
             if error is not None and raises:

@@ -33,18 +33,18 @@ def belonging(space: Space) -> Space:
     return Space(params, constraints=[c.fn for c in space.constraints if c.fn is not None])
 
 
-def with_objects(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
+def restore_objects(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a candidate read from a storage, which keeps objects by name, with the objects of the space."""
     found = dict(params)
     for column, param in space.params.items():
-        name = known_as(space, column)
+        name = user_name(space, column)
         if isinstance(param, Categorical) and isinstance(found.get(name), str):
             named = dict(zip(param.names, param.choices, strict=True))
             found[name] = named.get(found[name], found[name])
     return found
 
 
-def known_as(space: Space, column: str) -> str:
+def user_name(space: Space, column: str) -> str:
     """Return the name that users know a column of the space by: in a list of dicts, each has a column of its own."""
     return re.sub(r"@\d+$", "", column) if BRANCH in space else column
 
@@ -53,7 +53,7 @@ def n_values(space: Space) -> dict[str, float]:
     """Return how many values each parameter can have, by the name users know."""
     counts: dict[str, float] = {}
     for column, param in space.params.items():
-        name = known_as(space, column)
+        name = user_name(space, column)
         counts[name] = counts.get(name, 0) + param.n_values
     return counts
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import SpaceError
-from tunesmith.sklearn.checks.names import sets_plainly
-from tunesmith.sklearn.search.choices import known_as
+from tunesmith.sklearn.checks.names import lists_all_params
+from tunesmith.sklearn.search.choices import user_name
 from tunesmith.sklearn.store.fingerprint import describe
 from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
@@ -18,7 +18,7 @@ from tunesmith.study.adopt import row_of
 def default_params(estimator: Any, space: Space) -> dict[str, Any] | None:
     """Return the values that the estimator itself has of the space's parameters; None if it has none of them.
 
-    Those that ``get_params`` does not tell are missing (see :func:`untold`): what is left as it is has its own value.
+    Those that ``get_params`` does not tell are missing (see :func:`undisclosed_params`).
 
     Args:
         estimator: what is tuned, as the user made it.
@@ -26,10 +26,10 @@ def default_params(estimator: Any, space: Space) -> dict[str, Any] | None:
     """
     own = estimator.get_params()
     found = {name: own[name] for name in dict.fromkeys(space.outer_names) if name in own}
-    return found if found or untold(estimator, space) else None
+    return found if found or undisclosed_params(estimator, space) else None
 
 
-def untold(estimator: Any, space: Space) -> list[str]:
+def undisclosed_params(estimator: Any, space: Space) -> list[str]:
     """Return the space's parameters of which the estimator does not tell its own value.
 
     CatBoost's ``get_params`` lists what the constructor was given, and ``set_params`` takes more. A name that nobody
@@ -41,7 +41,7 @@ def untold(estimator: Any, space: Space) -> list[str]:
         parts = name.split("__")
         owners = (own.get("__".join(parts[:i])) for i in range(len(parts) - 1, 0, -1))
         owner = next((o for o in owners if o is not None), estimator)
-        if name not in own and hasattr(owner, "set_params") and not sets_plainly(owner):
+        if name not in own and hasattr(owner, "set_params") and not lists_all_params(owner):
             missing.append(name)
     return missing
 
@@ -55,7 +55,7 @@ def default_row(params: dict[str, Any], space: Space) -> list[float] | None:
     """
     inside: dict[str, Any] = {}
     for column, param in space.params.items():
-        name = known_as(space, column)
+        name = user_name(space, column)
         if name not in params:
             continue
         value = params[name]

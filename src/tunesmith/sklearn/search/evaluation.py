@@ -11,8 +11,8 @@ import numpy as np
 from sklearn import get_config
 
 from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is_multimetric, report_fit_failures
-from tunesmith.sklearn.checks.data import Sanity
-from tunesmith.sklearn.checks.names import Checker
+from tunesmith.sklearn.checks.data import InputChecker
+from tunesmith.sklearn.checks.names import ParameterChecker
 from tunesmith.sklearn.checks.scores import check_scores
 from tunesmith.sklearn.evaluate.batches import run_all
 from tunesmith.sklearn.evaluate.callbacks import evaluation_contexts, has_callbacks
@@ -20,8 +20,8 @@ from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import Params
-from tunesmith.sklearn.results.kept import Kept
-from tunesmith.sklearn.results.partial import filled, mend
+from tunesmith.sklearn.results.partial import fill_missing, mark_missing
+from tunesmith.sklearn.results.retained import RetainedData
 from tunesmith.sklearn.store.candidates import CandidateStore, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -61,14 +61,14 @@ class Evaluation:
         self.store = store
         self.results: dict[str, Any] = {}
         self.outcomes: list[dict[str, Any]] = []
-        self.kept = Kept(
+        self.kept = RetainedData(
             y, routed.scorer.score.get("sample_weight"), routed.splitter.split.get("groups"), scorer=scorers
         )
         self._params: list[Params] = []
         self._ran: list[list[bool]] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
-        self.checker = Checker(base, search.error_score)
-        self._sanity: Sanity | None = None  # looks at the splits too, if it was asked to look at the input
+        self.checker = ParameterChecker(base, search.error_score)
+        self._sanity: InputChecker | None = None  # looks at the splits too, if it was asked to look at the input
         self.planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
         self.task = Task(
             estimator=base,
@@ -82,7 +82,7 @@ class Evaluation:
             verbose=search.verbose,
             n_splits=search.n_splits_,
             n_candidates=0,
-            prefix_bytes=prefix_bytes(pool.n_workers),
+            prefix_bytes=shared_step_bytes(pool.n_workers),
         )
 
     def __call__(
@@ -123,7 +123,7 @@ class Evaluation:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         begin = len(self._params)
         metric = search.refit if is_multimetric(self.task.scorer) and isinstance(search.refit, str) else None
-        book = Book(candidates, n_splits, self.store, partial(self.kept.put, begin))
+        book = ResultCollector(candidates, n_splits, self.store, partial(self.kept.put, begin))
         if self.store is not None:
             units = self._resume(self.store, splits, units, book)
         self.task.n_candidates = len(candidates)
@@ -136,7 +136,7 @@ class Evaluation:
         return self.results
 
     def _resume(
-        self, store: CandidateStore, splits: list[tuple[Any, Any]], units: list[Unit], book: Book
+        self, store: CandidateStore, splits: list[tuple[Any, Any]], units: list[Unit], book: ResultCollector
     ) -> list[Unit]:
         """Enter the candidates that are kept from before; return the units that are still to be done."""
         self.open(store, splits)
@@ -157,7 +157,7 @@ class Evaluation:
         store.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
 
     def check_input(self, samples: list[Params]) -> None:
-        """Look at the targets, the scorers and, once they are made, the splits; see :class:`Sanity`.
+        """Look at the targets, the scorers and, once they are made, the splits; see :class:`InputChecker`.
 
         Args:
             samples: candidates that stand for all.
@@ -167,7 +167,7 @@ class Evaluation:
         """
         metric = None if self.store is None else self.store.metric
         splitter = self.routed.splitter.split
-        self._sanity = Sanity(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
+        self._sanity = InputChecker(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
         self._sanity.check(samples)
 
     def check_scores(self) -> None:
@@ -230,14 +230,14 @@ class Evaluation:
             fill_error_scores(made, search.error_score)
         self._params.extend(candidates)
         self._ran += [[r is not None for r in row] for row in records]
-        self.outcomes += [r for row in records for r in filled(row)]
+        self.outcomes += [r for row in records for r in fill_missing(row)]
         for key, values in (more or {}).items():
             self._more[key].extend(values)
         self.results = search._format_results(self._params, search.n_splits_, self.outcomes, self._more)
-        mend(self.results, np.array(self._ran))
+        mark_missing(self.results, np.array(self._ran))
 
 
-class Book:
+class ResultCollector:
     """Gathers outcomes as they come, and hands candidates whose splits are all done to the store.
 
     Args:
@@ -288,7 +288,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
     return kept
 
 
-def prefix_bytes(workers: int) -> int:
+def shared_step_bytes(workers: int) -> int:
     """Return how many bytes of shared pipeline steps each worker may keep: together a quarter of the memory."""
     import os
 

@@ -18,7 +18,7 @@ from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Int, Space
 
-NOT_TAKEN = "pre_dispatch"  # scikit-learn's halving searches do not have it
+UNSUPPORTED = "pre_dispatch"  # scikit-learn's halving searches do not have it
 
 
 class BaseHalving(BaseSearchCV):
@@ -123,7 +123,7 @@ class BaseHalving(BaseSearchCV):
 def rules(theirs: Any, ours: Any) -> dict[str, list[Any]]:
     """The rules for parameters: scikit-learn's for its own, ours for the rest."""
     both = {**ours._parameter_constraints, **theirs._parameter_constraints}
-    both.pop(NOT_TAKEN)
+    both.pop(UNSUPPORTED)
     both["factor"] = [Interval(Real, 1, None, closed="neither")]  # with 1 or less, none would ever drop out
     return both
 

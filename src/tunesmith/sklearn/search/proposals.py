@@ -13,7 +13,7 @@ from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
-from tunesmith.sklearn.search.choices import n_values, with_objects
+from tunesmith.sklearn.search.choices import n_values, restore_objects
 from tunesmith.sklearn.search.default import default_row
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
@@ -71,7 +71,7 @@ class Proposals:
         table, store, space = self.table, self.table.store, self.table.space
         row = default_row(self.default, space)
         if row is not None:
-            self.default = with_objects(space, space.decode_row(row))
+            self.default = restore_objects(space, space.decode_row(row))
         table.default_key = store.key(self.default)
         if row is None:
             record = store.default_record()
@@ -89,7 +89,7 @@ class Proposals:
     def _plan(self, row: list[float]) -> None:
         """Plan the default's point as the next trial, unless it is among those of the study."""
         number = self.table.store.study.engine.plan_next(
-            row, DEFAULT_NOTE, unless=lambda p: self.table.is_default(with_objects(self.table.space, p))
+            row, DEFAULT_NOTE, unless=lambda p: self.table.is_default(restore_objects(self.table.space, p))
         )
         self._planned = None if number is None else (number, row)
 
@@ -112,7 +112,7 @@ class Proposals:
         except SpaceExhaustedError:
             self.exhausted = True
             return None
-        candidate = self._make(trial.number, with_objects(self.table.space, trial.take_whole()), trial)
+        candidate = self._make(trial.number, restore_objects(self.table.space, trial.take_whole()), trial)
         self.table.restore(candidate)
         return candidate
 

@@ -13,7 +13,7 @@ from tunesmith.selection.racing import RULES
 from tunesmith.selection.risk import USUAL, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
-from tunesmith.sklearn.evaluate.warned import Once
+from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.results.conclusion import conclude
 from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.finished import FinishedSearch
@@ -29,8 +29,8 @@ from tunesmith.storage.redact import shown_spec
 from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
 
-SEARCHING = 0.8  # part of a timeout after which no candidate is begun: the rest is for trying the leaders again
-SAMPLES = 64  # how many random candidates are checked before the first fit
+SEARCH_SHARE = 0.8  # part of a timeout after which no candidate is begun: the rest is for trying the leaders again
+N_SAMPLES = 64  # how many random candidates are checked before the first fit
 
 
 class SearchCV(BaseSearchCV):
@@ -199,7 +199,7 @@ class SearchCV(BaseSearchCV):
 
         See :meth:`BaseSearchCV.fit`. Each warning is shown once, however many fits give it.
         """
-        with Once():
+        with WarnOnce():
             super().fit(X, y, **params)
         return self
 
@@ -241,7 +241,7 @@ class SearchCV(BaseSearchCV):
         if store is None or store.space is None:
             raise TypeError("SearchCV._run_search is called by fit")
         space = store.space
-        samples = space.decode(space.sample(np.random.default_rng(0), SAMPLES))
+        samples = space.decode(space.sample(np.random.default_rng(0), N_SAMPLES))
         evaluate_candidates.checker.check(samples, "random points of the space", space.params)
         evaluate_candidates.check_input(samples)
         own = None if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
@@ -257,7 +257,7 @@ class SearchCV(BaseSearchCV):
         start = time.monotonic()
         plan = Plan(
             self._most,
-            SEARCHING * self.timeout if self.timeout is not None and self.confirm else self.timeout,
+            SEARCH_SHARE * self.timeout if self.timeout is not None and self.confirm else self.timeout,
             racing,
             own,
             None if self.stop is None else stopping(store.study.engine, self.stop),

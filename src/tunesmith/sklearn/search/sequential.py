@@ -28,7 +28,7 @@ from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.results.finished import FinishedSearch
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
-from tunesmith.sklearn.search.default import untold
+from tunesmith.sklearn.search.default import undisclosed_params
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.proposals import Proposals
 from tunesmith.sklearn.search.racing import RacingScheduler
@@ -277,7 +277,7 @@ class SequentialSearch:
             reshuffle=self.plan.reshuffle,
             wants_default=self.plan.default is not None,
             default=table.default_index(),
-            untold=untold(task.estimator, table.space),
+            untold=undisclosed_params(task.estimator, table.space),
             cut=evaluate.cut,
             rerun=partial(rerun, evaluate, self.store),
         )

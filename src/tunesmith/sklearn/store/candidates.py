@@ -18,7 +18,6 @@ import numpy as np
 from tunesmith.errors import ResumeError, SpaceError
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.store import predictions as _predictions
-from tunesmith.sklearn.store.display import Display
 from tunesmith.sklearn.store.fingerprint import (
     describe,
     describe_data,
@@ -28,6 +27,7 @@ from tunesmith.sklearn.store.fingerprint import (
     digest,
 )
 from tunesmith.sklearn.store.outcome import Outcome
+from tunesmith.sklearn.store.progress_display import ProgressDisplay
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study import Study
@@ -58,7 +58,7 @@ class CandidateStore:
     def __init__(self, study: Study, metric: str | None, train_scores: bool, where: str) -> None:
         self.study = study
         self.space: Space | None = None
-        self.display: Display | None = None
+        self.display: ProgressDisplay | None = None
         self.note: Params = {}
         self.metric = metric
         self._train_scores = train_scores

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-UNIMPORTANT = ("n_jobs", "verbose", "memory")  # parameters that change no result
+IGNORED_PARAMS = ("n_jobs", "verbose", "memory")  # parameters that change no result
 DEPTH = 6  # how far to look into objects
 
 
@@ -68,7 +68,7 @@ def describe_estimator(estimator: Any) -> dict[str, str]:
         params = estimator.get_params()
     found = {"class": _path(type(estimator))}
     for name, value in sorted(params.items()):
-        if name.rpartition("__")[2] in UNIMPORTANT:
+        if name.rpartition("__")[2] in IGNORED_PARAMS:
             continue
         if hasattr(value, "get_params") and not isinstance(value, type):
             found[name] = _path(type(value))  # its own parameters are listed too

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tunesmith.selection.targets import Predictions
 
 
-class Warned(NamedTuple):
+class CaughtWarning(NamedTuple):
     """A warning on its way from a worker: its text, class, file and line."""
 
     text: str
@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
     predictions: Predictions | None = None
     hopeless: bool = False
     others: dict[str, Predictions] | None = None
-    warned: tuple[Warned, ...] = ()
+    warned: tuple[CaughtWarning, ...] = ()
 
     def figure(self, metric: str | None) -> float:
         """Return the score on the test rows, of the named metric where there are several; NaN if there is none."""

@@ -20,10 +20,10 @@ from tunesmith.numerics.packed import pack_bytes, unpack_bytes
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn._compat import is_passthrough_scorer, listen_to_scorer
 
-BOUND = 64 * 2**20  # bytes of predictions that one search keeps
-STORED = 256 * 1024  # characters that a candidate's predictions may take in a storage
-TRIED = 2 * 2**20  # bytes up to which it is worth a try to compress them so far
-OBJECT = 128  # bytes of an array beside its data
+CACHE_BYTES = 64 * 2**20  # bytes of predictions that one search keeps
+MOST_STORED_CHARACTERS = 256 * 1024  # characters that a candidate's predictions may take in a storage
+MOST_COMPRESSED_BYTES = 2 * 2**20  # bytes up to which it is worth a try to compress them so far
+ARRAY_OVERHEAD = 128  # bytes of an array beside its data
 
 
 # -- in the worker -----------------------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def labels_of(y: Any) -> NDArray[Any] | None:
 
 
 @contextmanager
-def listening(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
+def recorded_scorer(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
     """Give a scorer that does what `scorer` does, and a list that gets what the estimator is asked meanwhile.
 
     Args:
@@ -86,7 +86,7 @@ def _replaced(estimator: Any, method: str, by: Any) -> bool:
     return method in vars(estimator)
 
 
-def encode_each(
+def encode_metrics(
     heard: list[tuple[str, str, Any]], labels: NDArray[Any] | None, estimator: Any
 ) -> dict[str, Predictions]:
     """Return what was heard for each of several metrics; those that looked at the same share it.
@@ -176,7 +176,7 @@ class PredictionCache:
         bound: bytes.
     """
 
-    def __init__(self, bound: int = BOUND) -> None:
+    def __init__(self, bound: int = CACHE_BYTES) -> None:
         self.bound = bound
         self._held: dict[int, tuple[tuple[bool, float], int, list[Predictions | None]]] = {}
         self._total = 0
@@ -192,7 +192,7 @@ class PredictionCache:
         """
         if not any(p is not None for p in predictions):
             return
-        size = sum(p.values.nbytes + OBJECT for p in predictions if p is not None)
+        size = sum(p.values.nbytes + ARRAY_OVERHEAD for p in predictions if p is not None)
         merit = (finished, score if score == score else -np.inf)
         self._held[candidate] = (merit, size, predictions)
         self._total += size
@@ -216,7 +216,7 @@ class PredictionCache:
 def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
     """Return predictions in a form that JSON can hold, or None if some are missing or they take too much."""
     found = [p for p in predictions if p is not None]
-    if not found or len(found) < len(predictions) or sum(p.values.nbytes for p in found) > TRIED:
+    if not found or len(found) < len(predictions) or sum(p.values.nbytes for p in found) > MOST_COMPRESSED_BYTES:
         return None
     first = found[0]
     if any(p.method != first.method or p.values.dtype != first.values.dtype for p in found):
@@ -224,7 +224,7 @@ def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
     kind = first.values.dtype.newbyteorder("<")
     raw = b"".join(p.values.astype(kind, copy=False).tobytes() for p in found)
     text = pack_bytes(raw, 3)
-    if len(text) > STORED:
+    if len(text) > MOST_STORED_CHARACTERS:
         return None
     return {
         "method": first.method,
@@ -248,8 +248,9 @@ def _unpacked(kept: dict[str, Any]) -> list[Predictions | None]:
     kind = np.dtype(kept["type"])
     shapes = [tuple(int(k) for k in shape) for shape in kept["shapes"]]
     sizes = [math.prod(shape) for shape in shapes]
-    if kind.kind not in "fu" or any(k < 0 for shape in shapes for k in shape) or sum(sizes) * kind.itemsize > TRIED:
+    n_bytes = sum(sizes) * kind.itemsize
+    if kind.kind not in "fu" or any(k < 0 for shape in shapes for k in shape) or n_bytes > MOST_COMPRESSED_BYTES:
         raise ValueError("no predictions of ours")
-    values = np.frombuffer(unpack_bytes(kept["data"], sum(sizes) * kind.itemsize), kind)
+    values = np.frombuffer(unpack_bytes(kept["data"], n_bytes), kind)
     parts = np.split(values, np.cumsum(sizes)[:-1])
     return [Predictions(kept["method"], v.reshape(s)) for v, s in zip(parts, shapes, strict=True)]

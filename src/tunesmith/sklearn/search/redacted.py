@@ -8,7 +8,7 @@ from typing import Any
 from tunesmith.storage.redact import shown_spec
 
 
-class SecretText(str):
+class RedactedText(str):
     """A text whose ``repr`` leaves out what could be a password. It is equal to the text, and can be used as such."""
 
     __slots__ = ()
@@ -17,14 +17,14 @@ class SecretText(str):
         return repr(shown_spec(str(self)))
 
 
-def veiled(storage: Any) -> Any:
+def redacted(storage: Any) -> Any:
     """Return what was given as ``storage=`` in a form whose ``repr`` may be shown: mostly as it is.
 
     scikit-learn writes the texts and diagrams of estimators, and of what holds them, from ``get_params``.
     """
     if hasattr(storage, "drivername"):  # an SQLAlchemy URL
         storage = storage.render_as_string(hide_password=False)
-    if isinstance(storage, SecretText) or not isinstance(storage, str | os.PathLike):
+    if isinstance(storage, RedactedText) or not isinstance(storage, str | os.PathLike):
         return storage
     text = os.fspath(storage)
-    return storage if isinstance(text, bytes) or shown_spec(storage) == text else SecretText(text)
+    return storage if isinstance(text, bytes) or shown_spec(storage) == text else RedactedText(text)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tunesmith.progress import Progress
 
 
-class Display:
+class ProgressDisplay:
     """Shows how far a search is. The display opens when it is known how many candidates there are.
 
     Args:

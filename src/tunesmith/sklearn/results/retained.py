@@ -8,11 +8,11 @@ from typing import Any
 
 from tunesmith.selection.splits import in_time_order, row_indices
 from tunesmith.sklearn.store.outcome import Outcome
-from tunesmith.sklearn.store.predictions import BOUND, PredictionCache
+from tunesmith.sklearn.store.predictions import CACHE_BYTES, PredictionCache
 
 
 @dataclass(slots=True)
-class Call:
+class EvaluationCall:
     """One call of ``evaluate_candidates``: the places of its candidates, and the splits.
 
     Attributes:
@@ -26,7 +26,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Kept:
+class RetainedData:
     """What a search keeps for its honest score.
 
     Attributes:
@@ -41,7 +41,7 @@ class Kept:
     y: Any = None
     sample_weight: Any = None
     groups: Any = None
-    calls: list[Call] = field(default_factory=list)
+    calls: list[EvaluationCall] = field(default_factory=list)
     shelves: dict[str | None, PredictionCache] = field(default_factory=dict)
     scorer: Any = None
 
@@ -58,7 +58,7 @@ class Kept:
         for metric in several or (None,):
             score = sum(o.figure(metric) for o in row) / len(row)
             seen = [o.predictions if metric is None else (o.others or {}).get(metric) for o in row]
-            shelf = self.shelves.setdefault(metric, PredictionCache(BOUND // max(len(several), 1)))
+            shelf = self.shelves.setdefault(metric, PredictionCache(CACHE_BYTES // max(len(several), 1)))
             shelf.put(begin + candidate, True, score, seen)
 
     def enter(self, start: int, stop: int, splits: list[tuple[Any, Any]]) -> None:
@@ -68,8 +68,8 @@ class Kept:
         if not in_time_order(splits):
             behind = 1 + max((int(t.max()) for t in tests if len(t)), default=0)  # so that they are not before the test
             trains = [range(behind, behind + max(len(t), 1)) for t in trains]
-        self.calls.append(Call(start, stop, list(zip(trains, tests, strict=True))))
+        self.calls.append(EvaluationCall(start, stop, list(zip(trains, tests, strict=True))))
 
-    def call_of(self, place: int) -> Call | None:
+    def call_of(self, place: int) -> EvaluationCall | None:
         """Return the call that a candidate was in."""
         return next((c for c in self.calls if c.start <= place < c.stop), None)

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from tunesmith.sklearn.store.outcome import Warned
+from tunesmith.sklearn.store.outcome import CaughtWarning
 
 KNOWN = ("builtins", "numpy", "pandas", "scipy", "sklearn")  # packages whose classes a driver can load, whatever it is
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
-class Once:
+class WarnOnce:
     """Lets a warning through once; of those that differ in numbers only, the first. A context manager.
 
     What filters say stays as it is: they are asked before. What is ignored or an error never comes here. Several may be
@@ -26,12 +26,12 @@ class Once:
             heard from all threads.
     """
 
-    def __init__(self, instead: Callable[[Warned], Any] | None = None) -> None:
+    def __init__(self, instead: Callable[[CaughtWarning], Any] | None = None) -> None:
         self.instead = instead
         self.thread = 0
         self._seen: set[tuple[type[Warning], str, str, int]] = set()
 
-    def __enter__(self) -> Once:
+    def __enter__(self) -> WarnOnce:
         self.thread = threading.get_ident()
         with _lock:
             if not _entered:
@@ -60,7 +60,7 @@ class Once:
 
 
 _lock = threading.Lock()
-_entered: list[Once] = []
+_entered: list[WarnOnce] = []
 _shown: list[Any] = []  # what shows warnings while one is entered
 
 
@@ -82,11 +82,11 @@ def _hear(
         return
     if once is not None and once.instead is not None:
         sent = category if category.__module__.partition(".")[0] in KNOWN else UserWarning
-        once.instead(Warned(str(message), sent, filename, lineno))
+        once.instead(CaughtWarning(str(message), sent, filename, lineno))
     elif show_it is not None:
         show_it(message, category, filename, lineno, file, line)
 
 
-def show(warned: Warned) -> None:
+def show(warned: CaughtWarning) -> None:
     """Show a warning that came from a worker; filters were asked there."""
     warnings.showwarning(warned.category(warned.text), warned.category, warned.path, warned.line)

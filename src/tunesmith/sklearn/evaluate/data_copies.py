@@ -12,7 +12,7 @@ from sklearn import get_config
 PLAIN = (str, int, float, bool, bytes)
 
 
-def size_of(data: Any) -> int | None:
+def n_bytes(data: Any) -> int | None:
     """Return how many bytes the data hold, or None if its type cannot be copied safely and measured.
 
     Only arrays (of numbers, strings or dates), sparse matrices, pandas objects and lists of plain values are known.
