@@ -70,6 +70,8 @@ from sklearn.utils.metaestimators import _BaseComposition, _safe_split
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+from tunesmith.sklearn.protocols import CallbackContext, Data, Estimator, Params, Scorer
+
 __all__ = [
     "INCONSISTENT_SPLITS",
     "BaseComposition",
@@ -128,7 +130,7 @@ report_fit_failures = _warn_or_raise_about_fit_failures
 fill_error_scores = _insert_error_scores
 
 
-def is_multimetric(scorer: Any) -> bool:
+def is_multimetric(scorer: Scorer) -> bool:
     """Whether the scorer is scikit-learn's bundle of several named ones."""
     return isinstance(scorer, _MultimetricScorer)
 
@@ -143,13 +145,13 @@ def metric_scorers(scorer: Any) -> dict[str, Any]:
     return dict(scorer._scorers)
 
 
-def response_methods(scorer: Any) -> tuple[str, ...]:
+def response_methods(scorer: Scorer) -> tuple[str, ...]:
     """Return the methods of the estimator that a scorer calls, the first that there is; none if that is not known."""
     methods = getattr(scorer, "_response_method", None) if isinstance(scorer, _BaseScorer) else None
     return (methods,) if isinstance(methods, str) else tuple(methods or ())
 
 
-def metric_function(scorer: Any) -> Any | None:
+def metric_function(scorer: Scorer) -> Any | None:
     """Return the function that compares targets and predictions for one of scikit-learn's scorers, or None."""
     parts = scorer_parts(scorer)
     return None if parts is None else parts[0]
@@ -165,12 +167,12 @@ def is_own_scorer(scorer: Any) -> bool:
     return isinstance(scorer, _BaseScorer | _PassthroughScorer)
 
 
-def is_passthrough_scorer(scorer: Any) -> bool:
+def is_passthrough_scorer(scorer: Scorer) -> bool:
     """Whether the scorer is the estimator's own ``score``."""
     return isinstance(scorer, _PassthroughScorer)
 
 
-def scorer_parts(scorer: Any) -> tuple[Any, int, dict[str, Any]] | None:
+def scorer_parts(scorer: Scorer) -> tuple[Any, int, dict[str, Any]] | None:
     """Return the metric of a scorer, its sign and its options; None if the scorer is no scorer of scikit-learn's."""
     if not isinstance(scorer, _BaseScorer):
         return None
@@ -201,8 +203,8 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
     heard = copy(scorer)
     score_by = scorer._score
 
-    def recorded_scorer(method_caller: Any, estimator: Any, *data: Any, **options: Any) -> Any:
-        def call(estimator: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    def recorded_scorer(method_caller: Any, estimator: Estimator, *data: Any, **options: Any) -> Any:
+        def call(estimator: Estimator, method: str, *inputs: Any, **options: Any) -> Any:
             values = method_caller(estimator, method, *inputs, **options)
             hear(method, values)
             return values
@@ -247,7 +249,7 @@ class NoCallbacks:
     def call_on_fit_task_end(self, **data: Any) -> None:
         """Tell nobody."""
 
-    def propagate_callback_context(self, estimator: Any) -> AbstractContextManager[None]:
+    def propagate_callback_context(self, estimator: Estimator) -> AbstractContextManager[None]:
         """Return a context manager that leaves the estimator as it is."""
         return nullcontext()
 
@@ -258,7 +260,7 @@ def callback_context(search: Any, max_subtasks: int) -> Any:
     return NoCallbacks() if begin is None else begin(max_subtasks=max_subtasks)
 
 
-def run_search(run: Callable[..., Any], evaluate_candidates: Any, context: Any) -> None:
+def run_search(run: Callable[..., Any], evaluate_candidates: Any, context: CallbackContext | None) -> None:
     """Call a ``_run_search``, with the callback context if it takes one; those before 1.9 and a user's may not."""
     if "callback_ctx" in signature(run).parameters:
         run(evaluate_candidates, callback_ctx=context)
@@ -266,7 +268,7 @@ def run_search(run: Callable[..., Any], evaluate_candidates: Any, context: Any) 
         run(evaluate_candidates)
 
 
-def check_input_parameters(search: Any, X: Any, y: Any, split_params: dict[str, Any]) -> None:
+def check_input_parameters(search: Any, X: Data, y: Data, split_params: Params) -> None:
     """Let the search check its resources and its splitter; before 1.9 only the halving searches have such a check."""
     check = getattr(search, "_check_input_parameters", None)
     if check is not None:

@@ -1,21 +1,25 @@
-"""Types at the edge to scikit-learn: what is asked of estimators, splitters and scorers of any library."""
+"""Types at the edge to scikit-learn: what is asked of estimators, splitters and scorers of any library.
+
+The aliases of ``Any`` say what a value is where scikit-learn takes many types and ships none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, Self, TypeAlias
 
-Params = dict[str, Any]  # parameters of an estimator by name
-Split = tuple[Any, Any]  # training and test rows, as indices or masks
-Splits = Sequence[Split]
-Scores = Any  # of one fit: a number, or metric names to numbers
+import numpy as np
+
+Data: TypeAlias = Any  # rows, targets or one value for each row, in any form that scikit-learn can index
+Params: TypeAlias = dict[str, Any]  # parameters of an estimator by name
+Split: TypeAlias = tuple[Any, Any]  # training and test rows, as indices or masks
+Scores: TypeAlias = Any  # of one fit: a number, or metric names to numbers
+Results: TypeAlias = dict[str, Any]  # columns by name, as in ``cv_results_``
 
 
 class Estimator(Protocol):
     """Something to tune, as :class:`sklearn.base.BaseEstimator` has it."""
-
-    def fit(self, X: Any, y: Any = None, /) -> Any:
-        """Fit to rows, and to targets if there are any."""
 
     def get_params(self, deep: bool = True) -> Params:
         """Return the parameters by name."""
@@ -27,15 +31,39 @@ class Estimator(Protocol):
 class Splitter(Protocol):
     """Makes training and test rows, as :class:`sklearn.model_selection.BaseCrossValidator` does."""
 
-    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterable[Split]:
+    def split(self, X: Data, y: Data = None, groups: Data = None) -> Iterable[Split]:
         """Return the splits."""
 
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+    def get_n_splits(self, X: Data = None, y: Data = None, groups: Data = None) -> int:
         """Return how many there are."""
 
 
 class Scorer(Protocol):
     """Scores a fitted estimator: a scorer of scikit-learn's, or a function."""
 
-    def __call__(self, estimator: Any, X: Any, y: Any = None, /) -> Scores:
+    def __call__(self, estimator: Any, X: Data, y: Data = None, /) -> Scores:
         """Return a number, higher is better, or several by the names of metrics."""
+
+
+class CallbackContext(Protocol):
+    """A node of the task tree that scikit-learn's callbacks see."""
+
+    def subcontext(self, **task: Any) -> CallbackContext:
+        """Return the context of a part of the task."""
+
+    def call_on_fit_task_begin(self, **data: Any) -> Self:
+        """Note that the task begins."""
+
+    def call_on_fit_task_end(self, **data: Any) -> Any:
+        """Note that the task has ended."""
+
+    def propagate_callback_context(self, estimator: Any) -> AbstractContextManager[Any]:
+        """Give the context to an estimator while it is fitted."""
+
+
+Scoring: TypeAlias = str | Callable[..., Scores] | Iterable[str] | Mapping[str, str | Callable[..., Scores]] | None
+CrossValidation: TypeAlias = int | Splitter | Iterable[Split] | None
+Refit: TypeAlias = bool | str | Callable[[Results], int]
+ErrorScore: TypeAlias = float | str
+RandomState: TypeAlias = int | np.random.RandomState | None
+Splits: TypeAlias = Sequence[Split]

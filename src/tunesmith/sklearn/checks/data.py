@@ -24,8 +24,8 @@ from tunesmith.sklearn.checks.metrics import how_to_negate, loss_scores, metric_
 from tunesmith.sklearn.checks.scores import classes_without, is_sklearn_metric, last_step, named, why_undefined
 from tunesmith.sklearn.evaluate.data_copies import as_array
 from tunesmith.sklearn.evaluate.task import Task
+from tunesmith.sklearn.protocols import Data, Params, Split
 
-Split = tuple[Any, Any]
 MANY = 200  # with more classes than this no metric is tried: it would take too long
 SPREAD_CLASSES = "Use StratifiedKFold, shuffle=True or fewer folds, so that each split has rows of every class."
 
@@ -40,7 +40,7 @@ class InputChecker:
         groups: what it gets as groups, or None.
     """
 
-    def __init__(self, task: Task, metric: str | None, cv: Any, groups: Any) -> None:
+    def __init__(self, task: Task, metric: str | None, cv: Any, groups: Data) -> None:
         self._task = task
         self._metric = metric
         self._cv = type(cv).__name__.replace("_CVIterableWrapper", "cv")
@@ -50,7 +50,7 @@ class InputChecker:
         self._labels: NDArray[Any] | None = None  # of a classifier's targets
         self._codes: NDArray[np.intp] = np.empty(0, np.intp)  # the place of each target among the labels
 
-    def check(self, candidates: Sequence[dict[str, Any]]) -> None:
+    def check(self, candidates: Sequence[Params]) -> None:
         """Check the targets, and that candidates have the methods that the scorers call.
 
         Args:
@@ -125,7 +125,7 @@ class InputChecker:
         if w.dtype.kind not in "fiub" or not np.isfinite(w).all() or (w < 0).any() or not (w > 0).any():
             raise ValueError("sample_weight must be finite, not negative, and above 0 for some rows: scores need it so")
 
-    def _check_methods(self, name: str, methods: tuple[str, ...], candidates: Sequence[dict[str, Any]]) -> None:
+    def _check_methods(self, name: str, methods: tuple[str, ...], candidates: Sequence[Params]) -> None:
         """Look for candidates that have none of the methods that a scorer may call."""
         kinds = classes_without(self._task.estimator, candidates, methods) if methods else []
         if not kinds:

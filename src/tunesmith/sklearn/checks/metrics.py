@@ -17,6 +17,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils import resample
 
 from tunesmith.sklearn import _compat
+from tunesmith.sklearn.protocols import Data, Scorer
 
 ROWS = 1000  # that a metric is tried on
 
@@ -24,21 +25,21 @@ ROWS = 1000  # that a metric is tried on
 class PerfectClassifier(ClassifierMixin, BaseEstimator):
     """Predicts the targets that it was fitted on, with certainty; X is not looked at."""
 
-    def fit(self, X: Any, y: NDArray[Any]) -> PerfectClassifier:
+    def fit(self, X: Data, y: NDArray[Any]) -> PerfectClassifier:
         """Keep the targets [n]."""
         self.y_ = y
         self.classes_ = np.unique(y)
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Data) -> NDArray[Any]:
         """Return the targets [n]."""
         return self.y_
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_proba(self, X: Data) -> NDArray[np.float64]:
         """Return 1 for the class of each row, [n, classes]."""
         return np.asarray(self.y_[:, None] == self.classes_, np.float64)
 
-    def decision_function(self, X: Any) -> NDArray[np.float64]:
+    def decision_function(self, X: Data) -> NDArray[np.float64]:
         """Return what is high for the class of each row: [n] of two classes, else [n, classes]."""
         proba = self.predict_proba(X)
         return proba[:, 1] if len(self.classes_) == 2 else proba
@@ -47,17 +48,17 @@ class PerfectClassifier(ClassifierMixin, BaseEstimator):
 class PerfectRegressor(RegressorMixin, BaseEstimator):
     """Predicts the targets that it was fitted on; X is not looked at."""
 
-    def fit(self, X: Any, y: NDArray[Any]) -> PerfectRegressor:
+    def fit(self, X: Data, y: NDArray[Any]) -> PerfectRegressor:
         """Keep the targets [n]."""
         self.y_ = y
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Data) -> NDArray[Any]:
         """Return the targets [n]."""
         return self.y_
 
 
-def sample_rows(X: Any, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray[Any]]:
+def sample_rows(X: Data, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray[Any]]:
     """Return some rows of X and y, [n, ...] and [n], with members of each class if there are enough rows."""
     if len(y) <= ROWS:
         return X, y
@@ -68,7 +69,7 @@ def sample_rows(X: Any, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArray
         return X, y
 
 
-def metric_error(scorer: Any, X: Any, y: NDArray[Any], classifies: bool) -> str | None:
+def metric_error(scorer: Scorer, X: Data, y: NDArray[Any], classifies: bool) -> str | None:
     """Return why a metric of scikit-learn's cannot be computed of these targets; None if it can be, or it is unclear.
 
     Args:
@@ -88,7 +89,7 @@ def metric_error(scorer: Any, X: Any, y: NDArray[Any], classifies: bool) -> str 
 
 
 def loss_scores(
-    scorer: Any, metric: str | None, X: Any, y: NDArray[Any], classifies: bool
+    scorer: Scorer, metric: str | None, X: Data, y: NDArray[Any], classifies: bool
 ) -> tuple[float, float] | None:
     """Return the scores of perfect and of constant predictions if the scorer is a loss; else None.
 
@@ -120,7 +121,7 @@ def loss_scores(
     return (best, plain) if best < min(plain, mixed) - 1e-9 * max(1.0, abs(plain)) else None
 
 
-def how_to_negate(scorer: Any) -> str:
+def how_to_negate(scorer: Scorer) -> str:
     """Say how to turn a scorer round."""
     function = _compat.metric_function(scorer)
     if function is None:

@@ -25,6 +25,7 @@ from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn._compat import BaseComposition, InvalidParameterError, validate_parameter_constraints
 from tunesmith.sklearn.checks.synonyms import close_matches, synonyms_of
+from tunesmith.sklearn.protocols import ErrorScore, Estimator, Params
 from tunesmith.space import Float
 
 SHOWN = 30  # how many valid names a message lists
@@ -40,14 +41,14 @@ class ParameterChecker:
         error_score: the score of a fit that fails, or "raise".
     """
 
-    def __init__(self, estimator: Any, error_score: Any) -> None:
+    def __init__(self, estimator: Estimator, error_score: ErrorScore) -> None:
         self._estimator = estimator
         self._fatal = error_score == "raise"
         self._owners: dict[Hashable, dict[str, Owner | None]] = {}
         self._verdicts: dict[Hashable, Refusal | None] = {}
         self._alive: list[Any] = []  # objects known by their identity must live on
 
-    def check_names(self, params: dict[str, Any]) -> None:
+    def check_names(self, params: Params) -> None:
         """Check the names of one candidate.
 
         Raises:
@@ -56,7 +57,7 @@ class ParameterChecker:
         self._resolve(params)
 
     def check(
-        self, candidates: list[dict[str, Any]], what: str = "candidates", declared: Mapping[str, Any] | None = None
+        self, candidates: list[Params], what: str = "candidates", declared: Mapping[str, Any] | None = None
     ) -> None:
         """Check candidates.
 
@@ -93,7 +94,7 @@ class ParameterChecker:
 
     # -- names -------------------------------------------------------------------------------------------------------
 
-    def _resolve(self, params: dict[str, Any]) -> dict[str, Owner | None]:
+    def _resolve(self, params: Params) -> dict[str, Owner | None]:
         """Whose parameter each name is; None: of an estimator that is not scikit-learn's to judge."""
         structure = {name: value for name, value in params.items() if _is_structure(value)}
         key = (tuple(params), tuple((name, id(value)) for name, value in structure.items()))
@@ -144,7 +145,7 @@ class Refusal(NamedTuple):
     hint: str
 
 
-def broken_rule(estimator: Any, name: str, value: Any) -> str | None:
+def broken_rule(estimator: Estimator, name: str, value: Any) -> str | None:
     """Return the rule by which an estimator would refuse a value of one of its own parameters, or None.
 
     Only scikit-learn's declared rules are asked, and only if ``fit`` will ask them.
@@ -166,7 +167,7 @@ def broken_rule(estimator: Any, name: str, value: Any) -> str | None:
     return None
 
 
-def accepts_value(estimator: Any, value: Any, name: str) -> bool:
+def accepts_value(estimator: Estimator, value: Any, name: str) -> bool:
     """Whether an estimator's own parameter of this name may have the value."""
     return broken_rule(estimator, name, value) is None
 
@@ -197,7 +198,7 @@ class _UnknownName:
         self.leaf = leaf
         self.rest = rest
 
-    def message(self, name: str, params: dict[str, Any]) -> str:
+    def message(self, name: str, params: Params) -> str:
         """Return what is wrong with a name of a candidate."""
         given = f" (given as {name!r})" if self.path or self.rest else ""
         choice = self.path.removesuffix("__")
@@ -230,7 +231,7 @@ class _UnknownName:
         )
 
 
-def _owner(estimator: Any, name: str) -> Owner | _UnknownName | None:
+def _owner(estimator: Estimator, name: str) -> Owner | _UnknownName | None:
     """Follow a name such as ``clf__estimator__C`` to the estimator whose parameter it is."""
     path = ""
     rest = name
@@ -247,7 +248,7 @@ def _owner(estimator: Any, name: str) -> Owner | _UnknownName | None:
         estimator, path, rest = known[head], f"{path}{head}__", tail
 
 
-def lists_all_params(estimator: Any) -> bool:
+def lists_all_params(estimator: Estimator) -> bool:
     """Whether ``set_params`` is scikit-learn's, and so knows exactly the names that ``get_params`` lists."""
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         return False
@@ -255,11 +256,11 @@ def lists_all_params(estimator: Any) -> bool:
     return home is BaseEstimator or (issubclass(home, BaseComposition) and home.__module__.startswith("sklearn."))
 
 
-def _own_names(estimator: Any) -> list[str]:
+def _own_names(estimator: Estimator) -> list[str]:
     return [n for n in estimator.get_params(deep=True) if "__" not in n]
 
 
-def _step_names(estimator: Any) -> list[str]:
+def _step_names(estimator: Estimator) -> list[str]:
     """The names of a pipeline's steps, or of the members of another composition."""
     for attribute in ("steps", "transformers", "estimators", "transformer_list"):
         members = getattr(estimator, attribute, None)

@@ -15,18 +15,19 @@ from sklearn.pipeline import Pipeline
 from tunesmith.caution import caution
 from tunesmith.sklearn._compat import is_passthrough_scorer, metric_function
 from tunesmith.sklearn.evaluate.cloning import configure
+from tunesmith.sklearn.protocols import Estimator, Params, Scorer
 
 SHOWN = 10  # how many splits a message lists
 
 
-def last_step(estimator: Any) -> Any:
+def last_step(estimator: Estimator) -> Any:
     """Return the estimator that predicts: of a pipeline its last step."""
     while isinstance(estimator, Pipeline) and estimator.steps:
         estimator = estimator.steps[-1][1]
     return estimator
 
 
-def class_without(estimator: Any, methods: Sequence[str]) -> str | None:
+def class_without(estimator: Estimator, methods: Sequence[str]) -> str | None:
     """Return the class of an unfitted estimator that has none of the methods; None if it has one, or may get one.
 
     An estimator made of others may have a method only when it is fitted, and so may one of another library.
@@ -43,7 +44,7 @@ def class_without(estimator: Any, methods: Sequence[str]) -> str | None:
     return kind.__name__
 
 
-def classes_without(base: Any, candidates: Sequence[dict[str, Any]], methods: Sequence[str]) -> list[str]:
+def classes_without(base: Estimator, candidates: Sequence[Params], methods: Sequence[str]) -> list[str]:
     """Return the class of each candidate's estimator that has none of the methods; see :func:`class_without`."""
     verdicts: dict[Any, str | None] = {}
     found = []
@@ -62,14 +63,14 @@ def classes_without(base: Any, candidates: Sequence[dict[str, Any]], methods: Se
     return found
 
 
-def is_sklearn_metric(scorer: Any, estimator: Any) -> bool:
+def is_sklearn_metric(scorer: Scorer, estimator: Estimator) -> bool:
     """Whether a score is a metric of scikit-learn's, so that what it needs is known."""
     if is_passthrough_scorer(scorer):
         return getattr(type(last_step(estimator)), "score", None) in (ClassifierMixin.score, RegressorMixin.score)
     return (getattr(metric_function(scorer), "__module__", None) or "").startswith("sklearn.metrics")
 
 
-def why_undefined(scorer: Any, dummy: Any, learnt: NDArray[Any], asked: NDArray[Any]) -> str | None:
+def why_undefined(scorer: Scorer, dummy: Any, learnt: NDArray[Any], asked: NDArray[Any]) -> str | None:
     """Return why a metric has no value, whatever is predicted; None if it has one.
 
     Args:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunesmith.sklearn.protocols import CallbackContext, Estimator, Params
 
-def has_callbacks(search: Any, estimator: Any, candidates: list[dict[str, Any]]) -> bool:
+
+def has_callbacks(search: Any, estimator: Estimator, candidates: list[Params]) -> bool:
     """Whether anybody would look at the task tree: the search, the estimator, a part of it, or a candidate's part."""
     if getattr(search, "_skl_callbacks", None) or hasattr(search, "_parent_callback_ctx"):
         return True
@@ -25,7 +27,7 @@ def _carries(value: Any) -> bool:
     return any(getattr(v, "_skl_callbacks", None) for v in inner)
 
 
-def evaluation_contexts(context: Any, n_candidates: int, n_splits: int) -> list[tuple[Any, ...]]:
+def evaluation_contexts(context: CallbackContext, n_candidates: int, n_splits: int) -> list[tuple[Any, ...]]:
     """Return the callback context of each fit, by candidate and split, as children of the search's context.
 
     They are made before the first fit: making them while estimators are sent to workers would change what is sent.

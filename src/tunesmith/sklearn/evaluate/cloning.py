@@ -16,6 +16,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
+from tunesmith.sklearn.protocols import Estimator, Params
+
 ATOMS = frozenset(
     {int, float, complex, bool, str, bytes, NoneType, type, FunctionType, BuiltinFunctionType, range, slice, type(...)}
     | {np.float64, np.float32, np.int64, np.int32, np.bool_, np.str_}
@@ -68,12 +70,12 @@ def copy_unfitted(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def has_plain_set_params(estimator: Any) -> bool:
+def has_plain_set_params(estimator: Estimator) -> bool:
     """Whether ``set_params`` is scikit-learn's own, so that it does nothing besides setting parameters."""
     return getattr(type(estimator), "set_params", None) in (BaseEstimator.set_params, Pipeline.set_params)
 
 
-def configure(base: Any, params: dict[str, Any] | None) -> Any:
+def configure(base: Estimator, params: Params | None) -> Any:
     """Return a new unfitted estimator: `base` with these parameters.
 
     Parameters that are estimators are cloned first: one candidate's fit must not reach the object in the user's grid.

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn import get_config
 
+from tunesmith.sklearn.protocols import Data
+
 PLAIN = (str, int, float, bool, bytes)
 
 
@@ -45,7 +47,7 @@ def private(data: Any) -> Any:
     return list(data) if type(data) is list else data.copy()
 
 
-def as_array(y: Any) -> NDArray[Any]:
+def as_array(y: Data) -> NDArray[Any]:
     """Return targets as an array, a single column as one dimension; an empty one if they are not NumPy's to look at."""
     if y is None or get_config()["array_api_dispatch"]:
         return np.empty(0)

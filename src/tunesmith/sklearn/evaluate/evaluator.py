@@ -20,6 +20,7 @@ from tunesmith.sklearn.evaluate.shared_steps import Prefixes, Stage
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
 from tunesmith.sklearn.evaluate.verbose import announce_end, announce_start
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
+from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Split
 from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome
 from tunesmith.sklearn.store.predictions import encode, encode_metrics, labels_of, recorded_scorer
 from tunesmith.text import plain_text, shorten
@@ -36,7 +37,7 @@ class Evaluator:
     """
 
     task: Task
-    splits: list[tuple[Any, Any]]
+    splits: list[Split]
     alone: bool = True
     _folds: Folds = field(init=False)
     _prefixes: Prefixes = field(init=False)
@@ -94,7 +95,7 @@ class Evaluator:
                     break
         return outcomes
 
-    def _one(self, estimator: Any, unit: Unit, split: int, context: Any) -> Outcome:
+    def _one(self, estimator: Any, unit: Unit, split: int, context: CallbackContext | None) -> Outcome:
         task = self.task
         announce_start(task, unit, split)
         fit_params, score_params, train_params = self._cut_params(split)
@@ -172,7 +173,9 @@ def _hide(pipeline: Any, stage: Stage) -> list[tuple[str, Any]]:
     return list(zip(names, stage.fitted, strict=True))
 
 
-def _fit(estimator: Any, X: Any, y: Any, params: dict[str, Any], context: Any, caller: Any, metadata: Any) -> None:
+def _fit(
+    estimator: Any, X: Data, y: Data, params: Params, context: CallbackContext | None, caller: Any, metadata: Any
+) -> None:
     """Call ``fit`` as scikit-learn's searches do, inside the callback context if there is one."""
     data = (X,) if y is None else (X, y)
     if context is None:

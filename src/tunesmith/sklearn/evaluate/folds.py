@@ -11,6 +11,7 @@ from sklearn.utils import get_tags
 from tunesmith.sklearn._compat import safe_split
 from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
 from tunesmith.sklearn.evaluate.lru import ByteLRU
+from tunesmith.sklearn.protocols import Data, Estimator, Split
 
 # Cutting small data costs more in checks than in copying; of large data the cut is nothing beside the fit.
 FOLD_BYTES = 64 * 2**20
@@ -20,10 +21,10 @@ FOLD_BYTES = 64 * 2**20
 class Fold:
     """One split's rows: `X` and `y` to train on, `X_test` and `y_test` to score on."""
 
-    X: Any
-    y: Any
-    X_test: Any
-    y_test: Any
+    X: Data
+    y: Data
+    X_test: Data
+    y_test: Data
 
     def size(self) -> int | None:
         """Return the bytes held, or None if a part cannot be copied safely."""
@@ -45,7 +46,7 @@ class Folds:
         limit: bytes of cut data to keep.
     """
 
-    def __init__(self, X: Any, y: Any, splits: list[tuple[Any, Any]], limit: int = FOLD_BYTES) -> None:
+    def __init__(self, X: Data, y: Data, splits: list[Split], limit: int = FOLD_BYTES) -> None:
         self.X = X
         self.y = y
         self.splits = splits
@@ -62,7 +63,7 @@ class Folds:
             return xp.asarray(train, device=device(self.X)), xp.asarray(test, device=device(self.X))
         return train, test
 
-    def get(self, split: int, estimator: Any) -> Fold:
+    def get(self, split: int, estimator: Estimator) -> Fold:
         """Return the rows of a split for an estimator, which may do with them what it likes."""
         if self._uncopyable or get_config()["array_api_dispatch"]:
             return self._cut(split, estimator)
@@ -73,7 +74,7 @@ class Folds:
         self._uncopyable = fold.size() is None
         return fold
 
-    def _cut(self, split: int, estimator: Any) -> Fold:
+    def _cut(self, split: int, estimator: Estimator) -> Fold:
         train, test = self.rows(split)
         X_train, y_train = safe_split(estimator, self.X, self.y, train)
         X_test, y_test = safe_split(estimator, self.X, self.y, test, train)

@@ -37,6 +37,7 @@ from tunesmith.sklearn.evaluate.evaluator import Evaluator
 from tunesmith.sklearn.evaluate.payload import Publisher, Reference, cached
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.evaluate.warn_once import show
+from tunesmith.sklearn.protocols import Split
 from tunesmith.sklearn.store.outcome import Outcome
 
 Batch = list[Unit]
@@ -123,7 +124,7 @@ class Pool:
 
     # -- what to run -----------------------------------------------------------------------------------------------
 
-    def prepare(self, task: Task, splits: list[tuple[Any, Any]]) -> None:
+    def prepare(self, task: Task, splits: list[Split]) -> None:
         """Make a task and its splits known to the workers. A task that was sent before is not sent again."""
         if self._shares_memory:
             evaluator = Evaluator(task, splits, alone=self.inline)

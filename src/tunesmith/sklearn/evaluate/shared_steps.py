@@ -27,6 +27,7 @@ from tunesmith.sklearn.evaluate.cloning import copy_unfitted
 from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
 from tunesmith.sklearn.evaluate.folds import Fold
 from tunesmith.sklearn.evaluate.lru import ByteLRU
+from tunesmith.sklearn.protocols import Data, Params
 
 SEEDS = ("random_state", "seed", "random_seed", "rng")
 OVERWRITES = ("copy", "copy_x", "copy_X")
@@ -72,7 +73,7 @@ class Planner:
         self._numbers: dict[Hashable, int] = {}
         self._alive: list[Any] = []  # objects numbered by identity must not be freed, or the identity is used again
 
-    def plan(self, candidates: list[dict[str, Any]], keep: tuple[bool, ...] | None = None) -> list[Prefix | None]:
+    def plan(self, candidates: list[Params], keep: tuple[bool, ...] | None = None) -> list[Prefix | None]:
         """Return the prefixes of each candidate, None where nothing can be shared.
 
         Args:
@@ -108,7 +109,7 @@ class Planner:
             found.append(combinations <= LIKELY)
         return tuple(found)
 
-    def _levels(self, params: dict[str, Any]) -> tuple[int, ...] | None:
+    def _levels(self, params: Params) -> tuple[int, ...] | None:
         steps = self._steps or {}
         parts: list[list[Hashable]] = [[] for _ in steps]
         for name in sorted(params):
@@ -150,9 +151,9 @@ class Stage:
     """
 
     fitted: list[Any]
-    train: Any
-    test: Any
-    train_again: Any = None
+    train: Data
+    test: Data
+    train_again: Data = None
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def size(self) -> int | None:
@@ -252,7 +253,7 @@ class Prefixes:
         return self._kept.make((split, level), build, spare=lambda key: key[1] in path)
 
 
-def _apply(transformer: Any, before: Stage, y: Any) -> Stage:
+def _apply(transformer: Any, before: Stage, y: Data) -> Stage:
     """Fit a transformer and send all rows through it; the data of `before` may be overwritten."""
     start = time.perf_counter()
     if hasattr(transformer, "fit_transform"):

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-Splitter = Callable[[int], Any]
+from tunesmith.sklearn.protocols import Split, Splitter
+
+SplitterFactory = Callable[[int], Splitter]  # makes a splitter from a seed
 N_SPLIT_SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
 RESHUFFLE_SALT = 0x5EF7  # keeps their seeds apart from others
 
 
-def reshuffled_cv(given: Any, checked: Any) -> Splitter | str:
+def reshuffled_cv(given: Any, checked: Splitter) -> SplitterFactory | str:
     """Return what makes a splitter with fresh splits of a seed, or why there is none.
 
     Args:
@@ -35,7 +37,7 @@ def reshuffled_cv(given: Any, checked: Any) -> Splitter | str:
         return f"{name} always gives the same ones{' unless shuffle=True' if settable else ''}"
 
     def fresh(seed: int) -> Any:
-        other = copy(checked)
+        other: Any = copy(checked)
         other.random_state = seed
         if "shuffle" in held:
             other.shuffle = True
@@ -44,9 +46,7 @@ def reshuffled_cv(given: Any, checked: Any) -> Splitter | str:
     return fresh
 
 
-def further_splits(
-    given: Any, checked: Any, cut: Callable[[Any], Iterable[tuple[Any, Any]]], seed: int
-) -> list[tuple[Any, Any]]:
+def further_splits(given: Any, checked: Splitter, cut: Callable[[Splitter], Iterable[Split]], seed: int) -> list[Split]:
     """Return the splits of all sets but the first, for candidates that have splits of their own.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Any
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn._compat import is_multimetric, metric_names
 from tunesmith.sklearn.evaluate.shared_steps import Prefix
+from tunesmith.sklearn.protocols import Data, ErrorScore, Estimator, Params, Scorer
 from tunesmith.sklearn.store.outcome import Outcome
 
 
@@ -38,7 +39,7 @@ class Unit:
     """
 
     candidate: int
-    params: dict[str, Any]
+    params: Params
     splits: tuple[int, ...]
     prefix: Prefix | None = None
     race: Race | None = None
@@ -81,14 +82,14 @@ class Task:
         config: scikit-learn's configuration, and the warning filters, of the caller; None in the caller's own thread.
     """
 
-    estimator: Any
-    X: Any
-    y: Any
-    scorer: Any
-    fit_params: dict[str, Any]
-    score_params: dict[str, Any]
+    estimator: Estimator
+    X: Data
+    y: Data
+    scorer: Scorer
+    fit_params: Params
+    score_params: Params
     train_scores: bool
-    error_score: Any
+    error_score: ErrorScore
     verbose: int
     n_splits: int
     n_candidates: int

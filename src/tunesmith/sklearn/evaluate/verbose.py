@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from joblib.logger import short_format_time
 
 from tunesmith.sklearn.evaluate.task import Task, Unit
+from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.text import printable
 
@@ -48,5 +47,5 @@ def _position(task: Task, unit: Unit, split: int) -> str:
     return text
 
 
-def _shown(params: dict[str, Any]) -> str:
+def _shown(params: Params) -> str:
     return printable(", ".join(f"{name}={params[name]}" for name in sorted(params)), lines=True)

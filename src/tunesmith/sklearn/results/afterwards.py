@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from tunesmith.selection import HonestScore, Report
+from tunesmith.sklearn.protocols import Estimator, Params, Split
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.results.retained import EvaluationCall, RetainedData
@@ -143,12 +144,12 @@ def _within(call: EvaluationCall, n: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _alike(one: list[tuple[Any, Any]], other: list[tuple[Any, Any]]) -> bool:
+def _alike(one: list[Split], other: list[Split]) -> bool:
     """Whether two lists of splits test the same rows."""
     same = len(one) == len(other)
     return same and all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, other, strict=True))
 
 
-def _is_default(estimator: Any, params: dict[str, Any]) -> bool:
+def _is_default(estimator: Estimator, params: Params) -> bool:
     own = estimator.get_params()
     return bool(params) and all(n in own and describe(own[n]) == describe(v) for n, v in params.items())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tunesmith.sklearn.protocols import Params, Scorer, Split, Splitter
+from tunesmith.sklearn.protocols import Estimator, Params, Results, Scorer, Split, Splitter
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study import Study
@@ -34,9 +33,9 @@ class FinishedSearch:
 
     evidence: Evidence
     study: Study
-    estimator: Any
+    estimator: Estimator
     scorer: Scorer
-    results: dict[str, Any]
+    results: Results
     tried_all_of: str | None
     adaptive: bool
     reshuffle: bool

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from tunesmith.sklearn.protocols import Results
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Record = dict[str, Any]
@@ -33,7 +35,7 @@ def _mean(values: list[Any]) -> Any:
     return float(np.mean(values))
 
 
-def mark_missing(results: dict[str, Any], ran: Mask) -> None:
+def mark_missing(results: Results, ran: Mask) -> None:
     """Make ``cv_results_`` say what was run: NaN for other splits, means and deviations of those run, and ranks.
 
     Candidates that ran on all splits are ranked among themselves, as scikit-learn does. Those given up come after all

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.selection.splits import in_time_order, row_indices
+from tunesmith.sklearn.protocols import Data, Scorer, Split
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.sklearn.store.predictions import CACHE_BYTES, PredictionCache
 
@@ -22,7 +23,7 @@ class EvaluationCall:
 
     start: int
     stop: int
-    splits: list[tuple[Any, Any]]
+    splits: list[Split]
 
 
 @dataclass(slots=True)
@@ -38,12 +39,12 @@ class RetainedData:
         scorer: what scored.
     """
 
-    y: Any = None
-    sample_weight: Any = None
-    groups: Any = None
+    y: Data = None
+    sample_weight: Data = None
+    groups: Data = None
     calls: list[EvaluationCall] = field(default_factory=list)
     shelves: dict[str | None, PredictionCache] = field(default_factory=dict)
-    scorer: Any = None
+    scorer: Scorer | None = None
 
     def put(self, begin: int, candidate: int, row: Sequence[Outcome]) -> None:
         """Keep what a candidate of a call predicted.
@@ -61,7 +62,7 @@ class RetainedData:
             shelf = self.shelves.setdefault(metric, PredictionCache(CACHE_BYTES // max(len(several), 1)))
             shelf.put(begin + candidate, True, score, seen)
 
-    def enter(self, start: int, stop: int, splits: list[tuple[Any, Any]]) -> None:
+    def enter(self, start: int, stop: int, splits: list[Split]) -> None:
         """Note a call; of each split the test rows, and how many training rows unless their order counts."""
         tests = [row_indices(test) for _, test in splits]
         trains: list[Any] = [row_indices(train) for train, _ in splits]

@@ -34,6 +34,16 @@ from tunesmith.sklearn._compat import (
 )
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.protocols import (
+    CallbackContext,
+    CrossValidation,
+    Data,
+    ErrorScore,
+    Estimator,
+    Params,
+    Refit,
+    Scoring,
+)
 from tunesmith.sklearn.results.afterwards import afterwards, each_metric
 from tunesmith.sklearn.results.conclusion import Conclusion
 from tunesmith.sklearn.search.evaluation import Evaluation
@@ -90,15 +100,15 @@ class BaseSearchCV(_compat.BaseSearchCV):
     @abstractmethod
     def __init__(
         self,
-        estimator: Any,
+        estimator: Estimator,
         *,
-        scoring: Any = None,
+        scoring: Scoring = None,
         n_jobs: int | None = None,
-        refit: Any = True,
-        cv: Any = None,
+        refit: Refit = True,
+        cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
-        error_score: Any = np.nan,
+        error_score: ErrorScore = np.nan,
         return_train_score: bool = True,
         storage: Any = None,
         study_name: str | None = None,
@@ -124,7 +134,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         self.share_steps = share_steps
 
     @fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
-    def fit(self, X: Any, y: Any = None, **params: Any) -> BaseSearchCV:
+    def fit(self, X: Data, y: Data = None, **params: Any) -> BaseSearchCV:
         """Try all candidates, and fit the best one on all rows.
 
         Args:
@@ -185,7 +195,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
             raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
         super()._validate_params()
 
-    def _splitter(self, y: Any) -> Any:
+    def _splitter(self, y: Data) -> Any:
         """Return the splitter that `cv` stands for.
 
         Raises:
@@ -257,7 +267,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         Args:
             deep: whether to go on with those of the estimator.
         """
-        params: dict[str, Any] = super().get_params(deep)
+        params: Params = super().get_params(deep)
         return {name: redacted(value) if name == "storage" else value for name, value in params.items()}
 
     def __getstate__(self) -> Any:
@@ -311,7 +321,9 @@ class BaseSearchCV(_compat.BaseSearchCV):
         """Return which candidates the one at `index` was chosen among, bool[C]."""
         return np.ones(len(self.cv_results_["params"]), bool)
 
-    def _refit(self, base: Any, X: Any, y: Any, fit_params: dict[str, Any], context: Any, metadata: Any) -> None:
+    def _refit(
+        self, base: Estimator, X: Data, y: Data, fit_params: Params, context: CallbackContext, metadata: Any
+    ) -> None:
         """Fit the best candidate on all rows."""
         # the parameters are cloned too: one of them may be an estimator, which is the user's
         self.best_estimator_ = clone(base).set_params(**clone(self.best_params_, safe=False))

@@ -11,7 +11,7 @@ from tunesmith.errors import ResumeError
 from tunesmith.selection.converged import fold_noise
 from tunesmith.selection.splits import row_indices
 from tunesmith.sklearn.evaluate.task import Task
-from tunesmith.sklearn.protocols import Params, Split
+from tunesmith.sklearn.protocols import Data, Params, Split
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.choices import restore_objects
@@ -138,7 +138,7 @@ class CandidateTable:
             return None
         return next((i for i, c in enumerate(self.finished()) if self.is_default(c.params)), None)
 
-    def evidence(self, groups: Any) -> Evidence:
+    def evidence(self, groups: Data) -> Evidence:
         """Return what the search has found out, in the order of ``cv_results_``.
 
         Args:

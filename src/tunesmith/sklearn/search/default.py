@@ -8,6 +8,7 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn.checks.names import lists_all_params
+from tunesmith.sklearn.protocols import Estimator, Params
 from tunesmith.sklearn.search.choices import user_name
 from tunesmith.sklearn.store.fingerprint import describe
 from tunesmith.space import Categorical, Space
@@ -15,7 +16,7 @@ from tunesmith.space.convert import BRANCH
 from tunesmith.study.adopt import row_of
 
 
-def default_params(estimator: Any, space: Space) -> dict[str, Any] | None:
+def default_params(estimator: Estimator, space: Space) -> dict[str, Any] | None:
     """Return the values that the estimator itself has of the space's parameters; None if it has none of them.
 
     Those that ``get_params`` does not tell are missing (see :func:`undisclosed_params`).
@@ -29,7 +30,7 @@ def default_params(estimator: Any, space: Space) -> dict[str, Any] | None:
     return found if found or undisclosed_params(estimator, space) else None
 
 
-def undisclosed_params(estimator: Any, space: Space) -> list[str]:
+def undisclosed_params(estimator: Estimator, space: Space) -> list[str]:
     """Return the space's parameters of which the estimator does not tell its own value.
 
     CatBoost's ``get_params`` lists what the constructor was given, and ``set_params`` takes more. A name that nobody
@@ -46,7 +47,7 @@ def undisclosed_params(estimator: Any, space: Space) -> list[str]:
     return missing
 
 
-def default_row(params: dict[str, Any], space: Space) -> list[float] | None:
+def default_row(params: Params, space: Space) -> list[float] | None:
     """Return the default as a point of the space, or None if it lies outside: ``gamma="scale"`` among numbers.
 
     Args:

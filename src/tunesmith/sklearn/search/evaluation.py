@@ -19,7 +19,7 @@ from tunesmith.sklearn.evaluate.callbacks import evaluation_contexts, has_callba
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
 from tunesmith.sklearn.evaluate.task import Task, Unit
-from tunesmith.sklearn.protocols import Params
+from tunesmith.sklearn.protocols import CallbackContext, CrossValidation, Data, Estimator, Params, Results, Split
 from tunesmith.sklearn.results.partial import fill_missing, mark_missing
 from tunesmith.sklearn.results.retained import RetainedData
 from tunesmith.sklearn.store.candidates import CandidateStore, Row, fingerprint
@@ -47,9 +47,9 @@ class Evaluation:
     def __init__(
         self,
         search: Any,
-        base: Any,
-        X: Any,
-        y: Any,
+        base: Estimator,
+        X: Data,
+        y: Data,
         scorers: Any,
         routed: Any,
         pool: Pool,
@@ -59,7 +59,7 @@ class Evaluation:
         self.pool = pool
         self.routed = routed
         self.store = store
-        self.results: dict[str, Any] = {}
+        self.results: Results = {}
         self.outcomes: list[dict[str, Any]] = []
         self.kept = RetainedData(
             y, routed.scorer.score.get("sample_weight"), routed.splitter.split.get("groups"), scorer=scorers
@@ -88,9 +88,9 @@ class Evaluation:
     def __call__(
         self,
         candidate_params: Iterable[Params],
-        cv: Any = None,
+        cv: CrossValidation = None,
         more_results: dict[str, list[Any]] | None = None,
-        callback_ctx: Any = None,
+        callback_ctx: CallbackContext | None = None,
     ) -> dict[str, Any]:
         """Fit and score candidates on every split.
 
@@ -136,7 +136,7 @@ class Evaluation:
         return self.results
 
     def _resume(
-        self, store: CandidateStore, splits: list[tuple[Any, Any]], units: list[Unit], book: ResultCollector
+        self, store: CandidateStore, splits: list[Split], units: list[Unit], book: ResultCollector
     ) -> list[Unit]:
         """Enter the candidates that are kept from before; return the units that are still to be done."""
         self.open(store, splits)
@@ -152,7 +152,7 @@ class Evaluation:
             self.pool.idle = store.display.tick
         return [unit for unit in units if unit.candidate in set(left)]
 
-    def open(self, store: CandidateStore, splits: list[tuple[Any, Any]]) -> None:
+    def open(self, store: CandidateStore, splits: list[Split]) -> None:
         """Make sure that what is kept belongs to this search; see :meth:`CandidateStore.open`."""
         store.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
 
@@ -178,12 +178,12 @@ class Evaluation:
         """
         check_scores(self.outcomes, self.search.n_splits_, None if self.store is None else self.store.metric)
 
-    def cut(self, cv: Any) -> Iterable[tuple[Any, Any]]:
+    def cut(self, cv: Any) -> Iterable[Split]:
         """Return the splits of all rows that a splitter gives, as it gives them."""
-        splits: Iterable[tuple[Any, Any]] = cv.split(self.task.X, self.task.y, **self.routed.splitter.split)
+        splits: Iterable[Split] = cv.split(self.task.X, self.task.y, **self.routed.splitter.split)
         return splits
 
-    def splits(self, cv: Any) -> list[tuple[Any, Any]]:
+    def splits(self, cv: Any) -> list[Split]:
         """Return the splits of all rows.
 
         Raises:
@@ -195,7 +195,7 @@ class Evaluation:
             raise ValueError(f"{INCONSISTENT_SPLITS} Expected {self.search.n_splits_} splits, got {len(splits)}")
         return splits
 
-    def _units(self, candidates: list[Params], n_splits: int, callback_ctx: Any) -> list[Unit]:
+    def _units(self, candidates: list[Params], n_splits: int, callback_ctx: CallbackContext | None) -> list[Unit]:
         """The work to do, with equal pipeline prefixes side by side."""
         every = tuple(range(n_splits))
         units = [Unit(i, params, every) for i, params in enumerate(candidates)]

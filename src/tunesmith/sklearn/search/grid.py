@@ -7,6 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn import model_selection
 
+from tunesmith.sklearn.protocols import (
+    CrossValidation,
+    ErrorScore,
+    Estimator,
+    RandomState,
+    Refit,
+    Scoring,
+)
 from tunesmith.sklearn.search.base import BaseSearchCV
 
 
@@ -35,16 +43,16 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: Estimator,
         param_grid: Any,
         *,
-        scoring: Any = None,
+        scoring: Scoring = None,
         n_jobs: int | None = None,
-        refit: Any = True,
-        cv: Any = None,
+        refit: Refit = True,
+        cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
-        error_score: Any = np.nan,
+        error_score: ErrorScore = np.nan,
         return_train_score: bool = False,
         storage: Any = None,
         study_name: str | None = None,
@@ -97,18 +105,18 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: Estimator,
         param_distributions: Any,
         *,
         n_iter: int = 10,
-        scoring: Any = None,
+        scoring: Scoring = None,
         n_jobs: int | None = None,
-        refit: Any = True,
-        cv: Any = None,
+        refit: Refit = True,
+        cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
-        random_state: Any = None,
-        error_score: Any = np.nan,
+        random_state: RandomState = None,
+        error_score: ErrorScore = np.nan,
         return_train_score: bool = False,
         storage: Any = None,
         study_name: str | None = None,

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows, run_search
-from tunesmith.sklearn.protocols import Params
+from tunesmith.sklearn.protocols import (
+    CallbackContext,
+    CrossValidation,
+    Data,
+    ErrorScore,
+    Estimator,
+    Params,
+    RandomState,
+    Refit,
+    Scoring,
+)
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore
@@ -33,7 +43,7 @@ class BaseHalving(BaseSearchCV):
     random_state: Any
     max_resources_: int
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> BaseHalving:
+    def fit(self, X: Data, y: Data = None, **params: Any) -> BaseHalving:
         """Halve the candidates until few are left, and fit the best one on all rows.
 
         Args:
@@ -81,7 +91,7 @@ class BaseHalving(BaseSearchCV):
                     store.space = Space({**declared, **amount})
         return store
 
-    def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
+    def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: CallbackContext | None = None) -> None:
         """Run scikit-learn's iterations."""
         store = evaluate_candidates.store
         if store is not None:
@@ -90,7 +100,7 @@ class BaseHalving(BaseSearchCV):
             evaluate_candidates.open(store, evaluate_candidates.splits(self._checked_cv_orig))
 
         def evaluate(
-            candidates: Any, cv: Any, *, more_results: dict[str, list[Any]], callback_ctx: Any = None
+            candidates: Any, cv: Any, *, more_results: dict[str, list[Any]], callback_ctx: CallbackContext | None = None
         ) -> dict[str, Any]:
             if isinstance(cv, SubsampleSplitter):
                 cv.random_state = self._seed()
@@ -171,7 +181,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: Estimator,
         param_grid: Any,
         *,
         factor: float = 3,
@@ -179,12 +189,12 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         max_resources: int | str = "auto",
         min_resources: int | str = "exhaust",
         aggressive_elimination: bool = False,
-        cv: Any = 5,
-        scoring: Any = None,
-        refit: Any = True,
-        error_score: Any = np.nan,
+        cv: CrossValidation = 5,
+        scoring: Scoring = None,
+        refit: Refit = True,
+        error_score: ErrorScore = np.nan,
         return_train_score: bool = True,
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         verbose: int = 0,
         storage: Any = None,
@@ -241,7 +251,7 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: Estimator,
         param_distributions: Any,
         *,
         n_candidates: int | str = "exhaust",
@@ -250,12 +260,12 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         max_resources: int | str = "auto",
         min_resources: int | str = "smallest",
         aggressive_elimination: bool = False,
-        cv: Any = 5,
-        scoring: Any = None,
-        refit: Any = True,
-        error_score: Any = np.nan,
+        cv: CrossValidation = 5,
+        scoring: Scoring = None,
+        refit: Refit = True,
+        error_score: ErrorScore = np.nan,
         return_train_score: bool = True,
-        random_state: Any = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         verbose: int = 0,
         storage: Any = None,

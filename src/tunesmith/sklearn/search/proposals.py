@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
 from tunesmith.sklearn.evaluate.callbacks import has_callbacks
 from tunesmith.sklearn.evaluate.task import Unit
-from tunesmith.sklearn.protocols import Params
+from tunesmith.sklearn.protocols import CallbackContext, Params
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
 from tunesmith.sklearn.search.choices import n_values, restore_objects
@@ -43,7 +42,7 @@ class Proposals:
     table: CandidateTable
     split_order: Callable[[int, int], tuple[int, ...]]
     n_trials: int | None
-    context: Any
+    context: CallbackContext | None
     default: Params | None
     exhausted: bool = False
     _default_waits: bool = False  # it is no point of the space, and was not run yet

@@ -14,6 +14,15 @@ from tunesmith.selection.risk import USUAL, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
+from tunesmith.sklearn.protocols import (
+    CrossValidation,
+    Data,
+    ErrorScore,
+    Estimator,
+    RandomState,
+    Refit,
+    Scoring,
+)
 from tunesmith.sklearn.results.conclusion import conclude
 from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.finished import FinishedSearch
@@ -125,19 +134,19 @@ class SearchCV(BaseSearchCV):
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: Estimator,
         space: Any,
         *,
         n_trials: int | str | None = "auto",
         timeout: float | None = None,
         sampler: Any = "auto",
-        scoring: Any = None,
+        scoring: Scoring = None,
         n_jobs: int | None = None,
-        refit: Any = True,
-        cv: Any = None,
+        refit: Refit = True,
+        cv: CrossValidation = None,
         verbose: int = 0,
         pre_dispatch: int | str = "n_jobs",
-        random_state: Any = None,
+        random_state: RandomState = None,
         racing: str | None = "forgiving",
         confirm: int | str | None = "auto",
         prefer_default: bool | None = True,
@@ -148,7 +157,7 @@ class SearchCV(BaseSearchCV):
         complexity: Any = None,
         level: float = 0.95,
         deterministic: bool = True,
-        error_score: Any = np.nan,
+        error_score: ErrorScore = np.nan,
         return_train_score: bool = False,
         storage: Any = None,
         study_name: str | None = None,
@@ -194,7 +203,7 @@ class SearchCV(BaseSearchCV):
             state["warm_start_from"] = WarmStart.of(state["warm_start_from"])
         return state
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> SearchCV:
+    def fit(self, X: Data, y: Data = None, **params: Any) -> SearchCV:
         """Try candidates until the trials or the time are used up, and fit the chosen one on all rows.
 
         See :meth:`BaseSearchCV.fit`. Each warning is shown once, however many fits give it.
@@ -213,10 +222,10 @@ class SearchCV(BaseSearchCV):
         check_risk(self.risk, self.prefer_default)
         space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
         self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
-        seed = None
+        seed: Any = None
         if self.random_state is not None:
-            whole = isinstance(self.random_state, Integral)
-            seed = int(self.random_state if whole else check_random_state(self.random_state).randint(2**31))
+            seed = self.random_state
+            seed = int(seed if isinstance(seed, Integral) else check_random_state(seed).randint(2**31))
         study = create_study(
             storage=self.storage,
             study_name=self._name_of_study(),

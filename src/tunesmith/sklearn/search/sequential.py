@@ -17,14 +17,13 @@ import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from sklearn import get_config
 
 from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit, drive
 from tunesmith.sklearn.evaluate.splits import further_splits
 from tunesmith.sklearn.evaluate.task import Unit
-from tunesmith.sklearn.protocols import Params
+from tunesmith.sklearn.protocols import CallbackContext, Params
 from tunesmith.sklearn.results.finished import FinishedSearch
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
@@ -79,7 +78,9 @@ class SequentialSearch:
         context: scikit-learn's callback context of the search, if there is one.
     """
 
-    def __init__(self, evaluate: Evaluation, store: CandidateStore, space: Space, plan: Plan, context: Any) -> None:
+    def __init__(
+        self, evaluate: Evaluation, store: CandidateStore, space: Space, plan: Plan, context: CallbackContext
+    ) -> None:
         self.evaluate = evaluate
         self.store = store
         self.plan = plan

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
-from tunesmith.sklearn.protocols import Params
+from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
 from tunesmith.sklearn.store import predictions as _predictions
 from tunesmith.sklearn.store.fingerprint import (
     describe,
@@ -68,7 +68,7 @@ class CandidateStore:
 
     # -- is it the same search -------------------------------------------------------------------------------------
 
-    def open(self, fingerprint: dict[str, Any], splits: list[tuple[Any, Any]]) -> None:
+    def open(self, fingerprint: dict[str, Any], splits: list[Split]) -> None:
         """Make sure that what the study holds was made by the same search; on the first call note what that is.
 
         Args:
@@ -115,7 +115,7 @@ class CandidateStore:
         """Return what identifies a candidate on the present splits."""
         return self._key(params, self._splits)
 
-    def key_on(self, params: Params, splits: list[tuple[Any, Any]]) -> str:
+    def key_on(self, params: Params, splits: list[Split]) -> str:
         """Return what identifies a candidate on other splits."""
         return self._key(params, describe_splits(splits))
 
@@ -334,7 +334,7 @@ def _writable(score: Any) -> Any:
     return float(score) if math.isfinite(score) else repr(float(score))
 
 
-def fingerprint(search: Any, base: Any, X: Any, y: Any, routed: Any) -> dict[str, Any]:
+def fingerprint(search: Any, base: Estimator, X: Data, y: Data, routed: Any) -> dict[str, Any]:
     """Return what must be the same for a search to go on: estimator, data, scoring, and what ``fit`` was given."""
     return {
         "estimator": describe_estimator(base),

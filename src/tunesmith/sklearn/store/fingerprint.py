@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from tunesmith.sklearn.protocols import Estimator, Split
+
 IGNORED_PARAMS = ("n_jobs", "verbose", "memory")  # parameters that change no result
 DEPTH = 6  # how far to look into objects
 
@@ -60,7 +62,7 @@ def describe(value: Any, depth: int = DEPTH) -> str:
     return f"{_path(type(value))}({', '.join(f'{k}={describe(v, depth - 1)}' for k, v in sorted(held.items()))})"
 
 
-def describe_estimator(estimator: Any) -> dict[str, str]:
+def describe_estimator(estimator: Estimator) -> dict[str, str]:
     """Return the description of each parameter of an estimator, nested ones included, and of its class."""
     try:
         params = estimator.get_params(deep=True)
@@ -110,7 +112,7 @@ def describe_data(data: Any) -> str:
         return kind
 
 
-def describe_splits(splits: list[tuple[Any, Any]]) -> str:
+def describe_splits(splits: list[Split]) -> str:
     """Return the number of splits and a digest of which rows are in them."""
     parts = [_array(np.asarray(rows)).encode() for split in splits for rows in split]
     return f"{len(splits)} splits, rows {digest(*parts)}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tunesmith.selection.targets import Predictions
+from tunesmith.sklearn.protocols import Data
 
 
 class CaughtWarning(NamedTuple):
@@ -34,8 +35,8 @@ class Outcome(NamedTuple):
 
     candidate: int
     split: int
-    test: Any
-    train: Any
+    test: Data
+    train: Data
     fit_seconds: float
     score_seconds: float
     error: str | None

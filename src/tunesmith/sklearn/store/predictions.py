@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 from tunesmith.numerics.packed import pack_bytes, unpack_bytes
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn._compat import is_passthrough_scorer, listen_to_scorer
+from tunesmith.sklearn.protocols import Data, Estimator, Scorer
 
 CACHE_BYTES = 64 * 2**20  # bytes of predictions that one search keeps
 MOST_STORED_CHARACTERS = 256 * 1024  # characters that a candidate's predictions may take in a storage
@@ -29,7 +30,7 @@ ARRAY_OVERHEAD = 128  # bytes of an array beside its data
 # -- in the worker -----------------------------------------------------------------------------------------------------
 
 
-def labels_of(y: Any) -> NDArray[Any] | None:
+def labels_of(y: Data) -> NDArray[Any] | None:
     """Return the sorted labels of targets, or None if there is no such thing."""
     try:
         flat = np.asarray(y)
@@ -39,7 +40,9 @@ def labels_of(y: Any) -> NDArray[Any] | None:
 
 
 @contextmanager
-def recorded_scorer(scorer: Any, metric: str | None, estimator: Any) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
+def recorded_scorer(
+    scorer: Scorer, metric: str | None, estimator: Estimator
+) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
     """Give a scorer that does what `scorer` does, and a list that gets what the estimator is asked meanwhile.
 
     Args:
@@ -50,7 +53,7 @@ def recorded_scorer(scorer: Any, metric: str | None, estimator: Any) -> Iterator
     """
     heard: list[tuple[str, Any]] = []
     if is_passthrough_scorer(scorer):
-        last = estimator
+        last: Any = estimator
         while type(last) is Pipeline:
             last = last.steps[-1][1]
         predict: Any = getattr(last, "predict", None)
@@ -71,7 +74,7 @@ def recorded_scorer(scorer: Any, metric: str | None, estimator: Any) -> Iterator
     yield listen_to_scorer(scorer, metric, lambda *what: heard.append(what)) or scorer, heard
 
 
-def _replaced(estimator: Any, method: str, by: Any) -> bool:
+def _replaced(estimator: Estimator, method: str, by: Any) -> bool:
     """Put an attribute of an instance in the place of a method of its class; tell whether that could be done.
 
     It cannot where the method is a property, or where the class has its own way to set attributes and refuses.
@@ -87,7 +90,7 @@ def _replaced(estimator: Any, method: str, by: Any) -> bool:
 
 
 def encode_metrics(
-    heard: list[tuple[str, str, Any]], labels: NDArray[Any] | None, estimator: Any
+    heard: list[tuple[str, str, Any]], labels: NDArray[Any] | None, estimator: Estimator
 ) -> dict[str, Predictions]:
     """Return what was heard for each of several metrics; those that looked at the same share it.
 
@@ -110,7 +113,7 @@ def encode_metrics(
     return found
 
 
-def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator: Any) -> Predictions | None:
+def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
     """Return what was heard in the form that is kept, or None if it cannot be; a search never ends for it.
 
     Args:
@@ -126,7 +129,7 @@ def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator:
         return None
 
 
-def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: Any) -> Predictions | None:
+def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
     if type(values) is not np.ndarray or values.ndim not in (1, 2):
         return None
     kind = values.dtype.kind
@@ -150,7 +153,7 @@ def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: A
         return Predictions(method, values.astype(np.float32))
 
 
-def _has_classes(estimator: Any) -> bool:
+def _has_classes(estimator: Estimator) -> bool:
     return hasattr(estimator, "classes_")
 
 
