@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -251,13 +252,13 @@ def test_a_worker_forgets_what_is_over(tmp_path: Path) -> None:
     publisher = payload.Publisher(str(tmp_path))
     reference = publisher.publish(np.zeros(10))
     assert reference.get() is reference.get()
-    assert reference.name in payload._held
+    thing = weakref.ref(reference.get())
+    assert thing() is not None
     publisher.close()
     payload.forget_finished()
-    assert reference.name not in payload._held
-    for name in ("a", "b", "c", "d"):
-        payload.cached(name, lambda: 1, None)
-    assert sum(path is None for _, path in payload._held.values()) == payload.REMOTE
+    assert thing() is None
+    remote = [weakref.ref(payload.cached(name, lambda: np.zeros(1), None)) for name in ("a", "b", "c", "d")]
+    assert sum(thing() is not None for thing in remote) == payload.REMOTE
 
 
 class Whereabouts(ClassifierMixin, BaseEstimator):

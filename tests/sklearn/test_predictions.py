@@ -267,11 +267,11 @@ def kept_of(size: int) -> list[Predictions | None]:
 
 
 def test_beyond_the_bound_the_worst_are_let_go() -> None:
-    shelf = PredictionCache(bound=10_000)
-    shelf.put(0, True, 0.1, kept_of(1000))
+    cache = PredictionCache(bound=10_000)
+    cache.put(0, True, 0.1, kept_of(1000))
     for i in range(1, 40):
-        shelf.put(i, i % 4 != 0, 0.01 * i if i != 7 else float("nan"), kept_of(1000))
-    held = [i for i in range(40) if shelf.get(i) is not None]
+        cache.put(i, i % 4 != 0, 0.01 * i if i != 7 else float("nan"), kept_of(1000))
+    held = [i for i in range(40) if cache.get(i) is not None]
     assert 0 in held and 39 in held  # noqa: PT018  # the first and the best
     assert len(held) <= 10
     assert all(i % 4 for i in held[1:])  # those that were given up went first
