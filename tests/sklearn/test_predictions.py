@@ -263,7 +263,7 @@ def test_the_evidence_of_a_race() -> None:
 
 
 def kept_of(size: int) -> list[Predictions | None]:
-    return [Predictions("predict", np.zeros(size - predictions.OBJECT, np.uint8)), None]
+    return [Predictions("predict", np.zeros(size - predictions.ARRAY_OVERHEAD, np.uint8)), None]
 
 
 def test_beyond_the_bound_the_worst_are_let_go() -> None:
