@@ -63,7 +63,7 @@ class VirtualPool(Pool):
         self.n_workers, self.inline, self.streams = VirtualPool.workers, False, True
         self._now = 0.0
         self._free = [0.0] * self.n_workers
-        self._ends: list[tuple[float, int, Batch, list[Outcome]]] = []
+        self._ends: list[tuple[float, int, list[Outcome]]] = []
         self._count = itertools.count()
         return self
 
@@ -75,19 +75,17 @@ class VirtualPool(Pool):
         self._evaluator = Evaluator(task, splits)
 
     def submit(self, batch: Batch) -> None:
-        self.running += 1
         outcomes = [self._timed(o, batch) for o in self._evaluator.run(batch)]
         took = sum(o.fit_seconds for o in outcomes)
         begin = max(heapq.heappop(self._free), self._now)
         heapq.heappush(self._free, begin + took)
-        heapq.heappush(self._ends, (begin + took, next(self._count), batch, outcomes))
+        heapq.heappush(self._ends, (begin + took, next(self._count), outcomes))
         VirtualPool.busy += took
 
-    def next(self) -> tuple[Batch, list[Outcome]]:
-        self._now, _, batch, outcomes = heapq.heappop(self._ends)
+    def poll(self, timeout: float | None = None) -> list[list[Outcome]]:
+        self._now, _, outcomes = heapq.heappop(self._ends)
         VirtualPool.makespan = max(VirtualPool.makespan, self._now)
-        self.running -= 1
-        return batch, outcomes
+        return [outcomes]
 
     def _timed(self, outcome: Outcome, batch: Batch) -> Outcome:
         unit = next(u for u in batch if u.candidate == outcome.candidate)

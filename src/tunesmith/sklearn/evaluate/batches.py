@@ -8,11 +8,10 @@ towards the end no more than a fair part of what is left.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 
 from tunesmith.sklearn._compat import eval_expr
-from tunesmith.sklearn.evaluate.pool import Batch, Pool
+from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -79,53 +78,3 @@ def dispatch_limit(pre_dispatch: int | str, workers: int) -> float:
     if isinstance(pre_dispatch, str):
         return max(1.0, float(eval_expr(pre_dispatch.replace("n_jobs", str(workers)))))
     return max(1.0, float(pre_dispatch))
-
-
-def drive(
-    pool: Pool, limit: float, next_batch: Callable[[], Batch | None], received: Callable[[list[Outcome]], None]
-) -> None:
-    """Keep the workers busy until there is no work left: the one loop of all searches.
-
-    Args:
-        pool: where, prepared.
-        limit: how many batches may be under way at once.
-        next_batch: gives the next batch; nothing or None if there is none to be begun now.
-        received: is called in this thread with the outcomes of each batch that ends, and of those that had ended when
-            the search is interrupted.
-    """
-    while True:
-        while pool.running < limit and (batch := next_batch()):
-            pool.submit(batch)
-        if not pool.running:
-            return
-        try:
-            _, outcomes = pool.next()
-        except BaseException:
-            with suppress(Exception):  # the error that is under way is the one to be seen
-                received(pool.salvage())
-            raise
-        received(outcomes)
-
-
-def run_all(pool: Pool, units: list[Unit], pre_dispatch: int | str, received: Callable[[list[Outcome]], None]) -> None:
-    """Run all units.
-
-    Args:
-        pool: where, prepared.
-        units: what.
-        pre_dispatch: how far ahead to send work, as scikit-learn has it.
-        received: is called in this thread with the outcomes of each batch that ends.
-    """
-    sizer = BatchSizer()
-    source = batches(units, sizer, pool.n_workers)
-    limit = float("inf")
-    if pool.inline:
-        limit = 1.0
-    elif pool.streams:
-        limit = dispatch_limit(pre_dispatch, pool.n_workers)
-
-    def observed(outcomes: list[Outcome]) -> None:
-        sizer.observe(outcomes)
-        received(outcomes)
-
-    drive(pool, limit, lambda: next(source, None), observed)

@@ -41,7 +41,6 @@ from tunesmith.sklearn.protocols import Split
 from tunesmith.sklearn.store.outcome import Outcome
 
 Batch = list[Unit]
-TICK = 1.0  # seconds
 
 
 def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[Outcome]:
@@ -78,8 +77,8 @@ class Pool:
     Attributes:
         n_workers: how many fits run at once.
         inline: whether they run in this thread.
-        running: how many batches were submitted and have not been handed back.
-        idle: is called about once a second while nothing ends, if it is set.
+        streams: whether the backend reports results as they come.
+        capacity: how many batches may be under way at once; for the search to set.
     """
 
     def __init__(self, n_jobs: int | None, pre_dispatch: int | str) -> None:
@@ -90,9 +89,9 @@ class Pool:
         self._call: Callable[..., list[Outcome]] = list
         self._partial: list[Outcome] = []
         self._waiting: deque[Batch] = deque()
-        self._results: queue.SimpleQueue[tuple[Batch, Any]] = queue.SimpleQueue()
-        self.running = 0
-        self.idle: Callable[[], None] | None = None
+        self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._running = 0
+        self.capacity = 1.0
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -115,7 +114,7 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is not None and self.running and not self.inline and self.streams:
+            if kind is not None and self._running and not self.inline and self.streams:
                 self._backend.abort_everything(ensure_ready=False)
         finally:
             if self._publisher is not None:
@@ -146,57 +145,59 @@ class Pool:
 
     def submit(self, batch: Batch) -> None:
         """Begin to run a batch, or note it if there are no workers that report results as they come."""
-        self.running += 1
+        self._running += 1
         if self.inline or not self.streams:
             self._waiting.append(batch)
             return
         calls = BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
-        submit_to(self._backend, calls, lambda out: self._results.put((batch, out)))
+        submit_to(self._backend, calls, self._results.put)
 
-    def next(self) -> tuple[Batch, list[Outcome]]:
-        """Wait for a batch to end and return what it gave.
+    def poll(self, timeout: float | None = None) -> list[list[Outcome]]:
+        """Wait for a batch to end and return its outcomes, as the only item of a list.
+
+        Args:
+            timeout: seconds after which to return an empty list; None: wait.
 
         Raises:
             Exception: what a fit raised, or joblib's error if a worker died.
         """
         if self.inline:
-            self.running -= 1
+            self._running -= 1
             batch = self._waiting.popleft()
-            self._partial = []
             self._call(batch, self._partial)
-            return batch, self._partial
+            done, self._partial = self._partial, []
+            return [done]
         if not self.streams and self._waiting:
             batches = list(self._waiting)
             self._waiting.clear()
-            for batch, outcomes in zip(batches, self._parallel(self._tasks(batches)), strict=True):
-                self._results.put((batch, outcomes))
-        batch, out = self._wait()
-        self.running -= 1
-        outcomes = self._backend.retrieve_result_callback(out)[0] if self.streams else out
+            for outcomes in self._parallel(self._tasks(batches)):
+                self._results.put(outcomes)
+        try:
+            result = self._results.get(timeout=timeout)
+        except queue.Empty:
+            return []
+        self._running -= 1
+        outcomes = self._outcomes(result)
         for warned in [w for o in outcomes for w in o.warned]:
             show(warned)
-        return batch, outcomes
+        return [outcomes]
 
-    def salvage(self) -> list[Outcome]:
-        """Return what ended and was not handed back yet, after an interruption."""
+    def drain(self) -> list[list[Outcome]]:
+        """Return the outcomes that were not polled yet, after an interruption."""
         if self.inline:
-            return self._partial
-        found: list[Outcome] = []
+            return [self._partial]
+        found: list[list[Outcome]] = []
         while True:
             try:
-                _, out = self._results.get_nowait()
+                result = self._results.get_nowait()
             except queue.Empty:
                 return found
             with suppress(Exception):  # a batch that failed holds nothing to be saved
-                found += self._backend.retrieve_result_callback(out)[0] if self.streams else out
+                found.append(self._outcomes(result))
 
-    def _wait(self) -> tuple[Batch, Any]:
-        while True:
-            try:
-                return self._results.get(timeout=None if self.idle is None else TICK)
-            except queue.Empty:
-                if self.idle is not None:
-                    self.idle()
+    def _outcomes(self, result: Any) -> list[Outcome]:
+        outcomes: list[Outcome] = self._backend.retrieve_result_callback(result)[0] if self.streams else result
+        return outcomes
 
     def _tasks(self, batches: list[Batch]) -> Iterator[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
         return ((self._call, (self._packed(batch),), {}) for batch in batches)

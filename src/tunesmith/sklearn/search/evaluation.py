@@ -14,7 +14,6 @@ from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is
 from tunesmith.sklearn.checks.data import InputChecker
 from tunesmith.sklearn.checks.names import ParameterChecker
 from tunesmith.sklearn.checks.scores import check_scores
-from tunesmith.sklearn.evaluate.batches import run_all
 from tunesmith.sklearn.evaluate.callbacks import evaluation_contexts, has_callbacks
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
@@ -22,6 +21,7 @@ from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import CallbackContext, CrossValidation, Data, Estimator, Params, Results, Split
 from tunesmith.sklearn.results.partial import fill_missing, mark_missing
 from tunesmith.sklearn.results.retained import RetainedData
+from tunesmith.sklearn.search.fixed_units import run_all
 from tunesmith.sklearn.store.candidates import CandidateStore, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -130,7 +130,8 @@ class Evaluation:
         self.task.metric, self.task.record = metric, not get_config()["array_api_dispatch"]
         self.task.every = True
         self.pool.prepare(self.task, splits)
-        run_all(self.pool, units, search.pre_dispatch, book.enter)
+        display = None if self.store is None else self.store.display
+        run_all(self.pool, units, search.pre_dispatch, book.enter, display)
         self.add(candidates, book.rows, more_results)
         self.kept.enter(begin, len(self._params), splits)
         return self.results
@@ -149,7 +150,6 @@ class Evaluation:
                 book.take(unit.candidate, row)
         if store.display is not None:
             store.display.begin(len(units), len(units) - len(left))
-            self.pool.idle = store.display.tick
         return [unit for unit in units if unit.candidate in set(left)]
 
     def open(self, store: CandidateStore, splits: list[Split]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.sklearn.evaluate.batches import run_all
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params, Split
 from tunesmith.sklearn.search.evaluation import Evaluation
+from tunesmith.sklearn.search.fixed_units import run_all
 from tunesmith.sklearn.store.candidates import CandidateStore, from_record, to_record
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -47,5 +47,5 @@ def rerun(
                 if stored and len(found[i]) == len(splits):
                     store.add_rerun(keys[i], to_record(keys[i], found[i]))
 
-        run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter)
+        run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display)
     return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]

@@ -20,9 +20,9 @@ from functools import partial
 
 from sklearn import get_config
 
-from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit, drive
+from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
+from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.splits import further_splits
-from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import CallbackContext, Params
 from tunesmith.sklearn.results.finished import FinishedSearch
 from tunesmith.sklearn.search.candidate import Candidate
@@ -37,6 +37,7 @@ from tunesmith.sklearn.search.tell_order import TellOrder
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
+from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.stopping import Stopping
 
 SHORT = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
@@ -67,8 +68,8 @@ class Plan:
     deterministic: bool = True
 
 
-class SequentialSearch:
-    """One call of ``SearchCV.fit``.
+class SequentialSearch(Policy[Batch, list[Outcome]]):
+    """One call of ``SearchCV.fit``: the policy of its loop.
 
     Args:
         evaluate: what fits and scores.
@@ -118,11 +119,12 @@ class SequentialSearch:
             self.scheduler.consider(known)
         self._prepare()
         try:
-            limit = 1.0
-            if not self.pool.inline:
-                limit = dispatch_limit(self.evaluate.search.pre_dispatch, self.pool.n_workers)
-            self.tell_order.begin(self.plan.deterministic, self.adaptive, self.pool.n_workers, limit)
-            drive(self.pool, limit, self._next_batch, self._received)
+            pool, limit = self.pool, 1.0
+            if not pool.inline:
+                limit = dispatch_limit(self.evaluate.search.pre_dispatch, pool.n_workers)
+            pool.capacity = limit
+            self.tell_order.begin(self.plan.deterministic, self.adaptive, pool.n_workers, limit)
+            run_loop(pool, self)
         except BaseException:
             self._interrupted()
             raise
@@ -153,7 +155,6 @@ class SequentialSearch:
             print(f"Fitting {table.n_splits} folds for each of {up_to}candidates")
         if display is not None:
             display.begin(most, len(table.candidates), self.plan.timeout)
-            self.pool.idle = display.tick
         task = evaluate.task
         task.n_candidates, task.once, task.metric = most or 0, True, self.store.metric
         task.record = not get_config()["array_api_dispatch"]
@@ -163,20 +164,19 @@ class SequentialSearch:
 
     # -- ask -------------------------------------------------------------------------------------------------------
 
-    def _next_batch(self) -> list[Unit]:
-        """Return the next piece of work; nothing if there is none to be begun."""
+    def next(self) -> Batch | None:
         if (unit := self.scheduler.next_split(idle=False)) is not None:
             return [unit]
         candidate = self._next_candidate()
         if candidate is None:
             unit = self.scheduler.next_split(idle=True)
-            return [] if unit is None else [unit]
+            return None if unit is None else [unit]
         n_splits, n_workers = self.table.n_splits, self.pool.n_workers
         if self.pool.inline or n_workers == 1:
             return [self.scheduler.all_splits(candidate)]
         if self.sizer.seconds_per_fit is None or self.sizer.seconds_per_fit * n_splits >= SHORT:
             unit = self.scheduler.next_split(idle=False)
-            return [] if unit is None else [unit]
+            return None if unit is None else [unit]
         units = [self.scheduler.all_splits(candidate)]
         if not self.adaptive:  # nothing is to be learnt by waiting: send as much as pays
             n_left = MANY if self.plan.n_trials is None else self.plan.n_trials - self.table.n_trials
@@ -209,8 +209,8 @@ class SequentialSearch:
 
     # -- tell ------------------------------------------------------------------------------------------------------
 
-    def _received(self, outcomes: list[Outcome]) -> None:
-        """Enter the outcomes of a batch, and tell the study of the candidates whose turn it is."""
+    def ended(self, events: list[list[Outcome]]) -> None:
+        outcomes = [o for batch in events for o in batch]
         self.sizer.observe(outcomes)
         touched = {o.candidate: self.table.candidates[o.candidate] for o in outcomes}
         for outcome in outcomes:
@@ -225,6 +225,10 @@ class SequentialSearch:
                 candidate.complete or candidate.decided or not self.scheduler.has_hope(candidate)
             ):
                 self.recorder.store_partial(candidate)
+
+    def tick(self) -> None:
+        if self.store.display is not None:
+            self.store.display.tick()
 
     def _tell_due(self) -> None:
         for candidate in self.tell_order.due():

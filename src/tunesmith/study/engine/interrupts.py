@@ -84,14 +84,15 @@ def reraise_lost_interrupts(
         return handle
 
     installed: dict[int, tuple[Any, Any]] = {}
-    if threading.current_thread() is threading.main_thread():
+    if main := threading.current_thread() is threading.main_thread():  # the one that interrupts are raised in
         for number in map(int, (signal.SIGINT, signal.SIGTERM)):
             handler: Any = signal.getsignal(number)
             if handler is signal.default_int_handler or getattr(handler, "__module__", None) == __name__:
                 installed[number] = (handler, patient(handler))
     for number, (_, new) in installed.items():
         signal.signal(number, new)
-    sys.unraisablehook = note
+    if main:
+        sys.unraisablehook = note
     try:
         yield heed
     finally:
