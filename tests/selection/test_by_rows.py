@@ -7,8 +7,8 @@ import pytest
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection import LossTable, Rule, select_by_rows
-from tunesmith.selection.influence import Reach
-from tunesmith.selection.skill import further
+from tunesmith.selection.influence import EffectiveSample
+from tunesmith.selection.skill import full_fit_gain
 
 
 def searches(n_searches: int, n: int, rates: list[float]) -> list[np.ndarray]:
@@ -94,10 +94,10 @@ def test_rows_that_the_folds_did_not_train_on_make_up_for_luck_and_for_no_more()
     rng = np.random.default_rng(3)
     losses = (rng.random((100, 30)) < np.linspace(0.6, 0.2, 30)).astype(float)
     plain = select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8)
-    some = select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8, further=0.02)
+    some = select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8, full_fit_gain=0.02)
     assert plain.naive < some.value < plain.value
-    assert select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8, further=0.9).value == plain.naive
-    assert further(100, 0.25) == pytest.approx(2 * further(400, 0.25))
+    assert select_by_rows(losses, Rule(default=0, adaptive=True), no_skill=0.8, full_fit_gain=0.9).value == plain.naive
+    assert full_fit_gain(100, 0.25) == pytest.approx(2 * full_fit_gain(400, 0.25))
 
 
 def test_no_gain_is_claimed_where_there_is_none():
@@ -150,10 +150,9 @@ def test_a_perfect_score_rests_on_all_rows_and_not_on_blocks_of_them(n: int):
 def test_the_rows_that_decide_make_the_interval():
     losses = np.zeros((500, 1))
     assert select_by_rows(losses, bounds=(0, 1)).interval[1] < 0.01
-    assert select_by_rows(losses, bounds=(0, 1), reach=lambda c: Reach(5.0)).interval[1] == pytest.approx(
-        0.434, abs=1e-3
-    )
-    ends = select_by_rows(losses, bounds=(0, 1), reach=lambda c: Reach(5.0, 0.0, 0.43))
+    few = select_by_rows(losses, bounds=(0, 1), effective_sample=lambda c: EffectiveSample(5.0))
+    assert few.interval[1] == pytest.approx(0.434, abs=1e-3)
+    ends = select_by_rows(losses, bounds=(0, 1), effective_sample=lambda c: EffectiveSample(5.0, 0.0, 0.43))
     assert ends.interval == pytest.approx((0.0, math.sqrt(1.2) * 0.43), abs=1e-3)
 
 

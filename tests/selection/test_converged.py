@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.selection.converged import converged, fewest, fold_noise, is_due, width
+from tunesmith.selection.converged import bound_width, converged, fold_noise, is_due, min_trials
 
 numbers = st.floats(-1e6, 1e6)
 
@@ -49,9 +49,9 @@ def test_without_two_folds_there_is_no_noise(scores: list[float], train: int, te
 
 
 def test_bounds_widen_slowly_and_looks_get_rarer() -> None:
-    assert 1.5 < width(20, 1) < width(200, 1) < width(200, 20) < 4
-    assert fewest(1) == fewest(5) == 20
-    assert fewest(10) == 40
+    assert 1.5 < bound_width(20, 1) < bound_width(200, 1) < bound_width(200, 20) < 4
+    assert min_trials(1) == min_trials(5) == 20
+    assert min_trials(10) == 40
     looks, last = [], 0
     for n in range(1, 1001):
         if is_due(n, last):

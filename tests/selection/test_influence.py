@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tunesmith.selection.influence import Confusion, area_influence, effective_sizes, precision_influence
+from tunesmith.selection.influence import Confusion, area_influence, effective_size, precision_influence
 
 metrics = pytest.importorskip("sklearn.metrics")
 FIVE = np.r_[np.ones(5, np.intp), np.zeros(495, np.intp)]  # five rows of the class that matters, of 500
@@ -38,8 +38,8 @@ def test_the_influences_of_labels_have_the_spread_of_the_metric(name: str) -> No
     assert error == pytest.approx(drawn(lambda at: function(y[at], p[at], **options), n, 150), rel=0.2)
     # The limits put together are those of that error where no rate is near 0 or 1.
     sizes = np.bincount(y).astype(float)
-    reach = matrix.reach(sizes, np.full(k, float(n)), 0.95, 1.0)
-    assert (reach.below + reach.above) / 2 == pytest.approx(1.96 * error, rel=0.15)
+    effective_sample = matrix.effective_sample(sizes, np.full(k, float(n)), 0.95, 1.0)
+    assert (effective_sample.below + effective_sample.above) / 2 == pytest.approx(1.96 * error, rel=0.15)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_the_influences_of_labels_have_the_spread_of_the_metric(name: str) -> No
 )
 def test_five_rows_say_what_five_rows_can(function: Any, predicted: np.ndarray, low: float, high: float) -> None:
     matrix, _ = Confusion.of(weighing(function), FIVE, predicted, np.ones(500), 2)
-    reach = matrix.reach(np.array([495.0, 5.0]), np.full(2, 500.0), 0.95, 1.0)
+    effective_sample = matrix.effective_sample(np.array([495.0, 5.0]), np.full(2, 500.0), 0.95, 1.0)
     score = function(FIVE, predicted)
-    assert score - reach.above == pytest.approx(low, abs=2e-3)
-    assert score + reach.below == pytest.approx(high, abs=2e-3)
-    assert reach.deciding == (10.0 if function is metrics.balanced_accuracy_score else 5.0)
+    assert score - effective_sample.above == pytest.approx(low, abs=2e-3)
+    assert score + effective_sample.below == pytest.approx(high, abs=2e-3)
+    assert effective_sample.size == (10.0 if function is metrics.balanced_accuracy_score else 5.0)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.1])
@@ -92,9 +92,9 @@ def test_weights_and_groups_make_fewer_rows() -> None:
     member, hit = np.ones(12, bool), np.arange(12) % 2 == 0
     groups = np.repeat([0, 1, 2], 4)
     ones = np.ones(12)
-    assert effective_sizes(member, hit, ones, None) == 12
-    assert effective_sizes(member, hit, np.r_[np.ones(6), np.zeros(6)], None) == 6
-    assert effective_sizes(member, hit, ones, groups) == 12  # each group has as many hits as all: they are no alike
-    assert effective_sizes(member, groups == 0, ones, groups) == pytest.approx(3)  # rows of a group are all alike
-    assert effective_sizes(member, member, ones, groups) == 3  # nothing is known of how far they are
-    assert effective_sizes(~member, member, ones, groups) == 0
+    assert effective_size(member, hit, ones, None) == 12
+    assert effective_size(member, hit, np.r_[np.ones(6), np.zeros(6)], None) == 6
+    assert effective_size(member, hit, ones, groups) == 12  # each group has as many hits as all: they are no alike
+    assert effective_size(member, groups == 0, ones, groups) == pytest.approx(3)  # rows of a group are all alike
+    assert effective_size(member, member, ones, groups) == 3  # nothing is known of how far they are
+    assert effective_size(~member, member, ones, groups) == 0

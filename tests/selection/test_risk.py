@@ -12,12 +12,12 @@ import pytest
 from tunesmith.errors import SelectionError
 from tunesmith.selection.by_folds import select_by_folds
 from tunesmith.selection.choice import Rule, choose
-from tunesmith.selection.risk import USUAL, caution, check_risk, relative_caution
+from tunesmith.selection.risk import USUAL_RISK, caution, check_risk, relative_caution
 
 
 def test_the_usual_risk_is_the_usual_rule() -> None:
-    assert caution(USUAL) == Rule().caution
-    assert relative_caution(USUAL) == 1.0
+    assert caution(USUAL_RISK) == Rule().caution
+    assert relative_caution(USUAL_RISK) == 1.0
 
 
 def test_more_risk_is_less_caution() -> None:
@@ -34,7 +34,7 @@ def test_what_is_no_risk_is_named(risk: Any) -> None:
 
 @pytest.mark.parametrize("prefer_default", [False, None])
 def test_a_risk_needs_a_default_that_is_preferred(prefer_default: bool | None) -> None:
-    check_risk(USUAL, prefer_default)
+    check_risk(USUAL_RISK, prefer_default)
     check_risk(0.5, True)
     with pytest.raises(SelectionError, match="leave one of them out"):
         check_risk(0.1, prefer_default)
@@ -50,7 +50,7 @@ def gambles(risk: float) -> float:
 
 
 def test_the_default_is_given_up_more_often_at_more_risk() -> None:
-    shares = [gambles(risk) for risk in (0.0, USUAL, 0.1, 1.0)]
+    shares = [gambles(risk) for risk in (0.0, USUAL_RISK, 0.1, 1.0)]
     assert shares == sorted(shares)
     assert shares[0] == 0.0
     assert shares[1] < shares[3]
@@ -59,10 +59,10 @@ def test_the_default_is_given_up_more_often_at_more_risk() -> None:
 
 def test_folds_hear_of_it_too() -> None:
     losses = np.array([[0.5, 0.52, 0.48, 0.5, 0.51], [0.44, 0.5, 0.46, 0.48, 0.45]])
-    assert select_by_folds(losses, Rule(0, caution=relative_caution(USUAL))).index == 1
+    assert select_by_folds(losses, Rule(0, caution=relative_caution(USUAL_RISK))).index == 1
     assert select_by_folds(losses, Rule(0, caution=relative_caution(0.0))).index == 0
     worse = losses[::-1]
     assert select_by_folds(worse, Rule(0, caution=relative_caution(1.0))).index == 0
     equal = np.array([[0.5, 0.52, 0.48, 0.5, 0.51], [0.56, 0.4, 0.56, 0.4, 0.55]])
-    assert select_by_folds(equal, Rule(0, caution=relative_caution(USUAL))).index == 0
+    assert select_by_folds(equal, Rule(0, caution=relative_caution(USUAL_RISK))).index == 0
     assert select_by_folds(equal, Rule(0, caution=relative_caution(1.0))).index == 1

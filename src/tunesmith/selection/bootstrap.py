@@ -1,8 +1,8 @@
-"""The choice made again on resampled units, and what it is worth on the units left out.
+"""The bootstrap of a choice: it is made again on resampled units, and judged on the units left out.
 
 Symbols: U units, C candidates, B resamples; k[B, U] how often a resample drew a unit. One matrix product gives the
-means of all candidates on a chunk of resamples, and a chunk holds CELLS numbers: memory does not grow with B. Of many
-rows, `LossTable` makes blocks, so that U stays below MAX_UNITS.
+means of all candidates on a chunk of resamples. A chunk holds CHUNK_CELLS numbers, so memory does not grow with B. Of
+many rows, `LossTable` makes blocks, so that U stays below MAX_UNITS.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tunesmith.selection.gains import PairedGains
 
 MAX_UNITS = 2048
-CELLS = 4_000_000
+CHUNK_CELLS = 4_000_000
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -26,21 +26,21 @@ Leaders = Callable[[NDArray[np.floating], NDArray[np.floating]], Indices]
 
 @dataclass(frozen=True)
 class BootstrapChoices:
-    """What each of B resamples chose, all gains being over the same reference.
+    """What each of B resamples chose; all gains are over the same reference.
 
     Attributes:
         picked: [B], position of the candidate that led on the units drawn.
         gain: [B], its mean gain there.
         error: [B], the standard error of that gain.
-        out_picked: [B], its mean gain on the units left out.
-        out_leader: [B], on the same units, that of the candidate that leads on all units.
+        oob_picked: [B], its mean gain on the units left out.
+        oob_leader: [B], on the same units, that of the candidate that leads on all units.
     """
 
     picked: Indices
     gain: Floats
     error: Floats
-    out_picked: Floats
-    out_leader: Floats
+    oob_picked: Floats
+    oob_leader: Floats
 
 
 def bootstrap(
@@ -52,14 +52,14 @@ def bootstrap(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> BootstrapChoices:
-    """Draw units with replacement, let `leaders` choose, and look at the units left out.
+    """Draw units with replacement, choose by `leaders`, and evaluate the choice on the units left out.
 
     Args:
         gains: of the candidates, unit by unit.
         leaders: (gain[B, C], error[B, C]) -> positions [B] of the candidates that lead.
         leader: position of the candidate that leads on all units.
         strata: [U], labels; as many units of each are drawn as there are.
-        n_resamples: B. Resamples that leave out no unit (there are few units) do not count: fewer come back.
+        n_resamples: B. Resamples that leave out no unit do not count, so that of few units fewer come back.
         seed: of the draws.
     """
     rng = np.random.default_rng([seed, 632])
@@ -71,7 +71,7 @@ def bootstrap(
     columns = np.ascontiguousarray(better.T)
 
     parts = []
-    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CELLS // max(better.shape))):
+    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CHUNK_CELLS // max(better.shape))):
         out = (k == 0) * weights
         some = out.any(axis=1)
         out, bag = out[some], k[some] * weights

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection.choice import Rule
-from tunesmith.selection.intervals import alike_notes, interval, p_value, score_interval
+from tunesmith.selection.intervals import interval, no_interval_notes, p_value, score_interval
 from tunesmith.selection.keep_default import replaces_default
 from tunesmith.selection.result import NO_GAIN, SelectionResult
 from tunesmith.selection.score import Estimate
@@ -67,7 +67,7 @@ def select_by_folds(
         interval=ends,
         naive=mean,
         gain=NO_GAIN,
-        notes=alike_notes(ends),
+        notes=no_interval_notes(ends),
     )
     if best.index == default:
         return replace(kept, kept_default=False, p_value=1.0)
@@ -149,5 +149,5 @@ def tibshirani(
     correction = max(float((e[best] - e[complete].min(axis=0)).mean()), 0.0)
     error = math.hypot(_error(e[best], test_to_train), correction)
     ends = score_interval(naive + correction, error, e.shape[1] - 1.0, level=level, bounds=bounds)
-    value, notes = naive + correction, alike_notes(ends)
+    value, notes = naive + correction, no_interval_notes(ends)
     return SelectionResult(best, best, False, value, ends, naive, METHOD, level=level, notes=notes)

@@ -22,7 +22,7 @@ from tunesmith.selection.score import Estimate
 Floats = NDArray[np.float64]
 PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
 DRAWS = 20_000
-ONE_ERROR = 0.1587  # P(a normal variable exceeds one standard deviation)
+ONE_SIGMA_P = 0.1587  # P(a normal variable exceeds one standard deviation)
 METHOD = "combining the search's model with fresh runs"
 NO_MODEL = "the mean of fresh runs"
 DISAGREE = (
@@ -216,7 +216,7 @@ def _against_control(gain: float, error: float, dof: float, k: int, level: float
         level: of the interval.
 
     Returns:
-        The p-value, the reach of the interval, and how many standard errors the gain exceeds where p < ONE_ERROR.
+        The p-value, the reach of the interval, and how many standard errors the gain exceeds where p < ONE_SIGMA_P.
     """
     if not math.isfinite(error):
         return math.nan, math.inf, math.nan
@@ -233,4 +233,4 @@ def _against_control(gain: float, error: float, dof: float, k: int, level: float
         at = min(max(math.ceil(p * (DRAWS + 1)) - 1, 1), DRAWS)
         return float(largest[DRAWS - at])
 
-    return (1 + beyond) / (DRAWS + 1), quantile((1.0 - level) / 2.0) * error, quantile(ONE_ERROR)
+    return (1 + beyond) / (DRAWS + 1), quantile((1.0 - level) / 2.0) * error, quantile(ONE_SIGMA_P)

@@ -133,7 +133,7 @@ def choose(
         race = _with_complexity(race, rule.complexity, gains, np.asarray(losses)[gains.rows, column[leader]])
         leader = int(race.leaders(gain[None], error[None])[0])
     drawn = bootstrap(gains, race.leaders, leader, strata=_labels(strata, gains), n_resamples=n_resamples, seed=seed)
-    leader_regret = float((drawn.out_leader - drawn.out_picked).mean()) if len(drawn.picked) else 0.0
+    leader_regret = float((drawn.oob_leader - drawn.oob_picked).mean()) if len(drawn.picked) else 0.0
     correction = max(rule.correction_share * leader_regret, 0.0)
     won = bool(race.replaces(leader, gain[leader], error[leader], correction))
     regret = _regret(race, drawn, correction, won)
@@ -221,8 +221,8 @@ def _regret(race: _Comparison, drawn: BootstrapChoices, correction: float, won: 
     if not len(drawn.picked):
         return 0.0
     replaced = race.replaces(drawn.picked, drawn.gain, drawn.error, correction)
-    own = drawn.out_leader if won else np.zeros(len(replaced))
-    return float((own - np.where(replaced, drawn.out_picked, 0.0)).mean())
+    own = drawn.oob_leader if won else np.zeros(len(replaced))
+    return float((own - np.where(replaced, drawn.oob_picked, 0.0)).mean())
 
 
 def _labels(strata: ArrayLike | None, gains: PairedGains) -> NDArray[np.intp] | None:

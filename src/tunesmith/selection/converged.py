@@ -1,4 +1,4 @@
-"""When a search may end by itself: once what can still be gained is less than the noise of a score.
+"""When a search may stop by itself: once the possible gain is less than the noise of a score.
 
 The rule is that of Makarova et al., "Automatic Termination for Hyperparameter Optimization" (AutoML 2022): the simple
 regret is at most min UCB(evaluated) - min LCB(space), and a configuration that is better by less than the standard
@@ -17,12 +17,12 @@ from tunesmith.selection.variance import corrected_variance
 
 Floats = NDArray[np.float64]
 DELTA = 0.1  # the bounds hold with probability 1 - DELTA, by the theory of GP-UCB
-FEWEST, PER_PARAMETER = 20, 4  # trials before the rule is asked
+MIN_TRIALS, MIN_TRIALS_PER_PARAMETER = 20, 4  # trials before the rule is asked
 
 
 @dataclass(frozen=True, slots=True)
 class Convergence:
-    """What the rule says.
+    """The answer of the stopping rule.
 
     Attributes:
         converged: whether to stop.
@@ -35,8 +35,8 @@ class Convergence:
     noise: float
 
 
-def width(n: int, d: int) -> float:
-    """Return by how many standard deviations the bounds lie away from the mean, after n trials of d parameters.
+def bound_width(n: int, d: int) -> float:
+    """Return how many standard deviations the bounds are from the mean, after n trials of d parameters.
 
     The square root of a fifth of 2 ln(d n² π² / 6δ): GP-UCB's own constant is known to be far too careful
     (Srinivas et al., ICML 2010, section 6).
@@ -44,9 +44,9 @@ def width(n: int, d: int) -> float:
     return math.sqrt(0.4 * math.log(max(d, 1) * max(n, 1) ** 2 * math.pi**2 / (6.0 * DELTA)))
 
 
-def fewest(d: int) -> int:
+def min_trials(d: int) -> int:
     """Return how many trials with a value there must be before a search over d parameters may stop."""
-    return max(FEWEST, PER_PARAMETER * d)
+    return max(MIN_TRIALS, MIN_TRIALS_PER_PARAMETER * d)
 
 
 def is_due(n: int, last: int) -> bool:
@@ -55,7 +55,7 @@ def is_due(n: int, last: int) -> bool:
 
 
 def converged(upper: ArrayLike, lower: ArrayLike, noise: float) -> Convergence:
-    """Decide from confidence bounds whether a search is at its end.
+    """Decide from confidence bounds whether a search has converged.
 
     Args:
         upper: upper bounds of the expected value at the evaluated points [n].

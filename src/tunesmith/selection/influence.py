@@ -26,17 +26,16 @@ STEP = 1e-3  # by what part of itself a weight is changed for a derivative
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How much the rows that decide a metric say.
+class EffectiveSample:
+    """The rows that decide a metric, as a number of independent observations.
 
     Attributes:
-        deciding: the number of rows that decide it: of independent observations, each of which could change the score
-            by this part of its range.
-        below: how far the true mean loss may lie below the one seen, of the level asked for; NaN: see the losses.
+        size: the number; each observation could change the score by one over it, as a part of the metric's range.
+        below: how far the true mean loss may lie below the one seen, at the level asked for; NaN: the losses say it.
         above: how far above.
     """
 
-    deciding: float
+    size: float
     below: float = math.nan
     above: float = math.nan
 
@@ -47,7 +46,9 @@ class Confusion:
 
     Attributes:
         score: the metric; it must take weights.
-        y: classes of the cells that occur. p: predicted classes of these. weight: total weights of these.
+        y: classes of the cells that occur.
+        p: predicted classes of these.
+        weight: total weights of these.
         n_classes: K.
     """
 
@@ -66,7 +67,7 @@ class Confusion:
         return cls(score, code // n_classes, code % n_classes, weight, n_classes), cell
 
     def influences(self) -> Floats:
-        """Return what a row of each cell adds, [cells]: their mean, weighted by the cells, is 0."""
+        """Return what a row of each cell adds to the metric, [cells]; their mean, weighted by the cells, is 0."""
         whole = self.score(self.y, self.p, self.weight)
         total = float(self.weight.sum())
         effect = np.zeros(len(self.weight))
@@ -76,13 +77,13 @@ class Confusion:
             effect[c] = (self.score(self.y, self.p, changed) - whole) * total / (STEP * self.weight[c])
         return effect - self.weight @ effect / total
 
-    def reach(self, sizes: Floats, shares: Floats, level: float, width: float) -> Reach:
-        """Return how much the rows say: limits of each class's rate of hits and of its share, put together.
+    def effective_sample(self, sizes: Floats, shares: Floats, level: float, width: float) -> EffectiveSample:
+        """Return the limits of the metric from those of each class's rate of hits and of its share.
 
-        The limits are Wilson's, and they are put together by the method of variance estimates recovery (Donner and Zou,
+        The limits are Wilson's. They are combined by the method of variance estimates recovery (Donner and Zou,
         Statistical Methods in Medical Research 21, 2012): the square of the distance from the score to its limit is the
-        sum of the squares of what each rate alone would move it. So a rate of 0 or 1 among five rows moves it as far as
-        such a rate may be wrong, where a variance would be 0.
+        sum of the squares of what each rate alone would move it. So a rate of 0 or 1 among five rows counts by its
+        limit, where a variance would be 0.
 
         Args:
             sizes: effective numbers of rows of each class, [K].
@@ -93,7 +94,7 @@ class Confusion:
         whole = self.score(self.y, self.p, self.weight)
         quantile = two_sided(level)
         worse = better = 0.0
-        deciding = math.inf
+        size = math.inf
         present = np.bincount(self.y, self.weight, minlength=self.n_classes)
         for k in np.flatnonzero(present > 0).tolist():
             own = self.y == k
@@ -102,17 +103,17 @@ class Confusion:
             ends = [self._with_rate(k, r) - whole for r in (low, high)]
             worse, better = worse + min(*ends, 0.0) ** 2, better + max(*ends, 0.0) ** 2
             effect = abs(self._with_rate(k, 1.0) - self._with_rate(k, 0.0)) / width
-            deciding = min(deciding, sizes[k] / effect if effect > 1e-9 else math.inf)
+            size = min(size, sizes[k] / effect if effect > 1e-9 else math.inf)
             share = float(present[k] / present.sum())
             if share < 1.0:
                 low, high = wilson(share, shares[k], quantile)
                 ends = [self._with_share(own, share, s) - whole for s in (low, high)]
                 worse += (1.0 - share) * min(*ends, 0.0) ** 2
                 better += (1.0 - share) * max(*ends, 0.0) ** 2
-        return Reach(deciding, math.sqrt(better), math.sqrt(worse))
+        return EffectiveSample(size, math.sqrt(better), math.sqrt(worse))
 
     def _with_rate(self, k: int, rate: float) -> float:
-        """Return the metric if this is the share of class k that is predicted as k, and all else as it is."""
+        """Return the metric for another share of class k that is predicted as k, all else unchanged."""
         own, hit = self.y == k, (self.y == k) & (self.p == k)
         total = float(self.weight[own].sum())
         wrong = total - float(self.weight[hit].sum())
@@ -132,7 +133,7 @@ class Confusion:
         return self._of(y, p, weight)
 
     def _with_share(self, own: NDArray[np.bool_], share: float, wanted: float) -> float:
-        """Return the metric if the rows `own` are this share of all, and all else as it is."""
+        """Return the metric for another share of the rows `own` among all, all else unchanged."""
         factor = np.where(own, wanted / share, (1.0 - wanted) / (1.0 - share))
         return self._of(self.y, self.p, self.weight * factor)
 
@@ -141,11 +142,11 @@ class Confusion:
         return self.score(y[some], p[some], weight[some])
 
 
-def effective_sizes(member: NDArray[np.bool_], hit: NDArray[np.bool_], w: Floats, groups: Indices | None) -> float:
-    """Return how many independent rows the rate of hits among the members is as good as.
+def effective_size(member: NDArray[np.bool_], hit: NDArray[np.bool_], w: Floats, groups: Indices | None) -> float:
+    """Return the effective number of independent rows behind the rate of hits among the members.
 
-    Weights count by Kish's formula. Rows of a group go together as far as their hits do: by the ratio of the variances
-    with and without the groups; where all members are hits, or none is, that cannot be seen, and a group is one row.
+    Weights count by Kish's formula. Rows of a group are correlated as far as their hits are: the ratio of the variances
+    with and without the groups says how far. Where all members are hits, or none is, a group counts as one row.
 
     Args:
         member: [n], the rows looked at.
@@ -178,9 +179,9 @@ def folds_of(fold: Indices) -> Iterator[Indices]:
 def area_influence(y: NDArray[np.bool_], v: Floats, fold: Indices) -> tuple[Floats, Floats]:
     """Return the ROC AUC of each fold, and the influences [n] of rows that are ranked within their fold.
 
-    They are the structural components of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988): what share of the
-    other class a row is ranked on the right side of, ties counting half. They are held against the mean over the class
-    in all folds, so that a fold with one member of a class counts, too.
+    They are the structural components of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988): the share of the
+    other class that a row is ranked on the right side of, ties counting half. They are compared with the mean over the
+    class in all folds, so that a fold with one member of a class counts, too.
 
     Args:
         y: [n], True for the class that should be ranked above; in each fold are both.

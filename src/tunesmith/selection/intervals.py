@@ -11,12 +11,12 @@ from tunesmith.errors import SelectionError
 Bounds = tuple[float, float]
 
 
-ALIKE = "There is no interval, because all scores are the same: how much they vary is not known."
+NO_INTERVAL = "There is no interval, because all scores are the same: how much they vary is not known."
 
 
-def alike_notes(ends: Bounds) -> tuple[str, ...]:
+def no_interval_notes(ends: Bounds) -> tuple[str, ...]:
     """Return the note on a score whose interval is not known."""
-    return (ALIKE,) if math.isnan(ends[0]) else ()
+    return (NO_INTERVAL,) if math.isnan(ends[0]) else ()
 
 
 def check_level(level: Any) -> None:
@@ -32,7 +32,7 @@ def check_level(level: Any) -> None:
 def p_value(gain: float, error: float, dof: float) -> float:
     """Return the one-sided p-value of "the gain is not positive" by Student's t; NaN if the error is not known.
 
-    It is below (1 - level) / 2 where :func:`interval` of the same arguments lies above 0, and only there.
+    It is below (1 - level) / 2 exactly where :func:`interval` of the same arguments lies above 0.
 
     Args:
         gain: the estimate.
@@ -47,7 +47,7 @@ def p_value(gain: float, error: float, dof: float) -> float:
 
 
 def two_sided(level: float) -> float:
-    """Return how many standard deviations an interval of a normal distribution reaches to either side."""
+    """Return the half-width of an interval of a normal distribution, in standard deviations."""
     from scipy.special import ndtri
 
     return float(ndtri(0.5 + level / 2.0))
@@ -75,9 +75,9 @@ def score_interval(
     bounds: Bounds = (-math.inf, math.inf),
     size: float | None = None,
 ) -> Bounds:
-    """Return the interval of a mean as :func:`interval` does, or NaN where the error does not say how long it is.
+    """Return the interval of a mean as :func:`interval` does, or NaN where the error does not determine it.
 
-    An error that is not finite says nothing; one of 0 says something only between two finite bounds.
+    It does not if the error is not finite, or if it is 0 and there are no two finite bounds.
     """
     if not math.isfinite(error) or not (error > 0.0 or all(map(math.isfinite, bounds))):
         return math.nan, math.nan
@@ -95,8 +95,8 @@ def interval(
 ) -> Bounds:
     """Return the interval of a mean.
 
-    Between two finite bounds it is Wilson's, with the number of rows that would give `error` for a proportion: it
-    stays between the bounds and is longer toward the middle, as a score near 1 requires. Otherwise it is Student's.
+    Between two finite bounds it is Wilson's, with the number of rows that would give `error` for a proportion. Such an
+    interval stays between the bounds and is longer towards the middle. Otherwise it is Student's.
 
     Args:
         value: the estimate.
@@ -118,7 +118,7 @@ def interval(
     relative = error / (high - low)
     # A score with no error among n rows still has the interval of 0 out of n (or n out of n).
     spread = share * (1.0 - share)
-    # Fewer than one row would say no more than one does; more than 1e12 are as good as all.
+    # Fewer than one row count as one; more than 1e12 as 1e12.
     if relative > 0.0 and spread > 0.0:
         ends = wilson(share, min(max(spread / max(relative**2, 1e-24), 1.0), 1e12), quantile)
     else:

@@ -14,11 +14,11 @@ Indices = NDArray[np.intp]
 
 
 class LossTable:
-    """What each candidate lost on each resampling unit, averaged over its repeats.
+    """The loss of each candidate on each resampling unit, averaged over its repeats.
 
     A unit is a row; or a group, if there are groups; or, of more than `max_units` of these, a random block of them.
-    A candidate costs four bytes a unit (twelve if it got repeats), so 1,000 candidates on any number of rows
-    some 10 MB.
+    A candidate takes four bytes a unit (twelve with repeats), so 1,000 candidates take some 10 MB for any number of
+    rows.
 
     Attributes:
         observations: the effective number of independent observations, rows or groups, in units and blocks alike.
@@ -60,7 +60,7 @@ class LossTable:
         rows = np.flatnonzero(self._tested)
         label = rows if groups is None else self._array("groups", groups)[rows]
         classes = None if strata is None or groups is not None else self._array("strata", strata)[rows]
-        # Each row, or each group, is one observation; of different weights they are as good as fewer (Kish).
+        # Each row, or each group, is one observation; with unequal weights they count as fewer (Kish).
         mass = np.bincount(np.unique(label, return_inverse=True)[1].ravel(), w[rows])
         self.observations = float(mass.sum() ** 2 / (mass @ mass))
         unit, self.strata = _units(label, classes, max_units, np.random.default_rng([seed, 2048]))
@@ -146,8 +146,8 @@ def _units(
         of_unit = np.zeros(n, np.intp)
         of_unit[unit] = np.unique(classes, return_inverse=True)[1]  # without groups a unit is one row
         return unit, of_unit
-    # Blocks of equal size that hold the classes as chance has it: the variance between their means is then that of a
-    # row over the rows of a block. Blocks of one class would show the spread between classes as that of few blocks.
+    # Random blocks of equal size: the variance between their means is that of a row over the rows of a block. With
+    # blocks of one class, the spread between classes would count as the spread between few blocks.
     block = np.empty(n, np.intp)
     block[rng.permutation(n)] = np.arange(n) * most // n
     return block[unit], None

@@ -1,6 +1,6 @@
-"""What the scorer saw of all splits, of classes: what each row adds to a metric that is no mean over rows.
+"""Predictions of classes on all splits together: what each row adds to a metric that is no mean over rows.
 
-Of a rare class a split may hold one member. What it adds cannot be told from the split alone, only from all of them.
+A split may hold one member of a rare class. What that adds can be told from all splits together only.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from tunesmith.selection.influence import (
     Confusion,
-    Reach,
+    EffectiveSample,
     area_influence,
-    effective_sizes,
+    effective_size,
     folds_of,
     precision_influence,
 )
@@ -26,7 +26,7 @@ from tunesmith.selection.metric import Metric
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
-CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
+MOST_CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,9 +34,11 @@ class PooledPredictions:
     """Predictions of all splits, one value a row; m of them.
 
     Attributes:
-        y: true classes, as places in `labels`, [m]. labels: sorted.
-        values: predictions [m]; classes as places, too, if `coded`.
-        rows: of which row each of them is, [m]. fold: of which split, [m].
+        y: true classes, as indices in `labels`, [m].
+        labels: sorted.
+        values: predictions [m]; if `coded`, classes as indices, too.
+        rows: the row of each prediction, [m].
+        fold: its split, [m].
         weight: of the rows, [m].
         coded: whether they are classes.
     """
@@ -73,15 +75,15 @@ class PooledPredictions:
             return None
         score, p, found = self._of_cells(metric), self.values.astype(np.intp), []
         matrix, cell = Confusion.of(score, self.y, p, self.shares, len(self.labels))
-        if len(matrix.weight) > CELLS:
+        if len(matrix.weight) > MOST_CELLS:
             return None
         for at in folds_of(fold):
             part, _ = Confusion.of(score, self.y[at], p[at], self.weight[at], len(self.labels))
             found.append(score(part.y, part.p, part.weight))
         return np.array(found), matrix.influences()[cell]
 
-    def reach(self, metric: Metric, groups: Rows | None, level: float) -> Reach:
-        """Return how much the rows say that decide the metric; that all do alike where it is not known to be otherwise.
+    def effective_sample(self, metric: Metric, groups: Rows | None, level: float) -> EffectiveSample:
+        """Return the rows that decide the metric; infinitely many where all rows decide it alike, as far as is known.
 
         Args:
             metric: the metric.
@@ -93,20 +95,19 @@ class PooledPredictions:
         units = None if once else self.rows if groups is None else groups[self.rows]
         w, classes = self.shares, [self.y == k for k in range(len(self.labels))]
         if metric.ranks:
-            sizes = [effective_sizes(own, own, w, units) for own in classes]
-            positive = self._positive(metric)
-            precision = metric.kind == "average_precision" and positive is not None
-            return Reach(sizes[positive] if precision and positive is not None else min(s for s in sizes if s))
-        if not self.coded or metric.row_loss is not None or len(classes) > CELLS:
-            return Reach(math.inf)
+            sizes = [effective_size(own, own, w, units) for own in classes]
+            positive = self._positive(metric) if metric.kind == "average_precision" else None
+            return EffectiveSample(min(s for s in sizes if s) if positive is None else sizes[positive])
+        if not self.coded or metric.row_loss is not None or len(classes) > MOST_CELLS:
+            return EffectiveSample(math.inf)
         p, everyone = self.values.astype(np.intp), np.ones(len(w), bool)
         try:
             matrix, _ = Confusion.of(self._of_cells(metric), self.y, p, w, len(classes))
-            sizes = [effective_sizes(own, p == k, w, units) for k, own in enumerate(classes)]
-            shares = [effective_sizes(everyone, own, w, units) for own in classes]
-            return matrix.reach(np.array(sizes), np.array(shares), level, metric.width)
+            sizes = [effective_size(own, p == k, w, units) for k, own in enumerate(classes)]
+            shares = [effective_size(everyone, own, w, units) for own in classes]
+            return matrix.effective_sample(np.array(sizes), np.array(shares), level, metric.width)
         except Exception:  # the metric takes no weights
-            return Reach(math.inf)
+            return EffectiveSample(math.inf)
 
     def _of_cells(self, metric: Metric) -> Callable[[Rows, Rows, Floats], float]:
         """Return the metric as a function of the confusion matrix."""
@@ -120,7 +121,7 @@ class PooledPredictions:
         return score
 
     def _positive(self, metric: Metric) -> int | None:
-        """Return the place of the class that is to be ranked above the other; None if that is not known."""
+        """Return the index of the class that should be ranked above the other; None if that is not known."""
         if len(self.labels) != 2:
             return None
         options = {k: v for k, v in metric.options.items() if v not in ("macro", "raise", None)}

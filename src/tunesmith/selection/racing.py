@@ -1,7 +1,7 @@
-"""Fold racing: whether a candidate is worth its remaining folds, by the scores of the best finished one.
+"""Fold racing: whether a candidate is worth its remaining folds, judged by the scores of the best finished one.
 
 Symbols: K folds; s[K] scores of a candidate by fold, higher is better, NaN where a fold was not run; r[K] those of the
-incumbent, which is finished. Scores of different candidates on one fold belong together: a hard fold is hard for all.
+incumbent, which is finished. Scores on one fold are compared in pairs, as a hard fold is hard for all.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Floats = NDArray[np.float64]
 
 RULES = ("forgiving", "wilcoxon")
 LEVEL = 0.05  # of the paired test
-LEAST = 3  # folds before the paired test says anything
-EXACT = 6  # pairs from which the exact signed-rank test can reach LEVEL with something to spare: 1/64
+MIN_FOLDS = 3  # folds before the paired test says anything
+EXACT_TEST_FROM = 6  # pairs from which the exact signed-rank test can reach LEVEL with something to spare: 1/64
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """The incumbent that candidates run against, and the rule by which they are given up.
+    """The incumbent that candidates are compared with, and the rule by which they are given up.
 
     ``"forgiving"`` gives a candidate up when its mean over the folds run so far is worse than the worst single fold of
     the incumbent (Bergman, Purucker and Hutter, "Don't Waste Your Time: Early Stopping Cross-Validation", AutoML 2024).
@@ -72,7 +72,7 @@ class Race:
         return p_worse(own[ran] - np.array(self.scores)[ran]) < LEVEL
 
     def value(self, scores: ArrayLike) -> float:
-        """Return what the mean of a candidate that was given up would have been on all folds, as far as one can tell.
+        """Return an estimate of the mean over all folds of a candidate that was given up.
 
         It is the mean over the folds run, corrected for how hard these were for the incumbent:
         mean(s) - mean(r on the same folds) + mean(r), and never above the incumbent's mean, below which it was dropped.
@@ -101,9 +101,9 @@ def p_worse(differences: Floats) -> float:
     """
     d = np.asarray(differences, np.float64)
     n = len(d)
-    if n < LEAST or np.isnan(d).any() or not (d < 0).any():
+    if n < MIN_FOLDS or np.isnan(d).any() or not (d < 0).any():
         return 1.0
-    if n >= EXACT:
+    if n >= EXACT_TEST_FROM:
         return signed_rank_p(d)
     if not np.isfinite(d).all():
         return 0.0 if (d < 0).all() else 1.0

@@ -1,8 +1,8 @@
-"""How strict a choice is, from the share of searches that may end with something worse than the default.
+"""How strict a choice is, from the share of searches that may return something worse than the default.
 
-No rule can hold that share for every kind of data: what is turned here is its average over searches on ten kinds of
-data, with four models and 50 to 300 rows. Each step was measured there by making the choice again with another
-strictness, among the same candidates.
+No rule can keep that share for every kind of data. It is an average over searches on ten kinds of data, with four
+models and 50 to 300 rows. Each step was measured by making the choice again with another strictness, among the same
+candidates.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 
 from tunesmith.errors import SelectionError
 
-USUAL = 0.04  # the risk of the rule as it is
+USUAL_RISK = 0.04  # the risk of the rule as it is
 # The risk that was measured, and how many standard errors a corrected gain had to exceed for it; see `choice.Rule`.
-# Below 0: it may miss by so many. At the last one that is no condition any more: any candidate that is better is taken.
+# Below 0: it may fall short by so many. The last one is no condition: any candidate that is better is taken.
 MEASURED = (
     (0.0, 3.0),
     (0.015, 2.0),
     (0.02, 1.5),
     (0.03, 1.0),
-    (USUAL, 0.6),
+    (USUAL_RISK, 0.6),
     (0.065, 0.45),
     (0.085, 0.3),
     (0.11, 0.15),
@@ -38,14 +38,14 @@ def caution(risk: Any) -> float:
 
     Args:
         risk: the share of searches that may return a candidate worse than the default by half a point of accuracy, 0 to
-            1. What lies between the risks measured is interpolated; beyond the largest one it does not go.
+            1. Between measured risks the caution is interpolated; a risk beyond the largest one counts as that.
 
     Raises:
         SelectionError: it is no number from 0 to 1.
     """
     if isinstance(risk, bool) or not isinstance(risk, Real) or not 0.0 <= float(risk) <= 1.0:
         raise SelectionError(
-            f"risk is the share of searches that may be worse than the default, a number from 0 to 1 ({USUAL} is "
+            f"risk is the share of searches that may be worse than the default, a number from 0 to 1 ({USUAL_RISK} is "
             f"usual); {risk!r} was given"
         )
     risks, cautions = zip(*MEASURED, strict=True)
@@ -53,12 +53,12 @@ def caution(risk: Any) -> float:
 
 
 def relative_caution(risk: float) -> float:
-    """Return the same as a multiple of the usual one, for choices that usually ask for one standard error."""
-    return caution(risk) / caution(USUAL)
+    """Return the caution as a multiple of the usual one, for choices that usually require one standard error."""
+    return caution(risk) / caution(USUAL_RISK)
 
 
 def check_risk(risk: float, prefer_default: bool | None) -> None:
-    """Refuse a risk that is none, and one that nothing would be done with.
+    """Raise unless this is a risk, and one that has an effect.
 
     Args:
         risk: as for :func:`caution`.
@@ -68,7 +68,7 @@ def check_risk(risk: float, prefer_default: bool | None) -> None:
         SelectionError: see above.
     """
     caution(risk)
-    if risk != USUAL and not prefer_default:
+    if risk != USUAL_RISK and not prefer_default:
         raise SelectionError(
             f"risk={risk!r} says when the default is given up, and prefer_default={prefer_default!r} that it is not "
             "preferred at all; leave one of them out (risk=1 does what prefer_default=False does)"

@@ -1,4 +1,4 @@
-"""Where the scores of a metric can lie: what is known of it, and what its values so far suggest."""
+"""The range of a metric: what is known of it, or what its values so far suggest."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ CUT = "The range of your metric is not known. All its values here lie {where}, s
 
 @dataclass(frozen=True, slots=True)
 class ScoreRange:
-    """Where scores can lie.
+    """The range that scores can lie in.
 
     Attributes:
-        low: the lowest score. high: the highest one.
+        low: the lowest score.
+        high: the highest one.
         known: whether that is known of the metric; if not, it is what its values suggest.
     """
 

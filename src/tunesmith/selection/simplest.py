@@ -1,7 +1,7 @@
 """The one-standard-error rule: the simplest configuration among those that cannot be told from the best.
 
-Breiman, Friedman, Olshen & Stone, "Classification and Regression Trees" (1984), section 3.4.3. What is simple is the
-user's to say: a parameter's name, several of them in order of importance, or a function of the parameters.
+Breiman, Friedman, Olshen & Stone, "Classification and Regression Trees" (1984), section 3.4.3. The user says
+what is simple: a parameter's name, several of them in order of importance, or a function of the parameters.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Losses of single rows, from what the scorer saw of each split: the input of an honest score.
 
-Nothing is taken on trust: losses whose mean over a split is not the score that was reported there are thrown away.
+Losses whose mean over a split is not the score that was reported there are not used.
 
-A metric that is no mean over rows is biased where it is computed from few, and so is its mean over splits, however many
-these are: the average precision of five positives is too high, R² of six rows too low. Computed from the predictions of
-all splits together it has the bias of all rows. ROC AUC has no such bias, and between rows of different splits it would
-compare what different models say: it stays a mean over splits (Forman and Scholz, "Apples-to-apples in cross-validation
-studies", SIGKDD Explorations 12, 2010).
+A metric that is no mean over rows is biased where it is computed from few rows, and so is its mean over splits, however
+many there are: the average precision of five positives is too high, R² of six rows too low. Computed from the
+predictions of all splits together it has the bias of all rows. ROC AUC has no such bias, and across splits it would
+compare values of different models, so it stays a mean over splits (Forman and Scholz, "Apples-to-apples in
+cross-validation studies", SIGKDD Explorations 12, 2010).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.selection.influence import Reach
+from tunesmith.selection.influence import EffectiveSample
 from tunesmith.selection.jackknife import pseudo_losses
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.pooled import PooledPredictions
@@ -29,12 +29,12 @@ from tunesmith.selection.splits import Splits
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-# How exactly a mean of losses has to be the score: predictions are kept with seven digits.
-EXACT = 1e-4
-GUESSES = 3  # of the most frequent classes are tried as a prediction for all rows
-BLOCKS = 10  # that are left out of a split by turns, for a metric that is no mean over rows
+# By how much the mean of losses may differ from the score: predictions are kept with seven digits.
+SCORE_TOLERANCE = 1e-4
+MOST_GUESSES = 3  # so many frequent classes are tried as a prediction for all rows
+BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is no mean over rows
 MOST_BLOCKS = 50  # of all splits together
-MANY = 20_000  # rows beyond which MOST_BLOCKS would take too long; half of them say how far a score varies, too
+MANY_ROWS = 20_000  # with more rows MOST_BLOCKS would take too long; half of them are enough
 
 
 class Predictions(NamedTuple):
@@ -42,7 +42,7 @@ class Predictions(NamedTuple):
 
     Attributes:
         method: what was called: "predict", "predict_proba", "decision_function", ...
-        values: shape (n_test,) or (n_test, k), as the scorer saw it. An unsigned integer type means labels, as places
+        values: shape (n_test,) or (n_test, k), as the scorer saw it. An unsigned integer type means labels, as indices
             in the sorted labels of `y`; else ``float32``. The columns of ``predict_proba`` are the sorted labels.
     """
 
@@ -56,7 +56,7 @@ class Targets:
 
     Attributes:
         y: the targets, an array [n] or [n, outputs].
-        labels: their sorted labels, if they have any; predicted labels are places in it.
+        labels: their sorted labels, if they have any; predicted labels are indices in it.
         weight: of the rows [n], or None.
         classes: whether the labels are classes, and not numbers that happen to be whole.
     """
@@ -77,7 +77,7 @@ class Targets:
         scores: Sequence[float],
         splits: Splits,
     ) -> Floats | None:
-        """Return the losses of all rows [n], NaN where a row was not tested; None if they are not to be had.
+        """Return the losses of all rows [n], NaN where a row was not tested; None if they cannot be had.
 
         Args:
             metric: the metric.
@@ -90,7 +90,7 @@ class Targets:
         together = metric.together(splits)
         try:
             if together and not all(
-                self._makes(metric, *part, score) for part, score in zip(parts, scores, strict=True)
+                self._matches(metric, *part, score) for part, score in zip(parts, scores, strict=True)
             ):
                 return None
             own = self._by_influence(metric, parts, None if together else scores)
@@ -98,10 +98,10 @@ class Targets:
                 return own
             if together:
                 parts = [(np.concatenate([values for values, _ in parts]), np.concatenate([rows for _, rows in parts]))]
-                made = [self._losses(metric, *parts[0], None, min(BLOCKS * len(splits), MOST_BLOCKS))]
+                made = [self._losses(metric, *parts[0], None, min(BLOCKS_PER_SPLIT * len(splits), MOST_BLOCKS))]
             else:
                 pairs = zip(parts, scores, strict=True)
-                made = [self._losses(metric, *part, float(score), BLOCKS) for part, score in pairs]
+                made = [self._losses(metric, *part, float(score), BLOCKS_PER_SPLIT) for part, score in pairs]
         except Exception:  # a metric that cannot be computed from a part of the rows: its scores are all there is
             return None
         total, count = np.zeros(len(self.y)), np.zeros(len(self.y))
@@ -112,18 +112,18 @@ class Targets:
             np.add.at(count, rows, 1.0)
         return np.asarray(np.where(count > 0, total / np.maximum(count, 1.0), math.nan))
 
-    def reach(
+    def effective_sample(
         self,
         metric: Metric,
         seen: Sequence[Predictions | None] | None,
         splits: Splits,
         groups: Rows | None,
         level: float,
-    ) -> Reach:
-        """Return how much the rows say that decide the metric: see :meth:`PooledPredictions.reach`."""
+    ) -> EffectiveSample:
+        """Return the rows that decide the metric: see :meth:`PooledPredictions.effective_sample`."""
         parts = None if seen is None else self._parts(seen, splits)
-        shown = None if parts is None else self._shown(parts)
-        return Reach(math.inf) if shown is None else shown.reach(metric, groups, level)
+        pooled = None if parts is None else self._pooled(parts)
+        return EffectiveSample(math.inf) if pooled is None else pooled.effective_sample(metric, groups, level)
 
     def _parts(self, seen: Sequence[Predictions | None], splits: Splits) -> list[tuple[NDArray[Any], Rows]] | None:
         """Return predictions and rows of each split; None if some are missing."""
@@ -135,8 +135,8 @@ class Targets:
             parts.append((predicted.values, rows))
         return parts
 
-    def _shown(self, parts: Sequence[tuple[NDArray[Any], Rows]]) -> PooledPredictions | None:
-        """Return what was predicted of all splits; None if that is not one value a row, or targets are no classes."""
+    def _pooled(self, parts: Sequence[tuple[NDArray[Any], Rows]]) -> PooledPredictions | None:
+        """Return the predictions of all splits; None if they are not one value a row, or targets are no classes."""
         if self.labels is None or not self.classes or self.y.ndim != 1 or any(v.ndim != 1 for v, _ in parts):
             return None
         rows = np.concatenate([rows for _, rows in parts])
@@ -160,17 +160,17 @@ class Targets:
             parts: predictions and rows of each split.
             scores: what the metric has to be on each split; None: it is computed of all together.
         """
-        shown = self._shown(parts)
+        pooled = self._pooled(parts)
         try:
-            found = None if shown is None else shown.influences(metric, scores is None)
+            found = None if pooled is None else pooled.influences(metric, scores is None)
         except Exception:  # a metric without weights: it is computed with rows left out
             return None
-        if shown is None or found is None or not np.isfinite(found[1]).all():
+        if pooled is None or found is None or not np.isfinite(found[1]).all():
             return None
-        if scores is not None and not all(map(_is, scores, found[0])):
+        if scores is not None and not all(map(_same_score, scores, found[0])):
             return None
-        count = np.bincount(shown.rows, minlength=len(self.y))
-        effect = np.bincount(shown.rows, found[1], minlength=len(self.y)) / np.maximum(count, 1)
+        count = np.bincount(pooled.rows, minlength=len(self.y))
+        effect = np.bincount(pooled.rows, found[1], minlength=len(self.y)) / np.maximum(count, 1)
         effect -= np.average(effect, weights=(count > 0) * (1.0 if self.weight is None else self.weight))
         return np.asarray(np.where(count > 0, metric.offset - float(found[0].mean()) - effect, math.nan))
 
@@ -179,7 +179,7 @@ class Targets:
 
         Args:
             metric: the metric.
-            seen: what some model predicted: of that kind it is.
+            seen: what some model predicted; the guesses are of the same kind.
         """
         like = next(filter(None, seen), None)
         if like is None:
@@ -202,7 +202,7 @@ class Targets:
             return [np.zeros(like.values.shape[1:])]
         share = np.bincount(self._codes(self.y), self.weight, len(self.labels))
         if like.method == "predict":
-            return list(np.argsort(-share)[:GUESSES].astype(like.values.dtype))
+            return list(np.argsort(-share)[:MOST_GUESSES].astype(like.values.dtype))
         share = share / share.sum()
         return [share if like.values.ndim > 1 else share[1]]
 
@@ -214,15 +214,15 @@ class Targets:
             values: what was predicted.
             rows: for which rows, each as often as it was tested.
             score: what the mean of the losses has to be; None: anything.
-            n: how many blocks are left out by turns, at most.
+            n: how many blocks are left out in turn, at most.
         """
         weight = None if self.weight is None else self.weight[rows]
         if metric.quick:
             own = self._row_losses(metric, self.y[rows], values, values.dtype.kind == "u" and self.labels is not None)
             whole = math.nan if own is None else metric.offset - float(np.average(own, weights=weight))
-            if own is not None and math.isfinite(whole) and (score is None or _is(score, whole)):
+            if own is not None and math.isfinite(whole) and (score is None or _same_score(score, whole)):
                 return own
-        if score is not None and not self._makes(metric, values, rows, score):
+        if score is not None and not self._matches(metric, values, rows, score):
             return None
         different, place = np.unique(rows, return_inverse=True)  # a row is in one block, however often it was tested
 
@@ -232,13 +232,13 @@ class Targets:
             return self._score(metric, values[there[place]], rows[there[place]])
 
         strata = None if self.labels is None else self._codes(self.y[different])
-        n_blocks = n if len(rows) <= MANY else (n + 1) // 2
+        n_blocks = n if len(rows) <= MANY_ROWS else (n + 1) // 2
         own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
         return own + metric.offset
 
-    def _makes(self, metric: Metric, values: NDArray[Any], rows: Rows, score: float) -> bool:
-        """Tell whether these predictions make this score."""
-        return _is(score, self._score(metric, values, rows))
+    def _matches(self, metric: Metric, values: NDArray[Any], rows: Rows, score: float) -> bool:
+        """Tell whether these predictions have this score."""
+        return _same_score(score, self._score(metric, values, rows))
 
     def _score(self, metric: Metric, values: NDArray[Any], rows: Rows) -> float:
         """Return the score of predictions, greater is better."""
@@ -248,7 +248,7 @@ class Targets:
         return metric.sign * float(metric.function(self.y[rows], decoded, **more))
 
     def _codes(self, y: NDArray[Any]) -> Rows:
-        """Return the places of targets among the sorted labels."""
+        """Return the indices of targets among the sorted labels."""
         return np.asarray(np.searchsorted(np.asarray(self.labels), y), dtype=np.intp)
 
     def _row_losses(self, metric: Metric, y: NDArray[Any], values: NDArray[Any], coded: bool) -> Floats | None:
@@ -267,11 +267,11 @@ class Targets:
             return loss(self._codes(y) if coded else y, values)
         if self.labels is None:
             return None
-        if values.ndim == 1:  # of two classes the scorer is shown the second one's
+        if values.ndim == 1:  # of two classes the scorer is pooled the second one's
             values = np.column_stack([1.0 - values, values])
         return loss(self._codes(y), values)
 
 
-def _is(score: float, other: float) -> bool:
+def _same_score(score: float, other: float) -> bool:
     """Tell whether two scores are the same, as exactly as predictions are kept."""
-    return abs(other - score) <= EXACT * max(1.0, abs(score))
+    return abs(other - score) <= SCORE_TOLERANCE * max(1.0, abs(score))

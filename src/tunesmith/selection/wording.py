@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-KNOWN = 3  # digits of an interval's half-width that are written
-ALONE = 4  # digits of a figure without an interval
-SMALL, LARGE = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
-LONGEST = 80  # characters of a parameter's value
+INTERVAL_DIGITS = 3  # digits of an interval's half-width that are written
+VALUE_DIGITS = 4  # digits of a figure without an interval
+EXPONENT_BELOW, EXPONENT_FROM = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
+LONGEST_VALUE = 80  # characters of a parameter's value
 
 AVERAGES = {"macro": "macro {}", "micro": "micro {}", "samples": "{} by samples", "weighted": "weighted {}"}
 # Scikit-learn's names of scorers, as they are spoken. Another "neg_..." is shown without these four letters.
@@ -80,19 +80,19 @@ class NumberFormat:
     def of(cls, value: float, interval: tuple[float, float] = (math.nan, math.nan)) -> NumberFormat:
         """Return the decimals by which an interval's half-width has three digits; without one the value has four."""
         half = abs(interval[1] - interval[0]) / 2.0
-        size, digits = (half, KNOWN) if math.isfinite(half) and half > 0.0 else (abs(value), ALONE)
+        size, digits = (half, INTERVAL_DIGITS) if math.isfinite(half) and half > 0.0 else (abs(value), VALUE_DIGITS)
         if not (math.isfinite(size) and size > 0.0):
-            return cls(ALONE)
+            return cls(VALUE_DIGITS)
         decimals = digits - 1 - math.floor(math.log10(size) + 1e-9)
         largest = max(size, abs(value) if math.isfinite(value) else 0.0)
-        return cls(max(decimals, 0), not SMALL <= largest < LARGE)
+        return cls(max(decimals, 0), not EXPONENT_BELOW <= largest < EXPONENT_FROM)
 
     def write(self, value: float) -> str:
         """Return a figure as text; "unknown" for NaN."""
         if not math.isfinite(value):
             return "unknown" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
         if self.exponent:
-            return f"{round(value, self.decimals) + 0.0:.{ALONE}g}"
+            return f"{round(value, self.decimals) + 0.0:.{VALUE_DIGITS}g}"
         text = f"{value:,.{self.decimals}f}"
         return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text
 
@@ -139,4 +139,4 @@ def _value(value: Any) -> str:
         text = " ".join(repr(value).split())
     except Exception:  # somebody's class: a report is never lost for it
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."

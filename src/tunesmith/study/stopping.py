@@ -41,7 +41,7 @@ class Stopping:
 
     def __call__(self, engine: TrialEngine) -> None:
         """Look, if it is time to."""
-        from tunesmith.selection.converged import fewest, is_due
+        from tunesmith.selection.converged import is_due, min_trials
 
         history = engine.current_history()
         space = history.space
@@ -49,7 +49,7 @@ class Stopping:
             return
         usable = history.feasible & np.isfinite(history.y[:, 0])
         n = int(usable.sum())
-        if (history.complete & usable).sum() < fewest(len(space)) or not is_due(n, self.looked):
+        if (history.complete & usable).sum() < min_trials(len(space)) or not is_due(n, self.looked):
             return
         found = look(history, space, None if self.noise is None else self.noise())
         self.looked = n
@@ -86,10 +86,10 @@ def look(history: History, space: Space, noise: float | None = None) -> Converge
             :func:`tunesmith.selection.converged.fold_noise`; None: the process's own.
     """
     from tunesmith.samplers.gp.surrogate import Surrogate
-    from tunesmith.selection.converged import converged, width
+    from tunesmith.selection.converged import bound_width, converged
 
     model = Surrogate(history, space, pruned=True)
-    k = width(len(model.rows), model.d)
+    k = bound_width(len(model.rows), model.d)
     _, upper = model.interval(model.at.mean, model.at.sd, k)
     at_hand = model.feasible & history.complete[model.rows]
     best = upper[at_hand if at_hand.any() else model.feasible]

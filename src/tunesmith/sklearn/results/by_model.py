@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tunesmith.selection.by_model import Expected, select_by_model
-from tunesmith.selection.intervals import ALIKE
+from tunesmith.selection.intervals import NO_INTERVAL
 from tunesmith.selection.risk import relative_caution
 from tunesmith.selection.simplest import simplest_within
 from tunesmith.sklearn.results.context import Selected, SelectionContext
@@ -63,7 +63,7 @@ def by_model(context: SelectionContext, run: FinishedSearch) -> Selected:
     context.notes += notes_on(found)
     if float(np.ptp(evidence.scores[np.isfinite(evidence.scores)])) == 0.0:
         result = replace(result, interval=NOTHING)
-        context.notes.append(ALIKE)
+        context.notes.append(NO_INTERVAL)
     context.notes.append(OTHER_ROWS if run.reshuffle else ONE_SPLIT)
     result = replace(result, naive=-float(evidence.scores[result.index].mean()))
     return result, result.as_score(metric=context.metric_name, n_candidates=len(evidence.params))

@@ -11,15 +11,15 @@ from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection import LossTable, select_by_rows
-from tunesmith.selection.influence import Reach
+from tunesmith.selection.influence import EffectiveSample
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.risk import caution
-from tunesmith.selection.skill import further
+from tunesmith.selection.skill import full_fit_gain
 from tunesmith.selection.splits import count_groups, in_time_order, observation_of_row
 from tunesmith.selection.targets import Targets
 from tunesmith.selection.variance import variance_inflation
 from tunesmith.selection.wording import MetricLabel
-from tunesmith.sklearn.results.cautions import FEW
+from tunesmith.sklearn.results.cautions import FEW_ROWS
 from tunesmith.sklearn.results.confirm import confirm
 from tunesmith.sklearn.results.context import Selected, SelectionContext
 
@@ -54,8 +54,8 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     n_candidates, n_tested = len(evidence.params), int(tested.sum())
 
     @cache
-    def reach(c: int) -> Reach:
-        return targets.reach(metric, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
+    def effective_sample(c: int) -> EffectiveSample:
+        return targets.effective_sample(metric, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 
     select = partial(
         select_by_rows,
@@ -64,10 +64,10 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         between_repeats=table.between_repeats(n_candidates),
         bounds=metric.bounds,
         inflation=variance_inflation(len(evidence.splits), evidence.test_to_train),
-        reach=reach,
+        effective_sample=effective_sample,
         observations=table.observations,
         no_skill=targets.no_skill(metric, evidence.predictions[first] or ()),
-        further=0.0 if in_time_order(evidence.splits) else further(n_tested, evidence.test_to_train),
+        full_fit_gain=0.0 if in_time_order(evidence.splits) else full_fit_gain(n_tested, evidence.test_to_train),
         level=settings.level,
         seed=context.seed,
     )
@@ -80,7 +80,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
             found = select(alone)
     except SelectionError:  # not one candidate is complete
         return None
-    notes = (NOT_ENOUGH.format(n=n_tested),) if n_tested < FEW else ()
+    notes = (NOT_ENOUGH.format(n=n_tested),) if n_tested < FEW_ROWS else ()
     together = metric.together(evidence.splits)
     if together:
         notes = (*notes, TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))

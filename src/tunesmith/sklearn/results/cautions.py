@@ -1,4 +1,4 @@
-"""What a reader of a report has to know: what failed, few rows of a class, few groups, rows in the order of time."""
+"""Notes for the reader of a report: failures, few rows of a class, few groups, rows in the order of time."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import numpy as np
 from tunesmith.selection.splits import block_length, is_time_series, tested_rows
 from tunesmith.sklearn.results.evidence import Evidence
 
-FEW = 20  # rows of a class, or groups, with fewer of which an interval is rough
-IN_TIME = (
+FEW_ROWS = 20  # rows of a class, or groups, with fewer of which an interval is rough
+TIME_SERIES = (
     "The rows are in the order of time, so neighbouring ones are no independent observations: the interval takes "
     "{blocks}, and is too short if there are slow changes."
 )
 
 
 def cautions(evidence: Evidence, classes: bool) -> list[str]:
-    """Return what to know before relying on the choice and the interval, in sentences.
+    """Return notes to read before relying on the choice and the interval.
 
     Args:
         evidence: what is known of the candidates.
@@ -30,20 +30,20 @@ def cautions(evidence: Evidence, classes: bool) -> list[str]:
             "score was NaN, and could not be chosen."
         )
     y = np.asarray(evidence.y) if classes else np.zeros(0)
-    if y.ndim == 1 and len(y) and len(rows) >= FEW:
+    if y.ndim == 1 and len(y) and len(rows) >= FEW_ROWS:
         labels, members = np.unique(y[rows], return_counts=True)
-        few = np.flatnonzero(members < FEW)
+        few = np.flatnonzero(members < FEW_ROWS)
         if len(few) and len(labels) > 1:
             least = few[members[few].argmin()]
             rare = f"Only {members[least]} of the {len(rows)} tested rows are of class {labels[least]!s}"
-            more = f" ({len(few)} classes have fewer than {FEW})" if len(few) > 1 else ""
+            more = f" ({len(few)} classes have fewer than {FEW_ROWS})" if len(few) > 1 else ""
             found.append(f"{rare}{more}: what the score says of so few is rough.")
     if evidence.groups is not None:
         groups = len(np.unique(np.asarray(evidence.groups)[rows]))
-        if groups < min(FEW, len(rows)):
+        if groups < min(FEW_ROWS, len(rows)):
             found.append(f"The tested rows belong to {groups} groups only, so the interval is rough.")
     elif is_time_series(evidence.splits):
         length = block_length(len(rows))
         blocks = f"blocks of {length} as one" if length > 1 else "each as one"
-        found.append(IN_TIME.format(blocks=blocks))
+        found.append(TIME_SERIES.format(blocks=blocks))
     return found

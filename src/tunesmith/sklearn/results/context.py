@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tunesmith.selection import HonestScore, Rule, SelectionResult
 from tunesmith.selection.metric import Metric
-from tunesmith.selection.risk import USUAL
+from tunesmith.selection.risk import USUAL_RISK
 from tunesmith.selection.simplest import Complexity, complexities, ranks
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.results.finished import FinishedSearch
@@ -27,7 +27,7 @@ class SelectionSettings:
     complexity: Complexity | None = None
     deadline: float | None = None
     level: float = 0.95
-    risk: float = USUAL
+    risk: float = USUAL_RISK
 
 
 @dataclass(slots=True)

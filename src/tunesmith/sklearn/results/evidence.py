@@ -1,4 +1,4 @@
-"""What a search has found out about its candidates, as arrays: all that an honest choice and score are made from."""
+"""The results of a search's candidates as arrays: the input of an honest choice and score."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Of C candidates on K splits, in the order of ``cv_results_``.
+    """Results of C candidates on K splits, in the order of ``cv_results_``.
 
     Attributes:
         params: the parameters of each candidate.

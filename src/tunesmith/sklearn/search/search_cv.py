@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from tunesmith.selection.racing import RULES
-from tunesmith.selection.risk import USUAL, check_risk
+from tunesmith.selection.risk import USUAL_RISK, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
@@ -150,7 +150,7 @@ class SearchCV(BaseSearchCV):
         racing: str | None = "forgiving",
         confirm: int | str | None = "auto",
         prefer_default: bool | None = True,
-        risk: float = USUAL,
+        risk: float = USUAL_RISK,
         reshuffle: bool = False,
         stop: str | None = None,
         simplest: str | None = None,
