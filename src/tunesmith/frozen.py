@@ -56,8 +56,10 @@ def curve(attempts: Sequence[Mapping[int, float]]) -> dict[int, float]:
     return merged
 
 
-class FrozenTrial:
-    """The record of one trial, as storages keep it and users read it.
+class TrialRecord:
+    """The record of one trial, as storages keep it and users read it; for users its name is ``FrozenTrial``.
+
+    Whoever holds a record owns it: storages fill in what they know, and what they hand out is a copy.
 
     The point is kept as internal values ``x`` over the trial's own ``space`` (NaN: the parameter was not used), so
     ``params`` and ``distributions`` are derived on demand and nothing is stored twice.
@@ -144,6 +146,44 @@ class FrozenTrial:
         self.seq = seq
         self.previous_attempts = previous_attempts
         self.crashes = crashes
+
+    def ended(
+        self,
+        state: TrialState,
+        space: Space | None,
+        x: Sequence[float],
+        values: tuple[float, ...] | None,
+        *,
+        seconds: float,
+        cost: float | None,
+        reason: str | None,
+        constraints: dict[str, float] | None,
+        system: dict[str, Any] | None,
+        user: dict[str, Any] | None,
+        reports: dict[int, float] | None,
+    ) -> TrialRecord:
+        """Return the record of this running trial at its end, which came after so many seconds."""
+        return TrialRecord(
+            self.number,
+            state,
+            space=space,
+            x=x,
+            values=values,
+            attempt=self.attempt,
+            sampler_state=self.sampler_state,
+            cost=seconds if cost is None else float(cost),
+            constraints=constraints,
+            reason=reason,
+            started=self.started,
+            finished=self.started + seconds,
+            worker=self.worker,
+            fixed=self.fixed,
+            user=user,
+            system=system,
+            reports=reports,
+            previous_attempts=self.previous_attempts,
+            crashes=self.crashes,
+        )
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         for name, value in state[1].items():
@@ -274,7 +314,7 @@ class FrozenTrial:
         return not self.constraints or all(c <= 0 for c in self.constraints.values())
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FrozenTrial):
+        if not isinstance(other, TrialRecord):
             return NotImplemented
         return self._key() == other._key()
 
@@ -297,6 +337,9 @@ class FrozenTrial:
         return f"FrozenTrial(number={self.number}, state={self.state.name}, value={shown}, params={self.params})"
 
 
+FrozenTrial = TrialRecord
+
+
 def create_trial(
     *,
     params: Mapping[str, Any] | None = None,
@@ -308,7 +351,7 @@ def create_trial(
     intermediate_values: Mapping[int, float] | None = None,
     constraints: Mapping[str, float] | None = None,
     reason: str | None = None,
-) -> FrozenTrial:
+) -> TrialRecord:
     """Make a record for ``study.add_trial`` from what is known of a finished run.
 
     Args:
@@ -342,7 +385,7 @@ def create_trial(
     numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
     space = merge(None, distributions) if distributions else None
     x = [distributions[n].to_internal(params[n]) for n in space.names] if space is not None else None
-    return FrozenTrial(
+    return TrialRecord(
         -1,
         TrialState(state),
         space=space,

@@ -19,8 +19,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
-from tunesmith.trial import FrozenTrial, TrialState
+from tunesmith.state import TrialState
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Claim:
     number: int
     version: int
     reserved: bool = False
-    trial: FrozenTrial | None = None
+    trial: TrialRecord | None = None
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class Increment:
         blocks: the points, grouped by the trials' own spaces.
         constraints: place -> constraint values, for trials that have any.
         reports: (number, step, value) of the curves of trials that finished since, and of the running ones, as in
-            `FrozenTrial.intermediate_values`.
+            `TrialRecord.intermediate_values`.
         running: the running trials (number, space, x, sampler_state, worker, attempt, started).
     """
 
@@ -103,7 +104,7 @@ class Increment:
     blocks: list[Block]
     constraints: dict[int, dict[str, float]]
     reports: list[tuple[int, int, float]]
-    running: list[FrozenTrial]
+    running: list[TrialRecord]
 
 
 class Storage(ABC):
@@ -186,7 +187,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
+    def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
         """Write a RUNNING trial with its whole point, in one transaction.
 
         Args:
@@ -216,7 +217,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
+    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int] | None:
         """Record the end of a trial in one transaction; durable on return.
 
         Attributes and reports that only the storage has are kept; those of the record belong to its attempt. `worker`,
@@ -238,7 +239,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
+    def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         """Add WAITING or finished trials under new numbers, all in one transaction.
 
         Earlier attempts are not taken over: each trial gets attempt 1, with the whole curve as its reports. The records
@@ -292,7 +293,7 @@ class Storage(ABC):
     @abstractmethod
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
-    ) -> list[FrozenTrial]:
+    ) -> list[TrialRecord]:
         """Return full records of trials.
 
         Args:
@@ -308,7 +309,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def best(self, study_id: int, direction: str) -> FrozenTrial | None:
+    def best(self, study_id: int, direction: str) -> TrialRecord | None:
         """Return the best trial.
 
         Args:

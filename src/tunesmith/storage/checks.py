@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 
 from tunesmith.errors import AttemptReplacedError, StudyNotFoundError
+from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.text import did_you_mean
-from tunesmith.trial import FrozenTrial
 
 DIRECTIONS = ("minimize", "maximize")
 
@@ -64,7 +64,7 @@ def check_direction(direction: str) -> None:
         raise ValueError(f"direction must be 'minimize' or 'maximize'; got {direction!r}")
 
 
-def check_finished(trial: FrozenTrial, n_objectives: int) -> None:
+def check_finished(trial: TrialRecord, n_objectives: int) -> None:
     """Check that a record can be the end of a trial of this study.
 
     Raises:
@@ -79,7 +79,7 @@ def check_finished(trial: FrozenTrial, n_objectives: int) -> None:
         raise ValueError(f"trial {trial.number}: a COMPLETE trial has a number for each objective; got {values}")
 
 
-def check_added(trials: Sequence[FrozenTrial], n_objectives: int) -> None:
+def check_added(trials: Sequence[TrialRecord], n_objectives: int) -> None:
     """Check that records can be added to a study.
 
     Raises:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import DuplicatedStudyError
-from tunesmith.frozen import NAN, Attempt, FrozenTrial
+from tunesmith.frozen import NAN, Attempt, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storable import storable_items
@@ -47,12 +47,12 @@ class _Book:
         self.record = record
         self.m = len(record.directions)
         self.version = 0
-        self.trials: list[FrozenTrial] = []
-        self.finished: list[FrozenTrial] = []
-        self.running: dict[int, FrozenTrial] = {}
+        self.trials: list[TrialRecord] = []
+        self.finished: list[TrialRecord] = []
+        self.running: dict[int, TrialRecord] = {}
         self.waiting: list[int] = []  # a heap
         # What `best` and `count` found, and how many of `finished` they have seen: a finish need not update them.
-        self.best: dict[str, tuple[int, FrozenTrial | None]] = {}
+        self.best: dict[str, tuple[int, TrialRecord | None]] = {}
         self.counted = 0
         self.counts: dict[TrialState, int] = {}
 
@@ -137,14 +137,14 @@ class MemoryStorage(Storage):
                 book.version += 1
                 return Claim(number, book.version, True, _copy_trial(trial))
             if reserve:
-                trial = FrozenTrial(number, _RUNNING, worker=worker, started=time.time())
+                trial = TrialRecord(number, _RUNNING, worker=worker, started=time.time())
                 book.trials.append(trial)
                 book.running[number] = trial
                 book.version += 1
                 return Claim(number, book.version, True)
             return Claim(number, book.version)
 
-    def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
+    def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
         number = claim.number
         with self._lock:
             book = self._book(study_id)
@@ -174,7 +174,7 @@ class MemoryStorage(Storage):
                 trial.reports = {}
             trial.reports.setdefault(step, value)
 
-    def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
+    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int] | None:
         number = trial.number
         with self._lock:
             book = self._book(study_id)
@@ -195,7 +195,7 @@ class MemoryStorage(Storage):
             book.version += 1
             return seq, book.version
 
-    def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
+    def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         with self._lock:
             book = self._book(study_id)
             check_added(trials, book.m)
@@ -282,7 +282,7 @@ class MemoryStorage(Storage):
 
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
-    ) -> list[FrozenTrial]:
+    ) -> list[TrialRecord]:
         with self._lock:
             book = self._book(study_id)
             if numbers is None:
@@ -291,7 +291,7 @@ class MemoryStorage(Storage):
                 found = [self._trial(book, number) for number in sorted(set(numbers))]
         return found if states is None else [t for t in found if t.state in states]
 
-    def best(self, study_id: int, direction: str) -> FrozenTrial | None:
+    def best(self, study_id: int, direction: str) -> TrialRecord | None:
         check_direction(direction)
         sign = 1.0 if direction == "minimize" else -1.0
         with self._lock:
@@ -345,7 +345,7 @@ class MemoryStorage(Storage):
             raise study_gone(study_id, _WHERE)
         return book
 
-    def _trial(self, book: _Book, number: int) -> FrozenTrial:
+    def _trial(self, book: _Book, number: int) -> TrialRecord:
         if not 0 <= number < len(book.trials):
             raise KeyError(f"the study {book.record.name!r} has no trial {number}; it has {len(book.trials)} trials")
         return book.trials[number]
@@ -361,7 +361,7 @@ def _copy_record(record: StudyRecord) -> StudyRecord:
     return replace(record, user=dict(record.user), system=dict(record.system))
 
 
-def _copy_trial(trial: FrozenTrial) -> FrozenTrial:
+def _copy_trial(trial: TrialRecord) -> TrialRecord:
     """Return a copy of a record."""
     twin = copy.copy(trial)
     twin.user, twin.system = dict(trial.user) if trial.user else None, dict(trial.system) if trial.system else None
@@ -369,7 +369,7 @@ def _copy_trial(trial: FrozenTrial) -> FrozenTrial:
     return twin
 
 
-def _carry_over(old: FrozenTrial, new: FrozenTrial) -> None:
+def _carry_over(old: TrialRecord, new: TrialRecord) -> None:
     """Carry attributes and reports over that only the old record of a trial has."""
     if old.user and old.user is not new.user:
         new.user = {**old.user, **(new.user or {})}
@@ -382,6 +382,6 @@ def _carry_over(old: FrozenTrial, new: FrozenTrial) -> None:
     new.previous_attempts, new.crashes = old.previous_attempts, old.crashes
 
 
-def _refuse_replaced(trial: FrozenTrial, attempt: int) -> None:
+def _refuse_replaced(trial: TrialRecord, attempt: int) -> None:
     if attempt < trial.attempt:
         raise attempt_replaced(trial.number, attempt, trial.attempt)

@@ -10,14 +10,14 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
-from tunesmith.frozen import FrozenTrial
+from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.text import saferepr
 
 
-def adopted(other: TrialEngine, engine: TrialEngine) -> list[FrozenTrial]:
+def adopted(other: TrialEngine, engine: TrialEngine) -> list[TrialRecord]:
     """Return the trials of a study that have values, by number, as records that another study can add.
 
     Args:
@@ -36,7 +36,7 @@ def adopted(other: TrialEngine, engine: TrialEngine) -> list[FrozenTrial]:
             f"one {[str(d) for d in directions]}, so their values mean different things; "
             "create_study(warm_start_from=[study]) compares ranks and takes any direction"
         )
-    found: list[FrozenTrial] = []
+    found: list[TrialRecord] = []
     reasons: list[str] = []
     for trial in other.trials(states=[TrialState.COMPLETE, TrialState.PRUNED]):
         if trial.values is None:
@@ -73,9 +73,9 @@ def row_of(space: Space, params: dict[str, Any]) -> list[float]:
         return kept
 
 
-def _record(trial: FrozenTrial, space: Space | None, x: Sequence[float] | None, name: str) -> FrozenTrial:
+def _record(trial: TrialRecord, space: Space | None, x: Sequence[float] | None, name: str) -> TrialRecord:
     """Return a copy without what only its own study understands: number, sampler state and who proposed it."""
-    return FrozenTrial(
+    return TrialRecord(
         -1,
         trial.state,
         space=space,
@@ -92,7 +92,7 @@ def _record(trial: FrozenTrial, space: Space | None, x: Sequence[float] | None, 
     )
 
 
-def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[FrozenTrial]:
+def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[TrialRecord]:
     """Return the trials that ``add_trials`` was given.
 
     Raises:
@@ -101,7 +101,7 @@ def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[FrozenTrial
     """
     checked = list(trials)
     for t in checked:
-        if not isinstance(t, FrozenTrial):
+        if not isinstance(t, TrialRecord):
             raise TypeError(
                 f"add_trial takes what tunesmith.create_trial(...) makes or a study's trials; got {saferepr(t)} "
                 "(of another library? docs/porting.md, 'Old results come along', shows how)"

@@ -15,7 +15,7 @@ from tunesmith.errors import (
     TrialsSpentError,
 )
 from tunesmith.executors.base import Executor, Failed, Finished
-from tunesmith.frozen import FrozenTrial
+from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.engine import TrialEngine
@@ -31,7 +31,7 @@ from tunesmith.trial import Trial
 if TYPE_CHECKING:
     from tunesmith.progress import Progress
 
-AfterTrial = Callable[[FrozenTrial], None]
+AfterTrial = Callable[[TrialRecord], None]
 PROPOSING = 0.5  # of a timeout, at most: after that proposals are to cost little
 
 
@@ -201,7 +201,7 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
         if self._progress is not None:
             self._progress.tick()
 
-    def _record_all(self, events: list[Finished | Failed]) -> list[tuple[FrozenTrial, BaseException | None]]:
+    def _record_all(self, events: list[Finished | Failed]) -> list[tuple[TrialRecord, BaseException | None]]:
         """Record the ends of some trials, all of them before anything is raised: none may cost the others theirs."""
         told = []
         first: BaseException | None = None
@@ -214,7 +214,7 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
             raise first
         return told
 
-    def _record(self, event: Finished | Failed) -> tuple[FrozenTrial, BaseException | None]:
+    def _record(self, event: Finished | Failed) -> tuple[TrialRecord, BaseException | None]:
         """Record the end of a trial; return its record, and the error that must stop the study, if any."""
         engine, trial = self._engine, event.trial
         if isinstance(event, Failed):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import Attempt, FrozenTrial
+from tunesmith.frozen import Attempt, TrialRecord
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.testing.storage_model import COMPLETE, POINT, RUNNING, SPACE, WAITING, begin, ended, running
 
@@ -87,7 +87,7 @@ class AttemptLaws:
 
     def test_a_trial_released_between_claim_and_start(self, storage: Storage, study: StudyRecord) -> None:
         """Its new owner has it, not the slow one."""
-        storage.add(study.id, [FrozenTrial(-1, WAITING, fixed={"lr": 0.5})])
+        storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5})])
         slow = storage.claim(study.id, "slow")
         storage.release(study.id, {0: 1})
         quick = storage.claim(study.id, "quick")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import NAN, Attempt, FrozenTrial
+from tunesmith.frozen import NAN, Attempt, TrialRecord
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
@@ -57,17 +57,17 @@ class Model:
 
     def __init__(self, storage: Storage, study: StudyRecord) -> None:
         self.storage, self.study = storage, study
-        self.trials: list[FrozenTrial] = []
+        self.trials: list[TrialRecord] = []
         self.version = self.seq = 0
 
     def act(self, action: Action) -> None:
         """Let the storage and the model do the same."""
         getattr(self, f"_{action.kind}")(action)
 
-    def _new(self, action: Action, attempt: int = 1, number: int | None = None) -> FrozenTrial:
+    def _new(self, action: Action, attempt: int = 1, number: int | None = None) -> TrialRecord:
         n = len(self.trials) if number is None else number
         x = [10.0 ** -(1 + action.index % 4), 1.0 + action.index % 5, math.nan, float(action.index % 3)]
-        return FrozenTrial(
+        return TrialRecord(
             n,
             TrialState.RUNNING,
             space=self.study.space,
@@ -140,15 +140,15 @@ class Model:
         self.version += changed
 
     def _enqueue(self, action: Action) -> None:
-        given = [FrozenTrial(-1, TrialState.WAITING, fixed={"lr": action.value}) for _ in range(1 + action.index % 2)]
+        given = [TrialRecord(-1, TrialState.WAITING, fixed={"lr": action.value}) for _ in range(1 + action.index % 2)]
         self._added(given)
 
     def _add(self, action: Action) -> None:
         given = self._new(action)
         given.state, given.values, given.reports = TrialState.COMPLETE, (action.value,), {1: 0.5}
-        self._added([given, FrozenTrial(-1, TrialState.FAIL, reason="ö")])
+        self._added([given, TrialRecord(-1, TrialState.FAIL, reason="ö")])
 
-    def _added(self, given: list[FrozenTrial]) -> None:
+    def _added(self, given: list[TrialRecord]) -> None:
         numbers = self.storage.add(self.study.id, given)
         assert numbers == list(range(len(self.trials), len(self.trials) + len(given)))
         for number, trial in zip(numbers, given, strict=True):
@@ -251,13 +251,13 @@ def rows_of(new: Any) -> list[Any]:
     ]
 
 
-def _copy(trial: FrozenTrial) -> FrozenTrial:
-    return FrozenTrial(**{name: getattr(trial, name) for name in FrozenTrial.__slots__})
+def _copy(trial: TrialRecord) -> TrialRecord:
+    return TrialRecord(**{name: getattr(trial, name) for name in TrialRecord.__slots__})
 
 
-def assert_same(found: FrozenTrial, expected: FrozenTrial) -> None:
+def assert_same(found: TrialRecord, expected: TrialRecord) -> None:
     """Compare two records field by field, NaN being equal to NaN, and nothing to an empty dict."""
-    for name in FrozenTrial.__slots__:
+    for name in TrialRecord.__slots__:
         a, b = getattr(found, name), getattr(expected, name)
         if name in ("user", "system", "reports", "constraints"):
             a, b = sorted((a or {}).items()), sorted((b or {}).items())
@@ -266,12 +266,12 @@ def assert_same(found: FrozenTrial, expected: FrozenTrial) -> None:
         assert a == b or repr(a) == repr(b), f"{name} of trial {expected.number}: {a!r}, expected {b!r}"
 
 
-def running(number: int, worker: str = "w", **fields: Any) -> FrozenTrial:
+def running(number: int, worker: str = "w", **fields: Any) -> TrialRecord:
     """A running trial at `POINT`."""
-    return FrozenTrial(number, RUNNING, **{"space": SPACE, "x": POINT, "worker": worker, "started": 1.0, **fields})
+    return TrialRecord(number, RUNNING, **{"space": SPACE, "x": POINT, "worker": worker, "started": 1.0, **fields})
 
 
-def ended(trial: FrozenTrial, value: float | None = 0.5, state: TrialState = COMPLETE, **fields: Any) -> FrozenTrial:
+def ended(trial: TrialRecord, value: float | None = 0.5, state: TrialState = COMPLETE, **fields: Any) -> TrialRecord:
     """The end of that trial."""
     for name, content in {"attempt": trial.attempt, **fields}.items():
         setattr(trial, name, content)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tunesmith.frozen import NAN, FrozenTrial
+from tunesmith.frozen import NAN, TrialRecord
 from tunesmith.space import Float, Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
@@ -80,12 +80,12 @@ class StorageConformance(StudyLaws, AttemptLaws):
         fixed = {"lr": 0.1, "act": ("a", 2), "other": [1, {"k": math.inf}]}
         user = {"note ∂": "größer 🦊 \0", "deep": {"list": [1, None, True, -math.inf]}, "": 0} | {"k" * 200: 1}
         user.pop("")
-        begun = FrozenTrial(
+        begun = TrialRecord(
             0, RUNNING, space=SPACE, x=POINT, sampler_state=-(2**62), started=1.5, worker="wörker:1", fixed=fixed
         )  # fmt: skip
         assert storage.start(study.id, storage.claim(study.id, "wörker:1"), begun) is not None
         assert_same(storage.trials(study.id)[0], begun)
-        done = FrozenTrial(
+        done = TrialRecord(
             0,
             FAIL,
             space=SPACE,
@@ -127,15 +127,15 @@ class StorageConformance(StudyLaws, AttemptLaws):
     @pytest.mark.parametrize(
         "wrong",
         [
-            FrozenTrial(0, RUNNING),
-            FrozenTrial(0, WAITING),
-            FrozenTrial(0, COMPLETE),
-            FrozenTrial(0, COMPLETE, values=(NAN,)),
-            FrozenTrial(0, COMPLETE, values=(1.0, 2.0)),
-            FrozenTrial(0, PRUNED, values=()),
+            TrialRecord(0, RUNNING),
+            TrialRecord(0, WAITING),
+            TrialRecord(0, COMPLETE),
+            TrialRecord(0, COMPLETE, values=(NAN,)),
+            TrialRecord(0, COMPLETE, values=(1.0, 2.0)),
+            TrialRecord(0, PRUNED, values=()),
         ],
     )
-    def test_what_is_no_end_is_refused(self, storage: Storage, study: StudyRecord, wrong: FrozenTrial) -> None:
+    def test_what_is_no_end_is_refused(self, storage: Storage, study: StudyRecord, wrong: TrialRecord) -> None:
         """The trial still runs afterwards, and can be finished."""
         begin(storage, study)
         with pytest.raises(ValueError, match=r"trial|state|value"):
@@ -175,8 +175,8 @@ class StorageConformance(StudyLaws, AttemptLaws):
         """Each is handed out once, with what was asked for."""
         begin(storage, study)
         asked = [
-            FrozenTrial(-1, WAITING, fixed={"lr": 0.5, "act": ("a", 2)}, user={"why": "hunch"}),
-            FrozenTrial(-1, WAITING, fixed={}),
+            TrialRecord(-1, WAITING, fixed={"lr": 0.5, "act": ("a", 2)}, user={"why": "hunch"}),
+            TrialRecord(-1, WAITING, fixed={}),
         ]
         assert storage.add(study.id, asked) == [1, 2]
         assert storage.count(study.id) == {RUNNING: 1, WAITING: 2}
@@ -198,8 +198,8 @@ class StorageConformance(StudyLaws, AttemptLaws):
         run(storage, study)
         given = [
             ended(running(7), 1.0, user={"a": [1]}, reports={0: 0.5}, attempt=3),
-            FrozenTrial(9, FAIL, reason="no point"),
-            FrozenTrial(-1, WAITING, fixed={"lr": 0.5}),
+            TrialRecord(9, FAIL, reason="no point"),
+            TrialRecord(-1, WAITING, fixed={"lr": 0.5}),
             ended(running(8), 2.0),
         ]
         before = pickle.dumps(given)
@@ -214,8 +214,8 @@ class StorageConformance(StudyLaws, AttemptLaws):
         assert (new.cursor, new.version, new.number.tolist()) == (4, 3, [1, 2, 4])
         assert storage.add(study.id, []) == []
 
-    @pytest.mark.parametrize("wrong", [FrozenTrial(0, RUNNING), FrozenTrial(0, COMPLETE, values=(1.0, 2.0))])
-    def test_all_are_added_or_none(self, storage: Storage, study: StudyRecord, wrong: FrozenTrial) -> None:
+    @pytest.mark.parametrize("wrong", [TrialRecord(0, RUNNING), TrialRecord(0, COMPLETE, values=(1.0, 2.0))])
+    def test_all_are_added_or_none(self, storage: Storage, study: StudyRecord, wrong: TrialRecord) -> None:
         """One that is wrong keeps the others out."""
         with pytest.raises(ValueError, match=r"RUNNING|value"):
             storage.add(study.id, [ended(running(0)), wrong])
@@ -308,7 +308,7 @@ class StorageConformance(StudyLaws, AttemptLaws):
         for state in (COMPLETE, FAIL, COMPLETE, PRUNED):
             run(storage, study, state)
         begin(storage, study)
-        storage.add(study.id, [FrozenTrial(-1, WAITING, user={"a": 1}) for _ in range(40)])
+        storage.add(study.id, [TrialRecord(-1, WAITING, user={"a": 1}) for _ in range(40)])
 
         def numbers(*args: Any, **named: Any) -> list[int]:
             return [t.number for t in storage.trials(study.id, *args, **named)]
@@ -369,7 +369,7 @@ class StorageConformance(StudyLaws, AttemptLaws):
         """However many ask at once."""
         from concurrent.futures import ThreadPoolExecutor
 
-        storage.add(study.id, [FrozenTrial(-1, WAITING, fixed={"lr": 0.5}) for _ in range(24)])
+        storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5}) for _ in range(24)])
 
         def work(index: int) -> list[Claim]:
             return [storage.claim(study.id, f"w{index}", reserve=True) for _ in range(8)]

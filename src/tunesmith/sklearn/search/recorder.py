@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.state import TrialState
 from tunesmith.study.stopping import Stopping
-from tunesmith.trial import FrozenTrial, Trial
+from tunesmith.trial import Trial
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Recorder:
         if self.store.display is not None:
             self.store.display.saw([told], len(candidate.row) - len(row))
 
-    def _finish(self, candidate: Candidate, trial: Trial) -> FrozenTrial:
+    def _finish(self, candidate: Candidate, trial: Trial) -> TrialRecord:
         study, row = self.store.study, candidate.outcomes
         cost = sum(o.fit_seconds + o.score_seconds for o in row)
         if candidate.complete:

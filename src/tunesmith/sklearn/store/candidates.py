@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
+from tunesmith.frozen import TrialRecord
 from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
 from tunesmith.sklearn.store import predictions as _predictions
 from tunesmith.sklearn.store.fingerprint import (
@@ -31,7 +32,7 @@ from tunesmith.sklearn.store.progress_display import ProgressDisplay
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study import Study
-from tunesmith.trial import FrozenTrial, Trial
+from tunesmith.trial import Trial
 
 NOT_A_TRIAL = -1  # the number of a candidate that is no trial
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -156,7 +157,7 @@ class CandidateStore:
             return None
         return from_record(candidate, kept.pop(0), failed)
 
-    def add(self, rows: list[tuple[Params, Row]]) -> list[FrozenTrial]:
+    def add(self, rows: list[tuple[Params, Row]]) -> list[TrialRecord]:
         """Keep candidates whose splits are all done, in one transaction."""
         trials = [self._trial(params, row) for params, row in rows]
         # what add_trials does, which does not tell the numbers
@@ -169,13 +170,13 @@ class CandidateStore:
 
     # -- candidates of a search that asks and tells ----------------------------------------------------------------
 
-    def finished(self) -> Iterator[tuple[FrozenTrial, Record]]:
+    def finished(self) -> Iterator[tuple[TrialRecord, Record]]:
         """Yield the ended trials of the study that hold a candidate, and what they hold."""
         for trial in self.study.get_trials(states=list(ENDED)):
             if (record := self.record_of(trial)) is not None:
                 yield trial, record
 
-    def record_of(self, trial: Trial | FrozenTrial) -> Record | None:
+    def record_of(self, trial: Trial | TrialRecord) -> Record | None:
         """Return what a trial holds of its candidate; None: nothing."""
         record: Record | None = trial.user_attrs.get(KEY)
         return record
@@ -218,12 +219,12 @@ class CandidateStore:
 
     # -- their form ------------------------------------------------------------------------------------------------
 
-    def _trial(self, params: Params, row: Row) -> FrozenTrial:
+    def _trial(self, params: Params, row: Row) -> TrialRecord:
         value, reason = self.value(row)
         space, x, fixed = self._point(params)
         now = time.time()
         cost = sum(o.fit_seconds + o.score_seconds for o in row)
-        return FrozenTrial(
+        return TrialRecord(
             -1,
             TrialState.COMPLETE if value is not None else TrialState.FAIL,
             space=space,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.study import Study
-from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:
     from tunesmith.progress import Progress
@@ -29,7 +29,7 @@ class ProgressDisplay:
         self._go_on = go_on
         self._progress: Progress | None = None
         self.heading = ""
-        self.rivals: list[FrozenTrial] | None = None
+        self.rivals: list[TrialRecord] | None = None
 
     def begin(self, total: int | None, done: int, timeout: float | None = None) -> None:
         """Open the display.
@@ -52,7 +52,7 @@ class ProgressDisplay:
             self._study, left, timeout, go_on=self._go_on, rivals=self.rivals, pruned="stopped early"
         )
 
-    def saw(self, trials: list[FrozenTrial], saved: int = 0) -> None:
+    def saw(self, trials: list[TrialRecord], saved: int = 0) -> None:
         """Show finished candidates.
 
         Args:

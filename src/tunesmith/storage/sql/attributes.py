@@ -19,12 +19,12 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
     update,
 )
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import attempt_replaced, study_gone
 from tunesmith.storage.sql.schema import OF_STUDY, SYSTEM, USER, WORKER, attrs, reports, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.values import attr_to_json
-from tunesmith.trial import FrozenTrial
 
 _s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
 STUDY: BindParameter[int] = bindparam("study")
@@ -104,7 +104,7 @@ def _put_attr(session: Session, study_id: int, at: int, attempt: int, kind: int,
         session.run(ADD_ATTR, study_id=study_id, number=at, attempt=attempt, kind=kind, key=key, value=text)
 
 
-def write_attributes(session: Session, study_id: int, trial: FrozenTrial, *, new: bool = False) -> None:
+def write_attributes(session: Session, study_id: int, trial: TrialRecord, *, new: bool = False) -> None:
     """Write a trial's attributes, and those of its reports that are not there yet.
 
     Args:
@@ -127,7 +127,7 @@ def write_attributes(session: Session, study_id: int, trial: FrozenTrial, *, new
         session.many(ADD_REPORT, rows)
 
 
-def attributes_of(trial: FrozenTrial) -> list[tuple[int, str, str]]:
+def attributes_of(trial: TrialRecord) -> list[tuple[int, str, str]]:
     """Return a trial's attributes as (kind, key, text)."""
     if not (trial.user or trial.system):
         return []

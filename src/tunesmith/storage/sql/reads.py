@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, select  # noqa: TID253 - see schema.py
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Increment, StudyRecord
@@ -45,7 +46,6 @@ from tunesmith.storage.sql.schema import (
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_from_json
-from tunesmith.trial import FrozenTrial
 
 _STUDY: BindParameter[Any] = bindparam("study")
 _t = trials.c
@@ -273,7 +273,7 @@ class Reader:
         if fault := self._spaces.range_of(space).fault(x):
             raise ValueError(fault)
 
-    def _read_records(self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int) -> list[FrozenTrial]:
+    def _read_records(self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int) -> list[TrialRecord]:
         """Return rows of ``FULL`` as records, once all of their points are seen to lie in their spaces."""
         made = check_each(rows, lambda row: read_record(row, known, m), self._where, "trial")
         by_space: dict[int | None, list[Row]] = {}
@@ -292,7 +292,7 @@ class Reader:
 
     def records(
         self, session: Session, study_id: int, numbers: Sequence[int] | None, states: Collection[TrialState] | None
-    ) -> list[FrozenTrial]:
+    ) -> list[TrialRecord]:
         """Return whole records by number."""
         wanted = None if numbers is None else sorted({int(n) for n in numbers})  # a driver takes no NumPy integers
         if wanted is not None:
@@ -322,7 +322,7 @@ class Reader:
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
 
-    def best(self, session: Session, study_id: int, direction: str) -> FrozenTrial | None:
+    def best(self, session: Session, study_id: int, direction: str) -> TrialRecord | None:
         """Return the best feasible complete trial by its first value, the lowest number among equals."""
         row = session.row(BEST[direction], study=study_id)
         if row is None or row[0] is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.frozen import Attempt, FrozenTrial, curve
+from tunesmith.frozen import Attempt, TrialRecord, curve
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.sql.integrity import OF_COLUMNS, OPEN_STATES, check_first, check_types, read_constraints, require
@@ -27,7 +27,7 @@ MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may have 2**31
 _FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
-def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTrial:
+def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> TrialRecord:
     """Return a row of `reads.FULL` as a record.
 
     Args:
@@ -52,7 +52,7 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
     if state == TrialState.COMPLETE and (values is None or any(v != v for v in values)):
         raise ValueError("it has no values")
     check_first(first, values)
-    return FrozenTrial(
+    return TrialRecord(
         n,
         TrialState(state),
         space=space,
@@ -75,7 +75,7 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> FrozenTr
 AttrsByAttempt = dict[int, dict[int, dict[str, Any]]]  # user attributes by trial and attempt
 
 
-def attach_attr(found: Mapping[int, FrozenTrial], by_attempt: AttrsByAttempt, row: Row) -> None:
+def attach_attr(found: Mapping[int, TrialRecord], by_attempt: AttrsByAttempt, row: Row) -> None:
     """Put an attribute into the record of its trial, or into `by_attempt` if the trial had several attempts."""
     n, attempt, kind, key, text = row
     trial = found.get(n)
@@ -93,7 +93,7 @@ def attach_attr(found: Mapping[int, FrozenTrial], by_attempt: AttrsByAttempt, ro
         trial.system[key] = value
 
 
-def attach_attempts(found: Mapping[int, FrozenTrial], notes: AttrsByAttempt, curves: Iterable[Row]) -> None:
+def attach_attempts(found: Mapping[int, TrialRecord], notes: AttrsByAttempt, curves: Iterable[Row]) -> None:
     """Put reports, and what earlier attempts left, into the records of their trials."""
     reported = _by_attempt(row for row in curves if row[0] in found)
     for n, attempts in reported.items():
@@ -104,7 +104,7 @@ def attach_attempts(found: Mapping[int, FrozenTrial], notes: AttrsByAttempt, cur
 
 
 def _attach_previous(
-    trial: FrozenTrial, notes: Mapping[int, dict[str, Any]], reported: Mapping[int, dict[int, float]]
+    trial: TrialRecord, notes: Mapping[int, dict[str, Any]], reported: Mapping[int, dict[int, float]]
 ) -> None:
     user: dict[str, Any] = {}
     earlier = []

@@ -10,6 +10,7 @@ from sqlalchemy import URL  # noqa: TID253 - imported only when a database is na
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
 
 from tunesmith.errors import DuplicatedStudyError, MissingDependencyError, StorageError, StudyNotFoundError
+from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Increment, Storage, StudyRecord
@@ -32,7 +33,6 @@ from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_to_json
-from tunesmith.trial import FrozenTrial
 
 T = TypeVar("T")
 
@@ -185,7 +185,7 @@ class SQLStorage(Storage):
             return Claim(number, version, True)
         return Claim(number, version)
 
-    def start(self, study_id: int, claim: Claim, trial: FrozenTrial) -> int | None:
+    def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
         self._check_point(trial)
         space_id = self._intern(study_id, trial.space)
         change = writes.start_reserved if claim.reserved else writes.start
@@ -202,7 +202,7 @@ class SQLStorage(Storage):
     def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
         self._write(study_id, lambda session: attributes.report(session, study_id, number, attempt, step, value))
 
-    def finish(self, study_id: int, trial: FrozenTrial) -> tuple[int, int] | None:
+    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int] | None:
         check_finished(trial, self._n_objectives(study_id))
         space_id = self._intern(study_id, trial.space)
         try:
@@ -212,7 +212,7 @@ class SQLStorage(Storage):
         trial.seq = seq
         return seq, version
 
-    def add(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[int]:
+    def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         check_added(trials, self._n_objectives(study_id))
         if not trials:
             return []
@@ -238,12 +238,12 @@ class SQLStorage(Storage):
 
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
-    ) -> list[FrozenTrial]:
+    ) -> list[TrialRecord]:
         if numbers is not None and not len(numbers):
             return []
         return self._read(study_id, lambda session: self._reader.records(session, study_id, numbers, states))
 
-    def best(self, study_id: int, direction: str) -> FrozenTrial | None:
+    def best(self, study_id: int, direction: str) -> TrialRecord | None:
         check_direction(direction)
         return self._read(study_id, lambda session: self._reader.best(session, study_id, direction))
 
@@ -308,7 +308,7 @@ class SQLStorage(Storage):
             raise self._gone(study_id)
         return self._objectives[study_id]
 
-    def _check_point(self, trial: FrozenTrial) -> None:
+    def _check_point(self, trial: TrialRecord) -> None:
         """Refuse a point that would count as damaged when it is read."""
         if trial.space is not None and trial.x is not None:
             name = self._spaces.range_of(trial.space).outside(trial.x)

@@ -21,6 +21,7 @@ from sqlalchemy import (  # noqa: TID253 - see schema.py
     update,
 )
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import study_gone
@@ -42,7 +43,6 @@ from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.space_cache import space_to_text
 from tunesmith.storage.sql.values import fixed_to_json, floats_to_bytes
 from tunesmith.text import plain_text
-from tunesmith.trial import FrozenTrial
 
 _ONE: ColumnClause[int] = literal_column("1")
 _ZERO: ColumnClause[int] = literal_column("0")
@@ -192,12 +192,12 @@ def claim_waiting(session: Session, study_id: int, worker: str) -> tuple[int, in
 def reserve(session: Session, study_id: int, worker: str) -> tuple[int, int]:
     """Insert an empty running trial; return (number, version)."""
     version, following, _ = existing(session, study_id, _bump(session, _RESERVED, study=study_id))
-    trial = FrozenTrial(following - 1, TrialState.RUNNING, worker=worker, started=time.time())
+    trial = TrialRecord(following - 1, TrialState.RUNNING, worker=worker, started=time.time())
     session.run(_INSERT_TRIAL, **_trial_row(study_id, trial, None, None))
     return following - 1, version
 
 
-def start(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> int | None:
+def start(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int | None:
     """Insert a new running trial; return the version, or None if the number is taken."""
     counters = _bump(session, _STARTED, study=study_id, at=trial.number)
     if counters is None:
@@ -208,7 +208,7 @@ def start(session: Session, study_id: int, trial: FrozenTrial, space_id: int | N
     return int(counters[0])
 
 
-def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> int:
+def start_reserved(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int:
     """Write the point of a trial whose row is there already; return the version."""
     counters = existing(session, study_id, _bump(session, _CHANGED, study=study_id))
     taken = session.run(
@@ -228,7 +228,7 @@ def start_reserved(session: Session, study_id: int, trial: FrozenTrial, space_id
     return int(counters[0])
 
 
-def finish(session: Session, study_id: int, trial: FrozenTrial, space_id: int | None) -> tuple[int, int]:
+def finish(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> tuple[int, int]:
     """Write the end of a trial; return (seq, version)."""
     version, _, seq = existing(session, study_id, _bump(session, _FINISHED, study=study_id))
     ended = session.run(
@@ -251,7 +251,7 @@ def finish(session: Session, study_id: int, trial: FrozenTrial, space_id: int | 
 def add(
     session: Session,
     study_id: int,
-    given: Sequence[FrozenTrial],
+    given: Sequence[TrialRecord],
     space_ids: Sequence[int | None],
     declared: Space | None,
 ) -> list[int]:
@@ -298,7 +298,7 @@ def release(session: Session, study_id: int, attempts: Mapping[int, int], crashe
         raise Unchanged
 
 
-def _trial_row(study_id: int, trial: FrozenTrial, space_id: int | None, declared: Space | None) -> dict[str, Values]:
+def _trial_row(study_id: int, trial: TrialRecord, space_id: int | None, declared: Space | None) -> dict[str, Values]:
     return {
         "study_id": study_id,
         "number": trial.number,
@@ -314,7 +314,7 @@ def _trial_row(study_id: int, trial: FrozenTrial, space_id: int | None, declared
     }
 
 
-def _outcome(trial: FrozenTrial, space_id: int | None) -> dict[str, Values]:
+def _outcome(trial: TrialRecord, space_id: int | None) -> dict[str, Values]:
     values = trial.values
     return {
         "state": int(trial.state),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
-from tunesmith.frozen import FrozenTrial
+from tunesmith.frozen import TrialRecord
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import TrialState
@@ -105,10 +105,10 @@ class Asker:
         study.running[record.number] = RunningTrial(trial, record, time.monotonic())
         return trial
 
-    def propose(self, claim: Claim, cheap: bool) -> tuple[Trial, FrozenTrial]:
+    def propose(self, claim: Claim, cheap: bool) -> tuple[Trial, TrialRecord]:
         """Return the trial of a claim, and what is to be stored of it."""
         number, old = claim.number, claim.trial
-        record = FrozenTrial(number, TrialState.RUNNING, worker=self.worker)
+        record = TrialRecord(number, TrialState.RUNNING, worker=self.worker)
         if old is not None:
             record.attempt, record.system, record.fixed = old.attempt, old.system, old.fixed
             record.previous_attempts, record.crashes = old.previous_attempts, old.crashes

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tunesmith.errors import StorageError
-from tunesmith.frozen import FrozenTrial
+from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
@@ -97,7 +97,7 @@ class TrialEngine(StudyReplica):
         *,
         reason: str | None = None,
         cost: float | None = None,
-    ) -> FrozenTrial:
+    ) -> TrialRecord:
         """Record how a trial ended; see :meth:`tunesmith.Study.tell`."""
         number = trial.number if isinstance(trial, Trial) else _number(trial)
         if state is None:
@@ -109,7 +109,7 @@ class TrialEngine(StudyReplica):
 
     def record(
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool = False, cost: float | None = None
-    ) -> FrozenTrial:
+    ) -> TrialRecord:
         """Record the outcome of a trial, given as a number where another process asked for it."""
         number = trial.number if isinstance(trial, Trial) else trial
         teller, unsaved = self.teller, self.teller.unsaved
@@ -223,15 +223,15 @@ class TrialEngine(StudyReplica):
 
     def trials(
         self, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
-    ) -> list[FrozenTrial]:
+    ) -> list[TrialRecord]:
         """Return the records by number, optionally only those of some numbers or in some states."""
         return self.storage.trials(self.study_id, numbers, states)
 
-    def add(self, trials: Sequence[FrozenTrial]) -> list[int]:
+    def add(self, trials: Sequence[TrialRecord]) -> list[int]:
         """Add finished or waiting trials; return their numbers."""
         return self.storage.add(self.study_id, trials)
 
-    def best(self) -> FrozenTrial | None:
+    def best(self) -> TrialRecord | None:
         """Return the best feasible complete trial by the first objective, or None."""
         return self.storage.best(self.study_id, self.directions[0].value)
 

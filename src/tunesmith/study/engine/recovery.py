@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.workers import is_dead, runs_apart
 from tunesmith.study.engine.replica import STALE, StudyReplica
-from tunesmith.trial import FrozenTrial
 
 
 def recover(study: StudyReplica, max_attempts: int) -> list[int]:
@@ -36,7 +36,7 @@ def recover(study: StudyReplica, max_attempts: int) -> list[int]:
     return sorted({**lost, **crashed})
 
 
-def _failed(trial: FrozenTrial, limit: int) -> FrozenTrial:
+def _failed(trial: TrialRecord, limit: int) -> TrialRecord:
     """The end of a trial whose process died too often; its attributes and reports are in the storage."""
     trial.state, trial.finished = TrialState.FAIL, time.time()
     trial.crashes += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.frozen import FrozenTrial
+from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
@@ -29,7 +29,7 @@ class RunningTrial:
     """
 
     trial: Trial
-    record: FrozenTrial
+    record: TrialRecord
     began: float | None = None
 
 
@@ -106,7 +106,7 @@ class StudyReplica:
         self.cursor, self.version = new.cursor, new.version
         self.next_number = max([self.next_number, *(k + 1 for k in running), int(new.number.max(initial=-1)) + 1])
 
-    def add_end(self, done: FrozenTrial, seq: int, version: int) -> None:
+    def add_end(self, done: TrialRecord, seq: int, version: int) -> None:
         """Add a trial that this object ended, unless others recorded something since the last ``sync``."""
         if seq == self.cursor + 1 and version == self.version + 1:
             y = None if done.values is None else [v * s for v, s in zip(done.values, self.signs, strict=True)]

@@ -6,7 +6,7 @@ import time
 
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StorageUnavailableError, StudyNotFoundError
-from tunesmith.frozen import OUTSIDE, FrozenTrial
+from tunesmith.frozen import OUTSIDE, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
@@ -30,7 +30,7 @@ class Teller:
         self._study = study
         self.unsaved = Unsaved(study.study_name, self.flush)
 
-    def finish(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> FrozenTrial:
+    def finish(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> TrialRecord:
         """Store the end of a trial, and add it to the history."""
         study, trial, record = self._study, told.trial, told.record
         space, x = trial.point()
@@ -40,26 +40,20 @@ class Teller:
             values = (last,) if len(study.signs) == 1 and last == last else None
         # Of what another process began all there is are the clocks, which may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
-        done = FrozenTrial(
-            record.number,
+        user, unsent = trial.unsent()  # the storage has the others
+        done = record.ended(
             outcome.state,
-            space=space,
-            x=x,
-            values=values,
-            attempt=record.attempt,
-            sampler_state=record.sampler_state,
-            cost=elapsed if cost is None else float(cost),
-            constraints=trial.constraints,
+            space,
+            x,
+            values,
+            seconds=elapsed,
+            cost=cost,
             reason=None if outcome.reason is None else shorten(plain_text(str(outcome.reason))),
-            started=record.started,
-            finished=record.started + elapsed,
-            worker=record.worker,
-            fixed=record.fixed,
+            constraints=trial.constraints,
             system={OUTSIDE: dict(outside)} if outside else None,  # the storage has what stood there before
-            previous_attempts=record.previous_attempts,
-            crashes=record.crashes,
+            user=user,
+            reports=unsent,
         )
-        done.user, done.reports = trial.unsent()  # the storage has the others
         stored = self.save(done)
         study.running.pop(record.number, None)
         if done.state is outcome.state:
@@ -79,7 +73,7 @@ class Teller:
 
     def tell_untracked(
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool, cost: float | None
-    ) -> FrozenTrial:
+    ) -> TrialRecord:
         """Store the end of a trial that is finished, or was asked for by another object."""
         study, number = self._study, trial.number if isinstance(trial, Trial) else trial
         try:
@@ -106,7 +100,7 @@ class Teller:
             trial = self._rebuilt_trial(stored)
         return self.finish(RunningTrial(trial, stored), outcome, cost)
 
-    def _rebuilt_trial(self, stored: FrozenTrial) -> Trial:
+    def _rebuilt_trial(self, stored: TrialRecord) -> Trial:
         """Return the running trial that a record stands for; it is taken to have used all that it was proposed."""
         trial = Trial(
             stored.number,
@@ -122,7 +116,7 @@ class Teller:
 
     # -- results that the storage did not take -------------------------------------------------------------------
 
-    def save(self, done: FrozenTrial) -> tuple[int, int] | None:
+    def save(self, done: TrialRecord) -> tuple[int, int] | None:
         """Store the end of a trial; what cannot be stored is kept in this process."""
         study = self._study
         try:
@@ -148,11 +142,11 @@ class Teller:
                 "optimize() stores it"
             ) from error
 
-    def _keep(self, done: FrozenTrial) -> None:
+    def _keep(self, done: TrialRecord) -> None:
         self._study.running.pop(done.number, None)
         self.unsaved.keep(done)
 
-    def _save_patiently(self, done: FrozenTrial, error: Exception) -> tuple[int, int] | None:
+    def _save_patiently(self, done: TrialRecord, error: Exception) -> tuple[int, int] | None:
         """Try again for a while after a first error."""
         if isinstance(error, StorageUnavailableError):
             return retry_while_unavailable(lambda: self._write_end(done), error)
@@ -160,7 +154,7 @@ class Teller:
             raise error
         return self._write_end(done)
 
-    def _write_end(self, done: FrozenTrial) -> tuple[int, int] | None:
+    def _write_end(self, done: TrialRecord) -> tuple[int, int] | None:
         """Store the end of a trial; no value is lost for what cannot be kept beside it, and no end for a value."""
         study = self._study
         try:
@@ -203,7 +197,7 @@ class Teller:
                 unsaved.given_back()
                 study.version = STALE
 
-    def _is_recorded(self, done: FrozenTrial) -> bool:
+    def _is_recorded(self, done: TrialRecord) -> bool:
         """Tell whether an end that is refused now stands there already: its commit was not heard of."""
         (found,) = self._study.storage.trials(self._study.study_id, [done.number])
         return found.state is done.state and found.attempt == done.attempt

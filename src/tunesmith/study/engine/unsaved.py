@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from tunesmith.trial import FrozenTrial
+from tunesmith.frozen import TrialRecord
 
 
 class Unsaved:
@@ -28,7 +28,7 @@ class Unsaved:
         self.flush = flush
         self.pending = False
         self.released: dict[int, int] = {}
-        self._ends: dict[int, FrozenTrial] = {}
+        self._ends: dict[int, TrialRecord] = {}
 
     def give_back(self, attempts: Mapping[int, int]) -> None:
         """Note attempts of trials, by number, that are to be given back."""
@@ -40,7 +40,7 @@ class Unsaved:
         self.released = {}
         self.pending = bool(self._ends)
 
-    def keep(self, done: FrozenTrial) -> None:
+    def keep(self, done: TrialRecord) -> None:
         """Keep the end of a trial, and see to it that it is not lost in silence when the process ends."""
         self._ends[done.number] = done
         self.pending = True
@@ -50,7 +50,7 @@ class Unsaved:
         if self not in _holders:
             _holders.append(self)
 
-    def drop(self, done: FrozenTrial) -> None:
+    def drop(self, done: TrialRecord) -> None:
         """Forget an end that is stored."""
         del self._ends[done.number]
         if not self._ends:
@@ -61,7 +61,7 @@ class Unsaved:
         """Tell whether the end of a trial is kept."""
         return number in self._ends
 
-    def ends(self) -> list[FrozenTrial]:
+    def ends(self) -> list[TrialRecord]:
         """Return the ends that are kept."""
         return list(self._ends.values())
 

@@ -1,0 +1,165 @@
+"""The ask-and-tell interface of a study: for whoever runs trials in a loop of his own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tunesmith.frozen import FrozenTrial
+from tunesmith.space import Parameter, Space
+from tunesmith.state import TrialState
+from tunesmith.storable import storable_items
+from tunesmith.study.adopt import adopted, checked_trials
+from tunesmith.study.engine.enqueued import check_enqueued
+from tunesmith.study.view import StudyView
+from tunesmith.trial import Trial
+
+
+class AskTellStudy(StudyView):
+    """The part of :class:`tunesmith.Study` that hands out trials and takes their results."""
+
+    def declare(self, space: Space) -> None:
+        """Declare the space that is searched from now on; trials made before keep their own."""
+        self.engine.declare(space)
+
+    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
+        """Start a trial: an enqueued or interrupted one if there is any, else a new proposal of the sampler.
+
+        What the trial reports and notes is stored at once. A trial whose process ends before ``tell`` is run again by
+        whoever calls ``optimize`` or ``recover`` next on this machine, at most ``max_attempts`` times.
+
+        Args:
+            fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``, as
+                those of a declared space do.
+            below: start no trial whose number is this or higher, so that a study has so many trials in all, however
+                many processes ask for them.
+
+        Raises:
+            SpaceExhaustedError: the sampler has nothing left to propose.
+            TrialsSpentError: all numbers below that limit are taken.
+            StorageError: the storage cannot be used, or does not take a result that was kept for it.
+        """
+        return self.engine.ask(fixed_distributions, below=below)
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+        *,
+        reason: str | None = None,
+        cost: float | None = None,
+    ) -> FrozenTrial:
+        """Record how a trial ended; when this returns, it would survive the death of the process.
+
+        Without `state`, values that are not one finite-or-infinite number per objective make the trial FAIL, with the
+        reason stored. Telling the same outcome again changes nothing.
+
+        Args:
+            trial: what ``ask`` returned, or its number.
+            values: the objective's value, or one for each objective.
+            state: COMPLETE, PRUNED (the value is then the last report) or FAIL.
+            skip_if_finished: do nothing, whatever was told before, if the trial is finished.
+            reason: why it failed or was pruned, in words.
+            cost: what the trial cost, in a unit of your own; by default the seconds since its start.
+
+        Raises:
+            ValueError: the trial was told another outcome before, was never asked for, or values and state do not fit.
+            StorageError: the storage does not take the result; what may pass (a StorageUnavailableError) is waited
+                for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
+                ``optimize``, or when the process ends.
+        """
+        return self.engine.tell(trial, values, state, skip_if_finished, reason=reason, cost=cost)
+
+    def flush(self) -> None:
+        """Store the results that were kept in this process because the storage could not be used.
+
+        Raises:
+            StorageError: it still cannot; the results stay here.
+        """
+        self.engine.flush()
+
+    def recover(self) -> list[int]:
+        """Take back the trials of workers of this machine that died, so that they are run again; return the numbers.
+
+        A trial whose process died ``max_attempts`` times is FAIL instead. A driver that died while its trials ran in
+        other processes is not counted: it would have survived a trial that kills its process.
+        """
+        return self.engine.recover()
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """Give running trials back: the next ``ask`` hands them out again as they were proposed."""
+        self.engine.release(numbers)
+
+    # -- add ---------------------------------------------------------------------------------------------------
+
+    def enqueue_trial(
+        self, params: Mapping[str, Any], user_attrs: Mapping[str, Any] | None = None, skip_if_exists: bool = False
+    ) -> None:
+        """Put a point first in line; parameters that are not named are proposed by the sampler.
+
+        Args:
+            params: values by name.
+            user_attrs: notes to keep with the trial.
+            skip_if_exists: do nothing if a trial with these parameters is there or waits.
+
+        Raises:
+            SpaceError: a value lies outside the declared space, or a name is not in it.
+            TypeError: the parameters are no mapping, or a name is no text.
+            ValueError: an attribute cannot be kept.
+        """
+        fixed = check_enqueued(params)
+        engine = self.engine
+        if engine.declared and engine.history.space is not None:
+            engine.history.space.validate(fixed, partial=True)
+        if skip_if_exists and any(t.params == fixed or t.fixed == fixed for t in self.trials):
+            return
+        engine.add([FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))])
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Add a finished (or waiting) trial, for example from :func:`tunesmith.create_trial`, under a new number.
+
+        Raises:
+            ValueError: the trial is running, or has another number of values than the study has directions.
+        """
+        self.add_trials([trial])
+
+    def add_trials(self, trials: Iterable[FrozenTrial] | AskTellStudy) -> None:
+        """Add several finished (or waiting) trials, or those of another study that have values; all or none.
+
+        From another study its complete and pruned trials are taken, in order, and mapped to the declared space by
+        name. A trial that is no point of it (a value out of range, a parameter that is missing or unknown) is left
+        out, with a warning that says how many and why; its value would stand for something else.
+
+        Raises:
+            TypeError: it is no trial of tunesmith's.
+            ValueError: a trial is running, or has another number of values than the study has directions; or the
+                other study has other directions.
+        """
+        if isinstance(trials, AskTellStudy):
+            trials = adopted(trials.engine, self.engine)
+        checked = checked_trials(trials, len(self.directions))
+        if checked:
+            self.engine.add(checked)
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Note something about the study, at once; in the form that ``trial.set_user_attr`` explains.
+
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+
+        Raises:
+            ValueError: the value cannot be kept, or the key is no text.
+        """
+        self.engine.set_user_attr(key, value)
+
+    def set_system_attr(self, key: str, value: Any) -> None:
+        """Note something for tunesmith's own use.
+
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+        """
+        self.engine.set_system_attr(key, value)
