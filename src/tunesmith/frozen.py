@@ -9,6 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from tunesmith.replay import Replay
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
 from tunesmith.state import TrialState
@@ -56,7 +57,7 @@ def curve(attempts: Sequence[Mapping[int, float]]) -> dict[int, float]:
     return merged
 
 
-class TrialRecord:
+class TrialRecord(Replay):
     """The record of one trial, as storages keep it and users read it; for users its name is ``FrozenTrial``.
 
     Whoever holds a record owns it: storages fill in what they know, and what they hand out is a copy.
@@ -66,6 +67,8 @@ class TrialRecord:
 
     Attributes:
         number: position in the study, from 0, without gaps.
+        space: the parameters that the trial used, with the ranges that it gave them.
+        x: its internal values over that space; NaN: not used.
         attempt: how often the trial was handed out; 1 for the first time.
         previous_attempts: what earlier attempts left, oldest first.
         crashes: how many of them ended because their process died.
@@ -76,6 +79,12 @@ class TrialRecord:
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
         reports: step to value, of the last attempt alone; ``intermediate_values`` has the whole curve.
+        started: unix time of the start, seconds.
+        finished: unix time of the end, seconds.
+        worker: who runs or ran it.
+        fixed: values by name that the user enqueued.
+        user: user attributes.
+        system: what tunesmith notes of it.
         seq: position among the finished trials in commit order, from 1; 0 while unfinished.
     """
 
@@ -162,7 +171,24 @@ class TrialRecord:
         user: dict[str, Any] | None,
         reports: dict[int, float] | None,
     ) -> TrialRecord:
-        """Return the record of this running trial at its end, which came after so many seconds."""
+        """Return the record of this running trial at its end.
+
+        Args:
+            state: how it ended.
+            space: of the parameters that it used.
+            x: its internal values there.
+            values: of the objectives.
+            seconds: how long it took.
+            cost: what it cost, if that is not its seconds.
+            reason: why it failed or was pruned.
+            constraints: constraint values by name.
+            system: what tunesmith notes of it.
+            user: what the user noted.
+            reports: reported values by step.
+
+        Returns:
+            A record of its own.
+        """
         return TrialRecord(
             self.number,
             state,
@@ -213,50 +239,6 @@ class TrialRecord:
         They are among ``params``; samplers take the parameter as unknown in this trial.
         """
         return MappingProxyType(self.system.get(OUTSIDE) or {}) if self.system else EMPTY
-
-    # -- replay: an objective that takes a trial can be called with a record, and runs with its parameters -------
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Return the trial's value of a parameter; the range is not looked at.
-
-        Raises:
-            ValueError: the trial has no such parameter.
-        """
-        return float(self._replayed(name))
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        """Return the trial's value of a parameter; see :meth:`suggest_float`."""
-        return int(self._replayed(name))
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Return the trial's value of a parameter; see :meth:`suggest_float`."""
-        return self._replayed(name)
-
-    def suggest(self, name: str, parameter: Parameter) -> Any:
-        """Return the trial's value of a parameter; see :meth:`suggest_float`."""
-        return self._replayed(name)
-
-    def report(self, value: float, step: int) -> None:
-        """Do nothing: what a replay reports is not part of the record."""
-
-    def should_prune(self) -> bool:
-        """Return False: a replay runs to its end."""
-        return False
-
-    def set_user_attr(self, key: str, value: Any) -> None:
-        """Do nothing: what a replay notes is not part of the record."""
-
-    def set_constraint(self, key: str, value: float) -> None:
-        """Do nothing: what a replay measures is not part of the record."""
-
-    def _replayed(self, name: str) -> Any:
-        params = self.params
-        if name not in params:
-            has = ", ".join(map(repr, params)) or "none"
-            raise ValueError(f"trial {self.number} has no value of the parameter {name!r}; its parameters are: {has}")
-        return params[name]
 
     @property
     def value(self) -> float | None:
@@ -365,6 +347,9 @@ def create_trial(
         intermediate_values: reports by step, from 0.
         constraints: constraint values by name.
         reason: why it failed.
+
+    Returns:
+        The record, without a number yet.
 
     Raises:
         SpaceError: a name or a range is none.

@@ -31,7 +31,7 @@ def minimize(
     warm_start_from: Study | Iterable[Study] | None = None,
     stop: str | None = None,
 ) -> Study:
-    """Find parameters that make ``fn`` small, and return the study (``.best_params``, ``.best_value``, ...).
+    """Find parameters that make ``fn`` small.
 
     With a storage and a name the search goes on where it stopped: `n_trials` counts the trials of the study, not of
     the call, those included that other processes run at the same time.
@@ -52,6 +52,9 @@ def minimize(
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see :func:`tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
+
+    Returns:
+        The study, with ``best_params``, ``best_value`` and the rest.
     """
     return _search(
         "minimize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
@@ -77,7 +80,28 @@ def maximize(
     warm_start_from: Study | Iterable[Study] | None = None,
     stop: str | None = None,
 ) -> Study:
-    """Find parameters that make ``fn`` large; everything else as :func:`minimize`."""
+    """Find parameters that make ``fn`` large; everything else as :func:`minimize`.
+
+    Args:
+        fn: gets the parameters as one dict or as keywords and returns a number.
+        space: what to search, in any form that :class:`Space` takes.
+        n_trials: how many trials the study shall have in the end; None: no limit.
+        timeout: seconds after which no trial is started any more.
+        n_jobs: trials at once, in processes; -1: one a core.
+        sampler: a name or an object.
+        pruner: a name or an object.
+        seed: the whole course of the search follows from it.
+        storage: None for memory, a file, a URL or an object.
+        study_name: its name in the storage.
+        catch: exceptions that make a trial fail but do not stop the search.
+        callbacks: called with (study, trial) after each trial.
+        show_progress_bar: show how it goes.
+        warm_start_from: earlier studies of like problems; see :func:`tunesmith.create_study`.
+        stop: "converged": end as well when what can still be gained is less than the noise of a result.
+
+    Returns:
+        The study, with ``best_params``, ``best_value`` and the rest.
+    """
     return _search(
         "maximize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
         show_progress_bar, warm_start_from, stop,

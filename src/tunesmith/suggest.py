@@ -82,6 +82,9 @@ class Suggestions:
             step: only values ``low + k * step``; a `high` that is none of them is lowered, with a warning.
             log: search on the logarithmic scale; needs ``low > 0``.
 
+        Returns:
+            The value, the same each time that this trial asks for this name.
+
         Raises:
             SpaceError: the range is not valid.
         """
@@ -103,6 +106,9 @@ class Suggestions:
             step: only values ``low + k * step``; a `high` that is none of them is lowered, with a warning.
             log: search on the logarithmic scale; needs ``low >= 1``.
 
+        Returns:
+            The value, the same each time that this trial asks for this name.
+
         Raises:
             SpaceError: the range is not valid.
         """
@@ -118,6 +124,13 @@ class Suggestions:
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         """Return one of the choices.
 
+        Args:
+            name: the parameter's name.
+            choices: what there is to choose from.
+
+        Returns:
+            The choice, the same each time that this trial asks for this name.
+
         Raises:
             SpaceError: there is no choice, or one stands there twice.
         """
@@ -131,7 +144,15 @@ class Suggestions:
         return self._suggest(name, lambda: Categorical(choices))
 
     def suggest(self, name: str, parameter: Parameter) -> Any:
-        """Return a value of a parameter given as an object (``Float``, ``Int``, ``Categorical``, ``Ordinal``, ...)."""
+        """Return a value of a parameter that is given as an object.
+
+        Args:
+            name: the parameter's name.
+            parameter: a ``Float``, ``Int``, ``Categorical``, ``Ordinal``, ...
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
         return self._suggest(name, lambda: parameter)
 
     def _suggest(self, name: str, build: Any) -> Any:

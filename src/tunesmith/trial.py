@@ -102,9 +102,11 @@ class Trial(Suggestions):
     # -- reports -----------------------------------------------------------------------------------------------
 
     def report(self, value: float, step: int) -> None:
-        """Report how the objective stands after `step` (an epoch, a number of rows, a fold; from 0).
+        """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
 
-        A step that was reported before is ignored, with a warning.
+        Args:
+            value: the objective's value by now.
+            step: an epoch, a number of rows, a fold; from 0.
 
         Raises:
             TypeError: the value is no number or the step no integer.
@@ -149,6 +151,10 @@ class Trial(Suggestions):
         kept, in the same form in memory and in a file: tuples become lists, keys of dicts become text, NumPy numbers
         and arrays become numbers and lists.
 
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+
         Raises:
             ValueError: the value cannot be kept (see :func:`tunesmith.storable.storable`), or the key is no text.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
@@ -171,6 +177,10 @@ class Trial(Suggestions):
 
     def set_constraint(self, key: str, value: float) -> None:
         """Note the value of a constraint; the trial is feasible where all of them are at most 0.
+
+        Args:
+            key: the constraint's name.
+            value: its value.
 
         Raises:
             ValueError: the key is no text.

@@ -1,8 +1,8 @@
 """The contract of an executor: where objectives run.
 
-The driver calls ``submit`` while ``free() > 0``, then ``poll`` until something ended. An executor runs the objective
-on a :class:`~tunesmith.trial.Trial` whose channel leads back to the ``Handler`` given at construction; it calls the
-handler only from within ``submit`` and ``poll``, in the driver's thread.
+The event loop (:mod:`tunesmith.study.engine.loop`) calls ``submit`` while fewer than ``capacity`` trials are under way,
+then ``poll`` until something ended. An executor runs the objective on a :class:`~tunesmith.trial.Trial` whose channel
+leads back to the study.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ class Failed:
 
 
 class Executor(ABC):
-    """Runs objectives. Made for one call of ``optimize``, closed at its end."""
+    """Runs objectives. Made for one call of ``optimize``, closed at its end.
+
+    Args:
+        objective: what to run.
+        handler: the channel of its trials; called only from within ``submit`` and ``poll``, in the driver's thread.
+    """
 
     name: ClassVar[str] = ""
 

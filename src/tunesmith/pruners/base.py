@@ -34,4 +34,7 @@ class Pruner(ABC):
             curves: all reports of all trials so far, always minimised; this trial's last one included.
             trial_number: the trial in question.
             step: the step of its last report.
+
+        Returns:
+            Whether the trial goes on.
         """

@@ -49,7 +49,16 @@ class MedianPruner(Pruner):
         self.n_min_trials = _at_least(1, "n_min_trials", n_min_trials)
 
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
-        """Return STOP or CONTINUE; see :meth:`Pruner.decide`."""
+        """Compare a trial with the others at its last step.
+
+        Args:
+            curves: the reports of all trials.
+            trial_number: the trial in question.
+            step: the step of its last report.
+
+        Returns:
+            STOP if the trial's best value is worse than the median, else CONTINUE.
+        """
         if curves.n_complete < max(1, self.n_startup_trials) or step < self.n_warmup_steps:
             return Decision.CONTINUE
         steps, values = curves.of(trial_number)

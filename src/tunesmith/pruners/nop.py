@@ -14,5 +14,14 @@ class NopPruner(Pruner):
     name: ClassVar[str] = "nop"
 
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
-        """Return CONTINUE."""
+        """Let the trial go on.
+
+        Args:
+            curves: the reports of all trials.
+            trial_number: the trial in question.
+            step: the step of its last report.
+
+        Returns:
+            CONTINUE.
+        """
         return Decision.CONTINUE

@@ -34,6 +34,9 @@ class AskTellStudy(StudyView):
             below: start no trial whose number is this or higher, so that a study has so many trials in all, however
                 many processes ask for them.
 
+        Returns:
+            The running trial.
+
         Raises:
             SpaceExhaustedError: the sampler has nothing left to propose.
             TrialsSpentError: all numbers below that limit are taken.
@@ -63,6 +66,9 @@ class AskTellStudy(StudyView):
             skip_if_finished: do nothing, whatever was told before, if the trial is finished.
             reason: why it failed or was pruned, in words.
             cost: what the trial cost, in a unit of your own; by default the seconds since its start.
+
+        Returns:
+            The record of the trial.
 
         Raises:
             ValueError: the trial was told another outcome before, was never asked for, or values and state do not fit.

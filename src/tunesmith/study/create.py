@@ -82,6 +82,9 @@ def create_study(
             -9``) before it is FAIL; 3 by default. It is stored with the study, and can be changed with
             `load_if_exists`. Ctrl-C and SIGTERM do not count.
 
+    Returns:
+        The study.
+
     Raises:
         DuplicatedStudyError: the name is taken and `load_if_exists` is false.
         ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions, or studies with
@@ -138,6 +141,9 @@ def load_study(
         sampler: as for :func:`create_study`; samplers are not stored.
         pruner: as for :func:`create_study`.
 
+    Returns:
+        The study.
+
     Raises:
         StudyNotFoundError: there is no such study; the message lists near names.
     """
@@ -147,6 +153,10 @@ def load_study(
 
 def delete_study(*, study_name: str, storage: StorageLike) -> None:
     """Delete a study and all of its trials.
+
+    Args:
+        study_name: its name.
+        storage: as for :func:`create_study`.
 
     Raises:
         StudyNotFoundError: there is no such study.
@@ -162,7 +172,16 @@ def copy_study(
     to_storage: StorageLike,
     to_study_name: str | None = None,
 ) -> Study:
-    """Copy a study with its finished and waiting trials, attributes, seed and space; return the copy.
+    """Copy a study with its finished and waiting trials, attributes, seed and space.
+
+    Args:
+        from_study_name: the study to copy.
+        from_storage: where it is; as for :func:`create_study`.
+        to_storage: where the copy goes.
+        to_study_name: the name of the copy; None: the same.
+
+    Returns:
+        The copy.
 
     Raises:
         StudyNotFoundError: there is no such study.

@@ -164,6 +164,9 @@ class Study(AskTellStudy):
             takes_params: whether the objective takes parameters, as with ``optimize(space=...)``, and not a trial; by
                 default as in this object's last ``optimize``.
 
+        Returns:
+            What was chosen, what to expect of it, and how it compares with the default.
+
         Raises:
             ValueError: no trial is complete and feasible yet, the default is no point of the space, or the level none.
             RuntimeError: the study has several objectives.

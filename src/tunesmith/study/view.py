@@ -108,6 +108,9 @@ class StudyView:
         Args:
             deepcopy: accepted for porting.
             states: only trials in these states; None: all.
+
+        Returns:
+            The records; to change them changes nothing in the study.
         """
         return self.engine.trials(states=None if states is None else list(states))
 

@@ -1,0 +1,122 @@
+"""A record in the place of a running trial: an objective that is called with it runs with the record's parameters."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunesmith.space import Parameter
+
+
+class Replay:
+    """What an objective calls of a :class:`tunesmith.Trial`: values come from ``params``, and nothing is kept."""
+
+    __slots__ = ()
+
+    number: int
+
+    @property
+    @abstractmethod
+    def params(self) -> Mapping[str, Any]:
+        """The parameters that were active, by name."""
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return the trial's value of a parameter.
+
+        Args:
+            name: the parameter's name.
+            low: not looked at, like the rest.
+            high: not looked at.
+            step: not looked at.
+            log: not looked at.
+
+        Returns:
+            The value.
+
+        Raises:
+            ValueError: the trial has no such parameter.
+        """
+        return float(self.suggest(name))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return the trial's value of a parameter.
+
+        Args:
+            name: the parameter's name.
+            low: not looked at, like the rest.
+            high: not looked at.
+            step: not looked at.
+            log: not looked at.
+
+        Returns:
+            The value.
+
+        Raises:
+            ValueError: the trial has no such parameter.
+        """
+        return int(self.suggest(name))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Return the trial's value of a parameter.
+
+        Args:
+            name: the parameter's name.
+            choices: not looked at.
+
+        Returns:
+            The value.
+
+        Raises:
+            ValueError: the trial has no such parameter.
+        """
+        return self.suggest(name)
+
+    def suggest(self, name: str, parameter: Parameter | None = None) -> Any:
+        """Return the trial's value of a parameter.
+
+        Args:
+            name: the parameter's name.
+            parameter: not looked at.
+
+        Returns:
+            The value.
+
+        Raises:
+            ValueError: the trial has no such parameter.
+        """
+        params = self.params
+        if name not in params:
+            has = ", ".join(map(repr, params)) or "none"
+            raise ValueError(f"trial {self.number} has no value of the parameter {name!r}; its parameters are: {has}")
+        return params[name]
+
+    def report(self, value: float, step: int) -> None:
+        """Do nothing: what a replay reports is not part of the record.
+
+        Args:
+            value: dropped.
+            step: dropped.
+        """
+
+    def should_prune(self) -> bool:
+        """Return False: a replay runs to its end."""
+        return False
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Do nothing: what a replay notes is not part of the record.
+
+        Args:
+            key: dropped.
+            value: dropped.
+        """
+
+    def set_constraint(self, key: str, value: float) -> None:
+        """Do nothing: what a replay measures is not part of the record.
+
+        Args:
+            key: dropped.
+            value: dropped.
+        """
