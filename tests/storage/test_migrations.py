@@ -200,20 +200,27 @@ def test_an_older_database_is_upgraded_on_a_server(postgres_url: str, request: p
 
 
 def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
+    from tunesmith.storage.sql import queries
+
     # Nothing but the time tells a table that is read from end to end; with 100,000 trials it is a second a trial.
-    from tunesmith.storage.sql import reads
 
     storage = SQLStorage(tmp_path / "tune.db")
     storage.create_study("a", ["minimize"], 0)
     by_seq = r"INDEX tunesmith_trials_seq \(study_id=\? AND seq[=>]\?\)"
     expected = {
-        reads.CLAIM: [r"tunesmith_studies USING INTEGER PRIMARY KEY", by_seq],
-        reads.COLUMNS: [by_seq],
-        reads.FULL_RUNNING: [by_seq],
-        reads.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
-        reads.REPORTS_OF_RUNNING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
-        reads.BEST["minimize"]: [r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)", "tunesmith_trials_best"],
-        reads.BEST["maximize"]: [r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)", "tunesmith_trials_best"],
+        queries.CLAIM: [r"tunesmith_studies USING INTEGER PRIMARY KEY", by_seq],
+        queries.COLUMNS: [by_seq],
+        queries.FULL_RUNNING: [by_seq],
+        queries.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
+        queries.REPORTS_OF_RUNNING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
+        queries.BEST["minimize"]: [
+            r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)",
+            "tunesmith_trials_best",
+        ],
+        queries.BEST["maximize"]: [
+            r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)",
+            "tunesmith_trials_best",
+        ],
     }
     for statement, patterns in expected.items():
         text, order = storage.database.dialect.compile(statement)

@@ -7,17 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import (  # noqa: TID253 - see schema.py
-    BigInteger,
-    BindParameter,
-    Double,
-    bindparam,
-    cast,
-    exists,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState
@@ -27,37 +17,37 @@ from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.values import attr_to_json
 
 _s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
-STUDY: BindParameter[int] = bindparam("study")
-AT: BindParameter[int] = bindparam("at")
+STUDY: sa.BindParameter[int] = sa.bindparam("study")
+AT: sa.BindParameter[int] = sa.bindparam("at")
 THIS = (_t.study_id == STUDY) & (_t.number == AT)
-STUDY_IS_THERE = select(_s.id).where(_s.id == STUDY)
+STUDY_IS_THERE = sa.select(_s.id).where(_s.id == STUDY)
 LOCK_STUDY = STUDY_IS_THERE.with_for_update()
-IS_THERE = select(_t.state, _t.attempt).where(THIS)
+IS_THERE = sa.select(_t.state, _t.attempt).where(THIS)
 LOCK_TRIAL = IS_THERE.with_for_update()
 
 # A report and an attribute belong to the attempt that their trial is at when they are written.
-_HAS_REPORT = exists().where(
-    _r.study_id == STUDY, _r.number == AT, _r.attempt == _t.attempt, _r.step == bindparam("step")
+_HAS_REPORT = sa.exists().where(
+    _r.study_id == STUDY, _r.number == AT, _r.attempt == _t.attempt, _r.step == sa.bindparam("step")
 )
-ADD_REPORT = insert(reports).from_select(
+ADD_REPORT = sa.insert(reports).from_select(
     ["study_id", "number", "attempt", "step", "value"],
-    select(
+    sa.select(
         _t.study_id,
         _t.number,
         _t.attempt,
-        cast(bindparam("step"), BigInteger),
-        cast(bindparam("value"), Double),
+        sa.cast(sa.bindparam("step"), sa.BigInteger),
+        sa.cast(sa.bindparam("value"), sa.Double),
     ).where(THIS, ~_HAS_REPORT),
 )
 _ATTR = (
     (_a.study_id == STUDY)
     & (_a.number == AT)
-    & (_a.kind == bindparam("what"))
-    & (_a.key == bindparam("name"))
-    & (_a.attempt == bindparam("attempted"))
+    & (_a.kind == sa.bindparam("what"))
+    & (_a.key == sa.bindparam("name"))
+    & (_a.attempt == sa.bindparam("attempted"))
 )
-_CHANGE_ATTR = update(attrs).where(_ATTR).values({_a.value: bindparam("value")})
-ADD_ATTR = insert(attrs)
+_CHANGE_ATTR = sa.update(attrs).where(_ATTR).values({_a.value: sa.bindparam("value")})
+ADD_ATTR = sa.insert(attrs)
 
 
 def existing(session: Session, study_id: int, row: Row | None) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, bindparam, func, select  # noqa: TID253 - imported only when a database is named
+import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.location import may_exist
@@ -14,12 +14,14 @@ from tunesmith.text import printable
 MOST = 100  # problems that are listed
 
 _t = trials.c
-_STUDY: BindParameter[int] = bindparam("study")
-_NUMBERS = select(_t.number).where(_t.study_id == _STUDY)
-_COUNTERS = select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == _STUDY)
-_THERE = select(func.count(), func.max(_t.number), func.count(_t.seq), func.max(_t.seq)).where(_t.study_id == _STUDY)
-_STRAYS = select(func.count()).where(
-    reports.c.study_id == _STUDY, reports.c.number.not_in(select(_t.number).where(_t.study_id == _STUDY))
+_STUDY: sa.BindParameter[int] = sa.bindparam("study")
+_NUMBERS = sa.select(_t.number).where(_t.study_id == _STUDY)
+_COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c.id == _STUDY)
+_THERE = sa.select(*map(sa.func.count, (_t.number, _t.seq)), *map(sa.func.max, (_t.number, _t.seq))).where(
+    _t.study_id == _STUDY
+)
+_STRAYS = sa.select(sa.func.count()).where(
+    reports.c.study_id == _STUDY, reports.c.number.not_in(sa.select(_t.number).where(_t.study_id == _STUDY))
 )
 
 
@@ -78,7 +80,7 @@ def _counted(session: Session, study_id: int) -> list[str]:
     if counters is None or there is None:
         return []
     found = []
-    n, last, finished, last_seq = there
+    n, finished, last, last_seq = there
     if n != counters[0] or (n and last != n - 1):
         found.append(f"{counters[0]} trials were begun, and {n} are there, the last with the number {last}")
     if finished != counters[1] or (finished and last_seq != finished):

@@ -34,7 +34,7 @@ _TEXT: Types
 _BYTES: Types
 _NOTHING: Types
 _WHOLE, _REAL, _TEXT, _BYTES, _NOTHING = {int}, {float}, {str}, {bytes}, {type(None)}
-# The columns of a trial, in the order in which reads.py asks for them.
+# The columns of a trial, in the order in which queries.FULL has them.
 OF_TRIAL: tuple[Types, ...] = (
     _WHOLE, _WHOLE, _WHOLE, _WHOLE | _NOTHING, _WHOLE | _NOTHING, _BYTES | _NOTHING, _BYTES | _NOTHING,
     _REAL | _NOTHING, _WHOLE, _WHOLE, _REAL | _NOTHING, _TEXT | _NOTHING, _TEXT | _NOTHING, _REAL | _NOTHING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, inspect, select  # noqa: TID253 - imported only when a database is named
+import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
@@ -15,7 +15,7 @@ from tunesmith.storage.sql.schema import HEAD, metadata, version
 from tunesmith.storage.sql.session import Session
 from tunesmith.text import printable
 
-_VERSION = select(version.c.version_num)
+_VERSION = sa.select(version.c.version_num)
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 
 
@@ -39,7 +39,7 @@ def stored_schema(database: Database) -> int | None:
         found = database.read(is_there)
     else:
         with database.sqlalchemy() as connection:
-            found = inspect(connection).has_table(version.name)
+            found = sa.inspect(connection).has_table(version.name)
     row = database.read(lambda session: session.row(_VERSION)) if found else None
     if row is None:
         return None
@@ -86,9 +86,9 @@ def create_or_upgrade(database: Database, schema: int | None) -> None:
         )
     with database.sqlalchemy() as connection:
         if schema is None:
-            if not inspect(connection).has_table(version.name):  # else another process was faster
+            if not sa.inspect(connection).has_table(version.name):  # else another process was faster
                 metadata.create_all(connection)
-                connection.execute(insert(version).values(version_num=revision(HEAD)))
+                connection.execute(sa.insert(version).values(version_num=revision(HEAD)))
         else:
             from alembic.util.exc import CommandError
 

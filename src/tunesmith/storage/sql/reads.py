@@ -1,4 +1,4 @@
-"""Queries, and `Reader`: claims, increments as columns, records of trials, the best trial, counts."""
+"""`Reader`: reads increments as columns, records of trials, the best trial, counts and studies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BindParameter, Select, bindparam, func, literal_column, select  # noqa: TID253 - see schema.py
 
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Block, Increment, StudyRecord
 from tunesmith.storage.checks import study_gone
+from tunesmith.storage.sql import queries
 from tunesmith.storage.sql.integrity import (
     OF_ATTR,
     OF_COUNTERS,
@@ -29,124 +29,13 @@ from tunesmith.storage.sql.integrity import (
     require,
 )
 from tunesmith.storage.sql.rows import AttrsByAttempt, Columns, attach_attempts, attach_attr, join_curves, read_record
-from tunesmith.storage.sql.schema import (
-    FINISHED,
-    OF_STUDY,
-    OPEN,
-    RANKED,
-    SYSTEM,
-    USER,
-    WORKER,
-    attrs,
-    reports,
-    spaces,
-    studies,
-    trials,
-)
+from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_from_json
 
-_STUDY: BindParameter[Any] = bindparam("study")
-_t = trials.c
-_OF_STUDY = _t.study_id == _STUDY
-_RUNNING = _t.state == literal_column("0")
-_WAITING = _t.state == literal_column("4")
-
-# The inner query looks at the unfinished trials only (their seq is NULL), in the same statement as the counters.
-CLAIM = select(
-    studies.c.version,
-    studies.c.next_number,
-    select(func.min(_t.number)).where(_OF_STUDY, OPEN, _WAITING).scalar_subquery(),
-).where(studies.c.id == _STUDY)
-
-_COUNTERS = select(studies.c.version, studies.c.last_seq, studies.c.directions).where(studies.c.id == _STUDY)
-_SPACES = select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
-_ONE_SPACE = select(spaces.c.space, spaces.c.hash).where(spaces.c.id == bindparam("space"))
-
-COLUMNS = (
-    select(
-        _t.seq,
-        _t.number,
-        _t.state,
-        _t.tag,
-        _t.attempt,
-        _t.cost,
-        _t.y,
-        _t.value,
-        _t.feasible,
-        _t.x,
-        _t.space_id,
-        _t.constraints,
-    )
-    .where(_OF_STUDY, _t.seq > bindparam("cursor"))
-    .order_by(_t.seq)
-)
-_ALL_REPORTS = (
-    select(reports.c.number, reports.c.attempt, reports.c.step, reports.c.value)
-    .where(reports.c.study_id == _STUDY)
-    .order_by(reports.c.number, reports.c.attempt, reports.c.step)
-)
-_NEW_REPORTS = (
-    select(reports.c.number, reports.c.attempt, reports.c.step, reports.c.value)
-    .join(trials, (_t.study_id == reports.c.study_id) & (_t.number == reports.c.number))
-    .where(_OF_STUDY)
-)
-REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > bindparam("cursor"))
-REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _RUNNING)
-
-FULL = select(
-    _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
-    _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes,
-)  # fmt: skip
-FULL_RUNNING = FULL.where(_OF_STUDY, OPEN, _RUNNING).order_by(_t.number)
-_FULL_OPEN = FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
-_FULL_ALL = FULL.where(_OF_STUDY).order_by(_t.number)
-_ALL_ATTRS = select(attrs.c.number, attrs.c.attempt, attrs.c.kind, attrs.c.key, attrs.c.value).where(
-    attrs.c.study_id == _STUDY, attrs.c.number != literal_column(str(OF_STUDY))
-)
-_OPEN_REPORTS = _NEW_REPORTS.where(OPEN)
-_OPEN_ATTRS = (
-    select(attrs.c.number, attrs.c.attempt, attrs.c.kind, attrs.c.key, attrs.c.value)
-    .join(trials, (_t.study_id == attrs.c.study_id) & (_t.number == attrs.c.number))
-    .where(_OF_STUDY, OPEN)
-)
-
-# Two looks into the index of feasible complete trials: for the best value, and for the lowest number that has it.
-BEST = {
-    direction: select(func.min(_t.number)).where(
-        _OF_STUDY, RANKED, _t.value == select(extreme(_t.value)).where(_OF_STUDY, RANKED).scalar_subquery()
-    )
-    for direction, extreme in (("minimize", func.min), ("maximize", func.max))
-}
-_COUNT_FINISHED = select(_t.state, func.count()).where(_OF_STUDY, FINISHED).group_by(_t.state)
-_COUNT_OPEN = select(_t.state, func.count()).where(_OF_STUDY, OPEN).group_by(_t.state)
-
-STUDY_FIELDS = select(
-    studies.c.id, studies.c.name, studies.c.directions, studies.c.seed, studies.c.space_id, studies.c.created
-)
-ALL_STUDIES = STUDY_FIELDS.order_by(studies.c.id)
-STUDY_BY_NAME = STUDY_FIELDS.where(studies.c.name == bindparam("name"))
-STUDY_NAMES = select(studies.c.name)
-STUDY_ATTRS = select(attrs.c.kind, attrs.c.key, attrs.c.value).where(
-    attrs.c.study_id == _STUDY,
-    attrs.c.number == literal_column(str(OF_STUDY)),
-    attrs.c.kind != literal_column(str(WORKER)),
-)
-
 _UNFINISHED = frozenset({TrialState.RUNNING, TrialState.WAITING})
 _CHUNK = 4096  # rows in memory as Python objects at a time
-_WIDTHS = (1, 16, 256)
-
-
-def _for_numbers(base: Select[Any], column: Any) -> dict[int, Select[Any]]:
-    """Return the query for several trial numbers, in a few widths: few statements serve any count of numbers."""
-    return {width: base.where(column.in_([bindparam(f"n{i}") for i in range(width)])) for width in _WIDTHS}
-
-
-_FULL_OF = _for_numbers(FULL.where(_OF_STUDY), _t.number)
-_ATTRS_OF = _for_numbers(_ALL_ATTRS, attrs.c.number)
-_REPORTS_OF = _for_numbers(_ALL_REPORTS, reports.c.number)
 
 
 def _of_trials(found: list[Row], finished: NDArray[np.int64], running: list[Row]) -> list[Row]:
@@ -155,13 +44,14 @@ def _of_trials(found: list[Row], finished: NDArray[np.int64], running: list[Row]
     return found if all(row[0] in shown for row in found) else [row for row in found if row[0] in shown]
 
 
-def _by_numbers(session: Session, queries: dict[int, Select[Any]], study_id: int, numbers: Sequence[int]) -> list[Row]:
+def _by_numbers(session: Session, by_width: Mapping[int, Any], study_id: int, numbers: Sequence[int]) -> list[Row]:
+    """Return the rows of a query of `queries._for_numbers`."""
     rows: list[Row] = []
-    width = next((w for w in _WIDTHS if len(numbers) <= w), _WIDTHS[-1])
+    width = next((w for w in queries.WIDTHS if len(numbers) <= w), queries.WIDTHS[-1])
     for start in range(0, len(numbers), width):
         part = list(numbers[start : start + width])
         part += part[-1:] * (width - len(part))
-        rows += session.rows(queries[width], study=study_id, **{f"n{i}": n for i, n in enumerate(part)})
+        rows += session.rows(by_width[width], study=study_id, **{f"n{i}": n for i, n in enumerate(part)})
     return rows
 
 
@@ -184,7 +74,7 @@ class Reader:
         known = self._spaces.by_id(space_id)
         if known is not None:
             return known
-        row = session.row(_ONE_SPACE, space=space_id)
+        row = session.row(queries.ONE_SPACE, space=space_id)
         if row is None:
             raise damaged(self._where, f"space {space_id}", "it is not there")
         return self._read_space(space_id, *row)
@@ -199,7 +89,7 @@ class Reader:
         found: dict[int | None, Space] = {i: space for i in wanted if (space := self._spaces.by_id(i)) is not None}
         unknown = wanted - found.keys()
         if len(unknown) > 4:
-            for space_id, text, digest in session.rows(_SPACES, study=study_id):
+            for space_id, text, digest in session.rows(queries.SPACES, study=study_id):
                 if space_id in unknown:
                     found[space_id] = self._read_space(space_id, text, digest)
             if missing := unknown - found.keys():
@@ -215,26 +105,26 @@ class Reader:
 
     def increment(self, session: Session, study_id: int, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called inside a snapshot of the database."""
-        counters = session.row(_COUNTERS, study=study_id)
+        counters = session.row(queries.COUNTERS, study=study_id)
         if counters is None:
             raise study_gone(study_id, self._where)
         version, last, m = self._read_counters(session, counters)
         columns = Columns(m, cursor, session.dialect.loose)
         if last > cursor:
             with decoding(self._where, f"finished trials of study {study_id}"):
-                for rows in session.chunks(COLUMNS, _CHUNK, study=study_id, cursor=cursor):
+                for rows in session.chunks(queries.COLUMNS, _CHUNK, study=study_id, cursor=cursor):
                     columns.add(rows)
                 require(
                     columns.count == last - cursor, f"{last - cursor} of them are expected and {columns.count} there"
                 )
         if cursor <= 0:
-            found = session.rows(_ALL_REPORTS, study=study_id)
+            found = session.rows(queries.ALL_REPORTS, study=study_id)
         else:
-            found = session.rows(REPORTS_OF_RUNNING, study=study_id)
+            found = session.rows(queries.REPORTS_OF_RUNNING, study=study_id)
             if last > cursor:
-                found = session.rows(REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
+                found = session.rows(queries.REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
         self._check_types(session, found, OF_REPORT, "reports")
-        running = session.rows(FULL_RUNNING, study=study_id)
+        running = session.rows(queries.FULL_RUNNING, study=study_id)
         self._check_types(session, running, OF_TRIAL, "running trials")
         known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in running)])
         with decoding(self._where, f"finished trials of study {study_id}"):
@@ -274,7 +164,7 @@ class Reader:
             raise ValueError(fault)
 
     def _read_records(self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int) -> list[TrialRecord]:
-        """Return rows of ``FULL`` as records, once all of their points are seen to lie in their spaces."""
+        """Return rows of ``queries.FULL`` as records, once all of their points are seen to lie in their spaces."""
         made = check_each(rows, lambda row: read_record(row, known, m), self._where, "trial")
         by_space: dict[int | None, list[Row]] = {}
         for row in rows:
@@ -296,17 +186,17 @@ class Reader:
         """Return whole records by number."""
         wanted = None if numbers is None else sorted({int(n) for n in numbers})  # a driver takes no NumPy integers
         if wanted is not None:
-            rows = _by_numbers(session, _FULL_OF, study_id, wanted)
-            notes = _by_numbers(session, _ATTRS_OF, study_id, wanted)
-            curves = _by_numbers(session, _REPORTS_OF, study_id, wanted)
+            rows = _by_numbers(session, queries.FULL_OF, study_id, wanted)
+            notes = _by_numbers(session, queries.ATTRS_OF, study_id, wanted)
+            curves = _by_numbers(session, queries.REPORTS_OF, study_id, wanted)
         elif states is not None and _UNFINISHED.issuperset(states):
-            rows = session.rows(_FULL_OPEN, study=study_id)
-            notes = session.rows(_OPEN_ATTRS, study=study_id)
-            curves = session.rows(_OPEN_REPORTS, study=study_id)
+            rows = session.rows(queries.FULL_OPEN, study=study_id)
+            notes = session.rows(queries.OPEN_ATTRS, study=study_id)
+            curves = session.rows(queries.OPEN_REPORTS, study=study_id)
         else:
-            rows = session.rows(_FULL_ALL, study=study_id)
-            notes = session.rows(_ALL_ATTRS, study=study_id)
-            curves = session.rows(_ALL_REPORTS, study=study_id)
+            rows = session.rows(queries.FULL_ALL, study=study_id)
+            notes = session.rows(queries.ALL_ATTRS, study=study_id)
+            curves = session.rows(queries.ALL_REPORTS, study=study_id)
         counters = self._need(session, study_id)
         self._check_types(session, rows, OF_TRIAL, "trials")
         self._check_types(session, notes, OF_ATTR, "attributes")
@@ -324,7 +214,7 @@ class Reader:
 
     def best(self, session: Session, study_id: int, direction: str) -> TrialRecord | None:
         """Return the best feasible complete trial by its first value, the lowest number among equals."""
-        row = session.row(BEST[direction], study=study_id)
+        row = session.row(queries.BEST[direction], study=study_id)
         if row is None or row[0] is None:
             self._need(session, study_id)
             return None
@@ -332,7 +222,7 @@ class Reader:
 
     def count(self, session: Session, study_id: int) -> dict[TrialState, int]:
         """Return the number of trials by state."""
-        rows = session.rows(_COUNT_FINISHED, study=study_id) + session.rows(_COUNT_OPEN, study=study_id)
+        rows = session.rows(queries.COUNT_FINISHED, study=study_id) + session.rows(queries.COUNT_OPEN, study=study_id)
         if not rows:
             self._need(session, study_id)
         with decoding(self._where, "the states of trials"):
@@ -340,7 +230,7 @@ class Reader:
 
     def _need(self, session: Session, study_id: int) -> Row:
         """Return a study's counters: so one without trials is told from one that is not there."""
-        row = session.row(_COUNTERS, study=study_id)
+        row = session.row(queries.COUNTERS, study=study_id)
         if row is None:
             raise study_gone(study_id, self._where)
         return row
@@ -348,11 +238,11 @@ class Reader:
     # -- studies -----------------------------------------------------------------------------------------------
 
     def study(self, session: Session, row: Row) -> StudyRecord:
-        """Return a row of ``STUDY_FIELDS`` as a record, with its space and attributes."""
+        """Return a row of ``queries.STUDY_FIELDS`` as a record, with its space and attributes."""
         self._check_types(session, [row], OF_STUDY_ROW, "a study")
         study_id, name, directions, seed, space_id, created = row
         space = self.space(session, space_id)
-        notes = session.rows(STUDY_ATTRS, study=study_id)
+        notes = session.rows(queries.STUDY_ATTRS, study=study_id)
         with decoding(self._where, f"the study {name!r}"):
             require(0 <= seed < 2**63, f"its seed is {seed}")
             record = StudyRecord(study_id, name, read_directions(directions), seed, space, created)

@@ -28,7 +28,7 @@ _FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
 def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> TrialRecord:
-    """Return a row of `reads.FULL` as a record.
+    """Return a row of `queries.FULL` as a record.
 
     Args:
         row: the row.
@@ -132,7 +132,7 @@ def _by_attempt(rows: Iterable[Row]) -> dict[int, dict[int, dict[int, float]]]:
 
 
 class Columns:
-    """Turns rows of `reads.COLUMNS` into arrays, chunk by chunk."""
+    """Turns rows of `queries.COLUMNS` into arrays, chunk by chunk."""
 
     def __init__(self, m: int, cursor: int, loose: bool) -> None:
         self.m = m

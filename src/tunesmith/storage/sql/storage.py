@@ -23,12 +23,13 @@ from tunesmith.storage.checks import (
     study_gone,
     study_not_found,
 )
-from tunesmith.storage.sql import attributes, reads, writes
+from tunesmith.storage.sql import attributes, queries, writes
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.foreign import foreign_hint
 from tunesmith.storage.sql.integrity import damaged
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
 from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema
+from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache
@@ -79,7 +80,7 @@ class SQLStorage(Storage):
         self._objectives: dict[int, int] = {}
         self._declared: dict[int, Space | None] = {}
         self._spaces = SpaceCache()
-        self._reader = reads.Reader(self._spaces, where)
+        self._reader = Reader(self._spaces, where)
         self._open()
 
     @property
@@ -125,11 +126,11 @@ class SQLStorage(Storage):
 
     def load_study(self, name: str | None) -> StudyRecord:
         def work(session: Session) -> StudyRecord | list[str]:
-            by_name, every = reads.STUDY_BY_NAME, reads.ALL_STUDIES
+            by_name, every = queries.STUDY_BY_NAME, queries.ALL_STUDIES
             rows = session.rows(every) if name is None else session.rows(by_name, name=name)
             if len(rows) == 1:
                 return self._record(session, rows[0])
-            return [row[0] for row in session.rows(reads.STUDY_NAMES)]
+            return [row[0] for row in session.rows(queries.STUDY_NAMES)]
 
         if not self._open() and not may_exist(self.database.url):
             raise StudyNotFoundError(
@@ -146,7 +147,7 @@ class SQLStorage(Storage):
         if not self._open():
             return []
         return self.database.read(
-            lambda session: [self._record(session, row) for row in session.rows(reads.ALL_STUDIES)], snapshot=True
+            lambda session: [self._record(session, row) for row in session.rows(queries.ALL_STUDIES)], snapshot=True
         )
 
     def _record(self, session: Session, row: Row) -> StudyRecord:
@@ -168,7 +169,7 @@ class SQLStorage(Storage):
 
     def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
         self._need(study_id)
-        row = self.database.read(lambda session: session.row(reads.CLAIM, study=study_id))
+        row = self.database.read(lambda session: session.row(queries.CLAIM, study=study_id))
         if row is None:
             raise self._gone(study_id)
         version, number, waiting = row

@@ -7,19 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (  # noqa: TID253 - see schema.py
-    BigInteger,
-    ColumnClause,
-    Integer,
-    Update,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal_column,
-    select,
-    update,
-)
+import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
@@ -38,38 +26,36 @@ from tunesmith.storage.sql.attributes import (
     existing,
     write_attributes,
 )
-from tunesmith.storage.sql.schema import OPEN, attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import OPEN, RUNNING, WAITING, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.space_cache import space_to_text
 from tunesmith.storage.sql.values import fixed_to_json, floats_to_bytes
 from tunesmith.text import plain_text
 
-_ONE: ColumnClause[int] = literal_column("1")
-_ZERO: ColumnClause[int] = literal_column("0")
-_s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
-_RUNNING = _t.state == literal_column(str(int(TrialState.RUNNING)))
-_WAITING = _t.state == literal_column(str(int(TrialState.WAITING)))
+_ONE: sa.ColumnClause[int] = sa.literal_column("1")
+_ZERO: sa.ColumnClause[int] = sa.literal_column("0")
+_s, _t = studies.c, trials.c
 
 # -- the study's counters: the first statement of every change, because it locks the study's row ----------------------
 
-_BUMP = update(studies).where(_s.id == STUDY)
+_BUMP = sa.update(studies).where(_s.id == STUDY)
 _CHANGED = _BUMP.values(version=_s.version + _ONE)
 _STARTED = _BUMP.where(_s.next_number == AT).values(version=_s.version + _ONE, next_number=_s.next_number + _ONE)
 _RESERVED = _BUMP.values(version=_s.version + _ONE, next_number=_s.next_number + _ONE)
 _FINISHED = _BUMP.values(version=_s.version + _ONE, last_seq=_s.last_seq + _ONE)
 _ADDED = _BUMP.values(
     version=_s.version + _ONE,
-    next_number=_s.next_number + bindparam("numbers", type_=BigInteger),
-    last_seq=_s.last_seq + bindparam("seqs", type_=BigInteger),
+    next_number=_s.next_number + sa.bindparam("numbers", type_=sa.BigInteger),
+    last_seq=_s.last_seq + sa.bindparam("seqs", type_=sa.BigInteger),
 )
 _COUNTERS = (_s.version, _s.next_number, _s.last_seq)
-_RETURNING: dict[Update, Any] = {}
-_READ_COUNTERS = select(*_COUNTERS).where(_s.id == STUDY)
+_RETURNING: dict[sa.Update, Any] = {}
+_READ_COUNTERS = sa.select(*_COUNTERS).where(_s.id == STUDY)
 for _statement in (_CHANGED, _STARTED, _RESERVED, _FINISHED, _ADDED):
     _RETURNING[_statement] = _statement.returning(*_COUNTERS)
 
 
-def _bump(session: Session, statement: Update, **values: Values) -> Row | None:
+def _bump(session: Session, statement: sa.Update, **values: Values) -> Row | None:
     """Raise a study's counters; return (version, next_number, last_seq) after that; None: no row fits."""
     if session.dialect.returning:
         return session.row(_RETURNING[statement], **values)
@@ -80,61 +66,40 @@ def _bump(session: Session, statement: Update, **values: Values) -> Row | None:
 
 # -- trials ----------------------------------------------------------------------------------------------------------
 
-_INSERT_TRIAL = insert(trials)
-_TAKE = update(trials).where(THIS, _RUNNING, _t.attempt == bindparam("attempted"), _t.worker == bindparam("by"))
-_START_RESERVED = _TAKE.values({c: bindparam(c.name) for c in (_t.space_id, _t.x, _t.tag, _t.started)})
-_END = (
-    update(trials)
-    .where(THIS, _RUNNING, _t.attempt == bindparam("attempted"))
-    .values(
-        {
-            c: bindparam(c.name)
-            for c in (
-                _t.state, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost, _t.constraints,
-                _t.reason, _t.finished,
-            )
-        }
-    )
+_INSERT_TRIAL = sa.insert(trials)
+_RUNNING_ATTEMPT = (
+    sa.update(trials).where(THIS, _t.state == RUNNING, _t.attempt == sa.bindparam("attempted"))
 )  # fmt: skip
-_NEXT_WAITING = select(func.min(_t.number)).where(_t.study_id == STUDY, OPEN, _WAITING)
-_CLAIM_WAITING = (
-    update(trials)
-    .where(THIS)
-    .values(
-        {
-            _t.state: literal_column(str(int(TrialState.RUNNING))),
-            _t.worker: bindparam("by"),
-            _t.started: bindparam("now"),
-        }
-    )
+_START_RESERVED = _RUNNING_ATTEMPT.where(_t.worker == sa.bindparam("by")).values(
+    {c: sa.bindparam(c.name) for c in (_t.space_id, _t.x, _t.tag, _t.started)}
 )
-_RELEASE = (
-    update(trials)
-    .where(THIS, _RUNNING, _t.attempt == bindparam("attempted"))
-    .values(
-        {
-            _t.state: literal_column(str(int(TrialState.WAITING))),
-            _t.attempt: _t.attempt + _ONE,
-            _t.crashes: _t.crashes + bindparam("died", type_=Integer),
-            _t.worker: literal_column("''"),
-            _t.started: literal_column("NULL"),
-        }
-    )
+_ENDED = (
+    "state", "seq", "space_id", "x", "y", "value", "feasible", "tag", "cost", "constraints", "reason", "finished",
+)  # fmt: skip
+_END = _RUNNING_ATTEMPT.values({name: sa.bindparam(name) for name in _ENDED})
+_NEXT_WAITING = sa.select(sa.func.min(_t.number)).where(_t.study_id == STUDY, OPEN, _t.state == WAITING)
+_CLAIM_WAITING = (
+    sa.update(trials).where(THIS).values(state=RUNNING, worker=sa.bindparam("by"), started=sa.bindparam("now"))
+)
+_RELEASE = _RUNNING_ATTEMPT.values(
+    state=WAITING,
+    attempt=_t.attempt + _ONE,
+    crashes=_t.crashes + sa.bindparam("died", type_=sa.Integer),
+    worker=sa.literal_column("''"),
+    started=sa.literal_column("NULL"),
 )
 # -- studies and spaces ----------------------------------------------------------------------------------------------
 
-_INSERT_STUDY = insert(studies).values(
-    {c: bindparam(c.name) for c in (_s.name, _s.directions, _s.seed, _s.created)}
-    | {_s.version: _ZERO, _s.next_number: _ZERO, _s.last_seq: _ZERO}
+_INSERT_STUDY = sa.insert(studies).values(
+    {name: sa.bindparam(name) for name in ("name", "directions", "seed", "created")}
+    | dict.fromkeys(("version", "next_number", "last_seq"), _ZERO)
 )
-_STUDY_ID = select(_s.id).where(_s.name == bindparam("name"))
-_DECLARE = update(studies).where(_s.id == STUDY).values({_s.space_id: bindparam("space")})
-_SPACE_ID = select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == bindparam("digest"))
-_INSERT_SPACE = insert(spaces).values(
-    {spaces.c.study_id: STUDY, spaces.c.hash: bindparam("digest"), spaces.c.space: bindparam("text")}
-)
-_DELETES = [delete(table).where(table.c.study_id == STUDY) for table in (reports, attrs, trials, spaces)]
-_DELETE_STUDY = delete(studies).where(_s.id == STUDY)
+_STUDY_ID = sa.select(_s.id).where(_s.name == sa.bindparam("name"))
+_DECLARE = sa.update(studies).where(_s.id == STUDY).values(space_id=sa.bindparam("space"))
+_SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == sa.bindparam("digest"))
+_INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
+_DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (reports, attrs, trials, spaces)]
+_DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
 
 
 class Unchanged(Exception):
@@ -160,7 +125,7 @@ def delete_study(session: Session, study_id: int) -> None:
 
 
 def intern_space(session: Session, study_id: int, space: Space) -> int:
-    """Return the id of a study's space; insert it if it is new."""
+    """Return the id of a study's space; sa.insert it if it is new."""
     text, digest = space_to_text(space)
     existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     row = session.row(_SPACE_ID, study=study_id, digest=digest)

@@ -1,0 +1,96 @@
+"""The queries of `reads.py`, each compiled once for a database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa  # noqa: TID253 - see schema.py
+
+from tunesmith.storage.sql.schema import (
+    FINISHED,
+    OF_STUDY,
+    OPEN,
+    RANKED,
+    RUNNING,
+    WAITING,
+    WORKER,
+    attrs,
+    reports,
+    spaces,
+    studies,
+    trials,
+)  # fmt: skip
+
+_STUDY: sa.BindParameter[Any] = sa.bindparam("study")
+_t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
+_OF_STUDY = _t.study_id == _STUDY
+_IS_RUNNING = _t.state == RUNNING
+_IS_WAITING = _t.state == WAITING
+_OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(OF_STUDY))
+
+# The inner query looks at the unfinished trials only (their seq is NULL), in the same statement as the counters.
+CLAIM = sa.select(
+    _s.version,
+    _s.next_number,
+    sa.select(sa.func.min(_t.number)).where(_OF_STUDY, OPEN, _IS_WAITING).scalar_subquery(),
+).where(_s.id == _STUDY)
+
+COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == _STUDY)
+SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
+ONE_SPACE = sa.select(spaces.c.space, spaces.c.hash).where(spaces.c.id == sa.bindparam("space"))
+
+COLUMNS = (
+    sa.select(
+        _t.seq, _t.number, _t.state, _t.tag, _t.attempt, _t.cost, _t.y, _t.value, _t.feasible, _t.x, _t.space_id,
+        _t.constraints,
+    )
+    .where(_OF_STUDY, _t.seq > sa.bindparam("cursor"))
+    .order_by(_t.seq)
+)  # fmt: skip
+_REPORTS = sa.select(_r.number, _r.attempt, _r.step, _r.value)
+ALL_REPORTS = _REPORTS.where(_r.study_id == _STUDY).order_by(_r.number, _r.attempt, _r.step)
+_NEW_REPORTS = _REPORTS.join(trials, (_t.study_id == _r.study_id) & (_t.number == _r.number)).where(_OF_STUDY)
+REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > sa.bindparam("cursor"))
+REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _IS_RUNNING)
+
+FULL = sa.select(
+    _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
+    _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes,
+)  # fmt: skip
+FULL_RUNNING = FULL.where(_OF_STUDY, OPEN, _IS_RUNNING).order_by(_t.number)
+FULL_OPEN = FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
+FULL_ALL = FULL.where(_OF_STUDY).order_by(_t.number)
+_ATTRS = sa.select(_a.number, _a.attempt, _a.kind, _a.key, _a.value)
+ALL_ATTRS = _ATTRS.where(_a.study_id == _STUDY, _a.number != _OF_STUDY_ITSELF)
+OPEN_REPORTS = _NEW_REPORTS.where(OPEN)
+OPEN_ATTRS = _ATTRS.join(trials, (_t.study_id == _a.study_id) & (_t.number == _a.number)).where(_OF_STUDY, OPEN)
+
+# Two looks into the index of feasible complete trials: for the best value, and for the lowest number that has it.
+BEST = {
+    direction: sa.select(sa.func.min(_t.number)).where(
+        _OF_STUDY, RANKED, _t.value == sa.select(extreme(_t.value)).where(_OF_STUDY, RANKED).scalar_subquery()
+    )
+    for direction, extreme in (("minimize", sa.func.min), ("maximize", sa.func.max))
+}
+COUNT_FINISHED = sa.select(_t.state, sa.func.count()).where(_OF_STUDY, FINISHED).group_by(_t.state)
+COUNT_OPEN = sa.select(_t.state, sa.func.count()).where(_OF_STUDY, OPEN).group_by(_t.state)
+
+STUDY_FIELDS = sa.select(_s.id, _s.name, _s.directions, _s.seed, _s.space_id, _s.created)
+ALL_STUDIES = STUDY_FIELDS.order_by(_s.id)
+STUDY_BY_NAME = STUDY_FIELDS.where(_s.name == sa.bindparam("name"))
+STUDY_NAMES = sa.select(_s.name)
+STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(
+    _a.study_id == _STUDY, _a.number == _OF_STUDY_ITSELF, _a.kind != sa.literal_column(str(WORKER))
+)
+
+WIDTHS = (1, 16, 256)
+
+
+def _for_numbers(base: sa.Select[Any], column: Any) -> dict[int, sa.Select[Any]]:
+    """Return the query for several trial numbers, in a few widths: few statements serve any count of numbers."""
+    return {width: base.where(column.in_([sa.bindparam(f"n{i}") for i in range(width)])) for width in WIDTHS}
+
+
+FULL_OF = _for_numbers(FULL.where(_OF_STUDY), _t.number)
+ATTRS_OF = _for_numbers(ALL_ATTRS, _a.number)
+REPORTS_OF = _for_numbers(ALL_REPORTS, _r.number)
