@@ -1,4 +1,4 @@
-"""What to say of a name that is not here: where it is, what is used instead, or which name was meant."""
+"""Errors for names that tunesmith does not have: what to use instead, or which name was meant."""
 
 from __future__ import annotations
 

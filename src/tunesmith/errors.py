@@ -1,4 +1,4 @@
-"""Every exception that tunesmith raises on purpose.
+"""Every exception that tunesmith defines.
 
 Each derives from :class:`TunesmithError` and, where a built-in exception is what a caller would expect
 (`ValueError` for a bad range, `KeyError` for an unknown study), from that one too.
@@ -20,9 +20,9 @@ class StorageError(TunesmithError, RuntimeError):
 
 
 class StorageUnavailableError(StorageError):
-    """A storage cannot be used at the moment, and may be later: its server is away, it is locked, its disk is full.
+    """A storage cannot be used at the moment: its server is away, it is locked, its disk is full.
 
-    A storage of your own raises it for what may pass; what it raises else is never waited for.
+    A storage of your own raises it where waiting may help. After any other error nothing waits.
     """
 
 
@@ -44,7 +44,7 @@ class TrialPruned(TunesmithError):
 def is_pruned(error: BaseException) -> bool:
     """Tell whether an objective raised TrialPruned: ours, or another library's exception of this name.
 
-    Code for other libraries (an integration's callback, a helper) raises theirs and means the same.
+    Code that was written for other libraries raises theirs with the same meaning.
     """
     return any(kind.__name__ == TrialPruned.__name__ for kind in type(error).__mro__)
 
@@ -54,7 +54,7 @@ class SpaceExhaustedError(TunesmithError, RuntimeError):
 
 
 class TrialsSpentError(TunesmithError, RuntimeError):
-    """The study has as many trials as it is to have in all."""
+    """The study has as many trials as it should have in all."""
 
 
 class ObjectiveError(TunesmithError, ValueError):
@@ -66,7 +66,7 @@ class WorkerDiedError(TunesmithError, RuntimeError):
 
 
 class AttemptReplacedError(TunesmithError, RuntimeError):
-    """A trial was given up and begun again elsewhere; what its earlier attempt still writes is refused."""
+    """A trial was given up and started again elsewhere; writes of its earlier attempt are refused."""
 
 
 class MissingDependencyError(TunesmithError, ImportError):
@@ -78,4 +78,4 @@ class ResumeError(TunesmithError, ValueError):
 
 
 class SelectionError(TunesmithError, ValueError):
-    """Losses or scores from which no winner can be chosen, or that do not fit each other."""
+    """Losses or scores that no winner can be chosen from, or whose shapes do not fit."""

@@ -14,7 +14,7 @@ from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
 from tunesmith.state import TrialState
 from tunesmith.storable import storable_items
-from tunesmith.text import saferepr
+from tunesmith.text import shown
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
@@ -366,7 +366,7 @@ def create_trial(
         raise ValueError("give value= or values=, not both")
     reports = {int(k): float(v) for k, v in (intermediate_values or {}).items()} or None
     if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
-        raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {saferepr(reports)}")
+        raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
     numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
     space = merge(None, distributions) if distributions else None
     x = [distributions[n].to_internal(params[n]) for n in space.names] if space is not None else None

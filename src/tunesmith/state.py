@@ -6,25 +6,25 @@ from enum import IntEnum, StrEnum
 
 
 class TrialState(IntEnum):
-    """Where a trial stands. Only COMPLETE, PRUNED and FAIL are final."""
+    """The state of a trial. COMPLETE, PRUNED and FAIL are final."""
 
     RUNNING = 0
     COMPLETE = 1
     PRUNED = 2
     FAIL = 3
     WAITING = 4
-    FAILED = 3  # an alias: the word that people say
+    FAILED = 3  # an alias
 
     def __str__(self) -> str:
         return self.name
 
     def is_finished(self) -> bool:
-        """Tell whether the trial will not change any more."""
+        """Tell whether the state is final."""
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class StudyDirection(StrEnum):
-    """Which way an objective is better; compares equal to the words "minimize" and "maximize"."""
+    """Whether an objective is minimized or maximized; compares equal to these words."""
 
     MINIMIZE = "minimize"
     MAXIMIZE = "maximize"

@@ -1,7 +1,7 @@
-"""What an attribute may be, and the form in which every storage keeps it: JSON's own types, as a copy.
+"""Converts attributes to the form that every storage keeps: a copy made of JSON's own types.
 
-The form is the same in memory and in a file, so that what is read does not depend on where it was kept. It is made
-where the attribute is set: a value that cannot be kept is refused on that line, and not after hours of training.
+The form is the same in memory and in a file, so that what is read does not depend on the storage. The conversion is
+made where the attribute is set: a value that cannot be kept raises on that line, not after hours of training.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.text import name_and_message, saferepr
+from tunesmith.text import name_and_message, shown
 
 MOST_BITS = 2048  # of an integer: 616 digits. Python reads and writes at most 640 digits under its tightest setting
-SMALL = 2**62  # an integer that is kept as it is, and need not be looked at
-DEEPEST = 100  # levels of lists and dicts; JSON's reader and writer are recursive
-MOST_ITEMS = 1_000_000  # in all; lists that share lists can stand for more items than there are atoms
+SMALL = 2**62  # a smaller integer is kept without a check
+DEEPEST = 100  # levels of lists and dicts, since JSON's reader and writer are recursive
+MOST_ITEMS = 1_000_000  # in all; lists that share lists can have more items than memory holds
 
 _TAKEN = "None, bool, int, float, str, NumPy numbers and arrays, and lists, tuples and dicts of these"
 _HINTS = {
@@ -82,14 +82,14 @@ def checked_key(key: Any) -> str:
         ValueError: it is no text, is empty, or holds what not every database can keep.
     """
     if not isinstance(key, str) or not key:
-        raise ValueError(f"an attribute's name must be a text of at least one character; got {saferepr(key)}")
+        raise ValueError(f"an attribute's name must be a text of at least one character; got {shown(key)}")
     if not key.isascii() or "\0" in key:
         try:
             fits = "\0" not in key and bool(key.encode())
         except UnicodeEncodeError:
             fits = False
         if not fits:
-            raise ValueError(f"an attribute's name must be Unicode text without NUL characters; got {saferepr(key)}")
+            raise ValueError(f"an attribute's name must be Unicode text without NUL characters; got {shown(key)}")
     return key
 
 
@@ -98,7 +98,7 @@ class _Refused(Exception):
 
 
 class _Copy:
-    """Copies one value; knows the containers that it is inside of, and how many items there were."""
+    """Copies one value; tracks the containers that it is inside of, and the number of items."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -173,7 +173,7 @@ class _Copy:
             if math.isfinite(number):
                 return float.__repr__(number)
             return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"
-        raise _Refused(f"the dict key {saferepr(key)} of type {type(key).__name__} is no text or number")
+        raise _Refused(f"the dict key {shown(key)} of type {type(key).__name__} is no text or number")
 
     def _integer(self, value: int) -> int:
         value = int.__index__(value)
@@ -212,4 +212,4 @@ def _is_array(value: Any) -> bool:
 def _refusal(value: Any) -> str:
     kind = type(value).__name__
     hint = _HINTS.get(kind) or ("use .tolist()" if _is_array(value) else "")
-    return f"a value of type {kind} cannot be kept{f' ({hint})' if hint else ''}: {saferepr(value)}"
+    return f"a value of type {kind} cannot be kept{f' ({hint})' if hint else ''}: {shown(value)}"

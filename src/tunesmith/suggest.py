@@ -16,7 +16,7 @@ from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.frozen import EMPTY, NAN
 from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
-from tunesmith.text import saferepr
+from tunesmith.text import shown
 
 
 class Proposals:
@@ -158,7 +158,7 @@ class Suggestions:
     def _suggest(self, name: str, build: Any) -> Any:
         """The slow path: a name or a range that the proposal does not cover, or a value the user fixed."""
         if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # users' calls are not always typed
-            raise SpaceError(f"a parameter's name must be a non-empty text; got {saferepr(name)}")
+            raise SpaceError(f"a parameter's name must be a non-empty text; got {shown(name)}")
         try:
             p: Parameter = build()
         except SpaceError as error:

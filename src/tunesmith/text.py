@@ -1,18 +1,17 @@
-"""Texts of others (names, exceptions, paths) made fit to be stored and shown; suggestions for misspelt names."""
+"""Makes foreign texts (names, exceptions, paths) safe to store and to show; suggests near names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-MOST = 8000  # characters of a reason that are kept
+MOST = 8000  # characters that are kept of a reason
 
 
 def did_you_mean(word: object, options: Iterable[object]) -> str:
-    """Return `"; did you mean 'x'?"`, or the empty string if nothing comes near.
+    """Return `"; did you mean 'x'?"`, or the empty string if nothing is near.
 
     Args:
-        word: what was given; anything but a text has no near one.
+        word: what was given; only a text has near ones.
         options: what it may be.
     """
     if not isinstance(word, str):
@@ -28,10 +27,10 @@ def did_you_mean(word: object, options: Iterable[object]) -> str:
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""Return a text that does nothing to a terminal: what is not printable is written as an escape, such as ``\x1b``.
+    r"""Return a text that cannot control a terminal: what is not printable becomes an escape, such as ``\x1b``.
 
     Args:
-        text: any.
+        text: any text.
         lines: keep line ends and tabs as they are.
     """
     kept = "\n\t" if lines else ""
@@ -41,7 +40,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def shorten(text: str, most: int = MOST) -> str:
-    """Return a text of about `most` characters at the longest: the beginning, how many were left out, and the end."""
+    """Return a text of at most about `most` characters: the beginning, how many were left out, and the end."""
     if len(text) <= most:
         return text
     head, tail = most - most // 4, most // 4
@@ -70,20 +69,12 @@ def _safe(text: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Return a text as it is stored: what not every database keeps or a terminal would obey is written as escapes."""
+    """Return a text as it is stored: what some databases cannot keep, or terminals would obey, becomes escapes."""
     return printable(text, lines=True)
 
 
-def saferepr(value: Any, most: int = 80) -> str:
-    """Return the first characters of ``repr(value)``; words in its place where the repr raises."""
-    try:
-        return repr(value)[:most]
-    except Exception as error:
-        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
-
-
 def message_of(error: BaseException) -> str:
-    """Return ``str(error)`` as it can be stored; words in its place where that raises."""
+    """Return ``str(error)`` as it can be stored, or a note where that raises."""
     try:
         text = str(error)
     except Exception as wrong:
@@ -92,7 +83,7 @@ def message_of(error: BaseException) -> str:
 
 
 def name_and_message(error: BaseException) -> str:
-    """Return "ValueError: what it says", as it can be stored."""
+    """Return "ValueError: its message", as it can be stored."""
     return f"{type(error).__name__}: {message_of(error)}"
 
 
@@ -105,9 +96,9 @@ def listing(options: Iterable[object], limit: int = 12) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return `repr(value)`, cut to `limit` characters; never raises, since errors are worded with it."""
+    """Return `repr(value)`, cut to `limit` characters; never raises, since error messages use it."""
     try:
         text = repr(value)
-    except Exception:  # a broken __repr__ must not hide the error being reported
-        text = f"<{type(value).__name__}>"
+    except Exception as error:  # a broken __repr__ must not hide the error being reported
+        text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -18,7 +18,7 @@ from tunesmith.numerics.scalars import real
 from tunesmith.state import TrialState
 from tunesmith.storable import checked_key, storable
 from tunesmith.suggest import Proposals, Suggestions
-from tunesmith.text import saferepr
+from tunesmith.text import shown
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
 
@@ -117,11 +117,10 @@ class Trial(Suggestions):
             value, index = real(value), int(step)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(
-                "report(value, step) takes a number and an integer step; got "
-                f"value={saferepr(value)}, step={saferepr(step)}"
+                f"report(value, step) takes a number and an integer step; got value={shown(value)}, step={shown(step)}"
             ) from None
         if not 0 <= index < MOST_STEPS:
-            raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {saferepr(step)}")
+            raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
         if self.reports is None:
             self.reports = {}
         if index in self.reports:

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tunesmith.text import saferepr
+from tunesmith.text import shown
 
 DEEPEST = 6  # how far the culprit is looked for
 
@@ -39,7 +39,7 @@ def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
         return None
     kind = type(culprit)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return f"{' of '.join(reversed(path))} is a {name}: {saferepr(culprit)}"
+    return f"{' of '.join(reversed(path))} is a {name}: {shown(culprit)}"
 
 
 def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
@@ -57,7 +57,7 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(thing, (list, tuple, set, frozenset)):
         yield from ((f"an item ({i})", item) for i, item in enumerate(thing))
     elif isinstance(thing, Mapping):
-        yield from ((f"the entry {saferepr(key, 40)}", value) for key, value in thing.items())
+        yield from ((f"the entry {shown(key, 40)}", value) for key, value in thing.items())
     elif getattr(type(thing), "__getstate__", None) is vars(object)["__getstate__"]:
         held = getattr(thing, "__dict__", None)  # one with a way of its own says itself what is wrong
         if isinstance(held, dict):

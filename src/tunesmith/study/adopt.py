@@ -14,7 +14,7 @@ from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.engine.engine import TrialEngine
-from tunesmith.text import saferepr
+from tunesmith.text import shown
 
 
 def adopted(other: TrialEngine, engine: TrialEngine) -> list[TrialRecord]:
@@ -103,7 +103,7 @@ def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[TrialRecord
     for t in checked:
         if not isinstance(t, TrialRecord):
             raise TypeError(
-                f"add_trial takes what tunesmith.create_trial(...) makes or a study's trials; got {saferepr(t)} "
+                f"add_trial takes what tunesmith.create_trial(...) makes or a study's trials; got {shown(t)} "
                 "(of another library? docs/porting.md, 'Old results come along', shows how)"
             )
         if t.state is TrialState.RUNNING:

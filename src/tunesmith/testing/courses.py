@@ -1,4 +1,4 @@
-"""Small studies of every kind, which the suite of the samplers runs, stops and resumes."""
+"""Small studies of every kind, which the suite of samplers runs, stops and resumes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NAME = "course"
 
 @dataclass(frozen=True)
 class Course:
-    """An objective and what it is searched over.
+    """An objective and its space.
 
     Attributes:
-        name: what it shows, in a word.
+        name: what it is an example of.
         objective: takes a trial, or the parameters as a dict if a space is declared.
         directions: one for each objective.
-        space: the declared space; None: the trials show it.
-        searched: the space that a sampler gets to see in the end.
+        space: the declared space; None: the objective defines it as it runs.
+        searched: the space that a sampler sees in the end.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Course:
         return study
 
     def run(self, study: Study, n_trials: int) -> None:
-        """Run some trials; what fails does not stop the study."""
+        """Run some trials; failures do not stop the study."""
         study.optimize(self.objective, n_trials=n_trials, space=self.space, catch=(ArithmeticError,))
 
     def points(self, study: Study) -> list[tuple[int, str, dict[str, Any], Any]]:

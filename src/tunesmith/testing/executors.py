@@ -17,7 +17,7 @@ from tunesmith.executors.base import Executor, Failed, Finished
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.trial import Channel, Proposals, Trial
 
-LIMIT = 120.0  # seconds after which an executor hangs, even on a machine that is busy with other things
+LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a busy machine
 
 
 class MakeExecutor(Protocol):
@@ -28,7 +28,7 @@ class MakeExecutor(Protocol):
 
 
 class Recorder:
-    """A study's side of the channel: notes what is reported, and prunes from a step on."""
+    """The study's side of the channel: records what is reported, and prunes from a step on."""
 
     def __init__(self, prune_from: int | None = None) -> None:
         self.prune_from = prune_from
@@ -38,16 +38,16 @@ class Recorder:
         self.threads: set[int] = set()
 
     def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
-        """Note a user attribute."""
+        """Record a user attribute."""
         self.threads.add(threading.get_ident())
         self.notes.append((number, attempt, key, value))
         return True
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
-        """Note a report; NaN is refused, to see an error travel."""
+        """Record a report; NaN raises, to see whether an error gets through."""
         self.threads.add(threading.get_ident())
         if math.isnan(value):
-            raise RuntimeError(f"no NaN at step {step}, please")
+            raise RuntimeError(f"NaN at step {step}")
         self.reports.append((number, step, value))
         return True
 
@@ -62,7 +62,7 @@ class Recorder:
 
 
 def suggest(trial: Trial) -> float:
-    """Use a proposal, a name that nobody proposed, and notes of every kind."""
+    """Use a proposal, a name that was not proposed, and attributes of every kind."""
     x = trial.suggest_float("x", 0, 1)
     kind = trial.suggest_categorical("kind", ["a", None, 1])
     new = trial.suggest_int("new", 1, 9)
@@ -81,7 +81,7 @@ def learn(trial: Trial) -> float:
 
 
 def report_nan(trial: Trial) -> float:
-    """Report what the recorder refuses, and never ask."""
+    """Report what the recorder refuses, and never ask whether to prune."""
     trial.report(math.nan, 3)
     return 1.0
 
@@ -92,12 +92,12 @@ def fail(trial: Trial) -> float:
 
 
 def leave(trial: Trial) -> float:
-    """Raise what is no Exception."""
+    """Raise an exception that is no `Exception`."""
     raise SystemExit(trial.number)
 
 
 def echo(trial: Trial) -> Any:
-    """Return things that are no values, by number: it is the study that judges them."""
+    """Return results that are no values, by number; the study checks them."""
     return [None, "text", math.nan, (1.0, 2.0), {"loss": 1.0}, True][trial.number]
 
 
@@ -126,8 +126,8 @@ class ExecutorConformance:
         """Return a function of (objective, handler, jobs) that makes the executor under test."""
         raise NotImplementedError("give the fixture make_executor, a function that makes the executor under test")
 
-    def test_a_value_comes_back_with_everything_the_trial_noted(self, make_executor: MakeExecutor) -> None:
-        """Parameters, also those that nobody proposed, notes and constraints are on the trial that comes back."""
+    def test_a_value_is_returned_with_all_that_the_trial_recorded(self, make_executor: MakeExecutor) -> None:
+        """The trial that is returned has all parameters, attributes and constraints."""
         with closing(make_executor(suggest, Recorder(), 2)) as executor:
             for number in range(5):  # more than fit in at once
                 (event,) = run_all(executor, [a_trial(number)])
@@ -143,8 +143,8 @@ class ExecutorConformance:
                 assert space is not None
                 assert space.decode_row(x) == trial.params
 
-    def test_where_it_runs_makes_no_difference_to_what_is_drawn(self, make_executor: MakeExecutor) -> None:
-        """A name that nobody proposed is drawn from the study's seed, the trial's number and the name."""
+    def test_what_is_drawn_does_not_depend_on_where_the_trial_runs(self, make_executor: MakeExecutor) -> None:
+        """A name that was not proposed is drawn from the study's seed, the trial's number and the name."""
         here = a_trial(3)
         suggest(here)
         with closing(make_executor(suggest, Recorder(), 1)) as executor:
@@ -152,7 +152,7 @@ class ExecutorConformance:
         assert event.trial.params == here.params
 
     def test_every_trial_ends_once(self, make_executor: MakeExecutor) -> None:
-        """As many as it has room for at once, over and over; then there is nothing more to hear."""
+        """Trials run up to the capacity at once; after the last one there are no more events."""
         with closing(make_executor(suggest, Recorder(), 3)) as executor:
             assert 1 <= executor.capacity <= 3
             events = run_all(executor, [a_trial(k) for k in range(20)])
@@ -161,14 +161,14 @@ class ExecutorConformance:
             assert executor.poll(0.0) == []
             assert executor.drain() == []
 
-    def test_with_nothing_running_there_is_nothing_to_wait_for(self, make_executor: MakeExecutor) -> None:
-        """An executor that runs nothing answers at once, whatever the time-out."""
+    def test_poll_returns_at_once_if_nothing_runs(self, make_executor: MakeExecutor) -> None:
+        """With any timeout."""
         with closing(make_executor(suggest, Recorder(), 2)) as executor:
             assert executor.poll() == []
             assert executor.poll(0.0) == []
 
     def test_reports_reach_the_handler_in_order_and_in_its_thread(self, make_executor: MakeExecutor) -> None:
-        """Each report is there before the question that follows it; the trial that comes back has them too."""
+        """Each report arrives before the question that follows it; the returned trial has them, too."""
         handler = Recorder()
         with closing(make_executor(learn, handler, 2)) as executor:
             events = run_all(executor, [a_trial(0), a_trial(1)])
@@ -180,7 +180,7 @@ class ExecutorConformance:
         assert handler.threads == {threading.get_ident()}
 
     def test_the_handlers_answer_reaches_the_objective(self, make_executor: MakeExecutor) -> None:
-        """A pruned trial ends as Failed with TrialPruned, which the study takes for what it is."""
+        """A pruned trial ends as Failed with TrialPruned."""
         with closing(make_executor(learn, Recorder(prune_from=4), 1)) as executor:
             (event,) = run_all(executor, [a_trial(7)])
         assert isinstance(event, Failed)
@@ -190,15 +190,15 @@ class ExecutorConformance:
         assert list(event.trial.reports) == [0, 1, 2, 3, 4]
 
     def test_what_the_handler_raises_ends_the_trial(self, make_executor: MakeExecutor) -> None:
-        """An objective may not wait for what becomes of its report; it fails all the same."""
+        """The trial fails, although the objective need not wait for the answer to its report."""
         with closing(make_executor(report_nan, Recorder(), 1)) as executor:
             (event,) = run_all(executor, [a_trial(0)])
         assert isinstance(event, Failed)
         assert isinstance(event.error, RuntimeError)
-        assert "no NaN at step 3" in str(event.error)
+        assert "NaN at step 3" in str(event.error)
 
-    def test_an_error_comes_back_with_its_traceback(self, make_executor: MakeExecutor) -> None:
-        """Its class, its words and the line where it was raised."""
+    def test_an_error_is_returned_with_its_traceback(self, make_executor: MakeExecutor) -> None:
+        """Class, message and the function that raised it are kept."""
         with closing(make_executor(fail, Recorder(), 1)) as executor:
             events = run_all(executor, [a_trial(0), a_trial(1)])
         for event in events:
@@ -207,8 +207,8 @@ class ExecutorConformance:
             assert event.error.args == (f"nothing for {event.trial.number}",)
             assert "in fail" in event.traceback
 
-    def test_what_an_objective_returns_is_not_judged(self, make_executor: MakeExecutor) -> None:
-        """None, texts and the like come back as they are."""
+    def test_any_result_of_an_objective_is_returned(self, make_executor: MakeExecutor) -> None:
+        """None, texts and others are returned unchanged."""
         with closing(make_executor(echo, Recorder(), 2)) as executor:
             events = run_all(executor, [a_trial(k) for k in range(6)])
         by_number = {e.trial.number: e.value for e in events if isinstance(e, Finished)}
@@ -216,13 +216,13 @@ class ExecutorConformance:
         assert by_number == {0: None, 1: "text", 3: (1.0, 2.0), 4: {"loss": 1.0}, 5: True}
 
     def test_cancel_and_close_come_to_an_end(self, make_executor: MakeExecutor, tmp_path: Any) -> None:
-        """A cancelled trial is heard of; unknown numbers are left alone; closing twice does no harm."""
+        """A cancelled trial has an event; unknown numbers are ignored; closing twice is allowed."""
         path = tmp_path / "go"
         executor = make_executor(wait_for_file, Recorder(), 2)
         with closing(executor):
             executor.cancel(5)
             executor.submit(a_trial(0, path=str(path)))
-            if executor.capacity == 1:  # it may run in this very thread, and can then not be cut short
+            if executor.capacity == 1:  # it may run in this thread, and cannot be cancelled then
                 path.touch()
             executor.cancel(0)
             (event,) = wait_for(executor, 1)
@@ -230,7 +230,7 @@ class ExecutorConformance:
             executor.submit(a_trial(1, path=str(path)))
         executor.close()
 
-    def test_time_goes_on(self, make_executor: MakeExecutor) -> None:
+    def test_the_clock_is_monotonic(self, make_executor: MakeExecutor) -> None:
         """The clock never goes back."""
         with closing(make_executor(suggest, Recorder(), 1)) as executor:
             times = [executor.clock() for _ in range(100)]
@@ -244,7 +244,7 @@ def a_trial(number: int, **notes: Any) -> Trial:
 
 
 def run_all(executor: Executor, trials: list[Trial]) -> list[Finished | Failed]:
-    """Run trials as the study's loop does; return how they ended."""
+    """Run trials as the study's loop does; return their events."""
     events: list[Finished | Failed] = []
     waiting = list(trials)
     running = 0
@@ -258,7 +258,7 @@ def run_all(executor: Executor, trials: list[Trial]) -> list[Finished | Failed]:
 
 
 def wait_for(executor: Executor, n: int) -> list[Finished | Failed]:
-    """Poll until n trials or more have ended; fail where that does not happen."""
+    """Poll until at least n trials have ended; fail after LIMIT seconds."""
     events: list[Finished | Failed] = []
     end = time.monotonic() + LIMIT
     while len(events) < n:
@@ -270,7 +270,7 @@ def wait_for(executor: Executor, n: int) -> list[Finished | Failed]:
 
 @contextmanager
 def closing(executor: Executor) -> Iterator[Executor]:
-    """Close an executor at the end, come what may."""
+    """Close an executor at the end, also after an error."""
     try:
         yield executor
     finally:

@@ -1,4 +1,4 @@
-"""The laws of trials that are begun more than once; part of :mod:`tunesmith.testing.storages`."""
+"""The laws of trials that are started more than once; part of :mod:`tunesmith.testing.storages`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tunesmith.testing.storage_model import COMPLETE, POINT, RUNNING, SPACE, WAI
 
 
 class AttemptLaws:
-    """A released trial is run again as it was proposed, and knows what its earlier attempts left."""
+    """A released trial is run again as it was proposed, with the reports and attributes of its earlier attempts."""
 
     def test_a_released_trial_is_run_again_as_it_was_proposed(self, storage: Storage, study: StudyRecord) -> None:
-        """Same point and sampler state, next attempt; the first worker's result comes too late."""
+        """It keeps its point and sampler state and has the next attempt; the first worker's result is refused."""
         begin(storage, study, sampler_state=5)
         begin(storage, study)
         storage.report(study.id, 0, 1, 0, 1.0)
@@ -40,8 +40,8 @@ class AttemptLaws:
         storage.release(study.id, {0: 2})
         assert storage.count(study.id) == {COMPLETE: 1, RUNNING: 1}, "a finished trial is not released"
 
-    def test_what_an_attempt_left_is_kept(self, storage: Storage, study: StudyRecord) -> None:
-        """Its reports and attributes are marked by attempt; the next one goes on from them, and its own count."""
+    def test_reports_and_attributes_of_an_attempt_are_kept(self, storage: Storage, study: StudyRecord) -> None:
+        """They are stored by attempt; the next attempt starts from them, and its own take precedence."""
         begin(storage, study)
         storage.set_attr(study.id, 0, "checkpoint", "a", attempt=1)
         storage.set_attr(study.id, 0, "host", "one", attempt=1)
@@ -86,7 +86,7 @@ class AttemptLaws:
         assert copy.reports == found.intermediate_values
 
     def test_a_trial_released_between_claim_and_start(self, storage: Storage, study: StudyRecord) -> None:
-        """Its new owner has it, not the slow one."""
+        """The new worker has it, not the slow one."""
         storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5})])
         slow = storage.claim(study.id, "slow")
         storage.release(study.id, {0: 1})

@@ -1,4 +1,4 @@
-"""What the laws of storages are written with: trials in short, a simple model of a study, a reader of increments."""
+"""Parts of the laws of storages: short forms of trials, a simple model of a study, a reader of increments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FINAL = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 @dataclass(frozen=True)
 class Action:
-    """One step of a story; which trial it concerns is `index` modulo the number of trials."""
+    """One step of a sequence; it concerns the trial of number `index` modulo the number of trials."""
 
     kind: str
     index: int
@@ -41,7 +41,7 @@ class Action:
 
 
 def actions() -> st.SearchStrategy[Action]:
-    """Steps of a story."""
+    """Steps of a sequence."""
     return st.builds(
         Action,
         kind=st.sampled_from(_KINDS),
@@ -53,7 +53,7 @@ def actions() -> st.SearchStrategy[Action]:
 
 
 class Model:
-    """A study as a list of records, to which everything that the storage answers is compared."""
+    """A study as a list of records, with which all answers of the storage are compared."""
 
     def __init__(self, storage: Storage, study: StudyRecord) -> None:
         self.storage, self.study = storage, study
@@ -61,7 +61,7 @@ class Model:
         self.version = self.seq = 0
 
     def act(self, action: Action) -> None:
-        """Let the storage and the model do the same."""
+        """Do the same in the storage and in the model."""
         getattr(self, f"_{action.kind}")(action)
 
     def _new(self, action: Action, attempt: int = 1, number: int | None = None) -> TrialRecord:
@@ -113,7 +113,7 @@ class Model:
         done.values = (action.value,) if action.state is TrialState.COMPLETE else None
         done.constraints = {"c": action.value} if action.index % 4 == 0 else None
         if action.index % 7 == 0:
-            done.attempt += 1  # of an attempt that never ran
+            done.attempt += 1  # an attempt that never ran
         answer = self.storage.finish(self.study.id, _copy(done))
         if old.state is not TrialState.RUNNING or done.attempt != old.attempt:
             assert answer is None
@@ -208,7 +208,7 @@ class Model:
 
 
 class Reader:
-    """Follows a study by increments and keeps what it read."""
+    """Reads a study in increments and keeps what it read."""
 
     def __init__(self, storage: Storage, study: StudyRecord) -> None:
         self.storage, self.study = storage, study
@@ -217,7 +217,7 @@ class Reader:
         self.rows: list[Any] = []
 
     def read(self) -> None:
-        """Read on."""
+        """Read the next increment."""
         new = self.storage.read_since(self.study.id, self.cursor)
         assert new.cursor == self.cursor + len(new.number)
         assert new.version >= self.version
@@ -228,7 +228,7 @@ class Reader:
         self.cursor, self.version = new.cursor, new.version
 
     def compare(self) -> None:
-        """Compare all that was read bit by bit with what is read at once."""
+        """Compare all increments with what is read at once."""
         assert self.rows == rows_of(self.storage.read_since(self.study.id, 0))
         assert len(set(self.numbers)) == len(self.numbers)
 
@@ -256,7 +256,7 @@ def _copy(trial: TrialRecord) -> TrialRecord:
 
 
 def assert_same(found: TrialRecord, expected: TrialRecord) -> None:
-    """Compare two records field by field, NaN being equal to NaN, and nothing to an empty dict."""
+    """Compare two records field by field; NaN is equal to NaN, and None to an empty dict."""
     for name in TrialRecord.__slots__:
         a, b = getattr(found, name), getattr(expected, name)
         if name in ("user", "system", "reports", "constraints"):
@@ -272,7 +272,7 @@ def running(number: int, worker: str = "w", **fields: Any) -> TrialRecord:
 
 
 def ended(trial: TrialRecord, value: float | None = 0.5, state: TrialState = COMPLETE, **fields: Any) -> TrialRecord:
-    """The end of that trial."""
+    """That trial, finished."""
     for name, content in {"attempt": trial.attempt, **fields}.items():
         setattr(trial, name, content)
     trial.state, trial.finished, trial.cost = state, 2.0, 1.0
@@ -281,7 +281,7 @@ def ended(trial: TrialRecord, value: float | None = 0.5, state: TrialState = COM
 
 
 def begin(storage: Storage, study: StudyRecord, worker: str = "w", eager: bool = False, **fields: Any) -> int:
-    """Start a trial as a study does, trying again where another worker was faster; return its number."""
+    """Start a trial as a study does, again if another worker was faster; return its number."""
     while True:
         claim = storage.claim(study.id, worker, reserve=eager)
         if storage.start(study.id, claim, running(claim.number, worker, **fields)) is not None:

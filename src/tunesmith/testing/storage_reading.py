@@ -42,7 +42,7 @@ class ReadingLaws:
     # -- waiting trials ----------------------------------------------------------------------------------------
 
     def test_waiting_trials_come_first_by_number(self, storage: Storage, study: StudyRecord) -> None:
-        """Each is handed out once, with what was asked for."""
+        """Each is claimed once, with the values that were enqueued."""
         begin(storage, study)
         asked = [
             TrialRecord(-1, WAITING, fixed={"lr": 0.5, "act": ("a", 2)}, user={"why": "hunch"}),
@@ -64,7 +64,7 @@ class ReadingLaws:
         assert storage.finish(study.id, ended(running(1, fixed=found.fixed))) is not None
 
     def test_finished_trials_are_added(self, storage: Storage, study: StudyRecord) -> None:
-        """Under new numbers, with the next seqs, and without keeping or changing what was given."""
+        """They get new numbers and the next seqs; the records given are neither kept nor changed."""
         run(storage, study)
         given = [
             ended(running(7), 1.0, user={"a": [1]}, reports={0: 0.5}, attempt=3),
@@ -86,7 +86,7 @@ class ReadingLaws:
 
     @pytest.mark.parametrize("wrong", [TrialRecord(0, RUNNING), TrialRecord(0, COMPLETE, values=(1.0, 2.0))])
     def test_all_are_added_or_none(self, storage: Storage, study: StudyRecord, wrong: TrialRecord) -> None:
-        """One that is wrong keeps the others out."""
+        """If one is invalid, none is added."""
         with pytest.raises(ValueError, match=r"RUNNING|value"):
             storage.add(study.id, [ended(running(0)), wrong])
         assert storage.trials(study.id) == []
@@ -94,15 +94,15 @@ class ReadingLaws:
 
     # -- reading -----------------------------------------------------------------------------------------------
 
-    def test_nothing_was_recorded_yet(self, storage: Storage, study: StudyRecord) -> None:
-        """Arrays have their shapes all the same."""
+    def test_an_empty_increment_has_its_shapes(self, storage: Storage, study: StudyRecord) -> None:
+        """A study without trials has no best one and no counts."""
         new = storage.read_since(study.id, 0)
         assert (new.cursor, new.version, new.values.shape, new.blocks, new.running) == (0, 0, (0, 1), [], [])
         assert storage.best(study.id, "minimize") is None
         assert storage.count(study.id) == {}
 
     def test_an_increment_has_columns(self, storage: Storage) -> None:
-        """In commit order, the points grouped by the trials' own spaces."""
+        """Rows are in commit order, points are grouped by the trials' own spaces."""
         study = storage.create_study(None, ["minimize", "maximize"], 0)
         other = Space(x=Float(0, 1))
         nothing = Space()
@@ -134,7 +134,7 @@ class ReadingLaws:
 
     @laws
     @given(story=st.lists(actions(), max_size=40))
-    def test_any_story_ends_as_in_the_model(self, storage: Storage, story: list[Action]) -> None:
+    def test_any_sequence_of_actions_ends_as_in_the_model(self, storage: Storage, story: list[Action]) -> None:
         """Numbers, seqs, versions, states and reports are those of a simple model; increments miss nothing."""
         study = storage.create_study(None, ["minimize"], 0, SPACE)
         model = Model(storage, study)
@@ -148,7 +148,7 @@ class ReadingLaws:
         reader.compare()
 
     def test_the_best_trial(self, storage: Storage, study: StudyRecord) -> None:
-        """The lowest number among equals; infeasible and pruned ones do not count; infinities do."""
+        """The lowest number of equals; infeasible and pruned trials do not count; infinite values do."""
         run(storage, study, PRUNED, -9.0)
         run(storage, study, COMPLETE, -8.0, constraints={"c": 1e-9, "d": -1.0})
         run(storage, study, COMPLETE, -7.0, constraints={"c": NAN})
@@ -166,7 +166,7 @@ class ReadingLaws:
             storage.best(study.id, "up")
 
     def test_the_lowest_number_among_equals_may_finish_last(self, storage: Storage, study: StudyRecord) -> None:
-        """Numbers count, not the order of finishing."""
+        """The number counts, not the order of finishing."""
         for _ in range(3):
             begin(storage, study)
         for number in (2, 1, 0):
@@ -174,7 +174,7 @@ class ReadingLaws:
             assert best_number(storage, study, "minimize") == number
 
     def test_trials_by_number_and_state(self, storage: Storage, study: StudyRecord) -> None:
-        """Ordered by number; a number that is not there raises."""
+        """They are ordered by number; an unknown number raises."""
         for state in (COMPLETE, FAIL, COMPLETE, PRUNED):
             run(storage, study, state)
         begin(storage, study)

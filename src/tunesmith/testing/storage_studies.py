@@ -15,7 +15,7 @@ from tunesmith.testing.storage_model import COMPLETE, SPACE, begin, best_number,
 
 
 class StudyLaws:
-    """Studies are created, found, declared and deleted, and do not mix; attributes are kept."""
+    """Studies are created, loaded, declared and deleted; they are independent; attributes are kept."""
 
     @pytest.fixture
     def storage(self) -> Storage:
@@ -36,8 +36,8 @@ class StudyLaws:
             assert found == made
         assert made.created > 0
 
-    def test_without_a_name_one_is_made_up(self, storage: Storage) -> None:
-        """And it is another one each time."""
+    def test_a_study_without_a_name_gets_one(self, storage: Storage) -> None:
+        """It is a different one each time."""
         names = {storage.create_study(None, ["minimize"], 0).name for _ in range(5)}
         assert len(names) == 5
         assert [s.name for s in storage.list_studies()] == sorted(
@@ -45,14 +45,14 @@ class StudyLaws:
         ), "oldest first"
 
     def test_a_name_is_taken_once(self, storage: Storage) -> None:
-        """The second create_study raises, and changes nothing."""
+        """A second create_study with that name raises, and changes nothing."""
         storage.create_study("one", ["minimize"], 0)
         with pytest.raises(DuplicatedStudyError, match="'one'"):
             storage.create_study("one", ["maximize"], 1)
         assert storage.load_study("one").directions == ("minimize",)
 
-    def test_a_name_that_is_not_there(self, storage: Storage) -> None:
-        """The error lists what is there, and says what may have been meant."""
+    def test_an_unknown_name(self, storage: Storage) -> None:
+        """The error lists the studies, and suggests a near name."""
         with pytest.raises(StudyNotFoundError):
             storage.load_study("resnet")
         with pytest.raises(StudyNotFoundError):
@@ -76,8 +76,8 @@ class StudyLaws:
             ("a", ["minimize"], 2**63),
         ],
     )
-    def test_what_is_no_study_is_refused(self, storage: Storage, name: str, directions: list[str], seed: int) -> None:
-        """With a ValueError, and nothing is created."""
+    def test_an_invalid_study_is_refused(self, storage: Storage, name: str, directions: list[str], seed: int) -> None:
+        """It raises a ValueError, and nothing is created."""
         with pytest.raises(ValueError, match=r"name|direction|seed"):
             storage.create_study(name, directions, seed)
         assert storage.list_studies() == []
@@ -92,7 +92,7 @@ class StudyLaws:
         assert storage.load_study("a").space == Space(x=Float(0, 1))
 
     def test_a_deleted_study_is_gone(self, storage: Storage, study: StudyRecord) -> None:
-        """Others stay, its id is not used again, and whoever still works on it is told."""
+        """Other studies stay, its id is not used again, and every later call on it raises."""
         other = storage.create_study("other", ["minimize"], 0)
         run(storage, other)
         run(storage, study)
@@ -127,7 +127,7 @@ class StudyLaws:
         "value", [None, True, 3, 2.5, math.inf, "größer 🦊 \0 \ud800", [1, [2, {"a": None}]], {"a": {"b": [1.5, "x"]}}]
     )
     def test_attributes(self, storage: Storage, study: StudyRecord, value: Any) -> None:
-        """Of the study and of a trial, the user's and the system's, kept and replaced; the version stays."""
+        """User and system attributes of a study and of a trial are kept and replaced; the version stays."""
         begin(storage, study)
         for number, system in [(None, False), (None, True), (0, False), (0, True)]:
             storage.set_attr(study.id, number, "kéy", "old", system)
@@ -137,11 +137,11 @@ class StudyLaws:
         storage.heartbeat(study.id, "a:1:b")
         storage.heartbeat(study.id, "a:1:b")
         assert storage.read_since(study.id, 0).version == 1
-        assert storage.load_study(study.name) == record, "a sign of life is no attribute"
+        assert storage.load_study(study.name) == record, "a heartbeat is no attribute"
         with pytest.raises(KeyError):
             storage.set_attr(study.id, 1, "key", value)
 
-    def test_studies_do_not_mix(self, storage: Storage) -> None:
+    def test_studies_are_independent(self, storage: Storage) -> None:
         """Numbers, seqs, versions, attributes and the best are each study's own."""
         a, b = (storage.create_study(None, ["minimize"], 0) for _ in range(2))
         run(storage, a, COMPLETE, 1.0)

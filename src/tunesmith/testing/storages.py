@@ -32,7 +32,7 @@ from tunesmith.testing.storage_studies import StudyLaws
 class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
     """Derive from it and give the fixture `storage`; each test is one law.
 
-    The storage may hold other studies; each test makes studies of its own, with names that `new_name` makes up.
+    The storage has to be empty at first.
 
     Example::
 
@@ -44,8 +44,8 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
 
     # -- a trial's way -----------------------------------------------------------------------------------------
 
-    def test_a_claim_is_only_a_promise(self, storage: Storage, study: StudyRecord) -> None:
-        """It writes nothing, and the first to start has the number."""
+    def test_a_claim_writes_nothing(self, storage: Storage, study: StudyRecord) -> None:
+        """The first worker to start the trial has the number."""
         first, second = storage.claim(study.id, "a"), storage.claim(study.id, "b")
         assert first == second == Claim(0, 0)
         assert storage.trials(study.id) == []
@@ -53,8 +53,8 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
         assert storage.start(study.id, second, running(0)) is None
         assert storage.claim(study.id, "b") == Claim(1, 1)
 
-    def test_a_reserved_number_cannot_be_lost(self, storage: Storage, study: StudyRecord) -> None:
-        """It is running from the claim on."""
+    def test_a_reserved_number_is_not_given_to_another_worker(self, storage: Storage, study: StudyRecord) -> None:
+        """The trial runs from the claim on."""
         promise = storage.claim(study.id, "a")
         taken = storage.claim(study.id, "w", reserve=True)
         assert (taken.number, taken.reserved, taken.trial, taken.version) == (0, True, None, 1)
@@ -64,7 +64,7 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
         assert storage.finish(study.id, ended(running(0))) == (1, 3)
 
     def test_a_record_comes_back_as_it_was_written(self, storage: Storage, study: StudyRecord) -> None:
-        """Every field, the strange values included."""
+        """Every field, unusual values included."""
         fixed = {"lr": 0.1, "act": ("a", 2), "other": [1, {"k": math.inf}]}
         user = {"note ∂": "größer 🦊 \0", "deep": {"list": [1, None, True, -math.inf]}, "": 0} | {"k" * 200: 1}
         user.pop("")
@@ -101,7 +101,7 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
 
     @pytest.mark.parametrize("state", [COMPLETE, PRUNED, FAIL])
     def test_a_finish_is_recorded_once(self, storage: Storage, study: StudyRecord, state: TrialState) -> None:
-        """An engine that runs a task twice cannot record it twice."""
+        """A task that runs twice is recorded once."""
         begin(storage, study)
         assert storage.finish(study.id, ended(running(0), state=state)) == (1, 2)
         before = storage.trials(study.id)
@@ -123,8 +123,8 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
             TrialRecord(0, PRUNED, values=()),
         ],
     )
-    def test_what_is_no_end_is_refused(self, storage: Storage, study: StudyRecord, wrong: TrialRecord) -> None:
-        """The trial still runs afterwards, and can be finished."""
+    def test_an_invalid_finish_is_refused(self, storage: Storage, study: StudyRecord, wrong: TrialRecord) -> None:
+        """The trial still runs after that, and can be finished."""
         begin(storage, study)
         with pytest.raises(ValueError, match=r"trial|state|value"):
             storage.finish(study.id, wrong)
@@ -132,7 +132,7 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
         assert storage.finish(study.id, ended(running(0))) == (1, 2)
 
     def test_reports_are_kept_while_a_trial_runs(self, storage: Storage, study: StudyRecord) -> None:
-        """The first value of a step counts; finished trials and missing ones take none."""
+        """The first value of a step counts; finished and unknown trials take none."""
         begin(storage, study)
         for step, value in [(3, 0.5), (1, math.inf), (3, 0.7), (2, NAN)]:
             storage.report(study.id, 0, 1, step, value)
@@ -145,8 +145,8 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
         reports = dict(storage.trials(study.id)[0].intermediate_values)
         assert repr(dict(sorted(reports.items()))) == repr({1: math.inf, 2: NAN, 3: 0.5, 4: 0.1})
 
-    def test_notes_made_while_a_trial_runs_are_kept(self, storage: Storage, study: StudyRecord) -> None:
-        """set_attr and the record's own attributes come together; the record's win."""
+    def test_attributes_set_while_a_trial_runs_are_kept(self, storage: Storage, study: StudyRecord) -> None:
+        """Those of set_attr and of the record are merged; the record's take precedence."""
         begin(storage, study)
         storage.set_attr(study.id, 0, "a", 1)
         storage.set_attr(study.id, 0, "b", 1)
@@ -160,7 +160,7 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
     # -- many at once ------------------------------------------------------------------------------------------
 
     def test_many_threads_share_a_study(self, storage: Storage, study: StudyRecord) -> None:
-        """No number twice, no seq missing, and whoever reads on misses nothing, whatever the order."""
+        """No number is given twice, no seq is missing, and a reader of increments misses nothing."""
         from concurrent.futures import ThreadPoolExecutor
 
         n_threads, n_trials = 6, 20
@@ -196,7 +196,7 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
         assert storage.count(study.id) == {COMPLETE: n}
 
     def test_a_waiting_trial_goes_to_one_worker(self, storage: Storage, study: StudyRecord) -> None:
-        """However many ask at once."""
+        """Also when many ask at once."""
         from concurrent.futures import ThreadPoolExecutor
 
         storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5}) for _ in range(24)])

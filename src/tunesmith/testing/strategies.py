@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 
 LABELS: tuple[Any, ...] = (None, True, False, 0, 1, 1.0, -2.5, "", "a", "b", "été", "1", (1, 2), (1.0, 2), ("x", None))
-"""Labels that are easily mistaken for one another."""
+"""Labels that are easily confused."""
 
 _finite = st.floats(-1e6, 1e6, allow_subnormal=False)
 
@@ -76,7 +76,7 @@ def spaces(
         constrained: add a constraint that about half of the points satisfy.
         finite: only parameters with few values.
         min_params: lower bound of their number.
-        max_params: upper bound; a space that has to be conditional or constrained adds what it lacks.
+        max_params: upper bound, not counting those that a conditional or constrained space adds.
     """
     n = draw(st.integers(min_params, max_params))
     params: dict[str, Parameter] = {f"p{j}": draw(parameters(finite=finite)) for j in range(n)}
@@ -106,7 +106,7 @@ def _low_not_above_high(low: int, high: int) -> bool:
 
 
 def _some_values(draw: st.DrawFn, parent: Parameter) -> list[Any]:
-    """Values of the parent; of a continuous one those that a draw may hit, its ends."""
+    """Values of the parent; of a continuous one its ends and its middle."""
     if isinstance(parent, Categorical):
         return draw(st.lists(st.sampled_from(parent.choices), min_size=1, max_size=3))
     ends = parent.from_unit(np.array([0.0, 0.5, 1.0]))

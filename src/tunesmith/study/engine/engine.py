@@ -23,7 +23,7 @@ from tunesmith.study.engine.outcome import Outcome, outcome_of
 from tunesmith.study.engine.recovery import recover
 from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.study.engine.tell import Teller
-from tunesmith.text import saferepr
+from tunesmith.text import shown
 from tunesmith.trial import Trial
 
 MAX_ATTEMPTS = "max_attempts"  # the system attribute that holds the study's own
@@ -288,4 +288,4 @@ def _number(trial: Any) -> int:
     try:
         return index(trial)
     except TypeError:
-        raise TypeError(f"tell takes a trial that ask() returned, or its number; got {saferepr(trial)}") from None
+        raise TypeError(f"tell takes a trial that ask() returned, or its number; got {shown(trial)}") from None

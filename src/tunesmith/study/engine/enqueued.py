@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.space import Space
-from tunesmith.text import saferepr
+from tunesmith.text import shown
 
 _TRIES = 200
 
@@ -57,5 +57,5 @@ def _overlay(
 def check_enqueued(params: Any) -> dict[str, Any]:
     """Return what ``enqueue_trial`` was given; TypeError unless it is a mapping by name."""
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
-        raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {saferepr(params)}")
+        raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {shown(params)}")
     return dict(params)

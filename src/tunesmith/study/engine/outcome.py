@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.numerics.scalars import real
 from tunesmith.state import TrialState
-from tunesmith.text import MOST, message_of, name_and_message, saferepr
+from tunesmith.text import MOST, message_of, name_and_message, shown
 
 MOST_ITEMS = 1000  # of a result that are looked at: an iterator may have no end
 NAN_REASON = "the objective returned NaN (the run diverged?)"
@@ -81,7 +81,7 @@ def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:
     if result is None:
         return f"the objective returned None; {_expected(n_objectives)} (is a `return` missing?)"
     if isinstance(result, str | bytes):
-        return f"the objective returned the text {saferepr(result)}; {_expected(n_objectives)}"
+        return f"the objective returned the text {shown(result)}; {_expected(n_objectives)}"
     single = n_objectives == 1 and not isinstance(result, list | tuple) and not getattr(result, "ndim", 0)
     items = [result] if single else _items(result)
     if items is None or len(items) != n_objectives:
@@ -93,17 +93,17 @@ def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:
             else f"{MOST_ITEMS} values or more"
         )
         given = count or f"a {type(result).__name__}"
-        return f"the objective returned {given} ({saferepr(result)}); {_expected(n_objectives)}"
+        return f"the objective returned {given} ({shown(result)}); {_expected(n_objectives)}"
     values: list[float] = []
     for item in items:
         if isinstance(item, str | bytes) or item is None:
-            return f"the objective returned {saferepr(item)} among its values; {_expected(n_objectives)}"
+            return f"the objective returned {shown(item)} among its values; {_expected(n_objectives)}"
         try:
             values.append(real(item))
         except OverflowError:
-            return f"the objective returned {saferepr(item)}, which is too large; {_expected(n_objectives)}"
+            return f"the objective returned {shown(item)}, which is too large; {_expected(n_objectives)}"
         except (TypeError, ValueError):
-            return f"the objective returned a {type(item).__name__} ({saferepr(item)}); {_expected(n_objectives)}"
+            return f"the objective returned a {type(item).__name__} ({shown(item)}); {_expected(n_objectives)}"
     return tuple(values)
 
 
@@ -115,7 +115,7 @@ def as_fault(error: BaseException) -> BaseException:
     """
     if not isinstance(error, SystemExit):
         return error
-    code = "" if error.code is None else saferepr(error.code)
+    code = "" if error.code is None else shown(error.code)
     fault = ObjectiveError(
         f"the objective called sys.exit({code}); raise an exception for a trial that failed, and call study.stop() to "
         "end the search"
