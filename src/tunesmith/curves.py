@@ -1,4 +1,4 @@
-"""Reports of all trials as one long table: what pruners and multi-fidelity samplers learn from."""
+"""Reports of all trials: what pruners and multi-fidelity samplers learn from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tunesmith.state import TrialState
 
 
 class Curves:
-    """Append-only table of reports (trial number, step, value), values always minimised."""
+    """Append-only record of reports (trial number, step, value), values always minimised."""
 
     def __init__(self) -> None:
         self._reports: dict[int, dict[int, float]] = {}
@@ -74,11 +74,3 @@ class Curves:
     def complete_at(self, step: int) -> Sequence[float]:
         """Return what the COMPLETE trials reported at a step, without NaN, in rising order; not to be changed."""
         return self._complete_at.get(step, ())
-
-    def table(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Return (number, step, value), each of shape [rows], by trial and then by order of reporting."""
-        curves = self._reports.values()
-        number = np.repeat(np.array(list(self._reports), np.int64), [len(c) for c in curves])
-        step = np.array([s for c in curves for s in c], np.int64)
-        value = np.array([v for c in curves for v in c.values()], np.float64)
-        return number, step, value

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.curves import Curves
-from tunesmith.space import Categorical, Ordinal, Parameter, Space, merge
+from tunesmith.parameter_columns import ParameterColumns, SpaceColumns
+from tunesmith.space import Space
 from tunesmith.state import TrialState
 
 __all__ = ["Curves", "History", "Pending", "SourceStudy"]
@@ -49,28 +50,6 @@ class SourceStudy:
     q: Floats
 
 
-class _Columns:
-    """Where the parameters of one space go in the history's table."""
-
-    __slots__ = ("at", "identity", "relabel", "space")
-
-    def __init__(self, space: Space, at: list[int], relabel: list[tuple[int, Floats]]) -> None:
-        self.space = space
-        self.at = np.array(at, np.intp)
-        self.relabel = relabel
-        self.identity = at == list(range(len(at))) and not relabel
-
-    def translate(self, x: Floats) -> Floats:
-        """Return x[n, d_space] with category indices as the history counts them."""
-        if not self.relabel:
-            return x
-        x = x.copy()
-        for j, table in self.relabel:
-            known = ~np.isnan(x[:, j])
-            x[known, j] = table[x[known, j].astype(np.intp)]
-        return x
-
-
 class History:
     """Finished trials as columns, in commit order; the running ones; the reports.
 
@@ -79,13 +58,12 @@ class History:
         n_objectives: m.
 
     Attributes:
-        space: the space that samplers search: the declared one, or all that was seen so far; None before any.
         curves: the reports, see :class:`tunesmith.curves.Curves`.
         warm_start: what earlier studies found, for a warm start; set once, before any trial.
     """
 
     def __init__(self, space: Space | None = None, n_objectives: int = 1) -> None:
-        self.space = space
+        self._columns = ParameterColumns(space)
         self.warm_start: tuple[SourceStudy, ...] = ()
         self.curves = Curves()
         self._m = n_objectives
@@ -95,21 +73,21 @@ class History:
         self._sampler_state = np.empty(16, np.int64)
         self._cost = np.empty(16)
         self._y = np.empty((16, n_objectives))
-        self._x = np.empty((16, 0))
+        self._x = np.empty((16, len(self._columns.names)))
         self._c = np.empty((16, 0))
         self._constraints: dict[str, int] = {}
-        self._names: list[str] = []
-        self._current: dict[str, int] = {}
-        self._maps: dict[int, _Columns] = {}
         self._units: dict[int, tuple[Space, Floats, int]] = {}
         self._running: dict[int, tuple[Space | None, Sequence[float] | None, int]] = {}
-        if space is not None:
-            self._columns(space)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return self._n
+
+    @property
+    def space(self) -> Space | None:
+        """The space that samplers search: the declared one, or all that was seen so far; None before any."""
+        return self._columns.space
 
     @property
     def n_objectives(self) -> int:
@@ -119,7 +97,7 @@ class History:
     @property
     def names(self) -> tuple[str, ...]:
         """The parameter behind each column of ``x``."""
-        return tuple(self._names)
+        return tuple(self._columns.names)
 
     @property
     def x(self) -> Floats:
@@ -171,26 +149,26 @@ class History:
     def pending(self) -> Pending:
         """The running trials."""
         count = len(self._running)
-        x = np.full((count, len(self._names)), np.nan)
+        x = np.full((count, self._x.shape[1]), np.nan)
         states = np.zeros(count, np.int64)
         for i, (space, row, state) in enumerate(self._running.values()):
             states[i] = state
             if space is not None and row is not None:
-                columns = self._maps.get(id(space)) or self._peek(space)
+                columns = self._columns.peek(space)
                 known = columns.at >= 0
                 x[i, columns.at[known]] = columns.translate(np.array([row], float))[0, known]
         return Pending(np.array(list(self._running), np.int64), x, states)
 
     def points(self, space: Space) -> Floats:
         """Return the internal values float64[n, d] in the order of a space's parameters."""
-        at = self._at(space)
+        at = self._columns.at(space)
         if np.array_equal(at, np.arange(self._x.shape[1])):
             return self.x
         return _view(self._gather(self._x[: self._n], at))
 
     def pending_points(self, space: Space) -> Floats:
         """Return the running trials' internal values float64[p, d] in the order of a space's parameters."""
-        return self._gather(self.pending.x, self._at(space))
+        return self._gather(self.pending.x, self._columns.at(space))
 
     def unit(self, space: Space) -> Floats:
         """Return the points in the unit cube, float64[n, d]; kept, and extended for new rows only."""
@@ -199,7 +177,7 @@ class History:
         if done < self._n:
             if len(buffer) < self._n:
                 buffer = _grown(buffer, self._n)
-            fresh = self._gather(self._x[done : self._n], self._at(space))
+            fresh = self._gather(self._x[done : self._n], self._columns.at(space))
             buffer[done : self._n] = np.clip(space.to_unit(fresh), 0.0, 1.0)
             if len(self._units) > 8:  # spaces of define-by-run come and go
                 self._units.clear()
@@ -236,7 +214,7 @@ class History:
         if n == len(self._number):
             self._grow(n + 1)
         if space is not None and x is not None:
-            columns = self._maps.get(id(space)) or self._columns(space)
+            columns = self._columns_of(space)
             if columns.identity and len(columns.at) == self._x.shape[1]:
                 self._x[n] = x
             else:
@@ -285,7 +263,7 @@ class History:
             self._grow(start + count)
         pointed = [(s, at, x) for s, at, x in blocks if s is not None]
         ordered = sorted(pointed, key=lambda b: int(b[1][0]))  # so that columns appear in the order of the trials
-        maps = [self._maps.get(id(s)) or self._columns(s) for s, _, _ in ordered]
+        maps = [self._columns_of(s) for s, _, _ in ordered]
         rows = slice(start, start + count)
         self._x[rows] = np.nan
         for columns, (_, at, x) in zip(maps, ordered, strict=True):
@@ -319,46 +297,14 @@ class History:
 
     # -- columns -----------------------------------------------------------------------------------------------
 
-    def _columns(self, space: Space) -> _Columns:
-        """Find or add the columns of a space's parameters, and let the merged space grow."""
-        before = self.space
-        if before is None or (before is not space and before != space):
-            self.space = merge(before, space.params)
-        merged = self.space if self.space is not None else space
-        for name in space.names:
-            known = before is not None and name in before.params and name in self._current
-            if not known or (before is not None and _kind(before.params[name]) != _kind(merged.params[name])):
-                self._current[name] = len(self._names)
-                self._names.append(name)
-        if len(self._names) > self._x.shape[1]:
-            wide = np.full((len(self._x), len(self._names)), np.nan)
+    def _columns_of(self, space: Space) -> SpaceColumns:
+        """Return the columns of a space's parameters, and make room for those that are new."""
+        columns = self._columns.of(space)
+        if len(self._columns.names) > self._x.shape[1]:
+            wide = np.full((len(self._x), len(self._columns.names)), np.nan)
             wide[:, : self._x.shape[1]] = self._x
             self._x = wide
-            self._maps.clear()
-        if len(self._maps) > 1000:  # an objective whose ranges never repeat
-            self._maps.clear()
-        columns = self._peek(space)
-        self._maps[id(space)] = columns
         return columns
-
-    def _peek(self, space: Space) -> _Columns:
-        """Map a space to columns without adding any; -1: there is none."""
-        at: list[int] = []
-        relabel: list[tuple[int, Floats]] = []
-        for j, (name, p) in enumerate(space.params.items()):
-            merged = self.space.params.get(name) if self.space is not None else None
-            if merged is None or _kind(merged) != _kind(p):
-                at.append(-1)
-                continue
-            at.append(self._current[name])
-            if isinstance(p, Categorical | Ordinal) and isinstance(merged, Categorical | Ordinal) and p != merged:
-                table = np.array([merged.to_internal(c) if merged.contains(c) else np.nan for c in p.choices])
-                if not np.array_equal(table, np.arange(len(table))):
-                    relabel.append((j, table))
-        return _Columns(space, at, relabel)
-
-    def _at(self, space: Space) -> NDArray[np.intp]:
-        return np.array([self._current.get(name, -1) for name in space.names], np.intp)
 
     def _gather(self, x: Floats, at: NDArray[np.intp]) -> Floats:
         out = np.full((len(x), len(at)), np.nan)
@@ -378,10 +324,6 @@ class History:
     def _grow(self, need: int) -> None:
         for name in ("_number", "_state", "_sampler_state", "_cost", "_y", "_x", "_c"):
             setattr(self, name, _grown(getattr(self, name), need))
-
-
-def _kind(p: Parameter) -> str:
-    return "numeric" if p.is_numeric else type(p).__name__
 
 
 def _grown(a: NDArray[T], need: int) -> NDArray[T]:

@@ -111,7 +111,7 @@ def test_the_space_is_sent_when_it_changes_and_not_with_each_trial() -> None:
 
 
 def test_numeric_libraries_get_their_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loky.cpu_count", lambda: 8)
+    monkeypatch.setattr(launch, "cpu_count", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "3")
     assert launch.environment(2)["OMP_NUM_THREADS"] == "4"
@@ -119,11 +119,11 @@ def test_numeric_libraries_get_their_share_of_the_cores(monkeypatch: pytest.Monk
     assert launch.environment(2)["MKL_NUM_THREADS"] == "3"  # the user has decided
 
     def what_it_sees(trial: Trial) -> str:
-        from loky import cpu_count
+        from joblib import cpu_count
 
         return f"{os.environ['OMP_NUM_THREADS']} {cpu_count()}"
 
-    monkeypatch.setattr("loky.cpu_count", lambda: 4)
+    monkeypatch.setattr(launch, "cpu_count", lambda: 4)
     monkeypatch.delenv("LOKY_MAX_CPU_COUNT", raising=False)
     with executing(what_it_sees, jobs=4) as executor:
         (event,) = run_all(executor, [a_trial(0)])

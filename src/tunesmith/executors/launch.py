@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
+from tunesmith.executors.cores import cpu_count
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -47,8 +49,6 @@ def environment(jobs: int) -> dict[str, str]:
 
     A variable that is set already stays as it is.
     """
-    from loky import cpu_count
-
     share = str(max(1, cpu_count() // jobs))
     return {**dict.fromkeys(THREADS, share), **os.environ}
 

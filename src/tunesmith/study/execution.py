@@ -8,6 +8,7 @@ from typing import Any
 
 from tunesmith import registry
 from tunesmith.executors.base import Executor
+from tunesmith.executors.cores import cpu_count
 from tunesmith.trial import Channel, Trial
 
 Catch = tuple[type[Exception], ...]
@@ -50,11 +51,7 @@ def checked_jobs(n_jobs: Any) -> int:
     """
     if not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1:
         raise ValueError(f"n_jobs must be a whole number, 1 or more, or -1 for one a core; got {n_jobs!r}")
-    if n_jobs != -1:
-        return int(n_jobs)
-    from loky import cpu_count  # knows what share of the machine a container or a job scheduler gave us
-
-    return int(cpu_count())
+    return cpu_count() if n_jobs == -1 else int(n_jobs)
 
 
 def check_budget(n_trials: Any, timeout: Any, name: str = "n_trials") -> None:

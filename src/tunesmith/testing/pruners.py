@@ -76,4 +76,5 @@ def _last_reports(found: dict[int, Course]) -> list[tuple[int, int]]:
 
 def _digest(curves: Curves) -> list[Any]:
     states = [(number, curves.state(number)) for number in curves.numbers]
-    return [[a.tobytes() for a in curves.table()], states, len(curves), curves.n_complete]
+    reports = [a.tobytes() for number in curves.numbers for a in curves.of(number)]
+    return [reports, states, len(curves), curves.n_complete]

@@ -252,7 +252,8 @@ def _digest(history: History) -> str:
     pending = history.pending
     sha = hashlib.sha256(repr((history.names, history.space)).encode())
     arrays: list[Any] = [history.x, history.y, history.c, history.number, history.state, history.cost]
-    arrays += [history.sampler_state, pending.number, pending.x, pending.sampler_state, *history.curves.table()]
+    arrays += [history.sampler_state, pending.number, pending.x, pending.sampler_state]
+    arrays += [a for number in history.curves.numbers for a in history.curves.of(number)]
     for a in arrays:
         sha.update(repr((a.shape, a.dtype)).encode() + np.ascontiguousarray(a).tobytes())
     return sha.hexdigest()
