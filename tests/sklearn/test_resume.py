@@ -180,7 +180,7 @@ def test_failures_are_kept_and_scored_as_the_search_now_says(scoring: Any, db: s
 def test_another_search_is_refused_with_what_differs(kind: str, change: Any, data: Any, words: str, db: str) -> None:
     make(kind, db).fit(X, Y)
     FITS.clear()
-    changed = make(kind, db, study_name=make(kind, db)._name_of_study()).set_params(**change)
+    changed = make(kind, db, study_name=f"{type(make(kind, db)).__name__}-Counted").set_params(**change)
     if isinstance(changed.estimator, LogisticRegression):
         name = next(n for n in ("param_grid", "param_distributions", "space") if hasattr(changed, n))
         changed.set_params(**{name: {"C": [1, 2, 3, 4]}})

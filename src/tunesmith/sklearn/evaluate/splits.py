@@ -9,12 +9,37 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import check_cv
 
-from tunesmith.sklearn.protocols import Split, Splitter
+from tunesmith.sklearn.protocols import CrossValidation, Data, Split, Splitter
 
 SplitterFactory = Callable[[int], Splitter]  # makes a splitter from a seed
 N_SPLIT_SETS = 16  # of splits, where candidates are reshuffled: more would take memory and hardly differ
 RESHUFFLE_SALT = 0x5EF7  # keeps their seeds apart from others
+
+
+def checked_splitter(cv: CrossValidation, y: Data, classifies: bool) -> Splitter:
+    """Return the splitter that a search's `cv` stands for.
+
+    Args:
+        cv: as a search takes it.
+        y: the targets.
+        classifies: whether a classifier is tuned.
+
+    Raises:
+        TypeError: the targets of a classifier have no order.
+    """
+    try:
+        splitter: Splitter = check_cv(cv, y, classifier=classifies)
+    except TypeError as error:
+        kinds = sorted({type(v).__name__ for v in np.ravel(np.asarray(y, dtype=object)).tolist()})
+        if len(kinds) < 2:
+            raise
+        raise TypeError(
+            f"y has values of several types, {', '.join(kinds)}, which have no order ({error}); give all labels "
+            f"one type, and leave out rows without one"
+        ) from error
+    return splitter
 
 
 def reshuffled_cv(given: Any, checked: Splitter) -> SplitterFactory | str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from tunesmith.selection import HonestScore, Report
-from tunesmith.sklearn.protocols import Estimator, Params, Split
+from tunesmith.sklearn.protocols import Estimator, Params, Results, Split
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.results.retained import EvaluationCall, RetainedData
@@ -26,6 +26,56 @@ NO_PREDICTIONS = "The predictions of the search are not in its pickle: ask for i
 EARLIER_ITERATIONS = (
     "The earlier iterations chose on some of these rows, too; the estimate allows for the choice in the last one only."
 )
+
+
+class HonestResultsMixin:
+    """Adds the honest score and the report to a search; both are worked out when they are first asked for."""
+
+    cv_results_: Results
+
+    @property
+    def honest_score_(self) -> HonestScore | None:
+        """What the returned configuration can be expected to score on new rows; None where that cannot be told.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().score
+
+    @property
+    def report_(self) -> Report:
+        """The same and more in plain sentences; print it.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        return self._conclusion().report
+
+    @property
+    def honest_scores_(self) -> dict[str, HonestScore]:
+        """The honest score by each metric, of the returned configuration; of the best by each where none is returned.
+
+        A metric that did not choose is corrected as if it had, which is too much rather than too little.
+
+        Raises:
+            NotFittedError: the search has not been fitted.
+        """
+        self._conclusion()
+        if "_by_metric" not in self.__dict__:
+            self._by_metric = each_metric(self, self.__dict__.get("_kept"))
+        return dict(self._by_metric)
+
+    def _conclusion(self) -> Conclusion:
+        """Work out what is to be said, once."""
+        found: Conclusion | None = self.__dict__.get("_concluded")
+        if found is None:
+            found = afterwards(self, self.__dict__.get("_kept"))
+            self._concluded = found
+        return found
+
+    def _rivals(self, index: int) -> NDArray[np.bool_]:
+        """Return which candidates the one at `index` was chosen among, bool[C]."""
+        return np.ones(len(self.cv_results_["params"]), bool)
 
 
 def afterwards(search: Any, kept: RetainedData | None) -> Conclusion:

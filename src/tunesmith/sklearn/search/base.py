@@ -14,13 +14,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
 from tunesmith.errors import SpaceError
-from tunesmith.selection import HonestScore, Report
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._compat import (
     InvalidParameterError,
@@ -34,6 +31,7 @@ from tunesmith.sklearn._compat import (
 )
 from tunesmith.sklearn.checks.scoring import unknown_metric
 from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.evaluate.splits import checked_splitter
 from tunesmith.sklearn.protocols import (
     CallbackContext,
     CrossValidation,
@@ -44,8 +42,7 @@ from tunesmith.sklearn.protocols import (
     Refit,
     Scoring,
 )
-from tunesmith.sklearn.results.afterwards import afterwards, each_metric
-from tunesmith.sklearn.results.conclusion import Conclusion
+from tunesmith.sklearn.results.afterwards import HonestResultsMixin
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.redacted import redacted
 from tunesmith.sklearn.store.candidates import CandidateStore
@@ -54,7 +51,7 @@ from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
 
 
-class BaseSearchCV(_compat.BaseSearchCV):
+class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
     """Base of the searches; derive from it and write ``_run_search`` to search in another way.
 
     ``_run_search(self, evaluate_candidates)`` is called once by ``fit``. It calls ``evaluate_candidates`` with a list
@@ -115,23 +112,13 @@ class BaseSearchCV(_compat.BaseSearchCV):
         progress: bool = False,
         share_steps: bool = True,
     ) -> None:
-        # by name and not by super(): scikit-learn's GridSearchCV may stand between us and its base class
-        _compat.BaseSearchCV.__init__(
-            self,
-            estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-            return_train_score=return_train_score,
-        )
-        self.storage = storage
-        self.study_name = study_name
-        self.progress = progress
-        self.share_steps = share_steps
+        self._store_arguments(locals())
+
+    def _store_arguments(self, arguments: dict[str, Any]) -> None:
+        """Set the arguments of a constructor as attributes, which is all that scikit-learn lets one do."""
+        for name, value in arguments.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
 
     @fit_context(prefer_skip_nested_validation=False)  # the estimator's parameters are its own to validate
     def fit(self, X: Data, y: Data = None, **params: Any) -> BaseSearchCV:
@@ -159,7 +146,7 @@ class BaseSearchCV(_compat.BaseSearchCV):
         context = callback_context(self, max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
-        self._checked_cv_orig = self._splitter(y)
+        self._checked_cv_orig = checked_splitter(self.cv, y, is_classifier(self.estimator))
         check_input_parameters(self, X, y, routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
@@ -195,23 +182,6 @@ class BaseSearchCV(_compat.BaseSearchCV):
             raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
         super()._validate_params()
 
-    def _splitter(self, y: Data) -> Any:
-        """Return the splitter that `cv` stands for.
-
-        Raises:
-            TypeError: the targets of a classifier have no order.
-        """
-        try:
-            return check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        except TypeError as error:
-            kinds = sorted({type(v).__name__ for v in np.ravel(np.asarray(y, dtype=object)).tolist()})
-            if len(kinds) < 2:
-                raise
-            raise TypeError(
-                f"y has values of several types, {', '.join(kinds)}, which have no order ({error}); give all labels "
-                f"one type, and leave out rows without one"
-            ) from error
-
     def _keeps_study(self) -> bool:
         """Whether finished candidates go to a study."""
         return self.storage is not None or self.progress
@@ -237,29 +207,37 @@ class BaseSearchCV(_compat.BaseSearchCV):
                 store.display.close(error)
 
     def _make_store(self, metric: Any) -> CandidateStore:
-        """Create the study, or load it if it is there."""
-        from tunesmith.study import create_study
-
-        study = create_study(
-            storage=self.storage,
-            study_name=self._name_of_study(),
-            direction="maximize",
-            load_if_exists=True,
-            sampler="random",
-        )
-        store = CandidateStore(
-            study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
-        )
+        """Return the store, with the search's space where it is one for us."""
+        store = self._create_store(metric, sampler="random")
         for attribute in ("param_grid", "param_distributions"):
             with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
                 if hasattr(self, attribute):
                     store.space = Space(getattr(self, attribute))
         return store
 
-    def _name_of_study(self) -> str | None:
-        if self.storage is None:
-            return None
-        return self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
+    def _create_store(self, metric: Any, sampler: Any, **settings: Any) -> CandidateStore:
+        """Create the study, or load it if it is there.
+
+        Args:
+            metric: the name of the metric that decides, of several.
+            sampler: the study's sampler.
+            **settings: further arguments of :func:`tunesmith.create_study`.
+        """
+        from tunesmith.study import create_study
+
+        name = None
+        if self.storage is not None:
+            name = self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
+        study = create_study(
+            storage=self.storage,
+            study_name=name,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=sampler,
+            **settings,
+        )
+        named = metric if isinstance(metric, str) else None
+        return CandidateStore(study, named, self.return_train_score, shown_spec(self.storage))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name, as scikit-learn's estimators do.
@@ -274,52 +252,6 @@ class BaseSearchCV(_compat.BaseSearchCV):
         # a study holds connections to its storage: it can be loaded again, but not be pickled
         state = super().__getstate__()
         return {name: value for name, value in state.items() if name not in ("study_", "_kept")}
-
-    # -- what it is worth ------------------------------------------------------------------------------------------
-
-    @property
-    def honest_score_(self) -> HonestScore | None:
-        """What the returned configuration can be expected to score on new rows; None where that cannot be told.
-
-        Raises:
-            NotFittedError: the search has not been fitted.
-        """
-        return self._conclusion().score
-
-    @property
-    def report_(self) -> Report:
-        """The same and more in plain sentences; print it.
-
-        Raises:
-            NotFittedError: the search has not been fitted.
-        """
-        return self._conclusion().report
-
-    @property
-    def honest_scores_(self) -> dict[str, HonestScore]:
-        """The honest score by each metric, of the returned configuration; of the best by each where none is returned.
-
-        A metric that did not choose is corrected as if it had, which is too much rather than too little.
-
-        Raises:
-            NotFittedError: the search has not been fitted.
-        """
-        self._conclusion()
-        if "_by_metric" not in self.__dict__:
-            self._by_metric = each_metric(self, self.__dict__.get("_kept"))
-        return dict(self._by_metric)
-
-    def _conclusion(self) -> Conclusion:
-        """Work out what is to be said, once."""
-        found: Conclusion | None = self.__dict__.get("_concluded")
-        if found is None:
-            found = afterwards(self, self.__dict__.get("_kept"))
-            self._concluded = found
-        return found
-
-    def _rivals(self, index: int) -> NDArray[np.bool_]:
-        """Return which candidates the one at `index` was chosen among, bool[C]."""
-        return np.ones(len(self.cv_results_["params"]), bool)
 
     def _refit(
         self, base: Estimator, X: Data, y: Data, fit_params: Params, context: CallbackContext, metadata: Any

@@ -24,15 +24,25 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
     Args:
         estimator: what to tune.
         param_grid: parameter names to lists of values, or a list of such dicts.
-        scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as scikit-learn has them.
-        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+        scoring: the metric: a name, a function, or several of them; None: the estimator's ``score``.
+        n_jobs: how many fits run at once, by joblib's rules.
+        refit: whether to fit the best candidate on all rows; the metric that decides, of several; or a function.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows.
+        verbose: how much to print, 0 to 10.
+        pre_dispatch: how many pieces of work may be under way at once, such as "2*n_jobs".
+        error_score: the score of a fit that fails; "raise": the failure ends the search.
+        return_train_score: whether to score the training rows too.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        study_name: the study's name in the storage.
+        progress: whether to show a live display.
+        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
-        cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
-        multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn has them. A fit time counts shared
-            pipeline steps in full for every candidate, so it says what the candidate costs by itself.
-        honest_score_, report_: what `best_params_` can be expected to score on new rows, as figures and in sentences;
-            worked out when first asked for, see :class:`BaseSearchCV`.
+        cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
+            steps in full for every candidate, so it says what the candidate costs by itself.
+        honest_score_: what `best_params_` can be expected to score on new rows; computed when first asked for, see
+            :class:`BaseSearchCV`.
+        report_: the same and more in sentences.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given.
     """
 
@@ -59,22 +69,7 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         progress: bool = False,
         share_steps: bool = True,
     ) -> None:
-        super().__init__(
-            estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            storage=storage,
-            study_name=study_name,
-            progress=progress,
-            share_steps=share_steps,
-        )
-        self.param_grid = param_grid
+        self._store_arguments(locals())
 
 
 class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
@@ -86,15 +81,25 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
             dicts.
         n_iter: how many combinations to draw.
         random_state: seeds the draws.
-        scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score: as scikit-learn has them.
-        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+        scoring: the metric: a name, a function, or several of them; None: the estimator's ``score``.
+        n_jobs: how many fits run at once, by joblib's rules.
+        refit: whether to fit the best candidate on all rows; the metric that decides, of several; or a function.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows.
+        verbose: how much to print, 0 to 10.
+        pre_dispatch: how many pieces of work may be under way at once, such as "2*n_jobs".
+        error_score: the score of a fit that fails; "raise": the failure ends the search.
+        return_train_score: whether to score the training rows too.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        study_name: the study's name in the storage.
+        progress: whether to show a live display.
+        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
-        cv_results_, best_estimator_, best_score_, best_params_, best_index_, scorer_, n_splits_, refit_time_,
-        multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn has them. A fit time counts shared
-            pipeline steps in full for every candidate, so it says what the candidate costs by itself.
-        honest_score_, report_: what `best_params_` can be expected to score on new rows, as figures and in sentences;
-            worked out when first asked for, see :class:`BaseSearchCV`.
+        cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
+            steps in full for every candidate, so it says what the candidate costs by itself.
+        honest_score_: what `best_params_` can be expected to score on new rows; computed when first asked for, see
+            :class:`BaseSearchCV`.
+        report_: the same and more in sentences.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given.
     """
 
@@ -123,24 +128,7 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         progress: bool = False,
         share_steps: bool = True,
     ) -> None:
-        super().__init__(
-            estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            storage=storage,
-            study_name=study_name,
-            progress=progress,
-            share_steps=share_steps,
-        )
-        self.param_distributions = param_distributions
-        self.n_iter = n_iter
-        self.random_state = random_state
+        self._store_arguments(locals())
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Evaluate the drawn candidates.

@@ -37,10 +37,11 @@ class BaseHalving(BaseSearchCV):
     scikit-learn's class follows this one in the order of bases of each.
     """
 
+    pre_dispatch = "2*n_jobs"  # which is no parameter of scikit-learn's halving searches
     param_grid: Any  # of one of the two
     param_distributions: Any  # of the other
     resource: str
-    random_state: Any
+    random_state: RandomState
     max_resources_: int
 
     def fit(self, X: Data, y: Data = None, **params: Any) -> BaseHalving:
@@ -158,21 +159,29 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         scoring: a name, or a function ``(estimator, X, y) -> float``; None: the estimator's ``score``.
         refit: whether to fit the best candidate of the last iteration on all rows.
         random_state: seeds the choice of rows.
-        error_score, return_train_score, n_jobs, verbose: as scikit-learn has them.
-        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+        error_score: the score of a fit that fails; "raise": the failure ends the search.
+        return_train_score: whether to score the training rows too.
+        n_jobs: how many fits run at once, by joblib's rules.
+        verbose: how much to print, 0 to 10.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        study_name: the study's name in the storage.
+        progress: whether to show a live display.
+        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
-        n_resources_, n_candidates_: of each iteration.
-        n_iterations_, n_required_iterations_, n_possible_iterations_: how many there were, how many it takes to come
-            down to `factor` candidates, and how many the resource allows.
-        min_resources_, max_resources_: in numbers.
+        n_resources_: how much of the resource a candidate got, of each iteration.
+        n_candidates_: how many candidates there were, of each iteration.
+        n_iterations_: how many iterations there were.
+        n_required_iterations_: how many it takes to come down to `factor` candidates.
+        n_possible_iterations_: how many the resource allows.
+        min_resources_: the resource in the first iteration, as a number.
+        max_resources_: the most that a candidate could get, as a number.
         n_remaining_candidates_: how many would have gone on after the last iteration.
         cv_results_: as of the other searches, with the columns "iter" and "n_resources".
-        best_estimator_, best_score_, best_params_, best_index_: of the last iteration.
-        scorer_, n_splits_, refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn has
-            them.
-        honest_score_, report_: what `best_params_` can be expected to score on new rows, as figures and in sentences;
-            worked out when first asked for, see :class:`BaseSearchCV`.
+        best_params_: of the last iteration, like all that is best. Other attributes are as scikit-learn has them.
+        honest_score_: what `best_params_` can be expected to score on new rows; computed when first asked for, see
+            :class:`BaseSearchCV`.
+        report_: the same and more in sentences.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given. Each trial has "iter" and "n_resources"
             among its ``user_attrs``; the study's best trial may be one of an earlier iteration.
     """
@@ -202,27 +211,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         progress: bool = False,
         share_steps: bool = True,
     ) -> None:
-        super().__init__(
-            estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            storage=storage,
-            study_name=study_name,
-            progress=progress,
-            share_steps=share_steps,
-        )
-        self.param_grid = param_grid
-        self.factor = factor
-        self.resource = resource
-        self.max_resources = max_resources
-        self.min_resources = min_resources
-        self.aggressive_elimination = aggressive_elimination
-        self.random_state = random_state
+        self._store_arguments(locals())
 
 
 class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
@@ -240,11 +229,25 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
             1; "exhaust", if `n_candidates` is a number: so much that the last iteration comes as close to
             `max_resources` as can be.
         random_state: seeds the draws and the choice of rows.
-        factor, resource, max_resources, aggressive_elimination, cv, scoring, refit: see :class:`HalvingGridSearchCV`.
-        error_score, return_train_score, n_jobs, verbose: as scikit-learn has them.
-        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+        factor: one in so many candidates goes on to the next iteration, with so many times the resource; above 1.
+        resource: "n_samples", or a parameter of the estimator that takes a number, such as "n_estimators".
+        max_resources: the most that a candidate gets; "auto": all rows.
+        aggressive_elimination: whether to repeat the first iteration where the resource does not suffice to bring the
+            candidates down to `factor`.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows; with the same splits each time it
+            is asked.
+        scoring: a name, or a function ``(estimator, X, y) -> float``; None: the estimator's ``score``.
+        refit: whether to fit the best candidate of the last iteration on all rows.
+        error_score: the score of a fit that fails; "raise": the failure ends the search.
+        return_train_score: whether to score the training rows too.
+        n_jobs: how many fits run at once, by joblib's rules.
+        verbose: how much to print, 0 to 10.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        study_name: the study's name in the storage.
+        progress: whether to show a live display.
+        share_steps: whether candidates of a pipeline share its first steps.
 
-    Attributes: those of :class:`HalvingGridSearchCV`.
+    Fitted, it has the attributes of :class:`HalvingGridSearchCV`.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingRandomSearchCV, BaseHalving)
@@ -273,28 +276,7 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         progress: bool = False,
         share_steps: bool = True,
     ) -> None:
-        super().__init__(
-            estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            storage=storage,
-            study_name=study_name,
-            progress=progress,
-            share_steps=share_steps,
-        )
-        self.param_distributions = param_distributions
-        self.n_candidates = n_candidates
-        self.factor = factor
-        self.resource = resource
-        self.max_resources = max_resources
-        self.min_resources = min_resources
-        self.aggressive_elimination = aggressive_elimination
-        self.random_state = random_state
+        self._store_arguments(locals())
 
     def _generate_candidate_params(self) -> Any:
         drawn = super()._generate_candidate_params()

@@ -34,7 +34,6 @@ from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
-from tunesmith.storage.redact import shown_spec
 from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
 
@@ -94,8 +93,17 @@ class SearchCV(BaseSearchCV):
             the seed that it was made with.
         pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
             proposed before results are known.
-        scoring, n_jobs, refit, cv, verbose, error_score, return_train_score: as scikit-learn's searches have them.
-        storage, study_name, progress, share_steps: see :class:`BaseSearchCV`.
+        scoring: the metric: a name, a function, or several of them; None: the estimator's ``score``.
+        n_jobs: how many fits run at once, by joblib's rules.
+        refit: whether to fit the best candidate on all rows; the metric that decides, of several; or a function.
+        cv: the number of folds, a splitter, or an iterable of (train, test) rows.
+        verbose: how much to print, 0 to 10.
+        error_score: the score of a fit that fails; "raise": the failure ends the search.
+        return_train_score: whether to score the training rows too.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        study_name: the study's name in the storage.
+        progress: whether to show a live display.
+        share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
         study_: the :class:`~tunesmith.study.Study` with a trial for each candidate; those given up are PRUNED.
@@ -108,8 +116,7 @@ class SearchCV(BaseSearchCV):
             Of a candidate that was given up, the scores of other folds are NaN, means and deviations are those of the
             folds run, and its rank is below that of all that were not.
         best_index_: of the candidate that is returned. It need not have the best mean: see `prefer_default`, `confirm`.
-        best_estimator_, best_score_, best_params_, scorer_, n_splits_, refit_time_,
-        multimetric_, classes_, n_features_in_, feature_names_in_: as scikit-learn's searches have them.
+        best_params_: of that candidate, like all that is best. Other attributes are as scikit-learn has them.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -165,37 +172,7 @@ class SearchCV(BaseSearchCV):
         share_steps: bool = True,
         warm_start_from: Any = None,
     ) -> None:
-        super().__init__(
-            estimator,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            storage=storage,
-            study_name=study_name,
-            progress=progress,
-            share_steps=share_steps,
-        )
-        self.space = space
-        self.n_trials = n_trials
-        self.timeout = timeout
-        self.sampler = sampler
-        self.random_state = random_state
-        self.warm_start_from = warm_start_from
-        self.racing = racing
-        self.confirm = confirm
-        self.prefer_default = prefer_default
-        self.risk = risk
-        self.reshuffle = reshuffle
-        self.stop = stop
-        self.simplest = simplest
-        self.complexity = complexity
-        self.level = level
-        self.deterministic = deterministic
+        self._store_arguments(locals())
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
@@ -216,8 +193,6 @@ class SearchCV(BaseSearchCV):
         return True
 
     def _make_store(self, metric: Any) -> CandidateStore:
-        from tunesmith.study import create_study
-
         check_simplest(self.simplest, self.complexity)
         check_risk(self.risk, self.prefer_default)
         space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
@@ -226,21 +201,9 @@ class SearchCV(BaseSearchCV):
         if self.random_state is not None:
             seed = self.random_state
             seed = int(seed if isinstance(seed, Integral) else check_random_state(seed).randint(2**31))
-        study = create_study(
-            storage=self.storage,
-            study_name=self._name_of_study(),
-            direction="maximize",
-            load_if_exists=True,
-            sampler=sampler,
-            seed=seed,
-            space=space,
-            warm_start_from=self.warm_start_from,
-        )
         if callable(self.scoring) and isinstance(self.refit, str):
             metric = self.refit  # if the function returns several scores: the name of the one that decides
-        store = CandidateStore(
-            study, metric if isinstance(metric, str) else None, self.return_train_score, shown_spec(self.storage)
-        )
+        store = self._create_store(metric, sampler, seed=seed, space=space, warm_start_from=self.warm_start_from)
         store.space = space
         return store
 
