@@ -38,7 +38,22 @@ class DuplicatedStudyError(StorageError):
 
 
 class TrialPruned(TunesmithError):
-    """Raised by an objective to say that its trial is stopped early."""
+    """Raised by an objective to say that its trial is stopped early.
+
+    Example:
+        ```python
+        import tunesmith
+
+        def objective(trial):
+            x = trial.suggest_float("x", 0, 1)
+            if x > 0.5:
+                raise tunesmith.TrialPruned
+            return x
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(objective, n_trials=10)
+        ```
+    """
 
 
 def is_pruned(error: BaseException) -> bool:

@@ -86,30 +86,22 @@ class TrialRecord(Replay):
         user: user attributes.
         system: what tunesmith notes of it.
         seq: position among the finished trials in commit order, from 1; 0 while unfinished.
+
+    Example:
+        ```python
+        import tunesmith
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=5)
+        for trial in study.trials:
+            print(trial.number, trial.state.name, trial.value, trial.params)
+        ```
     """
 
     __slots__ = (
-        "attempt",
-        "constraints",
-        "cost",
-        "crashes",
-        "finished",
-        "fixed",
-        "number",
-        "previous_attempts",
-        "reason",
-        "reports",
-        "sampler_state",
-        "seq",
-        "space",
-        "started",
-        "state",
-        "system",
-        "user",
-        "values",
-        "worker",
-        "x",
-    )
+        "attempt", "constraints", "cost", "crashes", "finished", "fixed", "number", "previous_attempts", "reason",
+        "reports", "sampler_state", "seq", "space", "started", "state", "system", "user", "values", "worker", "x",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -355,6 +347,16 @@ def create_trial(
         SpaceError: a name or a range is none.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, or
             an attribute cannot be kept (see :func:`tunesmith.storable.storable`).
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith import Float
+
+        study = tunesmith.create_study()
+        study.add_trial(tunesmith.create_trial(params={"x": 0.2}, distributions={"x": Float(0, 1)}, value=0.7))
+        assert study.best_value == 0.7
+        ```
     """
     params = check_names(params or {})
     distributions = {name: as_parameter(name, p) for name, p in check_names(distributions or {}).items()}

@@ -55,6 +55,17 @@ def minimize(
 
     Returns:
         The study, with ``best_params``, ``best_value`` and the rest.
+
+    Example:
+        ```python
+        from tunesmith import Float, Int, minimize
+
+        def loss(lr, layers):
+            return (lr - 0.003) ** 2 + 0.01 * layers
+
+        study = minimize(loss, {"lr": Float(1e-5, 1e-1, log=True), "layers": Int(1, 5)}, n_trials=20, seed=0)
+        print(study.best_params, study.best_value)
+        ```
     """
     return _search(
         "minimize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
@@ -101,6 +112,14 @@ def maximize(
 
     Returns:
         The study, with ``best_params``, ``best_value`` and the rest.
+
+    Example:
+        ```python
+        from tunesmith import Float, maximize
+
+        study = maximize(lambda x: 1 - x**2, {"x": Float(-1, 1)}, n_trials=20, seed=0)
+        print(study.best_params, study.best_value)
+        ```
     """
     return _search(
         "maximize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,

@@ -6,7 +6,18 @@ from enum import IntEnum, StrEnum
 
 
 class TrialState(IntEnum):
-    """The state of a trial. COMPLETE, PRUNED and FAIL are final."""
+    """The state of a trial. COMPLETE, PRUNED and FAIL are final.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith import TrialState
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
+        assert len(study.get_trials(states=[TrialState.COMPLETE])) == 5
+        ```
+    """
 
     RUNNING = 0
     COMPLETE = 1

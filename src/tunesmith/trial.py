@@ -61,6 +61,25 @@ class Trial(Suggestions):
             ``user_attrs``.
         params: the parameters suggested so far, by name.
         reports: what this attempt reported, by step; None if nothing.
+
+    Example:
+        ```python
+        import tunesmith
+
+        def objective(trial):
+            lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
+            loss = 1.0
+            for epoch in range(10):
+                loss *= 1 - lr
+                trial.report(loss, epoch)
+                if trial.should_prune():
+                    raise tunesmith.TrialPruned
+            trial.set_user_attr("epochs", 10)
+            return loss
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(objective, n_trials=10)
+        ```
     """
 
     __slots__ = (

@@ -31,6 +31,23 @@ class MedianPruner(Pruner):
     Raises:
         TypeError: an argument is no whole number.
         ValueError: an argument is too small.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.pruners import MedianPruner
+
+        def objective(trial):
+            rate = trial.suggest_float("rate", 0, 1)
+            for epoch in range(10):
+                trial.report((1 - rate) ** epoch, epoch)
+                if trial.should_prune():
+                    raise tunesmith.TrialPruned
+            return (1 - rate) ** 10
+
+        study = tunesmith.create_study(pruner=MedianPruner(n_startup_trials=5, n_warmup_steps=2), seed=0)
+        study.optimize(objective, n_trials=20)
+        ```
     """
 
     name: ClassVar[str] = "median"

@@ -9,7 +9,17 @@ from tunesmith.pruners.base import Decision, Pruner
 
 
 class NopPruner(Pruner):
-    """Lets every trial run to its end."""
+    """Lets every trial run to its end.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.pruners import NopPruner
+
+        study = tunesmith.create_study(pruner=NopPruner())
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+        ```
+    """
 
     name: ClassVar[str] = "nop"
 

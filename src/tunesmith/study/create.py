@@ -89,6 +89,15 @@ def create_study(
         DuplicatedStudyError: the name is taken and `load_if_exists` is false.
         ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions, or studies with
             several objectives shall be a warm start.
+
+    Example:
+        ```python
+        import tunesmith
+
+        study = tunesmith.create_study(storage="tune.db", study_name="mine", load_if_exists=True, seed=0)
+        study.optimize(lambda trial: trial.suggest_float("x", -10, 10) ** 2, n_trials=20)
+        print(study.best_params, study.best_value)
+        ```
     """
     ways = _directions(direction, directions)
     _check_seed(seed)
@@ -146,6 +155,15 @@ def load_study(
 
     Raises:
         StudyNotFoundError: there is no such study; the message lists near names.
+
+    Example:
+        ```python
+        import tunesmith
+
+        tunesmith.create_study(storage="tune.db", study_name="mine")
+        study = tunesmith.load_study(storage="tune.db", study_name="mine")
+        print(len(study.trials))
+        ```
     """
     store = open_storage(storage)
     return Study(store.load_study(study_name), store, _sampler(sampler), _pruner(pruner))
@@ -160,6 +178,15 @@ def delete_study(*, study_name: str, storage: StorageLike) -> None:
 
     Raises:
         StudyNotFoundError: there is no such study.
+
+    Example:
+        ```python
+        import tunesmith
+
+        tunesmith.create_study(storage="tune.db", study_name="mine")
+        tunesmith.delete_study(storage="tune.db", study_name="mine")
+        assert tunesmith.get_all_study_names("tune.db") == []
+        ```
     """
     store = open_storage(storage)
     store.delete_study(store.load_study(study_name).id)
@@ -186,6 +213,15 @@ def copy_study(
     Raises:
         StudyNotFoundError: there is no such study.
         DuplicatedStudyError: the name is taken in the target.
+
+    Example:
+        ```python
+        import tunesmith
+
+        tunesmith.create_study(storage="tune.db", study_name="mine")
+        copy = tunesmith.copy_study(from_study_name="mine", from_storage="tune.db", to_storage="backup.db")
+        print(copy.study_name)
+        ```
     """
     source, target = open_storage(from_storage), open_storage(to_storage)
     old = source.load_study(from_study_name)
@@ -201,7 +237,16 @@ def copy_study(
 
 
 def get_all_study_names(storage: StorageLike) -> list[str]:
-    """Return the names of all studies of a storage, oldest first."""
+    """Return the names of all studies of a storage, oldest first.
+
+    Example:
+        ```python
+        import tunesmith
+
+        tunesmith.create_study(storage="tune.db", study_name="mine")
+        assert tunesmith.get_all_study_names("tune.db") == ["mine"]
+        ```
+    """
     return [s.name for s in open_storage(storage).list_studies()]
 
 

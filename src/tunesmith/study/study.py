@@ -22,6 +22,18 @@ class Study(AskTellStudy):
 
     Several processes may hold a study on the same storage, each with its own object. An object may be used from
     several threads.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith import Float
+
+        study = tunesmith.create_study(space={"x": Float(-10, 10)}, seed=0)
+        for _ in range(20):
+            trial = study.ask()
+            study.tell(trial, (trial.suggest_float("x", -10, 10) - 2) ** 2)
+        print(study.best_params, study.best_value)
+        ```
     """
 
     def __sklearn_clone__(self) -> Study:
