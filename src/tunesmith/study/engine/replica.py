@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from operator import mul
 
 import numpy as np
 
@@ -109,7 +110,7 @@ class StudyReplica:
     def add_end(self, done: TrialRecord, seq: int, version: int) -> None:
         """Add a trial that this object ended, unless others recorded something since the last ``sync``."""
         if seq == self.cursor + 1 and version == self.version + 1:
-            y = None if done.values is None else [v * s for v, s in zip(done.values, self.signs, strict=True)]
+            y = None if done.values is None else list(map(mul, done.values, self.signs))
             self.history.append(
                 done.number,
                 done.state,
