@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith import TrialState, progress
-from tunesmith.progress import Progress, ProgressLine, duration, rate
+from tunesmith import TrialState
+from tunesmith.progress import Progress, ProgressLine
+from tunesmith.progress.line import duration, rate
 from tunesmith.trial import FrozenTrial
 
 
@@ -168,8 +169,11 @@ def test_a_notebook_gets_an_output_that_is_replaced(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_reader_that_is_gone_ends_the_display_and_not_the_search() -> None:
+    tried: list[str] = []
+
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
+            tried.append(text)
             raise BrokenPipeError
 
     clock = Clock()
@@ -178,13 +182,21 @@ def test_a_reader_that_is_gone_ends_the_display_and_not_the_search() -> None:
         clock.now += 1
         line.advance()
     line.close("Not to be read.")
+    assert len(tried) == 1, "nothing is written to it again"
+    assert line.done == 20
 
 
-def test_a_program_without_a_console_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_without_a_console_shows_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    line = ProgressLine(3)
+    clock = Clock()
+    line = ProgressLine(3, clock=clock)
+    clock.now += 60
     line.advance()
     line.close("Not to be read.")
+    assert line.done == 1
+    assert capfd.readouterr() == ("", "")
 
 
 # ------------------------------------------------------------------------------------------------------------- studies
@@ -192,7 +204,8 @@ def test_a_program_without_a_console_shows_nothing(monkeypatch: pytest.MonkeyPat
 
 def test_the_best_is_taken_from_the_trials_that_go_by() -> None:
     study = ts.create_study(direction="maximize")
-    shown = Progress(study, 10, None, stream=io.StringIO())
+    out = io.StringIO()
+    shown = Progress(study, 10, None, stream=out)
     shown.update(study, finished(0, 1.5))
     shown.update(study, finished(1, 0.5))
     infeasible = finished(2, 9.0)
@@ -200,19 +213,25 @@ def test_the_best_is_taken_from_the_trials_that_go_by() -> None:
     shown.update(study, infeasible)
     shown.update(study, finished(3, None, TrialState.FAIL))
     shown.update(study, finished(4, 8.0, TrialState.PRUNED))
-    assert shown._line.best == "best 1.5 (trial 0)"
-    assert shown._line.notes == {"failed": 1, "pruned": 1}
-    assert shown._line.done == 5
+    shown.close()
+    assert out.getvalue().startswith("trial 5/10 · best 1.5 (trial 0) · ")
+    assert out.getvalue().endswith(" · 1 failed, 1 pruned\n")
+
+
+def test_a_large_value_is_short() -> None:
+    study, out = ts.create_study(direction="maximize"), io.StringIO()
+    shown = Progress(study, 10, None, stream=out)
     shown.update(study, finished(5, 1234567.0))
-    assert shown._line.best == "best 1.23457e+06 (trial 5)"
+    shown.close()
+    assert "best 1.23457e+06 (trial 5)" in out.getvalue()
 
 
 def test_a_study_that_goes_on_begins_with_the_best_it_has() -> None:
     study = ts.create_study()
     study.optimize(lambda t: abs(t.number - 2), n_trials=4)
-    shown = Progress(study, 10, None, stream=io.StringIO())
-    assert shown._line.best == "best 0 (trial 2)"
-    assert shown._line.done == 0
+    out = io.StringIO()
+    Progress(study, 10, None, stream=out).close()
+    assert out.getvalue().startswith("trial 0/10 · best 0 (trial 2) · ")
 
 
 def test_several_objectives_have_no_single_best() -> None:
@@ -328,5 +347,11 @@ def test_on_a_real_terminal_what_is_printed_stands_above_the_line_and_standard_o
     assert "━" in seen.decode()
 
 
-def test_words_for_one_and_many() -> None:
-    assert (progress._number(1, "trial"), progress._number(2, "trial")) == ("1 trial", "2 trials")
+@pytest.mark.parametrize(
+    ("n", "words"), [(1, "1 finished trial of 'n' is kept"), (2, "2 finished trials of 'n' are kept")]
+)
+def test_words_for_one_and_many(n: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    study = ts.create_study(study_name="n")
+    study.optimize(lambda trial: 1.0, n_trials=n)
+    Progress(study, 3, None).close(KeyboardInterrupt())
+    assert f"Interrupted. {words} in memory" in capsys.readouterr().err

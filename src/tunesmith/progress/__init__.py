@@ -1,0 +1,10 @@
+"""One-line progress displays: :class:`ProgressLine` counts anything, :class:`Progress` the trials of a study.
+
+A terminal and a notebook renew the line; elsewhere it is printed now and then. No thread is started, so that nothing
+can go wrong between the display and an objective that forks.
+"""
+
+from tunesmith.progress.line import ProgressLine
+from tunesmith.progress.trials import Progress
+
+__all__ = ["Progress", "ProgressLine"]

@@ -1,0 +1,146 @@
+"""The progress line of a loop that runs trials of a study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TextIO
+
+from tunesmith.frozen import FrozenTrial
+from tunesmith.progress.line import ProgressLine
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.storage.redact import HIDDEN, redact_within
+from tunesmith.text import printable
+
+
+class _Study(Protocol):
+    """What :class:`Progress` reads of a :class:`tunesmith.Study`, which lies in a higher layer."""
+
+    @property
+    def engine(self) -> Any: ...  # of its storage and counts
+    @property
+    def study_name(self) -> str: ...
+    @property
+    def directions(self) -> Sequence[StudyDirection]: ...
+    @property
+    def best_trial(self) -> FrozenTrial: ...
+    @property
+    def stop_reason(self) -> str | None: ...
+    @property
+    def regret_bound(self) -> float | None: ...
+
+
+class Progress:
+    """The display of one call of ``study.optimize``, or of any other loop that runs trials of a study.
+
+    Args:
+        study: what is searched; its best trial so far is where the best begins.
+        n_trials: how many trials this call will run; None: no limit.
+        timeout: seconds after which no trial is started; None: no limit.
+        stream: where to write; standard error if None.
+        go_on: what a user does to go on after an interruption; by default, load the study and optimize it.
+        rivals: the trials that the best is one of to begin with; all of the study if None.
+        pruned: what to call pruned trials.
+    """
+
+    def __init__(
+        self,
+        study: _Study,
+        n_trials: int | None,
+        timeout: float | None,
+        *,
+        stream: TextIO | None = None,
+        go_on: str | None = None,
+        rivals: Iterable[FrozenTrial] | None = None,
+        pruned: str = "pruned",
+    ) -> None:
+        self._study = study
+        self._n_trials = n_trials
+        self._go_on = go_on
+        self._sign = 0.0 if len(study.directions) > 1 else 1.0 if study.directions[0] == "minimize" else -1.0
+        self._best = math.inf
+        self._line = ProgressLine(n_trials, "trial", timeout=timeout, stream=stream)
+        self._pruned = pruned
+        self._line.notes = {"failed": 0, pruned: 0}
+        if self._sign:
+            try:
+                for trial in [study.best_trial] if rivals is None else rivals:
+                    self._note_value(trial)
+            except ValueError:  # there is none yet
+                return
+            self._line.tick()
+
+    def update(self, study: _Study, trial: FrozenTrial) -> None:
+        """Count a finished trial; to be called as a callback of the study.
+
+        Args:
+            study: the study.
+            trial: the trial.
+        """
+        self.count(trial)
+
+    def count(self, trial: FrozenTrial) -> None:
+        """Count a finished trial."""
+        if trial.state is TrialState.COMPLETE:
+            if self._sign:
+                self._note_value(trial)
+        elif trial.state is TrialState.PRUNED:
+            self._line.notes[self._pruned] += 1
+        else:
+            self._line.notes["failed"] += 1
+        self._line.advance()
+
+    def note(self, what: str, n: int) -> None:
+        """Count something that is shown at the end of the line.
+
+        Args:
+            what: its name.
+            n: how many more there are.
+        """
+        self._line.notes[what] = self._line.notes.get(what, 0) + n
+
+    def _note_value(self, trial: FrozenTrial) -> None:
+        value = trial.values[0] * self._sign if trial.values is not None else math.inf
+        if value < self._best and trial.feasible:
+            self._best = value
+            self._line.best = f"best {value * self._sign:.6g} (trial {trial.number})"
+
+    def tick(self) -> None:
+        """Show that time passes, where a trial takes long."""
+        self._line.tick()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Close the line; after an interruption, say what is kept and how to go on.
+
+        Args:
+            error: what ended the loop before its time, if anything did.
+        """
+        message = self._how_to_go_on() if isinstance(error, KeyboardInterrupt) else ""
+        if error is None and (reason := self._study.stop_reason) is not None:
+            message = f"Stopped {reason}; a longer search is expected to gain at most {self._study.regret_bound:.3g}."
+        self._line.close(message)
+
+    def _how_to_go_on(self) -> str:
+        """Return what is kept after Ctrl-C, and what to do with it."""
+        study = self._study
+        try:
+            count = study.engine.count()
+        except Exception as error:  # the interruption is what the user must see
+            return f"Interrupted; the storage does not answer ({printable(redact_within(str(error)))})."
+        waiting = count.get(TrialState.WAITING, 0)
+        finished = sum(n for state, n in count.items() if state.is_finished())
+        url = printable(str(getattr(study.engine.storage, "url", None) or ""))
+        url = redact_within(url) if "@" in url else url
+        where = f"in {url}" if url else "in memory, for as long as this Python runs"
+        left = "..." if self._n_trials is None else f"..., n_trials={max(0, self._n_trials - self._line.done)}"
+        again = f"study.optimize({left})"
+        if url:
+            given = "URL" if HIDDEN in url else repr(url)  # what is hidden, only the user can put in again
+            again = f"study = tunesmith.load_study(study_name={study.study_name!r}, storage={given})\n  {again}"
+        kept = f"{_are(finished, 'finished trial', f'of {study.study_name!r} ')} kept {where}"
+        more = f"; {_are(waiting, 'trial')} waiting to be run" if waiting else ""
+        return f"Interrupted. {kept}{more}.\nTo go on:\n  {self._go_on or again}"
+
+
+def _are(n: int, what: str, of: str = "") -> str:
+    return f"{n} {what} {of}is" if n == 1 else f"{n} {what}s {of}are"
