@@ -24,11 +24,7 @@ def _is_number(value: Any) -> bool:
 
 
 def read_number(value: Any, what: str, kind: str) -> float:
-    """Return an argument of a range as a float; `what` and `kind` name it in errors.
-
-    Raises:
-        SpaceError: it is no finite number.
-    """
+    """Return an argument of a range as a float; `what` and `kind` name it in errors."""
     if not _is_number(value):
         raise SpaceError(f"{kind}: {what} must be a number, got {shown(value)}")
     try:
@@ -38,22 +34,14 @@ def read_number(value: Any, what: str, kind: str) -> float:
 
 
 def read_log(value: Any, kind: str) -> bool:
-    """Return the argument `log` of a range. It may be positional, so a number there was meant for `step`.
-
-    Raises:
-        SpaceError: it is neither true nor false.
-    """
+    """Return the argument `log` of a range. It may be positional, so a number there was meant for `step`."""
     if not isinstance(value, bool | np.bool_):
         raise SpaceError(f"{kind}: log must be True or False, got {shown(value)}; name the others: step={shown(value)}")
     return bool(value)
 
 
 def read_whole(value: Any, what: str) -> int:
-    """Return an argument of an `Int` as an int.
-
-    Raises:
-        SpaceError: it is no whole number.
-    """
+    """Return an argument of an `Int` as an int."""
     number = read_number(value, what, "Int")
     if not number.is_integer():
         raise SpaceError(f"Int: {what} must be a whole number, got {shown(value)}; use Float for real numbers")
@@ -71,11 +59,7 @@ def as_number(value: Any, param: Parameter) -> float:
 
 
 def refuse_range(kind: str, low: float, high: float) -> None:
-    """Raise the error that says why low and high are no bounds.
-
-    Raises:
-        SpaceError: always.
-    """
+    """Raise the error that says why low and high are no bounds."""
     if low > high:
         raise SpaceError(
             f"{kind}({low!r}, {high!r}): low={low!r} is greater than high={high!r}; "

@@ -338,11 +338,7 @@ def _free_name(kind: str, value: Any, before: Sequence[Any], taken: Sequence[str
 
 
 def _read_weights(param: Categorical, weights: Mapping[object, float]) -> tuple[float, ...]:
-    """Return a weight for each choice, 0 for those that are not named.
-
-    Raises:
-        SpaceError: a label is not among the choices, or a weight is no number >= 0, or all are 0.
-    """
+    """Return a weight for each choice, 0 for those that are not named."""
     found = [0.0] * int(param.n_values)
     for label, weight in weights.items():
         try:

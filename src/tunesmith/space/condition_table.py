@@ -18,16 +18,7 @@ if TYPE_CHECKING:
 
 
 def bind(name: str, condition: Condition, params: Mapping[str, Parameter]) -> Condition:
-    """Return the condition with its values checked against the parent, in the parent's order, without repeats.
-
-    Args:
-        name: the parameter that has the condition.
-        condition: what it has.
-        params: all parameters of the space.
-
-    Raises:
-        SpaceError: a parent is unknown, or does not take one of the values.
-    """
+    """Return the condition with its values checked against the parent, in the parent's order, without repeats."""
     clauses = []
     for parent, values in condition.clauses:
         if parent not in params:

@@ -19,11 +19,7 @@ BRANCH = "__branch__"
 
 
 def as_parameter(name: str, value: Any) -> Parameter:
-    """Return a parameter from a list, tuple, array or dict of choices, a frozen scipy distribution, or text.
-
-    Raises:
-        SpaceError: the value is none of these, or is not valid; the message starts with the name.
-    """
+    """Return a parameter from a list, tuple, array or dict of choices, a frozen scipy distribution, or text."""
     if isinstance(value, Parameter):
         return value
     try:

@@ -25,11 +25,7 @@ _TAIL = 2.0**-53  # how far from 0 and 1 a quantile is taken, since those may be
 
 
 def from_scipy(frozen: Any) -> Parameter:
-    """Return `uniform` and `loguniform` as Float, `randint` as Int, any other distribution as a `Distribution`.
-
-    Raises:
-        SpaceError: the distribution is not frozen, or its range is not finite where it has to be.
-    """
+    """Return `uniform` and `loguniform` as Float, `randint` as Int, any other distribution as a `Distribution`."""
     family = getattr(frozen, "dist", None)
     if family is None:
         if getattr(frozen, "xk", None) is None:
@@ -150,11 +146,7 @@ class Distribution(Parameter):
 
 
 def distribution_to_json(param: Distribution) -> dict[str, Any]:
-    """Return the distribution's name and arguments.
-
-    Raises:
-        SpaceError: it is not one of `scipy.stats`, so text cannot name it.
-    """
+    """Return the distribution's name and arguments."""
     frozen = param.frozen
     if param._table is not None:
         return {"name": "rv_discrete", "values": [list(pair) for pair in param._table]}

@@ -162,11 +162,7 @@ class Grid(Sequence["FloatArray"]):
             yield from self.rows(np.arange(start, min(start + _CHUNK, len(self))))
 
     def rows(self, indices: Sequence[int] | NDArray[np.int64]) -> FloatArray:
-        """Return points x[n, d] by their indices 0 … len - 1.
-
-        Raises:
-            IndexError: an index is not in the grid.
-        """
+        """Return points x[n, d] by their indices 0 … len - 1."""
         numbers = np.asarray(indices, dtype=np.int64).reshape(-1)
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self)):
             raise IndexError(f"indices go from 0 to {len(self) - 1}")

@@ -45,20 +45,12 @@ class _Token(NamedTuple):
 
 
 def parse_parameter(text: str) -> Parameter:
-    """Return the parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`.
-
-    Raises:
-        SpaceError: the text cannot be read; the message says what was expected, and a caret points at the place.
-    """
+    """Return the parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`."""
     return _Parser(text).parameter()
 
 
 def parse_lines(text: str) -> dict[str, Parameter]:
-    """Return parameters from lines `name = description`; empty lines and those that start with `#` are skipped.
-
-    Raises:
-        SpaceError: as for `parse_parameter`, with the number of the line.
-    """
+    """Return parameters from lines `name = description`; empty lines and those that start with `#` are skipped."""
     params: dict[str, Parameter] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -117,11 +117,7 @@ def weighted(prior: int | Sequence[float], k: int) -> WeightedPrior:
 
 
 def read_width(width: object, log: bool) -> float:
-    """Return the width as a float.
-
-    Raises:
-        SpaceError: it is no finite number > 0; with `log`, > 1.
-    """
+    """Return the width as a float."""
     number = isinstance(width, (int, float, np.integer, np.floating)) and not isinstance(width, bool)
     value = float(width) if number else math.nan  # type: ignore[arg-type]  # number says that it is one
     if not (1.0 if log else 0.0) < value < math.inf:

@@ -24,11 +24,7 @@ VERSION = 1
 
 
 def label_to_json(label: Any) -> Any:
-    """Return a label as a JSON value that keeps its type.
-
-    Raises:
-        SpaceError: the label holds something else.
-    """
+    """Return a label as a JSON value that keeps its type."""
     label = plain(label)
     kind = type(label)
     if label is None or kind in (bool, int, str):
@@ -63,11 +59,7 @@ def label_from_json(data: Any) -> Any:
 
 
 def parameter_to_json(param: Parameter) -> dict[str, Any]:
-    """Return a parameter, with its condition, as a dict for `json.dumps`.
-
-    Raises:
-        SpaceError: its type is unknown, or a distribution that text cannot name.
-    """
+    """Return a parameter, with its condition, as a dict for `json.dumps`."""
     data: dict[str, Any]
     if isinstance(param, (Float, Int)):
         data = {"type": "float" if isinstance(param, Float) else "int", "low": param.low, "high": param.high}
@@ -97,15 +89,7 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
 
 
 def parameter_from_json(data: Mapping[str, Any], objects: Mapping[str, Any] | None = None) -> Parameter:
-    """Return the parameter that `parameter_to_json` wrote.
-
-    Args:
-        data: what it wrote.
-        objects: choices by name; where one is missing, its name stands for it.
-
-    Raises:
-        SpaceError: the data are no parameter.
-    """
+    """Return the parameter that `parameter_to_json` wrote."""
     try:
         param = _read_parameter(dict(data), objects or {})
         if "prior" in data:
@@ -142,11 +126,7 @@ def _read_parameter(data: dict[str, Any], objects: Mapping[str, Any]) -> Paramet
 
 
 def dump_space(params: Mapping[str, Parameter], constraints: tuple[str, ...], external: Mapping[str, str]) -> str:
-    """Return the canonical JSON text of the parts of a space; constraints are written as labels.
-
-    Raises:
-        SpaceError: a parameter cannot be written as text.
-    """
+    """Return the canonical JSON text of the parts of a space; constraints are written as labels."""
     columns = []
     for name, param in params.items():
         try:
@@ -164,11 +144,7 @@ def dump_space(params: Mapping[str, Parameter], constraints: tuple[str, ...], ex
 def load_space(
     text: str, objects: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Parameter], tuple[str, ...], dict[str, str]]:
-    """Return the parameters, the labels of constraints and the external names that `dump_space` wrote.
-
-    Raises:
-        SpaceError: the text is not the JSON of a space, or of a version to come.
-    """
+    """Return the parameters, the labels of constraints and the external names that `dump_space` wrote."""
     try:
         data = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:

@@ -19,11 +19,7 @@ def new_name() -> str:
 
 
 def check_text(what: str, text: str) -> None:
-    """Check that every database can store a text.
-
-    Raises:
-        ValueError: the text is empty, or has a NUL character or half of a surrogate pair.
-    """
+    """Check that every database can store a text."""
     if not isinstance(text, str) or not text:  # type: ignore[redundant-expr]  # what users pass is not always typed
         raise ValueError(f"{what} must be a text of at least one character; got {text!r}")
     if "\0" in text or not _is_unicode(text):
@@ -39,11 +35,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def check_study(name: str | None, directions: Sequence[str], seed: int) -> tuple[str, ...]:
-    """Return the directions as a tuple.
-
-    Raises:
-        ValueError: the name is empty, a direction is no direction, or the seed is out of range.
-    """
+    """Return the directions as a tuple."""
     if name is not None:
         check_text("a study's name", name)
     wrong = [d for d in directions if d not in DIRECTIONS]
@@ -55,21 +47,13 @@ def check_study(name: str | None, directions: Sequence[str], seed: int) -> tuple
 
 
 def check_direction(direction: str) -> None:
-    """Check that a word is a direction.
-
-    Raises:
-        ValueError: it is neither "minimize" nor "maximize".
-    """
+    """Check that a word is a direction."""
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be 'minimize' or 'maximize'; got {direction!r}")
 
 
 def check_finished(trial: TrialRecord, n_objectives: int) -> None:
-    """Check that a record can be the end of a trial of this study.
-
-    Raises:
-        ValueError: the state is not final, or the values do not fit it and the number of objectives.
-    """
+    """Check that a record can be the end of a trial of this study."""
     if not trial.state.is_finished():
         raise ValueError(f"trial {trial.number}: a trial ends as COMPLETE, PRUNED or FAIL; got {trial.state.name}")
     values = trial.values
@@ -80,11 +64,7 @@ def check_finished(trial: TrialRecord, n_objectives: int) -> None:
 
 
 def check_added(trials: Sequence[TrialRecord], n_objectives: int) -> None:
-    """Check that records can be added to a study.
-
-    Raises:
-        ValueError: a trial is RUNNING, or is finished and has values that do not fit.
-    """
+    """Check that records can be added to a study."""
     for trial in trials:
         if trial.state is TrialState.RUNNING:
             raise ValueError("only WAITING and finished trials can be added; got a RUNNING one (release it first)")
@@ -93,13 +73,7 @@ def check_added(trials: Sequence[TrialRecord], n_objectives: int) -> None:
 
 
 def study_not_found(name: str | None, names: Iterable[str], where: str) -> StudyNotFoundError:
-    """Return the error for a name that is not there (None: for a study that is not the only one).
-
-    Args:
-        name: the name asked for.
-        names: all there are.
-        where: "the file tune.db", say.
-    """
+    """Return the error for a name that is not there (None: for a study that is not the only one)."""
     names = sorted(names)
     if not names:
         asked = f"no study {name!r}" if name is not None else "no study"

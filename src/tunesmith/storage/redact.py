@@ -38,11 +38,7 @@ _OPTION = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
 def redact(text: str) -> str:
-    """Return what may be shown of a text that was given as the name of a database.
-
-    Args:
-        text: a URL, mistyped or not, a connection string, a path, or something else.
-    """
+    """Return what may be shown of a text that was given as the name of a database."""
     text = text.strip()
     if "%" in text and (plain := unquote(text)) != text and set(plain) & set("@=:"):
         text = plain

@@ -95,14 +95,7 @@ def _put_attr(session: Session, study_id: int, at: int, attempt: int, kind: int,
 
 
 def write_attributes(session: Session, study_id: int, trial: TrialRecord, *, new: bool = False) -> None:
-    """Write a trial's attributes, and those of its reports that are not there yet.
-
-    Args:
-        session: inside a transaction.
-        study_id: the study.
-        trial: the trial; its row is there.
-        new: whether this transaction inserted the row, so that it has no attributes yet.
-    """
+    """Write a trial's attributes, and those of its reports that are not there yet."""
     for kind, key, text in attributes_of(trial):
         number, attempt = trial.number, trial.attempt
         if new:

@@ -39,15 +39,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: Any) -> Exception:
-    """Return the exception to raise in place of a driver's.
-
-    Args:
-        error: what the driver raised.
-        text: what it says, on one line, without secrets.
-        where: "the file tune.db" or "the database postgresql://...".
-        timeout: how long a lock was waited for, in seconds.
-        dbapi: the driver's module, which names the kinds of errors.
-    """
+    """Return the exception to raise in place of a driver's."""
     name = getattr(error, "sqlite_errorname", "")
     for beginning, words in _SQLITE.items():
         if name.startswith(beginning):

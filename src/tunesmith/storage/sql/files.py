@@ -30,11 +30,7 @@ _BEGINNINGS = {
 
 
 def refuse_foreign_file(path: Path) -> None:
-    """Refuse a file that is there and is no SQLite database.
-
-    Raises:
-        StorageError: it is something else; the message says what, as far as its beginning tells.
-    """
+    """Refuse a file that is there and is no SQLite database."""
     try:
         with path.open("rb") as file:
             head = file.read(4096)

@@ -52,13 +52,7 @@ OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})
 
 
 def damaged(where: str, what: str, why: object) -> StorageError:
-    """Return the error for damaged data.
-
-    Args:
-        where: the database.
-        what: which data, for example "trial 3".
-        why: what is wrong with them.
-    """
+    """Return the error for damaged data."""
     return StorageError(
         f"{where} is damaged: {what}: {why}. Restore a copy of it if there is one; tunesmith.storage.check(...) lists "
         "all that is damaged, and docs/storage.md shows how to save the rest"
@@ -83,11 +77,7 @@ def require(condition: bool, why: str) -> None:
 
 
 def check_types(rows: Sequence[Row], expected: Sequence[Types]) -> None:
-    """Check that each value has the type of its column, which SQLite does not enforce.
-
-    Raises:
-        ValueError: a value has another type.
-    """
+    """Check that each value has the type of its column, which SQLite does not enforce."""
     if rows:
         for i, (column, types) in enumerate(zip(zip(*rows, strict=True), expected, strict=True)):
             if not set(map(type, column)) <= types:
@@ -96,22 +86,14 @@ def check_types(rows: Sequence[Row], expected: Sequence[Types]) -> None:
 
 
 def read_directions(text: str) -> tuple[str, ...]:
-    """Return a study's directions.
-
-    Raises:
-        ValueError: the text is no list of directions.
-    """
+    """Return a study's directions."""
     found = json.loads(text)
     require(isinstance(found, list) and bool(found) and all(d in DIRECTIONS for d in found), f"directions {text!r:.80}")
     return tuple(found)
 
 
 def read_constraints(text: str | None, feasible: int) -> dict[str, float] | None:
-    """Return a trial's constraint values.
-
-    Raises:
-        ValueError: they do not agree with `feasible`.
-    """
+    """Return a trial's constraint values."""
     if text is None and feasible == 1:
         return None
     found = None if text is None else json.loads(text)
@@ -124,11 +106,7 @@ def read_constraints(text: str | None, feasible: int) -> dict[str, float] | None
 
 
 def check_first(first: float | None, values: Sequence[float] | None) -> None:
-    """Compare the two copies of a trial's first value.
-
-    Raises:
-        ValueError: they differ.
-    """
+    """Compare the two copies of a trial's first value."""
     if values and values[0] == first:
         return
     one = math.nan if first is None else first

@@ -34,14 +34,7 @@ LONGEST_PATH = 512 - len(_JOURNAL)  # bytes; MAX_PATHNAME of SQLite's os_unix.c
 
 
 def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
-    """Return the URL, and the database's name in errors.
-
-    Args:
-        spec: a path object, a text ending in .db, .sqlite or .sqlite3, or an SQLAlchemy URL (text or object).
-
-    Raises:
-        StorageError: it is none of these, or names a place that cannot hold a file.
-    """
+    """Return the URL, and the database's name in errors."""
     if isinstance(spec, URL):
         return _check_url(spec)
     text = os.fspath(spec)
@@ -164,11 +157,7 @@ def _file(url: URL) -> tuple[URL, str]:
 
 
 def _check_name(path: Path) -> None:
-    """Refuse a name that the file system or SQLite cannot hold.
-
-    Raises:
-        StorageError: the name is not UTF-8, holds a NUL character, or is too long.
-    """
+    """Refuse a name that the file system or SQLite cannot hold."""
     try:
         name = path.name.encode("utf-8")
         str(path).encode("utf-8")

@@ -25,11 +25,7 @@ def revision(schema: int) -> str:
 
 
 def stored_schema(database: Database) -> int | None:
-    """Return the schema version of a database, None if it holds no tables of ours.
-
-    Raises:
-        StorageError: the database cannot be read, or its version is no number.
-    """
+    """Return the schema version of a database, None if it holds no tables of ours."""
     if database.is_sqlite:
 
         def is_there(session: Session) -> bool:
@@ -50,15 +46,7 @@ def stored_schema(database: Database) -> int | None:
 
 
 def find_schema(database: Database, create: bool) -> int | None:
-    """Return the schema version of a database, None if it holds no tables of ours.
-
-    Args:
-        database: where to look.
-        create: whether tables will be created.
-
-    Raises:
-        StorageError: it cannot be read, or belongs to another program.
-    """
+    """Return the schema version of a database, None if it holds no tables of ours."""
     schema = stored_schema(database) if may_exist(database.url) else None
     if schema is None and (create or database.is_sqlite) and may_exist(database.url):
         refuse_foreign_tables(database)
@@ -72,11 +60,7 @@ def find_schema(database: Database, create: bool) -> int | None:
 
 
 def create_or_upgrade(database: Database, schema: int | None) -> None:
-    """Create the tables if `schema` is None, upgrade them if they are older than this version.
-
-    Raises:
-        StorageError: they were written by a newer tunesmith, or the database cannot be written.
-    """
+    """Create the tables if `schema` is None, upgrade them if they are older than this version."""
     if schema == HEAD:
         return
     if schema is not None and schema > HEAD:
@@ -99,12 +83,7 @@ def create_or_upgrade(database: Database, schema: int | None) -> None:
 
 
 def upgrade(connection: Any, target: str = "head") -> None:
-    """Run the migrations that are missing, inside the connection's transaction.
-
-    Args:
-        connection: an SQLAlchemy connection.
-        target: the revision to reach.
-    """
+    """Run the migrations that are missing, inside the connection's transaction."""
     from alembic import command
     from alembic.config import Config
 

@@ -28,7 +28,14 @@ from tunesmith.storage.sql.integrity import (
     read_directions,
     require,
 )
-from tunesmith.storage.sql.rows import AttrsByAttempt, Columns, attach_attempts, attach_attr, join_curves, read_record
+from tunesmith.storage.sql.rows import (
+    AttrsByAttempt,
+    IncrementColumns,
+    attach_attempts,
+    attach_attr,
+    join_curves,
+    read_record,
+)
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache
@@ -109,7 +116,7 @@ class Reader:
         if counters is None:
             raise study_gone(study_id, self._where)
         version, last, m = self._read_counters(session, counters)
-        columns = Columns(m, cursor, session.dialect.loose)
+        columns = IncrementColumns(m, cursor, session.dialect.loose)
         if last > cursor:
             with decoding(self._where, f"finished trials of study {study_id}"):
                 for rows in session.chunks(queries.COLUMNS, _CHUNK, study=study_id, cursor=cursor):

@@ -28,16 +28,7 @@ _FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
 def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> TrialRecord:
-    """Return a row of `queries.FULL` as a record.
-
-    Args:
-        row: the row.
-        known: the spaces by id.
-        m: number of objectives.
-
-    Raises:
-        ValueError: the row is damaged; other errors of decoding mean the same.
-    """
+    """Return a row of `queries.FULL` as a record."""
     (n, state, attempt, seq, space_id, x, y, first, feasible, sampler_state, cost, limits, reason, started, finished,
      worker, fixed, crashes) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
@@ -131,7 +122,7 @@ def _by_attempt(rows: Iterable[Row]) -> dict[int, dict[int, dict[int, float]]]:
     return found
 
 
-class Columns:
+class IncrementColumns:
     """Turns rows of `queries.COLUMNS` into arrays, chunk by chunk."""
 
     def __init__(self, m: int, cursor: int, loose: bool) -> None:

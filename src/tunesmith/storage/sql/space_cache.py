@@ -10,11 +10,7 @@ from tunesmith.storage.sql.integrity import Range
 
 
 def space_to_text(space: Space) -> tuple[str, str]:
-    """Return the text of a space and its hash.
-
-    Raises:
-        SpaceError: a parameter cannot be written as text.
-    """
+    """Return the text of a space and its hash."""
     text = space.to_json()
     return text, hashlib.sha256(text.encode()).hexdigest()
 
@@ -47,11 +43,7 @@ class SpaceCache:
         return self._by_id.get(space_id)
 
     def read(self, space_id: int, text: str, digest: str) -> Space:
-        """Return the space of a row.
-
-        Raises:
-            ValueError: the text is not what was written.
-        """
+        """Return the space of a row."""
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise ValueError("its text has another hash than when it was written")
         if len(self._by_id) >= self.READ:

@@ -41,11 +41,7 @@ def float_or_nan(value: float | None) -> float:
 
 
 def attr_to_json(key: str, value: Any) -> str:
-    """Return an attribute's value as JSON text; NaN and infinities are kept.
-
-    Raises:
-        ValueError: the value cannot be kept, see `tunesmith.storable.storable`.
-    """
+    """Return an attribute's value as JSON text; NaN and infinities are kept."""
     return json.dumps(storable(key, value))  # ASCII, so that no database stumbles over a character
 
 
@@ -56,11 +52,7 @@ attr_from_json = json.loads
 
 
 def fixed_to_json(fixed: Mapping[str, Any] | None, space: Space | None) -> str | None:
-    """Return values by parameter name as JSON; objects that the space knows by name are kept by it.
-
-    Raises:
-        ValueError: a value is no label that can be written.
-    """
+    """Return values by parameter name as JSON; objects that the space knows by name are kept by it."""
     if fixed is None:
         return None
     data = {}
