@@ -10,6 +10,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import TrialState
+from tunesmith.executors.inline import InlineExecutor
 
 
 def quadratic(trial: ts.Trial) -> float:
@@ -120,13 +121,19 @@ def test_callbacks_get_each_trial_and_can_stop() -> None:
         study.stop()
 
 
-def test_timeout_starts_no_more_trials() -> None:
+def test_timeout_starts_no_more_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(InlineExecutor, "clock", lambda _: now[0])
+
+    def one_second(trial: ts.Trial) -> float:
+        now[0] += 1.0
+        return quadratic(trial)
+
     study = ts.create_study(seed=0)
-    study.optimize(quadratic, timeout=0.05)
-    assert len(study.trials) >= 1
-    before = len(study.trials)
-    study.optimize(quadratic, timeout=0)
-    assert len(study.trials) == before
+    study.optimize(one_second, timeout=4.5)
+    assert len(study.trials) == 5, "those that began after 0, 1, 2, 3 and 4 seconds"
+    study.optimize(one_second, timeout=0)
+    assert len(study.trials) == 5
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,7 @@ def test_a_time_limit_starts_no_more_trials() -> None:
     study = ts.create_study()
     study.optimize(lambda t: time.sleep(0.05) or 1.0, timeout=0.6, n_jobs=2)
     assert {t.state for t in study.trials} == {TrialState.COMPLETE}
+    assert len(study.trials) <= 2 * (0.6 / 0.05 + 1), "as many as two processes can begin in that time"
 
 
 def test_an_objective_may_itself_be_a_parallel_search() -> None:

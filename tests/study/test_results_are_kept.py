@@ -184,7 +184,6 @@ def test_what_is_changed_later_does_not_change_what_was_noted(store: Path | None
     history.append(0.25)
     done = study.tell(trial, 1.0)
     history.append(0.125)
-    trial._user.clear()  # type: ignore[union-attr]
     assert done.user_attrs == study.trials[0].user_attrs == {"history": [0.5], "own": [0.5]}
     assert study.user_attrs == {"history": [0.5]}
 

@@ -325,7 +325,9 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
         (tmp_path / "away.db").replace(path)
         study.flush()
         assert [t.state for t in study.trials] == [COMPLETE] * 2
-    study.engine.teller.unsaved._ends.clear()  # or the end of this process would print them
+    unsaved = study.engine.teller.unsaved
+    for done in unsaved.ends():  # or the end of this process would print them
+        unsaved.drop(done)
     study.engine.storage.close()
 
 

@@ -45,7 +45,7 @@ class InlineExecutor(Executor):
             return [Failed(trial, error, traceback.format_exc())]
 
     def cancel(self, number: int) -> None:
-        """Do nothing: the objective runs in this thread."""
+        """Do nothing: an objective in this thread cannot be stopped."""
 
     def close(self) -> None:
         """Forget the trial that waits."""

@@ -1,4 +1,4 @@
-"""A worker process as the driver holds it: started without running the caller's script, and ended for sure."""
+"""Starts worker processes without running the caller's script again, and ends them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class WorkerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def release(self) -> None:
-        """Close what is held of a process that ended, or is about to."""
+        """Close the pipes of a process that ended, or is about to."""
         self.exit_code(PATIENCE)
         self.connection.close()
         with contextlib.suppress(OSError):
@@ -125,7 +125,7 @@ def _start(handle: int, env: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def how_it_ended(code: int | None) -> str:
-    """Say how a process ended that should not have."""
+    """Return in words how a process ended unexpectedly."""
     if code is None:
         return "it closed its connection"
     if code >= 0:

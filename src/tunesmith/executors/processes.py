@@ -1,6 +1,8 @@
 """Runs objectives in processes of this machine, one trial at a time in each.
 
-Each worker has a pipe of its own, so a worker that dies takes down the one trial that it ran, and is replaced.
+Each worker has a pipe of its own, so a worker that dies takes down the one trial that it ran, and is replaced. This is
+not ``concurrent.futures`` or loky: their pools break as a whole when a worker dies, and neither says which task it ran
+nor lets one task be killed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DRAIN = 1.0  # seconds for reading what lies in the pipes when the driver is interrupted
-LOOK_AGAIN = 1.0  # seconds after which workers are looked at that say nothing: a pipe may outlive its process
+LOOK_AGAIN = 1.0  # seconds after which silent workers are checked: a pipe may outlive its process
 MAX_FAILED_STARTS = 3
 
 
@@ -33,7 +35,7 @@ class ProcessExecutor(Executor):
     Args:
         objective: what to run.
         handler: gets the reports, in the driver's thread.
-        jobs: how many at once.
+        jobs: how many objectives run at once.
 
     Raises:
         ObjectiveError: the objective cannot be pickled.
@@ -67,7 +69,7 @@ class ProcessExecutor(Executor):
         worker.take(trial, self.handler)
 
     def poll(self, timeout: float | None = None) -> list[Finished | Failed]:
-        """Hear what workers say, answer them, and return the trials that ended.
+        """Read the messages of workers, answer them, and return the trials that ended.
 
         Raises:
             ObjectiveError: the objective cannot be loaded in a worker.
@@ -78,13 +80,13 @@ class ProcessExecutor(Executor):
             left = LOOK_AGAIN if end is None else max(0.0, min(LOOK_AGAIN, end - self.clock()))
             self._listen(self._workers, left)
             if self.clock() - self._looked >= LOOK_AGAIN:
-                self._look_after()
+                self._find_dead()
             if end is not None and self.clock() >= end:
                 break
         return self._take_ended()
 
     def drain(self) -> list[Finished | Failed]:
-        """Return what ended already; an interrupted driver calls this before ``close``, so that no result is lost."""
+        """Return the trials that ended already; an interrupted driver calls this before ``close``."""
         end = self.clock() + DRAIN
         while self._listen([w for w in self._workers if w.loaded], 0.0) and self.clock() < end:
             pass
@@ -95,11 +97,11 @@ class ProcessExecutor(Executor):
         for worker in self._workers:
             if worker.trial is not None and worker.trial.number == number:
                 worker.process.kill()
-                self._lose(worker, f"trial {number} was cancelled; its worker process was killed")
+                self._fail(worker, f"trial {number} was cancelled; its worker process was killed")
                 return
 
     def close(self) -> None:
-        """Let idle workers end by themselves, in seconds; kill the others."""
+        """Let idle workers end by themselves, within seconds; kill the others."""
         workers, self._workers = self._workers, []
         try:
             for worker in workers:
@@ -117,27 +119,27 @@ class ProcessExecutor(Executor):
             for worker in workers:
                 worker.process.release()
 
-    # -- what workers say ----------------------------------------------------------------------------------------
+    # -- messages of workers -------------------------------------------------------------------------------------
 
     def _listen(self, workers: Iterable[_Worker], timeout: float) -> bool:
-        """Wait for a worker to say something, and act on one message of each that did; False if none did."""
+        """Wait for messages, and act on one of each worker that sent any; return False if none did."""
         from multiprocessing.connection import wait
 
-        # A worker whose message was cut off by an interrupt is out of step: nothing sensible can be heard of it.
+        # A worker whose message was cut off by an interrupt is out of step: its next bytes have no meaning.
         busy = {w.process.connection: w for w in workers if w.trial is not None and not w.cut_off}
         ready: list[Any] = wait(list(busy), timeout) if busy else []  # typed for sockets and handles as well
         for connection in ready:
-            self._hear(busy[connection])
+            self._read_message(busy[connection])
         return bool(ready)
 
     def _take_ended(self) -> list[Finished | Failed]:
         ended, self._ended = self._ended, []
         return ended
 
-    def _hear(self, worker: _Worker) -> None:
+    def _read_message(self, worker: _Worker) -> None:
         """Act on one message of a worker that runs a trial."""
         try:
-            word, *rest = worker.hear()
+            word, *rest = worker.receive()
             if word == wire.READY:
                 worker.process.connection.send_bytes(self._payload)
             elif word == wire.LOADED:
@@ -156,21 +158,21 @@ class ProcessExecutor(Executor):
             else:
                 raise _unusable(*rest)
         except (EOFError, OSError):
-            self._bury(worker)
+            self._remove_dead(worker)
 
-    def _look_after(self) -> None:
-        """Find workers that are dead though their pipe is open: a process that the objective started may hold it."""
+    def _find_dead(self) -> None:
+        """Find dead workers whose pipe is open: a process that the objective started may hold it."""
         self._looked = self.clock()
         for worker in [w for w in self._workers if w.trial is not None]:
             if worker.process.exit_code() is not None and not worker.process.connection.poll():
-                self._bury(worker)
+                self._remove_dead(worker)
 
-    def _bury(self, worker: _Worker) -> None:
-        """Take leave of a worker that died; if its trial had not begun yet, another one gets it."""
+    def _remove_dead(self, worker: _Worker) -> None:
+        """Remove a dead worker; if its trial had not begun yet, another one gets it."""
         code = worker.process.exit_code(PATIENCE)
         worker.process.kill()  # if it does live on without its pipe; and in any case what it started
         if worker.begun:
-            self._lose(worker, f"the worker process died ({how_it_ended(code)})")
+            self._fail(worker, f"the worker process died ({how_it_ended(code)})")
             return
         self._failed_starts += 1
         trial = worker.trial
@@ -183,7 +185,8 @@ class ProcessExecutor(Executor):
         if trial is not None:
             self.submit(trial)
 
-    def _lose(self, worker: _Worker, why: str) -> None:
+    def _fail(self, worker: _Worker, why: str) -> None:
+        """Remove a worker, and let its trial fail."""
         if worker.trial is not None:
             self._ended.append(Failed(_as_proposed(worker.trial), WorkerDiedError(why)))
         self._remove(worker)
@@ -195,7 +198,7 @@ class ProcessExecutor(Executor):
 
 
 class _Worker:
-    """What the driver knows of one worker, and the trial that it runs."""
+    """The driver's side of one worker, and the trial that it runs."""
 
     def __init__(self, process: WorkerProcess) -> None:
         self.process = process
@@ -222,7 +225,7 @@ class _Worker:
             return False
         return True
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         """Read one message."""
         self.cut_off = True
         data = self.process.connection.recv_bytes()
@@ -236,7 +239,7 @@ class _Worker:
         self._message = b""
 
     def report(self, step: int, value: float) -> None:
-        """Keep a report; what goes wrong is for the objective to hear, which does not wait for us."""
+        """Keep a report. The objective does not wait, so it gets an error with its next answer."""
         try:
             if self.trial is not None:
                 self.trial.report(value, step)
@@ -283,7 +286,7 @@ class _Worker:
 
 
 def _as_proposed(trial: Trial) -> Trial:
-    """Take it that a lost trial used what it was proposed: its own word on that is lost."""
+    """Return a lost trial as one that used all that it was proposed; what it did use is not known."""
     trial.take_whole()
     return trial
 

@@ -1,4 +1,4 @@
-"""What runs in a worker process: load the objective once, then run it on one trial after another."""
+"""The program of a worker process: loads the objective once, then runs it on one trial after another."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _serve(connection: Connection[Any, Any]) -> None:
 
 
 def _run(objective: Objective, trial: Trial, connection: Connection[Any, Any]) -> bytes:
-    """Run the objective; whatever happens in it becomes the message for the driver."""
+    """Run the objective; return the message that tells the driver how it ended."""
     trial.connect(RemoteChannel(connection))
     value: Any = None
     fault: wire.Fault | None = None
@@ -74,20 +74,20 @@ def _run(objective: Objective, trial: Trial, connection: Connection[Any, Any]) -
 
 
 class RemoteChannel:
-    """Takes the reports and notes of the worker's running trial to the driver, and brings back the pruner's answer."""
+    """Sends reports and user attributes of the running trial to the driver, and gets the pruner's answer."""
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
         self._lock = threading.Lock()  # an objective may report from its own threads
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
-        """Send a report and go on; the driver keeps it in its own time, and knows what it could not store."""
+        """Send a report without waiting for the driver, which keeps what it cannot store."""
         with self._lock:
             self._connection.send_bytes(pickle.dumps((wire.REPORT, step, value)))
         return True
 
     def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
-        """Send a note, as a report."""
+        """Send a user attribute, like a report."""
         with self._lock:
             self._connection.send_bytes(pickle.dumps((wire.NOTE, key, value)))
         return True

@@ -1,4 +1,4 @@
-"""Which variable of an objective it is that cannot be pickled."""
+"""Finds the variable of an objective that cannot be pickled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from tunesmith.text import shown
 
-DEEPEST = 6  # how far the culprit is looked for
+DEEPEST = 6  # levels of references that are searched
 
 
 def find_unpicklable(thing: Any, pickles: Callable[[Any], bool]) -> str | None:
@@ -65,7 +65,7 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _variables(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """The variables that a function refers to: of the functions around it, of its module, and its defaults."""
+    """The variables that a function refers to: those of enclosing functions and of its module, and its defaults."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield f"the variable {name!r}", cell.cell_contents

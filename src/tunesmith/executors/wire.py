@@ -1,4 +1,4 @@
-"""What goes over the pipe between the driver and a worker process, as bytes.
+"""The messages between the driver and a worker process, as bytes.
 
 The space of a trial is by far its largest part and the same from trial to trial, so it is sent when it changes: a
 trial is pickled without its :class:`~tunesmith.trial.Proposals`, and whoever unpickles it puts its own in.
@@ -109,7 +109,7 @@ def plain(value: Any) -> Any:
 
 
 def dump_end(trial: Trial, value: Any, fault: Fault | None) -> bytes:
-    """Pickle how a trial ended; what cannot be pickled is left out and makes it end with an :class:`ObjectiveError`."""
+    """Pickle the end of a trial; where a part cannot be pickled, the trial fails with an :class:`ObjectiveError`."""
     left_out: list[str] = []
     try:
         value_bytes = dump(plain(value))
@@ -138,12 +138,12 @@ Fault = tuple[bytes | None, bytes | None, str, str, str]
 
 
 def dump_fault(error: BaseException, trace: str) -> Fault:
-    """Pickle an error, and with it enough to say what it was where that does not work."""
+    """Pickle an error, and its class, message and traceback apart, for where the error cannot be loaded."""
     return _try_dump(error), _try_dump(type(error)), message_of(error), _name(error), trace
 
 
 def load_fault(fault: Fault) -> BaseException:
-    """Make the error anew.
+    """Rebuild an error.
 
     An error that does not survive pickling (its constructor takes other arguments than its message, say) keeps its
     class where that can be done, so that `catch` still knows it; else it becomes a RuntimeError that says what it was.

@@ -1,9 +1,11 @@
-"""Who runs a trial: a name for this process, and whether the process behind such a name is gone.
+"""Names of worker processes, and whether the process behind a name is gone.
 
-A name is ``host:pid:token``. The token tells apart everything that may share host name and pid: the boot of the
-machine, the PID namespace (containers of one machine can have one host name), and the moment the process started (a
-pid is used again). Only a process of the very same machine, boot and namespace can be known to be dead; of any other
-we know nothing, and say that it lives.
+A name is ``host:pid:token``. The token tells apart all that may share host name and pid: the boot of the machine, the
+PID namespace (containers of one machine can have one host name), and the moment the process started (a pid is used
+again). Only a process of the same machine, boot and namespace can be known to be dead; any other counts as alive.
+
+This is not psutil: its ``create_time`` moves with the system clock on Linux, so that after a correction of the clock a
+living worker would be taken for dead, and its trial would run twice; the start by the monotonic clock is private there.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 from functools import lru_cache
 
 _UNKNOWN = ""
-APART = "+"  # at the end of a name: this process drives others, in which its trials run
+APART = "+"  # the last character of the name of a process whose trials run in other processes
 
 
 def current_worker() -> str:
