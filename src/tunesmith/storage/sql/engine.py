@@ -89,48 +89,18 @@ class Database:
     # -- transactions ------------------------------------------------------------------------------------------
 
     def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
-        """Run a transaction that reads, again if the database was locked.
-
-        Args:
-            work: reads, and changes nothing.
-            snapshot: whether all statements have to see one state of the database.
-
-        Returns:
-            what `work` returns.
-        """
-        retry: Retry | None = None
-        while True:
-            connection = self.connection()
-            with connection.lock:
-                if connection.driver is None:
-                    continue
-                try:
-                    if not snapshot:
-                        return work(connection.session)
-                    connection.session.cursor.execute(self._begin_read)
-                    result = work(connection.session)
-                    connection.session.cursor.execute("COMMIT")
-                    return result
-                except self._errors as error:
-                    lost = self._roll_back(connection, error)
-                    retry = retry or Retry(self.timeout)
-                    if not retry.goes_on(is_busy(error), lost):
-                        self._fail(error)
-                except BaseException:
-                    self._roll_back(connection)
-                    raise
-            retry.wait()
+        """Return what `work` reads; with `snapshot` all of its statements see one state of the database."""
+        return self._run(work, self._begin_read if snapshot else None)
 
     def write(self, work: Callable[[Session], T], *, recent: float = 0.0) -> T:
-        """Run a transaction that writes. It is durable on return; if `work` raises, nothing is changed.
+        """Return what `work` returns, when its changes are durable; if it raises, nothing is changed.
 
-        Args:
-            work: reads and changes.
-            recent: how old the last check that the file is still there may be, in seconds.
-
-        Returns:
-            what `work` returns.
+        `recent` is how old the last check that the file is still there may be, in seconds.
         """
+        return self._run(work, self._begin_write, recent, writes=True)
+
+    def _run(self, work: Callable[[Session], T], begin: str | None, recent: float = 0.0, *, writes: bool = False) -> T:
+        """Run a transaction, again if the database was locked: one that reads as a whole, one that writes its begin."""
         retry: Retry | None = None
         while True:
             connection = self.connection()
@@ -138,18 +108,21 @@ class Database:
                 if connection.driver is None:
                     continue
                 session = connection.session
-                begun = False
-                self._file.check(recent)
+                changing = False
+                if writes:
+                    self._file.check(recent)
                 try:
-                    session.cursor.execute(self._begin_write)
-                    begun = True
+                    if begin is None:
+                        return work(session)
+                    session.cursor.execute(begin)
+                    changing = writes
                     result = work(session)
                     self._commit(session)
                     return result
                 except self._errors as error:
                     lost = self._roll_back(connection, error)
                     retry = retry or Retry(self.timeout)
-                    if begun or not retry.goes_on(is_busy(error), lost):
+                    if changing or not retry.goes_on(is_busy(error), lost):
                         self._fail(error)
                 except BaseException:  # an interrupt too: no transaction may stay open
                     self._roll_back(connection)
