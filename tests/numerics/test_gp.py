@@ -60,10 +60,10 @@ def test_gradient_of_the_fit_against_finite_differences(groups: np.ndarray) -> N
         assert gradient[i] == pytest.approx((up - down) / 2e-6, rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("pending", [None, np.random.default_rng(5).random((3, 4))])
-def test_gradient_of_the_posterior_against_finite_differences(pending: np.ndarray | None) -> None:
+@pytest.mark.parametrize("pending", [np.empty((0, 4)), np.random.default_rng(5).random((3, 4))])
+def test_gradient_of_the_posterior_against_finite_differences(pending: np.ndarray) -> None:
     z, y = data()
-    posterior = Posterior(z, GROUPS, y, THETA, pending)
+    posterior = Posterior(z, GROUPS, y, THETA).given(pending)
     new = np.random.default_rng(2).random((6, 4))
     mean, variance, d_mean, d_variance = posterior.predict_gradient(new)
     np.testing.assert_allclose((mean, variance), posterior.predict(new))
@@ -81,7 +81,7 @@ def test_pending_points_are_believed_at_the_posterior_mean() -> None:
     pending = np.random.default_rng(4).random((5, 4))
     plain = Posterior(z, GROUPS, y, THETA)
     believed = Posterior(np.vstack([z, pending]), GROUPS, np.append(y, plain.predict(pending)[0]), THETA)
-    extended = Posterior(z, GROUPS, y, THETA, pending)
+    extended = plain.given(pending)
     np.testing.assert_allclose(extended.predict(new)[1], believed.predict(new)[1], rtol=1e-5)
     np.testing.assert_allclose(extended.predict(new)[0], plain.predict(new)[0])
     assert np.all(extended.predict(new)[1] <= plain.predict(new)[1] + 1e-12)
@@ -109,9 +109,11 @@ def test_ill_conditioned_data(case: str) -> None:
     groups = np.arange(z.shape[1])
     theta = fit(z, groups, y)
     assert np.all(np.isfinite(theta))
-    for pending in (None, z[:1], np.vstack([z, z])):
-        outcome = Posterior(z, groups, y, theta, pending).predict_gradient(
-            np.vstack([z[:1], np.zeros((1, z.shape[1]))])
+    for pending in (z[:0], z[:1], np.vstack([z, z])):
+        outcome = (
+            Posterior(z, groups, y, theta)
+            .given(pending)
+            .predict_gradient(np.vstack([z[:1], np.zeros((1, z.shape[1]))]))
         )
         assert all(np.all(np.isfinite(a)) for a in outcome)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
@@ -13,6 +14,15 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 
 FAILED = None  # what an objective returns for a trial that fails
+
+
+def assert_lower(ours: Sequence[float], theirs: Sequence[float], level: float = 0.02) -> None:
+    """One-sided sign test of paired results: at this level equally good samplers pass. A tie counts for neither."""
+    difference = np.array(ours) - np.array(theirs)
+    wins, losses = int((difference < 0).sum()), int((difference > 0).sum())
+    assert wins + losses > 0
+    assert stats.binomtest(wins, wins + losses, alternative="greater").pvalue < level
+
 
 Objective = Callable[[np.ndarray], Any]
 

@@ -9,7 +9,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.history import History
-from tunesmith.samplers.auto import ALWAYS, LONGEST, AutoSampler
+from tunesmith.samplers.auto import MAX_LOCAL, MODEL_ALWAYS, AutoSampler
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Space
 from tunesmith.state import TrialState
@@ -31,13 +31,13 @@ def history_of(space: Space, n: int, cost: float, n_objectives: int = 1) -> Hist
     ("space", "n", "cost", "chosen"),
     [
         (NUMERIC, 0, 0.0, "gp"),
-        (NUMERIC, ALWAYS - 1, 1e-6, "gp"),
-        (NUMERIC, ALWAYS, 1e-6, "cmaes"),
-        (NUMERIC, ALWAYS, 1.0, "gp"),
-        (NUMERIC, LONGEST - 1, 60.0, "gp"),
-        (NUMERIC, LONGEST, 60.0, "cmaes"),
-        (MIXED, ALWAYS, 1e-6, "evolution"),
-        (TREE, ALWAYS, 1e-6, "evolution"),
+        (NUMERIC, MODEL_ALWAYS - 1, 1e-6, "gp"),
+        (NUMERIC, MODEL_ALWAYS, 1e-6, "cmaes"),
+        (NUMERIC, MODEL_ALWAYS, 1.0, "gp"),
+        (NUMERIC, MAX_LOCAL - 1, 60.0, "gp"),
+        (NUMERIC, MAX_LOCAL, 60.0, "cmaes"),
+        (MIXED, MODEL_ALWAYS, 1e-6, "evolution"),
+        (TREE, MODEL_ALWAYS, 1e-6, "evolution"),
     ],
 )
 def test_the_choice(space: Space, n: int, cost: float, chosen: str) -> None:
@@ -59,7 +59,7 @@ def test_it_is_the_default_and_each_trial_says_who_proposed_it() -> None:
 
 @pytest.mark.parametrize("space", [NUMERIC, MIXED, TREE], ids=["numeric", "mixed", "tree"])
 def test_a_cheap_search_goes_on_after_the_switch(space: Space) -> None:
-    study = ts.minimize(lambda p: (p.get("a", 0.5) - 0.3) ** 2, space, n_trials=ALWAYS + 60, seed=0)
+    study = ts.minimize(lambda p: (p.get("a", 0.5) - 0.3) ** 2, space, n_trials=MODEL_ALWAYS + 60, seed=0)
     who = [t.system_attrs["proposed_by"].split(":")[0] for t in study.trials]
     assert len(set(who)) == 2
     assert who == sorted(who, key=who.index), "one switch"
@@ -73,7 +73,7 @@ def test_a_tree_that_nobody_declared_is_found() -> None:
         return trial.suggest_float("b", 0.5, 1)
 
     study = ts.create_study(seed=0)
-    study.optimize(objective, n_trials=ALWAYS + 5)
+    study.optimize(objective, n_trials=MODEL_ALWAYS + 5)
     assert study.trials[-1].system_attrs["proposed_by"].startswith("evolution: ")
 
 
@@ -81,14 +81,14 @@ def test_a_cheap_search_in_a_file_is_resumed(tmp_path) -> None:  # type: ignore[
     def search(n: int) -> ts.Study:
         return ts.minimize(lambda p: p["a"], NUMERIC, n_trials=n, seed=0, storage=tmp_path / "a.db", study_name="a")
 
-    search(ALWAYS + 10)
-    resumed = search(ALWAYS + 30)
-    whole = ts.minimize(lambda p: p["a"], NUMERIC, n_trials=ALWAYS + 30, seed=0)
+    search(MODEL_ALWAYS + 10)
+    resumed = search(MODEL_ALWAYS + 30)
+    whole = ts.minimize(lambda p: p["a"], NUMERIC, n_trials=MODEL_ALWAYS + 30, seed=0)
     assert [t.params for t in resumed.trials] == [t.params for t in whole.trials]
 
 
 @pytest.mark.parametrize("n_objectives", [1, 2])
-@pytest.mark.parametrize("n", [10, ALWAYS, 400])
+@pytest.mark.parametrize("n", [10, MODEL_ALWAYS, 400])
 def test_the_cheap_variant_uses_no_process(n: int, n_objectives: int) -> None:
     cheap = AutoSampler().cheap_variant()
     assert isinstance(cheap, AutoSampler)

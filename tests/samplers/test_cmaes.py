@@ -12,6 +12,7 @@ import tunesmith as ts
 from tunesmith import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import decode_states
+from tunesmith.samplers.common.ranking import ConstrainedRanking
 from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
 from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS
 from tunesmith.samplers.random import RandomSampler
@@ -190,19 +191,18 @@ def test_a_sampler_made_anew_goes_on_the_same_through_restarts() -> None:
 
 
 def test_an_interrupted_replay_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tunesmith.samplers.evolutionary import cmaes_state as module
-
     space, sampler = cube(2), CmaEsSampler()
     history = search(sampler, space, sphere, 100)
     expected = CmaEsSampler().ask(history, space, rng(5), 1)[0]
-    broken, real = CmaEsSampler(), module.Generations._close
+    broken, real, calls = CmaEsSampler(), ConstrainedRanking.order, []
 
-    def interrupted(self, history: History) -> None:
-        if self._generation == 3:
+    def interrupted(self: ConstrainedRanking) -> np.ndarray:
+        calls.append(self)
+        if len(calls) == 4:  # each generation is ranked once
             raise KeyboardInterrupt
-        real(self, history)
+        return real(self)
 
-    monkeypatch.setattr(module.Generations, "_close", interrupted)
+    monkeypatch.setattr(ConstrainedRanking, "order", interrupted)
     with pytest.raises(KeyboardInterrupt):
         broken.ask(history, space, rng(5), 1)
     monkeypatch.undo()

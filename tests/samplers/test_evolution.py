@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from tests.samplers.searching import FAILED, best, cube, search
 
+from tunesmith.history import History
+from tunesmith.samplers.base import encode_state
 from tunesmith.samplers.evolutionary.evolution import EvolutionSampler
-from tunesmith.samplers.evolutionary.population import FACTORS, Slots
+from tunesmith.samplers.evolutionary.population import FACTORS, Population
 from tunesmith.samplers.random import RandomSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.state import TrialState
 
 MIXED = Space(
     {f"x{i}": Float(0, 1) for i in range(3)}
@@ -130,19 +133,19 @@ def test_good_trials_of_other_samplers_join() -> None:
 def test_it_starts_afresh_when_nothing_is_gained() -> None:
     sampler, space = EvolutionSampler(8), Space(x=Float(0, 1), c=["a", "b"])
     history = search(sampler, space, lambda u: round(sphere(u), 2), 800)
-    state = Slots(space, sampler.name, 8, 1)
-    state.take(history, 0, len(history))
+    state = Population(space, sampler.name, 8, 1)
+    state.add_rows(history, 0, len(history))
     assert state.n > 8
     assert state.value[state.order[0], 0] == best(history)  # the best is kept
 
 
 def test_factors_follow_success() -> None:
     space = cube(2)
-    state = Slots(space, "evolution", 4, 1)
-    for slot in range(4):
-        state._compete(slot, np.full(2, slot / 4), 0, np.array([10.0]), 0, 0)
-    for slot in range(4):
-        state._compete(slot, np.full(2, slot / 5), 0, np.array([5.0]), FACTORS, FACTORS // 2)
+    state, history = Population(space, "evolution", 4, 1), History(space)
+    for k, (value, f, cr) in enumerate([(10.0, 0, 0)] * 4 + [(5.0, FACTORS, FACTORS // 2)] * 4):
+        own = encode_state("evolution", state.payload(k % 4, f, cr))
+        history.append(k, TrialState.COMPLETE, space, [k / 10, k / 10], [value], sampler_state=own)
+    state.add_rows(history, 0, 8)
     assert state.f.tolist() == [1.0] + [0.5] * 4
     assert state.cr[0] == pytest.approx(0.5, abs=0.01)
 

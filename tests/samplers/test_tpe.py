@@ -13,7 +13,7 @@ from scipy import stats
 import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.samplers import TPESampler
-from tunesmith.samplers.tpe import sampler as module
+from tunesmith.samplers.tpe import state as module
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 
@@ -197,15 +197,19 @@ def test_the_number_of_kernels_is_bounded() -> None:
     space = Space(x=Float(0, 1))
     for n in (600, 3000):
         x = rng(n).random((n, 1))
-        search = TPESampler().begin(space, 1)
-        search.take(told(space, x, x[:, 0].tolist()), 0, n)
-        order = search.ranking()
+        state = TPESampler().initial_state(space, 1)
+        state.add_rows(told(space, x, x[:, 0].tolist()), 0, n)
+        order = state.ranking()
         assert x[order, 0].tolist() == sorted(x[:, 0])
-        bad = search._bad(order[25:])
-        assert len(bad) <= module.MAX_BAD
-        assert len(set(bad.tolist())) == len(bad)
-        assert set(order[25 : 25 + module.NEXT]) <= set(bad.tolist())
-        assert set(range(n - module.LATEST, n)) - set(order[:25].tolist()) <= set(bad.tolist())
+        _, g, good = state.mixtures(np.empty((0, 1)))
+        assert good.tolist() == order[: module.MAX_GOOD].tolist()
+        assert g is not None
+        assert len(g.rows) <= module.MAX_BAD
+        row_at = {v: row for row, v in enumerate((x[:, 0] - 0.5).astype(np.float32).tolist())}
+        bad = {row_at[v] for v in g.rows.v[0].tolist()}
+        assert len(bad) == len(g.rows)
+        assert set(order[25 : 25 + module.NEXT].tolist()) <= bad
+        assert set(range(n - module.LATEST, n)) - set(good.tolist()) <= bad
 
 
 @pytest.mark.parametrize("name", ["n_startup_trials", "n_ei_candidates"])

@@ -16,11 +16,11 @@ import tunesmith as ts
 from tunesmith.errors import StorageError
 from tunesmith.history import History, SourceStudy
 from tunesmith.numerics.gp import Posterior, Prior, fit
-from tunesmith.numerics.transfer import Mean, normal_quantiles, thin, weights
-from tunesmith.samplers.gp.feature_map import Features
-from tunesmith.samplers.gp.prior_weight import BETA, Belief
+from tunesmith.numerics.transfer import PosteriorMean, normal_quantiles, thin, weights
+from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.gp.prior_weight import BETA, PriorWeight
 from tunesmith.samplers.gp.sampler import GPSampler
-from tunesmith.samplers.gp.transfer import Sources, Translated, best_points
+from tunesmith.samplers.gp.transfer import AlignedSource, SourceModels, best_points
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.state import TrialState
 from tunesmith.study.warm_start import KEY, MOST_IN_ALL, decode_warm_start, encode_warm_start
@@ -169,18 +169,18 @@ def test_random_search_knows_no_beliefs() -> None:
 
 
 def test_the_belief_adds_to_the_acquisition_with_its_gradient() -> None:
-    features = Features(MIXED)
+    features = FeatureMap(MIXED)
     z = features(MIXED.to_unit(MIXED.sample(np.random.default_rng(0), 30)))
-    belief = Belief(MIXED, features, 20)
+    belief = PriorWeight(MIXED, features, 20)
     assert belief
-    assert not Belief(CUBE, Features(CUBE), 20)
+    assert not PriorWeight(CUBE, FeatureMap(CUBE), 20)
     direct = sum(
         np.nan_to_num(prior.log_density(MIXED.to_unit(MIXED.sample(np.random.default_rng(0), 30))[:, j]))
         for j, prior in ((j, p.unit_prior()) for j, p in enumerate(MIXED.params.values()))
         if prior is not None
     )
     assert belief.value(z) == pytest.approx(BETA / 20 * direct)
-    assert Belief(MIXED, features, 40).value(z) == pytest.approx(belief.value(z) / 2), "it fades as 1 / n"
+    assert PriorWeight(MIXED, features, 40).value(z) == pytest.approx(belief.value(z) / 2), "it fades as 1 / n"
     slope, h = belief.slope(z), 1e-6
     for j in range(len(features.ordered)):
         ends = [belief.value(z + s * h * np.eye(z.shape[1])[j]) for s in (1, -1)]
@@ -330,7 +330,7 @@ def test_other_spaces() -> None:
         act=Categorical(["a", "b", "c"]), n=Float(1, 5), extra=Float(0, 1), size=Ordinal([16, 32, 64]),
         under=Float(0, 1).when(act="a"),
     )  # fmt: skip
-    rows = Translated(earlier, new)
+    rows = AlignedSource(earlier, new)
     assert rows.known.tolist() == [True, True, False, True, False]
     assert rows.q.tolist() == [0, 4], "8 is out of range, 'z' and 48 are no choices"
     assert np.array_equal(rows.x, [[1, 2, nan, 0, nan], [nan, 5, nan, 2, nan]], equal_nan=True)
@@ -357,7 +357,7 @@ def test_values_between_those_of_the_new_space_are_rounded_where_they_are_tried(
     x = np.array([[3.7], [9.0], [0.2], [6.1], [8.8]])
     earlier = SourceStudy(Space(n=Float(0, 10)), x, np.arange(5.0))
     space = Space(n=new)
-    assert Translated(earlier, space).x[0] == 3.7
+    assert AlignedSource(earlier, space).x[0] == 3.7
     tried = best_points([earlier], space)
     assert tried[0] == pytest.approx(valid)
     assert space.contains_rows(tried).all()
@@ -379,11 +379,11 @@ def test_the_search_for_the_next_point_starts_from_few_points_of_earlier_studies
     """Three of each and six in all, the best of every study before the second of any."""
     rng = np.random.default_rng(0)
     olds = [SourceStudy(CUBE, rng.random((8, D)), rng.permutation(8).astype(float)) for _ in range(k)]
-    good = Sources(olds, CUBE, Features(CUBE), Prior()).good
+    good = SourceModels(olds, CUBE, FeatureMap(CUBE), Prior()).good
     assert good.shape == (min(3 * k, 6), D)
     for row, old in zip(good, olds, strict=False):
         assert np.array_equal(row, CUBE.to_unit(old.x)[old.q.argmin()])
-    assert Sources([], CUBE, Features(CUBE), Prior()).good.shape == (0, D)
+    assert SourceModels([], CUBE, FeatureMap(CUBE), Prior()).good.shape == (0, D)
 
 
 @pytest.mark.parametrize("other", [Space(q=Float(0, 1)), Space(x0=Categorical(["a", "b"]), x1=Float(5, 6))])
@@ -477,7 +477,7 @@ def test_the_mean_of_a_process_and_its_gradient() -> None:
     rng = np.random.default_rng(0)
     z, t = rng.random((20, 3)), rng.standard_normal(20)
     model = Posterior(z, np.arange(3), t, fit(z, np.arange(3), t, Prior()))
-    mean = Mean(model.a, model.alpha, model.scale)
+    mean = PosteriorMean(model.a, model.alpha, model.scale)
     at = rng.random((7, 3))
     assert mean.value(at) == pytest.approx(model.predict(at)[0])
     value, slope = mean.gradient(at)
@@ -488,15 +488,15 @@ def test_the_mean_of_a_process_and_its_gradient() -> None:
 def test_the_model_with_earlier_studies() -> None:
     """Its gradient is the derivative, and with no result of its own to contradict them it follows them."""
     old = made(valley(0.0), CUBE, 40, seed=0)
-    features = Features(CUBE)
-    sources = Sources(decode_warm_start(packed([old])), CUBE, features, Prior())
+    features = FeatureMap(CUBE)
+    sources = SourceModels(decode_warm_start(packed([old])), CUBE, features, Prior())
     x = CUBE.sample(np.random.default_rng(0), 8)
     z = features(x)
     y = np.array([valley(0.0)(p) for p in CUBE.decode(x)])
     t = (y - y.mean()) / y.std()
     theta = fit(z, features.group, t)
     own = Posterior(z, features.group, t, theta)
-    model = sources.follow(own, z, t)
+    model = sources.combine(own, z, t)
     far = features(CUBE.sample(np.random.default_rng(1), 50))
     truth = [valley(0.0)(p) for p in CUBE.decode(far)]
     assert stats.kendalltau(model.predict(far)[0], truth)[0] > stats.kendalltau(own.predict(far)[0], truth)[0]
@@ -508,7 +508,7 @@ def test_the_model_with_earlier_studies() -> None:
         up, down = model.predict(far + step), model.predict(far - step)
         assert d_mean[:, j] == pytest.approx((up[0] - down[0]) / 2e-6, abs=1e-5)
         assert d_variance[:, j] == pytest.approx((up[1] - down[1]) / 2e-6, abs=1e-5)
-    assert sources.follow(Posterior(z, features.group, -t, theta), z, -t).predict(z)[0] == pytest.approx(
+    assert sources.combine(Posterior(z, features.group, -t, theta), z, -t).predict(z)[0] == pytest.approx(
         Posterior(z, features.group, -t, theta).predict(z)[0]
     ), "an earlier study that says the opposite is dropped"
 

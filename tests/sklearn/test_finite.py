@@ -106,9 +106,9 @@ def test_a_search_that_goes_on_tries_what_is_left(tmp_path: Path) -> None:
 
 def test_many_points_are_drawn_without_replacement() -> None:
     from tunesmith import create_study
-    from tunesmith.samplers.without_duplicates import Distinct
+    from tunesmith.samplers.without_duplicates import WithoutDuplicates
 
-    study = create_study(space={"a": Int(1, 70), "b": Int(1, 70)}, sampler=Distinct(RandomSampler()), seed=0)
+    study = create_study(space={"a": Int(1, 70), "b": Int(1, 70)}, sampler=WithoutDuplicates(RandomSampler()), seed=0)
     for _ in range(4899):  # beyond what is kept as a list
         study.tell(study.ask(), 0.0)
     points = {tuple(row) for row in np.asarray(study.history.x).tolist()}

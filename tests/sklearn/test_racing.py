@@ -25,7 +25,7 @@ from tests.sklearn.bare import bare
 from tests.sklearn.versions import with_callbacks
 
 from tunesmith import TrialState
-from tunesmith.samplers.gp.training_data import observe
+from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate.task import Unit
@@ -310,7 +310,7 @@ def test_the_study_learns_a_value_that_is_corrected_for_the_fold() -> None:
         assert trial.cost > 0
     assert search.study_.best_trial.state is TrialState.COMPLETE
     history = search.study_.history
-    seen = observe(history, history.space, history.space)
+    seen = TrainingData.of(history, history.space, history.space)
     assert np.isfinite(history.y).all()
     assert not seen.failed.any()
     assert seen.feasible.all()

@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tunesmith import Float
-from tunesmith.samplers.gp import GPSampler, acquire
+from tunesmith.samplers.gp import GPSampler, proposers
 from tunesmith.sklearn import SearchCV
 
 
@@ -20,13 +20,13 @@ def threads_of_blas() -> set[int]:
 
 @pytest.mark.parametrize("sampler", ["auto", GPSampler(n_startup_trials=3)])
 def test_the_model_is_kept_to_one_thread(sampler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    maximise, seen = acquire.maximise, []
+    maximise, seen = proposers.maximise, []
 
     def watched(*args: Any) -> Any:
         seen.append(threads_of_blas())
         return maximise(*args)
 
-    monkeypatch.setattr(acquire, "maximise", watched)
+    monkeypatch.setattr(proposers, "maximise", watched)
     X, y = load_iris(return_X_y=True)
     with threadpool_limits(2, user_api="blas"):
         before = threads_of_blas()

@@ -169,11 +169,9 @@ class Posterior:
         g: group of each feature [F].
         y: standardised values [n].
         theta: θ[G + 1].
-        pending: features [p, F] of points that run: their value is taken to be the posterior mean, which leaves the
-            mean everywhere as it is and shrinks the variance near them.
     """
 
-    def __init__(self, z: Floats, g: Groups, y: Floats, theta: Floats, pending: Floats | None = None) -> None:
+    def __init__(self, z: Floats, g: Groups, y: Floats, theta: Floats) -> None:
         from scipy.linalg import lapack
 
         self.noise = math.exp(theta[-1])
@@ -193,8 +191,6 @@ class Posterior:
         self.fitted: Floats = y - self.noise * self.alpha  # posterior mean at the observations
         self._basis, self._factor = self.a, self.factor
         self._kept: Kept | None = None
-        if pending is not None and len(pending):
-            self._extend(pending * self.scale)
 
     def _extend(self, b: Floats) -> None:
         """Add rows to the points that the variance is conditioned on, by blocks of the Cholesky factor."""
@@ -209,7 +205,10 @@ class Posterior:
         self._basis, self._factor = np.concatenate([self.a, b]), factor
 
     def given(self, pending: Floats) -> Posterior:
-        """Return the process with these points [p, F] running too; this one has none. See the class."""
+        """Return the process with points that run, features [p, F]; this one has none.
+
+        Their value is taken to be the posterior mean: the mean stays as it is, and the variance shrinks near them.
+        """
         if not len(pending):
             return self
         extended = copy.copy(self)

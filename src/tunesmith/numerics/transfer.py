@@ -76,7 +76,7 @@ def weights(t: Floats, m: Floats, factor: Floats, mean: float, sd: float) -> Flo
     return b
 
 
-class Mean:
+class PosteriorMean:
     """The posterior mean of a Gaussian process, without its variance: a sum of kernels.
 
     Args:

@@ -1,4 +1,4 @@
-"""The default: picks the sampler that suits the space, the number of trials so far and what a trial costs.
+"""The default: picks the sampler that suits the space, the number of trials so far and the cost of a trial.
 
 A model pays while a proposal is cheap beside a trial: the Gaussian process takes 10 to 50 ms, everything else well
 under a millisecond. So the process proposes as long as it is affordable; then CMA-ES takes over where every parameter
@@ -14,24 +14,25 @@ import numpy as np
 from tunesmith import registry
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
-from tunesmith.samplers.common.conditions import infer
+from tunesmith.samplers.common.cache import Cache
+from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.space import Space
 
-ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all
-WORTH = 10.0  # the model may take so many times as long as a trial
-LOCAL, LONGEST = 500, 2000  # trials up to which one model holds all, and up to which a local one is used
+MODEL_ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all
+COST_RATIO = 10.0  # the model may take so many times as long as a trial
+MAX_GLOBAL, MAX_LOCAL = 500, 2000  # trials up to which one model holds all, and up to which a local one is used
 RECENT = 20  # trials whose cost is looked at
 
 
 class AutoSampler(Sampler):
     """Chooses among the samplers of the registry at each proposal, from the history alone.
 
-    The choice looks at the objectives, the space, the number of trials and the median cost of the last ones, so two
+    The choice depends on the objectives, the space, the number of trials and the median cost of the last ones, so two
     runs with the same seed choose alike unless a trial's cost lies near a threshold. Each trial's
     ``system_attrs["proposed_by"]`` says which sampler proposed it and why.
 
     Args:
-        seed: accepted for porting; the seed that counts is the study's.
+        seed: becomes the study's seed, if `create_study` is given none.
         cheap: choose only among samplers whose proposals take less than a millisecond.
     """
 
@@ -41,8 +42,9 @@ class AutoSampler(Sampler):
         self.seed = seed
         self.cheap = cheap
         self._cheap_variant: AutoSampler | None = None
-        self._made: dict[str, Sampler] = {}
-        self._shape: tuple[Space, int, str] | None = None
+        self._samplers: dict[str, Sampler] = {}
+        self._choice: Cache[tuple[str, str]] = Cache()
+        self._kind: Cache[str] = Cache()
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return what the chosen sampler proposes; see :meth:`Sampler.ask`."""
@@ -69,47 +71,53 @@ class AutoSampler(Sampler):
         return self._sampler(self.choose(history, history.space)[0]).exclusive_at(history)
 
     def choose(self, history: History, space: Space) -> tuple[str, str]:
-        """Return the name of the sampler for the next trial, and the reason in words."""
-        n = len(history)
-        if self.cheap and n < ALWAYS:
-            return "tpe", f"{n} trials, and little time for proposals"
-        if history.n_objectives > 1 and self.cheap:
-            return "nsga2", f"{history.n_objectives} objectives, and little time for proposals"
-        if history.n_objectives > 1:
-            if n < ALWAYS or (n < LOCAL and _affordable(history, n)):
-                return "gp", f"{history.n_objectives} objectives, {n} trials"
-            return "nsga2", f"{history.n_objectives} objectives, {n} trials"
-        if n < ALWAYS:
-            return "gp", f"the first {ALWAYS} trials"
-        if n < LONGEST and not self.cheap and _affordable(history, n):
-            return "gp", f"{n} trials, and a trial costs enough for a model"
-        shape = self._kind(history, space)
-        chosen = "cmaes" if shape == "numeric" else "evolution"
-        return chosen, f"{n} trials that cost little, or are many; a {shape} space of {len(space)} parameters"
+        """Return the name of the sampler for the next trial, and the reason in words.
 
-    def _kind(self, history: History, space: Space) -> str:
-        """Return "conditional", "numeric" or "mixed"; conditions that were not declared are looked for now and then."""
-        epoch = len(history) // 100
-        if self._shape is None or self._shape[0] is not space or self._shape[1] != epoch:
-            rows = history.points(space)[: epoch * 100]
-            if space.is_conditional or infer(space, rows).is_conditional:
-                kind = "conditional"
-            elif all(p.is_numeric for p in space.params.values()) and len(space) <= 100:
-                kind = "numeric"
-            else:
-                kind = "mixed"
-            self._shape = (space, epoch, kind)
-        return self._shape[2]
+        The choice is made once for each state of the history: a study asks for it several times for a trial.
+
+        Args:
+            history: what is known.
+            space: where to search.
+
+        Returns:
+            A name of the registry, and the reason.
+        """
+        return self._choice.get((history, len(history), space), lambda: self._chosen(history, space))
+
+    def _chosen(self, history: History, space: Space) -> tuple[str, str]:
+        n, m = len(history), history.n_objectives
+        if self.cheap and n < MODEL_ALWAYS:
+            return "tpe", f"{n} trials, and little time for proposals"
+        if m > 1:
+            if self.cheap:
+                return "nsga2", f"{m} objectives, and little time for proposals"
+            is_modelled = n < MODEL_ALWAYS or (n < MAX_GLOBAL and _affordable(history, n))
+            return "gp" if is_modelled else "nsga2", f"{m} objectives, {n} trials"
+        if n < MODEL_ALWAYS:
+            return "gp", f"the first {MODEL_ALWAYS} trials"
+        if n < MAX_LOCAL and not self.cheap and _affordable(history, n):
+            return "gp", f"{n} trials, and a trial costs enough for a model"
+        epoch = n // 100  # undeclared conditions are looked for now and then
+        kind = self._kind.get((history, epoch, space), lambda: _kind_of(space, history.points(space)[: epoch * 100]))
+        chosen = "cmaes" if kind == "numeric" else "evolution"
+        return chosen, f"{n} trials that cost little, or are many; a {kind} space of {len(space)} parameters"
 
     def _sampler(self, name: str) -> Sampler:
-        if name not in self._made:
-            self._made[name] = registry.load("samplers", name)()
-        return self._made[name]
+        if name not in self._samplers:
+            self._samplers[name] = registry.load("samplers", name)()
+        return self._samplers[name]
+
+
+def _kind_of(space: Space, x: Points) -> str:
+    """Return "conditional", "numeric" or "mixed", given the points x[n, d] of trials."""
+    if space.is_conditional or infer_conditions(space, x).is_conditional:
+        return "conditional"
+    return "numeric" if all(p.is_numeric for p in space.params.values()) and len(space) <= 100 else "mixed"
 
 
 def _affordable(history: History, n: int) -> bool:
     """Tell whether a proposal of the Gaussian process is cheap beside a trial."""
     cost = history.cost[-RECENT:]
     cost = cost[np.isfinite(cost)]
-    proposal = 0.01 * max(1.0, n / 100) if n <= LOCAL else 0.1  # seconds, as measured on one core
-    return bool(len(cost)) and float(np.median(cost)) * WORTH >= proposal
+    proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL else 0.1  # seconds, as measured on one core
+    return bool(len(cost)) and float(np.median(cost)) * COST_RATIO >= proposal

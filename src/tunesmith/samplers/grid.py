@@ -11,10 +11,8 @@ r gives each order of the cells with the same probability, and needs no permutat
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -22,11 +20,9 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
-from tunesmith.samplers.base import PAYLOAD_MASK, Points, Sampler, SamplerStates, decode_states, encode_state
+from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, decode_states, encode_state
+from tunesmith.samplers.common.incremental import StatefulSampler
 from tunesmith.space import Space
-
-if TYPE_CHECKING:
-    from tunesmith.space.grid import Grid
 
 MAX_CELLS = 1 << 40  # of 48 bits, so that at least 8 are left to tell which grid a cell belongs to
 
@@ -34,7 +30,59 @@ Cells = NDArray[np.int64]
 Resolution = int | Mapping[str, Any] | None
 
 
-class GridSampler(Sampler):
+class GridCells:
+    """The cells of one grid, and which of them trials use.
+
+    A payload holds the number of a cell in `bits` bits, and above it a fingerprint of the grid.
+
+    Attributes:
+        space: the space that is searched.
+        grid: its cells.
+        size: how many there are.
+        used: those of finished trials, in rising order, each once.
+    """
+
+    def __init__(self, space: Space, resolution: Resolution) -> None:
+        try:
+            self.grid = space.grid(resolution)
+            self.size = size = len(self.grid)
+        except SpaceError as error:
+            raise SpaceError(f"GridSampler: {error}") from None
+        product = self.grid.n_product
+        if product > MAX_CELLS:
+            raise SpaceError(
+                f"GridSampler: the grid has {float(product):.2g} cells, more than 2**40; give a lower "
+                "resolution, or use RandomSampler or QMCSampler"
+            )
+        self.space = space
+        self.used = np.zeros(0, np.int64)
+        self._bits = max(0, size - 1).bit_length()
+        text = f"{space.signature} {product} {size}"
+        # Values given by resolution are not in the signature; the cells at both ends and between tell most of them.
+        some = self.grid.rows(np.unique(np.linspace(0, size - 1, min(size, 64)).astype(np.int64)))
+        self._fingerprint = crc32(text.encode() + some.tobytes()) & (PAYLOAD_MASK >> self._bits)
+
+    def payload(self, cell: int) -> int:
+        """Return the payload of the sampler state of a trial in this cell."""
+        return self._fingerprint << self._bits | cell
+
+    def add_rows(self, history: History, first: int, last: int) -> None:
+        """Add the finished rows first … last - 1."""
+        self.used = self.used_with(history.sampler_state[first:last])
+
+    def used_with(self, states: SamplerStates) -> Cells:
+        """Return the used cells and those of other trials, in rising order, each once."""
+        own = decode_states(states, GridSampler.name)
+        cells = np.bitwise_and(own[own >> self._bits == self._fingerprint], (1 << self._bits) - 1)
+        more = np.unique(cells[cells < self.size])
+        at = np.searchsorted(self.used, more)
+        new = np.ones(len(more), bool)
+        inside = at < len(self.used)
+        new[inside] = self.used[at[inside]] != more[inside]
+        return np.insert(self.used, at[new], more[new]) if new.any() else self.used
+
+
+class GridSampler(StatefulSampler[GridCells]):
     """Proposes each cell of a grid once, also with many workers and after a restart; then the study stops.
 
     A trial that FAILED or was pruned has used its cell: the grid does not try it again. Points that came from
@@ -47,7 +95,7 @@ class GridSampler(Sampler):
         order: "sequential" (the last parameter varies fastest) or "random".
         resolution: how many values a parameter without a finite number of them gets, or one with more; an integer for
             all of them, or name to integer or to a list of values.
-        seed: accepted for porting; the seed that counts is the study's.
+        seed: becomes the study's seed, if `create_study` is given none.
 
     Attributes:
         space: the space of `search_space`, or None.
@@ -70,6 +118,7 @@ class GridSampler(Sampler):
         resolution: Resolution = None,
         seed: int | None = None,
     ) -> None:
+        super().__init__()
         if order not in ("sequential", "random"):
             raise ValueError(f"GridSampler: order is 'sequential' or 'random'; got {order!r}")
         self.order = order
@@ -77,11 +126,14 @@ class GridSampler(Sampler):
         self.seed = seed
         self.values = None if search_space is None else _listed(search_space)
         self.space = None if self.values is None else Space(self.values)
-        self._grid: _Numbered | None = None
-        self._seen: _Seen | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_grid": None, "_seen": None}
+    def initial_state(self, space: Space, n_objectives: int) -> GridCells:
+        """Return the cells, none of them used.
+
+        Raises:
+            SpaceError: see :class:`GridSampler`.
+        """
+        return GridCells(space, self._resolution_in(space))
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return up to n cells that no trial has used; see :meth:`Sampler.ask`.
@@ -89,29 +141,22 @@ class GridSampler(Sampler):
         Raises:
             SpaceError: see :class:`GridSampler`.
         """
-        grid = self._numbered(space)
-        used = self._used(history, grid)
-        left = grid.size - len(used)
-        n = min(n, left)
-        if n == 0:
-            ranks = np.zeros(0, np.int64)
-        elif self.order == "sequential":
-            ranks = np.arange(n)
-        else:
-            ranks = rng.choice(left, n, replace=False)
-        cells = ranks + np.searchsorted(used - np.arange(len(used)), ranks, side="right")
-        states = np.array([encode_state(self.name, grid.mark << grid.bits | int(c)) for c in cells], np.int64)
-        return grid.cells.rows(cells), states
-
-    def _numbered(self, space: Space) -> _Numbered:
-        """The grid of a space; kept, since its constraints may have been checked cell by cell."""
-        kept = self._grid
-        if kept is None or (kept.space is not space and kept.space != space):
-            kept = self._grid = _Numbered.of(space, self._resolution_in(space))
-        return kept
+        with self._state_after(history, space) as cells:
+            used = cells.used_with(history.pending.sampler_state)
+            left = cells.size - len(used)
+            n = min(n, left)
+            if n == 0:
+                places = np.zeros(0, np.int64)
+            elif self.order == "sequential":
+                places = np.arange(n)
+            else:
+                places = rng.choice(left, n, replace=False)
+            chosen = places + np.searchsorted(used - np.arange(len(used)), places, side="right")
+            states = np.array([encode_state(self.name, cells.payload(int(c))) for c in chosen], np.int64)
+            return cells.grid.rows(chosen), states
 
     def _resolution_in(self, space: Space) -> Resolution:
-        """What the axes of the grid are, with the values of `search_space` in place of a declared parameter's own."""
+        """Return the resolution, with the values of `search_space` in place of a declared parameter's own."""
         if self.values is None or space == self.space:
             return self.resolution
         unknown = sorted(self.values.keys() - {*space.names, *space.outer_names})
@@ -124,72 +169,6 @@ class GridSampler(Sampler):
             return {**self.resolution, **self.values}
         others = [n for n in space.names if n not in self.values and space[n].is_numeric]
         return {**dict.fromkeys(others, self.resolution), **self.values}
-
-    def _used(self, history: History, grid: _Numbered) -> Cells:
-        """The cells that finished and running trials use, in rising order, each once."""
-        kept = self._seen
-        if kept is None or kept.history() is not history or kept.grid is not grid:
-            kept = _Seen(weakref.ref(history), grid, 0, np.zeros(0, np.int64))
-        if kept.rows < len(history):
-            fresh = grid.cells_of(history.sampler_state[kept.rows :])
-            kept = _Seen(kept.history, grid, len(history), _with(kept.used, fresh))
-            self._seen = kept  # one assignment: another thread sees the old state or the new one
-        return _with(kept.used, grid.cells_of(history.pending.sampler_state))
-
-
-@dataclass(frozen=True, slots=True)
-class _Numbered:
-    """The cells of one grid. A payload holds the number of a cell in `bits` bits, and above it the grid's mark."""
-
-    space: Space
-    cells: Grid
-    size: int
-    bits: int
-    mark: int
-
-    @classmethod
-    def of(cls, space: Space, resolution: Resolution) -> _Numbered:
-        try:
-            cells = space.grid(resolution)
-            size = len(cells)
-        except SpaceError as error:
-            raise SpaceError(f"GridSampler: {error}") from None
-        if cells.n_product > MAX_CELLS:
-            raise SpaceError(
-                f"GridSampler: the grid has {float(cells.n_product):.2g} cells, more than 2**40; give a lower "
-                "resolution, or use RandomSampler or QMCSampler"
-            )
-        text = f"{space.signature} {cells.n_product} {size}"
-        # Values given by resolution are not in the signature; the cells at both ends and between tell most of them.
-        some = cells.rows(np.unique(np.linspace(0, size - 1, min(size, 64)).astype(np.int64)))
-        bits = max(0, size - 1).bit_length()
-        return cls(space, cells, size, bits, crc32(text.encode() + some.tobytes()) & (PAYLOAD_MASK >> bits))
-
-    def cells_of(self, states: SamplerStates) -> Cells:
-        """Return the cells that sampler states of this grid name."""
-        own = decode_states(states, GridSampler.name)
-        cells: Cells = np.bitwise_and(own[own >> self.bits == self.mark], (1 << self.bits) - 1)
-        return cells[cells < self.size]
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The used cells among the first rows of a history: only a cache, since finished rows never change."""
-
-    history: weakref.ref[History]
-    grid: _Numbered
-    rows: int
-    used: Cells
-
-
-def _with(used: Cells, more: Cells) -> Cells:
-    """The union of cells in rising order and others; a new array unless nothing is new."""
-    more = np.unique(more)
-    at = np.searchsorted(used, more)
-    new = np.ones(len(more), bool)
-    inside = at < len(used)
-    new[inside] = used[at[inside]] != more[inside]
-    return np.insert(used, at[new], more[new]) if new.any() else used
 
 
 def _listed(search_space: Any) -> dict[str, list[Any]]:

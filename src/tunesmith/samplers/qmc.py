@@ -10,7 +10,7 @@ point, so the next trial goes on after the largest index in the history, whoever
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -19,25 +19,26 @@ from numpy.typing import NDArray
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, decode_states, encode_state
-from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, SILENT, also_takes
+from tunesmith.samplers.common.cache import Cache
+from tunesmith.samplers.common.optuna_arguments import INDEPENDENT_SAMPLER, NO_WARNING, accepts_optuna_arguments
 from tunesmith.space import Space
 
-# A payload of 48 bits: a mark of the sequence, the index, the seed. The largest payload of a mark is then the one
-# with the largest index, which is all that has to be known to go on.
+# A payload of 48 bits: a fingerprint of the sequence, the index, the seed. The largest payload of a sequence is then
+# that of the largest index, which is all that has to be known to go on.
 INDEX_BITS, SEED_BITS = 24, 16
 MAX_SOBOL = 21_201  # dimensions for which direction numbers are known (Joe & Kuo, 2008)
 BLOCK = 128  # points made at a time; a power of two, as the balance of a Sobol' sequence wants
 MAX_SKIPPED = 20_000
 
 
-OPTUNAS = {
-    "independent_sampler": INDEPENDENT,
-    "warn_asynchronous_seeding": SILENT,
-    "warn_independent_sampling": SILENT,
+OPTUNA_ARGUMENTS = {
+    "independent_sampler": INDEPENDENT_SAMPLER,
+    "warn_asynchronous_seeding": NO_WARNING,
+    "warn_independent_sampling": NO_WARNING,
 }
 
 
-@also_takes(OPTUNAS)
+@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
 class QMCSampler(Sampler):
     """Proposes the points of one scrambled Sobol' or Halton sequence, also with many workers and after a restart.
 
@@ -46,7 +47,7 @@ class QMCSampler(Sampler):
     Args:
         qmc_type: "sobol" (up to 21201 parameters) or "halton".
         scramble: randomise the sequence, so that each study has another one and none begins in a corner of the space.
-        seed: accepted for porting; the seed that counts is the study's.
+        seed: becomes the study's seed, if `create_study` is given none.
 
     Raises:
         ValueError: the type is none of the two.
@@ -64,10 +65,7 @@ class QMCSampler(Sampler):
         self.qmc_type = qmc_type
         self.scramble = bool(scramble)
         self.seed = seed
-        self._block: tuple[tuple[int, int, int], NDArray[np.float64]] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_block": None}
+        self._block: Cache[Points] = Cache()
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return the next n points of the sequence; see :meth:`Sampler.ask`.
@@ -84,8 +82,8 @@ class QMCSampler(Sampler):
                 "QMCSampler('halton') or RandomSampler"
             )
         seed, index = self._next(history, space, rng)
-        mark = self._mark(space)
-        points: list[NDArray[np.float64]] = []
+        fingerprint = self._fingerprint(space)
+        points: list[Points] = []
         states: list[int] = []
         skipped = 0
         while len(points) < n and index < 1 << INDEX_BITS:
@@ -95,7 +93,7 @@ class QMCSampler(Sampler):
             for row, ok in zip(x, space.feasible(x), strict=True):
                 if ok and len(points) < n:
                     points.append(row)
-                    states.append(encode_state(self.name, ((mark << INDEX_BITS) | index) << SEED_BITS | seed))
+                    states.append(encode_state(self.name, ((fingerprint << INDEX_BITS) | index) << SEED_BITS | seed))
                 skipped = 0 if ok else skipped + 1
                 index += 1
             if skipped >= MAX_SKIPPED:
@@ -106,41 +104,42 @@ class QMCSampler(Sampler):
                 )
         return np.array(points).reshape(-1, d), np.array(states, np.int64)
 
-    def given_out(self, history: History, space: Space) -> int:
-        """Return how many points of this space's sequence trials have had, running ones included."""
+    def n_used(self, history: History, space: Space) -> int:
+        """Return how many points of this space's sequence trials have, running ones included."""
         return len(self._own(history, space))
 
-    def beginning(self, d: int, sampler_state: int) -> NDArray[np.float64]:
+    def first_points(self, d: int, sampler_state: int) -> Points:
         """Return the first points [BLOCK, d] in the unit cube of the sequence that a sampler state belongs to."""
         return self._points(d, sampler_state & ((1 << SEED_BITS) - 1), 0)
 
-    def _mark(self, space: Space) -> int:
+    def _fingerprint(self, space: Space) -> int:
         return crc32(repr((self.qmc_type, self.scramble, space.names)).encode()) & 0xFF
 
     def _own(self, history: History, space: Space) -> NDArray[np.int64]:
-        """The payloads of the trials that had a point of this space's sequence."""
+        """Return the payloads of the trials that had a point of this space's sequence."""
         states = np.concatenate([history.sampler_state, history.pending.sampler_state])
         own = decode_states(states, self.name)
-        return np.asarray(own[own >> (INDEX_BITS + SEED_BITS) == self._mark(space)])
+        return np.asarray(own[own >> (INDEX_BITS + SEED_BITS) == self._fingerprint(space)])
 
     def _next(self, history: History, space: Space, rng: np.random.Generator) -> tuple[int, int]:
-        """The seed of the sequence and the index that comes next."""
+        """Return the seed of the sequence and the index that comes next."""
         own = self._own(history, space)
         if not len(own):
             return (int(rng.integers(1 << SEED_BITS)) if self.scramble else 0), 0
         last = int(own.max())
         return last & ((1 << SEED_BITS) - 1), ((last >> SEED_BITS) & ((1 << INDEX_BITS) - 1)) + 1
 
-    def _points(self, d: int, seed: int, index: int) -> NDArray[np.float64]:
-        """Points of the sequence from an index to the end of its block, shape [1 to BLOCK, d]."""
-        key = (d, seed, index // BLOCK)
-        kept = self._block
-        if kept is None or kept[0] != key:
+    def _points(self, d: int, seed: int, index: int) -> Points:
+        """Return the points of the sequence from an index to the end of its block, shape [1 to BLOCK, d]."""
+        block = index // BLOCK
+
+        def points() -> Points:
             from scipy.stats import qmc
 
             make = qmc.Sobol if self.qmc_type == "sobol" else qmc.Halton
             engine = make(d, scramble=self.scramble, seed=np.random.default_rng(seed))
-            if key[2]:
-                engine.fast_forward(key[2] * BLOCK)
-            kept = self._block = (key, engine.random(BLOCK))
-        return kept[1][index % BLOCK :]
+            if block:
+                engine.fast_forward(block * BLOCK)
+            return np.asarray(engine.random(BLOCK))
+
+        return self._block.get((d, seed, block), points)[index % BLOCK :]

@@ -15,7 +15,7 @@ class RandomSampler(Sampler):
     """Draws each point independently of all others.
 
     Args:
-        seed: accepted for porting; the seed that counts is the study's.
+        seed: becomes the study's seed, if `create_study` is given none.
     """
 
     name: ClassVar[str] = "random"

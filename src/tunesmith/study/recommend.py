@@ -132,10 +132,10 @@ def recommend(engine: TrialEngine, simplest: str | None, complexity: Complexity 
 
 def candidates(history: History, level: float) -> Candidates | None:
     """Return the points that may be chosen, best first, with intervals of this level; None if there is none."""
-    from tunesmith.samplers.gp.surrogate import Surrogate, enough
+    from tunesmith.samplers.gp.surrogate import Surrogate, has_enough_trials
 
     space = history.space
-    if space is not None and enough(history, space):
+    if space is not None and has_enough_trials(history, space):
         model = Surrogate(history, space)
         good = np.flatnonzero(model.feasible)
         first = _first(model.x[good], history.number[model.rows[good]])

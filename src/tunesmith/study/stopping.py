@@ -80,7 +80,7 @@ def look(history: History, space: Space, noise: float | None = None) -> Converge
     Takes about 20 ms with 50 trials and a second with 400, from where on it uses a part of them.
 
     Args:
-        history: the trials, with :func:`tunesmith.samplers.gp.surrogate.enough` of them.
+        history: the trials, with :func:`tunesmith.samplers.gp.surrogate.has_enough_trials` of them.
         space: what they searched.
         noise: standard deviation of a result, if it is known, as of cross-validation by
             :func:`tunesmith.selection.converged.fold_noise`; None: the process's own.

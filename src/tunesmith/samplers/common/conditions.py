@@ -1,4 +1,4 @@
-"""Conditions that a define-by-run objective follows without declaring them, read from which parameters trials used.
+"""Conditions that a define-by-run objective follows without declaring them, inferred from the parameters of its trials.
 
 A parameter that was used in exactly the trials in which a categorical one had some of its values is taken to be
 conditional on it. Model-based samplers then search the tree that the objective walks, not a box around it.
@@ -14,12 +14,15 @@ from tunesmith.space import Categorical, Space
 MIN_USES = 2  # of each value of the parent, before it is believed
 
 
-def infer(space: Space, x: NDArray[np.float64]) -> Space:
+def infer_conditions(space: Space, x: NDArray[np.float64]) -> Space:
     """Return the space with conditions for those parameters whose use another parameter's value explains.
 
     Args:
         space: a space without conditions; one that has any is returned as it is.
         x: internal values [n, d] of the trials so far, NaN where a parameter was not used.
+
+    Returns:
+        The space with the conditions, or the given one.
     """
     missing = np.isnan(x)
     if space.is_conditional or not missing.any():

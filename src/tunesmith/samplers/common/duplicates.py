@@ -9,47 +9,54 @@ from tunesmith.history import History
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
-LISTED = 4096  # cells up to which the free ones are looked up when guessing finds none
+MAX_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
 
 
-class Tried:
-    """The points of finished trials in one space; of an infinite one nothing is kept and all points are new."""
+class DuplicateFilter:
+    """The points of finished trials in one space; of an infinite one nothing is kept and all points are new.
+
+    Two points are the same if their unit coordinates agree to ten digits.
+    """
 
     def __init__(self, space: Space) -> None:
-        self._space = space
+        self.space = space
         self._finite = space.is_finite and len(space) > 0
-        self._keys: set[bytes] = set()
+        self._tried: set[bytes] = set()
         self._cells: list[bytes] | None = None
 
-    def take(self, unit: Floats) -> None:
-        """Add the unit points of finished trials, [n, d]."""
+    def add(self, u: Floats) -> None:
+        """Add unit points of finished trials, [n, d]."""
         if self._finite:
-            self._keys.update(_keys(unit))
+            self._tried.update(_keys(u))
+
+    def add_rows(self, history: History, first: int, last: int) -> None:
+        """Add the finished rows first … last - 1."""
+        self.add(history.unit(self.space)[first:last])
 
     def running(self, history: History) -> set[bytes]:
-        """The points of the running trials."""
+        """Return the keys of the running trials."""
         if not self._finite or not history.running:
             return set()
-        return set(_keys(self._space.to_unit(history.pending_points(self._space))))
+        return set(_keys(self.space.to_unit(history.pending_points(self.space))))
 
     def is_new(self, x: Floats, running: set[bytes]) -> bool:
-        """Whether a point x[1, d] was not tried; it is then noted in `running`."""
+        """Tell whether a point x[1, d] was not tried; its key is then added to `running`."""
         if not self._finite:
             return True
-        key = _keys(self._space.to_unit(x))[0]
-        if key in self._keys or key in running:
+        key = _keys(self.space.to_unit(x))[0]
+        if key in self._tried or key in running:
             return False
         running.add(key)
         return True
 
-    def free(self, rng: np.random.Generator, running: set[bytes]) -> Floats | None:
-        """A random point x[1, d] that was not tried, of a small space; None: there is none, or the space is large."""
-        if not self._finite or self._space.n_cells > LISTED:
+    def random_untried(self, rng: np.random.Generator, running: set[bytes]) -> Floats | None:
+        """Return a random untried point x[1, d] of a small space; None: there is none, or the space is large."""
+        if not self._finite or self.space.n_cells > MAX_LISTED:
             return None
-        grid = self._space.grid()
+        grid = self.space.grid()
         if self._cells is None:
-            self._cells = _keys(self._space.to_unit(grid.rows(np.arange(len(grid)))))
-        left = [i for i, key in enumerate(self._cells) if key not in self._keys and key not in running]
+            self._cells = _keys(self.space.to_unit(grid.rows(np.arange(len(grid)))))
+        left = [i for i, key in enumerate(self._cells) if key not in self._tried and key not in running]
         if not left:
             return None
         i = left[int(rng.integers(len(left)))]
@@ -57,7 +64,13 @@ class Tried:
         return np.array(grid.rows(np.array([i])))
 
 
-def _keys(unit: Floats) -> list[bytes]:
-    """What tells points apart: their coordinates to ten digits."""
-    rounded = np.rint(np.nan_to_num(unit, nan=-1.0) * 2.0**36)
+def _keys(u: Floats) -> list[bytes]:
+    rounded = np.rint(np.nan_to_num(u, nan=-1.0) * 2.0**36)
     return [row.tobytes() for row in np.ascontiguousarray(rounded)]
+
+
+def point_keys(x: Floats) -> list[bytes]:
+    """Return the rows of x[n, d] as keys that are equal where the rows are: NaN equals NaN and 0 equals -0."""
+    rows = x + 0.0
+    np.copyto(rows, np.inf, where=np.isnan(rows))
+    return [row.tobytes() for row in rows]

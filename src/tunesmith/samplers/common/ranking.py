@@ -1,7 +1,7 @@
-"""How finished trials compare, for samplers that need only the order.
+"""The order of finished trials, for samplers that need nothing else of the results.
 
-Feasible complete trials come first, by value; then pruned ones, whose value is that of an early step; then those that
-violate constraints, by how much (Deb, Comput. Methods Appl. Mech. Eng. 186, 2000); then the failed ones.
+Feasible complete trials come first, by value; then pruned ones, by their last report; then those that violate
+constraints, by how much (Deb, Comput. Methods Appl. Mech. Eng. 186, 2000); then the failed ones.
 """
 
 from __future__ import annotations
@@ -23,14 +23,38 @@ _IS_COMPLETE, _IS_PRUNED = int(TrialState.COMPLETE), int(TrialState.PRUNED)  # c
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Of k trials: level int64[k] (COMPLETE is best) and value float64[k, m], minimised, never NaN.
+class ConstrainedRanking:
+    """How k trials compare.
 
-    On the level INFEASIBLE each column of the value is the sum of the violations, on FAILED it is 0.
+    Attributes:
+        level: int64[k], COMPLETE is best.
+        value: float64[k, m], minimised, never NaN. On the level INFEASIBLE each column is the sum of the violations, on
+            FAILED it is 0.
     """
 
     level: Ints
     value: Floats
+
+    @classmethod
+    def of(cls, history: History, rows: Ints | slice) -> ConstrainedRanking:
+        """Return how these rows of a history compare."""
+        value = np.array(history.y[rows])
+        state = history.state[rows]
+        level = np.where(state == _IS_COMPLETE, COMPLETE, np.where(state == _IS_PRUNED, PRUNED, FAILED))
+        level[np.isnan(value).any(axis=1)] = FAILED
+        c = history.c[rows]
+        if c.shape[1]:
+            with np.errstate(over="ignore"):
+                violation = np.where(c > 0, c, 0.0).sum(axis=1)  # NaN, an unknown constraint, counts as met
+            broken = (violation > 0) & (level != FAILED)
+            level[broken] = INFEASIBLE
+            value[broken] = violation[broken, None]
+        value[level == FAILED] = 0.0
+        return cls(level.astype(np.int64), value)
+
+    def take(self, at: Ints) -> ConstrainedRanking:
+        """Return how some of the trials compare."""
+        return ConstrainedRanking(self.level[at], self.value[at])
 
     def order(self) -> Ints:
         """Return the places of the trials, the best first; of equal ones the earlier first.
@@ -39,10 +63,10 @@ class Standing:
         """
         if self.value.shape[1] == 1:
             return np.lexsort((self.value[:, 0], self.level))
-        rank, distance = self.ranked()
+        rank, distance = self.rank_and_crowding()
         return np.lexsort((-distance, rank))
 
-    def ranked(self) -> tuple[Ints, Floats]:
+    def rank_and_crowding(self) -> tuple[Ints, Floats]:
         """Return each trial's rank int64[k], over all levels, and its crowding distance among those of its rank."""
         rank = np.zeros(len(self.level), np.int64)
         distance = np.zeros(len(self.level))
@@ -55,20 +79,3 @@ class Standing:
             at = np.flatnonzero(rank == r)
             distance[at] = pareto.crowding(self.value[at])
         return rank, distance
-
-
-def standing(history: History, rows: Ints | slice) -> Standing:
-    """Return how these rows of a history stand."""
-    value = np.array(history.y[rows])
-    state = history.state[rows]
-    level = np.where(state == _IS_COMPLETE, COMPLETE, np.where(state == _IS_PRUNED, PRUNED, FAILED))
-    level[np.isnan(value).any(axis=1)] = FAILED
-    c = history.c[rows]
-    if c.shape[1]:
-        with np.errstate(over="ignore"):
-            violation = np.where(c > 0, c, 0.0).sum(axis=1)  # NaN, a constraint that is not known, counts as met
-        broken = (violation > 0) & (level != FAILED)
-        level[broken] = INFEASIBLE
-        value[broken] = violation[broken, None]
-    value[level == FAILED] = 0.0
-    return Standing(level.astype(np.int64), value)

@@ -16,13 +16,13 @@ Floats = NDArray[np.float64]
 RATE = 0.2  # how far the probabilities move towards the frequencies of one generation
 
 
-class Frequencies:
+class CategoricalDistribution:
     """The probabilities of every value of every categorical parameter of a space."""
 
     def __init__(self, space: Space) -> None:
         params = list(space.params.values())
         self._at = [j for j, p in enumerate(params) if not p.is_ordered and p.n_values > 1]
-        self._p = [_at_first(params[j]) for j in self._at]
+        self._p = [_initial(params[j]) for j in self._at]
         self._miss = 1.0 - 0.73 ** (1.0 / max(1, len(self._at)))
 
     def __len__(self) -> int:
@@ -37,25 +37,25 @@ class Frequencies:
             k = min(int(np.searchsorted(np.cumsum(p), t, side="right")), len(p) - 1)
             u[j] = (k + 0.5) / len(p)
 
-    def learn(self, unit: Floats) -> None:
-        """Take in a generation, unit points [λ, d], the best first; NaN where a parameter was inactive."""
-        half = max(1, len(unit) // 2)
-        weight = np.log((len(unit) + 1) / 2) - np.log(np.arange(1, half + 1))
+    def learn(self, u: Floats) -> None:
+        """Add a generation: unit points [λ, d], the best first; NaN where a parameter was inactive."""
+        half = max(1, len(u) // 2)
+        weight = np.log((len(u) + 1) / 2) - np.log(np.arange(1, half + 1))
         weight /= weight.sum()
         for i, j in enumerate(self._at):
             p = self._p[i]
-            known = ~np.isnan(unit[:half, j])
-            k = np.minimum((unit[:half, j][known] * len(p)).astype(np.intp), len(p) - 1)
+            known = ~np.isnan(u[:half, j])
+            k = np.minimum((u[:half, j][known] * len(p)).astype(np.intp), len(p) - 1)
             share = np.bincount(k, weights=weight[known], minlength=len(p))
             p = p + RATE * (share - share.sum() * p)
             p = np.maximum(p, self._miss / (len(p) - 1))
             self._p[i] = p / p.sum()
 
 
-def _at_first(parameter: Parameter) -> Floats:
-    """The probabilities of the values before any result: what the user believes, else all the same."""
+def _initial(parameter: Parameter) -> Floats:
+    """Return the probabilities of the values before any result: those of the prior, else all the same."""
     n = int(parameter.n_values)
-    belief = parameter.unit_prior()
-    p = np.ones(n) if belief is None else np.exp(belief.log_density((np.arange(n) + 0.5) / n))
+    prior = parameter.unit_prior()
+    p = np.ones(n) if prior is None else np.exp(prior.log_density((np.arange(n) + 0.5) / n))
     result: Floats = p / p.sum()
     return result

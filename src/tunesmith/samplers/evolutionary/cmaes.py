@@ -12,48 +12,43 @@ order gives the same optimiser. That is one eigendecomposition a generation: 10,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, SamplerStates, encode_state
-from tunesmith.samplers.common.incremental import Replayed
-from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, SILENT, Instead, also_takes
-from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, Generations
+from tunesmith.samplers.common.incremental import StatefulSampler
+from tunesmith.samplers.common.optuna_arguments import (
+    INDEPENDENT_SAMPLER,
+    NO_WARNING,
+    OptunaArgument,
+    accepts_optuna_arguments,
+)
+from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, CmaEsState, Settings
 from tunesmith.space import Space
 
 ATTEMPTS = 20  # samples drawn until one meets the constraints of the space
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """See :class:`CmaEsSampler`."""
-
-    popsize: int | None
-    sigma0: float
-    x0: tuple[tuple[str, Any], ...] | None
-    restart: bool
-    inc_popsize: float
-
-
-OPTUNAS = {
-    "n_startup_trials": Instead("the first generation is drawn around x0, or the middle", None, 0, 1),
-    "independent_sampler": INDEPENDENT,
-    "consider_pruned_trials": Instead("pruned trials rank by their last report, behind the complete ones", None, True),
-    "use_separable_cma": Instead("the full covariance is learnt", None, False),
-    "with_margin": Instead("whole numbers and steps always keep a margin", None, True),
-    "lr_adapt": Instead("the learning rate is not adapted", None, False),
-    "source_trials": Instead(
+OPTUNA_ARGUMENTS = {
+    "n_startup_trials": OptunaArgument("the first generation is drawn around x0, or the middle", None, 0, 1),
+    "independent_sampler": INDEPENDENT_SAMPLER,
+    "consider_pruned_trials": OptunaArgument(
+        "pruned trials rank by their last report, behind the complete ones", None, True
+    ),
+    "use_separable_cma": OptunaArgument("the full covariance is learnt", None, False),
+    "with_margin": OptunaArgument("whole numbers and steps always keep a margin", None, True),
+    "lr_adapt": OptunaArgument("the learning rate is not adapted", None, False),
+    "source_trials": OptunaArgument(
         "tell the study and not the sampler, create_study(warm_start_from=study)", None, refused=True
     ),
-    "warn_independent_sampling": SILENT,
+    "warn_independent_sampling": NO_WARNING,
 }
 
 
-@also_takes(OPTUNAS)
-class CmaEsSampler(Replayed[Generations]):
+@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
+class CmaEsSampler(StatefulSampler[CmaEsState]):
     """Samples ordered parameters by CMA-ES in the unit cube; for many cheap evaluations of a numeric function.
 
     - Integers, floats with a step and ordinals keep a chance to change as the distribution narrows (the margin);
@@ -74,7 +69,7 @@ class CmaEsSampler(Replayed[Generations]):
         restart_strategy: "ipop": when it has converged it starts again at a random point with a larger population;
             None: never.
         inc_popsize: how many times larger.
-        seed: accepted for porting; the seed that counts is the study's.
+        seed: becomes the study's seed, if `create_study` is given none.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -111,9 +106,9 @@ class CmaEsSampler(Replayed[Generations]):
         )
         self.seed = seed
 
-    def begin(self, space: Space, n_objectives: int) -> Generations:
+    def initial_state(self, space: Space, n_objectives: int) -> CmaEsState:
         """Return the state before any trial is finished."""
-        return Generations(space, self.name, self.settings)
+        return CmaEsState(space, self.name, self.settings)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Sample n points from the present distribution; see :meth:`Sampler.ask`.
@@ -123,7 +118,7 @@ class CmaEsSampler(Replayed[Generations]):
         """
         x = np.empty((n, len(space)))
         states = np.zeros(n, np.int64)
-        with self._replayed(history, space) as state:
+        with self._state_after(history, space) as state:
             for i in range(n):
                 for _ in range(ATTEMPTS):
                     seed = int(rng.integers(1 << SEED_BITS))

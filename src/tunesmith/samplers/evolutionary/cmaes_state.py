@@ -10,34 +10,43 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
-from tunesmith.samplers.common.incremental import mark_of
-from tunesmith.samplers.common.ranking import COMPLETE, Standing, standing
-from tunesmith.samplers.evolutionary.categorical_distribution import Frequencies
+from tunesmith.samplers.common.incremental import space_fingerprint
+from tunesmith.samplers.common.ranking import COMPLETE, ConstrainedRanking
+from tunesmith.samplers.evolutionary.categorical_distribution import CategoricalDistribution
 from tunesmith.samplers.evolutionary.mutation import mirrored
 from tunesmith.space import Space
 
-if TYPE_CHECKING:
-    from tunesmith.samplers.evolutionary.cmaes import Settings
-
 Floats = NDArray[np.float64]
 
-SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a mark of the space
+SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
 SEED_MASK, GENERATION_MASK = (1 << SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
 SEPARABLE = 150  # searched parameters above which the covariance is diagonal: a full one would take milliseconds
 MARGIN_CELLS = 1 << 20  # a lattice with more cells is as good as continuous
-LATE = 2  # generations by which a result may be late and still count
-ENOUGH = 10  # other samplers' results that a distribution can be fitted to
+MAX_DELAY = 2  # generations by which a result may be late and still count
+MIN_FITTED = 10  # results of other samplers that a distribution can be fitted to
 MAX_POPSIZE = 4096
 
 
-class Generations:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """See :class:`tunesmith.samplers.evolutionary.cmaes.CmaEsSampler`."""
+
+    popsize: int | None
+    sigma0: float
+    x0: tuple[tuple[str, Any], ...] | None
+    restart: bool
+    inc_popsize: float
+
+
+class CmaEsState:
     """The state of one search: the optimiser, the generation it is in, and that generation's results so far.
 
     Args:
@@ -50,7 +59,7 @@ class Generations:
         self.space = space
         self._settings = settings
         self._code = sampler_code(name)
-        self._mark = mark_of(space, PAYLOAD_BITS - SEED_BITS - GENERATION_BITS)
+        self._fingerprint = space_fingerprint(space, PAYLOAD_BITS - SEED_BITS - GENERATION_BITS)
         params = list(space.params.values())
         self._at = np.array([j for j, p in enumerate(params) if p.is_ordered and p.n_values > 1], np.intp)
         self._k = len(self._at)
@@ -59,13 +68,13 @@ class Generations:
         self._step = np.where(self._lattice, 1.0 / np.maximum(cells, 1.0), 0.0)
         self._middle = np.full(self._k, 0.5)
         for i, j in enumerate(self._at.tolist()):
-            belief = params[j].unit_prior()
-            if belief is not None:
-                self._middle[i] = float(params[j].to_unit(belief.best))
-        self._frequencies = Frequencies(space)
-        self._popsize = settings.popsize or 4 + int(3 * math.log(max(1, self._k + len(self._frequencies))))
+            prior = params[j].unit_prior()
+            if prior is not None:
+                self._middle[i] = float(params[j].to_unit(prior.best))
+        self._categories = CategoricalDistribution(space)
+        self._popsize = settings.popsize or 4 + int(3 * math.log(max(1, self._k + len(self._categories))))
         self._optimiser: Any = None
-        self._past: deque[Any] = deque(maxlen=LATE)  # the optimisers of the generations before, the last one first
+        self._past: deque[Any] = deque(maxlen=MAX_DELAY)  # the optimisers of the generations before, the last one first
         self._guess_rows = -1
         self._started = False
         self._generation = 0
@@ -91,13 +100,13 @@ class Generations:
                 self._optimiser = self._start(history, len(history))
                 self._guess_rows = len(history)
             u[self._at] = self._draw(self._optimiser, seed)[0]
-        self._frequencies.draw(u, rng)
+        self._categories.draw(u, rng)
         return u
 
     def payload(self, seed: int) -> int:
         """Return the payload of the sampler state of a sample."""
         generation = self._generation & GENERATION_MASK
-        return ((self._mark << GENERATION_BITS) | generation) << SEED_BITS | seed
+        return ((self._fingerprint << GENERATION_BITS) | generation) << SEED_BITS | seed
 
     def _draw(self, optimiser: Any, seed: int) -> tuple[Floats, Floats]:
         """The unit and the raw form of the sample that a seed stands for."""
@@ -108,13 +117,13 @@ class Generations:
         unit, raw = optimiser.ask()
         return np.where(self._lattice, unit, mirrored(unit)), raw
 
-    # -- taking in ---------------------------------------------------------------------------------------------
+    # -- adding results -----------------------------------------------------------------------------------------
 
-    def take(self, history: History, first: int, last: int) -> None:
-        """Take in the finished rows first … last - 1."""
+    def add_rows(self, history: History, first: int, last: int) -> None:
+        """Add the finished rows first … last - 1."""
         states = history.sampler_state[first:last]
         payload = np.bitwise_and(states, PAYLOAD_MASK)
-        own = (states >> PAYLOAD_BITS == self._code) & (payload >> (SEED_BITS + GENERATION_BITS) == self._mark)
+        own = (states >> PAYLOAD_BITS == self._code) & (payload >> (SEED_BITS + GENERATION_BITS) == self._fingerprint)
         for i in np.flatnonzero(own).tolist():
             if not self._started:
                 # What the first members were drawn from: other samplers' trials up to here.
@@ -122,7 +131,7 @@ class Generations:
                     self._optimiser = self._start(history, first + i)
                 self._started = True
             age = (self._generation - (int(payload[i]) >> SEED_BITS)) & GENERATION_MASK
-            if age <= min(LATE, self._generation - self._first):
+            if age <= min(MAX_DELAY, self._generation - self._first):
                 self._members.append(first + i)
                 if len(self._members) >= self._popsize:
                     self._close(history)
@@ -137,9 +146,9 @@ class Generations:
             # An objective that took other values than those proposed: its result says nothing about the sample.
             self._members = rows[same].tolist()
             return
-        stand = standing(history, rows)
-        order = stand.order()
-        self._frequencies.learn(unit[order])
+        ranking = ConstrainedRanking.of(history, rows)
+        order = ranking.order()
+        self._categories.learn(unit[order])
         self._generation += 1
         self._members = []
         if not self._k:
@@ -151,7 +160,7 @@ class Generations:
                 # Only the order counts for the optimiser.
                 self._optimiser.tell([(raw[j], float(place)) for place, j in enumerate(order.tolist())])
                 broken = not np.isfinite(self._optimiser.mean).all()
-                ended = broken or (self._settings.restart and self._has_converged(stand))
+                ended = broken or (self._settings.restart and self._has_converged(ranking))
             except np.linalg.LinAlgError:
                 ended = True
         if ended:
@@ -174,17 +183,17 @@ class Generations:
 
     # -- runs --------------------------------------------------------------------------------------------------
 
-    def _has_converged(self, stand: Standing) -> bool:
+    def _has_converged(self, ranking: ConstrainedRanking) -> bool:
         """Whether there is nothing to be gained from this run any more."""
         if self._optimiser.should_stop():
             return True
         age = self._generation - self._first
-        level = int(stand.level.min())
-        y = stand.value[stand.level == level, 0]
-        if stand.value.shape[1] == 1 and (level, float(y.min())) < self._best:
+        level = int(ranking.level.min())
+        y = ranking.value[ranking.level == level, 0]
+        if ranking.value.shape[1] == 1 and (level, float(y.min())) < self._best:
             self._best, self._improved = (level, float(y.min())), self._generation
         y = y[np.isfinite(y)]
-        if stand.value.shape[1] > 1 or level != COMPLETE or not len(y):
+        if ranking.value.shape[1] > 1 or level != COMPLETE or not len(y):
             return False
         low, high = float(y.min()), float(y.max())
         if math.isnan(self._spread):
@@ -201,11 +210,11 @@ class Generations:
         return bool(self._generation - self._improved > patience)
 
     def _restart(self, states: NDArray[np.int64]) -> None:
-        """Start again at a random point, which follows from the last generation's seeds."""
+        """Restart at a random point, which follows from the last generation's seeds."""
         rng = np.random.default_rng((states & SEED_MASK).tolist())
         self._popsize = min(MAX_POPSIZE, math.ceil(self._popsize * self._settings.inc_popsize))
         self._optimiser = self._make(rng.random(self._k), self._settings.sigma0)
-        self._frequencies = Frequencies(self.space)
+        self._categories = CategoricalDistribution(self.space)
         self._run()
 
     def _start(self, history: History, rows: int) -> Any:
@@ -219,14 +228,14 @@ class Generations:
             return self._make(np.where(np.isnan(given), mean, given), sigma)
         if not rows:
             return self._make(mean, sigma)
-        stand = standing(history, slice(0, rows))
+        ranking = ConstrainedRanking.of(history, slice(0, rows))
         seen = history.unit(self.space)[:rows, self._at]
-        good = np.flatnonzero((stand.level == COMPLETE) & ~np.isnan(seen).all(axis=1))
+        good = np.flatnonzero((ranking.level == COMPLETE) & ~np.isnan(seen).all(axis=1))
         if not len(good):
             return self._make(mean, sigma)
-        best = good[Standing(stand.level[good], stand.value[good]).order()]
+        best = good[ranking.take(good).order()]
         points = np.where(np.isnan(seen[best]), mean, seen[best])
-        if len(best) < ENOUGH or self._k > 100:  # the fit takes a determinant, which underflows
+        if len(best) < MIN_FITTED or self._k > 100:  # the fit takes a determinant, which underflows
             return self._make(points[0], sigma)
         import cmaes
 

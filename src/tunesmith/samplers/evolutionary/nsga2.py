@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, encode_state
-from tunesmith.samplers.common.duplicates import Tried
-from tunesmith.samplers.common.incremental import Replayed
-from tunesmith.samplers.common.optuna_arguments import REFUSED, Instead, also_takes
-from tunesmith.samplers.common.ranking import Standing, standing
-from tunesmith.samplers.evolutionary.mutation import Kinds, mirrored
+from tunesmith.samplers.common.duplicates import DuplicateFilter
+from tunesmith.samplers.common.incremental import StatefulSampler
+from tunesmith.samplers.common.optuna_arguments import CONSTRAINTS_FUNC, OptunaArgument, accepts_optuna_arguments
+from tunesmith.samplers.common.ranking import ConstrainedRanking
+from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
@@ -45,19 +45,21 @@ class Settings:
     eta_mutation: float
 
 
-class Population:
+class Nsga2State:
     """The state of one search: the selected trials and those that are not yet compared with them.
 
     Attributes:
         u: the unit points of the selected trials [N, d], NaN where a parameter is inactive; None before the first
-            selection. rank, distance: how they stand, [N].
+            selection.
+        rank: rank of each [N].
+        distance: crowding distance of each [N].
         generation: number of selections so far.
     """
 
     def __init__(self, space: Space, settings: Settings) -> None:
         self.space = space
-        self.kinds = Kinds(space)
-        self.tried = Tried(space)
+        self.mutation = MutationOperators(space)
+        self.tried = DuplicateFilter(space)
         self.generation = 0
         self.u: Floats | None = None
         self.rank: Ints = np.zeros(0, np.int64)
@@ -66,9 +68,9 @@ class Population:
         self._rows = np.zeros(0, np.int64)
         self._waiting = 0
 
-    def take(self, history: History, first: int, last: int) -> None:
-        """Take in the finished rows first … last - 1; trials of other samplers count like the own ones."""
-        self.tried.take(history.unit(self.space)[first:last])
+    def add_rows(self, history: History, first: int, last: int) -> None:
+        """Add the finished rows first … last - 1; trials of other samplers count like the own ones."""
+        self.tried.add_rows(history, first, last)
         first -= self._waiting
         while True:
             size = self._settings.size if self.u is None else self._settings.batch
@@ -80,39 +82,39 @@ class Population:
 
     def _select(self, history: History, pool: Ints) -> None:
         """Keep the best of the pool: by rank, then by crowding distance (section III-C of the paper)."""
-        stand = standing(history, pool)
-        rank, distance = stand.ranked()
+        ranking = ConstrainedRanking.of(history, pool)
+        rank, distance = ranking.rank_and_crowding()
         kept = np.sort(np.lexsort((-distance, rank))[: self._settings.size])
         self._rows = pool[kept]
         self.u = history.unit(self.space)[self._rows]
-        self.rank, self.distance = Standing(stand.level[kept], stand.value[kept]).ranked()
+        self.rank, self.distance = ranking.take(kept).rank_and_crowding()
         self.generation += 1
 
     def parent(self, u: Floats, rng: np.random.Generator) -> Floats:
-        """The better one of two random members."""
+        """Return the better one of two random members."""
         a, b = rng.integers(len(u), size=2).tolist()
         wins = (self.rank[a], -self.distance[a]) <= (self.rank[b], -self.distance[b])
         chosen: Floats = u[a if wins else b]
         return chosen
 
 
-STRATEGY = Instead("parents are chosen by rank and crowding", None)
-OPTUNAS = {
-    "mutation": Instead("the mutation is polynomial", None),
-    "crossover": Instead("the crossover is simulated binary", None),
-    "swapping_prob": Instead("categories are swapped in half of the cases", None, 0.5),
-    "constraints_func": REFUSED,
+STRATEGY = OptunaArgument("parents are chosen by rank and crowding", None)
+OPTUNA_ARGUMENTS = {
+    "mutation": OptunaArgument("the mutation is polynomial", None),
+    "crossover": OptunaArgument("the crossover is simulated binary", None),
+    "swapping_prob": OptunaArgument("categories are swapped in half of the cases", None, 0.5),
+    "constraints_func": CONSTRAINTS_FUNC,
     "elite_population_selection_strategy": STRATEGY,
     "child_generation_strategy": STRATEGY,
     "after_trial_strategy": STRATEGY,
 }
 
 
-@also_takes(OPTUNAS)
-class NSGA2Sampler(Replayed[Population]):
-    """Evolves a population towards the front of all objectives; mixed and conditional spaces, constraints.
+@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
+class NSGA2Sampler(StatefulSampler[Nsga2State]):
+    """Evolves a population towards the front of all objectives, in mixed and conditional spaces with constraints.
 
-    Feasible trials come before infeasible ones, those by the sum of their violations, failed trials last. On finite
+    Feasible trials come first, then infeasible ones by the sum of their violations, failed trials last. On finite
     spaces no point is proposed twice as long as others are left.
 
     Args:
@@ -121,9 +123,9 @@ class NSGA2Sampler(Replayed[Population]):
             As many as the population: the generations of the paper, which need more trials for the same front.
         mutation_prob: probability that a parameter is mutated; None: 1 / d.
         crossover_prob: probability that a child has two parents.
-        eta_crossover, eta_mutation: the larger, the nearer are children to their parents. The usual 15 and 20 suit ten
-            thousands of trials.
-        seed: accepted for porting; the seed that counts is the study's.
+        eta_crossover: the larger, the nearer are children to their parents. The usual 15 suits ten thousands of trials.
+        eta_mutation: the same for mutations. The usual 20 suits ten thousands of trials.
+        seed: becomes the study's seed, if `create_study` is given none.
 
     Raises:
         ValueError: a size is less than 2 or 1, a probability not in [0, 1], or an eta negative.
@@ -159,14 +161,14 @@ class NSGA2Sampler(Replayed[Population]):
         )
         self.seed = seed
 
-    def begin(self, space: Space, n_objectives: int) -> Population:
+    def initial_state(self, space: Space, n_objectives: int) -> Nsga2State:
         """Return the state before any trial is finished."""
-        return Population(space, self.settings)
+        return Nsga2State(space, self.settings)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Propose n children; see :meth:`Sampler.ask`."""
         x = np.empty((n, len(space)))
-        with self._replayed(history, space) as state:
+        with self._state_after(history, space) as state:
             running = state.tried.running(history)
             for i in range(n):
                 for attempt in range(ATTEMPTS):
@@ -174,37 +176,37 @@ class NSGA2Sampler(Replayed[Population]):
                     if (not space.constraints or space.feasible(row)[0]) and state.tried.is_new(row, running):
                         break
                 else:
-                    free = state.tried.free(rng, running)
-                    row = space.sample(rng, 1) if free is None else free
+                    untried = state.tried.random_untried(rng, running)
+                    row = space.sample(rng, 1) if untried is None else untried
                 x[i] = row[0]
             own = encode_state(self.name, state.generation & PAYLOAD_MASK)
         return x, np.full(n, own, np.int64)
 
-    def _child(self, state: Population, rng: np.random.Generator, attempt: int) -> Floats:
-        """A unit point without gaps; the more attempts were in vain, the more of it is mutated."""
-        kinds, settings = state.kinds, self.settings
-        fresh = kinds.start(rng)
-        if state.u is None or not len(kinds.free):
+    def _child(self, state: Nsga2State, rng: np.random.Generator, attempt: int) -> Floats:
+        """Return a unit point without gaps; the more attempts failed, the more of it is mutated."""
+        mutation, settings = state.mutation, self.settings
+        fresh = mutation.random_point(rng)
+        if state.u is None or not len(mutation.free):
             return fresh
         a = before = state.parent(state.u, rng)
         if rng.random() < settings.crossover_prob:
             b = state.parent(state.u, rng)
-            crossed = self._between(a, b, rng)
-            crossed = np.where(kinds.category, np.where(rng.random(len(a)) < 0.5, a, b), crossed)
+            crossed = self._crossover(a, b, rng)
+            crossed = np.where(mutation.categorical, np.where(rng.random(len(a)) < 0.5, a, b), crossed)
             # A parameter that one parent lacks comes from the other.
             a = np.where(np.isnan(a), b, np.where(np.isnan(crossed), a, crossed))
         u = np.where(np.isnan(a), fresh, a)  # neither parent had the parameter
-        share = 1.0 / len(kinds.free) if settings.mutation_prob is None else settings.mutation_prob
-        at = kinds.free[rng.random(len(kinds.free)) < share * (1 + attempt)]
+        share = 1.0 / len(mutation.free) if settings.mutation_prob is None else settings.mutation_prob
+        at = mutation.free[rng.random(len(mutation.free)) < share * (1 + attempt)]
         if not len(at) and (attempt or np.array_equal(a, before, equal_nan=True)):
-            at = kinds.some(rng, 0.0)  # a copy would tell nothing
+            at = mutation.choose_columns(rng, 0.0)  # a copy would be of no use
         if len(at):
-            jump = kinds.jump(u, at, rng)
+            jump = mutation.jump(u, at, rng)
             u[at] = np.where(np.isnan(jump), _polynomial(u[at], settings.eta_mutation, rng), jump)
         return u
 
-    def _between(self, a: Floats, b: Floats, rng: np.random.Generator) -> Floats:
-        """Simulated binary crossover of about half of the parameters."""
+    def _crossover(self, a: Floats, b: Floats, rng: np.random.Generator) -> Floats:
+        """Return the simulated binary crossover of about half of the parameters."""
         t = rng.random(len(a))
         # β: the spread of children relative to that of their parents.
         power = 1.0 / (self.settings.eta_crossover + 1.0)
@@ -214,7 +216,7 @@ class NSGA2Sampler(Replayed[Population]):
 
 
 def _polynomial(u: Floats, eta: float, rng: np.random.Generator) -> Floats:
-    """Mutated values: a step as far as the nearer bound at most in either direction, mostly short."""
+    """Return mutated values: a step in either direction, mostly short, as far as the nearer bound at most."""
     t = rng.random(len(u))
     power = 1.0 / (eta + 1.0)
     down = (2.0 * t + (1.0 - 2.0 * t) * (1.0 - u) ** (eta + 1.0)) ** power - 1.0

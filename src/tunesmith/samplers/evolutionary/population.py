@@ -1,51 +1,48 @@
 """The population of :class:`tunesmith.samplers.evolutionary.evolution.EvolutionSampler`, as finished trials make it.
 
 Symbols: N slots, each holding one point; d parameters; u[N, d] unit points without gaps: of a parameter that a point
-does not have, the slot keeps the coordinate it had before.
+does not have, the slot keeps the coordinate it had before; f, cr: the factors F and CR of differential evolution.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
-from tunesmith.samplers.common.duplicates import Tried
-from tunesmith.samplers.common.incremental import mark_of
-from tunesmith.samplers.common.ranking import FAILED, Standing, standing
+from tunesmith.samplers.common.duplicates import DuplicateFilter
+from tunesmith.samplers.common.incremental import space_fingerprint
+from tunesmith.samplers.common.ranking import FAILED, ConstrainedRanking
+from tunesmith.samplers.evolutionary.mutation import MutationOperators
 from tunesmith.space import Space
-
-if TYPE_CHECKING:
-    from tunesmith.samplers.evolutionary.evolution import Variation
 
 Floats = NDArray[np.float64]
 
-SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: mark 8, slot 10, F 7, CR 7
-FACTORS = (1 << FACTOR_BITS) - 1
+SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: fingerprint of the space 8, slot 10, F 7, CR 7
+FACTORS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTORS
 MEMORY = 5  # entries of the memory of F and CR
 MAX_SLOTS = 1 << SLOT_BITS
 
 
-class Slots:
+class Population:
     """The state of one search.
 
     Attributes:
         space: the space that is searched.
+        mutation: the mutations of its parameters.
+        tried: the points of finished trials, if the space is finite.
         u: the points [N, d]. filled: which slots hold one, [N].
         f, cr: the memory of the factors that brought success, [MEMORY].
-        tried: the points of finished trials, if the space is finite.
     """
 
     def __init__(self, space: Space, name: str, n: int, n_objectives: int) -> None:
         self.space = space
-        self.tried = Tried(space)
+        self.mutation = MutationOperators(space)
+        self.tried = DuplicateFilter(space)
         self._code = sampler_code(name)
-        self._mark = mark_of(space)
+        self._fingerprint = space_fingerprint(space)
         self._m = n_objectives
-        self.variation: Variation | None = None
         self._empty(n)
 
     def _empty(self, n: int) -> None:
@@ -58,7 +55,7 @@ class Slots:
         self.f = np.full(MEMORY, 0.5)
         self.cr = np.full(MEMORY, 0.5)
         self._oldest = 0
-        self._good: list[tuple[float, float]] = []
+        self._successes: list[tuple[float, float]] = []
         self._since_update = self._since_success = 0
         self._order: NDArray[np.int64] | None = None
 
@@ -72,35 +69,35 @@ class Slots:
         """The filled slots, the best first."""
         if self._order is None:
             at = np.flatnonzero(self.filled)
-            self._order = at[Standing(self.level[at], self.value[at]).order()]
+            self._order = at[ConstrainedRanking(self.level[at], self.value[at]).order()]
         return self._order
 
     def payload(self, slot: int, f: int, cr: int) -> int:
-        """Return the payload of a trial's sampler state; f and cr in units of 1 / FACTORS."""
-        return (((self._mark << SLOT_BITS) | slot) << FACTOR_BITS | f) << FACTOR_BITS | cr
+        """Return the payload of the sampler state of a trial for this slot; f and cr in units of 1 / FACTORS."""
+        return (((self._fingerprint << SLOT_BITS) | slot) << FACTOR_BITS | f) << FACTOR_BITS | cr
 
-    def take(self, history: History, first: int, last: int) -> None:
-        """Take in the finished rows first … last - 1."""
+    def add_rows(self, history: History, first: int, last: int) -> None:
+        """Add the finished rows first … last - 1."""
         unit = history.unit(self.space)[first:last]
         states = history.sampler_state[first:last]
-        stand = standing(history, slice(first, last))
+        ranking = ConstrainedRanking.of(history, slice(first, last))
         payload = np.bitwise_and(states, PAYLOAD_MASK).tolist()
         own = (states >> PAYLOAD_BITS == self._code).tolist()
-        self.tried.take(unit)
+        self.tried.add(unit)
         for i in range(last - first):
             p = payload[i]
             slot = (p >> (2 * FACTOR_BITS)) & (MAX_SLOTS - 1)
-            level, value = int(stand.level[i]), stand.value[i]
-            if own[i] and p >> (SLOT_BITS + 2 * FACTOR_BITS) == self._mark and slot < self.n:
+            level, value = int(ranking.level[i]), ranking.value[i]
+            if own[i] and p >> (SLOT_BITS + 2 * FACTOR_BITS) == self._fingerprint and slot < self.n:
                 self._compete(slot, unit[i], level, value, (p >> FACTOR_BITS) & FACTORS, p & FACTORS)
             elif not self.filled.all():
                 self._put(int(np.argmin(self.filled)), unit[i], level, value)
             else:
-                self._join(unit[i], level, value)
-            self._renew()
+                self._replace_worst(unit[i], level, value)
+            self._restart_if_stuck()
 
     def _compete(self, slot: int, u: Floats, level: int, value: Floats, f: int, cr: int) -> None:
-        """A trial against the point that it is a variation of; the better one stays."""
+        """Compare a trial with the point that it is a variation of, and keep the better one."""
         if not self.filled.all():
             if not self.filled[slot] or self._compare(level, value, slot) > 0:
                 self._put(slot, u, level, value)
@@ -108,7 +105,7 @@ class Slots:
         self._since_update += 1
         self._since_success += 1
         if self._m > 1:  # mostly neither is better: it competes with all
-            better = 1 if self._join(u, level, value) else -1
+            better = 1 if self._replace_worst(u, level, value) else -1
         else:
             better = self._compare(level, value, slot)
             if better >= 0:
@@ -116,20 +113,20 @@ class Slots:
         if better > 0:
             self._since_success = 0
             if f:
-                self._good.append((f / FACTORS, cr / FACTORS))
+                self._successes.append((f / FACTORS, cr / FACTORS))
         if self._since_update >= self.n:
-            self._learn()
+            self._update_memory()
 
     def _compare(self, level: int, value: Floats, slot: int) -> int:
-        """1: better than what the slot holds, 0: as good or incomparable, -1: worse."""
+        """Return 1: better than what the slot holds, 0: as good or incomparable, -1: worse."""
         if level != self.level[slot]:
             return 1 if level < self.level[slot] else -1
         other = self.value[slot]
         return int(np.all(value <= other)) - int(np.all(other <= value))
 
-    def _join(self, u: Floats, level: int, value: Floats) -> bool:
-        """Let a point take the place of the worst one, if that is not itself; tell whether it did."""
-        everyone = Standing(np.append(self.level, level), np.vstack([self.value, value]))
+    def _replace_worst(self, u: Floats, level: int, value: Floats) -> bool:
+        """Let a point take the place of the worst one, unless it is the worst itself; tell whether it did."""
+        everyone = ConstrainedRanking(np.append(self.level, level), np.vstack([self.value, value]))
         worst = int(everyone.order()[-1])
         if worst == self.n:
             return False
@@ -148,24 +145,21 @@ class Slots:
         self.value[slot] = value
         self._order = None
 
-    def _learn(self) -> None:
-        """Replace the oldest memory by the means of what was successful in the last N trials."""
-        if self._good:
-            f, cr = np.array(self._good).T
+    def _update_memory(self) -> None:
+        """Replace the oldest entry by the means of what was successful in the last N trials."""
+        if self._successes:
+            f, cr = np.array(self._successes).T
             self.f[self._oldest] = (f * f).sum() / f.sum()  # Lehmer mean: favours large steps
             self.cr[self._oldest] = cr.mean()
             self._oldest = (self._oldest + 1) % MEMORY
-        self._good = []
+        self._successes = []
         self._since_update = 0
 
-    def _renew(self) -> None:
-        """When nothing is to be gained any more, keep the best point and fill twice as many slots anew."""
-        if not self.filled.all():
+    def _restart_if_stuck(self) -> None:
+        """After a long time without success, keep the best point and begin anew with twice as many slots."""
+        if not self.filled.all() or self._since_success < 2 * self.n:
             return
-        if self._since_success < 2 * self.n:
-            return
-        patient = self._since_success < 30 * self.n
-        if patient and np.ptp(self.u, axis=0).max() > 1e-12:
+        if self._since_success < 30 * self.n and np.ptp(self.u, axis=0).max() > 1e-12:
             return
         best = int(self.order[0])
         u, level, value = self.u[best].copy(), int(self.level[best]), self.value[best].copy()

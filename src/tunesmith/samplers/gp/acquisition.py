@@ -1,4 +1,7 @@
-"""Log expected improvement, weighted by the probability that constraints hold and the trial does not fail."""
+"""What the sampler maximises: log expected improvement of one objective, or of the hypervolume of two.
+
+Both are weighted by the probability that constraints hold and the trial does not fail, and by the user's priors.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.numerics.acquisition import log_ei, log_ei_gradient, log_probability_below
-from tunesmith.samplers.gp.prior_weight import Belief
+from tunesmith.numerics.ehvi import log_ehvi_over
+from tunesmith.numerics.pareto import non_dominated
+from tunesmith.samplers.gp.prior_weight import PriorWeight
 
 Floats = NDArray[np.float64]
+BEHIND = 0.1  # how far behind the front's worst value the reference point lies, as a share of the front's span
 
 
 class Model(Protocol):
-    """What is predicted at features z[q, F]."""
+    """A posterior of one function of features z[q, F]."""
 
     def predict(self, z: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance, shape [q] each."""
@@ -24,38 +30,101 @@ class Model(Protocol):
         """Return mean[q], variance[q] and their gradients [q, F]."""
 
 
-class Improvement:
+Constraint = tuple[Model, float]
+"""The model of a constraint, and the bound that its function must stay below."""
+
+
+class LogEI:
     """The acquisition function log EI(z) + Σ log P(c_k(z) <= bound_k) (Gardner et al., ICML 2014).
 
     Args:
         model: the objective's posterior.
-        best: the value to improve on; None while nothing is feasible, when only the probabilities count.
-        sides: constraint models with their bounds.
-        belief: what the user believes about good values, added to the rest; None: nothing.
+        best: the value to improve on; None while nothing is feasible: then only the probabilities count.
+        constraints: models of the constraints with their bounds.
+        prior_weight: of the user's priors.
     """
 
     def __init__(
-        self, model: Model, best: float | None, sides: Sequence[tuple[Model, float]], belief: Belief | None = None
+        self, model: Model, best: float | None, constraints: Sequence[Constraint], prior_weight: PriorWeight
     ) -> None:
-        self.model, self.best, self.sides = model, best, sides
-        self.belief = belief or None  # one that believes nothing costs nothing
+        self.model, self.best, self._constraints, self._prior_weight = model, best, constraints, prior_weight
 
     def value(self, z: Floats) -> Floats:
         """Return the values [q]."""
         total = np.zeros(len(z))
         if self.best is not None:
             total += log_ei(*self.model.predict(z), self.best)
-        for side, bound in self.sides:
-            total += log_probability_below(*side.predict(z), bound)
-        if self.belief is not None:
-            total += self.belief.value(z)
-        return total
+        return _weighted(total, z, self._constraints, self._prior_weight)
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
-        """Return values and gradients; None where side models would need theirs."""
-        if self.sides or self.best is None:
+        """Return values and gradients; None where constraint models would need theirs."""
+        if self._constraints or self.best is None:
             return None
         value, slope = log_ei_gradient(*self.model.predict_gradient(z), self.best)
-        if self.belief is not None:
-            value, slope = value + self.belief.value(z), slope + self.belief.slope(z)
+        if self._prior_weight:
+            value, slope = value + self._prior_weight.value(z), slope + self._prior_weight.slope(z)
         return value, slope
+
+
+class LogEHVI:
+    """The acquisition function log EHVI(z) + Σ log P(c_k(z) <= bound_k); see :mod:`tunesmith.numerics.ehvi`.
+
+    Values are those after each objective's transform, so no objective counts more for its scale.
+
+    Args:
+        models: the posterior of each objective.
+        reached: posterior means of the feasible trials [n, 2], n >= 1.
+        constraints: models of the constraints with their bounds.
+        wide: see :func:`reference_point`.
+        prior_weight: of the user's priors.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        reached: Floats,
+        constraints: Sequence[Constraint],
+        wide: bool,
+        prior_weight: PriorWeight,
+    ) -> None:
+        self._models, self._constraints, self._prior_weight = models, constraints, prior_weight
+        front = reached[non_dominated(reached)]
+        self._log_ehvi = log_ehvi_over(front, reference_point(reached, front, wide))
+
+    def value(self, z: Floats) -> Floats:
+        """Return the values [q]."""
+        predicted = [model.predict(z) for model in self._models]
+        mean = np.column_stack([m for m, _ in predicted])
+        std = np.sqrt(np.column_stack([v for _, v in predicted]))
+        return _weighted(self._log_ehvi(mean, std), z, self._constraints, self._prior_weight)
+
+    def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
+        """Return None: it is searched by perturbations alone."""
+        return None
+
+
+def _weighted(total: Floats, z: Floats, constraints: Sequence[Constraint], prior_weight: PriorWeight) -> Floats:
+    """Return the values total[q] at z[q, F] with the logarithms of probabilities and of the prior density added."""
+    for model, bound in constraints:
+        total = total + log_probability_below(*model.predict(z), bound)
+    return total + prior_weight.value(z) if prior_weight else total
+
+
+def reference_point(reached: Floats, front: Floats, wide: bool) -> Floats:
+    """Return the point [m] up to which the hypervolume counts.
+
+    The proposals use both kinds in turn: the wide one alone neglects the middle of a front, the narrow one its ends
+    (measured on ZDT1 to 3).
+
+    Args:
+        reached: values of the trials [n, m].
+        front: those that none dominates [k, m].
+        wide: up to the worst of all trials, not of the front.
+
+    Returns:
+        The reference point.
+    """
+    if wide or len(front) < 2:
+        low, high = reached.min(axis=0), reached.max(axis=0)
+        return np.asarray(np.where(high > low, high, high + BEHIND))
+    return np.asarray(front.max(axis=0) + BEHIND * np.maximum(np.ptp(front, axis=0), 1e-9))

@@ -2,8 +2,8 @@
 
 A branch is a value of a parameter that others depend on. A handful of trials say little about the best of a branch of
 several parameters, yet they look poor beside a branch that was searched for long, and a model is sure of it. So once
-the model expects next to nothing of its best proposal, every second trial goes into a neglected branch, to the point
-that is expected to improve most on *that branch's* own best: the branches are compared by what they can reach.
+the model expects next to nothing of its best proposal, every second trial goes into an underexplored branch, to the
+point that is expected to improve most on *that branch's* own best: the branches are compared by what they can reach.
 """
 
 from __future__ import annotations
@@ -16,27 +16,30 @@ from numpy.typing import NDArray
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
-SETTLED = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
-EVERY = 2  # one of so many trials, once it has come to that
-MOST = 20  # values of a parent that are taken for branches
+NEGLIGIBLE = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
+INTERVAL = 2  # one of so many trials goes into an underexplored branch, once it has come to that
+MAX_BRANCHES = 20  # values of a parent that are taken for branches
 
 
-def parents(space: Space) -> list[str]:
+def branching_parameters(space: Space) -> list[str]:
     """Return the parameters with few values that others depend on, in the order of the space."""
     found = {name for p in space.params.values() if p.condition is not None for name in p.condition.parents}
-    return [name for name in space.names if name in found and 1 < space.params[name].n_values <= MOST]
+    return [name for name in space.names if name in found and 1 < space.params[name].n_values <= MAX_BRANCHES]
 
 
-def neglected(space: Space, tried: Floats, incumbent: Floats, turn: int) -> dict[int, float] | None:
-    """Return what leads into a branch that was tried least, unit coordinates by column; None if there is no branch.
+def underexplored_branch(space: Space, tried: Floats, incumbent: Floats, turn: int) -> dict[int, float] | None:
+    """Return the branch that was tried least.
 
     Args:
         space: the space.
         tried: internal values [n, d] of all trials, running ones too.
-        incumbent: internal values [d] of the best one, whose own branches are not meant.
-        turn: the parents take turns by this count.
+        incumbent: internal values [d] of the best one, whose own branches do not count.
+        turn: the branching parameters take turns by this count.
+
+    Returns:
+        The unit coordinates that lead into it, by column; None if there is no branch.
     """
-    choices = parents(space)
+    choices = branching_parameters(space)
     if not choices:
         return None
     name = choices[turn % len(choices)]
@@ -47,33 +50,34 @@ def neglected(space: Space, tried: Floats, incumbent: Floats, turn: int) -> dict
     others = np.flatnonzero(values != incumbent[j])
     counts = (tried[:, j][:, None] == values[others]).sum(axis=0)
     path: dict[int, float] = {}
-    _lead(space, name, path)
+    _activate(space, name, path)
     path[j] = float(cells[others[int(counts.argmin())]])
     return path
 
 
-def _lead(space: Space, name: str, path: dict[int, float]) -> None:
+def _activate(space: Space, name: str, path: dict[int, float]) -> None:
     """Set what the parameter depends on so that it is active."""
     condition = space.params[name].condition
     if condition is None:
         return
     for parent, values in condition.clauses:
-        _lead(space, parent, path)
+        _activate(space, parent, path)
         p = space.params[parent]
         path[space.names.index(parent)] = float(np.asarray(p.to_unit(np.array([p.to_internal(values[0])])))[0])
 
 
 class Branch:
-    """A space of which only one branch is reached; for :func:`tunesmith.samplers.gp.maximise.maximise`.
+    """A branch of a space as a region for :func:`tunesmith.samplers.gp.maximise.maximise`.
 
     Args:
         space: the whole space.
-        path: unit coordinates by column, as :func:`neglected` gives them.
+        path: unit coordinates by column, as :func:`underexplored_branch` gives them.
     """
 
     def __init__(self, space: Space, path: Mapping[int, float]) -> None:
         self.space, self.path = space, path
         self.constraints = space.constraints
+        self.to_unit, self.feasible = space.to_unit, space.feasible
 
     def __len__(self) -> int:
         return len(self.space)
@@ -89,11 +93,3 @@ class Branch:
         for j, value in self.path.items():
             u[:, j] = value
         return self.space.from_unit(u)
-
-    def to_unit(self, x: Floats) -> Floats:
-        """Return unit coordinates [q, d]."""
-        return self.space.to_unit(x)
-
-    def feasible(self, x: Floats) -> NDArray[np.bool_]:
-        """Tell which rows meet the constraints, bool[q]."""
-        return self.space.feasible(x)

@@ -1,11 +1,10 @@
 """From points of the unit cube to the features that a Gaussian process measures distances between.
 
-An ordered parameter is one feature, its unit coordinate (½ where it is inactive). A categorical is one feature a
-choice, 1/√2 or 0, so that two different choices are at squared distance 1 / ℓ²; the features share ℓ. One of very many
-choices has 64 features, where each choice is a random direction: two are at that distance give or take an eighth, since
-as many features as choices would take seconds a proposal at ten thousand of them. Each distinct
-condition adds a feature that is 1 where it holds and 0 elsewhere: a constant distance between active and inactive
-would not give a valid kernel.
+An ordered parameter is one feature, its unit coordinate (½ where it is inactive). A categorical has a feature for each
+choice, 1/√2 or 0, so that two different choices are at squared distance 1 / ℓ²; these features share ℓ. If it has very
+many choices it has 64 features, and each choice is a random direction: two are at that distance give or take an eighth
+(with ten thousand features a proposal would take seconds). Each distinct condition adds a feature that is 1 where it
+holds and 0 elsewhere: a constant distance between active and inactive would not give a valid kernel.
 """
 
 from __future__ import annotations
@@ -19,30 +18,30 @@ from numpy.typing import NDArray
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
-WIDEST = 64  # features of a categorical
+MAX_CATEGORICAL_FEATURES = 64  # features of a categorical
 
 
-class Features:
+class FeatureMap:
     """The map from u[n, d] to z[n, F] of one space.
 
     Attributes:
         group: group of each feature, int[F]; features of a group share a lengthscale.
         ordered: columns of u that are ordered parameters, int[k]; they are features 0 to k - 1.
         nominal: (column, number of choices) of each categorical.
-        cell: width of a lattice cell in the unit cube for each column, 0 where continuous, float[d].
+        cell_width: width of a lattice cell in the unit cube for each column, 0 where continuous, float[d].
     """
 
     def __init__(self, space: Space) -> None:
         params = list(space.params.values())
         self.ordered = np.array([j for j, p in enumerate(params) if p.is_ordered], np.intp)
         self.nominal = [(j, int(p.n_values)) for j, p in enumerate(params) if not p.is_ordered]
-        self.cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params])
+        self.cell_width = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params])
         under: dict[str, list[int]] = {}
         for j, p in enumerate(params):
             if p.condition is not None:
                 under.setdefault(repr(p.condition), []).append(j)
-        self._under = list(under.values())  # columns by condition
-        self._witness = [columns[0] for columns in self._under]
+        self._conditional = list(under.values())  # columns by condition
+        self._witness = [columns[0] for columns in self._conditional]
         group = list(range(len(self.ordered)))
         self._codes = [_codes(k) for _, k in self.nominal]
         for code in self._codes:
@@ -51,10 +50,10 @@ class Features:
             group.append(max(group, default=-1) + 1)
         self.group = np.array(group, np.intp)
 
-    def place(self, j: int) -> tuple[slice, int | None]:
+    def features_of(self, j: int) -> tuple[slice, int | None]:
         """Return the features of column j, and the one that is 1 where its condition holds (None: it has none)."""
-        at = len(self.group) - len(self._under)
-        active = next((at + i for i, columns in enumerate(self._under) if j in columns), None)
+        at = len(self.group) - len(self._conditional)
+        active = next((at + i for i, columns in enumerate(self._conditional) if j in columns), None)
         if j in self.ordered:
             k = int(np.searchsorted(self.ordered, j))
             return slice(k, k + 1), active
@@ -71,10 +70,8 @@ class Features:
         z = np.empty((len(u), len(self.group)))
         z[:, :k] = u[:, self.ordered]
         if self._witness:
-            at = len(self.group) - len(self._witness)
-            z[:, at:] = ~np.isnan(u[:, self._witness])
-            np.nan_to_num(z[:, :k], copy=False, nan=0.5)
-        elif np.isnan(z[:, :k]).any():
+            z[:, len(self.group) - len(self._witness) :] = ~np.isnan(u[:, self._witness])
+        if self._witness or np.isnan(z[:, :k]).any():
             np.nan_to_num(z[:, :k], copy=False, nan=0.5)
         at = k
         for (j, choices), code in zip(self.nominal, self._codes, strict=True):
@@ -87,7 +84,7 @@ class Features:
     def choice(self, j: int, z: Floats) -> NDArray[np.intp]:
         """Return which choice [q] of the categorical in column j stands in features z[q, F]; their number if none."""
         code = next(code for (column, _), code in zip(self.nominal, self._codes, strict=True) if column == j)
-        own = z[:, self.place(j)[0]]
+        own = z[:, self.features_of(j)[0]]
         if code.shape[1] == len(code) - 1:
             return np.asarray(np.where(own.any(axis=1), own.argmax(axis=1), code.shape[1]))
         order = np.argsort(code[:, 0])  # one number tells a random direction
@@ -97,8 +94,8 @@ class Features:
 @lru_cache(maxsize=16)
 def _codes(k: int) -> Floats:
     """Return the features [k + 1, w] of each of k choices; the last row: inactive."""
-    if k <= WIDEST:
+    if k <= MAX_CATEGORICAL_FEATURES:
         return np.vstack([np.eye(k) / math.sqrt(2.0), np.zeros(k)])
-    direction = np.random.default_rng(0).standard_normal((k, WIDEST))
+    direction = np.random.default_rng(0).standard_normal((k, MAX_CATEGORICAL_FEATURES))
     direction /= np.sqrt(2.0 * np.einsum("ij,ij->i", direction, direction))[:, None]
-    return np.vstack([direction, np.zeros(WIDEST)])
+    return np.vstack([direction, np.zeros(MAX_CATEGORICAL_FEATURES)])

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import normalise, standardise
-from tunesmith.samplers.gp.feature_map import Features
-from tunesmith.samplers.gp.training_data import Observed
+from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 
 Floats = NDArray[np.float64]
-EACH = 25  # up to so many rows the hyperparameters are fitted at each ask, then each time the rows grow by GROWTH
+REFIT_ALWAYS = 25  # rows up to which hyperparameters are fitted at each ask; then each time the rows grow by GROWTH
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
-KEPT = 64  # fits and transforms
+CACHE_SIZE = 64  # fits and transforms
 PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: docs/benchmarks.md
 
 
@@ -30,34 +30,37 @@ def fitted_rows(n: int) -> int:
 
 def _schedule(n: int) -> tuple[int, int]:
     """Return the last row count, up to n, at which hyperparameters are fitted, and how many came before it."""
-    if n <= EACH:
+    if n <= REFIT_ALWAYS:
         return n, n
-    count = index = EACH
+    count = index = REFIT_ALWAYS
     while (following := max(count + 1, int(count * GROWTH))) <= n:
         count, index = following, index + 1
     return count, index
 
 
-class Fits:
-    """Hyperparameters by the data they were fitted to: a cache, so that a schedule's row count is fitted once.
+class HyperparameterCache:
+    """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
     A fit starts from the one before it, every second time from one of the fixed starts of
-    :func:`tunesmith.numerics.gp.fit` as well, so that a poor optimum is left again (measured: 20 evaluations in place
-    of 48, and as good an optimum). The first one beyond a power of two begins anew: to fit from the history alone is to
-    follow a short chain.
+    :func:`tunesmith.numerics.gp.fit` as well, so that a poor optimum is left again (measured: 20 evaluations instead
+    of 48, and as good an optimum). The first fit beyond a power of two starts anew, so that a short chain of fits leads
+    to any of them from the history alone.
     """
 
     def __init__(self) -> None:
         self._kept: dict[int, Floats] = {}
 
-    def theta(self, y: Floats, u: Floats, features: Features, chained: bool = True) -> Floats:
+    def theta(self, y: Floats, u: Floats, features: FeatureMap, chained: bool = True) -> Floats:
         """Return θ fitted to the first rows of y[n] and u[n, d], as many as the schedule says.
 
         Args:
             y: finite values.
             u: unit coordinates.
             features: of the space.
-            chained: start from the fit of fewer rows; False where y is another one each time.
+            chained: start from the fit of fewer rows; False where y differs each time.
+
+        Returns:
+            θ, see :mod:`tunesmith.numerics.gp`.
         """
         count, index = _schedule(len(y))
         rows = local_rows(y[:count], u[:count], features)
@@ -71,51 +74,55 @@ class Fits:
             self._keep(key, fit(z, features.group, self.normalised(values), PRIOR, starts=starts))
         return self._kept[key]
 
-    def side(self, z: Floats, group: NDArray[np.intp], t: Floats) -> Floats:
-        """Return θ for a constraint or the failures, of values t[n] at features z[n, F]; for as many as are fitted."""
+    def constraint_theta(self, z: Floats, group: NDArray[np.intp], t: Floats) -> Floats:
+        """Return θ of a constraint, or of the failures, fitted to all values t[n] at features z[n, F]."""
         key = hash((z.shape, z.tobytes(), t.tobytes(), group.tobytes()))
         if key not in self._kept:
             self._keep(key, fit(z, group, t, PRIOR))
         return self._kept[key]
 
     def normalised(self, y: Floats) -> Floats:
-        """Return :func:`tunesmith.numerics.warp.normalise` of y[n]; the last few are kept."""
+        """Return :func:`tunesmith.numerics.warp.normalise` of y[n]."""
         key = hash((len(y), y.tobytes()))
         if key not in self._kept:
             self._keep(key, normalise(y))
         return self._kept[key]
 
     def _keep(self, key: int, value: Floats) -> None:
-        if len(self._kept) >= KEPT:
+        if len(self._kept) >= CACHE_SIZE:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = value
 
 
-def side_models(
-    fits: Fits, seen: Observed, rows: NDArray[np.intp], z: Floats, features: Features
+def constraint_models(
+    hyperparameters: HyperparameterCache,
+    data: TrainingData,
+    rows: NDArray[np.intp],
+    z: Floats,
+    features: FeatureMap,
 ) -> list[tuple[Posterior, float]]:
     """Return the models of constraints and of failure, each with the bound its function must stay below.
 
     Args:
-        fits: where hyperparameters are kept.
-        seen: the history.
+        hyperparameters: where fits are kept.
+        data: the finished trials.
         rows: the rows of it to use.
         z: their features [len(rows), F].
         features: the map to features.
     """
     models: list[tuple[Posterior, float]] = []
-    for column in seen.c[rows].T:
+    for column in data.c[rows].T:
         known = np.isfinite(column)
         if known.sum() >= MIN_ROWS and column[known].std() > 0:
             mean, sd = float(column[known].mean()), float(column[known].std())
             t = standardise(column[known])
             first = np.flatnonzero(known)[: fitted_rows(int(known.sum()))]  # standardised apart, to be the same later
-            own = fits.side(z[first], features.group, standardise(column[first]))
-            models.append((Posterior(z[known], features.group, t, own), -mean / sd))
-    failed = seen.failed[rows]
+            theta = hyperparameters.constraint_theta(z[first], features.group, standardise(column[first]))
+            models.append((Posterior(z[known], features.group, t, theta), -mean / sd))
+    failed = data.failed[rows]
     if failed.any() and not failed.all():
         label = np.where(failed, 1.0, -1.0)
         count = fitted_rows(len(label))
-        own = fits.side(z[:count], features.group, label[:count])
-        models.append((Posterior(z, features.group, label, own), 0.0))
+        theta = hyperparameters.constraint_theta(z[:count], features.group, label[:count])
+        models.append((Posterior(z, features.group, label, theta), 0.0))
     return models

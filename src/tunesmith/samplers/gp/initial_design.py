@@ -1,7 +1,7 @@
-"""The first points of a model-based search: what the user believes, what earlier studies found, and a few central ones.
+"""The first points of a model-based search: the user's priors, the best of earlier studies, and a few central points.
 
-First the values that the user believes good, all together; then the best points of earlier studies; then a design of
-few and central points, in turn with points drawn from the user's beliefs. The number of points of the sequence that
+First the modes of the priors, all together; then the best points of earlier studies; then a design of few and central
+points, in turn with points drawn from the priors. The number of points of the sequence that
 were given out, which the sampler states of the trials tell, says which of them is next, so workers that start at once
 do not start alike.
 
@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.history import History, SourceStudy
+from tunesmith.history import History
 from tunesmith.samplers.base import Points, SamplerStates
-from tunesmith.samplers.common.conditions import infer
-from tunesmith.samplers.common.duplicates import Tried
-from tunesmith.samplers.gp.branches import parents
+from tunesmith.samplers.common.cache import Cache
+from tunesmith.samplers.common.conditions import infer_conditions
+from tunesmith.samplers.common.duplicates import DuplicateFilter
+from tunesmith.samplers.gp.branches import branching_parameters
 from tunesmith.samplers.gp.transfer import best_points
 from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.space import Space
@@ -32,20 +33,20 @@ from tunesmith.space.priors import UnitPrior
 
 Floats = NDArray[np.float64]
 N_CENTRAL = 4  # points of the design; more where a parameter has more branches
-CLOSE = 1e-3  # of each range: a point this close to another one tells nothing new
-DRAWN = 0.6  # the share of its distance to the middle at which a Sobol' point is tried
+SAME = 1e-3  # of each range: a point this close to another one tells nothing new
+SHRINKAGE = 0.6  # the share of its distance to the middle at which a Sobol' point is tried
 
 
-class Start:
-    """Proposes the first points of a study; to be used by a sampler, under the laws of samplers."""
+class InitialDesign:
+    """Proposes the first points of a study, for a sampler."""
 
     def __init__(self) -> None:
         self._sequence = QMCSampler()
-        self._best: tuple[tuple[SourceStudy, ...], Space, Floats] | None = None
+        self._best: Cache[Floats] = Cache()
 
-    def count(self, history: History, space: Space) -> int:
+    def size(self, history: History, space: Space) -> int:
         """Return how many trials come before a model takes over: four, or as many as a parameter has branches."""
-        return _n_central(space, parents(infer(space, history.points(space))))
+        return _n_central(space, branching_parameters(infer_conditions(space, history.points(space))))
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n points; see :meth:`tunesmith.samplers.Sampler.ask`."""
@@ -55,13 +56,15 @@ class Start:
         tried = history.points(space)
         params = list(space.params.values())
         priors = priors_of(params)
-        known = np.vstack([_believed(priors, len(space)), self._found(history, space)])
-        sobol = self._sequence.beginning(len(space), int(states[0]))
-        design = _central(space, parents(infer(space, tried)), sobol)
+        sources = history.warm_start
+        found = self._best.get((sources, space), lambda: best_points(sources, space))
+        known = np.vstack([_prior_modes(priors, len(space)), found])
+        sobol = self._sequence.first_points(len(space), int(states[0]))
+        design = _central(space, branching_parameters(infer_conditions(space, tried)), sobol)
         seen = np.vstack([tried, history.pending_points(space)])
-        begun = self._sequence.given_out(history, space)
+        begun = self._sequence.n_used(history, space)
         for i in range(n):
-            turn = begun + i - len(known)  # before 0 it is that of what is known
+            turn = begun + i - len(known)  # below 0: one of the known points
             place = turn if turn >= 0 else begun + i
             spread = design[place] if place < len(design) else x[i]
             fixed = np.full(len(space), np.nan)
@@ -76,13 +79,6 @@ class Start:
             x[i] = _first_new(space, np.array(wanted), seen, rng)
             seen = np.vstack([seen, x[i]])
         return x, states
-
-    def _found(self, history: History, space: Space) -> Floats:
-        """Return the best points [k, d] of earlier studies."""
-        kept = self._best
-        if kept is None or kept[0] is not history.warm_start or kept[1] is not space:
-            kept = self._best = (history.warm_start, space, best_points(history.warm_start, space))
-        return kept[2]
 
 
 def _n_central(space: Space, branching: Sequence[str]) -> int:
@@ -105,7 +101,7 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats) -> Floats:
     params = space.params
     n = _n_central(space, branching)
     u = sobol[:n]
-    drawn = 0.5 + DRAWN * (u - 0.5)
+    drawn = 0.5 + SHRINKAGE * (u - 0.5)
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
     spread = [j for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching]
     drawn[:, spread] = even[:, spread]
@@ -117,8 +113,8 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats) -> Floats:
     return space.from_unit(np.where(first, middle, drawn))
 
 
-def _believed(priors: Mapping[int, UnitPrior], d: int) -> Floats:
-    """Return the point [1, d] of all beliefs, NaN where there is none; [0, d] if there is none at all."""
+def _prior_modes(priors: Mapping[int, UnitPrior], d: int) -> Floats:
+    """Return the point [1, d] of the modes of all priors, NaN where there is none; [0, d] if there is none at all."""
     centre = np.full((1 if priors else 0, d), np.nan)
     for j, prior in priors.items():
         centre[:, j] = prior.best
@@ -142,10 +138,10 @@ def _first_new(space: Space, wanted: Floats, seen: Floats, rng: np.random.Genera
     for row in wanted[space.contains_rows(wanted)]:
         if not _is_among(space, row, seen):
             return np.asarray(row)
-    tried = Tried(space)
-    tried.take(space.to_unit(seen))
-    free = tried.free(rng, set())
-    return np.asarray(wanted[-1] if free is None else free[0])
+    tried = DuplicateFilter(space)
+    tried.add(space.to_unit(seen))
+    untried = tried.random_untried(rng, set())
+    return np.asarray(wanted[-1] if untried is None else untried[0])
 
 
 def _is_among(space: Space, row: Floats, seen: Floats) -> bool:
@@ -156,5 +152,5 @@ def _is_among(space: Space, row: Floats, seen: Floats) -> bool:
     known = ~np.isnan(row) & ~np.isnan(seen)
     distance = np.abs(space.to_unit(seen) - space.to_unit(row[None]))
     ordered = np.array([p.is_ordered for p in space.params.values()])
-    same = (seen == row) | (ordered & (distance < CLOSE)) | ~known
+    same = (seen == row) | (ordered & (distance < SAME)) | ~known
     return bool((known.any(axis=1) & same.all(axis=1)).any())

@@ -1,6 +1,6 @@
-"""What the user believes about good values, in the acquisition: πBO (Hvarfner et al., ICLR 2022).
+"""The user's priors in the acquisition function: πBO (Hvarfner et al., ICLR 2022).
 
-The acquisition is multiplied by the prior density to the power β / n (eq. 6), so a belief counts much while there are
+The acquisition is multiplied by the prior density to the power β / n (eq. 6), so a prior counts much while there are
 few results, and a wrong one is forgotten.
 """
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.samplers.gp.feature_map import Features
+from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
 from tunesmith.space.priors import UnitPrior
 
 Floats = NDArray[np.float64]
-BETA = 3.0  # not the 10 of the paper: a wrong belief then costs half, a right one gains as much (measured)
+BETA = 3.0  # not the 10 of the paper: a wrong prior then costs half, a right one gains as much (measured)
 
 
-class Belief:
-    """The logarithm of the prior density of all parameters, as a function of features z[q, F].
+class PriorWeight:
+    """The weighted logarithm of the prior density of all parameters, as a function of features z[q, F].
 
-    Inactive parameters add nothing.
+    Inactive parameters add nothing. It is false where no parameter has a prior.
 
     Args:
         space: the space; parameters without a prior are as good anywhere.
@@ -29,14 +29,14 @@ class Belief:
         n: how many results there are; the log density is multiplied by β / n.
     """
 
-    def __init__(self, space: Space, features: Features, n: int) -> None:
+    def __init__(self, space: Space, features: FeatureMap, n: int) -> None:
         self.weight = BETA / max(n, 1)
         self._ordered: list[tuple[int, int | None, UnitPrior]] = []
         self._nominal: list[tuple[int, Floats]] = []
         self._features = features
         params = list(space.params.values())
         for j, prior in priors_of(params).items():
-            at, active = features.place(j)
+            at, active = features.features_of(j)
             if params[j].is_ordered:
                 self._ordered.append((at.start, active, prior))
             else:

@@ -19,29 +19,35 @@ from numpy.typing import NDArray
 from tunesmith.history import History
 from tunesmith.numerics.threads import one_thread
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
-from tunesmith.samplers.common.optuna_arguments import INDEPENDENT, REFUSED, SILENT, Instead, also_takes
-from tunesmith.samplers.gp.acquire import Known, OneObjective, TwoObjectives
-from tunesmith.samplers.gp.branches import MOST
-from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, Fits
-from tunesmith.samplers.gp.initial_design import Start
-from tunesmith.samplers.gp.transfer import Following
-from tunesmith.samplers.gp.trust_region import WHOLE
+from tunesmith.samplers.common.cache import Cache
+from tunesmith.samplers.common.optuna_arguments import (
+    CONSTRAINTS_FUNC,
+    INDEPENDENT_SAMPLER,
+    NO_WARNING,
+    OptunaArgument,
+    accepts_optuna_arguments,
+)
+from tunesmith.samplers.gp.branches import MAX_BRANCHES
+from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, HyperparameterCache
+from tunesmith.samplers.gp.initial_design import InitialDesign
+from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SearchContext, SingleObjectiveProposer
+from tunesmith.samplers.gp.transfer import SourceModels
+from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
 
-
-OPTUNAS = {
-    "independent_sampler": INDEPENDENT,
-    "deterministic_objective": Instead(
+OPTUNA_ARGUMENTS = {
+    "independent_sampler": INDEPENDENT_SAMPLER,
+    "deterministic_objective": OptunaArgument(
         "the noise is estimated, and found to be small where there is none", None, False
     ),
-    "constraints_func": REFUSED,
-    "warn_independent_sampling": SILENT,
+    "constraints_func": CONSTRAINTS_FUNC,
+    "warn_independent_sampling": NO_WARNING,
 }
 
 
-@also_takes(OPTUNAS)
+@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
 class GPSampler(Sampler):
     """Proposes the point of largest expected improvement under a Gaussian process.
 
@@ -53,7 +59,7 @@ class GPSampler(Sampler):
     Args:
         n_startup_trials: trials before the model takes over, see :mod:`tunesmith.samplers.gp.initial_design`; by
             default four, or as many as a parameter has branches (at most 20).
-        seed: accepted for porting; the seed that counts is the study's.
+        seed: becomes the study's seed, if `create_study` is given none.
     """
 
     name: ClassVar[str] = "gp"
@@ -63,11 +69,11 @@ class GPSampler(Sampler):
             raise ValueError(f"GPSampler: n_startup_trials must be 1 or more; got {n_startup_trials}")
         self.n_startup_trials = n_startup_trials
         self.seed = seed
-        self._start = Start()
-        self._fits = Fits()
-        self._following = Following(PRIOR)
-        self._last: tuple[History, int, Space, Known] | None = None
-        self._model: OneObjective | TwoObjectives | None = None
+        self._design = InitialDesign()
+        self._hyperparameters = HyperparameterCache()
+        self._sources: Cache[SourceModels] = Cache()
+        self._context: Cache[SearchContext] = Cache()
+        self._proposer: Cache[SingleObjectiveProposer | BiObjectiveProposer] = Cache()
 
     def exclusive_at(self, history: History) -> bool:
         """Tell whether quasi-random points are proposed still, which no two trials may share."""
@@ -79,47 +85,41 @@ class GPSampler(Sampler):
         begun = len(history) + len(history.running)
         if self.n_startup_trials is not None:
             return begun < self.n_startup_trials
-        return begun < MOST and begun < self._start.count(history, space)
+        return begun < MAX_BRANCHES and begun < self._design.size(history, space)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n points; see :meth:`Sampler.ask`."""
         if len(space) == 0 or self._starting(history, space):
-            return self._start.ask(history, space, rng, n)
+            return self._design.ask(history, space, rng, n)
         with one_thread():
             x = self._modelled(history, space, rng, n)
         return x, np.full(n, encode_state(self.name, 0), np.int64)
 
     def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> Points:
         """Return n points [n, d], each of the largest acquisition when those before it are running."""
-        known = self._known(history, space)
+        key = (history, len(history), space)
+        context = self._context.get(key, lambda: SearchContext.of(history, space, self._sources))
         points: list[Floats] = []
         pending = history.pending_points(space)
         for _ in range(n):
-            x = self._objectives(known, rng).propose(pending, rng)
+            x = self._proposer_of(context, rng).propose(pending, rng)
             if x is None:  # every point of a finite space was tried: any is as good as another
-                x = known.space.sample(rng, 1)[0]
+                x = context.space.sample(rng, 1)[0]
             points.append(x)
             pending = np.vstack([pending, x])
         return np.array(points)
 
-    def _known(self, history: History, space: Space) -> Known:
-        """Return what the finished trials tell; it is kept until there are more of them."""
-        kept = self._last
-        if kept is None or kept[0] is not history or kept[1] != len(history) or kept[2] is not space:
-            known = Known.of(history, space, self._following)
-            kept = self._last = (history, len(history), space, known)
-            self._model = None
-        return kept[3]
-
-    def _objectives(self, known: Known, rng: np.random.Generator) -> OneObjective | TwoObjectives:
-        seen = known.seen
-        m = seen.y.shape[1]
-        if m > 2 or (m == 2 and not (len(seen.y) <= WHOLE and seen.feasible.any())):
-            y = scalarise(seen.y, rng.dirichlet(np.ones(m)))  # other weights for each point, so nothing to keep
-            return OneObjective(known, y, self._fits, chained=False)
-        if self._model is None:
-            self._model = TwoObjectives(known, self._fits) if m == 2 else OneObjective(known, seen.y[:, 0], self._fits)
-        return self._model
+    def _proposer_of(
+        self, context: SearchContext, rng: np.random.Generator
+    ) -> SingleObjectiveProposer | BiObjectiveProposer:
+        data, hyperparameters = context.data, self._hyperparameters
+        m = data.y.shape[1]
+        if m > 2 or (m == 2 and not (len(data.y) <= MAX_GLOBAL_ROWS and data.feasible.any())):
+            y = scalarise(data.y, rng.dirichlet(np.ones(m)))  # other weights for each point, so nothing to keep
+            return SingleObjectiveProposer(context, y, hyperparameters, chained=False)
+        if m == 2:
+            return self._proposer.get((context,), lambda: BiObjectiveProposer(context, hyperparameters))
+        return self._proposer.get((context,), lambda: SingleObjectiveProposer(context, data.y[:, 0], hyperparameters))
 
 
 def scalarise(y: Floats, weights: Floats) -> Floats:

@@ -18,28 +18,30 @@ from tunesmith.history import History
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
-from tunesmith.samplers.common.conditions import infer
-from tunesmith.samplers.gp.feature_map import Features
-from tunesmith.samplers.gp.hyperparameters import Fits, side_models
-from tunesmith.samplers.gp.maximise import maximise, pool_of
-from tunesmith.samplers.gp.training_data import observe
+from tunesmith.samplers.common.conditions import infer_conditions
+from tunesmith.samplers.gp.candidates import candidate_pool
+from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.maximise import maximise
+from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
-MIN_ROWS = 5  # complete trials; more where there are many parameters
+MIN_TRIALS = 5  # complete trials; more where there are many parameters
 PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
-BEST = 8  # points, at least, that show how large the noise is where values are low
-STEPS, RAISE = 12, 0.35  # how often the noise variance is raised at most, and by how much its logarithm each time
-LIKELY = 0.5  # a point that fails, or breaks a constraint, with more than this probability is no point to hope for
+N_LOW = 8  # points, at least, that show how large the noise is where values are low
+MAX_RAISES, RAISE = 12, 0.35  # how often the noise variance is raised at most, and by how much its logarithm each time
+MIN_FEASIBLE = 0.5  # a point that is less likely to have a feasible value does not count
 
 
 @dataclass(slots=True)
-class Judged:
+class SurrogatePrediction:
     """Values at some points: expected ones, and how well they are known.
 
     Attributes:
-        mean: of the process [q], in its own scale. sd: its standard deviation [q].
+        mean: of the process [q], in its own scale.
+        sd: its standard deviation [q].
         value: expected result of a trial there, in the user's units (minimised) [q].
     """
 
@@ -67,15 +69,15 @@ class Surrogate:
     @one_thread()
     def __init__(self, history: History, space: Space, pruned: bool = False) -> None:
         self._space = space
-        tree = self._tree = infer(space, history.points(space))
-        self._features = Features(tree)
-        seen = self._seen = observe(history, space, tree)
-        usable = np.flatnonzero((pruned | history.complete) & ~seen.failed & np.isfinite(history.y[:, 0]))
-        self.rows = usable[local_rows(seen.y[usable, 0], seen.u[usable], self._features)]
-        self.x, self.feasible = seen.x[self.rows], seen.feasible[self.rows]
-        self.u = seen.u[self.rows]
+        tree = self._tree = infer_conditions(space, history.points(space))
+        self._features = FeatureMap(tree)
+        data = self._data = TrainingData.of(history, space, tree)
+        usable = np.flatnonzero((pruned | history.complete) & ~data.failed & np.isfinite(history.y[:, 0]))
+        self.rows = usable[local_rows(data.y[usable, 0], data.u[usable], self._features)]
+        self.x, self.feasible = data.x[self.rows], data.feasible[self.rows]
+        self.u = data.u[self.rows]
         z = self._features(self.u)
-        self.warp = Warp(seen.y[self.rows, 0])
+        self.warp = Warp(data.y[self.rows, 0])
         self._model = _fitted(z, self._features.group, self.warp.values)
         self._sd = math.sqrt(self._model.noise)
         self.at = self._judge(z)
@@ -89,7 +91,7 @@ class Surrogate:
         return len(self._space)
 
     @one_thread()
-    def judge(self, x: Floats) -> Judged:
+    def judge(self, x: Floats) -> SurrogatePrediction:
         """Return what is expected at internal values x[q, d] over the space."""
         return self._judge(self._features(self._tree.to_unit(self._tree.mask(x))))
 
@@ -116,13 +118,13 @@ class Surrogate:
 
         Points that probably fail or break a constraint do not count.
         """
-        seen = self._seen
-        rows = local_rows(seen.y[:, 0], seen.u, self._features)
-        sides = side_models(Fits(), seen, rows, self._features(seen.u[rows]), self._features)
-        bound = _LowerBound(self._model, k, sides)
+        data = self._data
+        rows = local_rows(data.y[:, 0], data.u, self._features)
+        constraints = constraint_models(HyperparameterCache(), data, rows, self._features(data.u[rows]), self._features)
+        bound = _LowerBound(self._model, k, constraints)
         order = np.argsort(np.where(self.feasible, self.at.mean, np.inf), kind="stable")[:5]
         rng = np.random.default_rng(len(self.rows))
-        pool = pool_of(self._tree, self._features, self.u[order], rng)
+        pool = candidate_pool(self._tree, self._features, self.u[order], rng)
         x = maximise(bound, self._tree, self._features, pool, rng, lambda x: np.zeros(len(x), bool))
         found = float(np.min((self.at.mean - k * self.at.sd)[self.feasible])) if self.feasible.any() else math.inf
         if x is not None:
@@ -130,9 +132,9 @@ class Surrogate:
             found = min(found, -float(bound.value(z)[0]))
         return float(self.warp.expected(np.array([found]), self._sd)[0])
 
-    def _judge(self, z: Floats) -> Judged:
+    def _judge(self, z: Floats) -> SurrogatePrediction:
         mean, variance = self._model.predict(z)
-        return Judged(mean, np.sqrt(variance), self.warp.expected(mean, self._sd))
+        return SurrogatePrediction(mean, np.sqrt(variance), self.warp.expected(mean, self._sd))
 
 
 def _fitted(z: Floats, group: NDArray[np.intp], t: Floats) -> Posterior:
@@ -144,10 +146,10 @@ def _fitted(z: Floats, group: NDArray[np.intp], t: Floats) -> Posterior:
     """
     theta = fit(z, group, t, PRIOR)
     model = Posterior(z, group, t, theta)
-    n = max(BEST, len(t) // 3)
-    if len(t) < 2 * BEST:
+    n = max(N_LOW, len(t) // 3)
+    if len(t) < 2 * N_LOW:
         return model
-    for _ in range(STEPS):
+    for _ in range(MAX_RAISES):
         mean, variance = model.leave_one_out(t)
         low = np.argsort(mean, kind="stable")[:n]
         if float(np.mean((t[low] - mean[low]) ** 2 / variance[low])) <= 1.0:
@@ -160,30 +162,30 @@ def _fitted(z: Floats, group: NDArray[np.intp], t: Floats) -> Posterior:
 class _LowerBound:
     """The acquisition "minus the lower confidence bound", where a point is likely to be of use."""
 
-    def __init__(self, model: Posterior, k: float, sides: list[tuple[Posterior, float]]) -> None:
-        self._model, self._k, self._sides = model, k, sides
+    def __init__(self, model: Posterior, k: float, constraints: list[tuple[Posterior, float]]) -> None:
+        self._model, self._k, self._constraints = model, k, constraints
 
     def value(self, z: Floats) -> Floats:
         """Return the values [q]."""
         mean, variance = self._model.predict(z)
         total = self._k * np.sqrt(variance) - mean
-        for side, bound in self._sides:
+        for constraint, bound in self._constraints:
             from scipy.special import ndtr
 
-            m, v = side.predict(z)
-            total = np.where(ndtr((bound - m) / np.sqrt(v)) < LIKELY, -1e9, total)
+            m, v = constraint.predict(z)
+            total = np.where(ndtr((bound - m) / np.sqrt(v)) < MIN_FEASIBLE, -1e9, total)
         return total
 
     def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
-        """Return values [q] and gradients [q, F]; None where side models would need theirs."""
-        if self._sides:
+        """Return values [q] and gradients [q, F]; None where constraint models would need theirs."""
+        if self._constraints:
             return None
         mean, variance, d_mean, d_variance = self._model.predict_gradient(z)
         sd = np.sqrt(variance)
         return self._k * sd - mean, self._k * d_variance / (2.0 * sd[:, None]) - d_mean
 
 
-def enough(history: History, space: Space) -> bool:
+def has_enough_trials(history: History, space: Space) -> bool:
     """Tell whether there are enough complete feasible trials for a model: five, and one more than parameters."""
     good = history.complete & history.feasible & np.isfinite(history.y[:, 0])
-    return bool(good.sum() >= max(MIN_ROWS, len(space) + 1)) and len(space) > 0
+    return bool(good.sum() >= max(MIN_TRIALS, len(space) + 1)) and len(space) > 0

@@ -14,25 +14,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.history import History, SourceStudy
+from tunesmith.history import SourceStudy
 from tunesmith.numerics.gp import Posterior, Prior, fit
-from tunesmith.numerics.transfer import Mean, thin, weights
-from tunesmith.samplers.gp.feature_map import Features
+from tunesmith.numerics.transfer import PosteriorMean, thin, weights
+from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.space import Categorical, Parameter, Space
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MODEL_ROWS = 200  # of an earlier study, in its model
 MIN_ROWS = 4  # of an earlier study, before it has a model
-TRUST, DOUBT = 0.7, 0.5  # mean and standard deviation of a weight before any row of the new study
-FADE = 5.0  # rows of the new study at which earlier ones count half; later they only got in the way (measured)
-LEAST = 0.05  # below that share they are left out
-N_GOOD, MOST_GOOD = 3, 6  # points of each earlier study that the search for the next point starts from, and of all
-N_TRIED, MOST_TRIED = 3, 6  # points of earlier studies that are tried at the start: at least, and of many studies
-TOP = 0.1  # the share of an earlier study's rows that is called good
+WEIGHT_MEAN, WEIGHT_SD = 0.7, 0.5  # prior of the weights, before any row of the new study
+FADE_ROWS = 5.0  # rows of the new study at which earlier ones count half; later they did harm (measured)
+MIN_SHARE = 0.05  # below it they are left out
+N_GOOD, MAX_GOOD = 3, 6  # points of each earlier study, and of all, that the search for the next point starts from
+N_TRIED, MAX_TRIED = 3, 6  # points of earlier studies that are tried at the start: at least, and of many studies
+GOOD_SHARE = 0.1  # of an earlier study's rows
 
 
-class Translated:
+class AlignedSource:
     """The rows of an earlier study in terms of a space.
 
     Attributes:
@@ -73,7 +73,7 @@ def _value(old: Parameter, new: Parameter, x: float) -> float:
     return float(value) if new.is_numeric and old.is_numeric and low <= value <= high else math.nan
 
 
-class Sources:
+class SourceModels:
     """Models of the earlier studies over the features of a space.
 
     Args:
@@ -87,11 +87,11 @@ class Sources:
             each of them costs time at every proposal.
     """
 
-    def __init__(self, earlier: Sequence[SourceStudy], space: Space, features: Features, prior: Prior) -> None:
-        self.means: list[tuple[Mean, NDArray[np.intp]]] = []
+    def __init__(self, earlier: Sequence[SourceStudy], space: Space, features: FeatureMap, prior: Prior) -> None:
+        self.means: list[tuple[PosteriorMean, NDArray[np.intp]]] = []
         good: list[Floats] = []
         for one in earlier:
-            rows = Translated(one, space)
+            rows = AlignedSource(one, space)
             columns = _columns(features, rows.known)
             if len(rows.q) < MIN_ROWS or not len(columns) or not np.ptp(rows.q) > 0:
                 continue
@@ -100,26 +100,26 @@ class Sources:
             z, t = features(u)[:, columns], rows.q[at]
             group = np.unique(features.group[columns], return_inverse=True)[1].astype(np.intp)
             model = Posterior(z, group, t, fit(z, group, t, prior))
-            self.means.append((Mean(model.a, model.alpha, model.scale), columns))
+            self.means.append((PosteriorMean(model.a, model.alpha, model.scale), columns))
             good.append(u[np.argsort(t, kind="stable")[:N_GOOD]])
         turns = [own[i] for i in range(N_GOOD) for own in good]
-        self.good: Floats = np.array(turns[:MOST_GOOD]).reshape(-1, len(space))
+        self.good: Floats = np.array(turns[:MAX_GOOD]).reshape(-1, len(space))
 
-    def follow(self, model: Posterior, z: Floats, t: Floats) -> Posterior | Transferred:
-        """Return the model of the new study with the earlier ones taken into account.
+    def combine(self, model: Posterior, z: Floats, t: Floats) -> Posterior | TransferPosterior:
+        """Return the model of the new study combined with those of the earlier ones.
 
         Args:
             model: the new study's own, conditioned on values t.
             z: features of its rows [n, F].
             t: its standardised values [n].
         """
-        share = FADE / (FADE + len(t))
-        if not self.means or share < LEAST:
+        share = FADE_ROWS / (FADE_ROWS + len(t))
+        if not self.means or share < MIN_SHARE:
             return model
         m = self.value(z)
         centre = m.mean(axis=0)
-        b = share * weights(t, m - centre, model.factor, TRUST, DOUBT)
-        return Transferred(self, b, centre, model, t, (m - centre) @ b) if b.any() else model
+        b = share * weights(t, m - centre, model.factor, WEIGHT_MEAN, WEIGHT_SD)
+        return TransferPosterior(self, b, centre, model, t, (m - centre) @ b) if b.any() else model
 
     def value(self, z: Floats) -> Floats:
         """Return what the earlier studies predict, [q, S], at features z[q, F]."""
@@ -135,8 +135,8 @@ class Sources:
         return value, total
 
 
-class Transferred:
-    """The posterior of a new study that follows earlier ones as far as they are right; used as a `Posterior`.
+class TransferPosterior:
+    """The posterior of a new study given its own process and weighted earlier ones; used as a `Posterior`.
 
     Args:
         sources: the earlier studies.
@@ -151,7 +151,7 @@ class Transferred:
     """
 
     def __init__(
-        self, sources: Sources, b: Floats, centre: Floats, model: Posterior, t: Floats, shared: Floats
+        self, sources: SourceModels, b: Floats, centre: Floats, model: Posterior, t: Floats, shared: Floats
     ) -> None:
         from scipy.linalg import lapack
 
@@ -172,30 +172,11 @@ class Transferred:
         return mean + (shared - self.centre) @ self.b, variance, d_mean + slope, d_variance
 
 
-class Following:
-    """The models of earlier studies, made when they are first needed: a cache.
-
-    Args:
-        prior: of the models' hyperparameters.
-    """
-
-    def __init__(self, prior: Prior) -> None:
-        self.prior = prior
-        self._kept: tuple[tuple[SourceStudy, ...], Space, Sources] | None = None
-
-    def sources(self, history: History, space: Space, features: Features) -> Sources:
-        """Return the models of the earlier studies that a history knows of."""
-        kept = self._kept
-        if kept is None or kept[0] is not history.warm_start or kept[1] != space:
-            kept = self._kept = (history.warm_start, space, Sources(history.warm_start, space, features, self.prior))
-        return kept[2]
-
-
-def _columns(features: Features, known: Mask) -> NDArray[np.intp]:
+def _columns(features: FeatureMap, known: Mask) -> NDArray[np.intp]:
     """Return the features that belong to the parameters that are known."""
     found: set[int] = set()
     for j in np.flatnonzero(known).tolist():
-        own, active = features.place(j)
+        own, active = features.features_of(j)
         found.update(range(own.start, own.stop))
         found.update([] if active is None else [active])
     return np.array(sorted(found), np.intp)
@@ -207,11 +188,11 @@ def best_points(earlier: Sequence[SourceStudy], space: Space) -> Floats:
     Of each study the best one first, then those of its top tenth that are farthest from all before; the studies take
     turns.
     """
-    features = Features(space)
+    features = FeatureMap(space)
     found: list[list[Floats]] = []
     for one in earlier:
-        rows = Translated(one, space)
-        top = np.argsort(rows.q, kind="stable")[: max(N_TRIED, int(TOP * len(rows.q)))]
+        rows = AlignedSource(one, space)
+        top = np.argsort(rows.q, kind="stable")[: max(N_TRIED, int(GOOD_SHARE * len(rows.q)))]
         z = features(space.to_unit(rows.x[top]))
         chosen = [0] if len(top) else []
         while 0 < len(chosen) < min(N_TRIED, len(top)):
@@ -219,7 +200,7 @@ def best_points(earlier: Sequence[SourceStudy], space: Space) -> Floats:
             chosen.append(int(distance.argmax()))
         found.append([_snapped(space, rows.x[top[i]]) for i in chosen])
     turns = [own[i] for i in range(N_TRIED) for own in found if i < len(own)]
-    return np.array(turns[: max(N_TRIED, min(len(found), MOST_TRIED))]).reshape(-1, len(space))
+    return np.array(turns[: max(N_TRIED, min(len(found), MAX_TRIED))]).reshape(-1, len(space))
 
 
 def _snapped(space: Space, row: Floats) -> Floats:

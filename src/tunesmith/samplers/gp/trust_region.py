@@ -1,7 +1,7 @@
 """Local models for long searches: which rows the process is conditioned on, and the box it searches.
 
 Trust regions after Eriksson et al., "TuRBO", NeurIPS 2019: the box doubles after three improvements in a row, halves
-after max(4, d) failures in a row, and begins anew when it gets too small. Its state is replayed from the history.
+after max(4, d) failures in a row, and starts again when it gets too small. Its state is replayed from the history.
 """
 
 from __future__ import annotations
@@ -9,50 +9,61 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.samplers.gp.feature_map import Features
+from tunesmith.samplers.gp.feature_map import FeatureMap
 
 Floats = NDArray[np.float64]
-WHOLE = 500  # up to so many rows one model of everything
-N_BEST, N_NEAR, N_SPARE = 100, 200, 100
-FIRST, LONGEST, SHORTEST = 0.8, 1.6, 2.0**-7
+MAX_GLOBAL_ROWS = 500  # up to so many rows one model of everything
+N_BEST, N_NEAREST, N_RANDOM = 100, 200, 100
+INITIAL_LENGTH, MAX_LENGTH, MIN_LENGTH = 0.8, 1.6, 2.0**-7
 
 
-def local_rows(y: Floats, u: Floats, features: Features) -> NDArray[np.intp]:
-    """Return the rows that the model uses: all of them, or the best, those near the best one and some others."""
+def local_rows(y: Floats, u: Floats, features: FeatureMap) -> NDArray[np.intp]:
+    """Return the rows that the model uses: all, or the best ones, the nearest to the best one and some random ones."""
     n = len(y)
-    if n <= WHOLE:
+    if n <= MAX_GLOBAL_ROWS:
         return np.arange(n)
     order = np.argsort(y, kind="stable")
     z = features(u)
-    near = np.argsort(((z - z[order[0]]) ** 2).sum(axis=1), kind="stable")[:N_NEAR]
-    spare = np.random.default_rng(n // N_SPARE).choice(n, N_SPARE, replace=False)
-    return np.unique(np.concatenate([order[:N_BEST], near, spare]))
+    nearest = np.argsort(((z - z[order[0]]) ** 2).sum(axis=1), kind="stable")[:N_NEAREST]
+    others = np.random.default_rng(n // N_RANDOM).choice(n, N_RANDOM, replace=False)
+    return np.unique(np.concatenate([order[:N_BEST], nearest, others]))
 
 
-def trust_box(
-    y: Floats, u: Floats, features: Features, theta: Floats, centre: Floats, ends: tuple[Floats, Floats]
+def trust_region(
+    y: Floats, u: Floats, features: FeatureMap, theta: Floats, centre: Floats, limits: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
-    """Return the lowest and highest unit coordinates [d] to search, within the ends that may be searched at all.
+    """Return the lowest and highest unit coordinates [d] to search, within the limits.
 
     Sides are proportional to the lengthscales, with the trust region's length as their geometric mean.
+
+    Args:
+        y: values [n] of all trials, in order.
+        u: their unit coordinates [n, d].
+        features: of the space.
+        theta: hyperparameters of the process.
+        centre: unit coordinates [d] of the best trial.
+        limits: lowest and highest unit coordinates [d] that may be searched at all.
+
+    Returns:
+        The box; the limits themselves while one model holds all trials.
     """
-    if len(y) <= WHOLE:
-        return ends
-    length = _length(y[WHOLE:], float(y[:WHOLE].min()), u.shape[1])
-    low, high = ends[0].copy(), ends[1].copy()
+    if len(y) <= MAX_GLOBAL_ROWS:
+        return limits
+    length = _length(y[MAX_GLOBAL_ROWS:], float(y[:MAX_GLOBAL_ROWS].min()), u.shape[1])
+    low, high = limits[0].copy(), limits[1].copy()
     ordered = features.ordered
     if len(ordered):
         scale = theta[: len(ordered)] - theta[: len(ordered)].mean()
         half = 0.5 * length * np.exp(scale)
         middle = np.nan_to_num(centre[ordered], nan=0.5)
-        low[ordered] = np.clip(middle - half, ends[0][ordered], ends[1][ordered])
-        high[ordered] = np.clip(middle + half, ends[0][ordered], ends[1][ordered])
+        low[ordered] = np.clip(middle - half, limits[0][ordered], limits[1][ordered])
+        high[ordered] = np.clip(middle + half, limits[0][ordered], limits[1][ordered])
     return low, high
 
 
 def _length(y: Floats, best: float, d: int) -> float:
     """Return the length of the region after the values y, given the best value before them."""
-    length, wins, losses = FIRST, 0, 0
+    length, wins, losses = INITIAL_LENGTH, 0, 0
     patience = max(4, d)
     for value in y.tolist():
         if value < best - 1e-3 * abs(best):
@@ -61,9 +72,9 @@ def _length(y: Floats, best: float, d: int) -> float:
             wins, losses = 0, losses + 1
         best = min(best, value)
         if wins == 3:
-            length, wins = min(2 * length, LONGEST), 0
+            length, wins = min(2 * length, MAX_LENGTH), 0
         elif losses == patience:
             length, losses = length / 2, 0
-            if length < SHORTEST:
-                length = FIRST
+            if length < MIN_LENGTH:
+                length = INITIAL_LENGTH
     return length

@@ -7,7 +7,7 @@ from typing import Any
 from tunesmith import registry
 from tunesmith.caution import caution
 from tunesmith.samplers import GridSampler, Sampler
-from tunesmith.samplers.without_duplicates import Distinct
+from tunesmith.samplers.without_duplicates import WithoutDuplicates
 from tunesmith.space import Space
 
 N_TRIALS = 50  # unless told otherwise
@@ -50,4 +50,4 @@ def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, spac
         caution(f"the space has {points}, fewer than n_trials={n_trials}: each is tried once, and the search ends then")
     if sampler == "auto" and (cells <= most if most is not None else timeout is None):
         made = GridSampler(order="sequential" if timeout is None else "random")
-    return most, Distinct(made)
+    return most, WithoutDuplicates(made)

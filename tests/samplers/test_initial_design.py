@@ -10,7 +10,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.history import History
-from tunesmith.samplers.gp.initial_design import DRAWN, N_CENTRAL, Start
+from tunesmith.samplers.gp.initial_design import N_CENTRAL, SHRINKAGE, InitialDesign
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
@@ -29,7 +29,7 @@ def test_the_first_point_is_the_middle_and_the_next_ones_are_near_it(options: di
     first, *others = asked(FLAT, N_CENTRAL, **options)
     assert first == {"x": 0.0, "lr": pytest.approx(0.01), "layers": 5, "size": 16}
     u = FLAT.to_unit(FLAT.encode(others))
-    assert (np.abs(u[:, :2] - 0.5) <= DRAWN / 2).all()
+    assert (np.abs(u[:, :2] - 0.5) <= SHRINKAGE / 2).all()
     assert len({p["x"] > 0 for p in others}) == 2, "on both sides of it"
 
 
@@ -151,10 +151,10 @@ def test_what_was_tried_before_a_parameter_was_known_is_not_tried_again() -> Non
     small = Space(m=Categorical(["p", "q"]), x=Float(0, 1))
     grown = Space(m=Categorical(["p", "q"]), x=Float(0, 1), y=Float(0, 1))
     for seed in range(4):
-        first, _ = Start().ask(History(), grown, np.random.default_rng(seed), 1)
+        first, _ = InitialDesign().ask(History(), grown, np.random.default_rng(seed), 1)
         history = History()
         history.append(0, TrialState.COMPLETE, small, first[0, :2], [1.0])
-        again, _ = Start().ask(history, grown, np.random.default_rng(seed), 1)
+        again, _ = InitialDesign().ask(history, grown, np.random.default_rng(seed), 1)
         assert not np.array_equal(again[0, :2], first[0, :2])
 
 
@@ -166,4 +166,4 @@ def test_as_many_first_trials_as_the_user_says() -> None:
     assert not study.sampler.exclusive_at(study.history)
     x = [t.params["x"] for t in study.trials]
     assert x[0] == 0.0
-    assert max(map(abs, x[N_CENTRAL:])) > DRAWN, "beyond the four the cube is filled evenly"
+    assert max(map(abs, x[N_CENTRAL:])) > SHRINKAGE, "beyond the four the cube is filled evenly"

@@ -1,4 +1,4 @@
-"""Ends of continuous parameters: proposed when they are likely to be best, and not again where a trial failed."""
+"""Boundaries of continuous parameters: proposed when they are likely to be best, and not again where a trial failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith.samplers.common.boundaries import HAIR, Ends
+from tunesmith.samplers.common.boundaries import MARGIN, Boundaries
 from tunesmith.space import Categorical, Float, Int, Space
 
 ENDS = (0.0, 1.0)
@@ -53,7 +53,7 @@ def test_an_end_at_which_a_trial_failed_is_not_proposed_again(sampler: str, lost
 def test_an_optimum_at_an_end_is_found(sampler: str) -> None:
     study = ts.create_study(sampler=sampler, seed=0)
     study.optimize(lambda t: value(*suggested(t)), n_trials=40)
-    assert study.best_params["C"] <= (0.0 if sampler == "auto" else HAIR)
+    assert study.best_params["C"] <= (0.0 if sampler == "auto" else MARGIN)
 
 
 def test_two_objectives_keep_away_from_ends_as_well() -> None:
@@ -66,14 +66,16 @@ def test_two_objectives_keep_away_from_ends_as_well() -> None:
     assert not any(v in ENDS for t in study.trials for v in t.params.values())
 
 
-def reach(space: Space, good: list[Any], running: list[Any], valued: list[Any], failed: list[Any]) -> list[list[float]]:
-    def rows(u: list[Any]) -> np.ndarray:
+def limits(
+    space: Space, good: list[Any], running: list[Any], valued: list[Any], failed: list[Any]
+) -> list[list[float]]:
+    def rows(u: Any) -> np.ndarray:
         return np.array(u, float).reshape(-1, len(space))
 
-    ends = Ends(space)
-    ends.take(rows([*valued, *good]), np.zeros(len(valued) + len(good), bool))
-    ends.take(rows(failed), np.ones(len(failed), bool))
-    low, high = ends.reach(rows(good), rows(running))
+    boundaries = Boundaries(space)
+    boundaries.add(rows([*valued, *good]), np.zeros(len(valued) + len(good), bool))
+    boundaries.add(rows(failed), np.ones(len(failed), bool))
+    low, high = boundaries.limits(rows(good), rows(running))
     return [low.tolist(), high.tolist()]
 
 
@@ -83,35 +85,35 @@ NAN = math.nan
 @pytest.mark.parametrize(
     ("good", "running", "valued", "failed", "low", "high"),
     [
-        ([[0.5, 0.5]] * 3, [], [], [], HAIR, 1 - HAIR),
-        ([[HAIR, 0.5], [0.5, 0.5], [HAIR, 0.1]], [], [], [], HAIR, 1 - HAIR),
-        ([[HAIR, 0.5], [HAIR, 0.9], [0.0, 0.1]], [], [], [], 0.0, 1 - HAIR),
-        ([[1 - HAIR, 0.5]] * 3, [], [], [], HAIR, 1.0),
-        ([[HAIR, 0.5]] * 3, [], [], [[0.0, 0.9]], HAIR, 1 - HAIR),
-        ([[0.0, 0.5]] * 3, [], [], [[0.0, 0.9]], HAIR, 1 - HAIR),
-        ([[HAIR, 0.5]] * 3, [[0.0, 0.1]], [], [], HAIR, 1 - HAIR),
-        ([[HAIR, 0.5]] * 3, [[0.0, 0.1]], [[0.0, 0.7]], [], 0.0, 1 - HAIR),
-        ([[NAN, 0.5]] * 3, [[NAN, 0.1]], [[NAN, 0.7]], [[NAN, 0.2]], HAIR, 1 - HAIR),
+        ([[0.5, 0.5]] * 3, [], [], [], MARGIN, 1 - MARGIN),
+        ([[MARGIN, 0.5], [0.5, 0.5], [MARGIN, 0.1]], [], [], [], MARGIN, 1 - MARGIN),
+        ([[MARGIN, 0.5], [MARGIN, 0.9], [0.0, 0.1]], [], [], [], 0.0, 1 - MARGIN),
+        ([[1 - MARGIN, 0.5]] * 3, [], [], [], MARGIN, 1.0),
+        ([[MARGIN, 0.5]] * 3, [], [], [[0.0, 0.9]], MARGIN, 1 - MARGIN),
+        ([[0.0, 0.5]] * 3, [], [], [[0.0, 0.9]], MARGIN, 1 - MARGIN),
+        ([[MARGIN, 0.5]] * 3, [[0.0, 0.1]], [], [], MARGIN, 1 - MARGIN),
+        ([[MARGIN, 0.5]] * 3, [[0.0, 0.1]], [[0.0, 0.7]], [], 0.0, 1 - MARGIN),
+        ([[NAN, 0.5]] * 3, [[NAN, 0.1]], [[NAN, 0.7]], [[NAN, 0.2]], MARGIN, 1 - MARGIN),
     ],
     ids=["inside", "two", "low", "high", "failed", "failed here", "the first runs", "one came back", "inactive"],
 )
 def test_when_an_end_is_open(good: Any, running: Any, valued: Any, failed: Any, low: float, high: float) -> None:
     space = Space(x=Float(0, 1), n=Int(1, 4))
-    assert reach(space, good, running, valued, failed) == [[low, 0.0], [high, 1.0]], "each cell of a lattice is open"
+    assert limits(space, good, running, valued, failed) == [[low, 0.0], [high, 1.0]], "each cell of a lattice is open"
 
 
 def test_a_failure_is_blamed_on_an_end_where_trials_beside_it_have_values() -> None:
     space = Space(x=Float(0, 1), y=Float(0, 1))
-    ends = Ends(space)
+    boundaries = Boundaries(space)
     failed = np.array([[0.0, 0.5], [0.3, 1.0], [0.2, 0.2], [NAN, 0.0]])
-    ends.take(failed, np.ones(4, bool))
-    assert not ends.blames(failed).any(), "all of the range may fail"
-    ends.take(np.array([[HAIR, 0.4], [0.7, HAIR], [0.5, 0.5]]), np.zeros(3, bool))
-    assert ends.blames(failed).tolist() == [True, False, False, True]
-    ends.take(np.array([[0.0, 0.4]]), np.zeros(1, bool))
-    assert ends.blames(failed).tolist() == [False, False, False, True], "another trial was fine there"
+    boundaries.add(failed, np.ones(4, bool))
+    assert not boundaries.explain_failure(failed).any(), "all of the range may fail"
+    boundaries.add(np.array([[MARGIN, 0.4], [0.7, MARGIN], [0.5, 0.5]]), np.zeros(3, bool))
+    assert boundaries.explain_failure(failed).tolist() == [True, False, False, True]
+    boundaries.add(np.array([[0.0, 0.4]]), np.zeros(1, bool))
+    assert boundaries.explain_failure(failed).tolist() == [False, False, False, True], "another trial was fine there"
 
 
 def test_lattices_and_choices_have_no_ends() -> None:
     space = Space(n=Int(0, 3), s=Float(0, 1, step=0.25), c=Categorical(["p", "q"]), k=Int(1, 10**6, log=True))
-    assert reach(space, [[0.5] * 4], [], [], []) == [[0.0] * 4, [1.0] * 4]
+    assert limits(space, [[0.5] * 4], [], [], []) == [[0.0] * 4, [1.0] * 4]

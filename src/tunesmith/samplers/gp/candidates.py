@@ -1,0 +1,126 @@
+"""Candidates for the maximum of an acquisition function in a mixed, conditional space.
+
+The pool that each search begins with: quasi-random points and perturbations of the best observations. It does not
+depend on what runs, so the proposals of a batch share one, and what the models predict there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.qmc import MAX_SOBOL
+
+Floats = NDArray[np.float64]
+Box = tuple[Floats, Floats]
+N_SPREAD = 512  # quasi-random candidates
+N_NEAR = 40  # perturbations of each incumbent
+N_SHORTLIST = 256  # points of a pool that a quick search begins with
+
+
+class Region(Protocol):
+    """Where the maximum is searched: a space, or a branch of one."""
+
+    @property
+    def constraints(self) -> Sequence[object]:
+        """Its constraints, if it has any."""
+
+    def __len__(self) -> int:
+        """Return the number of parameters d."""
+
+    def from_unit(self, u: Floats) -> Floats:
+        """Return the internal values [q, d] at unit coordinates [q, d]."""
+
+    def to_unit(self, x: Floats) -> Floats:
+        """Return the unit coordinates [q, d] of internal values [q, d]."""
+
+    def feasible(self, x: Floats) -> NDArray[np.bool_]:
+        """Tell which rows meet the constraints."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatePool:
+    """Points to begin with: internal values x[q, d], unit coordinates u[q, d] and features z[q, F]."""
+
+    x: Floats
+    u: Floats
+    z: Floats
+
+
+def candidate_pool(
+    region: Region, features: FeatureMap, incumbents: Floats, rng: np.random.Generator, box: Box | None = None
+) -> CandidatePool:
+    """Return quasi-random points and perturbations of good observations.
+
+    Args:
+        region: the space, or a branch of it.
+        features: its features.
+        incumbents: unit coordinates [k, d] of good observations.
+        rng: the source of randomness.
+        box: lowest and highest unit coordinates [d] to look at (a trust region); categoricals are not bound by it.
+
+    Returns:
+        The pool, in an order that says nothing.
+    """
+    d = len(region)
+    low, high = box if box is not None else (np.zeros(d), np.ones(d))
+    filled = np.nan_to_num(incumbents, nan=0.5)
+    near = [perturbed(np.repeat(filled, N_NEAR // 2, axis=0), step, features, rng, low, high) for step in (0.2, 0.05)]
+    return on_region(region, features, np.concatenate([low + _spread(d, rng) * (high - low), *near]))
+
+
+def best_candidates(pool: CandidatePool, value: Floats) -> CandidatePool:
+    """Return the points of a pool with the largest values [q]."""
+    at = np.argsort(-value, kind="stable")[:N_SHORTLIST]
+    return CandidatePool(pool.x[at], pool.u[at], pool.z[at])
+
+
+def on_region(region: Region, features: FeatureMap, u: Floats) -> CandidatePool:
+    """Return points of the unit cube [q, d] brought onto the space, those that break a constraint left out."""
+    x = region.from_unit(u)
+    if region.constraints:
+        x = x[region.feasible(x)]
+    u = region.to_unit(x)
+    return CandidatePool(x, u, features(u))
+
+
+def _spread(d: int, rng: np.random.Generator) -> Floats:
+    """Return quasi-random points [N_SPREAD, d]: a fixed Sobol' sequence under a random shift (Cranley & Patterson)."""
+    points: Floats = (_sobol(d) + rng.random(d)) % 1.0
+    return points
+
+
+@lru_cache(maxsize=16)
+def _sobol(d: int) -> Floats:
+    from scipy.stats import qmc
+
+    if d > MAX_SOBOL:
+        return np.random.default_rng(0).random((N_SPREAD, d))
+    return np.asarray(qmc.Sobol(d, scramble=True, seed=np.random.default_rng(0)).random(N_SPREAD))
+
+
+def perturbed(
+    u: Floats, step: float, features: FeatureMap, rng: np.random.Generator, low: Floats, high: Floats
+) -> Floats:
+    """Return each row of u[q, d] with some coordinates changed: two on average, one at least.
+
+    Ordered ones move by a normal step, at least to the next cell of a lattice; categoricals are drawn anew.
+    """
+    q, d = int(u.shape[0]), int(u.shape[1])
+    if not q or not d:
+        return u
+    moved = rng.random((q, d)) < min(1.0, 2.0 / d)
+    moved[np.arange(q), rng.integers(d, size=q)] = True
+    change = step * rng.standard_normal((q, d))
+    least = features.cell_width * (np.abs(change) < features.cell_width)
+    change = np.where(least > 0, np.sign(change) * least, change)
+    v = np.clip(u + change * moved, low, high)
+    for j, _ in features.nominal:
+        v[:, j] = np.where(moved[:, j], rng.random(q), u[:, j])
+    return v

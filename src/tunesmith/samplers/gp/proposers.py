@@ -1,0 +1,271 @@
+"""The next point of one or two objectives, from Gaussian processes of the finished trials and a list of running ones.
+
+What depends on the finished trials alone is computed once: the models, the pool of points that each search begins with,
+and what the models predict there. So the proposals of a batch share it, each with those before it as running trials.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.history import History
+from tunesmith.numerics.gp import Posterior
+from tunesmith.numerics.pareto import non_dominated
+from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.cache import Cache
+from tunesmith.samplers.common.conditions import infer_conditions
+from tunesmith.samplers.gp.acquisition import LogEHVI, LogEI
+from tunesmith.samplers.gp.branches import INTERVAL, NEGLIGIBLE, Branch, underexplored_branch
+from tunesmith.samplers.gp.candidates import Box, CandidatePool, best_candidates, candidate_pool
+from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.gp.hyperparameters import PRIOR, HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.maximise import Acquisition, maximise
+from tunesmith.samplers.gp.prior_weight import PriorWeight
+from tunesmith.samplers.gp.training_data import TrainingData
+from tunesmith.samplers.gp.transfer import SourceModels, TransferPosterior
+from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trust_region
+from tunesmith.space import Space
+
+Floats = NDArray[np.float64]
+N_INCUMBENTS = 5
+ROUGHER = 2.0  # by what lengthscales are divided in the cautious model
+N_FRONT = 8  # points of a front that the search for the next point starts from
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SearchContext:
+    """What a history holds for models.
+
+    Attributes:
+        space: the space with its conditions, declared or inferred.
+        features: its features.
+        data: the finished trials.
+        prior_weight: the user's priors, weighted for as many trials.
+        sources: the models of earlier studies.
+    """
+
+    space: Space
+    features: FeatureMap
+    data: TrainingData
+    prior_weight: PriorWeight
+    sources: SourceModels
+
+    @classmethod
+    def of(cls, history: History, space: Space, sources: Cache[SourceModels]) -> SearchContext:
+        """Return what this history holds about a space; `sources` keeps the models of earlier studies."""
+        tree = infer_conditions(space, history.points(space))
+        features, warm_start = FeatureMap(tree), history.warm_start
+        return cls(
+            tree,
+            features,
+            TrainingData.of(history, space, tree).without_boundary_failures(),
+            PriorWeight(tree, features, len(history)),
+            sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, PRIOR)),
+        )
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A generator that belongs to the finished trials."""
+        return np.random.default_rng([len(self.data.x), crc32(self.data.x.tobytes())])
+
+    def running(self, pending: Floats) -> Floats:
+        """Return the features [p, F] of running trials, given their internal values [p, d]."""
+        return self.features(self.space.to_unit(self.space.mask(pending)))
+
+    def is_barred(self, pending: Floats, limits: Box) -> Callable[[Floats], NDArray[np.bool_]]:
+        """Return a function that tells which rows of x[q, d] were tried, run, or lie beyond the limits.
+
+        The pool was made when nothing ran; since then a trial at a bound may have started, and a second one must wait.
+        """
+        is_duplicate = self.data.is_duplicate(pending)
+
+        def is_barred(x: Floats) -> NDArray[np.bool_]:
+            u = self.space.to_unit(x)
+            with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
+                return is_duplicate(x) | ((u < limits[0]) | (u > limits[1])).any(axis=1)
+
+        return is_barred
+
+
+class SingleObjectiveProposer:
+    """Proposes the point of largest expected improvement of one value.
+
+    Args:
+        context: what is known.
+        y: the values [n].
+        hyperparameters: where fits are kept.
+        chained: see :meth:`HyperparameterCache.theta`.
+    """
+
+    def __init__(
+        self, context: SearchContext, y: Floats, hyperparameters: HyperparameterCache, chained: bool = True
+    ) -> None:
+        data, features, sources = context.data, context.features, context.sources
+        self.context, self.y = context, y
+        self.rows = local_rows(y, data.u, features)
+        self.u = data.u[self.rows]
+        self.z, self.t = features(self.u), hyperparameters.normalised(y[self.rows])
+        self.theta = hyperparameters.theta(y, data.u, features, chained)
+        self.own = Posterior(self.z, features.group, self.t, self.theta)
+        self.good = data.feasible[self.rows]
+        self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
+        fitted = sources.combine(self.own, self.z, self.t).fitted
+        self.order = np.argsort(np.where(self.good, fitted, np.inf), kind="stable")[:N_INCUMBENTS]
+        nothing = data.u[:0]
+        near = np.vstack([self.u[self.order], sources.good])
+        self.pool = candidate_pool(context.space, features, near, context.rng, self._box(self._limits(nothing)))
+        for model in [self.own, *(model for model, _ in self.constraints)]:
+            model.remember(self.pool.z)
+
+    def _limits(self, running: Floats) -> Box:
+        """Return the lowest and highest unit coordinates [d] to propose at all, with running trials at u[p, d]."""
+        return self.context.data.boundaries.limits(self.u[self.order[:N_BEST]], running)
+
+    def _box(self, limits: Box) -> Box:
+        """Return the trust region within the limits."""
+        data, centre = self.context.data, self.u[self.order[0]]
+        return trust_region(self.y, data.u, self.context.features, self.theta, centre, limits)
+
+    @cached_property
+    def cautious(self) -> Posterior:
+        """A process that takes the function to be rougher than it looks: places far from trials are worth more."""
+        theta = self.theta - math.log(ROUGHER) * (np.arange(len(self.theta)) < len(self.theta) - 1)
+        return Posterior(self.z, self.context.features.group, self.t, theta)
+
+    @cached_property
+    def cautious_shortlist(self) -> CandidatePool:
+        """Points to begin with under the cautious model: the best of all, without a trust region."""
+        context, pool = self.context, self.pool
+        if len(self.y) > MAX_GLOBAL_ROWS:
+            limits = self._limits(context.data.u[:0])
+            pool = candidate_pool(context.space, context.features, self.u[self.order], context.rng, limits)
+        return self._shortlist(pool, self.cautious)
+
+    @cached_property
+    def shortlist(self) -> CandidatePool:
+        """The points of the pool that are best if nothing runs."""
+        return self._shortlist(self.pool, self.own)
+
+    def _shortlist(self, pool: CandidatePool, own: Posterior) -> CandidatePool:
+        model = self.context.sources.combine(own, self.z, self.t)
+        acquisition = LogEI(model, self._best(model), self.constraints, self.context.prior_weight)
+        shortlist = best_candidates(pool, acquisition.value(pool.z))
+        own.remember(shortlist.z)
+        return shortlist
+
+    def _best(self, model: Posterior | TransferPosterior) -> float | None:
+        """Return the lowest expected value at a feasible trial; None if none is feasible."""
+        return float(model.fitted[self.good].min()) if self.good.any() else None
+
+    def propose(self, pending: Floats, rng: np.random.Generator) -> Floats | None:
+        """Return internal values [d] of the next point; None: every point was tried.
+
+        Args:
+            pending: internal values [p, d] of running trials.
+            rng: the source of randomness.
+        """
+        context = self.context
+        space, features, data = context.space, context.features, context.data
+        running = context.running(pending)
+        quick = len(running) > 0
+        pool = self.shortlist if quick else self.pool  # first of all: the models are to remember it
+        model = self._given(self.own, running)
+        best = self._best(model)
+        if best is not None and quick:  # running trials are taken to reach the posterior mean
+            best = min(best, float(model.predict(running)[0].min()))
+        acquisition = LogEI(model, best, self.constraints, context.prior_weight)
+        limits = self._limits(space.to_unit(pending))
+        box, barred = self._box(limits), context.is_barred(pending, limits)
+        turn = len(self.y) + len(running)
+        x = None
+        may_branch = best is not None and turn % INTERVAL == 0
+        if not (quick and may_branch) or np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE:
+            x = maximise(acquisition, space, features, pool, rng, barred, box, quick)
+            if not may_branch or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE):
+                return x
+        tried, incumbent = np.vstack([data.x, pending]), data.x[self.rows][self.order[0]]
+        path = underexplored_branch(space, tried, incumbent, turn // INTERVAL)
+        quick = quick or not (self.constraints or features.cell_width.any())  # a gradient makes up for fewer points
+        if path is None:  # the model says that nothing is left: trust it less far from trials
+            shortlist, cautious = self.cautious_shortlist, self._given(self.cautious, running)
+            acquisition.model, acquisition.best = cautious, self._best(cautious)
+            other = maximise(acquisition, space, features, shortlist, rng, barred, limits, quick)
+        else:
+            branch = Branch(space, path)
+            own = np.flatnonzero(self.good & branch.holds(self.u))
+            own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
+            acquisition.best = float(model.fitted[own[0] if len(own) else self.order[-1]])
+            pool = candidate_pool(branch, features, self.u[own], rng, limits)
+            other = maximise(acquisition, branch, features, pool, rng, barred, limits, quick)
+        return x if other is None else other
+
+    def _given(self, model: Posterior, running: Floats) -> Posterior | TransferPosterior:
+        return self.context.sources.combine(model.given(running), self.z, self.t)
+
+
+class BiObjectiveProposer:
+    """Proposes the point whose expected hypervolume improvement is largest, each objective with a process of its own.
+
+    Args:
+        context: what is known; one trial at least is feasible.
+        hyperparameters: where fits are kept.
+    """
+
+    def __init__(self, context: SearchContext, hyperparameters: HyperparameterCache) -> None:
+        data, features = context.data, context.features
+        self.context = context
+        z = features(data.u)
+        self.models = [
+            Posterior(z, features.group, hyperparameters.normalised(y), hyperparameters.theta(y, data.u, features))
+            for y in np.ascontiguousarray(data.y.T)
+        ]
+        self.constraints = constraint_models(hyperparameters, data, np.arange(len(data.y)), z, features)
+        self.reached = np.column_stack([model.fitted for model in self.models])[data.feasible]
+        self.front = data.u[data.feasible][non_dominated(self.reached)]
+        rng = context.rng
+        near = self.front[rng.permutation(len(self.front))[:N_FRONT]]
+        limits = data.boundaries.limits(self.front, data.u[:0])
+        self.pool = candidate_pool(context.space, features, near, rng, limits)
+        for model in [*self.models, *(model for model, _ in self.constraints)]:
+            model.remember(self.pool.z)
+
+    def propose(self, pending: Floats, rng: np.random.Generator) -> Floats | None:
+        """Return internal values [d] of the next point; None: every point was tried.
+
+        Args:
+            pending: internal values [p, d] of running trials.
+            rng: the source of randomness.
+        """
+        context, reached = self.context, self.reached
+        running = context.running(pending)
+        quick = len(running) > 0
+        pool = self.shortlist if quick else self.pool  # first of all: the models are to remember it
+        models = [model.given(running) for model in self.models]
+        if quick:  # running trials are taken to reach the posterior mean
+            reached = np.vstack([reached, np.column_stack([model.predict(running)[0] for model in models])])
+        wide = (len(context.data.y) + len(running)) % 2 == 1
+        acquisition = LogEHVI(models, reached, self.constraints, wide, context.prior_weight)
+        limits = context.data.boundaries.limits(self.front, context.space.to_unit(pending))
+        barred = context.is_barred(pending, limits)
+        return maximise(acquisition, context.space, context.features, pool, rng, barred, limits, quick)
+
+    @cached_property
+    def shortlist(self) -> CandidatePool:
+        """The points of the pool that are best if nothing runs."""
+        acquisition = LogEHVI(self.models, self.reached, self.constraints, True, self.context.prior_weight)
+        shortlist = best_candidates(self.pool, acquisition.value(self.pool.z))
+        for model in self.models:
+            model.remember(shortlist.z)
+        return shortlist
+
+
+def _at(acquisition: Acquisition, context: SearchContext, x: Floats) -> float:
+    """Return the acquisition at internal values x[d]."""
+    return float(acquisition.value(context.features(context.space.to_unit(x[None])))[0])

@@ -1,0 +1,180 @@
+"""What the finished trials are for the tree-structured Parzen estimator: kernels, ordered by merit.
+
+A trial is added in time that does not depend on how many there are. A model has at most MAX_GOOD + MAX_BAD kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.history import History
+from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
+from tunesmith.samplers.common.boundaries import Boundaries
+from tunesmith.samplers.common.duplicates import point_keys
+from tunesmith.samplers.common.ranking import FAILED, ConstrainedRanking
+from tunesmith.space import Space
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+GOOD_SHARE = 0.15
+MAX_GOOD = 25
+MAX_BAD = 500  # kernels of g beyond the running trials: the next ones by rank, the latest, and a thinned-out rest
+NEXT, LATEST = 200, 200
+SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
+EVIDENCE = 0.1  # l's bandwidths go on shrinking as if so many of all trials were good, though MAX_GOOD are
+MAX_RANKED = 256  # trials that are ranked anew at each ask with several objectives; when full, half of them are kept
+MAX_LISTED = 100_000  # cells of a finite space that are listed to find an untried one
+
+
+class TpeState:
+    """The finished trials of one search: encoded, ordered by merit, and which points were tried.
+
+    Attributes:
+        space: the space that is searched.
+        columns: its coordinates as the mixtures have them.
+        seen: keys of the points that were tried.
+        boundaries: what happened at the bounds of the parameters.
+        n: number of finished trials. n_valued: those that did not fail.
+    """
+
+    def __init__(self, space: Space, n_objectives: int) -> None:
+        self.space = space
+        params = list(space.params.values())
+        edges = [_edges(space, name) for name in space.names]
+        self.columns = Columns(edges, [not p.is_ordered for p in params])
+        self.seen: set[bytes] = set()
+        self.boundaries = Boundaries(space)
+        self.n = 0
+        self.n_valued = 0
+        self._m = n_objectives
+        self._partial = space.is_conditional
+        self._rows = self.columns.encode(np.full((16, len(space)), 0.5))
+        # One objective: keys (level, value, row) and rows, both the best first. Several: a pool that is ranked when
+        # needed, and the rows that fell out of it: so many are better that they can never be good.
+        self._keys: list[tuple[int, float, int]] = []
+        self._order = array("q")
+        self._pool: list[tuple[int, tuple[float, ...], int]] = []
+        self._left: list[tuple[bytes, Floats]] | None = None  # cells not tried yet; None: not needed so far
+
+    def add_rows(self, history: History, first: int, last: int) -> None:
+        """Add the finished rows first … last - 1."""
+        x = history.points(self.space)[first:last]
+        u = history.unit(self.space)[first:last]
+        fresh = self.columns.encode(u)
+        self._partial = self._partial or not fresh.active.all()
+        if last > len(self._rows):
+            self._rows = _grown(self._rows, last)
+        for whole, part in zip(self._rows.parts(), fresh.parts(), strict=True):
+            whole[:, first:last] = part
+        self.seen.update(point_keys(x))
+        ranking = ConstrainedRanking.of(history, slice(first, last))
+        self.boundaries.add(u, (ranking.level == FAILED) | np.isposinf(ranking.value).any(axis=1))
+        for row, level, value in zip(range(first, last), ranking.level.tolist(), ranking.value.tolist(), strict=True):
+            if max(value) == math.inf:
+                level = FAILED
+            self.n_valued += level != FAILED
+            if self._m == 1:
+                key = (level, value[0], row)
+                at = bisect_left(self._keys, key)
+                self._keys.insert(at, key)
+                self._order.insert(at, row)
+            else:
+                self._pool.append((level, tuple(value), row))
+                if len(self._pool) > MAX_RANKED:
+                    ranked = self._ranked_pool()
+                    self._pool = ranked[: MAX_RANKED // 2]
+                    self._order.extend(row for _, _, row in ranked[MAX_RANKED // 2 :])
+        self.n = last
+
+    def _ranked_pool(self) -> list[tuple[int, tuple[float, ...], int]]:
+        ranking = ConstrainedRanking(np.array([p[0] for p in self._pool]), np.array([p[1] for p in self._pool]))
+        return [self._pool[i] for i in ranking.order().tolist()]
+
+    def ranking(self) -> Ints:
+        """Return all rows, the best first."""
+        order = np.array(self._order, np.intp)
+        if self._m == 1:
+            return order
+        return np.concatenate([np.array([row for _, _, row in self._ranked_pool()], np.intp), order])
+
+    def mixtures(self, running: Floats) -> tuple[Mixture, Mixture | None, Ints]:
+        """Return l, g and the rows that l is made of, the best first; g is None if no trial is bad."""
+        order = self.ranking()
+        k = max(1, min(math.ceil(GOOD_SHARE * self.n), MAX_GOOD, self.n_valued))
+        good = self._rows.take(order[:k])
+        bad = self._rows.take(self._bad(order[k:]))
+        partial = self._partial
+        if len(running):
+            extra = self.columns.encode(self.space.to_unit(running))
+            partial = partial or not extra.active.all()
+            bad = bad.join(extra)
+        # Weights that fall with the rank, as in CMA-ES, instead of equal ones: regret after 100 trials fell by a third.
+        weight = math.log(k + 0.5) - np.log(np.arange(k) + 1.0)
+        weight *= k / weight.sum()
+        low = self._mixture(good, weight, EVIDENCE * self.n, partial)
+        if len(bad) == 0:
+            return low, None, order[:k]
+        return low, self._mixture(bad, np.ones(len(bad)), float(len(bad)), partial), order[:k]
+
+    def _mixture(self, rows: Rows, weight: Floats, evidence: float, partial: bool) -> Mixture:
+        h = bandwidths(rows, weight, partial, evidence)
+        return Mixture(self.columns, rows, weight, prior=1.0, h=h, smoothing=SMOOTHING, partial=partial)
+
+    def _bad(self, rest: Ints) -> Ints:
+        """Return which of the rows that are not good get a kernel, in the order of their rank or of their age."""
+        if len(rest) <= MAX_BAD:
+            return rest
+        following, others = rest[:NEXT], rest[NEXT:]
+        late = others >= self.n - LATEST
+        thin = others[~late]
+        step = -(-len(thin) // (MAX_BAD - NEXT - LATEST))
+        return np.concatenate([following, others[late], thin[::step]])
+
+    def unseen(self, taken: set[bytes], rng: np.random.Generator) -> Floats:
+        """Return a random point that was not tried; if there is none, one that was."""
+        x = self.space.sample(rng, 1)
+        for count in (16, 256, 0):
+            for row, key in zip(x, point_keys(x), strict=True):
+                if key not in self.seen and key not in taken:
+                    return np.array(row)
+            if count:
+                x = self.space.sample(rng, count)
+        if self.space.n_cells <= MAX_LISTED:
+            if self._left is None:
+                grid = self.space.grid()
+                cells = grid.rows(np.arange(len(grid)))
+                self._left = list(zip(point_keys(cells), cells, strict=True))
+            self._left = [cell for cell in self._left if cell[0] not in self.seen]
+            free = [row for key, row in self._left if key not in taken]
+            if free:
+                return np.array(free[int(rng.integers(len(free)))])
+        return np.array(x[0])
+
+
+def _edges(space: Space, name: str) -> Floats | None:
+    """Edges of a parameter's cells in the unit interval, None if it is continuous or its lattice is fine."""
+    p = space[name]
+    m = p.n_values
+    if m == math.inf or (p.is_ordered and m > MAX_TABLE):
+        return None
+    if not p.is_ordered:
+        return np.linspace(0.0, 1.0, int(m) + 1)
+    values = p.cells(np.arange(int(m)))
+    between = 0.5 * (values[1:] + values[:-1])  # every scale maps it to the edge: it counts what lies below
+    return np.concatenate([[0.0], p.to_unit(between), [1.0]])
+
+
+def _grown(rows: Rows, need: int) -> Rows:
+    count = max(2 * len(rows), need)
+    made = []
+    for a in rows.parts():
+        wide = np.zeros((len(a), count), a.dtype)
+        wide[:, : a.shape[1]] = a
+        made.append(wide)
+    return Rows(*made)
