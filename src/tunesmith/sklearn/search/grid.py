@@ -44,6 +44,18 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
             :class:`BaseSearchCV`.
         report_: the same and more in sentences.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given.
+
+    Example:
+        ```python
+        from sklearn.datasets import load_wine
+        from sklearn.svm import SVC
+
+        from tunesmith.sklearn import GridSearchCV
+
+        X, y = load_wine(return_X_y=True)
+        search = GridSearchCV(SVC(), {"C": [0.1, 1, 10]}, cv=3).fit(X, y)
+        print(search.best_params_, search.best_score_)
+        ```
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -101,6 +113,19 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
             :class:`BaseSearchCV`.
         report_: the same and more in sentences.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given.
+
+    Example:
+        ```python
+        from scipy.stats import loguniform
+        from sklearn.datasets import load_wine
+        from sklearn.svm import SVC
+
+        from tunesmith.sklearn import RandomizedSearchCV
+
+        X, y = load_wine(return_X_y=True)
+        search = RandomizedSearchCV(SVC(), {"C": loguniform(1e-2, 1e3)}, n_iter=5, cv=3, random_state=0).fit(X, y)
+        print(search.best_params_, search.best_score_)
+        ```
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

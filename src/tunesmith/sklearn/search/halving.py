@@ -184,6 +184,18 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         report_: the same and more in sentences.
         study_: the :class:`~tunesmith.study.Study`, if a storage was given. Each trial has "iter" and "n_resources"
             among its ``user_attrs``; the study's best trial may be one of an earlier iteration.
+
+    Example:
+        ```python
+        from sklearn.datasets import load_wine
+        from sklearn.svm import SVC
+
+        from tunesmith.sklearn import HalvingGridSearchCV
+
+        X, y = load_wine(return_X_y=True)
+        search = HalvingGridSearchCV(SVC(), {"C": [0.01, 0.1, 1, 10]}, cv=3, random_state=0).fit(X, y)
+        print(search.best_params_, search.n_candidates_)
+        ```
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingGridSearchCV, BaseHalving)
@@ -248,6 +260,19 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         share_steps: whether candidates of a pipeline share its first steps.
 
     Fitted, it has the attributes of :class:`HalvingGridSearchCV`.
+
+    Example:
+        ```python
+        from scipy.stats import loguniform
+        from sklearn.datasets import load_wine
+        from sklearn.svm import SVC
+
+        from tunesmith.sklearn import HalvingRandomSearchCV
+
+        X, y = load_wine(return_X_y=True)
+        search = HalvingRandomSearchCV(SVC(), {"C": loguniform(1e-2, 1e3)}, cv=3, random_state=0).fit(X, y)
+        print(search.best_params_, search.n_candidates_)
+        ```
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = rules(_compat.HalvingRandomSearchCV, BaseHalving)

@@ -117,6 +117,24 @@ class SearchCV(BaseSearchCV):
             folds run, and its rank is below that of all that were not.
         best_index_: of the candidate that is returned. It need not have the best mean: see `prefer_default`, `confirm`.
         best_params_: of that candidate, like all that is best. Other attributes are as scikit-learn has them.
+
+    Example:
+        ```python
+        from sklearn.datasets import load_wine
+        from sklearn.svm import SVC
+
+        from tunesmith import Categorical, Float
+        from tunesmith.sklearn import SearchCV
+
+        X, y = load_wine(return_X_y=True)
+        space = {
+            "C": Float(1e-2, 1e3, log=True),
+            "kernel": Categorical(["linear", "rbf"]),
+            "gamma": Float(1e-5, 1e1, log=True).when(kernel="rbf"),
+        }
+        search = SearchCV(SVC(), space, n_trials=8, cv=3, random_state=0).fit(X, y)
+        print(search.best_params_, search.honest_score_.value)
+        ```
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
