@@ -17,7 +17,7 @@ class Curves:
     def __init__(self) -> None:
         self._reports: dict[int, dict[int, float]] = {}
         self._state: dict[int, TrialState] = {}
-        # Kept as trials complete, so that a pruner's look at thousands of curves costs no walk through them.
+        # Extended when trials complete, so that a pruner need not walk through thousands of curves.
         self._complete_at: dict[int, list[float]] = {}
         self._n_complete = 0
 
@@ -35,7 +35,7 @@ class Curves:
             self._reports.pop(number, None)
 
     def close(self, number: int, state: TrialState) -> None:
-        """Note how a trial ended; the first end counts."""
+        """Set how a trial ended; the first end counts."""
         if number in self._reports and number not in self._state:
             self._state[number] = state
             if state is TrialState.COMPLETE:

@@ -18,13 +18,13 @@ from tunesmith.text import shown
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
-MOST_STEPS = 2**63  # what a database can count to
-OUTSIDE = "outside"  # among what tunesmith notes of a trial
+MOST_STEPS = 2**63  # what fits a database's integer
+OUTSIDE = "outside"  # a system attribute
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What an earlier attempt at a trial left, when its process ended and the trial was begun again.
+    """The stored data of an earlier attempt at a trial, which ended without a result.
 
     Attributes:
         attempt: which one; 1 is the first.
@@ -211,7 +211,7 @@ class TrialRecord(Replay):
     def params(self) -> dict[str, Any]:
         """The parameters that were active, by name, as the objective saw them."""
         if self.space is None or self.x is None:
-            return dict(self.fixed or {})  # waiting: all that is known is what was asked for
+            return dict(self.fixed or {})  # waiting: only the enqueued values are known
         params = self.space.decode_row(self.x)
         return {**params, **self.outside} if self.system else params
 
@@ -247,12 +247,12 @@ class TrialRecord(Replay):
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
-        """What the user noted with ``set_user_attr`` (read-only)."""
+        """User attributes (read-only)."""
         return MappingProxyType(self.user) if self.user else EMPTY
 
     @property
     def system_attrs(self) -> Mapping[str, Any]:
-        """What tunesmith noted about the trial (read-only)."""
+        """Attributes of tunesmith's own (read-only)."""
         return MappingProxyType(self.system) if self.system else EMPTY
 
     @property

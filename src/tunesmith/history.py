@@ -37,7 +37,7 @@ class Pending:
 
 @dataclass(slots=True, frozen=True, eq=False)
 class SourceStudy:
-    """What an earlier study found: points and how good they were among its own.
+    """The results of an earlier study: its points, and the ranks of their values.
 
     Attributes:
         space: its parameters.
@@ -126,7 +126,7 @@ class History:
 
     @property
     def sampler_state(self) -> Ints:
-        """What the samplers that proposed the trials have to remember of them, int64[n]."""
+        """Sampler states int64[n], see :mod:`tunesmith.samplers.base`."""
         return _view(self._sampler_state[: self._n])
 
     @property
@@ -282,11 +282,11 @@ class History:
             self.curves.close(k, TrialState(s))
 
     def begin(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
-        """Note that a trial runs, at a point over its own space."""
+        """Add a running trial, at a point over its own space."""
         self._running[number] = (space, x, sampler_state)
 
     def end(self, number: int) -> None:
-        """Note that a trial does not run any more, without a result."""
+        """Remove a running trial that has no result."""
         self._running.pop(number, None)
         self.curves.drop(number)
 

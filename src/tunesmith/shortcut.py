@@ -1,4 +1,4 @@
-"""The shortest way in: one function to search a declared space."""
+"""``minimize`` and ``maximize``: one call to search a declared space."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def minimize(
     Args:
         fn: gets the parameters as one dict or as keywords and returns a number.
         space: what to search, in any form that :class:`Space` takes.
-        n_trials: how many trials the study shall have in the end; None: no limit.
+        n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
         n_jobs: trials at once, in processes; -1: one a core.
         sampler: a name or an object.
@@ -96,7 +96,7 @@ def maximize(
     Args:
         fn: gets the parameters as one dict or as keywords and returns a number.
         space: what to search, in any form that :class:`Space` takes.
-        n_trials: how many trials the study shall have in the end; None: no limit.
+        n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
         n_jobs: trials at once, in processes; -1: one a core.
         sampler: a name or an object.

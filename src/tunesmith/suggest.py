@@ -1,4 +1,4 @@
-"""How the ``suggest_*`` calls of a running trial are answered: from a proposed point, a user's values, or a seed."""
+"""Answers the ``suggest_*`` calls of a running trial: from the proposed point, enqueued values, or the seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tunesmith.text import shown
 
 
 class Proposals:
-    """One space, prepared for answering ``suggest_*`` calls by a dictionary look-up each."""
+    """A space, prepared so that a ``suggest_*`` call takes one dictionary look-up."""
 
     __slots__ = ("space", "table")
 
@@ -67,7 +67,9 @@ class Suggestions:
         self._row = row
         self._fixed = fixed
         self._whole = False
-        self._deviant: dict[str, tuple[Parameter, float]] | None = None  # what the proposal does not cover
+        self._deviant: dict[str, tuple[Parameter, float]] | None = (
+            None  # parameters whose range is not the proposed space's
+        )
         self._outside: dict[str, Any] | None = None
 
     def suggest_float(
@@ -156,7 +158,7 @@ class Suggestions:
         return self._suggest(name, lambda: parameter)
 
     def _suggest(self, name: str, build: Any) -> Any:
-        """The slow path: a name or a range that the proposal does not cover, or a value the user fixed."""
+        """The slow path: a name or a range that is not proposed, or an enqueued value."""
         if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # users' calls are not always typed
             raise SpaceError(f"a parameter's name must be a non-empty text; got {shown(name)}")
         try:
@@ -197,7 +199,7 @@ class Suggestions:
         return value
 
     def _use_outside(self, name: str, p: Float | Int, value: Any) -> Any:
-        """Use a number that the user enqueued and that lies outside of the range; no point of the space has it."""
+        """Use an enqueued number that lies outside of the range."""
         caution(
             f"trial {self.number}: the enqueued value {value!r} of {name!r} lies outside {p!r}; it is used, and "
             "samplers do not learn from this trial's value of it"
@@ -276,5 +278,5 @@ def _reached(name: str, low: Any, high: Any, step: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _own_space(params: tuple[tuple[str, Parameter], ...]) -> Space:
-    """The space of a trial that went its own way; one object for all trials that went the same way."""
+    """Return the space of a trial with ranges of its own; one object for all trials with the same ranges."""
     return merge(None, dict(params))

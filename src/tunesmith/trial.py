@@ -1,4 +1,4 @@
-"""What a trial is while it runs, :class:`Trial`; its record is in :mod:`tunesmith.frozen`.
+"""The running trial; its record is in :mod:`tunesmith.frozen`.
 
 A running trial carries everything it needs: the proposed point, the seed for names that the study has not seen yet,
 and a channel for its reports. It knows neither the study nor the sampler, so it can be sent to another process.
@@ -24,19 +24,19 @@ __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create
 
 
 class Channel(Protocol):
-    """How a running trial reaches the study: reports and notes go up, the pruner's answer comes back.
+    """How a running trial reaches its study: it sends reports and user attributes, and gets the pruner's answer.
 
-    What goes up carries the attempt, so that one that was given up cannot write to the next one's record.
+    Each message carries the attempt, so that an attempt that was replaced cannot write to the record of the next one.
     """
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
-        """Hand on one reported value; false: it could not be stored now, and has to come with the end of the trial."""
+        """Send a reported value; False: it could not be stored now, and comes with the end of the trial."""
 
     def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
-        """Hand on a user attribute, as ``storable`` made it; the answer is that of ``report``."""
+        """Send a user attribute, as ``storable`` made it; the answer is that of ``report``."""
 
     def should_prune(self, number: int, step: int) -> bool:
-        """Ask whether the trial should stop, given everything it has reported."""
+        """Ask whether the trial should stop, given all its reports."""
 
 
 class Trial(Suggestions):
@@ -160,10 +160,10 @@ class Trial(Suggestions):
             return False
         return self._channel.should_prune(self.number, self._last_step)
 
-    # -- notes -------------------------------------------------------------------------------------------------
+    # -- attributes ---------------------------------------------------------------------------------------------
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Note something about the trial; it is stored at once, and survives the death of the process.
+        """Set a user attribute. It is stored at once, and survives the death of the process.
 
         A trial that is run again after such a death finds it in ``user_attrs``: a checkpoint's name, say. A copy is
         kept, in the same form in memory and in a file: tuples become lists, keys of dicts become text, NumPy numbers
@@ -190,11 +190,11 @@ class Trial(Suggestions):
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
-        """What was noted so far, by earlier attempts at the trial too (read-only)."""
+        """User attributes so far, those of earlier attempts included (read-only)."""
         return MappingProxyType(self._user) if self._user else EMPTY
 
     def set_constraint(self, key: str, value: float) -> None:
-        """Note the value of a constraint; the trial is feasible where all of them are at most 0.
+        """Set the value of a constraint; a trial is feasible if all are at most 0.
 
         Args:
             key: the constraint's name.
@@ -211,7 +211,7 @@ class Trial(Suggestions):
 
     @property
     def constraints(self) -> dict[str, float] | None:
-        """Constraint values noted so far, by name; None if there are none."""
+        """Constraint values so far, by name; None if there are none."""
         return self._constraints
 
     @property
@@ -239,9 +239,9 @@ class Trial(Suggestions):
         return notes or None, {s: v for s, v in (self.reports or {}).items() if s in self._unsent} or None
 
     def take_unsent(self, own: Trial) -> None:
-        """Take over what the study's own copy of this trial could not store; for one that a worker sent back.
+        """Find out what the storage lacks, for a trial that a worker sent back.
 
-        What that copy never heard of, since an interrupt came when it should have, is to be stored as well.
+        That is what the study's own copy could not store, and what it never received because of an interrupt.
         """
         held, heard = self._user or {}, own._user or {}
         unsent: set[str | int] = set(own._unsent or ())
@@ -255,10 +255,10 @@ class Trial(Suggestions):
         self._unsent.add(what)
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        # Without the channel, which belongs to this process; so a trial may be pickled, and told by its copy.
+        # Without the channel, which belongs to this process: a copy of the trial may be told elsewhere.
         names = (*Suggestions.__slots__, *Trial.__slots__)
         return None, {name: None if name == "_channel" else getattr(self, name) for name in names}
 
     def connect(self, channel: Channel | None) -> None:
-        """Let reports go through a channel; None: cut it off, so that the trial can be sent elsewhere."""
+        """Set the channel; None: remove it, so that the trial can be sent to another process."""
         self._channel = channel

@@ -51,20 +51,20 @@ class ProgressLine:
             self.tick()
 
     def advance(self, n: int = 1) -> None:
-        """Note that n more are done."""
+        """Count n more as done."""
         self.done += n
         self._last_end = now = self._clock()
         if now >= self._due:
             self._show(now)
 
     def tick(self) -> None:
-        """Note that time passes."""
+        """Update the time that is shown."""
         now = self._clock()
         if now >= self._due:
             self._show(now)
 
     def close(self, message: str = "") -> None:
-        """Show how it ended, leave that there, and write a message under it."""
+        """Show the final line, and write a message under it."""
         self._show(self._clock(), ended=True)
         display, self._display = self._display, None
         if display is not None:

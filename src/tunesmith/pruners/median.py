@@ -84,7 +84,7 @@ class MedianPruner(Pruner):
         before = steps[steps != step]
         since_warmup = step - self.n_warmup_steps
         due = self.n_warmup_steps + since_warmup // self.interval_steps * self.interval_steps
-        if len(before) and before[-1] >= due:  # this interval has had its look
+        if len(before) and before[-1] >= due:  # this interval has been judged
             return Decision.CONTINUE
         best = float(np.fmin.reduce(values))
         if best != best:

@@ -1,4 +1,4 @@
-"""The ask-and-tell interface of a study: for whoever runs trials in a loop of his own."""
+"""The ask-and-tell interface of a study: for users who run trials in their own loop."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class AskTellStudy(StudyView):
         reason: str | None = None,
         cost: float | None = None,
     ) -> FrozenTrial:
-        """Record how a trial ended; when this returns, it would survive the death of the process.
+        """Record how a trial ended. When this returns, the result is durable.
 
         Without `state`, values that are not one finite-or-infinite number per objective make the trial FAIL, with the
         reason stored. Telling the same outcome again changes nothing.
@@ -89,8 +89,8 @@ class AskTellStudy(StudyView):
     def recover(self) -> list[int]:
         """Take back the trials of workers of this machine that died, so that they are run again; return the numbers.
 
-        A trial whose process died ``max_attempts`` times is FAIL instead. A driver that died while its trials ran in
-        other processes is not counted: it would have survived a trial that kills its process.
+        A trial whose process died ``max_attempts`` times is FAIL instead. The death of a driver whose trials
+        run in other processes is not counted, since a trial cannot have caused it.
         """
         return self.engine.recover()
 
@@ -103,12 +103,12 @@ class AskTellStudy(StudyView):
     def enqueue_trial(
         self, params: Mapping[str, Any], user_attrs: Mapping[str, Any] | None = None, skip_if_exists: bool = False
     ) -> None:
-        """Put a point first in line; parameters that are not named are proposed by the sampler.
+        """Run a point before any new proposal. The sampler proposes the parameters that are not named.
 
         Args:
             params: values by name.
             user_attrs: notes to keep with the trial.
-            skip_if_exists: do nothing if a trial with these parameters is there or waits.
+            skip_if_exists: do nothing if a trial with these parameters exists already.
 
         Raises:
             SpaceError: a value lies outside the declared space, or a name is not in it.
@@ -150,7 +150,7 @@ class AskTellStudy(StudyView):
             self.engine.add(checked)
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Note something about the study, at once; in the form that ``trial.set_user_attr`` explains.
+        """Set an attribute of the study, stored at once in the form that ``trial.set_user_attr`` explains.
 
         Args:
             key: the attribute's name.
@@ -162,7 +162,7 @@ class AskTellStudy(StudyView):
         self.engine.set_user_attr(key, value)
 
     def set_system_attr(self, key: str, value: Any) -> None:
-        """Note something for tunesmith's own use.
+        """Set an attribute of tunesmith's own.
 
         Args:
             key: the attribute's name.

@@ -1,4 +1,4 @@
-"""Confirmation: the leaders of a search and the default run again with fresh seeds; the choice is made from both."""
+"""Confirmation: runs the leaders of a search and the default again with fresh seeds, and chooses among them."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def report(
     notes = _failures(points, runs, repeats)
     stopped = engine.stopped or {}
     history = engine.current_history()
-    beside = default is not None and points[default].number is None  # the default is none of the trials
+    beside = default is not None and points[default].number is None  # the default is not a trial
     common: dict[str, Any] = {
         "n_candidates": int(history.complete.sum()) + beside,
         "n_fits": len(history) + len(runs),
@@ -171,7 +171,7 @@ def report(
         notes += ("Each point gave the same value with every seed: the objective does not use trial.seed.",)
     best = float(history.y[history.complete & history.feasible, 0].min())
     if result.index == default:
-        best = math.nan  # the best value seen was another point's, and nobody would quote it for this one
+        best = math.nan  # the best value seen is of another point
     score = result.as_score(
         greater_is_better=sign < 0,
         naive=sign * best,

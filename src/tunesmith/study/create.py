@@ -87,8 +87,8 @@ def create_study(
 
     Raises:
         DuplicatedStudyError: the name is taken and `load_if_exists` is false.
-        ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions, or studies with
-            several objectives shall be a warm start.
+        ValueError: a direction, sampler or pruner is unknown, a loaded study has other directions, or a warm
+            start is asked for from studies with several objectives.
 
     Example:
         ```python
@@ -125,7 +125,7 @@ def create_study(
                 f"the study {study_name!r} is there already, with the directions {list(record.directions)}; got "
                 f"{ways}. A study keeps its directions: choose another study_name, or delete_study() it first"
             ) from None
-    # A study that another process made a moment ago, or that was left when it had just been made, may lack it still.
+    # A study that another process is just creating, or whose creation was interrupted, has no warm start yet.
     if earlier and KEY not in record.system and not store.count(record.id):
         kept = earlier.data if isinstance(earlier, WarmStart) else _encode(earlier)
         store.set_attr(record.id, None, KEY, kept, system=True)

@@ -1,4 +1,4 @@
-"""Where objectives run, and the arguments that say so, checked."""
+"""Checks the arguments that say how objectives run, and makes the executor."""
 
 from __future__ import annotations
 

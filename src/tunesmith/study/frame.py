@@ -45,7 +45,7 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
 
 
 def _columns(trials: list[FrozenTrial], attr: str, n_objectives: int) -> list[tuple[str, list[Any]]]:
-    """Return the columns that an attribute makes, with the second part of their names; each trial is looked at once."""
+    """Return the columns of an attribute, with the second part of their names; reads each trial once."""
     if attr in ("value", "values"):
         values = [t.values if t.values is not None else (None,) * n_objectives for t in trials]
         columns = [list(column) for column in zip(*values, strict=True)]

@@ -1,4 +1,4 @@
-"""A study as a notebook shows it."""
+"""HTML of a study, for notebooks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tunesmith.text import block
 
 
 def study_html(engine: TrialEngine) -> str:
-    """Return the study's name, what it searches and how far it is, as HTML."""
+    """Return the study's name, directions, sampler, tally and best trial as HTML."""
     from tunesmith.selection.wording import NumberFormat, params_of
 
     one = len(engine.directions) == 1

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tunesmith.progress import Progress
 
 AfterTrial = Callable[[TrialRecord], None]
-PROPOSING = 0.5  # of a timeout, at most: after that proposals are to cost little
+PROPOSAL_SHARE = 0.5  # of a timeout; once proposals took more, the sampler's cheap variant proposes
 
 
 @terminable()
@@ -69,14 +69,14 @@ def optimize(
     progress: Progress | None = None
     executor: Executor | None = None
     try:
-        engine.flush()  # what an earlier call could not store
+        engine.flush()  # results that an earlier call could not store
         engine.recover()
         engine.asker.worker = current_worker() + (APART if jobs > 1 else "")
         engine.set_stopped(None)
         if ending is not None:
             look = ending
             after.append(lambda _: look(engine))
-            look(engine)  # a study that is at its end already needs no further trial
+            look(engine)  # a study that has converged needs no further trial
         if open_progress is not None:
             left = None if n_trials_total is None else max(0, n_trials_total - len(engine.current_history()))
             progress = open_progress(min((n for n in (n_trials, left) if n is not None), default=None))
@@ -132,7 +132,7 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
         self._n_trials = n_trials
         self._n_trials_total = n_trials_total
         self._deadline = None if timeout is None else executor.clock() + timeout
-        self._may_propose = math.inf if timeout is None else timeout * PROPOSING
+        self._may_propose = math.inf if timeout is None else timeout * PROPOSAL_SHARE
         self._catch = catch
         self._after = after
         self._gc_after_trial = gc_after_trial
@@ -162,12 +162,12 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
         try:
             return engine.ask(below=below, cheap=cheap)
         except StorageUnavailableError as away:
-            if not self._started:  # a mistake of the user's, rather than a storage that is away
+            if not self._started:  # the user's mistake, more likely than a storage that is away
                 raise
             return retry_while_unavailable(lambda: engine.ask(below=below, cheap=cheap), away)
 
     def _ask_in_time(self, deadline: float) -> Trial | None:
-        """Ask unless the time is over; proposals cost little once they took more than their share of it."""
+        """Ask unless the time is over; use the cheap variant once proposals took more than their share of it."""
         before = self._executor.clock()
         if before >= deadline:
             return None
@@ -202,7 +202,7 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
             self._progress.tick()
 
     def _record_all(self, events: list[Finished | Failed]) -> list[tuple[TrialRecord, BaseException | None]]:
-        """Record the ends of some trials, all of them before anything is raised: none may cost the others theirs."""
+        """Record the ends of some trials. All are recorded before an error is raised, so that no result is lost."""
         told = []
         first: BaseException | None = None
         for event in events:
@@ -222,7 +222,7 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
             outcome = outcome_of_error(error, event.traceback)
             done = engine.record(trial, outcome)
             passes = outcome.state is TrialState.PRUNED or isinstance(error, (*self._catch, AttemptReplacedError))
-            return done, None if passes else error  # of a replaced attempt: the trial is not ours any more
+            return done, None if passes else error  # a replaced attempt: another worker has the trial
         outcome = outcome_of(event.value, len(engine.signs))
         done = engine.record(trial, outcome)
         if done.attempt != trial.attempt or done.state is not TrialState.FAIL or outcome.failure is Failure.NAN:

@@ -1,4 +1,4 @@
-"""Which point to use where an objective is noisy: by what a model expects there, not by the luckiest result."""
+"""Recommends the point with the best expected value by a model, for noisy objectives."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _first(x: Floats, number: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def notes_on(found: Candidates) -> tuple[str, ...]:
-    """Return what else is to be known of the candidates, in sentences."""
+    """Return cautions about the candidates, in sentences."""
     if found.model is not None:
         return ()
     return ("This is the best value seen, which is usually too good: there are too few trials for a model.",)

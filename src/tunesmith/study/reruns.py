@@ -1,4 +1,4 @@
-"""Runs points of a study again with fresh seeds, beside its trials: no sampler and no best trial sees them.
+"""Reruns: points of a study run again with fresh seeds. They are not trials: samplers and ``best_trial`` ignore them.
 
 Each result is a system attribute of the study, written when the run ends, so that an interrupted call goes on.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tunesmith.progress import ProgressLine
 
 PREFIX = "confirm"
-FIRST_NUMBER = 1_000_000  # what these runs are numbered from: files named by trial.number are not written over
+FIRST_NUMBER = 1_000_000  # of these runs, so that files named by trial.number are not overwritten
 SALT = 0x5EED
 MAX_REASON = 500  # characters
 
@@ -52,31 +52,31 @@ class Point:
 
     @property
     def name(self) -> str:
-        """What it is called in sentences."""
+        """Its name in sentences."""
         return "the default" if self.number is None else f"trial {self.number}"
 
 
 @dataclass(slots=True)
 class Run:
-    """How a run ended: its value in the user's direction, NaN with a reason if it has none."""
+    """The result of a run: its value in the user's direction, or NaN with a reason."""
 
     value: float
     reason: str | None = None
 
 
 class NoChannel:
-    """A channel that keeps no reports and never stops a trial: these runs are to be as long as they can be."""
+    """A channel that drops reports and never prunes: these runs are complete."""
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
         """Drop a report."""
         return True
 
     def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
-        """Drop a note."""
+        """Drop a user attribute."""
         return True
 
     def should_prune(self, number: int, step: int) -> bool:
-        """Say no."""
+        """Return False."""
         return False
 
 
@@ -97,7 +97,7 @@ def stored_runs(engine: TrialEngine) -> dict[tuple[str, int], Run]:
 
 
 def drop_stored_runs(engine: TrialEngine) -> None:
-    """Let the runs that were made before be made again."""
+    """Drop the stored runs, so that they are made again."""
     for key, repeat in stored_runs(engine):
         engine.set_system_attr(f"{PREFIX}:{key}:{repeat}", None)
 

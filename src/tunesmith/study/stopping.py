@@ -1,4 +1,4 @@
-"""Lets ``optimize`` end by itself, and keeps why it did."""
+"""Ends a search that has converged, and stores why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tunesmith.study.engine.engine import TrialEngine
 if TYPE_CHECKING:
     from tunesmith.selection.converged import Convergence
 
-AGREEING = 2  # looks in a row that must say so: one may be deceived by a fit that went astray
+AGREEING = 2  # checks in a row that must find convergence: the model of one may be a bad fit
 
 
 @dataclass(slots=True)
@@ -24,9 +24,9 @@ class Stopping:
     """Ends ``optimize`` when the search has converged; to be called after each trial.
 
     Attributes:
-        looked: the number of trials with a value at the last look. Those that were pruned count: where nearly all are,
-            because none is as good, a search is at its end.
-        agreed: how many looks in a row said that it has.
+        looked: the number of trials with a value at the last check. Pruned trials count: where nearly all are pruned,
+            because none is as good, a search has converged.
+        agreed: how many checks in a row found convergence.
         noise: gives the standard deviation of a result, if it is known otherwise than from the model; None: it is not.
     """
 
@@ -40,7 +40,7 @@ class Stopping:
         return self.agreed >= AGREEING
 
     def __call__(self, engine: TrialEngine) -> None:
-        """Look, if it is time to."""
+        """Check for convergence, if enough trials have ended since the last check."""
         from tunesmith.selection.converged import is_due, min_trials
 
         history = engine.current_history()
@@ -69,15 +69,15 @@ def stopping(engine: TrialEngine, stop: Any) -> Stopping:
     if stop != "converged":
         raise ValueError(f'stop= takes "converged" or None; got {stop!r}')
     engine.check_single_objective('optimize(stop="converged")', "optimize with n_trials or timeout")
-    return Stopping(agreed=AGREEING - 1 if engine.stopped is not None else 0)  # to look once is enough, if it had ended
+    return Stopping(agreed=AGREEING - 1 if engine.stopped is not None else 0)  # one check is enough if it had converged
 
 
 def look(history: History, space: Space, noise: float | None = None) -> Convergence:
-    """Ask a Gaussian process over the trials with a value, whatever the sampler is, what can still be gained.
+    """Return what a Gaussian process over the trials with a value expects a longer search to gain.
 
-    Pruned trials show where nothing is to be gained; what they came to is no value to have in hand.
+    Pruned trials show where there is nothing to gain; their own values do not count as found.
 
-    Takes about 20 ms with 50 trials and a second with 400, from where on it uses a part of them.
+    It takes about 20 ms with 50 trials and a second with 400; of more trials it uses a part.
 
     Args:
         history: the trials, with :func:`tunesmith.samplers.gp.surrogate.has_enough_trials` of them.

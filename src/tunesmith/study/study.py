@@ -1,4 +1,4 @@
-"""The study: one search, and everything a user does with it."""
+"""The study: one search, and how a user runs it."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ class Study(AskTellStudy):
             space: what to search, in any form that :class:`Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.
-            n_trials_total: how many trials the study is to have in all, whatever became of them: those of earlier
-                calls and those that other processes run on the same storage are counted. None: no limit.
+            n_trials_total: how many trials the study is to have in all, in whatever state: those of earlier calls and
+                those of other processes on the same storage count. None: no limit.
             func: the objective, by the name that it has in Optuna; give one of the two.
 
         Raises:
@@ -127,7 +127,7 @@ class Study(AskTellStudy):
         )
 
     def stop(self) -> None:
-        """Let ``optimize`` end after the running trials; to be called from a callback or the objective.
+        """End ``optimize`` after the running trials; to be called from a callback or the objective.
 
         Raises:
             RuntimeError: no ``optimize`` runs in this object.

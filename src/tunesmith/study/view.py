@@ -1,4 +1,4 @@
-"""What can be read of a study."""
+"""The reading side of a study."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class StudyView:
 
     @property
     def seed(self) -> int:
-        """What the whole course of the study follows from."""
+        """The seed of all random numbers of the study."""
         return self.engine.seed
 
     @property
@@ -64,12 +64,12 @@ class StudyView:
 
     @property
     def max_attempts(self) -> int:
-        """How often a trial is begun whose process dies."""
+        """How often a trial is started whose process dies."""
         return self.engine.max_attempts
 
     @property
     def sampler(self) -> Sampler:
-        """Who proposes; another one may be set."""
+        """The sampler; it may be replaced at any time."""
         return self.engine.asker.sampler
 
     @sampler.setter
@@ -78,7 +78,7 @@ class StudyView:
 
     @property
     def pruner(self) -> Pruner:
-        """Who decides whether running trials go on; another one may be set."""
+        """The pruner; it may be replaced at any time."""
         return self.engine.channel.pruner
 
     @pruner.setter
@@ -199,16 +199,16 @@ class StudyView:
 
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
 
-    # -- notes -------------------------------------------------------------------------------------------------
+    # -- attributes --------------------------------------------------------------------------------------------
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
-        """What the user noted about the study (read-only)."""
+        """User attributes of the study (read-only)."""
         return self.engine.user_attrs
 
     @property
     def system_attrs(self) -> Mapping[str, Any]:
-        """What tunesmith noted about the study (read-only)."""
+        """Attributes of tunesmith's own (read-only)."""
         return self.engine.system_attrs
 
     @property
@@ -236,6 +236,6 @@ class StudyView:
         directions = ", ".join(d.value for d in self.directions)
         try:
             tally = self.engine.tally()
-        except Exception as error:  # a debugger asks for it in the middle of what went wrong
+        except Exception as error:  # a debugger shows it while an error is handled
             tally = f"no trials to be read ({name_and_message(error)})"
         return f"Study({self.study_name!r}, {directions}, sampler={self.sampler.name!r}, {tally})"

@@ -1,7 +1,7 @@
-"""Warm starts: the ranks of earlier studies, which guide a new one.
+"""Warm starts: ranks of earlier studies, which guide a new one.
 
-They are a system attribute of the new study, written once when it is created: with it a study that is resumed proposes
-what it would have proposed, whatever became of the earlier studies meanwhile.
+They are stored as a system attribute when the new study is created, so that a resumed study proposes the same points
+even if the earlier studies have changed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
         kept.append(
             {
                 "name": name,
-                "space": Space.from_columns(space.params).to_json(),  # constraints are code, and not needed
+                "space": Space.from_columns(
+                    space.params
+                ).to_json(),  # without constraints: these are code, and not needed
                 "rows": len(rows),
                 "data": pack_bytes(table.tobytes()),
             }

@@ -1,4 +1,4 @@
-"""How a study hands out trials: what its storage and its sampler do at ``ask``."""
+"""Starts trials: claims a number from the storage, and a point from the sampler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tunesmith.study.engine.enqueued import apply_enqueued_values
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
 
-NEAR = 64  # numbers before a limit: from there on none is reserved that may turn out to lie beyond it
+NEAR = 64  # numbers before a limit from where on none is reserved, since it could lie beyond the limit
 
 
 class Proposal(NamedTuple):
@@ -84,10 +84,10 @@ class Asker:
                 study.sync()
                 seen = len(study.history) + len(study.history.running)
                 if self.sampler.exclusive_at(study.history) and not claim.reserved and seen < claim.number:
-                    continue  # a trial was released since the claim: its point is taken, and it comes first
+                    continue  # a trial was released since the claim; it comes first
             try:
                 trial, record = self.propose(claim, cheap)
-            except BaseException:  # nothing is to be left running when there is nothing to run
+            except BaseException:  # without a point, the trial must not stay RUNNING
                 self._give_up(claim)
                 raise
             version = storage.start(study.study_id, claim, record)
@@ -119,7 +119,7 @@ class Asker:
         else:
             proposal = self._sample(number, cheap)
             if record.fixed and proposal.space is not None:
-                # The user's point, not the sampler's: what its state names (a cell, an index) is still to be done.
+                # The point is the user's: the cell or index that the sampler state names is still to be done.
                 rng = np.random.default_rng([self._study.seed, number, 1])
                 x = apply_enqueued_values(proposal.space, proposal.x, record.fixed, rng)
                 proposal = Proposal(number, proposal.space, x)
@@ -128,7 +128,7 @@ class Asker:
         if self._proposals.space is not proposal.space:
             self._proposals = Proposals(proposal.space)
         record.space, record.x, record.sampler_state = proposal.space, proposal.x, proposal.sampler_state
-        record.started = time.time()  # a proposal's own time is no cost of the trial
+        record.started = time.time()  # the time of the proposal does not count as cost
         trial = Trial(
             number,
             self._study.seed,

@@ -1,4 +1,4 @@
-"""What running trials write, and what the pruner answers."""
+"""The channel of running trials: stores their reports and attributes, and asks the pruner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tunesmith.frozen import curve
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.study.engine.replica import StudyReplica
 
-AWAY = 10.0  # seconds for which the storage is left alone after it did not take a report or a note
+AWAY = 10.0  # seconds without another try after the storage failed to take a report or an attribute
 
 
 class TrialChannel:

@@ -1,4 +1,4 @@
-"""The engine of a study: ask, tell, and what else reads or writes its trials."""
+"""The engine of a study: ask, tell, and all else that reads or writes its trials."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TrialEngine(StudyReplica):
         pruner: who decides whether running trials go on.
 
     Attributes:
-        max_attempts: how often a trial is begun whose process dies.
+        max_attempts: how often a trial is started whose process dies.
         optimizing: whether ``optimize`` runs in this object.
         stop_requested: whether it shall end after the running trials.
         stopped: why the search ended by itself the last time; None if it did not.
@@ -124,7 +124,7 @@ class TrialEngine(StudyReplica):
                     running.trial = trial
                 done = teller.finish(running, outcome, cost)
             if unsaved.pending:
-                with suppress(Exception):  # of others, and they stay
+                with suppress(Exception):  # of other trials, whose results stay here
                     self.flush()
             return done
 
@@ -146,7 +146,7 @@ class TrialEngine(StudyReplica):
         return outcome._replace(reason=reason)
 
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
-        """Make a point that of the next new trial, unless another worker starts that one first.
+        """Use a point for the next new trial, unless another worker starts that trial first.
 
         Workers that plan the same point for the same number start it once, which they would not if each added it. One
         that plans a later number sees the trials before it, since it looks at them after it has planned.
@@ -202,7 +202,7 @@ class TrialEngine(StudyReplica):
                 self.flush()
                 self.release(list(self.running))
             except StorageError:
-                self.teller.unsaved.give_back({n: running.record.attempt for n, running in self.running.items()})
+                self.teller.unsaved.add_releases({n: running.record.attempt for n, running in self.running.items()})
                 self.running.clear()
 
     # -- the study -----------------------------------------------------------------------------------------------
@@ -256,28 +256,28 @@ class TrialEngine(StudyReplica):
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
-        """What the user noted about the study (read-only)."""
+        """User attributes of the study (read-only)."""
         return MappingProxyType(self.storage.load_study(self.study_name).user)
 
     @property
     def system_attrs(self) -> Mapping[str, Any]:
-        """What tunesmith noted about the study (read-only)."""
+        """Attributes of tunesmith's own (read-only)."""
         return MappingProxyType(self.storage.load_study(self.study_name).system)
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Note something about the study."""
+        """Set a user attribute of the study."""
         self.storage.set_attr(self.study_id, None, key, storable(key, value))
 
     def set_system_attr(self, key: str, value: Any) -> None:
-        """Note something about the study for tunesmith's own use."""
+        """Set an attribute of tunesmith's own."""
         self.storage.set_attr(self.study_id, None, key, storable(key, value), system=True)
 
     def set_trial_attr(self, number: int, key: str, value: Any) -> None:
-        """Note something about a trial, whoever runs it."""
+        """Set a user attribute of a trial, whoever runs it."""
         self.storage.set_attr(self.study_id, number, key, value)
 
     def set_stopped(self, stopped: dict[str, Any] | None) -> None:
-        """Note why the search ended by itself; None: it goes on."""
+        """Store why the search ended by itself; None: it goes on."""
         if stopped is not None or self.stopped is not None:
             self.stopped = stopped
             self.set_system_attr(STOPPED, stopped)

@@ -1,4 +1,4 @@
-"""Values that a user fixed for one trial (``enqueue_trial``), laid over the sampler's proposal."""
+"""Enqueued values: what ``enqueue_trial`` fixes for one trial takes the place of the sampler's proposal."""
 
 from __future__ import annotations
 

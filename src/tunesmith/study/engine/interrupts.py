@@ -1,4 +1,4 @@
-"""How a search ends when it is told to from outside: a Ctrl-C that Python swallows, and SIGTERM."""
+"""Interrupts from outside: Ctrl-C, also one that Python swallows, and SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Terminated(BaseException):
-    """SIGTERM came; raised in the main thread, so that running trials are given back before the process ends."""
+    """Raised in the main thread at SIGTERM, so that running trials are released before the process ends."""
 
 
 @contextmanager
@@ -44,40 +44,40 @@ def terminable() -> Iterator[None]:
 def reraise_lost_interrupts(
     shielded: Iterable[Callable[..., Any]] = (), but_for: Iterable[Callable[..., Any]] = ()
 ) -> Iterator[Callable[[], None]]:
-    """Give a function that makes up for the interrupts that were put off or went lost since.
+    """Give a function that raises the interrupts that were delayed or lost since its last call.
 
-    Ctrl-C and SIGTERM raise where Python happens to be. Inside of functions that must come to their end they wait for
-    the next call of the function that is given, unless the user insists with a second one. Which functions these are is
-    seen by the stack, so that it costs nothing where no interrupt comes. A handler of the program's own stays as it is.
+    Ctrl-C and SIGTERM raise at any line. Inside functions that must not be cut short they wait for the next call of the
+    function that is given, unless a second interrupt comes. The stack tells which functions are running, so this costs
+    nothing while no interrupt comes. A handler of the program's own stays in place.
 
     An interrupt that comes while garbage is collected is raised in whatever callback runs next, in SQLAlchemy's
     bookkeeping for instance, where Python can only print and drop it. A loop that calls this function now and then
     ends nevertheless.
 
     Args:
-        shielded: functions that must come to their end.
-        but_for: functions called by those that need not, as they take long and clean up after themselves.
+        shielded: functions that must not be cut short.
+        but_for: functions called by those that may be, since they take long and clean up after themselves.
     """
     inner = {f.__code__: True for f in shielded} | {f.__code__: False for f in but_for}
-    put_off: list[Callable[[], Any]] = []
+    delayed: list[Callable[[], Any]] = []
     before = sys.unraisablehook
 
     def note(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            put_off.append(lambda: signal.default_int_handler(signal.SIGINT, None))
+            delayed.append(lambda: signal.default_int_handler(signal.SIGINT, None))
         else:
             before(unraisable)
 
-    def heed() -> None:
-        if put_off:
-            act = put_off[0]
-            put_off.clear()
+    def reraise() -> None:
+        if delayed:
+            act = delayed[0]
+            delayed.clear()
             act()
 
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:
-            if not put_off and _is_inside(frame, inner):
-                put_off.append(lambda: handler(number, frame))
+            if not delayed and _is_inside(frame, inner):
+                delayed.append(lambda: handler(number, frame))
             else:
                 handler(number, frame)
 
@@ -94,18 +94,18 @@ def reraise_lost_interrupts(
     if main:
         sys.unraisablehook = note
     try:
-        yield heed
+        yield reraise
     finally:
         if sys.unraisablehook is note:
             sys.unraisablehook = before
         for number, (old, new) in installed.items():
             if signal.getsignal(number) is new:
                 signal.signal(number, old)
-    heed()
+    reraise()
 
 
 def _is_inside(frame: Any, inner: Mapping[Any, bool]) -> bool:
-    """Tell what is noted of the innermost function on the stack of which something is."""
+    """Return the entry of the innermost function on the stack that has one, else False."""
     while frame is not None:
         if frame.f_code in inner:
             return inner[frame.f_code]

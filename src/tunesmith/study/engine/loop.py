@@ -6,7 +6,7 @@
   asked again after each end.
 - ``ended`` takes the events of one or more pieces that ended, stores what they say, and returns the error that must
   stop everything, if there is one. Nothing is begun from then on; what runs comes to its end, and the error is raised.
-- ``waiting``, ``tick`` and ``salvaged`` have defaults that do, and change, nothing.
+- ``waiting``, ``tick`` and ``salvaged`` have defaults.
 
 Errors that ``next`` or ``ended`` raise, and interrupts, leave the loop at once. Before that, what has ended meanwhile
 is given to ``salvaged``. What still runs is for the caller to release, and the workers are for the caller to close.
@@ -67,7 +67,7 @@ class Policy(ABC, Generic[Piece, Event]):
         """Take in what ended; return the error that must stop everything, if any."""
 
     def waiting(self) -> None:
-        """Do what can be done while all that is to run now runs, before the loop waits for an end."""
+        """Do useful work before the loop waits for an end, while all workers are busy."""
 
     def tick(self) -> None:
         """Note that time passes: called at least each `TICK` seconds while the workers return from ``poll``."""

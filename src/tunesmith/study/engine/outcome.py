@@ -12,7 +12,7 @@ from tunesmith.numerics.scalars import real
 from tunesmith.state import TrialState
 from tunesmith.text import MOST, message_of, name_and_message, shown
 
-MOST_ITEMS = 1000  # of a result that are looked at: an iterator may have no end
+MOST_ITEMS = 1000  # of a result that are read: an iterator may have no end
 NAN_REASON = "the objective returned NaN (the run diverged?)"
 
 
@@ -25,7 +25,7 @@ class Failure(Enum):
 
 
 class Outcome(NamedTuple):
-    """How a trial ended, before that is stored.
+    """How a trial ended, before it is stored.
 
     Attributes:
         state: COMPLETE, PRUNED or FAIL.
@@ -48,7 +48,7 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
         n_objectives: how many numbers are expected.
     """
     if type(result) is float and n_objectives == 1 and result == result:
-        return Outcome(TrialState.COMPLETE, (result,))  # the common end of a trial needs no calls
+        return Outcome(TrialState.COMPLETE, (result,))  # the common case, for speed
     try:
         values = _read(result, n_objectives)
     except Exception as error:  # of the result's own class: its __float__, its __iter__

@@ -1,4 +1,4 @@
-"""What becomes of trials whose process died: they are run again, but not for ever."""
+"""Recovers trials whose process died: they run again, up to a limit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def recover(study: StudyReplica, max_attempts: int) -> list[int]:
 
 
 def _failed(trial: TrialRecord, limit: int) -> TrialRecord:
-    """The end of a trial whose process died too often; its attributes and reports are in the storage."""
+    """Return the end of a trial whose process died too often; the storage has its attributes and reports."""
     trial.state, trial.finished = TrialState.FAIL, time.time()
     trial.crashes += 1
     times = "once" if trial.crashes == 1 else f"{trial.crashes} times"

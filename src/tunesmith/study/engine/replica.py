@@ -16,7 +16,7 @@ from tunesmith.storage.base import Increment, Storage, StudyRecord
 from tunesmith.study.warm_start import KEY, decode_warm_start
 from tunesmith.trial import Trial
 
-STALE = -1  # the version of a history that has to be read again
+STALE = -1  # the version of a history that must be read again
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Waits for a storage that is away."""
+"""Retries while a storage is away."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tunesmith.errors import StorageUnavailableError
 
 T = TypeVar("T")
 
-PATIENCE = 30.0  # seconds for which a storage that is away is waited for
+PATIENCE = 30.0  # seconds of retries
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries
 
 
 def retry_while_unavailable(call: Callable[[], T], error: StorageUnavailableError | None = None) -> T:
-    """Return what a call returns; while the storage is away it is made again, for some half a minute.
+    """Return the result of a call, retried for half a minute while the storage is away.
 
     Args:
         call: uses the storage.
-        error: that of a first call, which was made already.
+        error: of a first call that was made already.
 
     Raises:
-        StorageUnavailableError: the storage is away for longer.
+        StorageUnavailableError: the storage stays away.
     """
     end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
     while True:

@@ -1,4 +1,4 @@
-"""How a study takes the results of trials."""
+"""Records the ends of trials."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Teller:
         if outcome.state is TrialState.PRUNED and reports:
             last = reports[max(reports)]
             values = (last,) if len(study.signs) == 1 and last == last else None
-        # Of what another process began all there is are the clocks, which may have been set since.
+        # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         user, unsent = trial.unsent()  # the storage has the others
         done = record.ended(
@@ -155,7 +155,7 @@ class Teller:
         return self._write_end(done)
 
     def _write_end(self, done: TrialRecord) -> tuple[int, int] | None:
-        """Store the end of a trial; no value is lost for what cannot be kept beside it, and no end for a value."""
+        """Store the end of a trial: without attributes and reports if these cannot be stored, else as FAIL."""
         study = self._study
         try:
             return study.storage.finish(study.study_id, done)
@@ -194,10 +194,10 @@ class Teller:
                     )
             if unsaved.released:
                 study.storage.release(study.study_id, unsaved.released)
-                unsaved.given_back()
+                unsaved.clear_releases()
                 study.version = STALE
 
     def _is_recorded(self, done: TrialRecord) -> bool:
-        """Tell whether an end that is refused now stands there already: its commit was not heard of."""
+        """Tell whether an end that is refused was stored before: the answer to its commit was lost."""
         (found,) = self._study.storage.trials(self._study.study_id, [done.number])
         return found.state is done.state and found.attempt == done.attempt

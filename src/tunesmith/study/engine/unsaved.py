@@ -1,4 +1,4 @@
-"""Results that the storage did not take, kept in this process until it does; and the last words when it never does."""
+"""Results that the storage did not take, kept in this process until it does; those that stay are printed at exit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tunesmith.frozen import TrialRecord
 
 
 class Unsaved:
-    """What one study object holds back for its storage.
+    """The unsaved results of one study object.
 
     Args:
         study_name: for messages.
@@ -20,7 +20,7 @@ class Unsaved:
 
     Attributes:
         pending: whether there is anything; read at each ask and tell.
-        released: attempts of trials to be given back, by number.
+        released: attempts of trials to be released, by number.
     """
 
     def __init__(self, study_name: str, flush: Callable[[], None]) -> None:
@@ -30,22 +30,22 @@ class Unsaved:
         self.released: dict[int, int] = {}
         self._ends: dict[int, TrialRecord] = {}
 
-    def give_back(self, attempts: Mapping[int, int]) -> None:
-        """Note attempts of trials, by number, that are to be given back."""
+    def add_releases(self, attempts: Mapping[int, int]) -> None:
+        """Add attempts of trials, by number, that are to be released."""
         self.released |= attempts
         self.pending = bool(self._ends or self.released)
 
-    def given_back(self) -> None:
-        """Forget them."""
+    def clear_releases(self) -> None:
+        """Forget the attempts to be released."""
         self.released = {}
         self.pending = bool(self._ends)
 
     def keep(self, done: TrialRecord) -> None:
-        """Keep the end of a trial, and see to it that it is not lost in silence when the process ends."""
+        """Keep the end of a trial until it is stored, at exit at the latest."""
         self._ends[done.number] = done
         self.pending = True
         if not _holders:
-            atexit.unregister(_at_exit)  # or it would be called as often as something was kept and stored
+            atexit.unregister(_at_exit)  # once is enough
             atexit.register(_at_exit, os.getpid())
         if self not in _holders:
             _holders.append(self)
@@ -66,15 +66,15 @@ class Unsaved:
         return list(self._ends.values())
 
 
-_holders: list[Unsaved] = []  # a study that nobody holds any more still has results to store
+_holders: list[Unsaved] = []  # keeps the results of a study object that is gone
 
 
 def _at_exit(pid: int) -> None:
-    """Try once more, and print what is lost."""
+    """Try a last time, and print what is lost."""
     if os.getpid() != pid:
         return  # a fork: the parent has them
     for held in list(_holders):
-        with suppress(Exception):  # whatever it is, there is no other place left
+        with suppress(Exception):  # there is nobody left to tell
             held.flush()
         for done in held.ends():
             which = f"trial {done.number} of the study {held.study_name!r}"
