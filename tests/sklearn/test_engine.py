@@ -31,13 +31,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from tunesmith.sklearn import GridSearchCV
+from tunesmith.sklearn.evaluate import folds as cutting
 from tunesmith.sklearn.evaluate import payload as payload
 from tunesmith.sklearn.evaluate.batches import BatchSizer, batches, dispatch_limit
 from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted
 from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.lru import ByteLRU
-from tunesmith.sklearn.evaluate.task import Unit
+from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.store.outcome import Outcome
 
 X, Y = make_classification(60, 6, random_state=0)
@@ -127,7 +128,10 @@ def test_data_that_cannot_be_copied_safely_are_known(data: Any) -> None:
     assert n_bytes(data) is None
 
 
-def test_rows_are_cut_once_and_cannot_be_spoilt() -> None:
+def test_rows_are_cut_once_and_cannot_be_spoilt(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuts = []
+    cut = cutting.safe_split
+    monkeypatch.setattr(cutting, "safe_split", lambda *args: (cuts.append(args), cut(*args))[1])
     folds = Folds(X, Y, [(np.arange(40), np.arange(40, 60))])
     first = folds.get(0, SVC())
     first.X[:] = 0
@@ -135,8 +139,11 @@ def test_rows_are_cut_once_and_cannot_be_spoilt() -> None:
     second = folds.get(0, SVC())
     assert np.array_equal(second.X, X[:40])
     assert np.array_equal(second.y, Y[:40])
-    assert len(folds._kept) == 1
-    assert len(Folds(X, Y, folds.splits, limit=10)._kept) == 0
+    assert len(cuts) == 2  # training and test rows
+    small = Folds(X, Y, folds.splits, limit=10)
+    small.get(0, SVC())
+    small.get(0, SVC())
+    assert len(cuts) == 6
 
 
 def test_an_estimator_may_overwrite_its_rows() -> None:
@@ -282,7 +289,7 @@ def test_large_data_are_mapped_and_written_once(tmp_path: Path, monkeypatch: pyt
     )
 
     def scorer(estimator: Any, X: Any, y: Any) -> float:
-        held = [thing for thing, path in payload._held.values() if path is not None and hasattr(thing, "X")]
+        held = [thing for thing in gc.get_objects() if type(thing) is Task]
         return float(len(held) == 1 and not held[0].X.flags.writeable)
 
     with joblib.parallel_config(temp_folder=str(tmp_path)):
@@ -362,7 +369,7 @@ def test_the_cache_never_holds_more_than_its_limit(steps: list[tuple[int, int]])
     for key, size in steps:
         value, _ = cache.make(key, lambda size=size: bytes(size))
         assert value == (cache.get(key) or value)
-        assert cache.held == sum(len(v) for v, _ in cache._values.values()) <= 100
+        assert cache.held == sum(len(cache.get(k) or b"") for k in range(10)) <= 100
 
 
 def test_the_cache_makes_a_value_once_among_threads() -> None:

@@ -247,7 +247,7 @@ class NoCallbacks:
         return self
 
     def call_on_fit_task_end(self, **data: Any) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def propagate_callback_context(self, estimator: Estimator) -> AbstractContextManager[None]:
         """Return a context manager that leaves the estimator as it is."""

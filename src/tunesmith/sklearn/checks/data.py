@@ -1,7 +1,7 @@
-"""Bad input to ``SearchCV``, found before the first fit.
+"""Checks the input of ``SearchCV`` before the first fit.
 
-It is an error if no candidate could be fitted and scored, and a warning, once, if some could not. Nothing is guessed of
-a metric that is not scikit-learn's.
+It is an error if no candidate could be fitted and scored, and one warning if some could not. Metrics that are not
+scikit-learn's are not judged.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ SPREAD_CLASSES = "Use StratifiedKFold, shuffle=True or fewer folds, so that each
 
 
 class InputChecker:
-    """Looks at the input of one search.
+    """Checks the input of one search.
 
     Args:
         task: what is fitted and scored.
         metric: the name of the metric that decides, of several.
         cv: the splitter.
-        groups: what it gets as groups, or None.
+        groups: its groups, or None.
     """
 
     def __init__(self, task: Task, metric: str | None, cv: Any, groups: Data) -> None:
@@ -68,7 +68,7 @@ class InputChecker:
         self._try_metrics()
 
     def splits(self, cut: Callable[[], Iterable[Split]]) -> list[Split]:
-        """Return the splits that `cut` makes, once they are looked at.
+        """Return the splits that `cut` makes, after checking them.
 
         Raises:
             ValueError: the splitter refused, a split has no test rows, or the metric has no value on those it has.
@@ -76,7 +76,7 @@ class InputChecker:
         try:
             splits = list(cut())
         except ValueError as error:
-            if type(error) is not ValueError:  # somebody's own: it may say what ours cannot
+            if type(error) is not ValueError:  # a class of the user's own may say more than ours
                 raise
             raise ValueError(
                 f"{self._cv} cannot split {self._given()}: {error} {self._remedy(str(error))}".rstrip()
@@ -91,10 +91,10 @@ class InputChecker:
         return splits
 
     def _check_targets(self, y: NDArray[Any]) -> None:
-        """Look for targets that are missing, or all the same."""
+        """Check for targets that are missing, or all the same."""
         estimator = self._task.estimator
         classifies, regresses = is_classifier(estimator), is_regressor(estimator)
-        # other people's estimators may do without targets, and splits that the user lists may leave rows out
+        # other estimators may need no targets, and splits that the user lists may leave rows out
         strict = all(type(e).__module__.startswith("sklearn.") for e in (estimator, last_step(estimator)))
         if self._task.y is None and strict and (classifies or regresses) and get_tags(estimator).target_tags.required:
             kind = type(estimator).__name__
@@ -118,7 +118,7 @@ class InputChecker:
             )
 
     def _check_weights(self, weight: Any) -> None:
-        """Look at the weights of rows that the scorers get."""
+        """Check the weights of rows that the scorers get."""
         if weight is None:
             return
         w = as_array(weight)
@@ -126,7 +126,7 @@ class InputChecker:
             raise ValueError("sample_weight must be finite, not negative, and above 0 for some rows: scores need it so")
 
     def _check_methods(self, name: str, methods: tuple[str, ...], candidates: Sequence[Params]) -> None:
-        """Look for candidates that have none of the methods that a scorer may call."""
+        """Check for candidates that have none of the methods that a scorer may call."""
         kinds = classes_without(self._task.estimator, candidates, methods) if methods else []
         if not kinds:
             return
@@ -142,7 +142,7 @@ class InputChecker:
         _warn(text)
 
     def _try_metrics(self) -> None:
-        """Look for metrics that these targets cannot have, and for losses that are taken for scores."""
+        """Check for metrics that these targets cannot have, and for losses given as scores."""
         estimator, y = self._task.estimator, as_array(self._task.y)
         classifies = self._labels is not None
         if not (classifies or (is_regressor(estimator) and y.dtype.kind in "fiub")) or y.ndim != 1 or len(y) < 2:
@@ -165,17 +165,17 @@ class InputChecker:
                 )
 
     def _report_unfit(self, name: str, why: str) -> None:
-        """Say that a metric cannot be computed of these targets; an error if no candidate could have a score."""
+        """Warn that a metric cannot be computed from these targets; raise if no candidate could have a score."""
         estimator, score = self._task.estimator, self._task.error_score
         text = f"{self._called(name)} cannot score {type(last_step(estimator)).__name__} on this y: {why}"
-        # somebody else's estimator may predict what a plain one does not
+        # an estimator of another library may predict what a plain one does not
         strict = all(type(e).__module__.startswith("sklearn.") for e in (estimator, last_step(estimator)))
         if strict and self._decides(name) and (isinstance(score, str) or math.isnan(score)):
             raise ValueError(f"no candidate could have a score, since {text}")
         _warn(text)
 
     def _check_splits(self, splits: list[Split]) -> None:
-        """Look for classes that are missing, and for metrics that have no value there."""
+        """Check for splits that lack classes, and for metrics that have no value on them."""
         labels, n = self._labels, 0 if self._labels is None else len(self._labels)
         cases: dict[bytes, tuple[NDArray[Any], NDArray[Any], list[int]]] = {}  # targets to learn and to score, splits
         poor = []
@@ -202,7 +202,7 @@ class InputChecker:
                 self._report(name, sorted((i, why, sure) for many, why, sure in found if why for i in many))
 
     def _report(self, name: str, bad: list[tuple[int, str, bool]]) -> None:
-        """Say on which splits a metric has no value, why, and whether that is so for any estimator."""
+        """Warn on which splits a metric has no value, and why; raise if that holds for every candidate."""
         if not bad:
             return
         remedy = "Use fewer folds or another metric." if self._labels is None else SPREAD_CLASSES
@@ -218,7 +218,7 @@ class InputChecker:
         return len(self._scorers) == 1 or name == self._metric
 
     def _called(self, name: str) -> str:
-        """What to call a metric in a message."""
+        """Return the name of a metric for messages."""
         function = _compat.metric_function(self._scorers[name])
         if function is None:
             own = _compat.is_passthrough_scorer(self._scorers[name])
@@ -228,7 +228,7 @@ class InputChecker:
         return f"the metric {name if len(self._scorers) > 1 else getattr(function, '__name__', name)!r}"
 
     def _given(self) -> str:
-        """What there is to split."""
+        """Describe the rows to split."""
         given = f"{_compat.count_rows(self._task.X)} rows"
         if self._labels is not None:
             given += f" of {len(self._labels)} classes (the largest has {np.bincount(self._codes).max()})"
@@ -238,7 +238,7 @@ class InputChecker:
         return given
 
     def _remedy(self, error: str) -> str:
-        """What to do where a splitter could not; nothing where its message is not about numbers of rows or groups."""
+        """Say what to do about the error of a splitter; nothing where it is not about numbers of rows or groups."""
         if self._groups is not None and len(self._groups) != _compat.count_rows(self._task.X):
             return "groups needs one value for each row."
         if "Group" not in self._cv:

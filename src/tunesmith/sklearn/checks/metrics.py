@@ -1,7 +1,7 @@
-"""Metrics tried before the first fit, on what a perfect and a constant estimator would predict.
+"""Tries metrics before the first fit, on the predictions of a perfect and of a constant estimator.
 
-A metric that cannot be computed of these targets cannot be computed of any fit; and one that gives perfect predictions
-less than constant ones is a loss that was taken for a score.
+A metric that cannot be computed from these targets cannot be computed from any fit. One that gives perfect predictions
+less than constant ones is a loss that was given as a score.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from sklearn.utils import resample
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn.protocols import Data, Scorer
 
-ROWS = 1000  # that a metric is tried on
+ROWS = 1000  # on which a metric is tried
 
 
 class PerfectClassifier(ClassifierMixin, BaseEstimator):
-    """Predicts the targets that it was fitted on, with certainty; X is not looked at."""
+    """Predicts the targets that it was fitted on, with certainty; X is ignored."""
 
     def fit(self, X: Data, y: NDArray[Any]) -> PerfectClassifier:
         """Keep the targets [n]."""
@@ -40,13 +40,13 @@ class PerfectClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(self.y_[:, None] == self.classes_, np.float64)
 
     def decision_function(self, X: Data) -> NDArray[np.float64]:
-        """Return what is high for the class of each row: [n] of two classes, else [n, classes]."""
+        """Return a score that is high for the class of each row: [n] for two classes, else [n, classes]."""
         proba = self.predict_proba(X)
         return proba[:, 1] if len(self.classes_) == 2 else proba
 
 
 class PerfectRegressor(RegressorMixin, BaseEstimator):
-    """Predicts the targets that it was fitted on; X is not looked at."""
+    """Predicts the targets that it was fitted on; X is ignored."""
 
     def fit(self, X: Data, y: NDArray[Any]) -> PerfectRegressor:
         """Keep the targets [n]."""
@@ -70,7 +70,7 @@ def sample_rows(X: Data, y: NDArray[Any], classifies: bool) -> tuple[Any, NDArra
 
 
 def metric_error(scorer: Scorer, X: Data, y: NDArray[Any], classifies: bool) -> str | None:
-    """Return why a metric of scikit-learn's cannot be computed of these targets; None if it can be, or it is unclear.
+    """Return why a metric of scikit-learn's cannot be computed from these targets; None if it can be.
 
     Args:
         scorer: scikit-learn's scorer of one metric.
@@ -94,7 +94,7 @@ def loss_scores(
     """Return the scores of perfect and of constant predictions if the scorer is a loss; else None.
 
     It is one if perfect predictions score less than constant ones, and less than the same ones in random order: a
-    figure that the order does not change says nothing of how right predictions are.
+    metric that the order does not change does not measure how right predictions are.
 
     Args:
         scorer: any scorer of one metric, or a function (estimator, X, y) -> number or dict.
@@ -113,7 +113,7 @@ def loss_scores(
             try:
                 found = scorer(estimator, X, y)
                 scores.append(float(found[metric] if isinstance(found, dict) else found))
-            except Exception:  # it looks at more than predictions: nothing is known of it
+            except Exception:  # it needs more than predictions: nothing is known about it
                 return None
     if not all(map(math.isfinite, scores)):
         return None
@@ -122,7 +122,7 @@ def loss_scores(
 
 
 def how_to_negate(scorer: Scorer) -> str:
-    """Say how to turn a scorer round."""
+    """Say how to make a score of a loss."""
     function = _compat.metric_function(scorer)
     if function is None:
         return "let the function return minus the loss"

@@ -1,12 +1,11 @@
-"""Checks the candidates before the first fit: every name must exist, and every value must have a chance.
+"""Checks candidates before the first fit: every name must exist, and every value must be one that ``fit`` accepts.
 
-scikit-learn finds a wrong name when the first candidate that has it is fitted, and a refused value when it is; after
-an hour, then, or in the last of a thousand candidates. Here a wrong name is an error at once, with a suggestion. A
-value that the estimator's own rules refuse (``_parameter_constraints``) makes that candidate's fits fail; whether
-that ends the search is ``error_score``'s to say, as ever. So it is an error at once only if ``error_score="raise"`` or
-if no candidate would be left, and a warning otherwise.
+scikit-learn finds a wrong name or value when the first candidate that has it is fitted, perhaps after an hour. Here a
+wrong name is an error at once, with a suggestion. A value that the estimator's own rules refuse
+(``_parameter_constraints``) makes that candidate's fits fail, and ``error_score`` says whether that ends the search. So
+it is an error at once only if ``error_score="raise"`` or if no candidate would be left, and a warning otherwise.
 
-An estimator that takes parameters in its own way (its ``set_params`` is not scikit-learn's) is not second-guessed.
+An estimator whose ``set_params`` is not scikit-learn's takes parameters in its own way and is not checked.
 """
 
 from __future__ import annotations
@@ -49,11 +48,7 @@ class ParameterChecker:
         self._alive: list[Any] = []  # objects known by their identity must live on
 
     def check_names(self, params: Params) -> None:
-        """Check the names of one candidate.
-
-        Raises:
-            SpaceError: a name does not exist.
-        """
+        """Check the names of one candidate; a SpaceError says which ones do not exist."""
         self._resolve(params)
 
     def check(
@@ -95,7 +90,7 @@ class ParameterChecker:
     # -- names -------------------------------------------------------------------------------------------------------
 
     def _resolve(self, params: Params) -> dict[str, Owner | None]:
-        """Whose parameter each name is; None: of an estimator that is not scikit-learn's to judge."""
+        """Return the owner of each name; None if it is an estimator that is not checked."""
         structure = {name: value for name, value in params.items() if _is_structure(value)}
         key = (tuple(params), tuple((name, id(value)) for name, value in structure.items()))
         if key not in self._owners:
@@ -120,7 +115,7 @@ class ParameterChecker:
     # -- values ------------------------------------------------------------------------------------------------------
 
     def _verdict(self, owner: Owner, name: str, value: Any) -> Refusal | None:
-        """What is wrong with a value, or None."""
+        """Return why a value is refused, or None."""
         estimator, leaf = owner
         scalar = isinstance(value, str | int | float | bool | type(None))
         key = (type(estimator), name, type(value), value if scalar else id(value))
@@ -183,7 +178,7 @@ def _as_whole(owner: Owner, value: Any, declared: Any) -> str:
 
 
 class _UnknownName:
-    """A name that does not exist, and all that is needed to say so helpfully.
+    """A name that does not exist, and what a helpful message needs.
 
     Args:
         owner: the estimator that was asked.

@@ -1,4 +1,4 @@
-"""Candidates without a score: methods that are not there, metrics that have no value, and NaN once all is run."""
+"""Finds candidates without a score: missing methods, metrics without a value, and NaN in the results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def last_step(estimator: Estimator) -> Any:
 def class_without(estimator: Estimator, methods: Sequence[str]) -> str | None:
     """Return the class of an unfitted estimator that has none of the methods; None if it has one, or may get one.
 
-    An estimator made of others may have a method only when it is fitted, and so may one of another library.
+    An estimator made of others, or of another library, may have a method only once it is fitted.
     """
     last = last_step(estimator)
     if not hasattr(last, "fit") or not hasattr(last, "get_params") or any(hasattr(last, m) for m in methods):
@@ -71,11 +71,11 @@ def is_sklearn_metric(scorer: Scorer, estimator: Estimator) -> bool:
 
 
 def why_undefined(scorer: Scorer, dummy: Any, learnt: NDArray[Any], asked: NDArray[Any]) -> str | None:
-    """Return why a metric has no value, whatever is predicted; None if it has one.
+    """Return why a metric has no value, whatever the predictions; None if it has one.
 
     Args:
         scorer: scikit-learn's scorer of a metric of its own.
-        dummy: ``DummyClassifier`` or ``DummyRegressor``: what is predicted does not matter.
+        dummy: ``DummyClassifier`` or ``DummyRegressor``: the predictions do not matter.
         learnt: targets to train on.
         asked: targets to score.
     """
@@ -91,7 +91,7 @@ def why_undefined(scorer: Scorer, dummy: Any, learnt: NDArray[Any], asked: NDArr
 
 
 def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str | None) -> None:
-    """Say how many candidates were fitted and have a score that is NaN.
+    """Warn how many candidates were fitted and have a score that is NaN.
 
     Args:
         outcomes: scikit-learn's records of all fits, candidate by candidate.
@@ -127,7 +127,7 @@ def named(splits: Sequence[int]) -> str:
 
 
 def _cause(blank: NDArray[np.bool_]) -> str:
-    """What made fits succeed and score NaN, as far as the pattern tells; bool[candidates, splits]."""
+    """Say why fits succeeded and scored NaN, as far as the pattern tells; bool[candidates, splits]."""
     if not blank.any():
         return "The warning above says why fits failed."
     look = 'Warnings "Scoring failed" show the error, if there was one; error_score="raise" stops at it.'

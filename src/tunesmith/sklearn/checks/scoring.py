@@ -1,4 +1,4 @@
-"""Names of metrics that scikit-learn does not have, and what was meant by them."""
+"""Suggests scikit-learn's name for a metric that it does not have under the name given."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sklearn.metrics import get_scorer_names
 
 from tunesmith.sklearn.checks.synonyms import close_matches
 
-# What else metrics are called, by scikit-learn's names of their scorers.
+# Other names of metrics, by scikit-learn's names of their scorers.
 CALLED = {
     "accuracy": "acc accuracy_score",
     "average_precision": "auprc pr_auc prauc ap",

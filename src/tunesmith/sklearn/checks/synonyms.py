@@ -1,11 +1,11 @@
-"""What a parameter that an estimator does not have may be called there."""
+"""Suggests the name under which an estimator may have a parameter that it does not have under the name given."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
 
-# Names that different estimators, or their users, give to nearly the same thing. The order is the order of preference.
+# Names that different estimators, or their users, give to nearly the same parameter, in the order of preference.
 TABLE = """
 learning_rate learning_rate_init eta0 eta lr step_size
 max_iter n_iter n_iters num_iter n_epochs epochs max_epochs iterations num_iterations
@@ -43,7 +43,7 @@ GROUPS = tuple(tuple(line.split()) for line in TABLE.splitlines() if line)
 
 
 def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool]) -> list[str]:
-    """Return what other estimators' name for a parameter is called here, most likely first.
+    """Return this estimator's names for a parameter that others call by another name, most likely first.
 
     Args:
         name: the name that was used.

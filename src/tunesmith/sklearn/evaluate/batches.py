@@ -1,8 +1,8 @@
-"""Which fits go to a worker together, and when.
+"""Which fits go to a worker together.
 
-Sending one tiny fit at a time costs more than the fit. Sending many leaves a worker idle at the end, and a killed
-process loses more. So a batch is as many fits as take about a quarter of a second by what was measured so far, and
-towards the end no more than a fair part of what is left.
+Sending one short fit at a time costs more than the fit. Sending many leaves a worker idle at the end, and a killed
+process loses more. So a batch has as many fits as take about a quarter of a second by the measurements so far, and
+towards the end no more than a fair share of what is left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: the task tree that they see is the one of scikit-learn's own searches."""
+"""The task tree for scikit-learn's callbacks, the same as that of scikit-learn's own searches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tunesmith.sklearn.protocols import CallbackContext, Estimator, Params
 
 
 def has_callbacks(search: Any, estimator: Estimator, candidates: list[Params]) -> bool:
-    """Whether anybody would look at the task tree: the search, the estimator, a part of it, or a candidate's part."""
+    """Tell whether the search, the estimator, a part of it or of a candidate has callbacks."""
     if getattr(search, "_skl_callbacks", None) or hasattr(search, "_parent_callback_ctx"):
         return True
     values = [estimator, *(v for params in candidates for v in params.values())]

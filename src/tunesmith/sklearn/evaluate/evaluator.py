@@ -1,4 +1,4 @@
-"""Fits and scores candidates on splits. Runs in the workers; knows nothing of scheduling, storage or progress."""
+"""Fits and scores candidates on splits. Runs in the workers, without scheduling, storage or progress."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tunesmith.text import plain_text, shorten
 
 @dataclass(slots=True)
 class Evaluator:
-    """Runs units of work in one process, keeping what they have in common.
+    """Runs units of work in one process, and caches what they have in common.
 
     Args:
         task: what is the same for all.
@@ -69,7 +69,7 @@ class Evaluator:
 
         Args:
             units: what to do.
-            outcomes: where to put what comes out, fit by fit, for a caller who wants it even after an interruption.
+            outcomes: a list to append to, fit by fit, for a caller who needs it even after an interruption.
 
         Raises:
             Exception: what a fit raised, if ``error_score="raise"``.
@@ -80,7 +80,7 @@ class Evaluator:
             row: list[Outcome | None] = [None] * self.task.n_splits if unit.race is not None else []
             for i, split in enumerate(unit.splits):
                 if i + 1 == len(unit.splits):
-                    estimator = template  # nothing is copied from it any more
+                    estimator = template  # it is not copied again
                 elif self._plain_params:
                     estimator = copy_unfitted(template)
                 else:
@@ -127,7 +127,10 @@ class Evaluator:
                 if self._plain_scorer:
                     X_test, X_again, score_seconds = stage.test, stage.train_again, stage.seconds[1]
                 else:
-                    estimator.steps = [*steps, *estimator.steps[len(steps) :]]  # a user's function sees it whole
+                    estimator.steps = [
+                        *steps,
+                        *estimator.steps[len(steps) :],
+                    ]  # a user's function gets the whole pipeline
             if task.record and task.every and is_multimetric(task.scorer):
                 told: list[tuple[str, str, Any]] = []
                 scorer = listen_to_scorers(task.scorer, lambda *what: told.append(what))
@@ -153,7 +156,7 @@ class Evaluator:
         return outcome
 
     def _cut_params(self, split: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """The parameters of ``fit``, of scoring the test rows and of scoring the training rows."""
+        """Return the parameters of ``fit``, of scoring the test rows and of scoring the training rows."""
         task = self.task
         if not task.fit_params and not task.score_params:
             return {}, {}, {}
@@ -166,7 +169,7 @@ class Evaluator:
 
 
 def _hide(pipeline: Any, stage: Stage) -> list[tuple[str, Any]]:
-    """Let a pipeline pass over the steps that are done already; return them, fitted."""
+    """Make a pipeline skip the steps that are fitted already; return them."""
     done = len(stage.fitted)
     names = [name for name, _ in pipeline.steps[:done]]
     pipeline.steps = [*((name, "passthrough") for name in names), *pipeline.steps[done:]]

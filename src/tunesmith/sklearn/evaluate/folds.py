@@ -13,7 +13,7 @@ from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 from tunesmith.sklearn.protocols import Data, Estimator, Split
 
-# Cutting small data costs more in checks than in copying; of large data the cut is nothing beside the fit.
+# Cutting small data costs more in checks than in copying; with large data the cut costs little beside the fit.
 FOLD_BYTES = 64 * 2**20
 
 

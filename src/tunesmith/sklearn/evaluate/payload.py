@@ -1,4 +1,4 @@
-"""Things sent to workers once instead of with every task.
+"""Objects sent to workers once instead of with every task.
 
 In one process they go by reference. To worker processes on this machine they go through a file: the arrays are laid
 out in it one after the other, and each worker maps it into memory, so that large data exist once however many workers
@@ -102,7 +102,7 @@ def forget_finished() -> None:
 
 
 def _watch() -> None:
-    """Look every few seconds whether a search is over, as nobody tells a worker, and its memory is to be freed."""
+    """Check every few seconds whether a search is over, to free its memory: a worker is not told."""
     global _watching
     if _watching or not any(path for _, path in _held.values()):
         return

@@ -1,8 +1,8 @@
-"""Where the fits run: in this thread, or in the workers of whatever backend joblib has been told to use.
+"""Runs fits in this thread, or in the workers of the backend that joblib is configured to use.
 
-joblib's own loop starts the next piece of work before anybody has seen the result that made room for it. A search that
-learns from results needs it the other way round, so the loop here is ours: it hands work to joblib's backend through
-the interface that backends implement (``submit`` with a callback), and waits without polling. A backend that cannot
+joblib's own loop starts the next piece of work before the caller sees the result that made room for it. A search that
+learns from results needs the opposite order, so the loop is ours (:mod:`tunesmith.study.engine.loop`): work goes to
+joblib's backend through the interface that backends implement (``submit`` with a callback). A backend that cannot
 report results as they come is driven through ``Parallel.__call__``, a round at a time.
 """
 
@@ -72,7 +72,7 @@ class Pool:
 
     Args:
         n_jobs: how many fits run at once, by joblib's rules.
-        pre_dispatch: how far ahead joblib may send work, where it sends it.
+        pre_dispatch: how far ahead joblib may send work, where its own loop runs.
 
     Attributes:
         n_workers: how many fits run at once.
@@ -144,7 +144,7 @@ class Pool:
     # -- running ---------------------------------------------------------------------------------------------------
 
     def submit(self, batch: Batch) -> None:
-        """Begin to run a batch, or note it if there are no workers that report results as they come."""
+        """Begin to run a batch, or queue it if no workers report results as they come."""
         self._running += 1
         if self.inline or not self.streams:
             self._waiting.append(batch)
@@ -192,7 +192,7 @@ class Pool:
                 result = self._results.get_nowait()
             except queue.Empty:
                 return found
-            with suppress(Exception):  # a batch that failed holds nothing to be saved
+            with suppress(Exception):  # a failed batch has no outcomes
                 found.append(self._outcomes(result))
 
     def _outcomes(self, result: Any) -> list[Outcome]:

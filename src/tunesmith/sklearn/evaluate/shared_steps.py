@@ -95,7 +95,7 @@ class Planner:
         return [Prefix(own, k) if own is not None and any(k) else None for own, k in zip(levels, kept, strict=True)]
 
     def likely(self, counts: Mapping[str, float]) -> tuple[bool, ...]:
-        """Return for each transformer step whether candidates drawn at random are likely to meet again there.
+        """Return for each transformer step whether random candidates are likely to share it.
 
         Args:
             counts: how many values each parameter can have, by name.
@@ -145,7 +145,8 @@ class Stage:
 
     Attributes:
         fitted: the fitted steps, or "passthrough".
-        train, test: what the rest of the pipeline is fitted on, and what it is scored on.
+        train: the rows that the rest of the pipeline is fitted on.
+        test: the rows that it is scored on.
         train_again: the training rows sent through ``transform``, as scoring them does; None if they are not scored.
         seconds: what making ``train``, ``test`` and ``train_again`` took.
     """
@@ -170,7 +171,7 @@ class Stage:
 
 
 class NotShareableError(Exception):
-    """A prefix has to be fitted anew each time."""
+    """A prefix has to be fitted for each candidate."""
 
 
 class Prefixes:
@@ -201,7 +202,7 @@ class Prefixes:
             return None
         for step in range(self._shareable(pipeline, prefix) - 1, -1, -1):
             if not prefix.keep[step]:
-                continue  # nobody else goes on from here: the pipeline does this step itself
+                continue  # no other candidate shares this step: the pipeline does it itself
             try:
                 stage, kept = self._after(pipeline, prefix, step, split, fold)
             except NotShareableError:
@@ -210,7 +211,7 @@ class Prefixes:
         return None
 
     def _shareable(self, pipeline: Pipeline, prefix: Prefix) -> int:
-        """How many of the first steps can be shared, as far as can be told before fitting them."""
+        """Return how many of the first steps can be shared, as far as is known before they are fitted."""
         for i, level in enumerate(prefix.levels):
             if level in self._refused:
                 return i
@@ -222,7 +223,7 @@ class Prefixes:
         return len(prefix.levels)
 
     def _after(self, pipeline: Pipeline, prefix: Prefix, step: int, split: int, fold: Fold) -> tuple[Stage, bool]:
-        """The stage after a step, and whether it is kept, and so must not be overwritten."""
+        """Return the stage after a step, and whether it is cached, and so must not be overwritten."""
         if step < 0:
             again = fold.X if self.train_scores else None
             return Stage([], fold.X, fold.X_test, again), True
@@ -238,7 +239,7 @@ class Prefixes:
             try:
                 after = _apply(transformer, before, fold.y)
             except Exception:
-                after = None  # the pipeline will say it in its own words
+                after = None  # the pipeline will raise it
             drawn = not _same_state(state, _random_state())
             if after is None or drawn or after.size() is None:
                 if drawn and self.alone:

@@ -1,4 +1,4 @@
-"""Fresh splits of the same rows, for leaders to be tried again on; where rows may not be reshuffled there are none."""
+"""The splitter of a search, and further splits of the same rows where they may be reshuffled."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checked_splitter(cv: CrossValidation, y: Data, classifies: bool) -> Splitter
 
 
 def reshuffled_cv(given: Any, checked: Splitter) -> SplitterFactory | str:
-    """Return what makes a splitter with fresh splits of a seed, or why there is none.
+    """Return a function that makes a splitter with other splits from a seed, or the reason why there is none.
 
     Args:
         given: ``cv`` as the user gave it. A number of folds says nothing of an order of the rows, so it is taken to

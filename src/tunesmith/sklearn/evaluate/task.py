@@ -63,21 +63,23 @@ class Unit:
 
 @dataclass(slots=True)
 class Task:
-    """What is the same for all candidates of a search; sent to each worker once.
+    """Everything that is the same for all candidates of a search; sent to each worker once.
 
     Attributes:
         estimator: an unfitted clone of what is tuned.
-        X, y: all rows.
+        X: all rows.
+        y: their targets.
         scorer: scikit-learn's scorer, or a function (estimator, X, y) -> number or dict.
-        fit_params, score_params: what ``fit`` and the scorer get besides; arrays as long as the rows are cut too.
+        fit_params: further arguments of ``fit``; arrays as long as the rows are cut too.
+        score_params: further arguments of the scorer, likewise.
         train_scores: whether to score the training rows.
         error_score: the score of a fit that fails, or "raise".
         verbose: scikit-learn's verbosity.
         n_splits, n_candidates: how many there are, for messages.
         prefix_bytes: how much of shared pipeline steps each process may keep.
         metric: which of several metrics candidates are compared by; None: there is only one, or none that decides.
-        record: whether to record what the scorer sees.
-        every: whether to record it for each of several metrics, and not only for the one that decides.
+        record: whether to record the predictions that the scorer gets.
+        every: whether to record them for each of several metrics, not only for the one that decides.
         once: whether each warning is shown once, and not with each fit.
         config: scikit-learn's configuration, and the warning filters, of the caller; None in the caller's own thread.
     """

@@ -16,10 +16,9 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 class WarnOnce:
-    """Lets a warning through once; of those that differ in numbers only, the first. A context manager.
+    """Shows each warning once, and of those that differ in numbers only the first. A context manager.
 
-    What filters say stays as it is: they are asked before. What is ignored or an error never comes here. Several may be
-    entered at once, in threads too: Python has one place for all of them to hear of a warning.
+    Warning filters apply before. Several may be entered at once, in threads too: Python has one hook for all of them.
 
     Args:
         instead: gets what would be shown, of the thread that entered, in place of showing it; None: it is shown, and
@@ -51,7 +50,7 @@ class WarnOnce:
                     warnings.showwarning = before
 
     def is_new(self, message: Warning | str, category: type[Warning], filename: str, lineno: int) -> bool:
-        """Whether such a warning was not let through before; it counts as let through from now on."""
+        """Tell whether such a warning was not shown before; it counts as shown from now on."""
         key = (category, NUMBER.sub("#", str(message)), filename, lineno)
         with _lock:
             new = key not in self._seen

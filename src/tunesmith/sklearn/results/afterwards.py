@@ -1,7 +1,7 @@
-"""The honest score of a search that chooses as scikit-learn does, worked out when it is first asked for.
+"""The honest score of a search that chooses as scikit-learn does, computed when it is first asked for.
 
-What that takes is kept by ``fit``: the targets, the test rows, and predictions within a bound. It is no part of a
-pickle; where it is gone, the scores of the folds in ``cv_results_`` have to do.
+``fit`` retains what it needs: the targets, the test rows, and predictions within a bound. That is no part of a pickle;
+without it the score is made from the scores of the folds in ``cv_results_``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EARLIER_ITERATIONS = (
 
 
 class HonestResultsMixin:
-    """Adds the honest score and the report to a search; both are worked out when they are first asked for."""
+    """Adds the honest score and the report to a search."""
 
     cv_results_: Results
 
@@ -66,7 +66,7 @@ class HonestResultsMixin:
         return dict(self._by_metric)
 
     def _conclusion(self) -> Conclusion:
-        """Work out what is to be said, once."""
+        """Draw the conclusion, once."""
         found: Conclusion | None = self.__dict__.get("_concluded")
         if found is None:
             found = afterwards(self, self.__dict__.get("_kept"))
@@ -83,7 +83,7 @@ def afterwards(search: Any, kept: RetainedData | None) -> Conclusion:
 
     Args:
         search: the search.
-        kept: what its ``fit`` kept; None: nothing is there any more.
+        kept: what its ``fit`` retained; None: nothing.
 
     Raises:
         NotFittedError: it has not been fitted.
@@ -97,20 +97,20 @@ def afterwards(search: Any, kept: RetainedData | None) -> Conclusion:
         return _nothing(search, index, f"There is no honest score, because {why} (refit=).")
     try:
         return _concluded(search, kept, search.refit if search.multimetric_ else "score", index, True)
-    except Exception as error:  # of somebody's own splitter, metric or estimator: a display must not fail for it
+    except Exception as error:  # of a user's splitter, metric or estimator: a display must not fail for it
         return _nothing(search, index, f"There is no honest score: {type(error).__name__}: {error}")
 
 
 def each_metric(search: Any, kept: RetainedData | None) -> dict[str, HonestScore]:
     """Return the honest score of each of a fitted search's several metrics; one that has none is left out.
 
-    Of the metric that decides it is the search's own. Of another one it is what the returned configuration is worth,
-    less what would have to be taken off if that metric had chosen: at the most too much. Where none decides it is that
-    of the best configuration by each.
+    For the metric that decides it is the search's own. For another one it is the score of the returned configuration,
+    corrected as if that metric had chosen, which is rather too much than too little. Where none decides, it is that of
+    the best configuration by each.
 
     Args:
         search: the search.
-        kept: what its ``fit`` kept; None: nothing is there any more.
+        kept: what its ``fit`` retained; None: nothing.
     """
     own, found = search._conclusion(), {}
     if not search.multimetric_:

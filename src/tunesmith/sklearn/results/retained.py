@@ -1,4 +1,4 @@
-"""What the fit of a search keeps so that its honest score can be worked out when it is asked for."""
+"""What ``fit`` retains so that the honest score can be computed when it is asked for."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from tunesmith.sklearn.store.predictions import CACHE_BYTES, PredictionCache
 
 @dataclass(slots=True)
 class EvaluationCall:
-    """One call of ``evaluate_candidates``: the places of its candidates, and the splits.
+    """One call of ``evaluate_candidates``: the positions of its candidates, and the splits.
 
     Attributes:
-        start, stop: places of the first candidate and after the last one.
+        start: the position of the first candidate.
+        stop: the position after the last one.
         splits: training and test rows; of the training rows only how many they are.
     """
 
@@ -28,14 +29,14 @@ class EvaluationCall:
 
 @dataclass(slots=True)
 class RetainedData:
-    """What a search keeps for its honest score.
+    """Data that a search retains for its honest score.
 
     Attributes:
         y: the targets.
         sample_weight: what the scorer got of it, or None.
         groups: what the splitter got, or None.
         calls: of ``evaluate_candidates``.
-        shelves: for each metric, predictions by the places of candidates; of a single one under None.
+        shelves: predictions by the positions of candidates, for each metric; under None if there is one only.
         scorer: what scored.
     """
 
@@ -47,13 +48,7 @@ class RetainedData:
     scorer: Scorer | None = None
 
     def put(self, begin: int, candidate: int, row: Sequence[Outcome]) -> None:
-        """Keep what a candidate of a call predicted.
-
-        Args:
-            begin: the place of the first candidate of the call.
-            candidate: its place in the call.
-            row: its outcomes, by split.
-        """
+        """Retain the predictions of a candidate, given by its place in a call that begins at a position."""
         row = sorted(row, key=lambda o: o.split)
         several = row[0].test if isinstance(row[0].test, dict) else {}
         for metric in several or (None,):

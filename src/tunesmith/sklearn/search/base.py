@@ -1,8 +1,8 @@
-"""``BaseSearchCV``: scikit-learn's base class of searches, with an engine of our own under the same contract.
+"""``BaseSearchCV``: scikit-learn's base class of searches, on tunesmith's loop.
 
-What a search is (``predict``, ``score``, tags, metadata routing, the diagram), what ``cv_results_`` holds and which
-candidate is best are inherited. ``fit`` is ours: it checks the candidates before the first fit, runs them through
-:mod:`tunesmith.sklearn.evaluate.pool`, and keeps what is finished in a study if one is asked for.
+``predict``, ``score``, tags, metadata routing, the diagram, the form of ``cv_results_`` and the choice of the best
+candidate are inherited. ``fit`` is ours: it checks the candidates before the first fit, runs them through
+:mod:`tunesmith.sklearn.evaluate.pool`, and keeps finished ones in a study if one is asked for.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         pre_dispatch: how many pieces of work may be under way at once, such as "2*n_jobs".
         error_score: the score of a fit that fails; "raise": the failure ends the search.
         return_train_score: whether to score the training rows too.
-        storage: where to keep what is finished: a file name ("tune.db"), an SQLAlchemy URL or a storage. A search that
-            was interrupted goes on where it stopped when ``fit`` is called again with the same data.
-        study_name: the study's name in the storage; None: made of the classes, as "GridSearchCV-Pipeline".
+        storage: where to keep finished candidates: a file name ("tune.db"), an SQLAlchemy URL or a storage. An
+            interrupted search is resumed when ``fit`` is called again with the same data.
+        study_name: the study's name in the storage; None: made of the classes, such as "GridSearchCV-Pipeline".
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps (see
             :mod:`tunesmith.sklearn.evaluate.shared_steps`).
@@ -90,7 +90,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
 
     adaptive: ClassVar[bool] = False
 
-    # what the display says to who has pressed Ctrl-C
+    # how to go on, which the display says after Ctrl-C
     _go_on = "call fit again with the same data"
     _start_over = "give the search a storage=, and call fit again"
 
@@ -127,8 +127,8 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         Args:
             X: training rows, shape (n_samples, n_features), or (n_samples, n_samples) for a precomputed kernel.
             y: targets, shape (n_samples,) or (n_samples, n_outputs); None if there are none.
-            **params: what to hand to ``fit``, to the scorer and to the splitter (``groups``). Arrays with a value for
-                each sample are cut along with `X`.
+            **params: arguments of ``fit``, of the scorer and of the splitter (``groups``). Arrays with a value for each
+                sample are cut along with `X`.
 
         Returns:
             self.
@@ -177,7 +177,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         return self
 
     def _validate_params(self) -> None:
-        """Check the parameters, of `scoring` the names too: scikit-learn's message lists all there are."""
+        """Check the parameters; for an unknown metric in `scoring`, scikit-learn's message would list all names."""
         if (wrong := unknown_metric(self.scoring)) is not None:
             raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
         super()._validate_params()
@@ -188,7 +188,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
 
     @contextmanager
     def _open_store(self, metric: Any) -> Iterator[CandidateStore | None]:
-        """Open the study that finished candidates are kept in, if one is asked for; show the progress if that is."""
+        """Open the study of finished candidates and the display of the progress, each if it is asked for."""
         if not self._keeps_study():
             yield None
             return

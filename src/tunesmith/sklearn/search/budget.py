@@ -1,4 +1,4 @@
-"""How many candidates a search tries, and with which sampler: a space with few points is tried whole, and once."""
+"""How many candidates a search tries, and with which sampler. Each point of a small space is tried once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tunesmith.samplers import GridSampler, Sampler
 from tunesmith.samplers.without_duplicates import WithoutDuplicates
 from tunesmith.space import Space
 
-N_TRIALS = 50  # unless told otherwise
+N_TRIALS = 50  # by default
 
 
 def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, space: Space) -> tuple[int | None, Any]:

@@ -1,4 +1,4 @@
-"""Spaces whose choices are estimators: which parameters belong to which choice, and objects in place of their names."""
+"""Spaces whose choices are estimators: which parameters belong to which choice, and the objects behind names."""
 
 from __future__ import annotations
 

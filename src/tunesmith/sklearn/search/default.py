@@ -1,4 +1,4 @@
-"""The estimator's own configuration, as a candidate: what every other one has to beat."""
+"""The estimator's own configuration as a candidate: the baseline of a search."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def default_params(estimator: Estimator, space: Space) -> dict[str, Any] | None:
 def undisclosed_params(estimator: Estimator, space: Space) -> list[str]:
     """Return the space's parameters of which the estimator does not tell its own value.
 
-    CatBoost's ``get_params`` lists what the constructor was given, and ``set_params`` takes more. A name that nobody
-    can set in the estimator as it is, such as one of another choice of a pipeline's step, is none of them.
+    CatBoost's ``get_params`` lists what the constructor was given, and ``set_params`` takes more. A name that cannot be
+    set in the estimator as it is, such as one of another choice of a pipeline's step, is none of them.
     """
     own = estimator.get_params()
     missing: list[str] = []

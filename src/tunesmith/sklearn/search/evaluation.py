@@ -1,4 +1,4 @@
-"""``evaluate_candidates``: what a search calls with its candidates, once or many times."""
+"""``evaluate_candidates``: the function that a search calls with its candidates, once or many times."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ class Evaluation:
     Args:
         search: the search; its settings are read, nothing is written to it.
         base: an unfitted clone of the estimator.
-        X, y: the rows.
+        X: the rows.
+        y: their targets.
         scorers: as ``_get_scorers`` returns them.
-        routed: what goes to the estimator's ``fit``, to the splitter and to the scorer.
+        routed: arguments of the estimator's ``fit``, of the splitter and of the scorer.
         pool: where the fits run.
-        store: where finished candidates are kept, if anywhere.
+        store: where finished candidates are kept; None: nowhere.
 
     Attributes:
         results: ``cv_results_`` so far.
@@ -157,25 +158,14 @@ class Evaluation:
         store.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
 
     def check_input(self, samples: list[Params]) -> None:
-        """Look at the targets, the scorers and, once they are made, the splits; see :class:`InputChecker`.
-
-        Args:
-            samples: candidates that stand for all.
-
-        Raises:
-            ValueError: no candidate could be fitted and scored.
-        """
+        """Check targets, scorers, sampled candidates and, once they are made, splits; see :class:`InputChecker`."""
         metric = None if self.store is None else self.store.metric
         splitter = self.routed.splitter.split
         self._sanity = InputChecker(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
         self._sanity.check(samples)
 
     def check_scores(self) -> None:
-        """Look for scores that are NaN in the results; see :func:`check_scores`.
-
-        Raises:
-            ValueError: no candidate has a score.
-        """
+        """Look for scores that are NaN in the results; see :func:`check_scores`."""
         check_scores(self.outcomes, self.search.n_splits_, None if self.store is None else self.store.metric)
 
     def cut(self, cv: Any) -> Iterable[Split]:
@@ -238,13 +228,13 @@ class Evaluation:
 
 
 class ResultCollector:
-    """Gathers outcomes as they come, and hands candidates whose splits are all done to the store.
+    """Collects outcomes, and stores candidates whose splits are all done.
 
     Args:
         candidates: parameters of each.
         n_splits: how many outcomes each will have.
-        store: where to keep them, if anywhere.
-        keep: gets the place of each candidate that is done, and its outcomes; their predictions are dropped here.
+        store: where to keep them; None: nowhere.
+        keep: gets the position of each finished candidate and its outcomes, whose predictions are dropped here.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""``GridSearchCV`` and ``RandomizedSearchCV``: scikit-learn's, on our engine."""
+"""``GridSearchCV`` and ``RandomizedSearchCV``: scikit-learn's, on tunesmith's loop."""
 
 from __future__ import annotations
 
@@ -158,8 +158,7 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Evaluate the drawn candidates.
 
-        Without a ``random_state`` the draws of a search that is kept follow from its study, so that a search that
-        is started again meets the candidates it has finished.
+        Without a ``random_state`` a stored search takes the seed of its study, so that a resumed one draws the same.
         """
         seed = self.random_state
         if seed is None and self.storage is not None:

@@ -1,4 +1,4 @@
-"""``HalvingGridSearchCV`` and ``HalvingRandomSearchCV``: scikit-learn's successive halving, on our engine."""
+"""``HalvingGridSearchCV`` and ``HalvingRandomSearchCV``: scikit-learn's successive halving, on tunesmith's loop."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ UNSUPPORTED = "pre_dispatch"  # scikit-learn's halving searches do not have it
 
 
 class BaseHalving(BaseSearchCV):
-    """What the two have in common. How the iterations go is scikit-learn's; here is how they are evaluated and kept.
+    """The common base of both. scikit-learn decides on the iterations; this class evaluates and stores them.
 
-    scikit-learn's class follows this one in the order of bases of each.
+    scikit-learn's class follows this one among the bases of each.
     """
 
     pre_dispatch = "2*n_jobs"  # which is no parameter of scikit-learn's halving searches
@@ -45,21 +45,15 @@ class BaseHalving(BaseSearchCV):
     max_resources_: int
 
     def fit(self, X: Data, y: Data = None, **params: Any) -> BaseHalving:
-        """Halve the candidates until few are left, and fit the best one on all rows.
+        """Halve the candidates until few are left, and fit the best one on all rows; see :meth:`BaseSearchCV.fit`.
 
         Args:
-            X: training rows, shape (n_samples, n_features), or (n_samples, n_samples) for a precomputed kernel.
-            y: targets, shape (n_samples,) or (n_samples, n_outputs); None if there are none.
-            **params: what to hand to ``fit``, to the scorer and to the splitter (``groups``). Arrays with a value for
-                each sample are cut along with `X`.
-
-        Returns:
-            self.
+            X: training rows.
+            y: targets; None if there are none.
+            **params: arguments of ``fit``, of the scorer and of the splitter.
 
         Raises:
-            ValueError: the resources or the splitter do not allow the search, a candidate names a parameter that the
-                estimator does not have, the score is not one number, or all fits failed.
-            ResumeError: the study in the storage belongs to another search; the message says what differs.
+            ValueError: also if the resources do not allow the search, or the score is not one number.
         """
         self._n_samples_orig = count_rows(X)
         super().fit(X, y, **params)
@@ -72,9 +66,9 @@ class BaseHalving(BaseSearchCV):
         return np.asarray(iterations == iterations[index])
 
     def _seed(self) -> Any:
-        """What draws candidates and rows: without a ``random_state``, a search that is kept takes its study's seed.
+        """Return the seed of candidates and rows; without a ``random_state``, a stored search takes its study's.
 
-        So a search that is started again meets the candidates and the rows that it has finished with.
+        So a resumed search draws the same candidates and rows.
         """
         if self.random_state is None and self.storage is not None:
             return self.study_.seed % 2**32
@@ -132,15 +126,15 @@ class BaseHalving(BaseSearchCV):
 
 
 def rules(theirs: Any, ours: Any) -> dict[str, list[Any]]:
-    """The rules for parameters: scikit-learn's for its own, ours for the rest."""
+    """Return the rules for parameters: scikit-learn's for its own, ours for the rest."""
     both = {**ours._parameter_constraints, **theirs._parameter_constraints}
     both.pop(UNSUPPORTED)
-    both["factor"] = [Interval(Real, 1, None, closed="neither")]  # with 1 or less, none would ever drop out
+    both["factor"] = [Interval(Real, 1, None, closed="neither")]  # with 1 or less, no candidate would drop out
     return both
 
 
 class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
-    """Tries a grid on little of a resource, and its better part on more, again and again.
+    """Tries all points of a grid with little of a resource, and the better ones with more, iteration by iteration.
 
     A drop-in for scikit-learn's class of this name, without the import that enables it there.
 
@@ -227,7 +221,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
 
 
 class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
-    """Draws candidates at random, tries them on little of a resource, and the better part on more, again and again.
+    """Draws candidates at random, tries them with little of a resource, and the better ones with more.
 
     A drop-in for scikit-learn's class of this name, without the import that enables it there.
 

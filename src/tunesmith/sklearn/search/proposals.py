@@ -32,7 +32,7 @@ class Proposals:
         n_trials: how many trials the study shall have; None: no limit.
         context: scikit-learn's callback context of the search, if there is one.
         default: the estimator's own configuration; None: it is not tried. It is a trial of the study if it lies in the
-            space, else it stands beside the trials, and last in the results.
+            space, else it is stored with the study, and comes last in the results.
 
     Attributes:
         exhausted: whether the sampler has no point left.

@@ -1,4 +1,4 @@
-"""A search is shown without the password that the URL of its storage may hold."""
+"""Hides the password in the URL of a storage where a search is displayed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RedactedText(str):
 
 
 def redacted(storage: Any) -> Any:
-    """Return what was given as ``storage=`` in a form whose ``repr`` may be shown: mostly as it is.
+    """Return what was given as ``storage=`` in a form whose ``repr`` shows no password.
 
     scikit-learn writes the texts and diagrams of estimators, and of what holds them, from ``get_params``.
     """

@@ -1,4 +1,4 @@
-"""Runs given candidates on other splits; their outcomes are stored beside the study's trials."""
+"""Runs candidates on other splits; the outcomes are stored with the study, but not as trials."""
 
 from __future__ import annotations
 

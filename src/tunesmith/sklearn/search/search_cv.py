@@ -37,7 +37,7 @@ from tunesmith.space import Space
 from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
 
-SEARCH_SHARE = 0.8  # part of a timeout after which no candidate is begun: the rest is for trying the leaders again
+SEARCH_SHARE = 0.8  # part of a timeout after which no candidate is begun: the rest is for running the leaders again
 N_SAMPLES = 64  # how many random candidates are checked before the first fit
 
 
@@ -52,45 +52,43 @@ class SearchCV(BaseSearchCV):
             exists only while ``clf`` is a choice that has a ``C``.
         n_trials: how many candidates to try in all, those of an interrupted run included. "auto": 50, or all points
             where `sampler` is a grid; None: no limit, which needs a `timeout` or a space with a finite number of
-            points. Of such a space no point is tried twice, and with no more points than `n_trials` it is searched as
-            a grid and the search ends with its last point.
-        timeout: seconds after which no candidate is started any more; those under way are finished.
+            points. In such a space no point is tried twice. If it has no more points than `n_trials`, it is searched
+            as a grid, and the search ends with its last point.
+        timeout: seconds after which no candidate is started; those under way are finished.
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
-        racing: when a candidate is given up between folds. "forgiving": when its mean so far is worse than the worst
-            single fold of the best candidate that is finished; "wilcoxon": when a paired test against that candidate
-            says so (see :class:`tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit`
-            chooses the best, nor with several metrics if `refit` does not name the one that decides.
-        warm_start_from: earlier studies of like searches, such as ``search.study_`` or what
-            :func:`tunesmith.load_study` returns, or one of them: other data, another metric, partly other parameters.
-            Their best candidates are tried first; see :func:`tunesmith.create_study`.
-        confirm: on how many fresh sets of splits the leaders are tried again, and the default configuration with
-            them: four leaders on the first, three on the others. "auto": on up to five, as far as the fits that
-            racing has saved pay for it; 0: on none. Of a splitter that makes the same splits each time (time series,
-            fixed rows) there are none.
-        prefer_default: what the estimator's own parameters are for. True: they are tried first, and returned unless a
-            candidate is credibly better; False: they are tried, for comparison; None: they are not tried. They are
-            one of `n_trials` if they lie in the space; if not, they come on top, last in ``cv_results_``, as does an
-            estimator that does not tell what its own value is (CatBoost's ``depth``), with nothing set.
+        racing: when a candidate is given up between folds. "forgiving": its mean so far is worse than the worst fold of
+            the best finished candidate; "wilcoxon": a paired test against that candidate says so (see
+            :class:`tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit` chooses the
+            best, nor with several metrics if `refit` does not name the one that decides.
+        warm_start_from: earlier studies of similar searches, or one of them, such as ``search.study_`` or what
+            :func:`tunesmith.load_study` returns. Data, metric and some parameters may differ. Their best candidates are
+            tried first; see :func:`tunesmith.create_study`.
+        confirm: on how many fresh sets of splits the leaders and the default configuration are run again: four leaders
+            on the first set, three on the others. "auto": on up to five, as far as the fits that racing has saved pay
+            for it; 0: on none. A splitter that makes the same splits each time (time series, fixed rows) has none.
+        prefer_default: how the estimator's own parameters are used. True: they are tried first, and returned unless a
+            candidate is credibly better; False: they are tried for comparison; None: they are not tried. They count
+            as one of `n_trials` if they lie in the space. If not, they are run in addition, last in ``cv_results_``;
+            so is an estimator that does not tell its own values (CatBoost's ``depth``), with nothing set.
         risk: with ``prefer_default=True``, the share of searches that may return something worse than the default, 0
-            to 1: more of it gains more, up to about 0.1. It holds on average over many kinds of data, not for yours;
-            see the table in "How far can I trust the score?". 0: the default is kept unless a gain is beyond doubt;
-            from 0.24 on whatever looks better is taken.
-        reshuffle: whether each candidate gets splits of its own (16 sets of splits take turns): the search then follows
-            no luck of one set. For splitters that shuffle; there is no racing. False: all have the same, which compares
-            them best.
-        stop: "converged": to stop before `n_trials` once what can still be gained is less than the noise of a score;
-            ``search.study_.stop_reason`` says so. None: not to.
-        simplest: "one-se": to return the simplest candidate within one standard error of the best; needs `complexity`.
+            to 1. A higher share gains more, up to about 0.1. It holds on average over many kinds of data, not for each;
+            see the table in "How far can I trust the score?". 0: the default is kept unless a gain is certain; from
+            0.24 on the best candidate is taken.
+        reshuffle: whether each candidate gets splits of its own, so that the search does not adapt to one set of
+            splits; 16 sets take turns. For splitters that shuffle; there is no racing. False: all have the same splits,
+            which compares them best.
+        stop: "converged": stop before `n_trials` once the possible gain is less than the noise of a score;
+            ``search.study_.stop_reason`` says so. None: do not.
+        simplest: "one-se": return the simplest candidate within one standard error of the best; needs `complexity`.
         complexity: what is simple: a parameter's name (low is simple; with a minus before it, high is), a list of
             names, or a function of the parameters that returns a number.
-        level: of the intervals of ``honest_score_``: the probability with which they are to hold the truth.
+        level: the level of the intervals of ``honest_score_``: the probability with which they hold the true score.
         deterministic: whether the same `random_state` and the same number of workers give the same search, whichever
-            worker is faster: candidates are proposed and given up in their order. With a sampler that does not learn
-            ("random", "grid", "qmc") it is the same search for any number of workers. False: what ends first counts
-            first, so that no worker ever waits (what that is worth: docs/parallel.md). A `timeout` depends on the
-            clock in any case.
-        random_state: seeds the sampler; the estimator has its own ``random_state``. A study that is gone on with keeps
-            the seed that it was made with.
+            worker is faster: candidates are proposed and given up in their order. With a sampler that does not adapt
+            ("random", "grid", "qmc") the search is the same for any number of workers. False: what ends first counts
+            first, so that no worker waits (docs/parallel.md has the figures). A `timeout` depends on the clock in any
+            case.
+        random_state: seeds the sampler; the estimator has its own ``random_state``. A resumed study keeps its seed.
         pre_dispatch: how many fits may be under way at once. More than the workers need means that candidates are
             proposed before results are known.
         scoring: the metric: a name, a function, or several of them; None: the estimator's ``score``.
@@ -110,8 +108,8 @@ class SearchCV(BaseSearchCV):
         honest_score_: the :class:`~tunesmith.selection.HonestScore` of what is returned: what it can be expected to
             score on new rows, with an interval, and its gain over the default. None if no metric decides.
         report_: the :class:`~tunesmith.selection.Report` with the same and more in plain sentences; print it.
-        n_fits_: how many fits on folds were made, those on fresh splits included.
-        n_fits_saved_: how many more there would have been without racing.
+        n_fits_: the number of fits on folds, those on fresh splits included.
+        n_fits_saved_: how many more fits there would have been without racing.
         cv_results_: as scikit-learn's searches have it, and ``n_splits_run``, on how many folds each candidate was run.
             Of a candidate that was given up, the scores of other folds are NaN, means and deviations are those of the
             folds run, and its rank is below that of all that were not.
@@ -242,7 +240,7 @@ class SearchCV(BaseSearchCV):
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=most, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
-        # a function that chooses the best expects scores on all splits
+        # a function that chooses the best needs scores on all splits
         racing = None if callable(self.refit) or self.reshuffle else self.racing
         start = time.monotonic()
         plan = Plan(

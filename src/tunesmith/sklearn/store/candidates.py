@@ -1,7 +1,7 @@
-"""What a search keeps in a study: one trial for each candidate, with the scores of every split.
+"""Candidates of a search in a study: one trial each, with the scores of every split.
 
 A candidate is written when its last split is done, in one transaction. A search that is started again with the same
-estimator, data, scoring and splits finds it there and does not fit it again; with anything else it is refused. The
+estimator, data, scoring and splits finds it there and does not fit it again; any other search is refused. The
 candidates may change: a grid can be extended.
 """
 
@@ -50,10 +50,10 @@ class CandidateStore:
         study: where to keep them.
         metric: which metric is the trial's value, if there are several; None: the first.
         train_scores: whether training scores are wanted.
-        where: what to call the storage in messages.
+        where: the name of the storage in messages.
 
     Attributes:
-        note: what is kept with each candidate from now on, as attributes of its trial.
+        note: attributes that the trial of each further candidate gets.
     """
 
     def __init__(self, study: Study, metric: str | None, train_scores: bool, where: str) -> None:
@@ -70,7 +70,7 @@ class CandidateStore:
     # -- is it the same search -------------------------------------------------------------------------------------
 
     def open(self, fingerprint: dict[str, Any], splits: list[Split]) -> None:
-        """Make sure that what the study holds was made by the same search; on the first call note what that is.
+        """Check that the study was made by the same search; write the search's fingerprint to a new study.
 
         Args:
             fingerprint: of everything but the splits.
@@ -105,7 +105,7 @@ class CandidateStore:
         records = [kept for trial in trials if (kept := trial.user_attrs.get(KEY)) is not None]
         for kept in records:
             _check_kept(kept, name)
-            if "splits" not in kept:  # one that was given up lacks some: a grid has to fit it
+            if "splits" not in kept:  # one that was given up lacks splits: a grid search has to fit it
                 self._known[kept["key"]].append(kept)
         if self._train_scores and any(kept["train"] is None for kept in records):
             raise ResumeError(f"{name} has no training scores; return_train_score=True needs another study_name")
@@ -125,7 +125,7 @@ class CandidateStore:
         return f"{inner} on {splits}"
 
     def check(self, number: int, params: Params, kept: dict[str, Any]) -> None:
-        """Make sure that a kept candidate still means what it meant: the study knows estimators by their names alone.
+        """Check that a stored candidate still means the same: the study knows estimators by their names alone.
 
         Args:
             number: of its trial.
@@ -252,12 +252,12 @@ class CandidateStore:
         return mean, None
 
     def _point(self, params: Params) -> tuple[Space | None, list[float] | None, Params | None]:
-        """A candidate over the search's space if there is one, else as plain values."""
+        """Return a candidate as a point of the search's space if there is one, else as plain values."""
         if self.space is not None:
             try:
                 return self.space, self.space.encode([params])[0].tolist(), None
             except SpaceError:
-                self.space = None  # what was tried lies outside what was declared: a search of somebody's own
+                self.space = None  # a user's own search tried something outside the declared space
         return None, None, {name: plain(value) for name, value in params.items()}
 
 
@@ -297,7 +297,7 @@ def to_record(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]
 
 
 def _check_kept(kept: Any, name: str) -> None:
-    """Refuse what is no record of ours before it is read: a file may have been damaged or edited.
+    """Check the form of a record before it is read: a file may be damaged or edited.
 
     Raises:
         ResumeError: it is none.
@@ -327,7 +327,7 @@ def from_record(candidate: int, kept: dict[str, Any], failed: Any) -> Row:
 
 
 def _writable(score: Any) -> Any:
-    """A score as JSON can hold it: JSON has no NaN and no infinity, so those are words."""
+    """Return a score for JSON, which has no NaN and no infinity: those become words."""
     if isinstance(score, dict):
         return {k: _writable(v) for k, v in score.items()}
     if score is None:
@@ -336,7 +336,7 @@ def _writable(score: Any) -> Any:
 
 
 def fingerprint(search: Any, base: Estimator, X: Data, y: Data, routed: Any) -> dict[str, Any]:
-    """Return what must be the same for a search to go on: estimator, data, scoring, and what ``fit`` was given."""
+    """Return what must be the same for a search to be resumed: estimator, data, scoring, and arguments of ``fit``."""
     return {
         "estimator": describe_estimator(base),
         "X": describe_data(X),

@@ -1,7 +1,7 @@
-"""Descriptions of estimators, data and splits that are the same in every process, to tell whether a search is the same.
+"""Descriptions of estimators, data and splits, equal in every process, that identify a search.
 
-They are kept in the study. When it is resumed with something else, the two descriptions are compared and the message
-says what differs; so a description is text that a person can read, with a digest where the content is too long.
+They are stored with the study. When it is resumed with something else, the message says which descriptions differ. So a
+description is readable text, with a digest where the content is too long.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def describe_estimator(estimator: Estimator) -> dict[str, str]:
     """Return the description of each parameter of an estimator, nested ones included, and of its class."""
     try:
         params = estimator.get_params(deep=True)
-    except TypeError:  # a get_params of somebody's own
+    except TypeError:  # get_params of a class that is not scikit-learn's
         params = estimator.get_params()
     found = {"class": _path(type(estimator))}
     for name, value in sorted(params.items()):

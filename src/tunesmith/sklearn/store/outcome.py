@@ -1,4 +1,4 @@
-"""What one fit on one split gave: scores, times, the error, and what the scorer saw."""
+"""The outcome of one fit on one split: scores, times, the error, and the predictions."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ class CaughtWarning(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What one fit on one split gave.
+    """The outcome of one fit on one split.
 
     Attributes:
-        candidate, split: which one.
+        candidate: the position of the candidate.
+        split: the number of the split.
         test: the score on the test rows, or name to score.
         train: the same on the training rows; None if not wanted.
-        fit_seconds, score_seconds: time taken.
+        fit_seconds: the time of the fit.
+        score_seconds: the time of scoring.
         error: the traceback of a fit that failed, else None.
-        predictions: what the scorer saw of the test rows, if that is recorded and can be.
+        predictions: what the scorer got for the test rows, if that is recorded.
         hopeless: whether the candidate was given up after this split, so that no more of its unit come.
         others: the same for each of several metrics, where all are recorded.
-        warned: what was warned of in a worker up to here, and not told yet.
+        warned: warnings of a worker that were not shown yet.
     """
 
     candidate: int

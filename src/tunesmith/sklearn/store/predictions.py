@@ -1,7 +1,7 @@
-"""What the scorer saw: the predictions on the test rows of a split, kept for an honest score afterwards.
+"""The predictions that the scorer got for the test rows of a split, kept for the honest score.
 
-They are heard while the score is made, so nothing is predicted twice. A worker encodes them small; the driver keeps
-those of the candidates that matter within a bound; a storage gets them if they are small when compressed.
+They are recorded while the score is made, so nothing is predicted twice. A worker encodes them; the driver keeps those
+of the best candidates within a bound; a storage gets them if they are small when compressed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tunesmith.sklearn.protocols import Data, Estimator, Scorer
 
 CACHE_BYTES = 64 * 2**20  # bytes of predictions that one search keeps
 MOST_STORED_CHARACTERS = 256 * 1024  # characters that a candidate's predictions may take in a storage
-MOST_COMPRESSED_BYTES = 2 * 2**20  # bytes up to which it is worth a try to compress them so far
+MOST_COMPRESSED_BYTES = 2 * 2**20  # bytes up to which compression is tried
 ARRAY_OVERHEAD = 128  # bytes of an array beside its data
 
 
@@ -35,7 +35,7 @@ def labels_of(y: Data) -> NDArray[Any] | None:
     try:
         flat = np.asarray(y)
         return np.unique(flat) if flat.ndim == 1 and len(flat) else None
-    except Exception:  # what cannot be sorted, or is no array: nothing is encoded then
+    except Exception:  # no array, or one that cannot be sorted
         return None
 
 
@@ -43,13 +43,13 @@ def labels_of(y: Data) -> NDArray[Any] | None:
 def recorded_scorer(
     scorer: Scorer, metric: str | None, estimator: Estimator
 ) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
-    """Give a scorer that does what `scorer` does, and a list that gets what the estimator is asked meanwhile.
+    """Yield a scorer that does the same, and a list that gets the methods it calls and the values they return.
 
     Args:
-        scorer: scikit-learn's scorer or its bundle; anything else is given back as it is, and nothing is heard.
+        scorer: scikit-learn's scorer or its bundle; anything else is yielded as it is, and nothing is recorded.
         metric: the name of the one that counts, of several.
-        estimator: fitted; a method of its last step is wrapped meanwhile if the scorer is its own ``score``, which
-            may be anything: whether it is made of these predictions is for the reader to check.
+        estimator: fitted. If the scorer is its own ``score``, ``predict`` of its last step is wrapped meanwhile, and
+            the score may be made of something else.
     """
     heard: list[tuple[str, Any]] = []
     if is_passthrough_scorer(scorer):
@@ -75,16 +75,13 @@ def recorded_scorer(
 
 
 def _replaced(estimator: Estimator, method: str, by: Any) -> bool:
-    """Put an attribute of an instance in the place of a method of its class; tell whether that could be done.
-
-    It cannot where the method is a property, or where the class has its own way to set attributes and refuses.
-    """
+    """Replace a method of one instance; return False if its class does not allow that."""
     own = inspect.getattr_static(type(estimator), method, None)
     if hasattr(own, "__set__") or method in getattr(estimator, "__dict__", {method}):
         return False
     try:
         setattr(estimator, method, by)
-    except Exception:  # it is the user's code, and may raise anything
+    except Exception:  # a class of the user's may raise anything
         return False
     return method in vars(estimator)
 
@@ -92,7 +89,7 @@ def _replaced(estimator: Estimator, method: str, by: Any) -> bool:
 def encode_metrics(
     heard: list[tuple[str, str, Any]], labels: NDArray[Any] | None, estimator: Estimator
 ) -> dict[str, Predictions]:
-    """Return what was heard for each of several metrics; those that looked at the same share it.
+    """Return the predictions for each of several metrics; those that got the same ones share them.
 
     Args:
         heard: metric, method and values of each call.
@@ -114,7 +111,7 @@ def encode_metrics(
 
 
 def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator: Estimator) -> Predictions | None:
-    """Return what was heard in the form that is kept, or None if it cannot be; a search never ends for it.
+    """Return predictions in the form that is kept, or None if they cannot be; this never raises.
 
     Args:
         heard: method and values of each call; there must be one.
@@ -125,7 +122,7 @@ def encode(heard: list[tuple[str, Any]], labels: NDArray[Any] | None, estimator:
         return None
     try:
         return _encoded(*heard[0], labels, estimator)
-    except Exception:  # somebody's own kind of output: it is the score that is needed
+    except Exception:  # an unknown kind of output: the search needs only the score
         return None
 
 
@@ -140,7 +137,7 @@ def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: E
     if kind not in "iufb":
         return None
     if method != "predict" and values.ndim == 1 and labels is not None and len(labels) > 2 and _has_classes(estimator):
-        return None  # the training rows had two of the classes, and of which one this is has not been heard
+        return None  # the training rows had two of the classes, and it is unknown which one this is
     if method == "predict_proba" and values.ndim == 2 and labels is not None and values.shape[1] != len(labels):
         # a fold's training rows may lack a class
         at = _codes(np.asarray(getattr(estimator, "classes_", [])), labels)
@@ -149,7 +146,7 @@ def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: E
         whole = np.zeros((len(values), len(labels)), np.float32)
         whole[:, at] = values
         return Predictions(method, whole)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is no evidence of anything
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is not used
         return Predictions(method, values.astype(np.float32))
 
 
@@ -171,9 +168,9 @@ def _codes(values: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any] | None:
 
 
 class PredictionCache:
-    """Predictions by candidate, within a bound: beyond it those of the worst candidates are let go.
+    """Predictions by candidate, within a bound: beyond it those of the worst candidates are dropped.
 
-    The first candidate's, often the default configuration, and the best one's are kept whatever they take.
+    Those of the first candidate, often the default, and of the best one are always kept.
 
     Args:
         bound: bytes.
@@ -210,7 +207,7 @@ class PredictionCache:
     def _make_room(self) -> None:
         order = sorted(self._held, key=lambda c: (self._held[c][0], -c))  # of equal ones the earlier stays
         for candidate in order[:-1]:
-            if self._total <= 0.9 * self.bound:  # not to sort again at the next one
+            if self._total <= 0.9 * self.bound:  # so that the next one need not sort again
                 return
             if candidate != 0:
                 self._total -= self._held.pop(candidate)[1]
@@ -238,7 +235,7 @@ def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
 
 
 def unpack(kept: dict[str, Any] | None, n: int) -> list[Predictions | None]:
-    """Return what was packed, of n splits; None for each if there is nothing, or nothing that can be read."""
+    """Return the packed predictions of n splits; None for each if there are none, or they cannot be read."""
     if kept is None:
         return [None] * n
     try:

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class ProgressDisplay:
-    """Shows how far a search is. The display opens when it is known how many candidates there are.
+    """The progress of a search. It opens when the number of candidates is known.
 
     Args:
         study: the study the search writes to.
-        go_on: what a user does to go on after an interruption.
+        go_on: how a user resumes the search after an interruption.
 
     Attributes:
         heading: a line to print above; "" for none.
-        rivals: the trials that the best is one of when it opens; None: all of the study.
+        rivals: the trials among which the best is shown when it opens; None: all of the study.
     """
 
     def __init__(self, study: Study, go_on: str) -> None:
@@ -66,12 +66,12 @@ class ProgressDisplay:
             self._progress.note("fits saved", saved)
 
     def tick(self) -> None:
-        """Show that time passes."""
+        """Update the elapsed time."""
         if self._progress is not None:
             self._progress.tick()
 
     def close(self, error: BaseException | None) -> None:
-        """Take the display away; after Ctrl-C, say what is kept and how to go on, and mark the error as told."""
+        """Close the display; after Ctrl-C, say what is stored and how to resume, and mark the error as told."""
         if self._progress is not None:
             self._progress.close(error)
             self._progress = None
