@@ -34,6 +34,14 @@ class AutoSampler(Sampler):
     Args:
         seed: becomes the study's seed, if `create_study` is given none.
         cheap: choose only among samplers whose proposals take less than a millisecond.
+
+    Example:
+        ```python
+        from tunesmith import Float, minimize
+
+        study = minimize(lambda x: x**2, {"x": Float(-1, 1)}, sampler="auto", n_trials=10, seed=0)
+        print(study.trials[-1].system_attrs["proposed_by"])
+        ```
     """
 
     name: ClassVar[str] = "auto"

@@ -104,6 +104,15 @@ class GridSampler(StatefulSampler[GridCells]):
         SpaceError: `search_space` is no dict of lists. In ``ask``: a parameter has no finite number of values and no
             resolution, or there are more than 2**40 cells.
         ValueError: the order is none of the two.
+
+    Example:
+        ```python
+        from tunesmith import minimize
+        from tunesmith.samplers import GridSampler
+
+        study = minimize(lambda x, y: x * y, {"x": [1, 2, 3], "y": [4, 5]}, sampler=GridSampler(), n_trials=None)
+        assert len(study.trials) == 6
+        ```
     """
 
     name: ClassVar[str] = "grid"
@@ -128,11 +137,6 @@ class GridSampler(StatefulSampler[GridCells]):
         self.space = None if self.values is None else Space(self.values)
 
     def initial_state(self, space: Space, n_objectives: int) -> GridCells:
-        """Return the cells, none of them used.
-
-        Raises:
-            SpaceError: see :class:`GridSampler`.
-        """
         return GridCells(space, self._resolution_in(space))
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:

@@ -53,6 +53,14 @@ class QMCSampler(Sampler):
         ValueError: the type is none of the two.
         SpaceError: in ``ask``: too many parameters for a Sobol' sequence, or the constraints reject 20000 points in a
             row.
+
+    Example:
+        ```python
+        from tunesmith import Float, minimize
+        from tunesmith.samplers import QMCSampler
+
+        study = minimize(lambda x: x**2, {"x": Float(-1, 1)}, sampler=QMCSampler(), n_trials=16, seed=0)
+        ```
     """
 
     name: ClassVar[str] = "qmc"
@@ -105,11 +113,27 @@ class QMCSampler(Sampler):
         return np.array(points).reshape(-1, d), np.array(states, np.int64)
 
     def n_used(self, history: History, space: Space) -> int:
-        """Return how many points of this space's sequence trials have, running ones included."""
+        """Return how many points of a space's sequence trials have, running ones included.
+
+        Args:
+            history: the trials.
+            space: the space.
+
+        Returns:
+            the number of points.
+        """
         return len(self._own(history, space))
 
     def first_points(self, d: int, sampler_state: int) -> Points:
-        """Return the first points [BLOCK, d] in the unit cube of the sequence that a sampler state belongs to."""
+        """Return the first points of the sequence that a sampler state belongs to.
+
+        Args:
+            d: number of parameters.
+            sampler_state: what the sampler wrote with a trial.
+
+        Returns:
+            the points [BLOCK, d] in the unit cube.
+        """
         return self._points(d, sampler_state & ((1 << SEED_BITS) - 1), 0)
 
     def _fingerprint(self, space: Space) -> int:

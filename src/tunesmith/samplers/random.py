@@ -16,6 +16,14 @@ class RandomSampler(Sampler):
 
     Args:
         seed: becomes the study's seed, if `create_study` is given none.
+
+    Example:
+        ```python
+        from tunesmith import Float, minimize
+        from tunesmith.samplers import RandomSampler
+
+        study = minimize(lambda x: x**2, {"x": Float(-1, 1)}, sampler=RandomSampler(), n_trials=10, seed=0)
+        ```
     """
 
     name: ClassVar[str] = "random"

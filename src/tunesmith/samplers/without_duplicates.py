@@ -47,7 +47,6 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
         return finite or self.inner.exclusive_at(history)
 
     def initial_state(self, space: Space, n_objectives: int) -> DuplicateFilter:
-        """Return the state before any trial is finished."""
         return DuplicateFilter(space)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:

@@ -81,7 +81,15 @@ class SamplerConformance:
         raise NotImplementedError("give the fixture make_sampler, a function that makes the sampler under test")
 
     def supports(self, sampler: Sampler, space: Space) -> bool:
-        """Tell whether the sampler can search a space at all; where it cannot, ``ask`` must raise a SpaceError."""
+        """Return whether the sampler can search a space; if it cannot, `ask` must raise a SpaceError.
+
+        Args:
+            sampler: the sampler under test.
+            space: a space of the suite.
+
+        Returns:
+            True, unless you override it.
+        """
         return True
 
     # -- one answer --------------------------------------------------------------------------------------------

@@ -46,7 +46,15 @@ class StatefulSampler(Sampler, Generic[S]):
 
     @abstractmethod
     def initial_state(self, space: Space, n_objectives: int) -> S:
-        """Return the state before any trial is finished."""
+        """Return the state before any trial is finished.
+
+        Args:
+            space: what is searched.
+            n_objectives: the number of values of a trial.
+
+        Returns:
+            the state.
+        """
 
     @contextmanager
     def _state_after(self, history: History, space: Space) -> Iterator[S]:

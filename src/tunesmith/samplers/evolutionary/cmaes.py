@@ -74,6 +74,15 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
     Raises:
         ValueError: an argument is out of its range.
         SpaceError: in ``ask``: `x0` names a parameter or a value that the space does not have.
+
+    Example:
+        ```python
+        from tunesmith import Float, minimize
+        from tunesmith.samplers import CmaEsSampler
+
+        space = {"x": Float(-5, 5), "y": Float(-5, 5)}
+        study = minimize(lambda x, y: x**2 + y**2, space, sampler=CmaEsSampler(), n_trials=50, seed=0)
+        ```
     """
 
     name: ClassVar[str] = "cmaes"
@@ -107,7 +116,6 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
         self.seed = seed
 
     def initial_state(self, space: Space, n_objectives: int) -> CmaEsState:
-        """Return the state before any trial is finished."""
         return CmaEsState(space, self.name, self.settings)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:

@@ -40,6 +40,15 @@ class EvolutionSampler(StatefulSampler[Population]):
 
     Raises:
         ValueError: the population is smaller than 4 or larger than 1024.
+
+    Example:
+        ```python
+        from tunesmith import Float, Int, minimize
+        from tunesmith.samplers import EvolutionSampler
+
+        space = {"x": Float(-5, 5), "n": Int(1, 9)}
+        study = minimize(lambda x, n: x**2 + n, space, sampler=EvolutionSampler(), n_trials=50, seed=0)
+        ```
     """
 
     name: ClassVar[str] = "evolution"
@@ -52,7 +61,6 @@ class EvolutionSampler(StatefulSampler[Population]):
         self.seed = seed
 
     def initial_state(self, space: Space, n_objectives: int) -> Population:
-        """Return the state before any trial is finished."""
         return Population(space, self.name, self.popsize or min(10 + len(space), 60), n_objectives)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:

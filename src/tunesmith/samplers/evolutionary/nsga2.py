@@ -129,6 +129,16 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
 
     Raises:
         ValueError: a size is less than 2 or 1, a probability not in [0, 1], or an eta negative.
+
+    Example:
+        ```python
+        from tunesmith import Int, create_study
+        from tunesmith.samplers import NSGA2Sampler
+
+        study = create_study(directions=["minimize", "minimize"], sampler=NSGA2Sampler(population_size=10), seed=0)
+        study.optimize(lambda width: (width, 100 / width), n_trials=30, space={"width": Int(1, 100)})
+        print([trial.values for trial in study.best_trials])
+        ```
     """
 
     name: ClassVar[str] = "nsga2"
@@ -162,7 +172,6 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
         self.seed = seed
 
     def initial_state(self, space: Space, n_objectives: int) -> Nsga2State:
-        """Return the state before any trial is finished."""
         return Nsga2State(space, self.settings)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:

@@ -60,6 +60,15 @@ class GPSampler(Sampler):
         n_startup_trials: trials before the model takes over, see :mod:`tunesmith.samplers.gp.initial_design`; by
             default four, or as many as a parameter has branches (at most 20).
         seed: becomes the study's seed, if `create_study` is given none.
+
+    Example:
+        ```python
+        from tunesmith import Float, minimize
+        from tunesmith.samplers import GPSampler
+
+        study = minimize(lambda x: (x - 0.3) ** 2, {"x": Float(-1, 1)}, sampler=GPSampler(), n_trials=15, seed=0)
+        print(study.best_params)
+        ```
     """
 
     name: ClassVar[str] = "gp"

@@ -67,6 +67,15 @@ class TPESampler(StatefulSampler[TpeState]):
 
     Raises:
         ValueError: a number is below 1.
+
+    Example:
+        ```python
+        from tunesmith import Float, Int, minimize
+        from tunesmith.samplers import TPESampler
+
+        space = {"x": Float(-1, 1), "n": Int(1, 9)}
+        study = minimize(lambda x, n: x**2 + n, space, sampler=TPESampler(n_startup_trials=5), n_trials=20, seed=0)
+        ```
     """
 
     name: ClassVar[str] = "tpe"
@@ -81,7 +90,6 @@ class TPESampler(StatefulSampler[TpeState]):
         self.seed = seed
 
     def initial_state(self, space: Space, n_objectives: int) -> TpeState:
-        """Return the state before any trial is finished."""
         return TpeState(space, n_objectives)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
