@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -57,6 +57,7 @@ def curve(attempts: Sequence[Mapping[int, float]]) -> dict[int, float]:
     return merged
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class TrialRecord(Replay):
     """The record of one trial, as storages keep it and users read it; for users its name is ``FrozenTrial``.
 
@@ -98,55 +99,27 @@ class TrialRecord(Replay):
         ```
     """
 
-    __slots__ = (
-        "attempt", "constraints", "cost", "crashes", "finished", "fixed", "number", "previous_attempts", "reason",
-        "reports", "sampler_state", "seq", "space", "started", "state", "system", "user", "values", "worker", "x",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        number: int,
-        state: TrialState,
-        *,
-        space: Space | None = None,
-        x: Sequence[float] | None = None,
-        values: tuple[float, ...] | None = None,
-        attempt: int = 1,
-        sampler_state: int = 0,
-        cost: float = NAN,
-        constraints: dict[str, float] | None = None,
-        reason: str | None = None,
-        started: float = NAN,
-        finished: float = NAN,
-        worker: str = "",
-        fixed: dict[str, Any] | None = None,
-        user: dict[str, Any] | None = None,
-        system: dict[str, Any] | None = None,
-        reports: dict[int, float] | None = None,
-        seq: int = 0,
-        previous_attempts: tuple[Attempt, ...] = (),
-        crashes: int = 0,
-    ) -> None:
-        self.number = number
-        self.state = state
-        self.space = space
-        self.x = x
-        self.values = values
-        self.attempt = attempt
-        self.sampler_state = sampler_state
-        self.cost = cost
-        self.constraints = constraints
-        self.reason = reason
-        self.started = started
-        self.finished = finished
-        self.worker = worker
-        self.fixed = fixed
-        self.user = user
-        self.system = system
-        self.reports = reports
-        self.seq = seq
-        self.previous_attempts = previous_attempts
-        self.crashes = crashes
+    number: int
+    state: TrialState
+    _: KW_ONLY
+    space: Space | None = None
+    x: Sequence[float] | None = None
+    values: tuple[float, ...] | None = None
+    attempt: int = 1
+    sampler_state: int = 0
+    cost: float = NAN
+    constraints: dict[str, float] | None = None
+    reason: str | None = None
+    started: float = NAN
+    finished: float = NAN
+    worker: str = ""
+    fixed: dict[str, Any] | None = None
+    user: dict[str, Any] | None = None
+    system: dict[str, Any] | None = None
+    reports: dict[int, float] | None = None
+    seq: int = 0
+    previous_attempts: tuple[Attempt, ...] = ()
+    crashes: int = 0
 
     def ended(
         self,

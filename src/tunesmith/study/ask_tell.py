@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import index
 from typing import Any
 
 from tunesmith.frozen import FrozenTrial
@@ -11,7 +12,9 @@ from tunesmith.state import TrialState
 from tunesmith.storable import storable_items
 from tunesmith.study.adopt import adopted, checked_trials
 from tunesmith.study.engine.enqueued import check_enqueued
+from tunesmith.study.engine.outcome import outcome_as_told
 from tunesmith.study.view import StudyView
+from tunesmith.text import shown
 from tunesmith.trial import Trial
 
 
@@ -76,7 +79,9 @@ class AskTellStudy(StudyView):
                 for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
                 ``optimize``, or when the process ends.
         """
-        return self.engine.tell(trial, values, state, skip_if_finished, reason=reason, cost=cost)
+        number = trial.number if isinstance(trial, Trial) else _number(trial)
+        outcome = outcome_as_told(number, values, state, reason, len(self.directions))
+        return self.engine.record(trial if isinstance(trial, Trial) else number, outcome, skip_if_finished, cost)
 
     def flush(self) -> None:
         """Store the results that were kept in this process because the storage could not be used.
@@ -169,3 +174,11 @@ class AskTellStudy(StudyView):
             value: what to keep.
         """
         self.engine.set_system_attr(key, value)
+
+
+def _number(trial: Any) -> int:
+    """Return what was given in place of a trial as a number; TypeError if it is none."""
+    try:
+        return index(trial)
+    except TypeError:
+        raise TypeError(f"tell takes a trial that ask() returned, or its number; got {shown(trial)}") from None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import (
@@ -83,15 +83,7 @@ def optimize(
             after.append(progress.count)
         executor = executor_for(jobs, objective, engine.channel)
         policy = TrialPolicy(
-            engine,
-            executor,
-            n_trials=n_trials,
-            n_trials_total=n_trials_total,
-            timeout=timeout,
-            catch=errors,
-            after=after,
-            gc_after_trial=gc_after_trial,
-            progress=progress,
+            engine, executor, n_trials, n_trials_total, timeout, errors, after, gc_after_trial, progress
         )
         run_loop(executor, policy)
     except BaseException as error:
@@ -111,84 +103,74 @@ def optimize(
             progress.close()
 
 
+@dataclass
 class TrialPolicy(Policy[Trial, Finished | Failed]):
     """Asks for trials until the budget is spent, and tells how they ended."""
 
-    def __init__(
-        self,
-        engine: TrialEngine,
-        executor: Executor,
-        *,
-        n_trials: int | None,
-        n_trials_total: int | None,
-        timeout: float | None,
-        catch: Catch,
-        after: Sequence[AfterTrial],
-        gc_after_trial: bool,
-        progress: Progress | None,
-    ) -> None:
-        self._engine = engine
-        self._executor = executor
-        self._n_trials = n_trials
-        self._n_trials_total = n_trials_total
-        self._deadline = None if timeout is None else executor.clock() + timeout
-        self._may_propose = math.inf if timeout is None else timeout * PROPOSAL_SHARE
-        self._catch = catch
-        self._after = after
-        self._gc_after_trial = gc_after_trial
-        self._progress = progress
-        self._started = 0
-        self._exhausted = False
-        self._proposing = 0.0  # seconds that proposals took
+    engine: TrialEngine
+    executor: Executor
+    n_trials: int | None
+    n_trials_total: int | None
+    timeout: float | None
+    catch: Catch
+    after: Sequence[AfterTrial]
+    gc_after_trial: bool
+    progress: Progress | None
+    started: int = 0
+    exhausted: bool = False  # the sampler has no point left
+    proposing: float = 0.0  # seconds that proposals took
+
+    def __post_init__(self) -> None:
+        self.deadline = None if self.timeout is None else self.executor.clock() + self.timeout
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
-        if self._engine.stop_requested or self._exhausted or self._all_started():
+        if self.engine.stop_requested or self.exhausted or self._all_started():
             return None
         try:
-            trial = self._ask(cheap=False) if self._deadline is None else self._ask_in_time(self._deadline)
+            trial = self._ask(cheap=False) if self.deadline is None else self._ask_in_time(self.deadline)
         except (SpaceExhaustedError, TrialsSpentError):
-            self._exhausted = True
+            self.exhausted = True
             return None
         if trial is not None:
-            self._started += 1
+            self.started += 1
         return trial
 
     def _all_started(self) -> bool:
-        return self._n_trials is not None and self._started >= self._n_trials
+        return self.n_trials is not None and self.started >= self.n_trials
 
     def _ask(self, cheap: bool) -> Trial:
-        engine, below = self._engine, self._n_trials_total
+        engine, below = self.engine, self.n_trials_total
         try:
             return engine.ask(below=below, cheap=cheap)
         except StorageUnavailableError as away:
-            if not self._started:  # the user's mistake, more likely than a storage that is away
+            if not self.started:  # the user's mistake, more likely than a storage that is away
                 raise
             return retry_while_unavailable(lambda: engine.ask(below=below, cheap=cheap), away)
 
     def _ask_in_time(self, deadline: float) -> Trial | None:
         """Ask unless the time is over; use the cheap variant once proposals took more than their share of it."""
-        before = self._executor.clock()
+        before = self.executor.clock()
         if before >= deadline:
             return None
         try:
-            return self._ask(cheap=self._proposing > self._may_propose)
+            return self._ask(cheap=self.proposing > (self.timeout or 0.0) * PROPOSAL_SHARE)
         finally:
-            self._proposing += self._executor.clock() - before
+            self.proposing += self.executor.clock() - before
 
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""
-        if self._executor.capacity > 1 and not self._all_started():
-            self._engine.prefetch()
+        if self.executor.capacity > 1 and not self._all_started():
+            self.engine.prefetch()
 
     def ended(self, events: list[Finished | Failed]) -> BaseException | None:
         """Record the ends, then call what is to be called after each trial."""
         first: BaseException | None = None
         for done, fault in self._record_all(events):
             first = first or fault
-            for call in self._after:
+            for call in self.after:
                 call(done)
-            if self._gc_after_trial:
+            if self.gc_after_trial:
                 gc.collect()
         return first
 
@@ -198,8 +180,8 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
 
     def tick(self) -> None:
         """Show that time passes."""
-        if self._progress is not None:
-            self._progress.tick()
+        if self.progress is not None:
+            self.progress.tick()
 
     def _record_all(self, events: list[Finished | Failed]) -> list[tuple[TrialRecord, BaseException | None]]:
         """Record the ends of some trials. All are recorded before an error is raised, so that no result is lost."""
@@ -216,16 +198,16 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
 
     def _record(self, event: Finished | Failed) -> tuple[TrialRecord, BaseException | None]:
         """Record the end of a trial; return its record, and the error that must stop the study, if any."""
-        engine, trial = self._engine, event.trial
+        engine, trial = self.engine, event.trial
         if isinstance(event, Failed):
             error = as_fault(event.error)
             outcome = outcome_of_error(error, event.traceback)
             done = engine.record(trial, outcome)
-            passes = outcome.state is TrialState.PRUNED or isinstance(error, (*self._catch, AttemptReplacedError))
+            passes = outcome.state is TrialState.PRUNED or isinstance(error, (*self.catch, AttemptReplacedError))
             return done, None if passes else error  # a replaced attempt: another worker has the trial
         outcome = outcome_of(event.value, len(engine.signs))
         done = engine.record(trial, outcome)
         if done.attempt != trial.attempt or done.state is not TrialState.FAIL or outcome.failure is Failure.NAN:
             return done, None
         fault = ObjectiveError(f"trial {done.number}: {done.reason}")
-        return done, None if isinstance(fault, self._catch) else fault
+        return done, None if isinstance(fault, self.catch) else fault

@@ -18,7 +18,7 @@ from tunesmith.space import Space
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.outcome import Failure, as_fault, outcome_of
-from tunesmith.study.execution import executor_for
+from tunesmith.study.execution import Catch, executor_for
 from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
 
@@ -108,7 +108,7 @@ def run_again(
     points: Sequence[Point],
     repeats: int,
     jobs: int,
-    catch: tuple[type[Exception], ...],
+    catch: Catch,
     show_progress: bool,
 ) -> dict[tuple[str, int], Run]:
     """Return the runs of all points, the missing ones made now; all points get a seed before any gets the next.
@@ -136,33 +136,29 @@ def run_again(
     return found
 
 
+@dataclass
 class RerunPolicy(Policy[Trial, Finished | Failed]):
     """Runs each (point, repeat) of a list once; `found` gets the results."""
 
-    def __init__(
-        self,
-        engine: TrialEngine,
-        todo: Sequence[tuple[Point, int]],
-        found: dict[tuple[str, int], Run],
-        catch: tuple[type[Exception], ...],
-        line: ProgressLine | None,
-    ) -> None:
-        self._engine = engine
-        self._todo = dict(enumerate(todo, FIRST_NUMBER + len(found)))
-        self._numbers = iter(self._todo)
-        self._found = found
-        self._catch = catch
-        self._line = line
+    engine: TrialEngine
+    todo: Sequence[tuple[Point, int]]
+    found: dict[tuple[str, int], Run]
+    catch: Catch
+    line: ProgressLine | None
+
+    def __post_init__(self) -> None:
+        self._by_number = dict(enumerate(self.todo, FIRST_NUMBER + len(self.found)))
+        self._numbers = iter(self._by_number)
 
     def next(self) -> Trial | None:
         """Return the next run, as a trial with a number and a seed of its own."""
         number = next(self._numbers, None)
         if number is None:
             return None
-        (point, repeat), seed = self._todo[number], self._engine.seed
+        (point, repeat), seed = self._by_number[number], self.engine.seed
         own_seed = seed_of(seed, repeat)
         trial = Trial(number, seed, Proposals(point.space), list(point.x), point.fixed, own_seed=own_seed)
-        if self._engine.declared:
+        if self.engine.declared:
             trial.take_whole()
         return trial
 
@@ -170,26 +166,24 @@ class RerunPolicy(Policy[Trial, Finished | Failed]):
         """Store how runs ended."""
         first: BaseException | None = None
         for event in events:
-            point, repeat = self._todo[event.trial.number]
-            run, error = _run_of(event, point, self._catch)
+            point, repeat = self._by_number[event.trial.number]
+            run, error = _run_of(event, point, self.catch)
             if run is not None:
                 name = f"{PREFIX}:{point.key}:{repeat}"
-                self._engine.set_system_attr(name, {"value": run.value, "reason": run.reason})
-                self._found[point.key, repeat] = run
+                self.engine.set_system_attr(name, {"value": run.value, "reason": run.reason})
+                self.found[point.key, repeat] = run
             first = first or error
-            if self._line is not None:
-                self._line.advance()
+            if self.line is not None:
+                self.line.advance()
         return first
 
     def tick(self) -> None:
         """Show that time passes."""
-        if self._line is not None:
-            self._line.tick()
+        if self.line is not None:
+            self.line.tick()
 
 
-def _run_of(
-    event: Finished | Failed, point: Point, catch: tuple[type[Exception], ...]
-) -> tuple[Run | None, BaseException | None]:
+def _run_of(event: Finished | Failed, point: Point, catch: Catch) -> tuple[Run | None, BaseException | None]:
     """Return how a run ended, or None; and the error that must stop everything, if any."""
     if isinstance(event, Failed):
         if is_pruned(event.error):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from operator import index
 from types import MappingProxyType
 from typing import Any
 
@@ -19,11 +18,10 @@ from tunesmith.storable import storable
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.ask import Asker
 from tunesmith.study.engine.channel import TrialChannel
-from tunesmith.study.engine.outcome import Outcome, outcome_of
+from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.recovery import recover
 from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.study.engine.tell import Teller
-from tunesmith.text import shown
 from tunesmith.trial import Trial
 
 MAX_ATTEMPTS = "max_attempts"  # the system attribute that holds the study's own
@@ -88,25 +86,6 @@ class TrialEngine(StudyReplica):
                     trial.suggest(name, p)
         return trial
 
-    def tell(
-        self,
-        trial: Trial | int,
-        values: float | Sequence[float] | None = None,
-        state: TrialState | None = None,
-        skip_if_finished: bool = False,
-        *,
-        reason: str | None = None,
-        cost: float | None = None,
-    ) -> TrialRecord:
-        """Record how a trial ended; see :meth:`tunesmith.Study.tell`."""
-        number = trial.number if isinstance(trial, Trial) else _number(trial)
-        if state is None:
-            outcome = outcome_of(values, len(self.signs))
-            outcome = outcome._replace(reason=reason) if reason else outcome
-        else:
-            outcome = self._checked(number, values, TrialState(state), reason)
-        return self.record(trial if isinstance(trial, Trial) else number, outcome, skip_if_finished, cost)
-
     def record(
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool = False, cost: float | None = None
     ) -> TrialRecord:
@@ -127,23 +106,6 @@ class TrialEngine(StudyReplica):
                 with suppress(Exception):  # of other trials, whose results stay here
                     self.flush()
             return done
-
-    def _checked(self, number: int, values: Any, state: TrialState, reason: str | None) -> Outcome:
-        """Return the outcome of a trial that is told with a state.
-
-        Raises:
-            ValueError: values and state do not fit.
-        """
-        if not state.is_finished():
-            raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
-        if state is not TrialState.COMPLETE:
-            if values is not None:
-                raise ValueError(f"tell: values are for COMPLETE trials; got values={values!r} with {state.name}")
-            return Outcome(state, reason=reason)
-        outcome = outcome_of(values, len(self.signs))
-        if outcome.values is None:
-            raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason}")
-        return outcome._replace(reason=reason)
 
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
         """Use a point for the next new trial, unless another worker starts that trial first.
@@ -281,11 +243,3 @@ class TrialEngine(StudyReplica):
         if stopped is not None or self.stopped is not None:
             self.stopped = stopped
             self.set_system_attr(STOPPED, stopped)
-
-
-def _number(trial: Any) -> int:
-    """Return what was given in place of a trial as a number; TypeError if it is none."""
-    try:
-        return index(trial)
-    except TypeError:
-        raise TypeError(f"tell takes a trial that ask() returned, or its number; got {shown(trial)}") from None

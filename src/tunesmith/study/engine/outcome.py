@@ -61,6 +61,30 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
     return Outcome(TrialState.COMPLETE, values)
 
 
+def outcome_as_told(
+    number: int, values: Any, state: TrialState | None, reason: str | None, n_objectives: int
+) -> Outcome:
+    """Return the outcome of a trial that is told with values or a state; see :meth:`tunesmith.Study.tell`.
+
+    Raises:
+        ValueError: values and state do not fit.
+    """
+    if state is None:
+        outcome = outcome_of(values, n_objectives)
+        return outcome._replace(reason=reason) if reason else outcome
+    state = TrialState(state)
+    if not state.is_finished():
+        raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
+    if state is not TrialState.COMPLETE:
+        if values is not None:
+            raise ValueError(f"tell: values are for COMPLETE trials; got values={values!r} with {state.name}")
+        return Outcome(state, reason=reason)
+    outcome = outcome_of(values, n_objectives)
+    if outcome.values is None:
+        raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason}")
+    return outcome._replace(reason=reason)
+
+
 def outcome_of_error(error: BaseException, traceback: str = "") -> Outcome:
     """Return the outcome of a trial whose objective raised: PRUNED or FAIL.
 
