@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,15 @@ def test_names_agree_with_the_registry(name: str) -> None:
     sampler = registry.load("samplers", name)()
     assert sampler.name == name
     assert isinstance(sampler, Sampler)
+
+
+def test_type_checkers_know_every_class_of_the_registry() -> None:
+    """A new sampler is a line in registry.py; the import for type checkers must not be forgotten."""
+    source = Path(tunesmith.samplers.__file__).read_text()
+    imported = set(re.findall(r"^    from tunesmith\.samplers\S+ import (\w+) as \1$", source, re.MULTILINE))
+    classes = {target.partition(":")[2] for target in registry.SAMPLERS.values()}
+    assert imported == classes | {"Sampler"}
+    assert set(tunesmith.samplers.__all__) == imported | {"NSGAIISampler"}
 
 
 @pytest.mark.parametrize(

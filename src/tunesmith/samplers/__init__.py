@@ -1,4 +1,7 @@
-"""Samplers by class name; each is imported when it is first used."""
+"""Samplers by class name; each is imported when it is first used.
+
+To read the code, begin with ``base.py`` and ``random.py``; the simple samplers are single files, the others have rooms.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
 
-if TYPE_CHECKING:
-    from tunesmith.samplers.auto import AutoSampler
-    from tunesmith.samplers.base import Sampler
-    from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler
-    from tunesmith.samplers.evolutionary.evolution import EvolutionSampler
-    from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
-    from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler as NSGAIISampler
-    from tunesmith.samplers.gp.sampler import GPSampler
-    from tunesmith.samplers.grid import GridSampler
-    from tunesmith.samplers.qmc import QMCSampler
-    from tunesmith.samplers.random import RandomSampler
-    from tunesmith.samplers.tpe.sampler import TPESampler
+if TYPE_CHECKING:  # for type checkers; tests/samplers/test_registry.py compares these names with the registry
+    from tunesmith.samplers.auto import AutoSampler as AutoSampler
+    from tunesmith.samplers.base import Sampler as Sampler
+    from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler as CmaEsSampler
+    from tunesmith.samplers.evolutionary.evolution import EvolutionSampler as EvolutionSampler
+    from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler as NSGA2Sampler
+    from tunesmith.samplers.gp import GPSampler as GPSampler
+    from tunesmith.samplers.grid import GridSampler as GridSampler
+    from tunesmith.samplers.qmc import QMCSampler as QMCSampler
+    from tunesmith.samplers.random import RandomSampler as RandomSampler
+    from tunesmith.samplers.tpe import TPESampler as TPESampler
 
-__all__ = [
-    "AutoSampler",
-    "CmaEsSampler",
-    "EvolutionSampler",
-    "GPSampler",
-    "GridSampler",
-    "NSGA2Sampler",
-    "NSGAIISampler",
-    "QMCSampler",
-    "RandomSampler",
-    "Sampler",
-    "TPESampler",
-]
+    NSGAIISampler = NSGA2Sampler
 
-_TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.SAMPLERS.values()}
-_TARGETS["Sampler"] = "tunesmith.samplers.base"
-# Second names, which Optuna has: porting is then a change of import.
-_ALIASES = {"NSGAIISampler": "NSGA2Sampler"}
+# The registry's classes, the contract, and a second name that Optuna has, so that porting is a change of import.
+_TARGETS = {
+    **{target.partition(":")[2]: target for target in registry.SAMPLERS.values()},
+    "Sampler": "tunesmith.samplers.base:Sampler",
+    "NSGAIISampler": registry.SAMPLERS["nsga2"],
+}
+__all__ = sorted(_TARGETS)  # made from the registry: a new sampler is one line there
 
 
 def __getattr__(name: str) -> Any:
-    own = _ALIASES.get(name, name)
-    if own not in _TARGETS:
+    if name not in _TARGETS:
         from tunesmith._elsewhere import missing
 
-        raise missing(name, [*_TARGETS, *_ALIASES], "tunesmith.samplers")
-    return getattr(importlib.import_module(_TARGETS[own]), own)
+        raise missing(name, _TARGETS, "tunesmith.samplers")
+    module, _, attribute = _TARGETS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_TARGETS, *_ALIASES})
+    return sorted({*globals(), *_TARGETS})
