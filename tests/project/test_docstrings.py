@@ -59,8 +59,6 @@ def test_public_names_have_docstrings(name: str) -> None:
 
 SECTION = re.compile(r"^(Args|Attributes|Returns|Yields|Raises|Example):$", re.MULTILINE)
 STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-# Rooms whose docstrings do not all say it yet; to be emptied.
-NOT_YET = {"selection"}
 
 
 def public_objects() -> dict[str, Any]:
@@ -145,7 +143,7 @@ def faults_by_room() -> dict[str, set[str]]:
 
 
 def test_every_argument_stands_on_its_own_line_and_what_is_returned_is_said() -> None:
-    wrong = {room: sorted(found) for room, found in faults_by_room().items() if found and room not in NOT_YET}
+    wrong = {room: sorted(found) for room, found in faults_by_room().items() if found}
     assert not wrong, "\n".join(line for found in wrong.values() for line in found)
 
 
@@ -170,7 +168,7 @@ def test_a_docstring_that_does_not_fit_is_found(text: str, words: str) -> None:
 # --------------------------------------------------------------------------------------------------------- examples
 
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
-# The names that users import, each with an example; those of NO_EXAMPLE_YET are to come.
+# The names that users import, each with an example.
 WITH_EXAMPLE = [
     *(f"tunesmith.{name}" for name in ("minimize", "maximize", "Trial", "FrozenTrial", "create_trial", "TrialState")),
     *(f"tunesmith.{name}" for name in ("create_study", "load_study", "copy_study", "delete_study")),
@@ -185,7 +183,6 @@ WITH_EXAMPLE = [
     *("tunesmith.sklearn.HalvingGridSearchCV", "tunesmith.sklearn.HalvingRandomSearchCV"),
     *(f"tunesmith.selection.{name}" for name in ("select_by_rows", "select_by_folds")),
 ]
-NO_EXAMPLE_YET = {"selection"}
 
 
 def examples() -> dict[str, str]:
@@ -199,9 +196,8 @@ def examples() -> dict[str, str]:
 
 
 def test_the_names_that_users_import_have_an_example() -> None:
-    objects = public_objects()
     found = examples()
-    missing = [name for name in WITH_EXAMPLE if name not in found and room_of(objects[name]) not in NO_EXAMPLE_YET]
+    missing = [name for name in WITH_EXAMPLE if name not in found]
     assert not missing, f"no Example: with a ```python block in the docstrings of {missing}"
 
 

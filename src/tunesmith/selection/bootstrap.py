@@ -54,13 +54,8 @@ def bootstrap(
 ) -> BootstrapChoices:
     """Draw units with replacement, choose by `leaders`, and evaluate the choice on the units left out.
 
-    Args:
-        gains: of the candidates, unit by unit.
-        leaders: (gain[B, C], error[B, C]) -> positions [B] of the candidates that lead.
-        leader: position of the candidate that leads on all units.
-        strata: [U], labels; as many units of each are drawn as there are.
-        n_resamples: B. Resamples that leave out no unit do not count, so that of few units fewer come back.
-        seed: of the draws.
+    `leaders` maps gain[B, C] and error[B, C] to the positions [B] of the candidates that lead; `leader` leads on all
+    units. As many units of each of `strata` [U] are drawn as there are. Resamples that leave out no unit do not count.
     """
     rng = np.random.default_rng([seed, 632])
     weights = gains.weights.astype(np.float32)

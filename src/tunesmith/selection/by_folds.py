@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.choice import Rule
+from tunesmith.selection.choice import Rule, compare_with_default
 from tunesmith.selection.intervals import interval, no_interval_notes, p_value, score_interval
-from tunesmith.selection.keep_default import replaces_default
-from tunesmith.selection.result import NO_GAIN, SelectionResult
+from tunesmith.selection.result import SelectionResult, default_instead
 from tunesmith.selection.score import Estimate
 from tunesmith.selection.simplest import simplest_within
 from tunesmith.selection.variance import corrected_variance
@@ -30,7 +29,6 @@ def select_by_folds(
     *,
     given: int | None = None,
     test_to_train: float | None = None,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
     level: float = 0.95,
 ) -> SelectionResult:
     """Choose by fold scores alone: the smallest mean, if its gain over the default is credible.
@@ -44,8 +42,19 @@ def select_by_folds(
             proposed from earlier losses, makes no difference here.
         given: the candidate that was chosen otherwise; it is not compared with the default.
         test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
-        bounds: between which the mean loss lies.
         level: of the intervals.
+
+    Returns:
+        The result.
+
+    Example:
+        ```python
+        from tunesmith.selection import Rule, select_by_folds
+
+        losses = [[0.30, 0.34, 0.32], [0.20, 0.25, 0.21], [0.31, 0.28, 0.33]]  # candidates, folds
+        result = select_by_folds(losses, Rule(default=0, caution=1.0))
+        print(result.index, result.value, result.interval)
+        ```
 
     Raises:
         SelectionError: as :func:`tibshirani`.
@@ -54,21 +63,12 @@ def select_by_folds(
     e, complete = _complete(losses)
     default = rule.default if given is None and rule.default is not None and complete[rule.default] else None
     leader = _leader(e, complete, rule, test_to_train) if given is None else given
-    best = tibshirani(e, index=leader, test_to_train=test_to_train, bounds=bounds, level=level)
+    best = tibshirani(e, index=leader, test_to_train=test_to_train, level=level)
     if default is None:
         return best
     mean, dof = float(e[default].mean()), e.shape[1] - 1.0
-    ends = score_interval(mean, _error(e[default], test_to_train), dof, level=level, bounds=bounds)
-    kept = replace(
-        best,
-        index=default,
-        kept_default=rule.prefer_default,
-        value=mean,
-        interval=ends,
-        naive=mean,
-        gain=NO_GAIN,
-        notes=no_interval_notes(ends),
-    )
+    ends = score_interval(mean, _error(e[default], test_to_train), dof, level=level)
+    kept = default_instead(best, default, mean, ends, rule.prefer_default, no_interval_notes(ends))
     if best.index == default:
         return replace(kept, kept_default=False, p_value=1.0)
     difference = e[default] - e[best.index]
@@ -76,15 +76,7 @@ def select_by_folds(
     gain = seen - best.optimism
     spread = math.hypot(error, best.optimism)  # the correction counts as known to its own size only
     p = p_value(gain, spread, dof)
-    order = rule.complexity
-    if not replaces_default(
-        seen,
-        gain,
-        error,
-        prefer_default=rule.prefer_default,
-        caution=rule.caution,
-        simpler=order is not None and order[best.index] < order[default],
-    ):
+    if not compare_with_default(rule, best.index, seen, gain, error):
         return replace(kept, p_value=p)
     ends = interval(gain, spread, dof, level=level) if math.isfinite(error) else (math.nan, math.nan)
     return replace(best, gain=Estimate(gain, ends), p_value=p)
@@ -123,7 +115,6 @@ def tibshirani(
     *,
     index: int | None = None,
     test_to_train: float | None = None,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
     level: float = 0.95,
 ) -> SelectionResult:
     """Estimate the true loss of the best candidate from its folds' losses (Tibshirani and Tibshirani, 2009).
@@ -134,7 +125,6 @@ def tibshirani(
         losses: [C, K]. Candidates with a NaN are not chosen.
         index: ĉ, if it was chosen otherwise.
         test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
-        bounds: between which the mean loss lies.
         level: of the interval.
 
     Raises:
@@ -148,6 +138,6 @@ def tibshirani(
     naive = float(e[best].mean())
     correction = max(float((e[best] - e[complete].min(axis=0)).mean()), 0.0)
     error = math.hypot(_error(e[best], test_to_train), correction)
-    ends = score_interval(naive + correction, error, e.shape[1] - 1.0, level=level, bounds=bounds)
+    ends = score_interval(naive + correction, error, e.shape[1] - 1.0, level=level)
     value, notes = naive + correction, no_interval_notes(ends)
     return SelectionResult(best, best, False, value, ends, naive, METHOD, level=level, notes=notes)

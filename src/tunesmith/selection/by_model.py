@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from tunesmith.selection.choice import Rule
+from tunesmith.selection.choice import Rule, compare_with_default
 from tunesmith.selection.intervals import p_value, score_interval
-from tunesmith.selection.keep_default import replaces_default
-from tunesmith.selection.result import NO_GAIN, SelectionResult
+from tunesmith.selection.result import NO_GAIN, SelectionResult, default_instead
 from tunesmith.selection.score import Estimate
 
 METHOD = "a Gaussian process fitted to all scores of the search"
@@ -42,23 +42,13 @@ def select_by_model(
         The result; `naive` is the value itself.
     """
     method = METHOD if modelled else NO_MODEL
-    difference, error = gain
-    default, order = rule.default, rule.complexity
-    if default is None:
-        return SelectionResult(leader, leader, False, value, interval, value, method, level=level)
-    if default == leader:
-        return SelectionResult(leader, leader, False, value, interval, value, method, NO_GAIN, 1.0, level)
-    p = p_value(difference, error, math.inf)
-    if replaces_default(
-        difference,
-        difference,
-        error,
-        prefer_default=rule.prefer_default,
-        caution=rule.caution,
-        simpler=order is not None and order[leader] < order[default],
-    ):
-        told = Estimate(difference, score_interval(difference, error, math.inf, level=level))
-        return SelectionResult(leader, leader, False, value, interval, value, method, told, p, level)
-    own = default_value[0]
+    best = SelectionResult(leader, leader, False, value, interval, value, method, level=level)
+    if rule.default is None:
+        return best
+    if rule.default == leader:
+        return replace(best, gain=NO_GAIN, p_value=1.0)
+    best = replace(best, p_value=p_value(*gain, math.inf))
+    if compare_with_default(rule, leader, gain[0], *gain):
+        return replace(best, gain=Estimate(gain[0], score_interval(*gain, math.inf, level=level)))
     ends = score_interval(*default_value, math.inf, level=level)
-    return SelectionResult(default, leader, rule.prefer_default, own, ends, own, method, NO_GAIN, p, level)
+    return default_instead(best, rule.default, default_value[0], ends, rule.prefer_default)

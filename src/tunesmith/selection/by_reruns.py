@@ -3,8 +3,8 @@
 Symbols: C candidates, R repeats with one seed each, the same for all candidates; y[C, R] fresh losses, m[C] and S[C, C]
 expected losses and their covariances from the search (NaN: it says nothing), low is good.
 
-y_cr = f_c + b_r + e_cr: b is what a seed does to all candidates alike, and drops out of differences; the variance of e
-is that of a two-way table without interaction, with a few degrees of freedom from the search's noise.
+y_cr = f_c + b_r + e_cr: b is the effect of a seed on all candidates alike, which cancels out in differences. The
+variance of e is that of a two-way table without interaction, with a few degrees of freedom from the search's noise.
 """
 
 from __future__ import annotations
@@ -33,26 +33,16 @@ DISAGREE = (
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How fresh evaluations scatter.
+    """How fresh evaluations scatter."""
 
-    Attributes:
-        paired: variance of e. dof: its degrees of freedom; 0: it is not known.
-        single: variance of one evaluation, b and e. single_dof: its degrees of freedom.
-    """
-
-    paired: float
-    dof: float
-    single: float
+    paired: float  # variance of e
+    dof: float  # its degrees of freedom; 0: it is not known
+    single: float  # variance of one evaluation, b and e
     single_dof: float
 
 
 def scatter(y: Floats, known: float = math.nan) -> Noise:
-    """Return the variances of a two-way table y[C, R] without NaN.
-
-    Args:
-        y: fresh losses.
-        known: standard deviation of a single result from the search; NaN: not known.
-    """
+    """Return the variances of y[C, R] without NaN; `known`: standard deviation of a single result from the search."""
     c, r = y.shape
     spread = y.mean(axis=0) - y.mean()
     rest = y - y.mean(axis=1, keepdims=True) - spread
@@ -71,34 +61,20 @@ def scatter(y: Floats, known: float = math.nan) -> Noise:
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """Both evidences as one.
+    """Both evidences as one."""
 
-    Attributes:
-        value: expected losses [C]. sd: their standard deviations [C].
-        dof: degrees of freedom of these [C].
-        disagree: by how many standard deviations the evidences differ, root mean square; NaN if there is only one.
-    """
-
-    value: Floats
-    sd: Floats
-    dof: Floats
-    disagree: float
+    value: Floats  # expected losses [C]
+    sd: Floats  # their standard deviations [C]
+    dof: Floats  # degrees of freedom of these [C]
+    disagree: float  # standard deviations between the evidences, root mean square; NaN if there is only one
 
 
 def combine(mean: Floats, cov: Floats, fresh: Floats, repeats: int, noise: Noise) -> Combined:
-    """Return what both evidences say, weighted by their precision.
+    """Return both evidences, weighted by their precision: `fresh` [C] are means over `repeats` fresh losses.
 
-    m ~ N(f, S + τ² I), and the means of the fresh losses ~ N(f, V), where V has what a seed does to
-    all candidates alike everywhere, and the variance of e on the diagonal. τ² is 0 unless the two differ by more than
-    they should: then it is as large as it must be for (m - y)ᵀ (S + τ² I + V)⁻¹ (m - y) = C (Paule & Mandel, 1982), so
-    that a search's model that was wrong counts for little.
-
-    Args:
-        mean: expected losses from the search [C]; NaN anywhere: it says nothing.
-        cov: their covariances S [C, C].
-        fresh: means of the fresh losses [C].
-        repeats: how many losses these are the means of.
-        noise: how these scatter.
+    m ~ N(f, S + τ² I), and the means of the fresh losses ~ N(f, V). V has the common effect of a seed everywhere, and
+    the variance of e on the diagonal. τ² is 0 unless the two differ by more than they should. Then it is as large as
+    (m - y)ᵀ (S + τ² I + V)⁻¹ (m - y) = C requires (Paule & Mandel, 1982), so that a wrong model counts for little.
     """
     c = len(fresh)
     single = noise.single / repeats if noise.single_dof else math.nan
@@ -203,20 +179,11 @@ def select_by_reruns(
 
 
 def _against_control(gain: float, error: float, dof: float, k: int, level: float) -> tuple[float, float, float]:
-    """Return the one-sided p-value of the largest of k differences to a control, and what follows from its luck.
+    """Compare the largest of k differences to a control, `gain`, with its distribution if none is better than that.
 
-    All are of the distribution of that largest difference if none is better than the control (Dunnett, 1955), so that
-    the interval lies above 0 where p < (1 - level) / 2, and only there.
-
-    Args:
-        gain: the largest difference seen.
-        error: the standard error of a difference; NaN: it is not known.
-        dof: degrees of freedom of `error`.
-        k: how many differences there are.
-        level: of the interval.
-
-    Returns:
-        The p-value, the reach of the interval, and how many standard errors the gain exceeds where p < ONE_SIGMA_P.
+    Returns its one-sided p-value, the half-width of its interval, and how many standard errors (of `dof` degrees of
+    freedom; NaN: not known) it exceeds where p < ONE_SIGMA_P. All are of one distribution (Dunnett, 1955), so that the
+    interval lies above 0 exactly where p < (1 - level) / 2.
     """
     if not math.isfinite(error):
         return math.nan, math.inf, math.nan

@@ -103,6 +103,17 @@ def select_by_rows(
     Returns:
         The result.
 
+    Example:
+        ```python
+        import numpy as np
+
+        from tunesmith.selection import Rule, select_by_rows
+
+        wrong = np.random.default_rng(0).random((200, 5)) < [0.4, 0.1, 0.3, 0.3, 0.3]  # rows, candidates
+        result = select_by_rows(wrong, Rule(default=0), bounds=(0.0, 1.0))
+        print(result.index, result.as_score(offset=1.0, metric="accuracy"))
+        ```
+
     Raises:
         SelectionError: as `choose`; or a level outside (0, 1).
     """

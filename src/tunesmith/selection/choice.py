@@ -74,7 +74,6 @@ class Choice:
         challenger: the column that leads among those that are not the default; `index` if there is none.
         gains: the candidates that could be chosen.
         gain: the challenger's mean gain over the default, as seen; NaN where there is no default or no other candidate.
-        correction: by how much that gain is too good.
         error: its standard error over units.
         regret: mean over resamples of what the chosen candidate is worth on the units left out, less what the choice
             of the resample, by the same rule, is worth there.
@@ -87,7 +86,6 @@ class Choice:
     challenger: int
     gains: PairedGains
     gain: float = math.nan
-    correction: float = math.nan
     error: float = math.nan
     regret: float = 0.0
     leader_regret: float = 0.0
@@ -127,7 +125,8 @@ def choose(
     if len(column) == 1:
         return Choice(int(column[0]), False, int(column[0]), gains)
     gain, error = gains.means()
-    race = _Comparison(rule, gains.reference if rule.default is not None else None, usual=_usual(rule, gains, losses))
+    reference = None if rule.default is None else gains.reference
+    race = _Comparison(rule, column, reference, usual=_usual(rule, gains, losses))
     leader = int(race.leaders(gain[None], error[None])[0])
     if rule.complexity is not None:
         race = _with_complexity(race, rule.complexity, gains, np.asarray(losses)[gains.rows, column[leader]])
@@ -146,11 +145,31 @@ def choose(
         challenger=challenger,
         gains=gains,
         gain=float(gain[leader]),
-        correction=correction,
         error=float(error[leader]),
         regret=regret,
         leader_regret=leader_regret,
         usual=race.usual,
+    )
+
+
+def compare_with_default(
+    rule: Rule,
+    candidate: int | NDArray[np.intp],
+    seen: ArrayLike,
+    corrected: ArrayLike,
+    error: ArrayLike,
+    usual: float = math.inf,
+) -> NDArray[np.bool_]:
+    """Tell whether candidates, by their columns, replace the default by this rule: see :func:`replaces_default`."""
+    order = None if rule.complexity is None else np.asarray(rule.complexity)
+    return replaces_default(
+        seen,
+        corrected,
+        error,
+        prefer_default=rule.prefer_default,
+        caution=rule.caution,
+        usual=usual,
+        simpler=False if order is None or rule.default is None else order[candidate] < order[rule.default],
     )
 
 
@@ -159,8 +178,9 @@ class _Comparison:
     """The rule in the unit of the loss, with positions in the table in place of columns."""
 
     rule: Rule
+    columns: NDArray[np.intp]  # [C'], of the candidates in the table
     default: int | None
-    complexity: Floats | None = None  # [C'], of the candidates in the table
+    complexity: Floats | None = None  # [C']
     tolerance: float = 0.0  # by how much a simpler candidate may be worse than the leader
     usual: float = math.inf  # τ
 
@@ -184,15 +204,8 @@ class _Comparison:
         """Tell whether leaders, by their positions, replace the default by these gains."""
         if self.default is None:
             return np.ones(np.shape(gain), bool)
-        return replaces_default(
-            gain,
-            np.asarray(gain) - correction,
-            error,
-            prefer_default=self.rule.prefer_default,
-            caution=self.rule.caution,
-            usual=self.usual,
-            simpler=False if self.complexity is None else self.complexity[leader] < self.complexity[self.default],
-        )
+        corrected = np.asarray(gain) - correction
+        return compare_with_default(self.rule, self.columns[leader], gain, corrected, error, self.usual)
 
 
 def _with_complexity(

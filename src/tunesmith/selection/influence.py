@@ -42,20 +42,12 @@ class EffectiveSample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Confusion:
-    """A metric that is a function of the confusion matrix, and the matrix.
+    """A metric that is a function of the confusion matrix, and the cells of the matrix that occur."""
 
-    Attributes:
-        score: the metric; it must take weights.
-        y: classes of the cells that occur.
-        p: predicted classes of these.
-        weight: total weights of these.
-        n_classes: K.
-    """
-
-    score: Score
-    y: Indices
-    p: Indices
-    weight: Floats
+    score: Score  # the metric; it must take weights
+    y: Indices  # classes of the cells
+    p: Indices  # predicted classes of the cells
+    weight: Floats  # total weights of the cells
     n_classes: int
 
     @classmethod
@@ -85,11 +77,8 @@ class Confusion:
         sum of the squares of what each rate alone would move it. So a rate of 0 or 1 among five rows counts by its
         limit, where a variance would be 0.
 
-        Args:
-            sizes: effective numbers of rows of each class, [K].
-            shares: effective numbers of rows for the share of each class, [K].
-            level: of the interval.
-            width: of the metric's range.
+        `sizes` [K] are the effective numbers of rows of each class, `shares` [K] those for the share of each class, and
+        `width` is that of the metric's range.
         """
         whole = self.score(self.y, self.p, self.weight)
         quantile = two_sided(level)
@@ -147,12 +136,6 @@ def effective_size(member: NDArray[np.bool_], hit: NDArray[np.bool_], w: Floats,
 
     Weights count by Kish's formula. Rows of a group are correlated as far as their hits are: the ratio of the variances
     with and without the groups says how far. Where all members are hits, or none is, a group counts as one row.
-
-    Args:
-        member: [n], the rows looked at.
-        hit: [n], of these.
-        w: [n], weights.
-        groups: [n], 0 to G - 1; None: each row stands for itself.
     """
     own = w[member]
     if not len(own):
@@ -182,11 +165,6 @@ def area_influence(y: NDArray[np.bool_], v: Floats, fold: Indices) -> tuple[Floa
     They are the structural components of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988): the share of the
     other class that a row is ranked on the right side of, ties counting half. They are compared with the mean over the
     class in all folds, so that a fold with one member of a class counts, too.
-
-    Args:
-        y: [n], True for the class that should be ranked above; in each fold are both.
-        v: [n], values.
-        fold: [n], the fold of each row.
     """
     from scipy.stats import rankdata
 
@@ -210,11 +188,6 @@ def precision_influence(y: NDArray[np.bool_], v: Floats, fold: Indices) -> tuple
 
     AP = Σ_i y_i T_i / N_i / Σ_i y_i, where N_i rows of the fold, T_i positive ones among them, have a value of v_i or
     more; the sums are over all folds.
-
-    Args:
-        y: [n], True for positive; in each fold one at least is.
-        v: [n], values.
-        fold: [n], the fold of each row.
     """
     own, through, scores = np.zeros(len(y)), np.zeros(len(y)), []
     for rows in folds_of(fold):

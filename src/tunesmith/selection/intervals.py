@@ -54,13 +54,7 @@ def two_sided(level: float) -> float:
 
 
 def wilson(share: float, size: float, quantile: float) -> Bounds:
-    """Return Wilson's interval of a share that was seen in a number of rows, which need not be whole.
-
-    Args:
-        share: between 0 and 1.
-        size: the number of rows, positive.
-        quantile: how many standard deviations it reaches.
-    """
+    """Return Wilson's interval of a share of `size` rows, which need not be whole, at a quantile of the normal."""
     q = quantile**2 / size
     centre, half = (share + q / 2.0) / (1.0 + q), math.sqrt(q * share * (1.0 - share) + q**2 / 4.0) / (1.0 + q)
     return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)

@@ -59,12 +59,7 @@ class PooledPredictions:
     def influences(self, metric: Metric, together: bool) -> tuple[Floats, Floats] | None:
         """Return the score of each split and what each prediction adds to their mean, [m]; None if it is not known.
 
-        Args:
-            metric: the metric.
-            together: whether it is computed of all splits together: they count as one.
-
-        Raises:
-            Exception: the metric takes no weights, or cannot be computed from a part of the rows.
+        If `together`, all splits count as one. An exception: the metric takes no weights, or needs all rows.
         """
         fold = np.zeros_like(self.fold) if together else self.fold
         own = self._positive(metric)
@@ -85,10 +80,7 @@ class PooledPredictions:
     def effective_sample(self, metric: Metric, groups: Rows | None, level: float) -> EffectiveSample:
         """Return the rows that decide the metric; infinitely many where all rows decide it alike, as far as is known.
 
-        Args:
-            metric: the metric.
-            groups: [n_rows], of rows that belong together, numbered from 0; None: each row stands for itself.
-            level: of the interval.
+        `groups` [n_rows] numbers rows that belong together from 0; None: each row stands for itself.
         """
         # What was tested in several splits is one row.
         once = groups is None and len(np.unique(self.rows)) == len(self.rows)

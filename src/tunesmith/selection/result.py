@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tunesmith.selection.score import Estimate, HonestScore
 
@@ -111,3 +111,16 @@ class SelectionResult:
             together=together,
             notes=notes,
         )
+
+
+def default_instead(
+    best: SelectionResult,
+    default: int,
+    value: float,
+    interval: tuple[float, float],
+    kept: bool,
+    notes: tuple[str, ...] = (),
+) -> SelectionResult:
+    """Return the result with the default, of this loss, in place of its best challenger."""
+    best = replace(best, value=value, interval=interval, naive=value, notes=notes)
+    return replace(best, index=default, kept_default=kept, gain=NO_GAIN)

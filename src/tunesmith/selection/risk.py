@@ -58,15 +58,7 @@ def relative_caution(risk: float) -> float:
 
 
 def check_risk(risk: float, prefer_default: bool | None) -> None:
-    """Raise unless this is a risk, and one that has an effect.
-
-    Args:
-        risk: as for :func:`caution`.
-        prefer_default: whether the default is kept in case of doubt.
-
-    Raises:
-        SelectionError: see above.
-    """
+    """Raise a SelectionError unless this is a risk as for :func:`caution`, and one that has an effect."""
     caution(risk)
     if risk != USUAL_RISK and not prefer_default:
         raise SelectionError(

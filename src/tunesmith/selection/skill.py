@@ -40,13 +40,9 @@ class GainShrinkage:
 
     @classmethod
     def of(cls, no_skill: float | None, default: float, loss: float, error: float) -> GainShrinkage:
-        """Return the shrinkage for a candidate, S² / (S² + 4e²).
+        """Return the shrinkage S² / (S² + 4e²) for a candidate's corrected loss and its error, beside the default's.
 
-        Args:
-            no_skill: the loss of the best prediction without features; None: not known, gains stay as they are.
-            default: the default's loss.
-            loss: the candidate's, corrected for the choice.
-            error: its standard error.
+        `no_skill` is the loss of the best prediction without features; None: not known, gains stay as they are.
         """
         if no_skill is None or not math.isfinite(no_skill):
             return cls()

@@ -81,7 +81,7 @@ class Targets:
 
         Args:
             metric: the metric.
-            seen: what the scorer saw of each split.
+            seen: the predictions of each split.
             scores: the score of each split.
             splits: training and test rows.
         """
@@ -155,10 +155,7 @@ class Targets:
     ) -> Floats | None:
         """Return the losses [n] by what each row adds to the metric; None if that is not known.
 
-        Args:
-            metric: the metric.
-            parts: predictions and rows of each split.
-            scores: what the metric has to be on each split; None: it is computed of all together.
+        `scores` are what the metric has to be on each split; None: it is computed of all together.
         """
         pooled = self._pooled(parts)
         try:
@@ -175,12 +172,7 @@ class Targets:
         return np.asarray(np.where(count > 0, metric.offset - float(found[0].mean()) - effect, math.nan))
 
     def no_skill(self, metric: Metric, seen: Sequence[Predictions | None]) -> float | None:
-        """Return the mean loss of the best prediction that sees no feature; None if it cannot be told.
-
-        Args:
-            metric: the metric.
-            seen: what some model predicted; the guesses are of the same kind.
-        """
+        """Return the mean loss of the best guess without features, of the kind that was seen; None: not known."""
         like = next(filter(None, seen), None)
         if like is None:
             return None
@@ -207,14 +199,9 @@ class Targets:
         return [share if like.values.ndim > 1 else share[1]]
 
     def _losses(self, metric: Metric, values: NDArray[Any], rows: Rows, score: float | None, n: int) -> Floats | None:
-        """Return the losses of predictions.
+        """Return the losses of predictions for `rows`, whose mean has to be `score` if that is given.
 
-        Args:
-            metric: the metric.
-            values: what was predicted.
-            rows: for which rows, each as often as it was tested.
-            score: what the mean of the losses has to be; None: anything.
-            n: how many blocks are left out in turn, at most.
+        At most `n` blocks are left out in turn.
         """
         weight = None if self.weight is None else self.weight[rows]
         if metric.quick:

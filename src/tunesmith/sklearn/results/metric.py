@@ -13,72 +13,72 @@ from tunesmith.selection.metric import Metric
 from tunesmith.selection.row_losses import ROW_LOSSES
 from tunesmith.sklearn._compat import is_multimetric, is_passthrough_scorer, metric_scorers, scorer_parts
 
-# Metrics that are the mean of a loss over rows: scikit-learn's function to the name of the row loss.
+# All by the names of scikit-learn's functions. First those that are the mean of a loss over rows.
 MEANS = {
-    metrics.accuracy_score: "accuracy",
-    metrics.log_loss: "neg_log_loss",
-    metrics.brier_score_loss: "neg_brier_score",
-    metrics.mean_squared_error: "neg_mean_squared_error",
-    metrics.mean_absolute_error: "neg_mean_absolute_error",
+    "accuracy_score": "accuracy",
+    "log_loss": "neg_log_loss",
+    "brier_score_loss": "neg_brier_score",
+    "mean_squared_error": "neg_mean_squared_error",
+    "mean_absolute_error": "neg_mean_absolute_error",
 }
-SHARE = (0.0, 1.0)  # where the losses of scores between 0 and 1 lie
-# Metrics for which there are formulas.
-KINDS = {
-    metrics.average_precision_score: "average_precision",
-    metrics.r2_score: "r2",
-    metrics.roc_auc_score: "roc_auc",
-}
-BETWEEN = (
-    metrics.average_precision_score,
-    metrics.balanced_accuracy_score,
-    metrics.f1_score,
-    metrics.jaccard_score,
-    metrics.precision_score,
-    metrics.recall_score,
-    metrics.roc_auc_score,
+# Those for which there are formulas.
+KINDS = {"average_precision_score": "average_precision", "r2_score": "r2", "roc_auc_score": "roc_auc"}
+# fmt: off  (one name a line would take forty lines)
+UP_TO_1 = (
+    "adjusted_mutual_info_score",
+    "d2_absolute_error_score",
+    "d2_brier_score",
+    "d2_log_loss_score",
+    "d2_pinball_score",
+    "d2_tweedie_score",
+    "explained_variance_score",
+    "r2_score",
 )
-# Where other scores lie, by the names of scikit-learn's functions; of a loss the range of the loss.
+FROM_0_TO_1 = (
+    "average_precision_score",
+    "balanced_accuracy_score",
+    "completeness_score",
+    "f1_score",
+    "fbeta_score",
+    "fowlkes_mallows_score",
+    "hamming_loss",
+    "homogeneity_score",
+    "jaccard_score",
+    "ndcg_score",
+    "normalized_mutual_info_score",
+    "precision_score",
+    "rand_score",
+    "recall_score",
+    "roc_auc_score",
+    "top_k_accuracy_score",
+    "v_measure_score",
+    "zero_one_loss",
+)
+# Those computed from the predictions of all splits together. All others may be sums, or have no such bias.
+POOLED = (
+    "average_precision_score",
+    "balanced_accuracy_score",
+    "cohen_kappa_score",
+    "explained_variance_score",
+    "f1_score",
+    "fbeta_score",
+    "jaccard_score",
+    "matthews_corrcoef",
+    "median_absolute_error",
+    "precision_score",
+    "r2_score",
+    "recall_score",
+    "root_mean_squared_error",
+    "root_mean_squared_log_error",
+)
+# fmt: on
+# Where scores lie; of a loss the range of the loss.
 RANGES = {
-    "adjusted_mutual_info_score": (-math.inf, 1.0),
+    **dict.fromkeys(FROM_0_TO_1, (0.0, 1.0)),
+    **dict.fromkeys(UP_TO_1, (-math.inf, 1.0)),
+    **dict.fromkeys(("cohen_kappa_score", "matthews_corrcoef"), (-1.0, 1.0)),
+    **dict.fromkeys(("class_likelihood_ratios", "mutual_info_score"), (0.0, math.inf)),
     "adjusted_rand_score": (-0.5, 1.0),
-    "class_likelihood_ratios": (0.0, math.inf),
-    "cohen_kappa_score": (-1.0, 1.0),
-    "completeness_score": (0.0, 1.0),
-    "d2_absolute_error_score": (-math.inf, 1.0),
-    "d2_brier_score": (-math.inf, 1.0),
-    "d2_log_loss_score": (-math.inf, 1.0),
-    "d2_pinball_score": (-math.inf, 1.0),
-    "d2_tweedie_score": (-math.inf, 1.0),
-    "explained_variance_score": (-math.inf, 1.0),
-    "fbeta_score": (0.0, 1.0),
-    "fowlkes_mallows_score": (0.0, 1.0),
-    "hamming_loss": (0.0, 1.0),
-    "homogeneity_score": (0.0, 1.0),
-    "matthews_corrcoef": (-1.0, 1.0),
-    "mutual_info_score": (0.0, math.inf),
-    "ndcg_score": (0.0, 1.0),
-    "normalized_mutual_info_score": (0.0, 1.0),
-    "rand_score": (0.0, 1.0),
-    "top_k_accuracy_score": (0.0, 1.0),
-    "v_measure_score": (0.0, 1.0),
-    "zero_one_loss": (0.0, 1.0),
-}
-# What is computed from the predictions of all splits together. All others may be sums, or have no such bias.
-TOGETHER = {
-    metrics.average_precision_score,
-    metrics.balanced_accuracy_score,
-    metrics.cohen_kappa_score,
-    metrics.explained_variance_score,
-    metrics.f1_score,
-    metrics.fbeta_score,
-    metrics.jaccard_score,
-    metrics.matthews_corrcoef,
-    metrics.median_absolute_error,
-    metrics.precision_score,
-    metrics.r2_score,
-    metrics.recall_score,
-    metrics.root_mean_squared_error,
-    metrics.root_mean_squared_log_error,
 }
 
 
@@ -109,29 +109,26 @@ def metric_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> 
 
 
 def _metric(name: str, function: Callable[..., Any], sign: int, options: dict[str, Any]) -> Metric:
-    row_loss = None if options or function not in MEANS else ROW_LOSSES[MEANS[function]]
-    kind, pools = KINDS.get(function), function in TOGETHER
-    if row_loss is not None:
-        offset, bounds = row_loss.offset, row_loss.bounds
-    elif kind == "r2":
-        offset, bounds = 1.0, (0.0, math.inf)
-    else:
-        low, high = _range(function, sign, options)
-        offset = high if math.isfinite(high) else 0.0
-        bounds = (offset - high, offset - low)
-    return Metric(name, function, sign, options, offset, bounds, row_loss, kind, pools)
-
-
-def _range(function: Callable[..., Any], sign: int, options: dict[str, Any]) -> tuple[float, float]:
-    """Return between which values the scores of a metric lie."""
     theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")
-    if not theirs:
+    known = str(getattr(function, "__name__", "")) if theirs else ""
+    if known in MEANS and not options:
+        loss = ROW_LOSSES[MEANS[known]]
+        return Metric(name, function, sign, options, loss.offset, loss.bounds, loss)
+    low, high = RANGES[known] if known == "r2_score" else _range(known, sign, options)
+    offset = high if math.isfinite(high) else 0.0
+    bounds = (offset - high, offset - low)
+    return Metric(name, function, sign, options, offset, bounds, kind=KINDS.get(known), pools=known in POOLED)
+
+
+def _range(known: str, sign: int, options: dict[str, Any]) -> tuple[float, float]:
+    """Return between which values the scores of a metric lie; `known`: scikit-learn's name of it, or empty."""
+    if not known:
         return -math.inf, math.inf
-    known = SHARE if function in BETWEEN else RANGES.get(str(getattr(function, "__name__", "")))
-    if options.get("adjusted") and function is metrics.balanced_accuracy_score:
-        known = (-1.0, 1.0)
+    ends = RANGES.get(known)
+    if options.get("adjusted") and known == "balanced_accuracy_score":
+        ends = (-1.0, 1.0)
     if options.get("normalize") is False:  # a number of rows
-        known = (0.0, math.inf)
-    if known is None:  # losses are not negative
-        known = (0.0, math.inf) if sign < 0 else (-math.inf, math.inf)
-    return known if sign > 0 else (-known[1], -known[0])
+        ends = (0.0, math.inf)
+    if ends is None:  # losses are not negative
+        ends = (0.0, math.inf) if sign < 0 else (-math.inf, math.inf)
+    return ends if sign > 0 else (-ends[1], -ends[0])
