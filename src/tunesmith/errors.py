@@ -1,6 +1,6 @@
 """Every exception that tunesmith defines.
 
-Each derives from :class:`TunesmithError` and, where a built-in exception is what a caller would expect
+Each derives from `TunesmithError` and, where a built-in exception is what a caller would expect
 (`ValueError` for a bad range, `KeyError` for an unknown study), from that one too.
 """
 

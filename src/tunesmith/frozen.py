@@ -73,9 +73,9 @@ class TrialRecord(Replay):
         attempt: how often the trial was handed out; 1 for the first time.
         previous_attempts: what earlier attempts left, oldest first.
         crashes: how many of them ended because their process died.
-        state: a :class:`TrialState`.
+        state: a `TrialState`.
         values: the objective's values in the user's own directions, or None; of a pruned trial the last report.
-        sampler_state: what the sampler that proposed it has to remember (see :mod:`tunesmith.samplers.base`).
+        sampler_state: what the sampler that proposed it has to remember (see `tunesmith.samplers.base`).
         cost: seconds from start to finish, unless the user gave another figure.
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
@@ -319,7 +319,7 @@ def create_trial(
     Raises:
         SpaceError: a name or a range is none.
         ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, or
-            an attribute cannot be kept (see :func:`tunesmith.storable.storable`).
+            an attribute cannot be kept (see `tunesmith.storable.storable`).
 
     Example:
         ```python

@@ -54,11 +54,11 @@ class History:
     """Finished trials as columns, in commit order; the running ones; the reports.
 
     Args:
-        space: the declared space; None: the space grows with what trials suggest (see :func:`tunesmith.space.merge`).
+        space: the declared space; None: the space grows with what trials suggest (see `tunesmith.space.merge`).
         n_objectives: m.
 
     Attributes:
-        curves: the reports, see :class:`tunesmith.curves.Curves`.
+        curves: the reports, see `tunesmith.curves.Curves`.
         warm_start: what earlier studies found, for a warm start; set once, before any trial.
     """
 
@@ -121,12 +121,12 @@ class History:
 
     @property
     def state(self) -> NDArray[np.int8]:
-        """States int8[n], see :class:`tunesmith.state.TrialState`."""
+        """States int8[n], see `tunesmith.state.TrialState`."""
         return _view(self._state[: self._n])
 
     @property
     def sampler_state(self) -> Ints:
-        """Sampler states int64[n], see :mod:`tunesmith.samplers.base`."""
+        """Sampler states int64[n], see `tunesmith.samplers.base`."""
         return _view(self._sampler_state[: self._n])
 
     @property
@@ -206,7 +206,7 @@ class History:
             space: its own space; None: it suggested nothing.
             x: internal values over that space, [d_space].
             y: minimised values, [m]; None: NaN.
-            sampler_state: what the sampler has to remember of it, see :mod:`tunesmith.samplers.base`.
+            sampler_state: what the sampler has to remember of it, see `tunesmith.samplers.base`.
             cost: seconds, or the user's unit.
             constraints: constraint values by name.
         """

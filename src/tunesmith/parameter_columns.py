@@ -47,7 +47,7 @@ class ParameterColumns:
         space: the declared space; None: there is none.
 
     Attributes:
-        space: the declared space, or what all that was seen makes up (see :func:`tunesmith.space.merge`).
+        space: the declared space, or what all that was seen makes up (see `tunesmith.space.merge`).
         names: the parameter behind each column. A name has a second column where its kind has changed.
     """
 

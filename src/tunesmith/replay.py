@@ -10,7 +10,7 @@ from tunesmith.space import Parameter
 
 
 class Replay:
-    """What an objective calls of a :class:`tunesmith.Trial`: values come from ``params``, and nothing is kept."""
+    """What an objective calls of a `tunesmith.Trial`: values come from ``params``, and nothing is kept."""
 
     __slots__ = ()
 

@@ -38,7 +38,7 @@ def minimize(
 
     Args:
         fn: gets the parameters as one dict or as keywords and returns a number.
-        space: what to search, in any form that :class:`Space` takes.
+        space: what to search, in any form that `Space` takes.
         n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
         n_jobs: trials at once, in processes; -1: one a core.
@@ -50,7 +50,7 @@ def minimize(
         catch: exceptions that make a trial fail but do not stop the search.
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
-        warm_start_from: earlier studies of like problems; see :func:`tunesmith.create_study`.
+        warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
 
     Returns:
@@ -91,11 +91,11 @@ def maximize(
     warm_start_from: Study | Iterable[Study] | None = None,
     stop: str | None = None,
 ) -> Study:
-    """Find parameters that make ``fn`` large; everything else as :func:`minimize`.
+    """Find parameters that make ``fn`` large; everything else as `minimize`.
 
     Args:
         fn: gets the parameters as one dict or as keywords and returns a number.
-        space: what to search, in any form that :class:`Space` takes.
+        space: what to search, in any form that `Space` takes.
         n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
         n_jobs: trials at once, in processes; -1: one a core.
@@ -107,7 +107,7 @@ def maximize(
         catch: exceptions that make a trial fail but do not stop the search.
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
-        warm_start_from: earlier studies of like problems; see :func:`tunesmith.create_study`.
+        warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
 
     Returns:

@@ -41,7 +41,7 @@ def _spec(p: Parameter) -> tuple[Any, ...] | None:
 
 
 class Suggestions:
-    """The part of a :class:`tunesmith.Trial` that gives out parameter values.
+    """The part of a `tunesmith.Trial` that gives out parameter values.
 
     Args:
         number: the trial's number in its study.

@@ -1,4 +1,4 @@
-"""The running trial; its record is in :mod:`tunesmith.frozen`.
+"""The running trial; its record is in `tunesmith.frozen`.
 
 A running trial carries everything it needs: the proposed point, the seed for names that the study has not seen yet,
 and a channel for its reports. It knows neither the study nor the sampler, so it can be sent to another process.
@@ -57,7 +57,7 @@ class Trial(Suggestions):
     Attributes:
         number: the trial's number in its study.
         attempt: 1, or more where an earlier attempt was interrupted or its process died.
-        previous_attempts: what those left, oldest first, as :class:`tunesmith.frozen.Attempt`: ``reports`` by step, and
+        previous_attempts: what those left, oldest first, as `tunesmith.frozen.Attempt`: ``reports`` by step, and
             ``user_attrs``.
         params: the parameters suggested so far, by name.
         reports: what this attempt reported, by step; None if nothing.
@@ -174,7 +174,7 @@ class Trial(Suggestions):
             value: what to keep.
 
         Raises:
-            ValueError: the value cannot be kept (see :func:`tunesmith.storable.storable`), or the key is no text.
+            ValueError: the value cannot be kept (see `tunesmith.storable.storable`), or the key is no text.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         kept = storable(key, value)

@@ -1,7 +1,7 @@
 """The contract of an executor: where objectives run.
 
-The event loop (:mod:`tunesmith.study.engine.loop`) calls ``submit`` while fewer than ``capacity`` trials are under way,
-then ``poll`` until something ended. An executor runs the objective on a :class:`~tunesmith.trial.Trial` whose channel
+The event loop (`tunesmith.study.engine.loop`) calls ``submit`` while fewer than ``capacity`` trials are under way,
+then ``poll`` until something ended. An executor runs the objective on a `Trial` whose channel
 leads back to the study.
 """
 

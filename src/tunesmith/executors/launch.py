@@ -57,7 +57,7 @@ class WorkerProcess:
     """One worker process and the pipe to it.
 
     It has a process group of its own: Ctrl-C reaches the driver alone, and what the objective started in it can be
-    ended with it. It also ends when the driver does, see :mod:`tunesmith.executors.remote`.
+    ended with it. It also ends when the driver does, see `tunesmith.executors.remote`.
 
     Args:
         env: its environment.

@@ -1,7 +1,7 @@
 """The messages between the driver and a worker process, as bytes.
 
 The space of a trial is by far its largest part and the same from trial to trial, so it is sent when it changes: a
-trial is pickled without its :class:`~tunesmith.trial.Proposals`, and whoever unpickles it puts its own in.
+trial is pickled without its `Proposals`, and whoever unpickles it puts its own in.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def plain(value: Any) -> Any:
 
 
 def dump_end(trial: Trial, value: Any, fault: Fault | None) -> bytes:
-    """Pickle the end of a trial; where a part cannot be pickled, the trial fails with an :class:`ObjectiveError`."""
+    """Pickle the end of a trial; where a part cannot be pickled, the trial fails with an `ObjectiveError`."""
     left_out: list[str] = []
     try:
         value_bytes = dump(plain(value))

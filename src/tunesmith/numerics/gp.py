@@ -114,7 +114,7 @@ def fit(
         y: standardised values [n].
         prior: of θ.
         max_iter: iterations of each search.
-        starts: where they start, [G + 1] each; by default :func:`fixed_starts`, and the result is then a function of
+        starts: where they start, [G + 1] each; by default `fixed_starts`, and the result is then a function of
             the data alone.
     """
     from scipy.optimize import minimize

@@ -18,7 +18,7 @@ def pack_bytes(raw: bytes, level: int = -1) -> str:
 
 
 def unpack_bytes(text: str, size: int) -> bytes:
-    """Return the bytes that :func:`pack_bytes` was given.
+    """Return the bytes that `pack_bytes` was given.
 
     Args:
         text: what it returned.

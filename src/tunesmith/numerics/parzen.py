@@ -53,7 +53,7 @@ TINY = 1e-30
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """n points as kernels and candidates need them, see :meth:`Columns.encode`.
+    """n points as kernels and candidates need them, see `Columns.encode`.
 
     Attributes:
         v: unit coordinates less ½, float32[d, n], 0 where absent.
@@ -226,7 +226,7 @@ class Mixture:
         return np.asarray(mass)
 
     def _of_kernels(self) -> Singles:
-        """Features of the kernels float32[F, k], in the order of :meth:`_of_points`."""
+        """Features of the kernels float32[F, k], in the order of `_of_points`."""
         c, rows = self.columns, self.rows
         constant = np.log(self.weight).astype(np.float32)
         if not c.n_smooth:

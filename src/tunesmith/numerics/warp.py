@@ -99,7 +99,7 @@ def inverse_yeo_johnson(t: Floats, lmbda: float) -> Floats:
 
 
 class Warp:
-    """The transform that :func:`normalise` applies to some values, with its inverse.
+    """The transform that `normalise` applies to some values, with its inverse.
 
     Args:
         y: the finite values [n] that it is fitted to.

@@ -1,4 +1,4 @@
-"""One-line progress displays: :class:`ProgressLine` counts anything, :class:`Progress` the trials of a study.
+"""One-line progress displays: `ProgressLine` counts anything, `Progress` the trials of a study.
 
 A terminal and a notebook renew the line; elsewhere it is printed now and then. No thread is started, so that nothing
 can go wrong between the display and an objective that forks.

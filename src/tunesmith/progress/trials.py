@@ -14,7 +14,7 @@ from tunesmith.text import printable
 
 
 class _Study(Protocol):
-    """What :class:`Progress` reads of a :class:`tunesmith.Study`, which lies in a higher layer."""
+    """What `Progress` reads of a `tunesmith.Study`, which lies in a higher layer."""
 
     @property
     def engine(self) -> Any: ...  # of its storage and counts

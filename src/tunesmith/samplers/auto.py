@@ -55,14 +55,14 @@ class AutoSampler(Sampler):
         self._kind: Cache[str] = Cache()
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return what the chosen sampler proposes; see :meth:`Sampler.ask`."""
+        """Return what the chosen sampler proposes; see `Sampler.ask`."""
         x, states, _ = self.propose(history, space, rng, n)
         return x, states
 
     def propose(
         self, history: History, space: Space, rng: np.random.Generator, n: int
     ) -> tuple[Points, SamplerStates, str]:
-        """Return what the chosen sampler proposes, its name, and why it was chosen; see :meth:`Sampler.propose`."""
+        """Return what the chosen sampler proposes, its name, and why it was chosen; see `Sampler.propose`."""
         chosen, why = self.choose(history, space)
         return *self._sampler(chosen).ask(history, space, rng, n), f"{chosen}: {why}"
 

@@ -1,6 +1,6 @@
 """Grid search: every cell of a finite space once, in order or at random.
 
-Symbols: N cells, numbered 0 … N - 1 as :class:`tunesmith.space.grid.Grid` does; U used ones u_0 < u_1 < …, those of
+Symbols: N cells, numbered 0 … N - 1 as `tunesmith.space.grid.Grid` does; U used ones u_0 < u_1 < …, those of
 finished and of running trials.
 
 The sampler states of the trials tell which cells are used, so nothing but the history is needed to go on. The r-th
@@ -140,10 +140,10 @@ class GridSampler(StatefulSampler[GridCells]):
         return GridCells(space, self._resolution_in(space))
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return up to n cells that no trial has used; see :meth:`Sampler.ask`.
+        """Return up to n cells that no trial has used; see `Sampler.ask`.
 
         Raises:
-            SpaceError: see :class:`GridSampler`.
+            SpaceError: see `GridSampler`.
         """
         with self._state_after(history, space) as cells:
             used = cells.used_with(history.pending.sampler_state)

@@ -76,10 +76,10 @@ class QMCSampler(Sampler):
         self._block: Cache[Points] = Cache()
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return the next n points of the sequence; see :meth:`Sampler.ask`.
+        """Return the next n points of the sequence; see `Sampler.ask`.
 
         Raises:
-            SpaceError: see :class:`QMCSampler`.
+            SpaceError: see `QMCSampler`.
         """
         d = len(space)
         if d == 0:

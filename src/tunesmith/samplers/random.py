@@ -33,5 +33,5 @@ class RandomSampler(Sampler):
         self.seed = seed
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return n uniform points; see :meth:`Sampler.ask`."""
+        """Return n uniform points; see `Sampler.ask`."""
         return space.sample(rng, n), np.zeros(n, np.int64)

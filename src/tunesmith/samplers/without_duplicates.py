@@ -50,14 +50,14 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
         return DuplicateFilter(space)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return up to n points that no finished or running trial has; see :meth:`Sampler.ask`."""
+        """Return up to n points that no finished or running trial has; see `Sampler.ask`."""
         x, states, _ = self.propose(history, space, rng, n)
         return x, states
 
     def propose(
         self, history: History, space: Space, rng: np.random.Generator, n: int
     ) -> tuple[Points, SamplerStates, str | None]:
-        """Return such points, and what the other sampler says of its choice; see :meth:`Sampler.propose`."""
+        """Return such points, and what the other sampler says of its choice; see `Sampler.propose`."""
         x, states, reason = self.inner.propose(history, space, rng, n)
         if not space.is_finite or not len(space):
             return x, states, reason

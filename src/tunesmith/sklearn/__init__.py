@@ -1,4 +1,4 @@
-"""The scikit-learn edge: searches that scikit-learn users know, on tunesmith's engine, and :class:`SearchCV`.
+"""The scikit-learn edge: searches that scikit-learn users know, on tunesmith's engine, and `SearchCV`.
 
 ``from tunesmith.sklearn import GridSearchCV, RandomizedSearchCV`` is the change of import that a program needs.
 """

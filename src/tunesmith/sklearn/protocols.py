@@ -19,7 +19,7 @@ Results: TypeAlias = dict[str, Any]  # columns by name, as in ``cv_results_``
 
 
 class Estimator(Protocol):
-    """Something to tune, as :class:`sklearn.base.BaseEstimator` has it."""
+    """Something to tune, as `sklearn.base.BaseEstimator` has it."""
 
     def get_params(self, deep: bool = True) -> Params:
         """Return the parameters by name."""
@@ -29,7 +29,7 @@ class Estimator(Protocol):
 
 
 class Splitter(Protocol):
-    """Makes training and test rows, as :class:`sklearn.model_selection.BaseCrossValidator` does."""
+    """Makes training and test rows, as `sklearn.model_selection.BaseCrossValidator` does."""
 
     def split(self, X: Data, y: Data = None, groups: Data = None) -> Iterable[Split]:
         """Return the splits."""

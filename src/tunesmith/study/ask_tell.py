@@ -19,7 +19,7 @@ from tunesmith.trial import Trial
 
 
 class AskTellStudy(StudyView):
-    """The part of :class:`tunesmith.Study` that hands out trials and takes their results."""
+    """The part of `tunesmith.Study` that hands out trials and takes their results."""
 
     def declare(self, space: Space) -> None:
         """Declare the space that is searched from now on; trials made before keep their own."""
@@ -129,7 +129,7 @@ class AskTellStudy(StudyView):
         engine.add([FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))])
 
     def add_trial(self, trial: FrozenTrial) -> None:
-        """Add a finished (or waiting) trial, for example from :func:`tunesmith.create_trial`, under a new number.
+        """Add a finished (or waiting) trial, for example from `tunesmith.create_trial`, under a new number.
 
         Raises:
             ValueError: the trial is running, or has another number of values than the study has directions.

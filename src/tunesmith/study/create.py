@@ -73,7 +73,7 @@ def create_study(
         load_if_exists: go on with the study of that name if there is one; it keeps its seed and directions.
         directions: one direction for each of several objectives.
         seed: 0 or more; the whole course of the study follows from it. By default a random one is drawn and kept.
-        space: what to search, if it is known beforehand; any form that :class:`Space` takes.
+        space: what to search, if it is known beforehand; any form that `Space` takes.
         warm_start_from: earlier studies of like problems, whatever their directions and units. What they found is
             copied into the study when it is created; their best points are tried first, and they guide the
             Gaussian-process sampler as far as they prove right. A study that exists already keeps what it was
@@ -146,9 +146,9 @@ def load_study(
 
     Args:
         study_name: its name; None if it is the only one of the storage.
-        storage: as for :func:`create_study`.
-        sampler: as for :func:`create_study`; samplers are not stored.
-        pruner: as for :func:`create_study`.
+        storage: as for `create_study`.
+        sampler: as for `create_study`; samplers are not stored.
+        pruner: as for `create_study`.
 
     Returns:
         The study.
@@ -174,7 +174,7 @@ def delete_study(*, study_name: str, storage: StorageLike) -> None:
 
     Args:
         study_name: its name.
-        storage: as for :func:`create_study`.
+        storage: as for `create_study`.
 
     Raises:
         StudyNotFoundError: there is no such study.
@@ -203,7 +203,7 @@ def copy_study(
 
     Args:
         from_study_name: the study to copy.
-        from_storage: where it is; as for :func:`create_study`.
+        from_storage: where it is; as for `create_study`.
         to_storage: where the copy goes.
         to_study_name: the name of the copy; None: the same.
 

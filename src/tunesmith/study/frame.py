@@ -20,7 +20,7 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
     Args:
         trials: the records.
         n_objectives: "value" becomes "values_0", "values_1", ... where it is more than 1.
-        attrs: names of :class:`FrozenTrial` attributes; a mapping gives one column a key, such as "params_lr".
+        attrs: names of `FrozenTrial` attributes; a mapping gives one column a key, such as "params_lr".
         multi_index: columns as pairs ("params", "lr") instead.
 
     Raises:

@@ -80,10 +80,10 @@ def look(history: History, space: Space, noise: float | None = None) -> Converge
     It takes about 20 ms with 50 trials and a second with 400; of more trials it uses a part.
 
     Args:
-        history: the trials, with :func:`tunesmith.samplers.gp.surrogate.has_enough_trials` of them.
+        history: the trials, with `tunesmith.samplers.gp.surrogate.has_enough_trials` of them.
         space: what they searched.
         noise: standard deviation of a result, if it is known, as of cross-validation by
-            :func:`tunesmith.selection.converged.fold_noise`; None: the process's own.
+            `tunesmith.selection.converged.fold_noise`; None: the process's own.
     """
     from tunesmith.samplers.gp.surrogate import Surrogate
     from tunesmith.selection.converged import bound_width, converged

@@ -18,7 +18,7 @@ Callback = Callable[["Study", FrozenTrial], None]
 
 
 class Study(AskTellStudy):
-    """One search: a space, a sampler, and every trial so far. Made by :func:`tunesmith.create_study`.
+    """One search: a space, a sampler, and every trial so far. Made by `tunesmith.create_study`.
 
     Several processes may hold a study on the same storage, each with its own object. An object may be used from
     several threads.
@@ -76,7 +76,7 @@ class Study(AskTellStudy):
         """Run trials until `n_trials` are done, the time is over, a callback stops it or the space is exhausted.
 
         Args:
-            objective: gets a :class:`Trial` and returns its value(s); with `space`, gets the parameters instead, as
+            objective: gets a `Trial` and returns its value(s); with `space`, gets the parameters instead, as
                 one dict or as keywords, whichever it is written for.
             n_trials: how many trials to run in this call; None: no limit.
             timeout: seconds after which no trial is started any more; None: no limit.
@@ -86,7 +86,7 @@ class Study(AskTellStudy):
             callbacks: called with (study, finished trial) in this process after each trial.
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: show trial n/N, the best so far, the rate and the time left.
-            space: what to search, in any form that :class:`Space` takes.
+            space: what to search, in any form that `Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.
             n_trials_total: how many trials the study is to have in all, in whatever state: those of earlier calls and

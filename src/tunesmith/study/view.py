@@ -30,7 +30,7 @@ COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration",
 
 
 class StudyView:
-    """The part of :class:`tunesmith.Study` that reads.
+    """The part of `tunesmith.Study` that reads.
 
     Attributes:
         engine: what asks and tells; for tunesmith's own use.
@@ -185,7 +185,7 @@ class StudyView:
         """Return one row a trial.
 
         Args:
-            attrs: names of :class:`FrozenTrial` attributes; a mapping gives one column a key, such as "params_lr".
+            attrs: names of `FrozenTrial` attributes; a mapping gives one column a key, such as "params_lr".
             multi_index: columns as pairs ("params", "lr") instead.
 
         Returns:
@@ -225,7 +225,7 @@ class StudyView:
 
     @property
     def left_on_table(self) -> float | None:
-        """The name of :attr:`regret_bound` before 0.2."""
+        """The name of `regret_bound` before 0.2."""
         warnings.warn("left_on_table is now regret_bound", DeprecationWarning, stacklevel=2)
         return self.regret_bound
 

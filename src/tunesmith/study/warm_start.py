@@ -60,7 +60,7 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
 
 
 def decode_warm_start(data: Any) -> tuple[SourceStudy, ...]:
-    """Return the earlier studies that :func:`encode_warm_start` wrote; none if there is nothing.
+    """Return the earlier studies that `encode_warm_start` wrote; none if there is nothing.
 
     Raises:
         StorageError: it is of a later version, or damaged.

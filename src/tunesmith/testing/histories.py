@@ -31,7 +31,7 @@ class Outcome:
         sampler_state: what another sampler wrote.
         extra: a value of a parameter that the search's space does not have; None: it suggested none.
         delay: how many trials start before it ends; None: it still runs when the story ends.
-        state, y, cost, constraints: how it ends; see :meth:`tunesmith.history.History.append`.
+        state, y, cost, constraints: how it ends; see `tunesmith.history.History.append`.
     """
 
     own: bool

@@ -1,4 +1,4 @@
-"""The laws of trials that are started more than once; part of :mod:`tunesmith.testing.storages`."""
+"""The laws of trials that are started more than once; part of `tunesmith.testing.storages`."""
 
 from __future__ import annotations
 

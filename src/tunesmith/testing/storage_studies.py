@@ -1,4 +1,4 @@
-"""The laws of studies and attributes that every storage keeps; part of :mod:`tunesmith.testing.storages`."""
+"""The laws of studies and attributes that every storage keeps; part of `tunesmith.testing.storages`."""
 
 from __future__ import annotations
 

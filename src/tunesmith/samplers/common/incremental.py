@@ -32,7 +32,7 @@ S = TypeVar("S", bound=IncrementalState)
 
 
 class StatefulSampler(Sampler, Generic[S]):
-    """Base of samplers with an :class:`IncrementalState`, one for each history; a pickled sampler has none."""
+    """Base of samplers with an `IncrementalState`, one for each history; a pickled sampler has none."""
 
     def __init__(self) -> None:
         self._states: WeakKeyDictionary[History, tuple[S, int]] = WeakKeyDictionary()

@@ -119,10 +119,10 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
         return CmaEsState(space, self.name, self.settings)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Sample n points from the present distribution; see :meth:`Sampler.ask`.
+        """Sample n points from the present distribution; see `Sampler.ask`.
 
         Raises:
-            SpaceError: see :class:`CmaEsSampler`.
+            SpaceError: see `CmaEsSampler`.
         """
         x = np.empty((n, len(space)))
         states = np.zeros(n, np.int64)

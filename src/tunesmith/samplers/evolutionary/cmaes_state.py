@@ -37,7 +37,7 @@ MAX_POPSIZE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """See :class:`tunesmith.samplers.evolutionary.cmaes.CmaEsSampler`."""
+    """See `tunesmith.samplers.evolutionary.cmaes.CmaEsSampler`."""
 
     popsize: int | None
     sigma0: float

@@ -64,7 +64,7 @@ class EvolutionSampler(StatefulSampler[Population]):
         return Population(space, self.name, self.popsize or min(10 + len(space), 60), n_objectives)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Propose n variations; see :meth:`Sampler.ask`."""
+        """Propose n variations; see `Sampler.ask`."""
         x = np.empty((n, len(space)))
         states = np.zeros(n, np.int64)
         with self._state_after(history, space) as population:

@@ -35,7 +35,7 @@ ATTEMPTS = 20  # children drawn until one is new and meets the constraints
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """See :class:`NSGA2Sampler`."""
+    """See `NSGA2Sampler`."""
 
     size: int
     batch: int
@@ -175,7 +175,7 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
         return Nsga2State(space, self.settings)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Propose n children; see :meth:`Sampler.ask`."""
+        """Propose n children; see `Sampler.ask`."""
         x = np.empty((n, len(space)))
         with self._state_after(history, space) as state:
             running = state.tried.running(history)

@@ -1,4 +1,4 @@
-"""The population of :class:`tunesmith.samplers.evolutionary.evolution.EvolutionSampler`, as finished trials make it.
+"""The population of `tunesmith.samplers.evolutionary.evolution.EvolutionSampler`, as finished trials make it.
 
 Symbols: N slots, each holding one point; d parameters; u[N, d] unit points without gaps: of a parameter that a point
 does not have, the slot keeps the coordinate it had before; f, cr: the factors F and CR of differential evolution.

@@ -67,7 +67,7 @@ class LogEI:
 
 
 class LogEHVI:
-    """The acquisition function log EHVI(z) + Σ log P(c_k(z) <= bound_k); see :mod:`tunesmith.numerics.ehvi`.
+    """The acquisition function log EHVI(z) + Σ log P(c_k(z) <= bound_k); see `tunesmith.numerics.ehvi`.
 
     Values are those after each objective's transform, so no objective counts more for its scale.
 
@@ -75,7 +75,7 @@ class LogEHVI:
         models: the posterior of each objective.
         reached: posterior means of the feasible trials [n, 2], n >= 1.
         constraints: models of the constraints with their bounds.
-        wide: see :func:`reference_point`.
+        wide: see `reference_point`.
         prior_weight: of the user's priors.
     """
 

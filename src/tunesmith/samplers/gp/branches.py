@@ -67,11 +67,11 @@ def _activate(space: Space, name: str, path: dict[int, float]) -> None:
 
 
 class Branch:
-    """A branch of a space as a region for :func:`tunesmith.samplers.gp.maximise.maximise`.
+    """A branch of a space as a region for `tunesmith.samplers.gp.maximise.maximise`.
 
     Args:
         space: the whole space.
-        path: unit coordinates by column, as :func:`underexplored_branch` gives them.
+        path: unit coordinates by column, as `underexplored_branch` gives them.
     """
 
     def __init__(self, space: Space, path: Mapping[int, float]) -> None:

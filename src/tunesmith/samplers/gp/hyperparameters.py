@@ -42,7 +42,7 @@ class HyperparameterCache:
     """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
     A fit starts from the one before it, every second time from one of the fixed starts of
-    :func:`tunesmith.numerics.gp.fit` as well, so that a poor optimum is left again (measured: 20 evaluations instead
+    `tunesmith.numerics.gp.fit` as well, so that a poor optimum is left again (measured: 20 evaluations instead
     of 48, and as good an optimum). The first fit beyond a power of two starts anew, so that a short chain of fits leads
     to any of them from the history alone.
     """
@@ -60,7 +60,7 @@ class HyperparameterCache:
             chained: start from the fit of fewer rows; False where y differs each time.
 
         Returns:
-            θ, see :mod:`tunesmith.numerics.gp`.
+            θ, see `tunesmith.numerics.gp`.
         """
         count, index = _schedule(len(y))
         rows = local_rows(y[:count], u[:count], features)
@@ -82,7 +82,7 @@ class HyperparameterCache:
         return self._kept[key]
 
     def normalised(self, y: Floats) -> Floats:
-        """Return :func:`tunesmith.numerics.warp.normalise` of y[n]."""
+        """Return `tunesmith.numerics.warp.normalise` of y[n]."""
         key = hash((len(y), y.tobytes()))
         if key not in self._kept:
             self._keep(key, normalise(y))

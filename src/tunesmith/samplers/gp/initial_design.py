@@ -49,7 +49,7 @@ class InitialDesign:
         return _n_central(space, branching_parameters(infer_conditions(space, history.points(space))))
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return n points; see :meth:`tunesmith.samplers.Sampler.ask`."""
+        """Return n points; see `tunesmith.samplers.Sampler.ask`."""
         x, states = self._sequence.ask(history, space, rng, n)
         if not len(space):
             return x, states

@@ -55,7 +55,7 @@ def maximise(
         pool: points to begin with, of the same space, features and box.
         rng: the source of randomness.
         is_taken: tells which rows of x[q, d] may not be proposed.
-        box: see :func:`tunesmith.samplers.gp.candidates.candidate_pool`.
+        box: see `tunesmith.samplers.gp.candidates.candidate_pool`.
         quick: spend a third of the time, on one of many points of a batch; the pool is then a shortlist.
     """
     d = len(region)

@@ -101,7 +101,7 @@ class SingleObjectiveProposer:
         context: what is known.
         y: the values [n].
         hyperparameters: where fits are kept.
-        chained: see :meth:`HyperparameterCache.theta`.
+        chained: see `HyperparameterCache.theta`.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class GPSampler(Sampler):
     is taken to end at the posterior mean. Beyond 500 rows the model is local.
 
     Args:
-        n_startup_trials: trials before the model takes over, see :mod:`tunesmith.samplers.gp.initial_design`; by
+        n_startup_trials: trials before the model takes over, see `tunesmith.samplers.gp.initial_design`; by
             default four, or as many as a parameter has branches (at most 20).
         seed: becomes the study's seed, if `create_study` is given none.
 
@@ -97,7 +97,7 @@ class GPSampler(Sampler):
         return begun < MAX_BRANCHES and begun < self._design.size(history, space)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return n points; see :meth:`Sampler.ask`."""
+        """Return n points; see `Sampler.ask`."""
         if len(space) == 0 or self._starting(history, space):
             return self._design.ask(history, space, rng, n)
         with one_thread():

@@ -2,7 +2,7 @@
 
 Each earlier study becomes a Gaussian process over the parameters that both studies know, fitted to the normal quantiles
 of its values. The new study's values are a weighted sum of these processes' means plus a process of its own; see
-:mod:`tunesmith.numerics.transfer` for the weights, which vanish where an earlier study misleads.
+`tunesmith.numerics.transfer` for the weights, which vanish where an earlier study misleads.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ a fixed share of good trials, expected improvement (Bergstra, Bardenet, Bengio &
 and 3). Mixtures are over whole points and hold a uniform prior density, as Watanabe recommends (arXiv 2304.11127, 2023,
 sections 3 and 4). What differs from both was measured on published tuning tasks and is said where it is done.
 
-The state of a search, :class:`tunesmith.samplers.tpe.state.TpeState`, is the encoded trials and their order by merit.
+The state of a search, `tunesmith.samplers.tpe.state.TpeState`, is the encoded trials and their order by merit.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class TPESampler(StatefulSampler[TpeState]):
         return TpeState(space, n_objectives)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return n points; see :meth:`Sampler.ask`."""
+        """Return n points; see `Sampler.ask`."""
         states = np.zeros(n, np.int64)
         if len(space) == 0:
             return np.empty((n, 0)), states

@@ -45,7 +45,7 @@ def class_without(estimator: Estimator, methods: Sequence[str]) -> str | None:
 
 
 def classes_without(base: Estimator, candidates: Sequence[Params], methods: Sequence[str]) -> list[str]:
-    """Return the class of each candidate's estimator that has none of the methods; see :func:`class_without`."""
+    """Return the class of each candidate's estimator that has none of the methods; see `class_without`."""
     verdicts: dict[Any, str | None] = {}
     found = []
     for params in candidates:

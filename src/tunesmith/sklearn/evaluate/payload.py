@@ -162,7 +162,7 @@ def _choose(wanted: str | None, need: int) -> str:
 
 
 def _places(wanted: str | None) -> set[str]:
-    """Return the folders that :func:`_choose` may choose from."""
+    """Return the folders that `_choose` may choose from."""
     return {f for f in (wanted, os.environ.get("JOBLIB_TEMP_FOLDER"), MEMORY, tempfile.gettempdir()) if f}
 
 
@@ -175,7 +175,7 @@ def remove_orphans(folder: str) -> None:
     """Remove what searches of this user left in a folder whose processes were killed.
 
     Args:
-        folder: where :class:`Publisher` may have written to.
+        folder: where `Publisher` may have written to.
     """
     try:
         with os.scandir(folder) as entries:
@@ -225,7 +225,7 @@ def dump(path: str, header: bytes, buffers: list[memoryview]) -> None:
 
 
 def load(path: str) -> Any:
-    """Read what :func:`dump` wrote; large arrays are read-only views of the file."""
+    """Read what `dump` wrote; large arrays are read-only views of the file."""
     with open(path, "rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     view = memoryview(mapped)

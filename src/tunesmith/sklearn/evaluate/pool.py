@@ -1,7 +1,7 @@
 """Runs fits in this thread, or in the workers of the backend that joblib is configured to use.
 
 joblib's own loop starts the next piece of work before the caller sees the result that made room for it. A search that
-learns from results needs the opposite order, so the loop is ours (:mod:`tunesmith.study.engine.loop`): work goes to
+learns from results needs the opposite order, so the loop is ours (`tunesmith.study.engine.loop`): work goes to
 joblib's backend through the interface that backends implement (``submit`` with a callback). A backend that cannot
 report results as they come is driven through ``Parallel.__call__``, a round at a time.
 """
@@ -47,7 +47,7 @@ def run_units(task: Reference, splits: Reference, batch: Batch | bytes) -> list[
     """Run a batch in a worker that does not share the caller's memory.
 
     Args:
-        task: where to find the :class:`Task`.
+        task: where to find the `Task`.
         splits: where to find the list of splits.
         batch: what to run; as bytes, so that joblib does not look for arrays in it.
     """

@@ -1,7 +1,7 @@
 """Candidates of one pipeline share their first steps: the same steps on the same split are fitted once.
 
-A *prefix* is the first k transformers of a pipeline with their parameters. :class:`Planner` runs in the caller: it
-numbers the prefixes of the candidates and says which of them are worth keeping. :class:`Prefixes` runs in each
+A *prefix* is the first k transformers of a pipeline with their parameters. `Planner` runs in the caller: it
+numbers the prefixes of the candidates and says which of them are worth keeping. `Prefixes` runs in each
 worker: it fits a prefix the first time it is met on a split and hands out copies of its output afterwards.
 
 Scores are the same to the bit as without sharing. A prefix is shared only if fitting it twice gives the same: it must

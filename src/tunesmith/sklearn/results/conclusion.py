@@ -1,6 +1,6 @@
 """The conclusion of a search: the candidate to return, its honest score, and the report.
 
-Decisions are made by :mod:`tunesmith.selection`, on arrays; here these arrays are collected. Best are the losses of
+Decisions are made by `tunesmith.selection`, on arrays; here these arrays are collected. Best are the losses of
 single rows. Where only the scores of folds are known, these have to do; and of a single fixed split, a model of the
 scores over the space.
 """

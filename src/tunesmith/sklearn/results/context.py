@@ -20,7 +20,7 @@ Selected = tuple[SelectionResult, HonestScore]
 
 @dataclass(frozen=True, slots=True)
 class SelectionSettings:
-    """How to conclude; see :class:`SearchCV`."""
+    """How to conclude; see `SearchCV`."""
 
     confirm: Any = "auto"
     prefer_default: bool | None = True

@@ -1,7 +1,7 @@
 """``cv_results_`` with candidates that were given up before all splits were done.
 
-scikit-learn's own code makes the table and needs a number for every split: :func:`fill_missing` gives it the
-candidate's mean where there is none, and :func:`mark_missing` then takes these out again.
+scikit-learn's own code makes the table and needs a number for every split: `fill_missing` gives it the
+candidate's mean where there is none, and `mark_missing` then takes these out again.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def mark_missing(results: Results, ran: Mask) -> None:
 
 
 def ranks(scores: Floats, ran: Mask) -> NDArray[np.int32]:
-    """Return the ranks of candidates, 1 is best, equals share the lower number; see :func:`mark_missing`.
+    """Return the ranks of candidates, 1 is best, equals share the lower number; see `mark_missing`.
 
     Args:
         scores: by candidate and split, float64[C, K].

@@ -2,7 +2,7 @@
 
 ``predict``, ``score``, tags, metadata routing, the diagram, the form of ``cv_results_`` and the choice of the best
 candidate are inherited. ``fit`` is ours: it checks the candidates before the first fit, runs them through
-:mod:`tunesmith.sklearn.evaluate.pool`, and keeps finished ones in a study if one is asked for.
+`tunesmith.sklearn.evaluate.pool`, and keeps finished ones in a study if one is asked for.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         study_name: the study's name in the storage; None: made of the classes, such as "GridSearchCV-Pipeline".
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps (see
-            :mod:`tunesmith.sklearn.evaluate.shared_steps`).
+            `tunesmith.sklearn.evaluate.shared_steps`).
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -221,7 +221,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         Args:
             metric: the name of the metric that decides, of several.
             sampler: the study's sampler.
-            **settings: further arguments of :func:`tunesmith.create_study`.
+            **settings: further arguments of `tunesmith.create_study`.
         """
         from tunesmith.study import create_study
 

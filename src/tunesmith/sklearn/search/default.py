@@ -19,7 +19,7 @@ from tunesmith.study.adopt import row_of
 def default_params(estimator: Estimator, space: Space) -> dict[str, Any] | None:
     """Return the values that the estimator itself has of the space's parameters; None if it has none of them.
 
-    Those that ``get_params`` does not tell are missing (see :func:`undisclosed_params`).
+    Those that ``get_params`` does not tell are missing (see `undisclosed_params`).
 
     Args:
         estimator: what is tuned, as the user made it.
@@ -51,7 +51,7 @@ def default_row(params: Params, space: Space) -> list[float] | None:
     """Return the default as a point of the space, or None if it lies outside: ``gamma="scale"`` among numbers.
 
     Args:
-        params: from :func:`default_params`. An estimator among them is the choice that is described alike.
+        params: from `default_params`. An estimator among them is the choice that is described alike.
         space: what is searched.
     """
     inside: dict[str, Any] = {}

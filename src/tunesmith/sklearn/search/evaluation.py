@@ -154,18 +154,18 @@ class Evaluation:
         return [unit for unit in units if unit.candidate in set(left)]
 
     def open(self, store: CandidateStore, splits: list[Split]) -> None:
-        """Make sure that what is kept belongs to this search; see :meth:`CandidateStore.open`."""
+        """Make sure that what is kept belongs to this search; see `CandidateStore.open`."""
         store.open(fingerprint(self.search, self.task.estimator, self.task.X, self.task.y, self.routed), splits)
 
     def check_input(self, samples: list[Params]) -> None:
-        """Check targets, scorers, sampled candidates and, once they are made, splits; see :class:`InputChecker`."""
+        """Check targets, scorers, sampled candidates and, once they are made, splits; see `InputChecker`."""
         metric = None if self.store is None else self.store.metric
         splitter = self.routed.splitter.split
         self._sanity = InputChecker(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
         self._sanity.check(samples)
 
     def check_scores(self) -> None:
-        """Look for scores that are NaN in the results; see :func:`check_scores`."""
+        """Look for scores that are NaN in the results; see `check_scores`."""
         check_scores(self.outcomes, self.search.n_splits_, None if self.store is None else self.store.metric)
 
     def cut(self, cv: Any) -> Iterable[Split]:

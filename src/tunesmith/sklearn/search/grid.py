@@ -32,7 +32,7 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         pre_dispatch: how many pieces of work may be under way at once, such as "2*n_jobs".
         error_score: the score of a fit that fails; "raise": the failure ends the search.
         return_train_score: whether to score the training rows too.
-        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps.
@@ -41,9 +41,9 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
         cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
             steps in full for every candidate, so it says what the candidate costs by itself.
         honest_score_: what `best_params_` can be expected to score on new rows; computed when first asked for, see
-            :class:`BaseSearchCV`.
+            `BaseSearchCV`.
         report_: the same and more in sentences.
-        study_: the :class:`~tunesmith.study.Study`, if a storage was given.
+        study_: the `Study`, if a storage was given.
 
     Example:
         ```python
@@ -101,7 +101,7 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         pre_dispatch: how many pieces of work may be under way at once, such as "2*n_jobs".
         error_score: the score of a fit that fails; "raise": the failure ends the search.
         return_train_score: whether to score the training rows too.
-        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps.
@@ -110,9 +110,9 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         cv_results_: as scikit-learn has it, like all other attributes of its class. A fit time counts shared pipeline
             steps in full for every candidate, so it says what the candidate costs by itself.
         honest_score_: what `best_params_` can be expected to score on new rows; computed when first asked for, see
-            :class:`BaseSearchCV`.
+            `BaseSearchCV`.
         report_: the same and more in sentences.
-        study_: the :class:`~tunesmith.study.Study`, if a storage was given.
+        study_: the `Study`, if a storage was given.
 
     Example:
         ```python

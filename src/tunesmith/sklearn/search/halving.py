@@ -45,7 +45,7 @@ class BaseHalving(BaseSearchCV):
     max_resources_: int
 
     def fit(self, X: Data, y: Data = None, **params: Any) -> BaseHalving:
-        """Halve the candidates until few are left, and fit the best one on all rows; see :meth:`BaseSearchCV.fit`.
+        """Halve the candidates until few are left, and fit the best one on all rows; see `BaseSearchCV.fit`.
 
         Args:
             X: training rows.
@@ -157,7 +157,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         return_train_score: whether to score the training rows too.
         n_jobs: how many fits run at once, by joblib's rules.
         verbose: how much to print, 0 to 10.
-        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps.
@@ -174,9 +174,9 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
         cv_results_: as of the other searches, with the columns "iter" and "n_resources".
         best_params_: of the last iteration, like all that is best. Other attributes are as scikit-learn has them.
         honest_score_: what `best_params_` can be expected to score on new rows; computed when first asked for, see
-            :class:`BaseSearchCV`.
+            `BaseSearchCV`.
         report_: the same and more in sentences.
-        study_: the :class:`~tunesmith.study.Study`, if a storage was given. Each trial has "iter" and "n_resources"
+        study_: the `Study`, if a storage was given. Each trial has "iter" and "n_resources"
             among its ``user_attrs``; the study's best trial may be one of an earlier iteration.
 
     Example:
@@ -248,12 +248,12 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
         return_train_score: whether to score the training rows too.
         n_jobs: how many fits run at once, by joblib's rules.
         verbose: how much to print, 0 to 10.
-        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps.
 
-    Fitted, it has the attributes of :class:`HalvingGridSearchCV`.
+    Fitted, it has the attributes of `HalvingGridSearchCV`.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""Where the candidates of :class:`SearchCV` come from: the estimator's own configuration first, then the sampler."""
+"""Where the candidates of `SearchCV` come from: the estimator's own configuration first, then the sampler."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class RacingScheduler:
     """The race between the candidates of one search.
 
     Args:
-        rule: see :class:`tunesmith.selection.racing.Race`; None: no candidate is given up.
+        rule: see `tunesmith.selection.racing.Race`; None: no candidate is given up.
         metric: which of several metrics counts.
         in_order: whether candidates are decided in their order, each against the best of all before it. If not, each
             is decided as soon as it can be, against the best that is known then.

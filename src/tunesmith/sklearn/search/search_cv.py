@@ -46,9 +46,9 @@ class SearchCV(BaseSearchCV):
 
     Args:
         estimator: what to tune.
-        space: where to search: parameter names to lists of choices, distributions, :class:`~tunesmith.Float`,
-            :class:`~tunesmith.Int`, ... or text such as ``"log(1e-5, 1e-1)"``; a list of such dicts; or a
-            :class:`~tunesmith.Space`, with conditions and constraints. Choices may be estimators: ``clf__C`` then
+        space: where to search: parameter names to lists of choices, distributions, `Float`,
+            `Int`, ... or text such as ``"log(1e-5, 1e-1)"``; a list of such dicts; or a
+            `Space`, with conditions and constraints. Choices may be estimators: ``clf__C`` then
             exists only while ``clf`` is a choice that has a ``C``.
         n_trials: how many candidates to try in all, those of an interrupted run included. "auto": 50, or all points
             where `sampler` is a grid; None: no limit, which needs a `timeout` or a space with a finite number of
@@ -58,11 +58,11 @@ class SearchCV(BaseSearchCV):
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
         racing: when a candidate is given up between folds. "forgiving": its mean so far is worse than the worst fold of
             the best finished candidate; "wilcoxon": a paired test against that candidate says so (see
-            :class:`tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit` chooses the
+            `tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit` chooses the
             best, nor with several metrics if `refit` does not name the one that decides.
         warm_start_from: earlier studies of similar searches, or one of them, such as ``search.study_`` or what
-            :func:`tunesmith.load_study` returns. Data, metric and some parameters may differ. Their best candidates are
-            tried first; see :func:`tunesmith.create_study`.
+            `tunesmith.load_study` returns. Data, metric and some parameters may differ. Their best candidates are
+            tried first; see `tunesmith.create_study`.
         confirm: on how many fresh sets of splits the leaders and the default configuration are run again: four leaders
             on the first set, three on the others. "auto": on up to five, as far as the fits that racing has saved pay
             for it; 0: on none. A splitter that makes the same splits each time (time series, fixed rows) has none.
@@ -98,16 +98,16 @@ class SearchCV(BaseSearchCV):
         verbose: how much to print, 0 to 10.
         error_score: the score of a fit that fails; "raise": the failure ends the search.
         return_train_score: whether to score the training rows too.
-        storage: where to keep finished candidates, so that ``fit`` resumes the search; see :class:`BaseSearchCV`.
+        storage: where to keep finished candidates, so that ``fit`` resumes the search; see `BaseSearchCV`.
         study_name: the study's name in the storage.
         progress: whether to show a live display.
         share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
-        study_: the :class:`~tunesmith.study.Study` with a trial for each candidate; those given up are PRUNED.
-        honest_score_: the :class:`~tunesmith.selection.HonestScore` of what is returned: what it can be expected to
+        study_: the `Study` with a trial for each candidate; those given up are PRUNED.
+        honest_score_: the `HonestScore` of what is returned: what it can be expected to
             score on new rows, with an interval, and its gain over the default. None if no metric decides.
-        report_: the :class:`~tunesmith.selection.Report` with the same and more in plain sentences; print it.
+        report_: the `Report` with the same and more in plain sentences; print it.
         n_fits_: the number of fits on folds, those on fresh splits included.
         n_fits_saved_: how many more fits there would have been without racing.
         cv_results_: as scikit-learn's searches have it, and ``n_splits_run``, on how many folds each candidate was run.
@@ -199,7 +199,7 @@ class SearchCV(BaseSearchCV):
     def fit(self, X: Data, y: Data = None, **params: Any) -> SearchCV:
         """Try candidates until the trials or the time are used up, and fit the chosen one on all rows.
 
-        See :meth:`BaseSearchCV.fit`. Each warning is shown once, however many fits give it.
+        See `BaseSearchCV.fit`. Each warning is shown once, however many fits give it.
         """
         with WarnOnce():
             super().fit(X, y, **params)

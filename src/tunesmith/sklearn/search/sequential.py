@@ -1,9 +1,9 @@
-"""The policy of :class:`SearchCV`: which fits are sent to the workers next, and when the study is asked and told.
+"""The policy of `SearchCV`: which fits are sent to the workers next, and when the study is asked and told.
 
 Where a fit is worth sending by itself, the splits of a candidate are sent one after the other, many candidates at once,
-so that one without hope is given up between them (see :mod:`.racing`); without a race they run beside each other.
+so that one without hope is given up between them (see `.racing`); without a race they run beside each other.
 
-A search is the same each time, whichever worker is faster (see :mod:`.tell_order`): candidates that the study was not
+A search is the same each time, whichever worker is faster (see `.tell_order`): candidates that the study was not
 told of are under way for the sampler. A sampler that does not adapt is asked for more, so no worker ever waits for it.
 Otherwise a worker that has no new candidate runs further splits of those under way, the first of them first. Without
 that order (``deterministic=False``) the study is told of each candidate as it ends, and asked as soon as a worker is

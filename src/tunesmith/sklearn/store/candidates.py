@@ -182,7 +182,7 @@ class CandidateStore:
         return record
 
     def record(self, params: Params, row: Row, n_splits: int) -> Record:
-        """Return a candidate's outcomes on the present splits in the form that is stored; see :func:`to_record`."""
+        """Return a candidate's outcomes on the present splits in the form that is stored; see `to_record`."""
         return to_record(self.key(params), row, n_splits)
 
     def attach(self, trial: Trial, record: Record) -> None:

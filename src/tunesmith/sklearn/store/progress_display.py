@@ -1,4 +1,4 @@
-"""The live display of a search, by :mod:`tunesmith.progress`."""
+"""The live display of a search, by `tunesmith.progress`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """What a study does between ask and tell: a history kept up to date, proposals, results, and the one event loop.
 
-:class:`tunesmith.Study` is a facade over :class:`~tunesmith.study.engine.engine.TrialEngine`, which is given to all
+`tunesmith.Study` is a facade over `TrialEngine`, which is given to all
 that runs or reads trials: ``optimize``, ``confirm``, ``recommend``, and the scikit-learn searches.
 """

@@ -57,7 +57,7 @@ class Asker:
         self._proposals, self._prefetched = Proposals(None), None
 
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
-        """See :meth:`~tunesmith.study.engine.engine.TrialEngine.plan_next`."""
+        """See `plan_next`."""
         study = self._study
         with study.lock:
             study.sync()
@@ -142,7 +142,7 @@ class Asker:
         return trial, record
 
     def prefetch(self) -> None:
-        """See :meth:`~tunesmith.study.engine.engine.TrialEngine.prefetch`."""
+        """See `prefetch`."""
         with self._study.lock:
             if self._search_space() is not None and self._prefetched is None and self.sampler.is_adaptive:
                 with suppress(SpaceExhaustedError):

@@ -16,7 +16,7 @@ AWAY = 10.0  # seconds without another try after the storage failed to take a re
 
 
 class TrialChannel:
-    """The :class:`~tunesmith.trial.Channel` of the running trials of a study.
+    """The `Channel` of the running trials of a study.
 
     Args:
         study: the replica that has their curves.

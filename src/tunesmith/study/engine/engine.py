@@ -30,7 +30,7 @@ STOPPED = "stopped"  # the system attribute that says why the search ended by it
 
 
 class TrialEngine(StudyReplica):
-    """Asks and tells for a :class:`tunesmith.Study`, and for all that runs trials of it.
+    """Asks and tells for a `tunesmith.Study`, and for all that runs trials of it.
 
     Args:
         record: what the storage keeps of the study.
@@ -66,7 +66,7 @@ class TrialEngine(StudyReplica):
         below: int | None = None,
         cheap: bool = False,
     ) -> Trial:
-        """Start a trial; see :meth:`tunesmith.Study.ask`.
+        """Start a trial; see `tunesmith.Study.ask`.
 
         Args:
             fixed_distributions: parameters to suggest at once.
@@ -133,13 +133,13 @@ class TrialEngine(StudyReplica):
         self.asker.prefetch()
 
     def flush(self) -> None:
-        """Store the results that were kept in this process; see :meth:`tunesmith.Study.flush`."""
+        """Store the results that were kept in this process; see `tunesmith.Study.flush`."""
         self.teller.flush()
 
     # -- interrupted trials --------------------------------------------------------------------------------------
 
     def recover(self) -> list[int]:
-        """Take back the trials of workers that died; see :meth:`tunesmith.Study.recover`."""
+        """Take back the trials of workers that died; see `tunesmith.Study.recover`."""
         with self.lock:
             return recover(self, self.max_attempts)
 

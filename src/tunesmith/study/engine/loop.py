@@ -1,6 +1,6 @@
 """The one event loop: keeps workers busy with what a policy asks for, and hands the policy the ends.
 
-``study.optimize``, ``study.confirm`` and the scikit-learn searches differ only in their :class:`Policy`. To write one:
+``study.optimize``, ``study.confirm`` and the scikit-learn searches differ only in their `Policy`. To write one:
 
 - ``next`` returns the next piece of work (a trial, a batch of fits), or None when none is to be begun *now*; it is
   asked again after each end.
@@ -11,7 +11,7 @@
 Errors that ``next`` or ``ended`` raise, and interrupts, leave the loop at once. Before that, what has ended meanwhile
 is given to ``salvaged``. What still runs is for the caller to release, and the workers are for the caller to close.
 
-The other side is :class:`Workers`, which every :class:`~tunesmith.executors.base.Executor` is. Each event of ``poll``
+The other side is `Workers`, which every `Executor` is. Each event of ``poll``
 and ``drain`` is the end of one piece, and is returned once by one of the two.
 """
 

@@ -64,7 +64,7 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
 def outcome_as_told(
     number: int, values: Any, state: TrialState | None, reason: str | None, n_objectives: int
 ) -> Outcome:
-    """Return the outcome of a trial that is told with values or a state; see :meth:`tunesmith.Study.tell`.
+    """Return the outcome of a trial that is told with values or a state; see `tunesmith.Study.tell`.
 
     Raises:
         ValueError: values and state do not fit.
@@ -89,7 +89,7 @@ def outcome_of_error(error: BaseException, traceback: str = "") -> Outcome:
     """Return the outcome of a trial whose objective raised: PRUNED or FAIL.
 
     Args:
-        error: what it raised, as :func:`as_fault` returns it.
+        error: what it raised, as `as_fault` returns it.
         traceback: where it was raised, in text.
     """
     if is_pruned(error):

@@ -178,7 +178,7 @@ class Teller:
         return stored
 
     def flush(self) -> None:
-        """See :meth:`tunesmith.Study.flush`."""
+        """See `tunesmith.Study.flush`."""
         study, unsaved = self._study, self.unsaved
         if not unsaved.pending:
             return
