@@ -7,6 +7,20 @@ from collections.abc import Iterable
 MOST = 8000  # characters that are kept of a reason
 
 
+def close_matches(word: str, options: Iterable[object]) -> list[str]:
+    """Return the options that differ from a word in case only, or else the nearest one, if any is near.
+
+    Args:
+        word: what was given.
+        options: what it may be.
+    """
+    import difflib  # only errors need it
+
+    names = [option for option in options if isinstance(option, str)]
+    same = [name for name in names if name.lower() == word.lower() and name != word]
+    return same or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+
+
 def did_you_mean(word: object, options: Iterable[object]) -> str:
     """Return `"; did you mean 'x'?"`, or the empty string if nothing is near.
 
@@ -14,15 +28,7 @@ def did_you_mean(word: object, options: Iterable[object]) -> str:
         word: what was given; only a text has near ones.
         options: what it may be.
     """
-    if not isinstance(word, str):
-        return ""
-    import difflib  # only errors need it
-
-    names = [option for option in options if isinstance(option, str)]
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if not close:
-        lower = {name.lower(): name for name in names}
-        close = [lower[word.lower()]] if word.lower() in lower else []
+    close = close_matches(word, options) if isinstance(word, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

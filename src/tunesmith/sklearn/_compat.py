@@ -203,7 +203,7 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
     heard = copy(scorer)
     score_by = scorer._score
 
-    def recorded_scorer(method_caller: Any, estimator: Estimator, *data: Any, **options: Any) -> Any:
+    def recording(method_caller: Any, estimator: Estimator, *data: Any, **options: Any) -> Any:
         def call(estimator: Estimator, method: str, *inputs: Any, **options: Any) -> Any:
             values = method_caller(estimator, method, *inputs, **options)
             hear(method, values)
@@ -211,7 +211,7 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
 
         return score_by(call, estimator, *data, **options)
 
-    heard._score = recorded_scorer
+    heard._score = recording
     return heard
 
 

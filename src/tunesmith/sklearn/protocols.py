@@ -13,6 +13,7 @@ import numpy as np
 
 Data: TypeAlias = Any  # rows, targets or one value for each row, in any form that scikit-learn can index
 Params: TypeAlias = dict[str, Any]  # parameters of an estimator by name
+ParamGrid: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]  # names to lists or distributions
 Split: TypeAlias = tuple[Any, Any]  # training and test rows, as indices or masks
 Scores: TypeAlias = Any  # of one fit: a number, or metric names to numbers
 Results: TypeAlias = dict[str, Any]  # columns by name, as in ``cv_results_``
@@ -61,9 +62,28 @@ class CallbackContext(Protocol):
         """Give the context to an estimator while it is fitted."""
 
 
+class Search(Protocol):
+    """The settings of a search that its parts read."""
+
+    estimator: Any
+    scoring: Any
+    refit: Any
+    cv: Any
+    verbose: int
+    pre_dispatch: int | str
+    error_score: Any
+    return_train_score: bool
+    storage: Any
+    share_steps: bool
+    n_splits_: int
+    _checked_cv_orig: Splitter
+
+    def _format_results(self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None) -> Results:
+        """Return ``cv_results_``, as scikit-learn's base class makes it."""
+
+
 Scoring: TypeAlias = str | Callable[..., Scores] | Iterable[str] | Mapping[str, str | Callable[..., Scores]] | None
 CrossValidation: TypeAlias = int | Splitter | Iterable[Split] | None
 Refit: TypeAlias = bool | str | Callable[[Results], int]
 ErrorScore: TypeAlias = float | str
 RandomState: TypeAlias = int | np.random.RandomState | None
-Splits: TypeAlias = Sequence[Split]

@@ -24,7 +24,7 @@ from tunesmith.sklearn.checks.metrics import how_to_negate, loss_scores, metric_
 from tunesmith.sklearn.checks.scores import classes_without, is_sklearn_metric, last_step, named, why_undefined
 from tunesmith.sklearn.evaluate.data_copies import as_array
 from tunesmith.sklearn.evaluate.task import Task
-from tunesmith.sklearn.protocols import Data, Params, Split
+from tunesmith.sklearn.protocols import Data, Params, Split, Splitter
 
 MANY = 200  # with more classes than this no metric is tried: it would take too long
 SPREAD_CLASSES = "Use StratifiedKFold, shuffle=True or fewer folds, so that each split has rows of every class."
@@ -40,7 +40,7 @@ class InputChecker:
         groups: its groups, or None.
     """
 
-    def __init__(self, task: Task, metric: str | None, cv: Any, groups: Data) -> None:
+    def __init__(self, task: Task, metric: str | None, cv: Splitter, groups: Data) -> None:
         self._task = task
         self._metric = metric
         self._cv = type(cv).__name__.replace("_CVIterableWrapper", "cv")

@@ -23,9 +23,10 @@ from sklearn.exceptions import FitFailedWarning
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn._compat import BaseComposition, InvalidParameterError, validate_parameter_constraints
-from tunesmith.sklearn.checks.synonyms import close_matches, synonyms_of
+from tunesmith.sklearn.checks.synonyms import synonyms_of
 from tunesmith.sklearn.protocols import ErrorScore, Estimator, Params
 from tunesmith.space import Float
+from tunesmith.text import close_matches
 
 SHOWN = 30  # how many valid names a message lists
 VALUES = 5  # how many refused values

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
-from tunesmith.sklearn.checks.synonyms import close_matches
+from tunesmith.text import close_matches
 
 # Other names of metrics, by scikit-learn's names of their scorers.
 CALLED = {

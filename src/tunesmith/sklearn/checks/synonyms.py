@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 
 # Names that different estimators, or their users, give to nearly the same parameter, in the order of preference.
@@ -56,10 +55,3 @@ def synonyms_of(name: str, valid: Iterable[str], accepts: Callable[[str], bool])
         if name in group or name.lower() in group:
             found.extend(other for other in group if other in known and other not in found)
     return [other for other in found if accepts(other)]
-
-
-def close_matches(name: str, valid: Iterable[str]) -> list[str]:
-    """Return the valid names that are spelt like this one, nearest first."""
-    known = list(valid)
-    same = [other for other in known if other.lower() == name.lower() and other != name]
-    return same or difflib.get_close_matches(name, known, n=1, cutoff=0.6)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.sklearn.protocols import CallbackContext, Estimator, Params
+from tunesmith.sklearn.protocols import CallbackContext, Estimator, Params, Search
 
 
-def has_callbacks(search: Any, estimator: Estimator, candidates: list[Params]) -> bool:
+def has_callbacks(search: Search, estimator: Estimator, candidates: list[Params]) -> bool:
     """Tell whether the search, the estimator, a part of it or of a candidate has callbacks."""
     if getattr(search, "_skl_callbacks", None) or hasattr(search, "_parent_callback_ctx"):
         return True

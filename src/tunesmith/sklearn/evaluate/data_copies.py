@@ -14,7 +14,7 @@ from tunesmith.sklearn.protocols import Data
 PLAIN = (str, int, float, bool, bytes)
 
 
-def n_bytes(data: Any) -> int | None:
+def n_bytes(data: Data) -> int | None:
     """Return how many bytes the data hold, or None if its type cannot be copied safely and measured.
 
     Only arrays (of numbers, strings or dates), sparse matrices, pandas objects and lists of plain values are known.
@@ -38,7 +38,7 @@ def n_bytes(data: Any) -> int | None:
     return None
 
 
-def private(data: Any) -> Any:
+def private(data: Data) -> Any:
     """Return a copy that its receiver may overwrite; the memory layout stays, so results stay the same to the bit."""
     if data is None:
         return None

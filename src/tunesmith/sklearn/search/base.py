@@ -187,7 +187,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         return self.storage is not None or self.progress
 
     @contextmanager
-    def _open_store(self, metric: Any) -> Iterator[CandidateStore | None]:
+    def _open_store(self, metric: str | None) -> Iterator[CandidateStore | None]:
         """Open the study of finished candidates and the display of the progress, each if it is asked for."""
         if not self._keeps_study():
             yield None
@@ -206,7 +206,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             if store.display is not None:
                 store.display.close(error)
 
-    def _make_store(self, metric: Any) -> CandidateStore:
+    def _make_store(self, metric: str | None) -> CandidateStore:
         """Return the store, with the search's space where it is one for us."""
         store = self._create_store(metric, sampler="random")
         for attribute in ("param_grid", "param_distributions"):
@@ -215,7 +215,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
                     store.space = Space(getattr(self, attribute))
         return store
 
-    def _create_store(self, metric: Any, sampler: Any, **settings: Any) -> CandidateStore:
+    def _create_store(self, metric: str | None, sampler: Any, **settings: Any) -> CandidateStore:
         """Create the study, or load it if it is there.
 
         Args:

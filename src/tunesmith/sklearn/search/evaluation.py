@@ -18,7 +18,16 @@ from tunesmith.sklearn.evaluate.callbacks import evaluation_contexts, has_callba
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
 from tunesmith.sklearn.evaluate.task import Task, Unit
-from tunesmith.sklearn.protocols import CallbackContext, CrossValidation, Data, Estimator, Params, Results, Split
+from tunesmith.sklearn.protocols import (
+    CallbackContext,
+    Data,
+    Estimator,
+    Params,
+    Results,
+    Search,
+    Split,
+    Splitter,
+)
 from tunesmith.sklearn.results.partial import fill_missing, mark_missing
 from tunesmith.sklearn.results.retained import RetainedData
 from tunesmith.sklearn.search.fixed_units import run_all
@@ -47,7 +56,7 @@ class Evaluation:
 
     def __init__(
         self,
-        search: Any,
+        search: Search,
         base: Estimator,
         X: Data,
         y: Data,
@@ -89,7 +98,7 @@ class Evaluation:
     def __call__(
         self,
         candidate_params: Iterable[Params],
-        cv: CrossValidation = None,
+        cv: Splitter | None = None,
         more_results: dict[str, list[Any]] | None = None,
         callback_ctx: CallbackContext | None = None,
     ) -> dict[str, Any]:
@@ -168,12 +177,12 @@ class Evaluation:
         """Look for scores that are NaN in the results; see `check_scores`."""
         check_scores(self.outcomes, self.search.n_splits_, None if self.store is None else self.store.metric)
 
-    def cut(self, cv: Any) -> Iterable[Split]:
+    def cut(self, cv: Splitter) -> Iterable[Split]:
         """Return the splits of all rows that a splitter gives, as it gives them."""
         splits: Iterable[Split] = cv.split(self.task.X, self.task.y, **self.routed.splitter.split)
         return splits
 
-    def splits(self, cv: Any) -> list[Split]:
+    def splits(self, cv: Splitter) -> list[Split]:
         """Return the splits of all rows.
 
         Raises:

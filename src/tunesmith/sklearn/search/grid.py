@@ -7,14 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn import model_selection
 
-from tunesmith.sklearn.protocols import (
-    CrossValidation,
-    ErrorScore,
-    Estimator,
-    RandomState,
-    Refit,
-    Scoring,
-)
+from tunesmith.sklearn.protocols import CrossValidation, ErrorScore, Estimator, ParamGrid, RandomState, Refit, Scoring
 from tunesmith.sklearn.search.base import BaseSearchCV
 
 
@@ -66,7 +59,7 @@ class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):
     def __init__(
         self,
         estimator: Estimator,
-        param_grid: Any,
+        param_grid: ParamGrid,
         *,
         scoring: Scoring = None,
         n_jobs: int | None = None,
@@ -136,7 +129,7 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
     def __init__(
         self,
         estimator: Estimator,
-        param_distributions: Any,
+        param_distributions: ParamGrid,
         *,
         n_iter: int = 10,
         scoring: Scoring = None,

@@ -18,6 +18,7 @@ from tunesmith.sklearn.protocols import (
     Data,
     ErrorScore,
     Estimator,
+    ParamGrid,
     Params,
     RandomState,
     Refit,
@@ -38,8 +39,8 @@ class BaseHalving(BaseSearchCV):
     """
 
     pre_dispatch = "2*n_jobs"  # which is no parameter of scikit-learn's halving searches
-    param_grid: Any  # of one of the two
-    param_distributions: Any  # of the other
+    param_grid: ParamGrid  # of one of the two
+    param_distributions: ParamGrid  # of the other
     resource: str
     random_state: RandomState
     max_resources_: int
@@ -74,7 +75,7 @@ class BaseHalving(BaseSearchCV):
             return self.study_.seed % 2**32
         return self.random_state
 
-    def _make_store(self, metric: Any) -> CandidateStore:
+    def _make_store(self, metric: str | None) -> CandidateStore:
         store = super()._make_store(metric)
         if self.resource != "n_samples" and store.space is not None:
             declared: Any = self.param_grid if hasattr(self, "param_grid") else self.param_distributions
@@ -197,7 +198,7 @@ class HalvingGridSearchCV(BaseHalving, _compat.HalvingGridSearchCV):
     def __init__(
         self,
         estimator: Estimator,
-        param_grid: Any,
+        param_grid: ParamGrid,
         *,
         factor: float = 3,
         resource: str = "n_samples",
@@ -274,7 +275,7 @@ class HalvingRandomSearchCV(BaseHalving, _compat.HalvingRandomSearchCV):
     def __init__(
         self,
         estimator: Estimator,
-        param_distributions: Any,
+        param_distributions: ParamGrid,
         *,
         n_candidates: int | str = "exhaust",
         factor: float = 3,

@@ -14,15 +14,7 @@ from tunesmith.selection.risk import USUAL_RISK, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
-from tunesmith.sklearn.protocols import (
-    CrossValidation,
-    Data,
-    ErrorScore,
-    Estimator,
-    RandomState,
-    Refit,
-    Scoring,
-)
+from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.conclusion import conclude
 from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.finished import FinishedSearch
@@ -208,7 +200,7 @@ class SearchCV(BaseSearchCV):
     def _keeps_study(self) -> bool:
         return True
 
-    def _make_store(self, metric: Any) -> CandidateStore:
+    def _make_store(self, metric: str | None) -> CandidateStore:
         check_simplest(self.simplest, self.complexity)
         check_risk(self.risk, self.prefer_default)
         space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
@@ -267,7 +259,7 @@ class SearchCV(BaseSearchCV):
         """Draw the conclusion, while the workers are still there."""
         self._concluded = conclude(finished, self, settings)
 
-    def _select_best_index(self, refit: Any, refit_metric: Any, results: Any) -> Any:
+    def _select_best_index(self, refit: Any, refit_metric: str | None, results: Any) -> Any:
         if callable(refit) or self._conclusion().index is None:
             return super()._select_best_index(refit, refit_metric, results)
         return self._conclusion().index

@@ -17,7 +17,7 @@ import numpy as np
 
 from tunesmith.errors import ResumeError, SpaceError
 from tunesmith.frozen import TrialRecord
-from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
+from tunesmith.sklearn.protocols import Data, Estimator, Params, Search, Split
 from tunesmith.sklearn.store import predictions as _predictions
 from tunesmith.sklearn.store.fingerprint import (
     describe,
@@ -65,11 +65,11 @@ class CandidateStore:
         self._train_scores = train_scores
         self._where = where
         self._splits = ""
-        self._known: dict[str, list[dict[str, Any]]] | None = None
+        self._known: dict[str, list[Record]] | None = None
 
     # -- is it the same search -------------------------------------------------------------------------------------
 
-    def open(self, fingerprint: dict[str, Any], splits: list[Split]) -> None:
+    def open(self, fingerprint: Record, splits: list[Split]) -> None:
         """Check that the study was made by the same search; write the search's fingerprint to a new study.
 
         Args:
@@ -124,7 +124,7 @@ class CandidateStore:
         inner = ", ".join(f"{name}={describe(value)}" for name, value in sorted(params.items()))
         return f"{inner} on {splits}"
 
-    def check(self, number: int, params: Params, kept: dict[str, Any]) -> None:
+    def check(self, number: int, params: Params, kept: Record) -> None:
         """Check that a stored candidate still means the same: the study knows estimators by their names alone.
 
         Args:
@@ -272,7 +272,7 @@ def plain(value: Any) -> Any:
     return value if simple else describe(value)
 
 
-def to_record(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]:
+def to_record(key: str, row: Row, n_splits: int | None = None) -> Record:
     """Return a candidate's outcomes in the form that is kept.
 
     Args:
@@ -281,7 +281,7 @@ def to_record(key: str, row: Row, n_splits: int | None = None) -> dict[str, Any]
         n_splits: how many there would have been, if it was given up before all were made.
     """
     row = sorted(row, key=lambda o: o.split)
-    kept: dict[str, Any] = {
+    kept: Record = {
         "key": key,
         "test": [_writable(None if o.error else o.test) for o in row],
         "train": None if row[0].train is None else [_writable(None if o.error else o.train) for o in row],
@@ -311,7 +311,7 @@ def _check_kept(kept: Any, name: str) -> None:
         raise ResumeError(f"{name} is damaged: what it keeps of a candidate cannot be read; give another study_name")
 
 
-def from_record(candidate: int, kept: dict[str, Any], failed: Any) -> Row:
+def from_record(candidate: int, kept: Record, failed: Any) -> Row:
     """Return the outcomes of what was kept, with `failed` as the scores of each fit that failed."""
 
     def read(score: Any) -> Any:
@@ -335,7 +335,7 @@ def _writable(score: Any) -> Any:
     return float(score) if math.isfinite(score) else repr(float(score))
 
 
-def fingerprint(search: Any, base: Estimator, X: Data, y: Data, routed: Any) -> dict[str, Any]:
+def fingerprint(search: Search, base: Estimator, X: Data, y: Data, routed: Any) -> Record:
     """Return what must be the same for a search to be resumed: estimator, data, scoring, and arguments of ``fit``."""
     return {
         "estimator": describe_estimator(base),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from tunesmith.sklearn.protocols import Estimator, Split
+from tunesmith.sklearn.protocols import Data, Estimator, Split
 
 IGNORED_PARAMS = ("n_jobs", "verbose", "memory")  # parameters that change no result
 DEPTH = 6  # how far to look into objects
@@ -81,7 +81,7 @@ def describe_estimator(estimator: Estimator) -> dict[str, str]:
     return found
 
 
-def describe_data(data: Any) -> str:
+def describe_data(data: Data) -> str:
     """Return shape, type and a digest of the content of rows or targets."""
     if data is None:
         return "None"
@@ -152,7 +152,7 @@ def _code(code: types.CodeType) -> str:
     return digest(code.co_code, repr(consts).encode(), repr(code.co_names).encode(), *inner)
 
 
-def _framed(data: Any) -> Any:
+def _framed(data: Data) -> Any:
     """Return pandas data in a form that pandas hashes: an extension array, such as ``Categorical``, as a series."""
     if hasattr(data, "dtypes"):
         return data
