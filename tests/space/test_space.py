@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -337,3 +339,17 @@ def _ordered_ab(a: int, b: int) -> bool:
 
 def _ordered(low: int, high: int) -> bool:
     return low < high
+
+
+def test_a_pickle_of_version_0_1_can_be_read() -> None:
+    """Modules of the room have moved since; a pickled study holds its space."""
+    data = zlib.decompress(
+        base64.b64decode(
+            "eNplkL1OwzAUhZv+QWlHShEL4mdol74CQyUYkDKUB7CcxORaJHHkOGoZKsHQokpeUC/vySNwk5ZQFVuKfeJ7rr/jt+ZXq14rhz32"
+            "chkZmWRoj0JhuDEaN2j7Jk9EFksD4yzlvth+0baeypUqes9axcxXUR6TeYVTXODQOjHawaHXByV9QTd0J9yIUGnp84h6jN5LT5vJ"
+            "JBDzcr+H08i2KA6n7o81OLWOV+ycnBwJj0WAw0+i/u0OfRis0LYj7omokk32Il4RzuC8OGOplkqja3ssIwbBfO6DIN3xVRJII1VC"
+            "oltWsZkMDKCbe9aZo704TJVyTRBGaGJt3UeKm79IdZYQcnGfmgmND7XdsE2QIeDD3fdONyIV4rpYZvtVmREpunA5rP5VlrVrEK5c"
+            "uHbh5j9UFYOgOpMq0wbhBPpLer4lzSnCLcXKRwv8IDH+AWg4wlc="
+        )
+    )
+    assert pickle.loads(data) == Space(m=["a", "b"], x=Float(0, 1).when(m="a"))
