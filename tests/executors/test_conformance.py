@@ -23,8 +23,8 @@ class TestEveryExecutor(ExecutorConformance):
         return made
 
 
-def make_inline(objective: Callable[[Trial], Any], handler: Channel, jobs: int) -> Executor:
-    return InlineExecutor(objective, handler)
+def make_inline(objective: Callable[[Trial], Any], channel: Channel, jobs: int) -> Executor:
+    return InlineExecutor(objective, channel)
 
 
 @pytest.mark.parametrize("name", sorted(registry.names("executors")))

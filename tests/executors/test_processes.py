@@ -467,7 +467,7 @@ def test_what_has_ended_can_be_taken_out_without_waiting(tmp_path: Path) -> None
     with executing(say_so_and_wait_for_file, jobs=2) as executor:
         executor.submit(a_trial(0, path=str(go)))
         executor.submit(a_trial(1, path=str(never)))
-        until(lambda: executor.poll(0.0) == [] and bool(executor.handler.reports))  # type: ignore[attr-defined]  # a Recorder
+        until(lambda: executor.poll(0.0) == [] and bool(executor.channel.reports))  # type: ignore[attr-defined]  # a Recorder
         go.touch()
         until(lambda: events.extend(executor.drain()) or bool(events))  # type: ignore[func-returns-value]  # for its effect
     assert [e.trial.number for e in events] == [0]

@@ -40,14 +40,14 @@ class Executor(ABC):
 
     Args:
         objective: what to run.
-        handler: the channel of its trials; called only from within ``submit`` and ``poll``, in the driver's thread.
+        channel: the channel of its trials; called only from within ``submit`` and ``poll``, in the driver's thread.
     """
 
     name: ClassVar[str] = ""
 
-    def __init__(self, objective: Objective, handler: Channel) -> None:
+    def __init__(self, objective: Objective, channel: Channel) -> None:
         self.objective = objective
-        self.handler = handler
+        self.channel = channel
 
     @property
     @abstractmethod

@@ -23,7 +23,7 @@ class InlineExecutor(Executor):
 
     def submit(self, trial: Trial) -> None:
         """Keep the trial for the next ``poll``."""
-        trial.connect(self.handler)
+        trial.connect(self.channel)
         self._waiting = trial
 
     def poll(self, timeout: float | None = None) -> list[Finished | Failed]:

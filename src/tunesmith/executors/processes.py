@@ -34,7 +34,7 @@ class ProcessExecutor(Executor):
 
     Args:
         objective: what to run.
-        handler: gets the reports, in the driver's thread.
+        channel: gets the reports, in the driver's thread.
         jobs: how many objectives run at once.
 
     Raises:
@@ -43,8 +43,8 @@ class ProcessExecutor(Executor):
 
     name: ClassVar[str] = "processes"
 
-    def __init__(self, objective: Objective, handler: Channel, jobs: int) -> None:
-        super().__init__(objective, handler)
+    def __init__(self, objective: Objective, channel: Channel, jobs: int) -> None:
+        super().__init__(objective, channel)
         self._jobs = jobs
         self._payload = _pickled(objective, "the objective")
         self._env = environment(jobs)
@@ -61,12 +61,12 @@ class ProcessExecutor(Executor):
     def submit(self, trial: Trial) -> None:
         """Give the trial to a worker that has none; start one if there is none."""
         for worker in [w for w in self._workers if w.trial is None]:
-            if worker.process.exit_code() is None and worker.take(trial, self.handler):
+            if worker.process.exit_code() is None and worker.take(trial, self.channel):
                 return
             self._remove(worker)  # it died while it had nothing to do
         worker = _Worker(WorkerProcess(self._env))
         self._workers.append(worker)
-        worker.take(trial, self.handler)
+        worker.take(trial, self.channel)
 
     def poll(self, timeout: float | None = None) -> list[Finished | Failed]:
         """Read the messages of workers, answer them, and return the trials that ended.
@@ -210,12 +210,12 @@ class _Worker:
         self._proposals: Proposals | None = None  # those that the worker has
         self._fault: BaseException | None = None  # what went wrong with a report
 
-    def take(self, trial: Trial, handler: Channel) -> bool:
+    def take(self, trial: Trial, channel: Channel) -> bool:
         """Let the worker run a trial, as soon as it can; False if it turns out to be dead."""
         trial.connect(None)
         data, proposals = wire.dump_trial(trial)
         new = None if proposals is self._proposals else _pickled(proposals, "the space")
-        trial.connect(handler)
+        trial.connect(channel)
         self.trial, self.begun, self._proposals, self._fault = trial, False, proposals, None
         self._message = pickle.dumps((data, new))
         try:

@@ -18,7 +18,7 @@ from tunesmith.state import TrialState
 from tunesmith.study.adopt import row_of
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.execution import check_objective, checked_catch, checked_jobs
-from tunesmith.study.objective import Declared
+from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.reruns import Point, Run, drop_stored_runs, run_again
 
@@ -51,7 +51,7 @@ def confirm(
     errors, jobs = checked_catch(catch), checked_jobs(n_jobs)
     points, at, found = leaders(engine, top_k, default, level)
     if takes_params and (space := engine.current_history().space) is not None:
-        objective = Declared(objective, space)
+        objective = ParamsObjective(objective, space)
     if not resume:
         drop_stored_runs(engine)
     runs = run_again(engine, objective, points, repeats, jobs, errors, show_progress)

@@ -11,7 +11,7 @@ from tunesmith.space import Space
 from tunesmith.trial import Trial
 
 
-class Declared:
+class ParamsObjective:
     """Calls a function of parameters on a trial's proposal.
 
     A function whose arguments are named like parameters (or that takes ``**keywords``) gets keywords; one with a single

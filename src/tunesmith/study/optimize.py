@@ -24,7 +24,7 @@ from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.outcome import Failure, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.execution import Catch, check_budget, check_objective, checked_catch, checked_jobs, executor_for
-from tunesmith.study.objective import Declared
+from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.stopping import stopping
 from tunesmith.trial import Trial
 
@@ -62,7 +62,7 @@ def optimize(
     if engine.optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
     if takes_params and (space := engine.current_history().space) is not None:
-        objective = Declared(objective, space)
+        objective = ParamsObjective(objective, space)
     after = list(callbacks)
     ending = stopping(engine, stop) if stop is not None else None
     engine.optimizing, engine.stop_requested = True, False

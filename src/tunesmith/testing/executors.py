@@ -23,7 +23,7 @@ LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a bus
 class MakeExecutor(Protocol):
     """Makes an executor that may run up to `jobs` objectives at once."""
 
-    def __call__(self, objective: Callable[[Trial], Any], handler: Channel, jobs: int) -> Executor:
+    def __call__(self, objective: Callable[[Trial], Any], channel: Channel, jobs: int) -> Executor:
         """Return a new executor."""
 
 
@@ -118,12 +118,12 @@ class ExecutorConformance:
         class TestMyExecutor(ExecutorConformance):
             @pytest.fixture
             def make_executor(self):
-                return MyExecutor  # called with (objective, handler, jobs)
+                return MyExecutor  # called with (objective, channel, jobs)
     """
 
     @pytest.fixture
     def make_executor(self) -> MakeExecutor:
-        """Return a function of (objective, handler, jobs) that makes the executor under test."""
+        """Return a function of (objective, channel, jobs) that makes the executor under test."""
         raise NotImplementedError("give the fixture make_executor, a function that makes the executor under test")
 
     def test_a_value_is_returned_with_all_that_the_trial_recorded(self, make_executor: MakeExecutor) -> None:
@@ -169,15 +169,15 @@ class ExecutorConformance:
 
     def test_reports_reach_the_handler_in_order_and_in_its_thread(self, make_executor: MakeExecutor) -> None:
         """Each report arrives before the question that follows it; the returned trial has them, too."""
-        handler = Recorder()
-        with closing(make_executor(learn, handler, 2)) as executor:
+        channel = Recorder()
+        with closing(make_executor(learn, channel, 2)) as executor:
             events = run_all(executor, [a_trial(0), a_trial(1)])
         for event in events:
-            own = [(step, value) for number, step, value in handler.reports if number == event.trial.number]
+            own = [(step, value) for number, step, value in channel.reports if number == event.trial.number]
             assert own == [(step, step / 2) for step in range(10)]
-            assert [s for n, s in handler.asked if n == event.trial.number] == list(range(10))
+            assert [s for n, s in channel.asked if n == event.trial.number] == list(range(10))
             assert event.trial.reports == dict(own)
-        assert handler.threads == {threading.get_ident()}
+        assert channel.threads == {threading.get_ident()}
 
     def test_the_handlers_answer_reaches_the_objective(self, make_executor: MakeExecutor) -> None:
         """A pruned trial ends as Failed with TrialPruned."""
