@@ -67,10 +67,14 @@ def minimize(
         print(study.best_params, study.best_value)
         ```
     """
-    return _search(
-        "minimize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
-        show_progress_bar, warm_start_from, stop,
+    study = _open_study(
+        "minimize", space, n_trials, timeout, storage, sampler, pruner, study_name, seed, warm_start_from
+    )
+    study.optimize(
+        fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
+        space=space, stop=stop, n_trials_total=n_trials,
     )  # fmt: skip
+    return study
 
 
 def maximize(
@@ -121,30 +125,29 @@ def maximize(
         print(study.best_params, study.best_value)
         ```
     """
-    return _search(
-        "maximize", fn, space, n_trials, timeout, n_jobs, sampler, pruner, seed, storage, study_name, catch, callbacks,
-        show_progress_bar, warm_start_from, stop,
+    study = _open_study(
+        "maximize", space, n_trials, timeout, storage, sampler, pruner, study_name, seed, warm_start_from
+    )
+    study.optimize(
+        fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
+        space=space, stop=stop, n_trials_total=n_trials,
     )  # fmt: skip
+    return study
 
 
-def _search(
+def _open_study(
     direction: str,
-    fn: Callable[..., Any],
     space: Any,
     n_trials: int | None,
     timeout: float | None,
-    n_jobs: int,
+    storage: str | Path | Storage | None,
     sampler: str | Sampler | None,
     pruner: str | Pruner | None,
-    seed: int | None,
-    storage: str | Path | Storage | None,
     study_name: str | None,
-    catch: Iterable[type[Exception]] | type[Exception],
-    callbacks: Iterable[Callable[[Study, Any], None]] | None,
-    show_progress_bar: bool,
+    seed: int | None,
     warm_start_from: Study | Iterable[Study] | None,
-    stop: str | None,
 ) -> Study:
+    """Create the study, or load it, after a check of the arguments."""
     if space is None:
         raise TypeError("minimize and maximize need a space; for define-by-run use create_study().optimize(...)")
     if storage is not None and study_name is None:
@@ -153,7 +156,7 @@ def _search(
             "where it stopped when it is run again"
         )
     check_budget(n_trials, timeout)
-    study = create_study(
+    return create_study(
         storage=storage,
         sampler=sampler,
         pruner=pruner,
@@ -163,16 +166,3 @@ def _search(
         seed=seed,
         warm_start_from=warm_start_from,
     )
-    study.optimize(
-        fn,
-        None,
-        timeout,
-        n_jobs,
-        catch,
-        callbacks,
-        show_progress_bar=show_progress_bar,
-        space=space,
-        stop=stop,
-        n_trials_total=n_trials,
-    )
-    return study

@@ -11,8 +11,9 @@
 Errors that ``next`` or ``ended`` raise, and interrupts, leave the loop at once. Before that, what has ended meanwhile
 is given to ``salvaged``. What still runs is for the caller to release, and the workers are for the caller to close.
 
-The other side is `Workers`, which every `Executor` is. Each event of ``poll``
-and ``drain`` is the end of one piece, and is returned once by one of the two.
+The other side is `Workers`, which every `Executor` is. Each event of ``poll`` and ``drain`` is the end of one piece,
+and is returned once by one of the two. Events that are no ends (a report, a start) would be told apart in `run_loop`,
+where what is under way is counted.
 """
 
 from __future__ import annotations
