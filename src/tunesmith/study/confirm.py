@@ -44,7 +44,7 @@ def confirm(
     show_progress: bool,
     takes_params: bool,
 ) -> Report:
-    """Do what :meth:`tunesmith.Study.confirm` says, where the arguments are explained."""
+    """Do what `tunesmith.Study.confirm` says, where the arguments are explained."""
     engine.check_single_objective("confirm()", "best_trials")
     check(top_k, repeats, level)
     check_objective(objective)

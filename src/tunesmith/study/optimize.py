@@ -51,7 +51,7 @@ def optimize(
     stop: str | None,
     n_trials_total: int | None,
 ) -> None:
-    """Drive one call of :meth:`tunesmith.Study.optimize`, where the arguments are explained.
+    """Drive one call of `tunesmith.Study.optimize`, where the arguments are explained.
 
     ``open_progress`` makes the display for so many trials; None: there is none.
     """
