@@ -111,7 +111,7 @@ def test_strata_and_seeds_are_taken():
         (np.zeros(3), {}, r"shape \(3,\)"),
         (np.zeros((0, 3)), {}, "at least one"),
         (np.full((4, 2), np.nan), {}, "none to choose"),
-        (np.zeros((4, 2)), {"rule": Rule(default=2)}, "column 2"),
+        (np.zeros((4, 2)), {"rule": Rule(default=2)}, "default=2 is no column"),
         (np.array([[np.nan, 0.0], [0.0, 0.0]]), {"rule": Rule(default=0)}, "default has no finite loss"),
         (np.zeros((4, 2)), {"weights": [1.0, 2.0]}, "4 finite numbers"),
         (np.zeros((4, 2)), {"weights": [1.0, 2.0, -1.0, 0.0]}, "4 finite numbers"),

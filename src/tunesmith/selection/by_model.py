@@ -32,7 +32,7 @@ def select_by_model(
         leader: the candidate with the smallest expected loss, or the simplest one near it.
         value: its expected loss.
         interval: of that.
-        rule: how the leader is held against the default, which may be the leader itself.
+        rule: how the leader is compared with the default, which may be the leader itself.
         default_value: the default's expected loss and its standard error.
         gain: the leader's expected gain over the default, and its standard error.
         modelled: whether there is a model; else losses are scores as they were seen.

@@ -59,7 +59,7 @@ class PairedGains:
         if not complete.any():
             raise SelectionError("no candidate has a finite loss on every unit tested: there is none to choose")
         if default is not None and not 0 <= default < n_candidates:
-            raise SelectionError(f"the default is said to be column {default} of losses of {n_candidates} candidates")
+            raise SelectionError(f"default={default} is no column of the losses of {n_candidates} candidates")
         if default is not None and not complete[default]:
             raise SelectionError("the default has no finite loss on some units; run it on all, or pass default=None")
         columns = np.flatnonzero(complete)

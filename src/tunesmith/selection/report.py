@@ -111,7 +111,7 @@ def _choice(report: Report) -> str:
 
 
 def _fell_short(report: Report) -> bool:
-    """Whether the runner-up has no better score in the search than the default."""
+    """Tell whether the runner-up's score in the search is no better than the default's."""
     own, theirs = report.default_score, report.runner_up_score
     if report.score is None or own is None or theirs is None:
         return False
@@ -152,7 +152,7 @@ def _optimism(report: Report, score: HonestScore) -> str | None:
     what = f"{'The' if report.unit == 'run' else 'Its'} {_naive_name(report)}"
     if score.together:
         return f"{what}, the mean over folds, is {naive}."
-    picked = not report.kept_default and report.n_candidates != 1  # else its score is nobody's luck
+    picked = not report.kept_default and report.n_candidates != 1  # else its score was not selected
     if picked and score.optimism > 0 and not score.format.same(score.optimism, 0.0):
         size = score.format.write(score.optimism)
         return f"{what}, {naive}, is optimistic by {size} because the winner was picked on it."
@@ -160,7 +160,7 @@ def _optimism(report: Report, score: HonestScore) -> str | None:
 
 
 def _naive_name(report: Report) -> str:
-    """What the score is called that the search itself gives a configuration."""
+    """Return the name of the score that the search itself gives a configuration."""
     if report.unit == "run":
         return "best value seen"
     return "validation score" if report.n_splits == 1 else "cross-validation score"

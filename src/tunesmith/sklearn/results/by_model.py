@@ -1,4 +1,4 @@
-"""Choosing where each candidate has one score that can be compared with no other's: by a process over the space."""
+"""Choosing by a Gaussian process over the space, where the scores of candidates cannot be compared directly."""
 
 from __future__ import annotations
 

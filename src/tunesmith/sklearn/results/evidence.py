@@ -25,7 +25,7 @@ class Evidence:
         scores: of the deciding metric, float64[C, K], higher is better; NaN: not run, failed, or no metric decides.
         ran: which splits were run, bool[C, K].
         predictions: for each candidate what the scorer saw on each split, None where there is nothing; None in place
-            of the list for a candidate whose predictions were let go or could not be had.
+            of the list for a candidate whose predictions were not kept or are not available.
         splits: training and test rows of each split; the first ones if candidates have splits of their own.
         own_splits: those of each candidate.
         y: the targets, as given to ``fit``.
