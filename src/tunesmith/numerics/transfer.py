@@ -1,4 +1,4 @@
-"""What earlier tasks say about a new one: values made comparable by ranks, and how far each task is to be believed.
+"""What earlier tasks say about a new one: values made comparable by ranks, and how much each task counts.
 
 Symbols: n rows of the new task, S earlier tasks, t[n] the new task's standardised values, m[n, S] what the models of
 the earlier tasks predict there, K[n, n] the covariance of the new task's own Gaussian process, b[S] weights.

@@ -5,7 +5,7 @@ Halton sequences (Owen, "A randomized Halton algorithm in R", 2017), both as ``s
 discrepancy serves hyperparameter search: Bousquet et al., "Critical hyper-parameters: no random, no cry", 2017.
 
 The first trial draws the seed of the scrambling; the sampler state of each trial holds that seed and the index of its
-point, so the next trial goes on after the largest index in the history, whoever asks.
+point, so the next trial continues after the largest index in the history, whichever worker asks.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ UNUSUAL: dict[str, Space] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The answer of a sampler in a form that compares exactly, NaN included."""
+    """The answer of a sampler as bytes, which compare exactly, NaN included."""
 
     points: bytes
     states: bytes
@@ -144,7 +144,7 @@ class SamplerConformance:
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
     def test_what_it_returns_is_the_callers(self, make_sampler: Maker, script: Script, seed: int) -> None:
-        """Writing into an answer spoils no later one: it is no view of a cache."""
+        """Writing into an answer changes no later one: it is no view of a cache."""
         sampler = make_sampler()
         assume(self.supports(sampler, script.space))
         history = script.play(sampler, seed).history()
@@ -174,7 +174,7 @@ class SamplerConformance:
     @laws
     @given(script=scripts(), seed=st.integers(0, 2**32 - 1))
     def test_an_object_may_change_between_studies(self, make_sampler: Maker, script: Script, seed: int) -> None:
-        """What it saw in one study makes no difference in another one."""
+        """Trials of one study make no difference in another one."""
         used = make_sampler()
         assume(self.supports(used, script.space))
         long = script.play(make_sampler(), seed).history()
@@ -211,7 +211,7 @@ class SamplerConformance:
     def test_a_resumed_study_goes_on_as_if_it_had_not_stopped(
         self, make_sampler: Maker, course: Course, store: str, tmp_path: Path
     ) -> None:
-        """Stopped after a few trials, and once in the middle of one; new objects on the same storage go on."""
+        """Stopped after a few trials, and once in the middle of one; new objects on the same storage continue."""
         from tunesmith.storage import open_storage
 
         self._skip_unless_supported(make_sampler(), course)

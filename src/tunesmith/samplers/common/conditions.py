@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tunesmith.space import Categorical, Space
 
-MIN_USES = 2  # of each value of the parent, before it is believed
+MIN_USES = 2  # of each value of the parent, before a rule is inferred
 
 
 def infer_conditions(space: Space, x: NDArray[np.float64]) -> Space:

@@ -4,9 +4,9 @@ The optimiser is that of the ``cmaes`` package (Nomura & Shibata, 2024): CMA-ES 
 "The CMA Evolution Strategy: A Tutorial", 2016), with margin for integers (Hamano et al., GECCO 2022), separable above
 150 parameters (Ros & Hansen, PPSN 2008). Restarts with a population twice as large: IPOP (Auger & Hansen, CEC 2005).
 
-Nothing of the optimiser is stored. A trial's sampler state holds its generation and the seed of its sample;
-the distribution of a generation follows from the results of those before it, so telling the finished trials again in
-order gives the same optimiser. That is one eigendecomposition a generation: 10,000 trials take about a second.
+Nothing of the optimiser is stored. A trial's sampler state holds its generation and the seed of its sample. The
+distribution of a generation follows from the results of the earlier ones, so telling the optimiser the finished trials
+in order gives the same distribution: one eigendecomposition for each generation, about a second for 10,000 trials.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
 
     - Integers, floats with a step and ordinals keep a chance to change as the distribution narrows (the margin);
       integers on a logarithmic scale are rounded.
-    - Categorical parameters are drawn independently of all others, more often the values that the better half has.
-    - Of a conditional parameter that a point does not have, the coordinate is kept, so nothing changes for the others.
-    - Beyond a bound the cube is mirrored, so that an optimum at the bound is approached as fast as any other.
-    - A failed trial counts as the worst of its generation; constraint violations come behind feasible points.
-    - With workers side by side: a generation ends when it has enough results, those that come later count for the
-      next ones, and ``ask`` never waits.
+    - Categorical parameters are drawn independently of all others, more often the values of the better half.
+    - An inactive conditional parameter keeps its coordinate, so nothing changes for the others.
+    - The cube is mirrored at its bounds, so that an optimum at a bound is approached as fast as any other.
+    - A failed trial counts as the worst of its generation; infeasible points rank behind feasible ones.
+    - With several workers a generation ends when it has enough results. Later ones count for the next generations, and
+      ``ask`` never waits.
 
     Args:
         x0: where to start, name to value (missing names: the parameter's ``prior``, or its middle); None: there, or

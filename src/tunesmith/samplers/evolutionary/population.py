@@ -32,8 +32,10 @@ class Population:
         space: the space that is searched.
         mutation: the mutations of its parameters.
         tried: the points of finished trials, if the space is finite.
-        u: the points [N, d]. filled: which slots hold one, [N].
-        f, cr: the memory of the factors that brought success, [MEMORY].
+        u: the points [N, d].
+        filled: which slots hold one, [N].
+        f: the memory of the factors F that brought success, [MEMORY].
+        cr: the same of CR.
     """
 
     def __init__(self, space: Space, name: str, n: int, n_objectives: int) -> None:

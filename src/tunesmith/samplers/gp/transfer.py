@@ -59,7 +59,7 @@ class AlignedSource:
         self.x, self.q = x[keep], earlier.q[keep]
         active = space.active(self.x)
         for j, (_, p) in enumerate(params):
-            # Where a parent is unknown, so is whether the parameter was active: its values are then believed.
+            # Where a parent is unknown, so is whether the parameter was active: its values are then kept.
             if p.condition is not None and all(known[space.names.index(n)] for n in p.condition.parents):
                 self.x[~active[:, j], j] = np.nan
 

@@ -40,7 +40,8 @@ class TpeState:
         columns: its coordinates as the mixtures have them.
         seen: keys of the points that were tried.
         boundaries: what happened at the bounds of the parameters.
-        n: number of finished trials. n_valued: those that did not fail.
+        n: number of finished trials.
+        n_valued: number of those that did not fail.
     """
 
     def __init__(self, space: Space, n_objectives: int) -> None:
