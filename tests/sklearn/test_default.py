@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Categorical, Float, Int, Space
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.search.choices import belonging
+from tunesmith.sklearn.search.choices import tied_to_choices
 from tunesmith.sklearn.search.default import default_params, default_row
 
 X, Y = make_classification(60, 5, random_state=0)
@@ -27,7 +27,7 @@ PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
 
 def point(estimator: Any, space: Any) -> dict[str, Any] | None:
     """Return the default as the space sees it."""
-    known = belonging(Space(space))
+    known = tied_to_choices(Space(space))
     own = default_params(estimator, known)
     assert own is not None
     row = default_row(own, known)

@@ -35,7 +35,7 @@ from tunesmith.sklearn.evaluate import folds as cutting
 from tunesmith.sklearn.evaluate import payload as payload
 from tunesmith.sklearn.evaluate.batches import BatchSizer, batches, dispatch_limit
 from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted
-from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
+from tunesmith.sklearn.evaluate.data_copies import n_bytes, writable_copy
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 from tunesmith.sklearn.evaluate.task import Task, Unit
@@ -113,7 +113,7 @@ def test_parameters_that_are_estimators_are_not_shared_with_the_grid() -> None:
 )  # fmt: skip
 def test_a_private_copy_is_equal_and_apart(data: Any) -> None:
     assert n_bytes(data) is not None
-    copy = private(data)
+    copy = writable_copy(data)
     if data is None:
         return
     assert copy is not data

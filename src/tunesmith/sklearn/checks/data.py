@@ -21,7 +21,7 @@ from tunesmith.caution import caution
 from tunesmith.selection.splits import row_indices
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn.checks.metrics import how_to_negate, loss_scores, metric_error, sample_rows
-from tunesmith.sklearn.checks.scores import classes_without, is_sklearn_metric, last_step, named, why_undefined
+from tunesmith.sklearn.checks.scores import classes_without, is_sklearn_metric, last_step, name_splits, why_undefined
 from tunesmith.sklearn.evaluate.data_copies import as_array
 from tunesmith.sklearn.evaluate.task import Task
 from tunesmith.sklearn.protocols import Data, Params, Split, Splitter
@@ -85,7 +85,8 @@ class InputChecker:
             raise ValueError(f"{self._cv} makes no splits, of {self._given()}; at least one is needed")
         if bare := [i for i, (_, test) in enumerate(splits) if not len(row_indices(test))]:
             raise ValueError(
-                f"{self._cv} leaves no test rows in {named(bare)}, of {self._given()}. {self._remedy('number of')}"
+                f"{self._cv} leaves no test rows in {name_splits(bare)}, of {self._given()}. "
+                f"{self._remedy('number of')}"
             )
         self._check_splits(splits)
         return splits
@@ -191,7 +192,7 @@ class InputChecker:
                 cases.setdefault(b"", (np.array([1.0, 2.0]), np.array([1.5]), []))[2].append(i)
         if poor:
             _warn(
-                f"the training rows of {named(poor)} have one class only: fits there fail or learn nothing. "
+                f"the training rows of {name_splits(poor)} have one class only: fits there fail or learn nothing. "
                 f"{SPREAD_CLASSES}"
             )
         dummy: Any = DummyRegressor if labels is None else DummyClassifier
@@ -206,7 +207,7 @@ class InputChecker:
         if not bad:
             return
         remedy = "Use fewer folds or another metric." if self._labels is None else SPREAD_CLASSES
-        splits = named([i for i, _, _ in bad])
+        splits = name_splits([i for i, _, _ in bad])
         text = f"{self._called(name)} has no value on the test rows of {splits}: {bad[0][1]} {remedy}"
         score = self._task.error_score
         sure = any(sure for _, _, sure in bad) and (isinstance(score, str) or math.isnan(score))

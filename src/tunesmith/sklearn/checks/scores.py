@@ -120,7 +120,7 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
             caution(text, UserWarning)
 
 
-def named(splits: Sequence[int]) -> str:
+def name_splits(splits: Sequence[int]) -> str:
     """Name splits in a message, by their numbers."""
     more = f" and {len(splits) - SHOWN} more" if len(splits) > SHOWN else ""
     return f"split{'s' * (len(splits) > 1)} {', '.join(map(str, splits[:SHOWN]))}{more}"
@@ -133,7 +133,7 @@ def _cause(blank: NDArray[np.bool_]) -> str:
     look = 'Warnings "Scoring failed" show the error, if there was one; error_score="raise" stops at it.'
     everywhere = np.flatnonzero(blank.all(axis=0))
     if 0 < len(everywhere) < blank.shape[1]:
-        return f"It is so for all candidates on {named(everywhere.tolist())}: look at the test rows there. {look}"
+        return f"It is so for all candidates on {name_splits(everywhere.tolist())}: look at the test rows there. {look}"
     if len(everywhere):
         return f"It is so for all candidates on all splits: the metric does not fit the estimator or y. {look}"
     return f"Most often predictions are NaN or infinite, or the metric does not fit the candidate. {look}"

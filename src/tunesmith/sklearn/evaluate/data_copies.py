@@ -38,7 +38,7 @@ def n_bytes(data: Data) -> int | None:
     return None
 
 
-def private(data: Data) -> Any:
+def writable_copy(data: Data) -> Any:
     """Return a copy that its receiver may overwrite; the memory layout stays, so results stay the same to the bit."""
     if data is None:
         return None

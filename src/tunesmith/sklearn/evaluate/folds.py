@@ -9,7 +9,7 @@ from sklearn import get_config
 from sklearn.utils import get_tags
 
 from tunesmith.sklearn._compat import safe_split
-from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
+from tunesmith.sklearn.evaluate.data_copies import n_bytes, writable_copy
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 from tunesmith.sklearn.protocols import Data, Estimator, Split
 
@@ -31,9 +31,11 @@ class Fold:
         sizes = [n_bytes(part) for part in (self.X, self.y, self.X_test, self.y_test)]
         return None if None in sizes else sum(s for s in sizes if s is not None)
 
-    def private(self) -> Fold:
+    def copy(self) -> Fold:
         """Return a copy that an estimator may overwrite."""
-        return Fold(private(self.X), private(self.y), private(self.X_test), private(self.y_test))
+        return Fold(
+            writable_copy(self.X), writable_copy(self.y), writable_copy(self.X_test), writable_copy(self.y_test)
+        )
 
 
 class Folds:
@@ -70,7 +72,7 @@ class Folds:
         pairwise = bool(get_tags(estimator).input_tags.pairwise)
         fold, kept = self._kept.make((split, pairwise), lambda: self._cut(split, estimator))
         if kept:
-            return fold.private()
+            return fold.copy()
         self._uncopyable = fold.size() is None
         return fold
 

@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from tunesmith.sklearn.evaluate.cloning import copy_unfitted
-from tunesmith.sklearn.evaluate.data_copies import n_bytes, private
+from tunesmith.sklearn.evaluate.data_copies import n_bytes, writable_copy
 from tunesmith.sklearn.evaluate.folds import Fold
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 from tunesmith.sklearn.protocols import Data, Params
@@ -165,9 +165,14 @@ class Stage:
         inside = sum(n_bytes(v) or 0 for step in self.fitted for v in getattr(step, "__dict__", {}).values())
         return inside + sum(s for s in sizes if s is not None)
 
-    def private(self) -> Stage:
+    def copy(self) -> Stage:
         """Return a copy whose data may be overwritten."""
-        return replace(self, train=private(self.train), test=private(self.test), train_again=private(self.train_again))
+        return replace(
+            self,
+            train=writable_copy(self.train),
+            test=writable_copy(self.test),
+            train_again=writable_copy(self.train_again),
+        )
 
 
 class NotShareableError(Exception):
@@ -207,7 +212,7 @@ class Prefixes:
                 stage, kept = self._after(pipeline, prefix, step, split, fold)
             except NotShareableError:
                 continue
-            return stage.private() if kept else stage
+            return stage.copy() if kept else stage
         return None
 
     def _shareable(self, pipeline: Pipeline, prefix: Prefix) -> int:
@@ -231,7 +236,7 @@ class Prefixes:
 
         def build() -> Stage:
             before, kept = self._after(pipeline, prefix, step - 1, split, fold)
-            before = before.private() if kept else before
+            before = before.copy() if kept else before
             transformer = copy_unfitted(pipeline.steps[step][1])
             if is_passthrough(transformer):
                 return replace(before, fitted=[*before.fitted, transformer])

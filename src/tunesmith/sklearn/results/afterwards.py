@@ -145,7 +145,7 @@ def _concluded(search: Any, kept: RetainedData | None, metric: str, index: int, 
     if kept is not None and call is not None:
         together = [c for c in kept.calls if c is call or _alike(c.splits, call.splits)]
         rivals = rivals & np.any([_within(c, len(every)) for c in together], axis=0)
-    shelf = None if kept is None or call is None else kept.shelves.get(metric if search.multimetric_ else None)
+    cache = None if kept is None or call is None else kept.predictions.get(metric if search.multimetric_ else None)
     at = np.flatnonzero(rivals)
     params = [results["params"][i] for i in at]
     splits = [(range(search.n_splits_ - 1), [k]) for k in range(search.n_splits_)] if call is None else call.splits
@@ -155,7 +155,7 @@ def _concluded(search: Any, kept: RetainedData | None, metric: str, index: int, 
         keys=[", ".join(f"{n}={describe(v)}" for n, v in sorted(p.items())) for p in params],
         scores=every[at],
         ran=np.ones((len(at), search.n_splits_), bool),
-        predictions=[None if shelf is None else shelf.get(int(i)) for i in at],
+        predictions=[None if cache is None else cache.get(int(i)) for i in at],
         splits=list(splits),
         own_splits=[list(splits)] * len(at),
         y=None if kept is None else kept.y,

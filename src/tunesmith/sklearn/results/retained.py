@@ -36,7 +36,7 @@ class RetainedData:
         sample_weight: what the scorer got of it, or None.
         groups: what the splitter got, or None.
         calls: of ``evaluate_candidates``.
-        shelves: predictions by the positions of candidates, for each metric; under None if there is one only.
+        predictions: predictions by the positions of candidates, for each metric; under None if there is one only.
         scorer: what scored.
     """
 
@@ -44,7 +44,7 @@ class RetainedData:
     sample_weight: Data = None
     groups: Data = None
     calls: list[EvaluationCall] = field(default_factory=list)
-    shelves: dict[str | None, PredictionCache] = field(default_factory=dict)
+    predictions: dict[str | None, PredictionCache] = field(default_factory=dict)
     scorer: Scorer | None = None
 
     def put(self, begin: int, candidate: int, row: Sequence[Outcome]) -> None:
@@ -54,8 +54,8 @@ class RetainedData:
         for metric in several or (None,):
             score = sum(o.figure(metric) for o in row) / len(row)
             seen = [o.predictions if metric is None else (o.others or {}).get(metric) for o in row]
-            shelf = self.shelves.setdefault(metric, PredictionCache(CACHE_BYTES // max(len(several), 1)))
-            shelf.put(begin + candidate, True, score, seen)
+            cache = self.predictions.setdefault(metric, PredictionCache(CACHE_BYTES // max(len(several), 1)))
+            cache.put(begin + candidate, True, score, seen)
 
     def enter(self, start: int, stop: int, splits: list[Split]) -> None:
         """Note a call; of each split the test rows, and how many training rows unless their order counts."""

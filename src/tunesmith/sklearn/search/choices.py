@@ -10,7 +10,7 @@ from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
 
 
-def belonging(space: Space) -> Space:
+def tied_to_choices(space: Space) -> Space:
     """Return the space with each ``clf__C`` tied to those choices of ``clf`` that have a ``C``.
 
     A parameter that has a condition on ``clf`` already, or that every choice has, or none, is left as it is.

@@ -78,7 +78,7 @@ class Evaluation:
         self._ran: list[list[bool]] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
         self.checker = ParameterChecker(base, search.error_score)
-        self._sanity: InputChecker | None = None  # looks at the splits too, if it was asked to look at the input
+        self._input_checker: InputChecker | None = None  # looks at the splits too, if it was asked to look at the input
         self.planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
         self.task = Task(
             estimator=base,
@@ -133,21 +133,21 @@ class Evaluation:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         begin = len(self._params)
         metric = search.refit if is_multimetric(self.task.scorer) and isinstance(search.refit, str) else None
-        book = ResultCollector(candidates, n_splits, self.store, partial(self.kept.put, begin))
+        collector = ResultCollector(candidates, n_splits, self.store, partial(self.kept.put, begin))
         if self.store is not None:
-            units = self._resume(self.store, splits, units, book)
+            units = self._resume(self.store, splits, units, collector)
         self.task.n_candidates = len(candidates)
         self.task.metric, self.task.record = metric, not get_config()["array_api_dispatch"]
         self.task.every = True
         self.pool.prepare(self.task, splits)
         display = None if self.store is None else self.store.display
-        run_all(self.pool, units, search.pre_dispatch, book.enter, display)
-        self.add(candidates, book.rows, more_results)
+        run_all(self.pool, units, search.pre_dispatch, collector.receive, display)
+        self.add(candidates, collector.rows, more_results)
         self.kept.enter(begin, len(self._params), splits)
         return self.results
 
     def _resume(
-        self, store: CandidateStore, splits: list[Split], units: list[Unit], book: ResultCollector
+        self, store: CandidateStore, splits: list[Split], units: list[Unit], collector: ResultCollector
     ) -> list[Unit]:
         """Enter the candidates that are kept from before; return the units that are still to be done."""
         self.open(store, splits)
@@ -157,7 +157,7 @@ class Evaluation:
             if row is None:
                 left.append(unit.candidate)
             else:
-                book.take(unit.candidate, row)
+                collector.finish(unit.candidate, row)
         if store.display is not None:
             store.display.begin(len(units), len(units) - len(left))
         return [unit for unit in units if unit.candidate in set(left)]
@@ -170,8 +170,8 @@ class Evaluation:
         """Check targets, scorers, sampled candidates and, once they are made, splits; see `InputChecker`."""
         metric = None if self.store is None else self.store.metric
         splitter = self.routed.splitter.split
-        self._sanity = InputChecker(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
-        self._sanity.check(samples)
+        self._input_checker = InputChecker(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
+        self._input_checker.check(samples)
 
     def check_scores(self) -> None:
         """Look for scores that are NaN in the results; see `check_scores`."""
@@ -189,7 +189,7 @@ class Evaluation:
             ValueError: the splitter gave another number of splits than it said.
         """
         cut = partial(self.cut, cv)
-        splits = list(cut()) if self._sanity is None else self._sanity.splits(cut)
+        splits = list(cut()) if self._input_checker is None else self._input_checker.splits(cut)
         if len(splits) != self.search.n_splits_:
             raise ValueError(f"{INCONSISTENT_SPLITS} Expected {self.search.n_splits_} splits, got {len(splits)}")
         return splits
@@ -255,7 +255,7 @@ class ResultCollector:
         self._keep = keep
         self._left = [n_splits] * len(candidates)
 
-    def enter(self, outcomes: list[Outcome]) -> None:
+    def receive(self, outcomes: list[Outcome]) -> None:
         """Enter the outcomes of a batch."""
         done = []
         for outcome in outcomes:
@@ -266,9 +266,9 @@ class ResultCollector:
         if self._store is not None and done:
             self._store.add([(self._candidates[i], [o for o in self.rows[i] if o is not None]) for i in done])
         for i in done:
-            self.take(i, [o for o in self.rows[i] if o is not None])
+            self.finish(i, [o for o in self.rows[i] if o is not None])
 
-    def take(self, candidate: int, row: Row) -> None:
+    def finish(self, candidate: int, row: Row) -> None:
         """Take in all outcomes of a candidate."""
         self._keep(candidate, row)
         self.rows[candidate] = [o._replace(predictions=None, others=None) for o in row]

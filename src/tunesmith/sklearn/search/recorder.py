@@ -57,7 +57,7 @@ class Recorder:
         if self.stopping is not None:
             self.stopping(self.store.study.engine)
         if self.store.display is not None:
-            self.store.display.saw([told], len(candidate.row) - len(row))
+            self.store.display.update([told], len(candidate.row) - len(row))
 
     def _finish(self, candidate: Candidate, trial: Trial) -> TrialRecord:
         study, row = self.store.study, candidate.outcomes

@@ -20,7 +20,7 @@ from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.finished import FinishedSearch
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.budget import budget
-from tunesmith.sklearn.search.choices import belonging
+from tunesmith.sklearn.search.choices import tied_to_choices
 from tunesmith.sklearn.search.default import default_params, default_row
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
@@ -203,7 +203,7 @@ class SearchCV(BaseSearchCV):
     def _make_store(self, metric: str | None) -> CandidateStore:
         check_simplest(self.simplest, self.complexity)
         check_risk(self.risk, self.prefer_default)
-        space = belonging(self.space if isinstance(self.space, Space) else Space(self.space))
+        space = tied_to_choices(self.space if isinstance(self.space, Space) else Space(self.space))
         self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
         seed: Any = None
         if self.random_state is not None:

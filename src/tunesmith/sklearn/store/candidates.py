@@ -165,7 +165,7 @@ class CandidateStore:
         for trial, number in zip(trials, numbers, strict=True):
             trial.number = number
         if self.display is not None:
-            self.display.saw(trials)
+            self.display.update(trials)
         return trials
 
     # -- candidates of a search that asks and tells ----------------------------------------------------------------

@@ -52,7 +52,7 @@ class ProgressDisplay:
             self._study, left, timeout, go_on=self._go_on, rivals=self.rivals, pruned="stopped early"
         )
 
-    def saw(self, trials: list[TrialRecord], saved: int = 0) -> None:
+    def update(self, trials: list[TrialRecord], saved: int = 0) -> None:
         """Show finished candidates.
 
         Args:
