@@ -33,7 +33,7 @@ def select_by_folds(
 ) -> SelectionResult:
     """Choose by fold scores alone: the smallest mean, if its gain over the default is credible.
 
-    The gain is that of the folds in pairs, less the correction of :func:`tibshirani` for the choice among many; its
+    The gain is that of the folds in pairs, less the correction of `tibshirani` for the choice among many; its
     error is corrected for training sets that overlap. With few folds the default is kept often.
 
     Args:
@@ -57,7 +57,7 @@ def select_by_folds(
         ```
 
     Raises:
-        SelectionError: as :func:`tibshirani`.
+        SelectionError: as `tibshirani`.
     """
     rule = rule or Rule()
     e, complete = _complete(losses)

@@ -87,7 +87,7 @@ def select_by_rows(
         between_repeats: [C] or one for all, the variance that averaging over repeats took out of a unit's loss (see
             `LossTable.between_repeats`); 0 where there was one repeat.
         bounds: between which the mean loss lies: (0, 1) for 0/1 losses. Finite ones shape the interval.
-        inflation: of the variance of a gain, for training sets that overlap (:func:`.variance.variance_inflation`);
+        inflation: of the variance of a gain, for training sets that overlap (`.variance.variance_inflation`);
             that of five folds if None.
         effective_sample: (column) -> the rows that decide the metric, for a metric that does not depend on all rows
             alike; None: it does.
@@ -95,7 +95,7 @@ def select_by_rows(
             are blocks; the effective number of units if None.
         no_skill: the loss of the best prediction that sees no feature; None: not known.
         full_fit_gain: what part of the skill (the loss without features less the candidate's) fitting on all rows adds:
-            see :func:`.skill.full_fit_gain`.
+            see `.skill.full_fit_gain`.
         n_resamples: how often the choice is made again.
         level: of the intervals.
         seed: of the resamples; the same seed gives the same figures.

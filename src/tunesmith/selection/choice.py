@@ -5,7 +5,7 @@ and its standard error over units. The candidate with the highest gain less one 
 its gain, which is therefore too good. The bootstrap says by how much: what the leader of a resample is worth on the
 units left out, beside what the leader of all units is worth there. The leader replaces the default if its gain, so
 corrected, exceeds a part of its standard error, and much more than that where the error is larger than the gains that
-tuning usually brings (:mod:`.keep_default`). Without a default the smallest mean loss wins.
+tuning usually brings (`.keep_default`). Without a default the smallest mean loss wins.
 
 Measured on 620 searches of 60 configurations each, proposed by a Gaussian process (eleven data sets, four models, 50,
 100 and 300 rows), with the leaders evaluated again on fresh splits: the best mean over five folds is worse than the
@@ -38,7 +38,7 @@ class Rule:
     Args:
         default: column of the default configuration, or None where there is none.
         prefer_default: keep the default unless another candidate is credibly better.
-        caution: how many standard errors a gain has to exceed, where a gain of that size is usual; :func:`risk.caution`
+        caution: how many standard errors a gain has to exceed, where a gain of that size is usual; `risk.caution`
             says how many. Below 0 it may fall short by as many.
         usual: the gains that tuning usually brings, as a part of the default's mean loss: a standard deviation τ. Of
             standard error e, a gain has to exceed caution · e · √(1 + e²/τ²): of what is seen by few units, a good part
@@ -160,7 +160,7 @@ def compare_with_default(
     error: ArrayLike,
     usual: float = math.inf,
 ) -> NDArray[np.bool_]:
-    """Tell whether candidates, by their columns, replace the default by this rule: see :func:`replaces_default`."""
+    """Tell whether candidates, by their columns, replace the default by this rule: see `replaces_default`."""
     order = None if rule.complexity is None else np.asarray(rule.complexity)
     return replaces_default(
         seen,

@@ -60,7 +60,7 @@ def converged(upper: ArrayLike, lower: ArrayLike, noise: float) -> Convergence:
     Args:
         upper: upper bounds of the expected value at the evaluated points [n].
         lower: lower bounds anywhere in the space [m]; their minimum counts.
-        noise: standard deviation of a score, from :func:`fold_noise` or a model.
+        noise: standard deviation of a score, from `fold_noise` or a model.
 
     Raises:
         ValueError: there are no bounds, one of them is NaN, or the noise is negative.
@@ -79,7 +79,7 @@ def converged(upper: ArrayLike, lower: ArrayLike, noise: float) -> Convergence:
 def fold_noise(scores: ArrayLike, n_train: float, n_test: float) -> float:
     """Return the standard deviation of a cross-validated mean, corrected for training sets that overlap.
 
-    See :func:`.variance.corrected_variance`; of several candidates, the median of their variances.
+    See `.variance.corrected_variance`; of several candidates, the median of their variances.
 
     Args:
         scores: of the folds, [K] or [C, K]; candidates with a NaN are left out.

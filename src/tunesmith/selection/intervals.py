@@ -32,7 +32,7 @@ def check_level(level: Any) -> None:
 def p_value(gain: float, error: float, dof: float) -> float:
     """Return the one-sided p-value of "the gain is not positive" by Student's t; NaN if the error is not known.
 
-    It is below (1 - level) / 2 exactly where :func:`interval` of the same arguments lies above 0.
+    It is below (1 - level) / 2 exactly where `interval` of the same arguments lies above 0.
 
     Args:
         gain: the estimate.
@@ -69,7 +69,7 @@ def score_interval(
     bounds: Bounds = (-math.inf, math.inf),
     size: float | None = None,
 ) -> Bounds:
-    """Return the interval of a mean as :func:`interval` does, or NaN where the error does not determine it.
+    """Return the interval of a mean as `interval` does, or NaN where the error does not determine it.
 
     It does not if the error is not finite, or if it is 0 and there are no two finite bounds.
     """

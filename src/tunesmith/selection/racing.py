@@ -95,7 +95,7 @@ class Race:
 
 
 def p_worse(differences: Floats) -> float:
-    """Return the p value of a one-sided paired test that the differences [n] lie below zero; see :class:`Race`.
+    """Return the p value of a one-sided paired test that the differences [n] lie below zero; see `Race`.
 
     With fewer than three differences, or where they are infinite both ways, the test says nothing: 1.
     """

@@ -58,7 +58,7 @@ def relative_caution(risk: float) -> float:
 
 
 def check_risk(risk: float, prefer_default: bool | None) -> None:
-    """Raise a SelectionError unless this is a risk as for :func:`caution`, and one that has an effect."""
+    """Raise a SelectionError unless this is a risk as for `caution`, and one that has an effect."""
     caution(risk)
     if risk != USUAL_RISK and not prefer_default:
         raise SelectionError(

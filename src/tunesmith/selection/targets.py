@@ -120,7 +120,7 @@ class Targets:
         groups: Rows | None,
         level: float,
     ) -> EffectiveSample:
-        """Return the rows that decide the metric: see :meth:`PooledPredictions.effective_sample`."""
+        """Return the rows that decide the metric: see `PooledPredictions.effective_sample`."""
         parts = None if seen is None else self._parts(seen, splits)
         pooled = None if parts is None else self._pooled(parts)
         return EffectiveSample(math.inf) if pooled is None else pooled.effective_sample(metric, groups, level)

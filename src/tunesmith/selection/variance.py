@@ -32,13 +32,13 @@ def corrected_variance(scores: ArrayLike, test_to_train: float | None = None) ->
 
     Args:
         scores: [K], of one candidate, or [C, K].
-        test_to_train: as for :func:`variance_inflation`.
+        test_to_train: as for `variance_inflation`.
 
     Returns:
         A number, or [C]; NaN where a score is missing, and where there is one split alone.
 
     Raises:
-        SelectionError: as :func:`variance_inflation`.
+        SelectionError: as `variance_inflation`.
     """
     values = np.asarray(scores, dtype=np.float64)
     k = values.shape[-1]
