@@ -214,7 +214,7 @@ class History:
         if n == len(self._number):
             self._grow(n + 1)
         if space is not None and x is not None:
-            columns = self._columns_of(space)
+            columns = self._columns.known.get(id(space)) or self._columns_of(space)
             if columns.identity and len(columns.at) == self._x.shape[1]:
                 self._x[n] = x
             else:

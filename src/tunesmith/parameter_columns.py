@@ -49,19 +49,20 @@ class ParameterColumns:
     Attributes:
         space: the declared space, or what all that was seen makes up (see `tunesmith.space.merge`).
         names: the parameter behind each column. A name has a second column where its kind has changed.
+        known: the columns of the spaces seen so far, by the id of the space, which the value keeps alive.
     """
 
     def __init__(self, space: Space | None) -> None:
         self.space = space
         self.names: list[str] = []
         self._current: dict[str, int] = {}
-        self._maps: dict[int, SpaceColumns] = {}  # by the id of a space, which the value keeps alive
+        self.known: dict[int, SpaceColumns] = {}
         if space is not None:
             self.of(space)
 
     def of(self, space: Space) -> SpaceColumns:
         """Return the columns of a space's parameters; those that are new get one, and the merged space grows."""
-        return self._maps.get(id(space)) or self._add(space)
+        return self.known.get(id(space)) or self._add(space)
 
     def _add(self, space: Space) -> SpaceColumns:
         before, known_names = self.space, len(self.names)
@@ -73,14 +74,14 @@ class ParameterColumns:
             if not known or (before is not None and _kind(before.params[name]) != _kind(merged.params[name])):
                 self._current[name] = len(self.names)
                 self.names.append(name)
-        if len(self.names) > known_names or len(self._maps) > MOST_SPACES:
-            self._maps.clear()
-        columns = self._maps[id(space)] = self._map(space)
+        if len(self.names) > known_names or len(self.known) > MOST_SPACES:
+            self.known.clear()
+        columns = self.known[id(space)] = self._map(space)
         return columns
 
     def peek(self, space: Space) -> SpaceColumns:
         """Return the columns of a space's parameters without adding any."""
-        return self._maps.get(id(space)) or self._map(space)
+        return self.known.get(id(space)) or self._map(space)
 
     def _map(self, space: Space) -> SpaceColumns:
         at: list[int] = []
