@@ -177,10 +177,11 @@ def bandwidths(rows: Rows, weight: Floats, partial: bool, evidence: float = 0.0)
         variance = (own * away * away).sum(axis=1) / total
         n = np.maximum(n, evidence * total).astype(np.float64)
     else:
-        n = max(1.0 / float(w @ w), evidence)
-        away = rows.v - (rows.v @ w)[:, None]
-        away *= away
-        variance = away @ w
+        with np.errstate(invalid="ignore"):  # all is finite; BLAS has raised the flag for lanes beyond the end
+            n = max(1.0 / float(w @ w), evidence)
+            away = rows.v - (rows.v @ w)[:, None]
+            away *= away
+            variance = away @ w
     trust = n / (PSEUDO + n)
     log_spread = 0.5 * np.log(variance.astype(np.float64) + 1.0 / (12.0 * n))
     log_h = trust * log_spread + (1.0 - trust) * math.log(0.2) - np.log(n) / (len(rows.v) + 4)
