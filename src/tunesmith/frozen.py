@@ -121,61 +121,6 @@ class TrialRecord(Replay):
     previous_attempts: tuple[Attempt, ...] = ()
     crashes: int = 0
 
-    def ended(
-        self,
-        state: TrialState,
-        space: Space | None,
-        x: Sequence[float],
-        values: tuple[float, ...] | None,
-        *,
-        seconds: float,
-        cost: float | None,
-        reason: str | None,
-        constraints: dict[str, float] | None,
-        system: dict[str, Any] | None,
-        user: dict[str, Any] | None,
-        reports: dict[int, float] | None,
-    ) -> TrialRecord:
-        """Return the record of this running trial at its end.
-
-        Args:
-            state: how it ended.
-            space: of the parameters that it used.
-            x: its internal values there.
-            values: of the objectives.
-            seconds: how long it took.
-            cost: what it cost, if that is not its seconds.
-            reason: why it failed or was pruned.
-            constraints: constraint values by name.
-            system: what tunesmith notes of it.
-            user: what the user noted.
-            reports: reported values by step.
-
-        Returns:
-            A record of its own.
-        """
-        return TrialRecord(
-            self.number,
-            state,
-            space=space,
-            x=x,
-            values=values,
-            attempt=self.attempt,
-            sampler_state=self.sampler_state,
-            cost=seconds if cost is None else float(cost),
-            constraints=constraints,
-            reason=reason,
-            started=self.started,
-            finished=self.started + seconds,
-            worker=self.worker,
-            fixed=self.fixed,
-            user=user,
-            system=system,
-            reports=reports,
-            previous_attempts=self.previous_attempts,
-            crashes=self.crashes,
-        )
-
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         for name, value in state[1].items():
             setattr(self, "sampler_state" if name == "tag" else name, value)  # tag: its name in pickles of 0.1

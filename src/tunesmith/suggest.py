@@ -41,14 +41,7 @@ def _spec(p: Parameter) -> tuple[Any, ...] | None:
 
 
 class Suggestions:
-    """The part of a `tunesmith.Trial` that gives out parameter values.
-
-    Args:
-        number: the trial's number in its study.
-        seed: the study's seed.
-        proposals: the space that the sampler proposed over, prepared.
-        row: the proposed internal values, one for each parameter of that space; NaN: no proposal.
-        fixed: values that the user asked for by name, which come before the proposal.
+    """The part of a `tunesmith.Trial` that gives out parameter values; the constructor is there.
 
     Attributes:
         number: the trial's number in its study.
@@ -57,20 +50,15 @@ class Suggestions:
 
     __slots__ = ("_deviant", "_fixed", "_outside", "_proposals", "_row", "_seed", "_whole", "number", "params")
 
-    def __init__(
-        self, number: int, seed: int, proposals: Proposals, row: list[float], fixed: Mapping[str, Any] | None
-    ) -> None:
-        self.number = number
-        self.params: dict[str, Any] = {}
-        self._seed = seed
-        self._proposals = proposals
-        self._row = row
-        self._fixed = fixed
-        self._whole = False
-        self._deviant: dict[str, tuple[Parameter, float]] | None = (
-            None  # parameters whose range is not the proposed space's
-        )
-        self._outside: dict[str, Any] | None = None
+    number: int
+    params: dict[str, Any]
+    _seed: int
+    _proposals: Proposals
+    _row: list[float]
+    _fixed: Mapping[str, Any] | None
+    _whole: bool
+    _deviant: dict[str, tuple[Parameter, float]] | None  # parameters whose range is not the proposed space's
+    _outside: dict[str, Any] | None
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False

@@ -107,7 +107,15 @@ class Trial(Suggestions):
         own_seed: int | None = None,
         previous_attempts: tuple[Attempt, ...] = (),
     ) -> None:
-        super().__init__(number, seed, proposals, row, fixed)
+        self.number = number
+        self.params = {}
+        self._seed = seed
+        self._proposals = proposals
+        self._row = row
+        self._fixed = fixed
+        self._whole = False
+        self._deviant = None
+        self._outside = None
         self.attempt = attempt
         self.previous_attempts = previous_attempts
         self.reports: dict[int, float] | None = None
@@ -226,10 +234,6 @@ class Trial(Suggestions):
         return int(np.random.SeedSequence([self._seed, self.number]).generate_state(1)[0])
 
     # -- for the study -----------------------------------------------------------------------------------------
-
-    def notes(self) -> dict[str, Any] | None:
-        """Return the user attributes as they are to be stored."""
-        return self._user
 
     def unsent(self) -> tuple[dict[str, Any] | None, dict[int, float] | None]:
         """Return the user attributes and the reports that the storage lacks still; None: none."""

@@ -265,7 +265,7 @@ def told_at_once(study: ts.Study, pauses: list[float], words: str) -> None:
         study.tell(trial, x)
     assert not isinstance(caught.value, StorageUnavailableError)
     assert pauses == []
-    assert [(t.number, t.values) for t in study.engine.teller.unsaved.ends()] == [(trial.number, (x,))]
+    assert [(t.number, t.values) for t in study.engine.teller.unsaved.ends.values()] == [(trial.number, (x,))]
 
 
 def test_what_cannot_pass_is_not_waited_for(storage: Any, pauses: list[float]) -> None:
@@ -326,7 +326,7 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
         study.flush()
         assert [t.state for t in study.trials] == [COMPLETE] * 2
     unsaved = study.engine.teller.unsaved
-    for done in unsaved.ends():  # or the end of this process would print them
+    for done in list(unsaved.ends.values()):  # or the end of this process would print them
         unsaved.drop(done)
     study.engine.storage.close()
 

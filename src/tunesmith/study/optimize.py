@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import (
     AttemptReplacedError,
     ObjectiveError,
     SpaceExhaustedError,
-    StorageUnavailableError,
     TrialsSpentError,
 )
 from tunesmith.executors.base import Executor, Failed, Finished
@@ -121,42 +122,28 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
     proposing: float = 0.0  # seconds that proposals took
 
     def __post_init__(self) -> None:
-        self.deadline = None if self.timeout is None else self.executor.clock() + self.timeout
+        timeout = math.inf if self.timeout is None else self.timeout
+        self.deadline = self.executor.clock() + timeout
+        self.cheap_after = timeout * PROPOSAL_SHARE
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
-        if self.engine.stop_requested or self.exhausted or self._all_started():
+        before = self.executor.clock()
+        if self.engine.stop_requested or self.exhausted or self._all_started() or before >= self.deadline:
             return None
-        try:
-            trial = self._ask(cheap=False) if self.deadline is None else self._ask_in_time(self.deadline)
+        ask = partial(self.engine.ask, below=self.n_trials_total, cheap=self.proposing > self.cheap_after)
+        try:  # at the first trial, a storage that is away is more likely the user's mistake
+            trial = retry_while_unavailable(ask) if self.started else ask()
         except (SpaceExhaustedError, TrialsSpentError):
             self.exhausted = True
             return None
-        if trial is not None:
-            self.started += 1
+        finally:
+            self.proposing += self.executor.clock() - before
+        self.started += 1
         return trial
 
     def _all_started(self) -> bool:
         return self.n_trials is not None and self.started >= self.n_trials
-
-    def _ask(self, cheap: bool) -> Trial:
-        engine, below = self.engine, self.n_trials_total
-        try:
-            return engine.ask(below=below, cheap=cheap)
-        except StorageUnavailableError as away:
-            if not self.started:  # the user's mistake, more likely than a storage that is away
-                raise
-            return retry_while_unavailable(lambda: engine.ask(below=below, cheap=cheap), away)
-
-    def _ask_in_time(self, deadline: float) -> Trial | None:
-        """Ask unless the time is over; use the cheap variant once proposals took more than their share of it."""
-        before = self.executor.clock()
-        if before >= deadline:
-            return None
-        try:
-            return self._ask(cheap=self.proposing > (self.timeout or 0.0) * PROPOSAL_SHARE)
-        finally:
-            self.proposing += self.executor.clock() - before
 
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""

@@ -157,7 +157,9 @@ class Asker:
         if ahead is not None and ahead.number == number and ahead.space is space:
             return ahead
         sampler = self.sampler.cheap_variant() if cheap else self.sampler
-        x, states, proposed_by = sampler.propose(history, space, _trial_rng(self._study.seed, number), 1)
+        words = (self._study.seed, number)  # an array of them is read 2 microseconds faster
+        rng = np.random.default_rng(np.array(words, np.uint32) if words[0] < 2**32 else words)
+        x, states, proposed_by = sampler.propose(history, space, rng, 1)
         if len(x) == 0:
             raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
         return Proposal(number, space, x[0].tolist(), int(states[0]), proposed_by)
@@ -185,13 +187,6 @@ class Asker:
         if claim.reserved:
             attempt = 1 if claim.trial is None else claim.trial.attempt
             self._study.storage.release(self._study.study_id, {claim.number: attempt})
-
-
-def _trial_rng(seed: int, number: int) -> np.random.Generator:
-    """Return ``default_rng([seed, number])``. An array of words is read 2 microseconds faster than a list."""
-    if seed < 2**32:
-        return np.random.default_rng(np.array((seed, number), np.uint32))
-    return np.random.default_rng([seed, number])
 
 
 def _spent(below: int) -> TrialsSpentError:

@@ -95,7 +95,7 @@ class TrialEngine(StudyReplica):
         with self.lock:
             running = self.running.get(number)
             if running is None or (isinstance(trial, Trial) and trial.attempt != running.record.attempt):
-                if unsaved.has(number):  # told before, when the storage was away
+                if number in unsaved.ends:  # told before, when the storage was away
                     self.flush()
                 done = teller.tell_untracked(trial, outcome, skip_if_finished, cost)
             else:
@@ -164,7 +164,7 @@ class TrialEngine(StudyReplica):
                 self.flush()
                 self.release(list(self.running))
             except StorageError:
-                self.teller.unsaved.add_releases({n: running.record.attempt for n, running in self.running.items()})
+                self.teller.unsaved.released |= {n: running.record.attempt for n, running in self.running.items()}
                 self.running.clear()
 
     # -- the study -----------------------------------------------------------------------------------------------

@@ -41,24 +41,31 @@ class Teller:
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         user, unsent = trial.unsent()  # the storage has the others
-        done = record.ended(
+        done = TrialRecord(
+            record.number,
             outcome.state,
-            space,
-            x,
-            values,
-            seconds=elapsed,
-            cost=cost,
-            reason=None if outcome.reason is None else shorten(plain_text(str(outcome.reason))),
+            space=space,
+            x=x,
+            values=values,
+            attempt=record.attempt,
+            sampler_state=record.sampler_state,
+            cost=elapsed if cost is None else float(cost),
             constraints=trial.constraints,
-            system={OUTSIDE: dict(outside)} if outside else None,  # the storage has what stood there before
+            reason=None if outcome.reason is None else shorten(plain_text(str(outcome.reason))),
+            started=record.started,
+            finished=record.started + elapsed,
+            worker=record.worker,
+            fixed=record.fixed,
             user=user,
+            system={OUTSIDE: dict(outside)} if outside else None,  # the storage has what stood there before
             reports=unsent,
+            previous_attempts=record.previous_attempts,
+            crashes=record.crashes,
         )
         stored = self.save(done)
         study.running.pop(record.number, None)
         if done.state is outcome.state:
-            notes = trial.notes()
-            done.user, done.reports = dict(notes) if notes else None, reports
+            done.user, done.reports = dict(trial.user_attrs) or None, reports
             done.system = {**(record.system or {}), **(done.system or {})} if outside else record.system
         if stored is None:  # released meanwhile, and perhaps run by another worker
             study.version = STALE
@@ -120,20 +127,19 @@ class Teller:
         """Store the end of a trial; what cannot be stored is kept in this process."""
         study = self._study
         try:
-            return study.storage.finish(study.study_id, done)
+            try:
+                return study.storage.finish(study.study_id, done)
+            except StorageUnavailableError as away:
+                return retry_while_unavailable(lambda: self._write_end(done), away)
+            except (StorageError, KeyError):  # no waiting helps: a file that was replaced, say
+                raise
+            except Exception:
+                return self._write_end(done)
         except (StudyNotFoundError, KeyError):  # there is nowhere to store it
             raise
-        except Exception as error:
-            found = error
-        except BaseException:
-            self._keep(done)
-            raise
-        try:
-            return self._save_patiently(done, found)
-        except (StudyNotFoundError, KeyError):
-            raise
         except BaseException as error:  # an interrupt as well
-            self._keep(done)
+            study.running.pop(done.number, None)
+            self.unsaved.keep(done)
             if not isinstance(error, StorageError):
                 raise
             kind = StorageUnavailableError if isinstance(error, StorageUnavailableError) else StorageError
@@ -141,18 +147,6 @@ class Teller:
                 f"{error}. The result of trial {done.number} is kept in this process: the next ask(), tell() or "
                 "optimize() stores it"
             ) from error
-
-    def _keep(self, done: TrialRecord) -> None:
-        self._study.running.pop(done.number, None)
-        self.unsaved.keep(done)
-
-    def _save_patiently(self, done: TrialRecord, error: Exception) -> tuple[int, int] | None:
-        """Try again for a while after a first error."""
-        if isinstance(error, StorageUnavailableError):
-            return retry_while_unavailable(lambda: self._write_end(done), error)
-        if isinstance(error, StorageError):  # no waiting helps: a file that was replaced, say
-            raise error
-        return self._write_end(done)
 
     def _write_end(self, done: TrialRecord) -> tuple[int, int] | None:
         """Store the end of a trial: without attributes and reports if these cannot be stored, else as FAIL."""
@@ -183,7 +177,7 @@ class Teller:
         if not unsaved.pending:
             return
         with study.lock:
-            for done in unsaved.ends():
+            for done in list(unsaved.ends.values()):
                 stored = self._write_end(done)
                 unsaved.drop(done)
                 study.version = STALE
@@ -194,7 +188,7 @@ class Teller:
                     )
             if unsaved.released:
                 study.storage.release(study.study_id, unsaved.released)
-                unsaved.clear_releases()
+                unsaved.released.clear()
                 study.version = STALE
 
     def _is_recorded(self, done: TrialRecord) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from tunesmith.frozen import TrialRecord
@@ -19,31 +19,24 @@ class Unsaved:
         flush: tries to store it all, and raises if that does not work.
 
     Attributes:
-        pending: whether there is anything; read at each ask and tell.
+        ends: the ends of trials that are kept, by number.
         released: attempts of trials to be released, by number.
     """
 
     def __init__(self, study_name: str, flush: Callable[[], None]) -> None:
         self.study_name = study_name
         self.flush = flush
-        self.pending = False
+        self.ends: dict[int, TrialRecord] = {}
         self.released: dict[int, int] = {}
-        self._ends: dict[int, TrialRecord] = {}
 
-    def add_releases(self, attempts: Mapping[int, int]) -> None:
-        """Add attempts of trials, by number, that are to be released."""
-        self.released |= attempts
-        self.pending = bool(self._ends or self.released)
-
-    def clear_releases(self) -> None:
-        """Forget the attempts to be released."""
-        self.released = {}
-        self.pending = bool(self._ends)
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.ends or self.released)
 
     def keep(self, done: TrialRecord) -> None:
         """Keep the end of a trial until it is stored, at exit at the latest."""
-        self._ends[done.number] = done
-        self.pending = True
+        self.ends[done.number] = done
         if not _holders:
             atexit.unregister(_at_exit)  # once is enough
             atexit.register(_at_exit, os.getpid())
@@ -52,18 +45,9 @@ class Unsaved:
 
     def drop(self, done: TrialRecord) -> None:
         """Forget an end that is stored."""
-        del self._ends[done.number]
-        if not self._ends:
+        del self.ends[done.number]
+        if not self.ends:
             _holders.remove(self)
-            self.pending = bool(self.released)
-
-    def has(self, number: int) -> bool:
-        """Tell whether the end of a trial is kept."""
-        return number in self._ends
-
-    def ends(self) -> list[TrialRecord]:
-        """Return the ends that are kept."""
-        return list(self._ends.values())
 
 
 _holders: list[Unsaved] = []  # keeps the results of a study object that is gone
@@ -76,7 +60,7 @@ def _at_exit(pid: int) -> None:
     for held in list(_holders):
         with suppress(Exception):  # there is nobody left to tell
             held.flush()
-        for done in held.ends():
+        for done in held.ends.values():
             which = f"trial {done.number} of the study {held.study_name!r}"
             result = f"{done.state.name} {done.values}, {done.params}"
             print(f"tunesmith: the result of {which} could not be stored and is lost: {result}", file=sys.stderr)
