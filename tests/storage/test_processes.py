@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import tunesmith
 from tunesmith.errors import StorageError
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
@@ -309,3 +310,40 @@ def test_a_server_that_closed_the_connection(postgres_url: str) -> None:
         again()
     assert storage.count(study.id) == {TrialState.COMPLETE: 1}
     storage.close()
+
+
+MORE = """
+import sys
+import tunesmith
+
+study = tunesmith.load_study(storage=sys.argv[1], study_name="s")
+study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=int(sys.argv[2]))
+print(len(study.trials))
+"""
+
+
+@pytest.mark.parametrize("look", ["load", "other name", "check"])
+def test_opening_a_file_again_leaves_its_locks_in_place(look: str, tmp_path: Path) -> None:
+    """A lost lock lets a process that ends delete the write-ahead log that this one still writes to."""
+    path = tmp_path / "tune.db"
+
+    def more(n_trials: int) -> int:
+        command = [sys.executable, "-c", MORE, str(path), str(n_trials)]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    study = tunesmith.create_study(storage=path, study_name="s", sampler="random", seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    if look == "load":
+        tunesmith.load_study(storage=path, study_name="s")
+    elif look == "check":
+        assert tunesmith.storage.check(path) == []
+    else:
+        other = tmp_path / "tune.of.mine"
+        other.hardlink_to(path)
+        with pytest.raises(StorageError, match="neither a file name"):
+            open_storage(str(other))
+    assert more(3) == 6
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    assert len(study.trials) == 9
+    assert len(tunesmith.load_study(storage=path, study_name="s").trials) == 9
+    assert more(0) == 9

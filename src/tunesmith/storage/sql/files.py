@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
@@ -17,7 +19,6 @@ TAKE_OVER = (
     "To take the trials over, read them with {program} and give them to study.add_trials(...) of a new study; "
     "docs/porting.md, 'Old results come along', shows how."
 )
-_SQLITE = b"SQLite format 3\0"
 _PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 # Formats by how their files begin.
 _BEGINNINGS = {
@@ -31,15 +32,31 @@ _BEGINNINGS = {
 
 def refuse_foreign_file(path: Path) -> None:
     """Refuse a file that is there and is no SQLite database."""
+    if not _is_no_database(path):
+        return  # or not there yet, or not to be read: SQLite finds the words
     try:
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError:
-        return  # not there yet, or not to be read: SQLite finds the words
-    if head and not head.startswith(_SQLITE):
-        what, program = _what(head)
-        how = f". {TAKE_OVER.format(program=program)}" if program else ""
-        raise StorageError(f"the file {shown_spec(path)} is no SQLite database{what}; choose another path{how}")
+        head = b""
+    what, program = _what(head)
+    how = f". {TAKE_OVER.format(program=program)}" if program else ""
+    raise StorageError(f"the file {shown_spec(path)} is no SQLite database{what}; choose another path{how}")
+
+
+def _is_no_database(path: Path) -> bool:
+    """Ask SQLite whether a file is no database.
+
+    A database must not be opened by other means, not even to read its first bytes: with the first file descriptor that
+    a process closes, POSIX drops all locks that the process has on the file, those of its SQLite connections too. A
+    process that ends would then take itself for the last one, and delete the write-ahead log that the others use.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB"
+    return False
 
 
 def _what(head: bytes) -> tuple[str, str | None]:
