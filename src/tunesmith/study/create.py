@@ -14,7 +14,7 @@ from tunesmith.errors import DuplicatedStudyError
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
-from tunesmith.state import StudyDirection
+from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.study.engine.engine import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS
@@ -230,9 +230,10 @@ def copy_study(
         target.set_attr(new.id, None, key, value)
     for key, value in old.system.items():
         target.set_attr(new.id, None, key, value, system=True)
-    keep = [t for t in source.trials(old.id) if t.state.is_finished() or t.fixed or t.x is not None]
-    if keep:
-        target.add(new.id, [t for t in keep if t.state.name != "RUNNING"])
+    states = [state for state in TrialState if state is not TrialState.RUNNING]
+    trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
+    if trials:
+        target.add(new.id, trials)
     return Study(target.load_study(new.name), target, _sampler(None), _pruner(None))
 
 
@@ -301,8 +302,7 @@ def _directions(direction: str | StudyDirection | None, directions: Sequence[str
 
 
 def _sampler(sampler: SamplerLike) -> Sampler:
-    default = "auto" if "auto" in registry.SAMPLERS else "random"
-    made: Sampler = _named("samplers", Sampler, sampler, default)
+    made: Sampler = _named("samplers", Sampler, sampler, "auto")
     return made
 
 

@@ -14,7 +14,7 @@ from tunesmith.trial import Channel, Trial
 Catch = tuple[type[Exception], ...]
 
 
-def executor_for(jobs: int, objective: Callable[[Trial], Any], channel: Channel) -> Executor:
+def executor_for(jobs: int, objective: Callable[[Trial], Any], channel: Channel | None) -> Executor:
     """Return what runs an objective in so many processes, or in this one."""
     if jobs == 1:
         from tunesmith.executors.inline import InlineExecutor

@@ -123,13 +123,14 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
 
     def __post_init__(self) -> None:
         timeout = math.inf if self.timeout is None else self.timeout
+        self.most = math.inf if self.n_trials is None else self.n_trials
         self.deadline = self.executor.clock() + timeout
         self.cheap_after = timeout * PROPOSAL_SHARE
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
         before = self.executor.clock()
-        if self.engine.stop_requested or self.exhausted or self._all_started() or before >= self.deadline:
+        if self.engine.stop_requested or self.exhausted or self.started >= self.most or before >= self.deadline:
             return None
         ask = partial(self.engine.ask, below=self.n_trials_total, cheap=self.proposing > self.cheap_after)
         try:  # at the first trial, a storage that is away is more likely the user's mistake
@@ -142,12 +143,9 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
         self.started += 1
         return trial
 
-    def _all_started(self) -> bool:
-        return self.n_trials is not None and self.started >= self.n_trials
-
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""
-        if self.executor.capacity > 1 and not self._all_started():
+        if self.executor.capacity > 1 and self.started < self.most:
             self.engine.prefetch()
 
     def ended(self, events: list[Finished | Failed]) -> BaseException | None:

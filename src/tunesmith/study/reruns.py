@@ -64,22 +64,6 @@ class Run:
     reason: str | None = None
 
 
-class NoChannel:
-    """A channel that drops reports and never prunes: these runs are complete."""
-
-    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
-        """Drop a report."""
-        return True
-
-    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
-        """Drop a user attribute."""
-        return True
-
-    def should_prune(self, number: int, step: int) -> bool:
-        """Return False."""
-        return False
-
-
 def seed_of(study_seed: int, repeat: int) -> int:
     """Return the seed of a repeat, the same for all points."""
     return int(np.random.SeedSequence([study_seed, SALT, repeat]).generate_state(1)[0])
@@ -122,7 +106,7 @@ def run_again(
     if not todo:
         return found
     line: ProgressLine | None = None
-    executor = executor_for(jobs, objective, NoChannel())
+    executor = executor_for(jobs, objective, None)  # reports are dropped, and nothing is pruned
     try:
         if show_progress:
             from tunesmith.progress import ProgressLine

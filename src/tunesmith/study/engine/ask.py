@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ from tunesmith.trial import Proposals, Trial
 NEAR = 64  # numbers before a limit from where on none is reserved, since it could lie beyond the limit
 
 
-class Proposal(NamedTuple):
+@dataclass(slots=True)
+class Proposal:
     """The point of a trial that is to be started: internal values `x` over `space`."""
 
     number: int
@@ -115,7 +117,7 @@ class Asker:
         if old is not None and old.x is not None:  # released: run again what was proposed
             proposal = Proposal(number, old.space, list(old.x), old.sampler_state)
         elif self._planned is not None and self._planned.number == number and old is None:
-            proposal = self._planned._replace(space=self._search_space())
+            proposal = replace(self._planned, space=self._search_space())
         else:
             proposal = self._sample(number, cheap)
             if record.fixed and proposal.space is not None:

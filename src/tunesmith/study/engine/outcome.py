@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.numerics.scalars import real
@@ -24,7 +25,8 @@ class Failure(Enum):
     RAISED = "raised"  # the objective raised, or its worker died
 
 
-class Outcome(NamedTuple):
+@dataclass(slots=True)
+class Outcome:
     """How a trial ended, before it is stored.
 
     Attributes:
@@ -71,7 +73,8 @@ def outcome_as_told(
     """
     if state is None:
         outcome = outcome_of(values, n_objectives)
-        return outcome._replace(reason=reason) if reason else outcome
+        outcome.reason = reason or outcome.reason
+        return outcome
     state = TrialState(state)
     if not state.is_finished():
         raise ValueError(f"tell: a trial ends as COMPLETE, PRUNED or FAIL; got state={state.name}")
@@ -82,7 +85,8 @@ def outcome_as_told(
     outcome = outcome_of(values, n_objectives)
     if outcome.values is None:
         raise ValueError(f"tell: trial {number} cannot be COMPLETE: {outcome.reason}")
-    return outcome._replace(reason=reason)
+    outcome.reason = reason
+    return outcome
 
 
 def outcome_of_error(error: BaseException, traceback: str = "") -> Outcome:

@@ -25,14 +25,17 @@ def retry_while_unavailable(call: Callable[[], T], error: StorageUnavailableErro
     Raises:
         StorageUnavailableError: the storage stays away.
     """
+    if error is None:
+        try:
+            return call()
+        except StorageUnavailableError as first:
+            error = first
     end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
-    while True:
-        if error is not None:
-            if time.monotonic() + pause > end:
-                raise error
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
+    while time.monotonic() + pause <= end:
+        time.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, LONGEST_PAUSE)
         try:
             return call()
         except StorageUnavailableError as again:
             error = again
+    raise error
