@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tunesmith.numerics.arrays import Floats
+
 _C1 = 0.5 * math.log(2.0 * math.pi)
 _C2 = math.sqrt(0.5 * math.pi)
 _ROOT2 = math.sqrt(2.0)

@@ -15,12 +15,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.numerics.acquisition import log_h
+from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.pareto import non_dominated
 
-Floats = NDArray[np.float64]
 ROOT_TAU = math.sqrt(2.0 * math.pi)
 TINY = 1e-9  # a share of what the strips could give: below it too few digits are left, and logarithms are used
 CHUNK = 1 << 20  # numbers in one array of candidates x strips

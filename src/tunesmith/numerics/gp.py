@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tunesmith.numerics.kernel import Floats, matern52, square_distances
+from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.kernel import matern52, square_distances
 
-Groups = NDArray[np.intp]
 _HUGE = 1e25
 BLOCK = 16_000  # numbers in one matrix of covariances with many points: larger ones are fetched from the system anew
 TOLERANCE = 1e-5  # of minus the log posterior, relative: what is left then moves ln ℓ by hundredths of its uncertainty
@@ -55,7 +54,7 @@ class Prior:
         return [(math.log(low), math.log(high)) for low, high in pairs]
 
 
-def objective(theta: Floats, z: Floats, g: Groups, y: Floats, mean: Floats, var: Floats) -> tuple[float, Floats]:
+def objective(theta: Floats, z: Floats, g: Indices, y: Floats, mean: Floats, var: Floats) -> tuple[float, Floats]:
     """Return minus the log posterior of θ (up to a constant) and its gradient.
 
     No array of shape [n, n, F] is made: with W = (ααᵀ - K⁻¹) ∘ ∂k/∂r² and w = W 1, the sum of
@@ -100,7 +99,7 @@ def objective(theta: Floats, z: Floats, g: Groups, y: Floats, mean: Floats, var:
 
 def fit(
     z: Floats,
-    g: Groups,
+    g: Indices,
     y: Floats,
     prior: Prior | None = None,
     max_iter: int = 25,
@@ -140,7 +139,7 @@ def fit(
     return best
 
 
-def fixed_starts(g: Groups, prior: Prior) -> list[Floats]:
+def fixed_starts(g: Indices, prior: Prior) -> list[Floats]:
     """Return where a search for θ[G + 1] starts when nothing is known: near the prior's mode, and at ℓ = ½."""
     groups = int(g.max()) + 1
     scales = (prior.moments(groups)[0][0], math.log(0.5))
@@ -171,7 +170,7 @@ class Posterior:
         theta: θ[G + 1].
     """
 
-    def __init__(self, z: Floats, g: Groups, y: Floats, theta: Floats) -> None:
+    def __init__(self, z: Floats, g: Indices, y: Floats, theta: Floats) -> None:
         from scipy.linalg import lapack
 
         self.noise = math.exp(theta[-1])

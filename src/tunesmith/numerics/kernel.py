@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tunesmith.numerics.arrays import Floats
+
 ROOT5 = math.sqrt(5.0)
 
 

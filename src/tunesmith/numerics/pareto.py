@@ -10,11 +10,8 @@ of the values in each column in place of the values: dominance is the same, and 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from tunesmith.numerics.arrays import Floats, Ints, Mask
 
 
 def non_dominated(y: Floats) -> Mask:

@@ -39,10 +39,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Ints = NDArray[np.intp]
-Mask = NDArray[np.bool_]
+from tunesmith.numerics.arrays import Floats, Indices, Mask, Singles
 
 MAX_TABLE = 16  # cells up to which a coordinate's kernel is a table; wide nominal ones are compared one by one
 MIN_BANDWIDTH = 0.03
@@ -64,7 +61,7 @@ class Rows:
 
     v: Singles
     active: Mask
-    cell: Ints
+    cell: Indices
     hot: Singles
 
     def __len__(self) -> int:
@@ -74,7 +71,7 @@ class Rows:
         """Return the arrays, points along the last axis."""
         return self.v, self.active, self.cell, self.hot
 
-    def take(self, at: Ints) -> Rows:
+    def take(self, at: Indices) -> Rows:
         """Return some of the points."""
         return Rows(*(a.take(at, axis=1) for a in self.parts()))
 
@@ -114,7 +111,7 @@ class Columns:
         self.n_smooth = len(rest)
         # Neighbours as a slice: a view costs a tenth of a copy, and there are several at every proposal.
         together = rest == list(range(rest[0], rest[0] + len(rest))) if rest else False
-        self.smooth: slice | Ints = slice(rest[0], rest[-1] + 1) if together else np.array(rest, np.intp)
+        self.smooth: slice | Indices = slice(rest[0], rest[-1] + 1) if together else np.array(rest, np.intp)
         self.n_cells = np.array([cells[j] for j in self.celled], np.intp)
         t = len(self.table)
         self.m = m = int(self.n_cells[:t].max()) if t else 0
@@ -148,9 +145,9 @@ class Columns:
         hot = (cell[:t, None] == np.arange(self.m)[:, None]) & self.exists[:, :, None]
         return Rows(v, active, cell, hot.reshape(t * self.m, n).astype(np.float32))
 
-    def cell_of(self, u: Floats) -> Ints:
+    def cell_of(self, u: Floats) -> Indices:
         """Return the cells intp[t, n] of coordinates u[t, n] of the tables."""
-        cells: Ints = (u[:, None] >= self._upper[:, :, None]).sum(axis=1)
+        cells: Indices = (u[:, None] >= self._upper[:, :, None]).sum(axis=1)
         return cells
 
 

@@ -12,11 +12,9 @@ while there are few rows, and near zero when the earlier task turns out to say s
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.kernel import matern52, square_distances
-
-Floats = NDArray[np.float64]
 
 
 def normal_quantiles(y: Floats) -> Floats:
@@ -34,7 +32,7 @@ def normal_quantiles(y: Floats) -> Floats:
     return np.asarray(ndtri((rankdata(place) - 0.5) / len(y)))
 
 
-def thin(q: Floats, k: int) -> NDArray[np.intp]:
+def thin(q: Floats, k: int) -> Indices:
     """Return at most k rows of q[n], in order: half of them the best, the others evenly spread over the other ranks."""
     n = len(q)
     if n <= k:

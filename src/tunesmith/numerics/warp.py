@@ -7,9 +7,9 @@ Yeo & Johnson, 2000, eq. 3.1); values that the transform would squash are left a
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tunesmith.numerics.arrays import Floats
+
 RANGE = (-5.0, 7.0)  # of λ
 GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
 

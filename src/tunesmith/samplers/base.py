@@ -8,16 +8,16 @@ from typing import ClassVar
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.space import Space
 
 PAYLOAD_BITS = 48
 PAYLOAD_MASK = (1 << PAYLOAD_BITS) - 1
 
-Points = NDArray[np.float64]
-SamplerStates = NDArray[np.int64]
+Points = Floats
+SamplerStates = Ints
 
 
 class Sampler(ABC):
@@ -118,7 +118,7 @@ def encode_state(name: str, payload: int) -> int:
     return (sampler_code(name) << PAYLOAD_BITS) | payload
 
 
-def decode_states(states: SamplerStates, name: str) -> NDArray[np.int64]:
+def decode_states(states: SamplerStates, name: str) -> Ints:
     """Return the payloads of those states that the sampler of this name wrote.
 
     Args:
@@ -128,5 +128,5 @@ def decode_states(states: SamplerStates, name: str) -> NDArray[np.int64]:
     Returns:
         The payloads [k], in order.
     """
-    own: NDArray[np.int64] = states[(states >> PAYLOAD_BITS) == sampler_code(name)]
+    own: Ints = states[(states >> PAYLOAD_BITS) == sampler_code(name)]
     return np.bitwise_and(own, PAYLOAD_MASK)

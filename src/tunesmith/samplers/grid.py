@@ -16,17 +16,16 @@ from typing import Any, ClassVar
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Ints
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, decode_states, encode_state
 from tunesmith.samplers.common.incremental import StatefulSampler
 from tunesmith.space import Space
 
 MAX_CELLS = 1 << 40  # of 48 bits, so that at least 8 are left to tell which grid a cell belongs to
 
-Cells = NDArray[np.int64]
 Resolution = int | Mapping[str, Any] | None
 
 
@@ -70,7 +69,7 @@ class GridCells:
         """Add the finished rows first … last - 1."""
         self.used = self.used_with(history.sampler_state[first:last])
 
-    def used_with(self, states: SamplerStates) -> Cells:
+    def used_with(self, states: SamplerStates) -> Ints:
         """Return the used cells and those of other trials, in rising order, each once."""
         own = decode_states(states, GridSampler.name)
         cells = np.bitwise_and(own[own >> self._bits == self._fingerprint], (1 << self._bits) - 1)

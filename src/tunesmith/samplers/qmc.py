@@ -14,10 +14,10 @@ from typing import ClassVar
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Ints
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, decode_states, encode_state
 from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.optuna_arguments import INDEPENDENT_SAMPLER, NO_WARNING, accepts_optuna_arguments
@@ -139,7 +139,7 @@ class QMCSampler(Sampler):
     def _fingerprint(self, space: Space) -> int:
         return crc32(repr((self.qmc_type, self.scramble, space.names)).encode()) & 0xFF
 
-    def _own(self, history: History, space: Space) -> NDArray[np.int64]:
+    def _own(self, history: History, space: Space) -> Ints:
         """Return the payloads of the trials that had a point of this space's sequence."""
         states = np.concatenate([history.sampler_state, history.pending.sampler_state])
         own = decode_states(states, self.name)

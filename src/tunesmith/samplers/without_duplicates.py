@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.common.duplicates import MAX_LISTED, DuplicateFilter
 from tunesmith.samplers.common.incremental import StatefulSampler
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
 ATTEMPTS = 64  # proposals asked for in place of each duplicate, and random points tried
 CHUNK = 4096  # cells that are checked together
 

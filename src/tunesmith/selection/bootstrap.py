@@ -13,14 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices, Singles
 from tunesmith.selection.gains import PairedGains
 
 MAX_UNITS = 2048
 CHUNK_CELLS = 4_000_000
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Indices = NDArray[np.intp]
 Leaders = Callable[[NDArray[np.floating], NDArray[np.floating]], Indices]
 
 

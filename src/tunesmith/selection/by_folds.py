@@ -9,9 +9,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tunesmith.errors import SelectionError
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.selection.choice import Rule, compare_with_default
 from tunesmith.selection.intervals import interval, no_interval_notes, p_value, score_interval
 from tunesmith.selection.result import SelectionResult, default_instead
@@ -19,7 +20,6 @@ from tunesmith.selection.score import Estimate
 from tunesmith.selection.simplest import simplest_within
 from tunesmith.selection.variance import corrected_variance
 
-Floats = NDArray[np.float64]
 METHOD = "comparing the winner with the best of each fold (Tibshirani and Tibshirani)"
 
 
@@ -82,18 +82,18 @@ def select_by_folds(
     return replace(best, gain=Estimate(gain, ends), p_value=p)
 
 
-def _complete(losses: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+def _complete(losses: ArrayLike) -> tuple[Floats, Mask]:
     """Return losses [C, K], and which candidates have a finite one on every fold [C]."""
     e = np.asarray(losses, dtype=np.float64)
     if e.ndim != 2 or not e.size:
         raise SelectionError(f"losses have shape {e.shape}; [candidates, folds] is expected, at least one each")
-    complete: NDArray[np.bool_] = np.asarray(np.isfinite(e).all(axis=1))
+    complete: Mask = np.asarray(np.isfinite(e).all(axis=1))
     if not complete.any():
         raise SelectionError("no candidate has a finite loss on every fold")
     return e, complete
 
 
-def _leader(e: Floats, complete: NDArray[np.bool_], rule: Rule, test_to_train: float | None) -> int:
+def _leader(e: Floats, complete: Mask, rule: Rule, test_to_train: float | None) -> int:
     """Return the smallest mean, or the simplest one near it, the default left aside unless it is alone."""
     others = complete.copy()
     if rule.default is not None and complete.sum() > 1:

@@ -13,13 +13,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.keep_default import replaces_default
 from tunesmith.selection.result import SelectionResult
 from tunesmith.selection.score import Estimate
 
-Floats = NDArray[np.float64]
 PRIOR_DOF = 2.0  # degrees of freedom that the noise known from the search counts for
 DRAWS = 20_000
 ONE_SIGMA_P = 0.1587  # P(a normal variable exceeds one standard deviation)

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.selection.bootstrap import BootstrapChoices, bootstrap
 from tunesmith.selection.gains import PairedGains
 from tunesmith.selection.keep_default import replaces_default
 
-Floats = NDArray[np.float64]
 LEADER_ERRORS = 1.0  # standard errors that are taken off a gain when the leader is looked for
 # A resample holds 63 % of the units: it chooses worse than all of them do, as in Efron's .632 rule (1983).
 OUT_OF_BAG = 0.632
@@ -154,12 +154,12 @@ def choose(
 
 def compare_with_default(
     rule: Rule,
-    candidate: int | NDArray[np.intp],
+    candidate: int | Indices,
     seen: ArrayLike,
     corrected: ArrayLike,
     error: ArrayLike,
     usual: float = math.inf,
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Tell whether candidates, by their columns, replace the default by this rule: see `replaces_default`."""
     order = None if rule.complexity is None else np.asarray(rule.complexity)
     return replaces_default(
@@ -178,13 +178,13 @@ class _Comparison:
     """The rule in the unit of the loss, with positions in the table in place of columns."""
 
     rule: Rule
-    columns: NDArray[np.intp]  # [C'], of the candidates in the table
+    columns: Indices  # [C'], of the candidates in the table
     default: int | None
     complexity: Floats | None = None  # [C']
     tolerance: float = 0.0  # by how much a simpler candidate may be worse than the leader
     usual: float = math.inf  # τ
 
-    def leaders(self, gain: NDArray[np.floating], error: NDArray[np.floating]) -> NDArray[np.intp]:
+    def leaders(self, gain: NDArray[np.floating], error: NDArray[np.floating]) -> Indices:
         """Return the leaders' positions [B], the default left aside, for gains and errors [B, C]."""
         merit = gain
         if self.default is not None:
@@ -198,9 +198,7 @@ class _Comparison:
         simple = near == near.min(axis=1, keepdims=True)
         return np.asarray(np.where(simple, merit, -np.inf).argmax(axis=1))
 
-    def replaces(
-        self, leader: int | NDArray[np.intp], gain: ArrayLike, error: ArrayLike, correction: float
-    ) -> NDArray[np.bool_]:
+    def replaces(self, leader: int | Indices, gain: ArrayLike, error: ArrayLike, correction: float) -> Mask:
         """Tell whether leaders, by their positions, replace the default by these gains."""
         if self.default is None:
             return np.ones(np.shape(gain), bool)
@@ -238,7 +236,7 @@ def _regret(race: _Comparison, drawn: BootstrapChoices, correction: float, won: 
     return float((own - np.where(replaced, drawn.oob_picked, 0.0)).mean())
 
 
-def _labels(strata: ArrayLike | None, gains: PairedGains) -> NDArray[np.intp] | None:
+def _labels(strata: ArrayLike | None, gains: PairedGains) -> Indices | None:
     if strata is None:
         return None
     given = np.asarray(strata)

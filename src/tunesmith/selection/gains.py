@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tunesmith.errors import SelectionError
-
-Floats = NDArray[np.float64]
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class PairedGains:
     """
 
     better: Floats
-    columns: NDArray[np.intp]
+    columns: Indices
     reference: int
     weights: Floats
-    rows: NDArray[np.bool_]
+    rows: Mask
 
     @classmethod
     def of(cls, losses: ArrayLike, *, default: int | None = None, weights: ArrayLike | None = None) -> PairedGains:

@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.selection.intervals import two_sided, wilson
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 Score = Callable[[Indices, Indices, Floats], float]  # (y, p, weights) -> a metric of labels, greater is better
 
 STEP = 1e-3  # by what part of itself a weight is changed for a derivative
@@ -121,7 +119,7 @@ class Confusion:
         weight[hit] = rate * total
         return self._of(y, p, weight)
 
-    def _with_share(self, own: NDArray[np.bool_], share: float, wanted: float) -> float:
+    def _with_share(self, own: Mask, share: float, wanted: float) -> float:
         """Return the metric for another share of the rows `own` among all, all else unchanged."""
         factor = np.where(own, wanted / share, (1.0 - wanted) / (1.0 - share))
         return self._of(self.y, self.p, self.weight * factor)
@@ -131,7 +129,7 @@ class Confusion:
         return self.score(y[some], p[some], weight[some])
 
 
-def effective_size(member: NDArray[np.bool_], hit: NDArray[np.bool_], w: Floats, groups: Indices | None) -> float:
+def effective_size(member: Mask, hit: Mask, w: Floats, groups: Indices | None) -> float:
     """Return the effective number of independent rows behind the rate of hits among the members.
 
     Weights count by Kish's formula. Rows of a group are correlated as far as their hits are: the ratio of the variances
@@ -159,7 +157,7 @@ def folds_of(fold: Indices) -> Iterator[Indices]:
         yield np.flatnonzero(fold == f)
 
 
-def area_influence(y: NDArray[np.bool_], v: Floats, fold: Indices) -> tuple[Floats, Floats]:
+def area_influence(y: Mask, v: Floats, fold: Indices) -> tuple[Floats, Floats]:
     """Return the ROC AUC of each fold, and the influences [n] of rows that are ranked within their fold.
 
     They are the structural components of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988): the share of the
@@ -183,7 +181,7 @@ def area_influence(y: NDArray[np.bool_], v: Floats, fold: Indices) -> tuple[Floa
     return np.array(areas), effect
 
 
-def precision_influence(y: NDArray[np.bool_], v: Floats, fold: Indices) -> tuple[Floats, Floats]:
+def precision_influence(y: Mask, v: Floats, fold: Indices) -> tuple[Floats, Floats]:
     """Return the average precision of each fold, and the influences [n] of rows that are ranked within their fold.
 
     AP = Σ_i y_i T_i / N_i / Σ_i y_i, where N_i rows of the fold, T_i positive ones among them, have a value of v_i or

@@ -10,15 +10,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tunesmith.errors import SelectionError
-
-Floats = NDArray[np.float64]
+from tunesmith.numerics.arrays import Floats, Indices
 
 
 def pseudo_losses(
-    score: Callable[[NDArray[np.intp]], float],
+    score: Callable[[Indices], float],
     n_rows: int,
     *,
     strata: ArrayLike | None = None,
@@ -62,7 +61,7 @@ def pseudo_losses(
     return np.asarray(-(whole + deviation))
 
 
-def _random_blocks(n_rows: int, n_blocks: int, strata: ArrayLike | None, rng: np.random.Generator) -> NDArray[np.intp]:
+def _random_blocks(n_rows: int, n_blocks: int, strata: ArrayLike | None, rng: np.random.Generator) -> Indices:
     """Return each row's block: rows are shuffled, ordered by class, and given to the blocks in turn."""
     order = rng.permutation(n_rows)
     if strata is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from tunesmith.numerics.arrays import Mask
 
 
 def replaces_default(
@@ -18,7 +20,7 @@ def replaces_default(
     usual: float = math.inf,
     simpler: ArrayLike = False,
     ties: bool = False,
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Tell whether a candidate replaces the default.
 
     It does if it looks better and, where the default is preferred, if its corrected gain exceeds

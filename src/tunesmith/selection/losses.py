@@ -6,11 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tunesmith.errors import SelectionError
+from tunesmith.numerics.arrays import Floats, Indices, Singles
 from tunesmith.selection.bootstrap import MAX_UNITS
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Indices = NDArray[np.intp]
 
 
 class LossTable:

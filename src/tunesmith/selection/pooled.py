@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.selection.influence import (
     Confusion,
     EffectiveSample,
@@ -24,8 +25,6 @@ from tunesmith.selection.influence import (
 )
 from tunesmith.selection.metric import Metric
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 MOST_CELLS = 64  # of a confusion matrix: with more of them, leaving out blocks of rows is quicker
 
 
@@ -43,11 +42,11 @@ class PooledPredictions:
         coded: whether they are classes.
     """
 
-    y: Rows
+    y: Indices
     labels: NDArray[Any]
     values: NDArray[Any]
-    rows: Rows
-    fold: Rows
+    rows: Indices
+    fold: Indices
     weight: Floats
     coded: bool
 
@@ -77,7 +76,7 @@ class PooledPredictions:
             found.append(score(part.y, part.p, part.weight))
         return np.array(found), matrix.influences()[cell]
 
-    def effective_sample(self, metric: Metric, groups: Rows | None, level: float) -> EffectiveSample:
+    def effective_sample(self, metric: Metric, groups: Indices | None, level: float) -> EffectiveSample:
         """Return the rows that decide the metric; infinitely many where all rows decide it alike, as far as is known.
 
         `groups` [n_rows] numbers rows that belong together from 0; None: each row stands for itself.
@@ -101,10 +100,10 @@ class PooledPredictions:
         except Exception:  # the metric takes no weights
             return EffectiveSample(math.inf)
 
-    def _of_cells(self, metric: Metric) -> Callable[[Rows, Rows, Floats], float]:
+    def _of_cells(self, metric: Metric) -> Callable[[Indices, Indices, Floats], float]:
         """Return the metric as a function of the confusion matrix."""
 
-        def score(y: Rows, p: Rows, weight: Floats) -> float:
+        def score(y: Indices, p: Indices, weight: Floats) -> float:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a class without members, as the matrix is changed
                 true, predicted = self.labels[y], self.labels[p]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from tunesmith.numerics.arrays import Floats, Mask
 
 RULES = ("forgiving", "wilcoxon")
 LEVEL = 0.05  # of the paired test
@@ -87,7 +87,7 @@ class Race:
             behind = float(np.mean(own[ran] - np.array(self.scores)[ran]))
         return self.mean + min(behind, 0.0)
 
-    def _own(self, scores: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+    def _own(self, scores: ArrayLike) -> tuple[Floats, Mask]:
         own = np.asarray(scores, np.float64)
         if own.shape != (len(self.scores),):
             raise ValueError(f"Race: a candidate has a score (or NaN) for each of {len(self.scores)} folds; got {own}")

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.score import HonestScore
 
@@ -29,7 +29,7 @@ class ScoreRange:
     known: bool
 
     @classmethod
-    def of(cls, metric: Metric | None, scores: NDArray[np.float64]) -> ScoreRange:
+    def of(cls, metric: Metric | None, scores: Floats) -> ScoreRange:
         """Return the range of a metric.
 
         What is known of a metric counts unless its values say otherwise: an estimator's own ``score`` should be the

@@ -12,9 +12,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from tunesmith.numerics.arrays import Floats
+
 Complexity = Callable[[Mapping[str, Any]], Any] | str | Sequence[str]
 
 

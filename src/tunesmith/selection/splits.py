@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Indices
+
 Splits = Sequence[tuple[Any, Any]]
 
 
@@ -52,7 +54,7 @@ def block_length(n: int) -> int:
     return max(1, round(math.sqrt(n)))
 
 
-def observation_of_row(splits: Splits, groups: Any, n_rows: int) -> NDArray[np.intp] | None:
+def observation_of_row(splits: Splits, groups: Any, n_rows: int) -> Indices | None:
     """Return which rows count as one observation.
 
     Those of a group do, and neighbouring rows where splits are in the order of time.

@@ -20,14 +20,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.selection.influence import EffectiveSample
 from tunesmith.selection.jackknife import pseudo_losses
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.pooled import PooledPredictions
 from tunesmith.selection.splits import Splits
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 # By how much the mean of losses may differ from the score: predictions are kept with seven digits.
 SCORE_TOLERANCE = 1e-4
@@ -66,7 +64,7 @@ class Targets:
     weight: Floats | None
     classes: bool = True
 
-    def strata(self) -> Rows | None:
+    def strata(self) -> Indices | None:
         """Return the class of each row, for resamples with as many rows of each class; None: there are no classes."""
         return self._codes(self.y) if self.classes and self.labels is not None and self.y.ndim == 1 else None
 
@@ -117,7 +115,7 @@ class Targets:
         metric: Metric,
         seen: Sequence[Predictions | None] | None,
         splits: Splits,
-        groups: Rows | None,
+        groups: Indices | None,
         level: float,
     ) -> EffectiveSample:
         """Return the rows that decide the metric: see `PooledPredictions.effective_sample`."""
@@ -125,7 +123,7 @@ class Targets:
         pooled = None if parts is None else self._pooled(parts)
         return EffectiveSample(math.inf) if pooled is None else pooled.effective_sample(metric, groups, level)
 
-    def _parts(self, seen: Sequence[Predictions | None], splits: Splits) -> list[tuple[NDArray[Any], Rows]] | None:
+    def _parts(self, seen: Sequence[Predictions | None], splits: Splits) -> list[tuple[NDArray[Any], Indices]] | None:
         """Return predictions and rows of each split; None if some are missing."""
         parts = []
         for predicted, (_, test) in zip(seen, splits, strict=True):
@@ -135,7 +133,7 @@ class Targets:
             parts.append((predicted.values, rows))
         return parts
 
-    def _pooled(self, parts: Sequence[tuple[NDArray[Any], Rows]]) -> PooledPredictions | None:
+    def _pooled(self, parts: Sequence[tuple[NDArray[Any], Indices]]) -> PooledPredictions | None:
         """Return the predictions of all splits; None if they are not one value a row, or targets are no classes."""
         if self.labels is None or not self.classes or self.y.ndim != 1 or any(v.ndim != 1 for v, _ in parts):
             return None
@@ -151,7 +149,7 @@ class Targets:
         )
 
     def _by_influence(
-        self, metric: Metric, parts: Sequence[tuple[NDArray[Any], Rows]], scores: Sequence[float] | None
+        self, metric: Metric, parts: Sequence[tuple[NDArray[Any], Indices]], scores: Sequence[float] | None
     ) -> Floats | None:
         """Return the losses [n] by what each row adds to the metric; None if that is not known.
 
@@ -198,7 +196,9 @@ class Targets:
         share = share / share.sum()
         return [share if like.values.ndim > 1 else share[1]]
 
-    def _losses(self, metric: Metric, values: NDArray[Any], rows: Rows, score: float | None, n: int) -> Floats | None:
+    def _losses(
+        self, metric: Metric, values: NDArray[Any], rows: Indices, score: float | None, n: int
+    ) -> Floats | None:
         """Return the losses of predictions for `rows`, whose mean has to be `score` if that is given.
 
         At most `n` blocks are left out in turn.
@@ -213,7 +213,7 @@ class Targets:
             return None
         different, place = np.unique(rows, return_inverse=True)  # a row is in one block, however often it was tested
 
-        def scored(kept: Rows) -> float:
+        def scored(kept: Indices) -> float:
             there = np.zeros(len(different), bool)
             there[kept] = True
             return self._score(metric, values[there[place]], rows[there[place]])
@@ -223,18 +223,18 @@ class Targets:
         own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
         return own + metric.offset
 
-    def _matches(self, metric: Metric, values: NDArray[Any], rows: Rows, score: float) -> bool:
+    def _matches(self, metric: Metric, values: NDArray[Any], rows: Indices, score: float) -> bool:
         """Tell whether these predictions have this score."""
         return _same_score(score, self._score(metric, values, rows))
 
-    def _score(self, metric: Metric, values: NDArray[Any], rows: Rows) -> float:
+    def _score(self, metric: Metric, values: NDArray[Any], rows: Indices) -> float:
         """Return the score of predictions, greater is better."""
         coded = values.dtype.kind == "u" and self.labels is not None
         decoded = self.labels[values] if coded and self.labels is not None else values
         more = metric.options if self.weight is None else {**metric.options, "sample_weight": self.weight[rows]}
         return metric.sign * float(metric.function(self.y[rows], decoded, **more))
 
-    def _codes(self, y: NDArray[Any]) -> Rows:
+    def _codes(self, y: NDArray[Any]) -> Indices:
         """Return the indices of targets among the sorted labels."""
         return np.asarray(np.searchsorted(np.asarray(self.labels), y), dtype=np.intp)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tunesmith.errors import SelectionError
+from tunesmith.numerics.arrays import Floats
 
 
 def variance_inflation(n_splits: int, test_to_train: float | None = None) -> float:
@@ -27,7 +28,7 @@ def variance_inflation(n_splits: int, test_to_train: float | None = None) -> flo
     return 1.0 + n_splits * ratio
 
 
-def corrected_variance(scores: ArrayLike, test_to_train: float | None = None) -> NDArray[np.float64]:
+def corrected_variance(scores: ArrayLike, test_to_train: float | None = None) -> Floats:
     """Return the variance of the mean over splits.
 
     Args:

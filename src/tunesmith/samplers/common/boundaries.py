@@ -11,12 +11,10 @@ Symbols: u[n, d] unit coordinates, NaN where inactive; an array [2, d] has a row
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 MARGIN = 1e-3  # of a range
 NEAR = MARGIN * (1.0 + 1e-6)  # a point this close lies at the margin or beyond: unit coordinates are rounded
 N_BEST = 3  # so many of the best trials have to lie at the margin
@@ -56,6 +54,6 @@ class Boundaries:
         return margin[0], 1.0 - margin[1]
 
 
-def _count(u: Floats, distance: float) -> NDArray[np.intp]:
+def _count(u: Floats, distance: float) -> Indices:
     """Return how many rows of u[n, d] are this close to a bound, [2, d]."""
     return np.array([(u <= distance).sum(axis=0), (1.0 - u <= distance).sum(axis=0)])

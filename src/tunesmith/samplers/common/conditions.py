@@ -7,14 +7,14 @@ conditional on it. Model-based samplers then search the tree that the objective 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.space import Categorical, Space
 
 MIN_USES = 2  # of each value of the parent, before a rule is inferred
 
 
-def infer_conditions(space: Space, x: NDArray[np.float64]) -> Space:
+def infer_conditions(space: Space, x: Floats) -> Space:
     """Return the space with conditions for those parameters whose use another parameter's value explains.
 
     Args:
@@ -45,9 +45,7 @@ def infer_conditions(space: Space, x: NDArray[np.float64]) -> Space:
         return space
 
 
-def _explain(
-    x: NDArray[np.float64], missing: NDArray[np.bool_], j: int, parents: list[int], space: Space
-) -> tuple[int, list[object]] | None:
+def _explain(x: Floats, missing: Mask, j: int, parents: list[int], space: Space) -> tuple[int, list[object]] | None:
     """Return the parent and its values that go with parameter j, preferring parents that are used most often."""
     used = ~missing[:, j]
     for p in sorted(parents, key=lambda p: (int(missing[:, p].sum()), p)):

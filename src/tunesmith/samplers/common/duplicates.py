@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
 MAX_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
 
 

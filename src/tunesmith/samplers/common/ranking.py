@@ -9,14 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
 from tunesmith.numerics import pareto
+from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.state import TrialState
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 COMPLETE, PRUNED, INFEASIBLE, FAILED = range(4)
 _IS_COMPLETE, _IS_PRUNED = int(TrialState.COMPLETE), int(TrialState.PRUNED)  # comparing with members is slow

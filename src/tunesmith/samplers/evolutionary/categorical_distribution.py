@@ -8,11 +8,10 @@ al., CatCMA, GECCO 2024).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats
 from tunesmith.space import Parameter, Space
 
-Floats = NDArray[np.float64]
 RATE = 0.2  # how far the probabilities move towards the frequencies of one generation
 
 

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
 from tunesmith.samplers.common.incremental import space_fingerprint
 from tunesmith.samplers.common.ranking import COMPLETE, ConstrainedRanking
 from tunesmith.samplers.evolutionary.categorical_distribution import CategoricalDistribution
 from tunesmith.samplers.evolutionary.mutation import mirrored
 from tunesmith.space import Space
-
-Floats = NDArray[np.float64]
 
 SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
 SEED_MASK, GENERATION_MASK = (1 << SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
@@ -166,7 +164,7 @@ class CmaEsState:
         if ended:
             self._restart(history.sampler_state[rows])
 
-    def _raw(self, history: History, rows: NDArray[np.int64], unit: Floats) -> Floats:
+    def _raw(self, history: History, rows: Ints, unit: Floats) -> Floats:
         """The raw points [λ, k] of members; NaN where a member was evaluated elsewhere."""
         raw = np.empty((len(rows), self._k))
         if not self._k:
@@ -209,7 +207,7 @@ class CmaEsState:
             patience = 20 + 30 * self._k / self._popsize  # the margin keeps it moving, also round the best point
         return bool(self._generation - self._improved > patience)
 
-    def _restart(self, states: NDArray[np.int64]) -> None:
+    def _restart(self, states: Ints) -> None:
         """Restart at a random point, which follows from the last generation's seeds."""
         rng = np.random.default_rng((states & SEED_MASK).tolist())
         self._popsize = min(MAX_POPSIZE, math.ceil(self._popsize * self._settings.inc_popsize))

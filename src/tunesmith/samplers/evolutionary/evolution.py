@@ -14,16 +14,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates, encode_state
 from tunesmith.samplers.common.incremental import StatefulSampler
 from tunesmith.samplers.evolutionary.mutation import mirrored
 from tunesmith.samplers.evolutionary.population import FACTORS, MAX_SLOTS, MEMORY, Population
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
 ATTEMPTS = 20  # variations drawn until one is new and meets the constraints
 
 

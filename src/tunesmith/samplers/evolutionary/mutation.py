@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 FEW_VALUES = 50  # values up to which a lattice moves by cells and not by distances
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, encode_state
 from tunesmith.samplers.common.duplicates import DuplicateFilter
 from tunesmith.samplers.common.incremental import StatefulSampler
@@ -28,8 +28,6 @@ from tunesmith.samplers.common.ranking import ConstrainedRanking
 from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 ATTEMPTS = 20  # children drawn until one is new and meets the constraints
 
 

@@ -7,17 +7,15 @@ does not have, the slot keeps the coordinate it had before; f, cr: the factors F
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import PAYLOAD_BITS, PAYLOAD_MASK, sampler_code
 from tunesmith.samplers.common.duplicates import DuplicateFilter
 from tunesmith.samplers.common.incremental import space_fingerprint
 from tunesmith.samplers.common.ranking import FAILED, ConstrainedRanking
 from tunesmith.samplers.evolutionary.mutation import MutationOperators
 from tunesmith.space import Space
-
-Floats = NDArray[np.float64]
 
 SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: fingerprint of the space 8, slot 10, F 7, CR 7
 FACTORS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTORS
@@ -59,7 +57,7 @@ class Population:
         self._oldest = 0
         self._successes: list[tuple[float, float]] = []
         self._since_update = self._since_success = 0
-        self._order: NDArray[np.int64] | None = None
+        self._order: Ints | None = None
 
     @property
     def n(self) -> int:
@@ -67,7 +65,7 @@ class Population:
         return len(self.u)
 
     @property
-    def order(self) -> NDArray[np.int64]:
+    def order(self) -> Ints:
         """The filled slots, the best first."""
         if self._order is None:
             at = np.flatnonzero(self.filled)

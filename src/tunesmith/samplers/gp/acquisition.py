@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.numerics.acquisition import log_ei, log_ei_gradient, log_probability_below
+from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.ehvi import log_ehvi_over
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.samplers.gp.prior_weight import PriorWeight
 
-Floats = NDArray[np.float64]
 BEHIND = 0.1  # how far behind the front's worst value the reference point lies, as a share of the front's span
 
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
 NEGLIGIBLE = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
 INTERVAL = 2  # one of so many trials goes into an underexplored branch, once it has come to that
 MAX_BRANCHES = 20  # values of a parent that are taken for branches
@@ -82,7 +81,7 @@ class Branch:
     def __len__(self) -> int:
         return len(self.space)
 
-    def holds(self, u: Floats) -> NDArray[np.bool_]:
+    def holds(self, u: Floats) -> Mask:
         """Tell which points of the unit cube [n, d] lie in the branch."""
         columns = list(self.path)
         return np.asarray((np.abs(u[:, columns] - [self.path[j] for j in columns]) < 1e-9).all(axis=1))

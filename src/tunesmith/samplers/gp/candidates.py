@@ -12,12 +12,11 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.qmc import MAX_SOBOL
 
-Floats = NDArray[np.float64]
 Box = tuple[Floats, Floats]
 N_SPREAD = 512  # quasi-random candidates
 N_NEAR = 40  # perturbations of each incumbent
@@ -40,7 +39,7 @@ class Region(Protocol):
     def to_unit(self, x: Floats) -> Floats:
         """Return the unit coordinates [q, d] of internal values [q, d]."""
 
-    def feasible(self, x: Floats) -> NDArray[np.bool_]:
+    def feasible(self, x: Floats) -> Mask:
         """Tell which rows meet the constraints."""
 
 

@@ -13,11 +13,10 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
 MAX_CATEGORICAL_FEATURES = 64  # features of a categorical
 
 
@@ -81,7 +80,7 @@ class FeatureMap:
             at += code.shape[1]
         return z
 
-    def choice(self, j: int, z: Floats) -> NDArray[np.intp]:
+    def choice(self, j: int, z: Floats) -> Indices:
         """Return which choice [q] of the categorical in column j stands in features z[q, F]; their number if none."""
         code = next(code for (column, _), code in zip(self.nominal, self._codes, strict=True) if column == j)
         own = z[:, self.features_of(j)[0]]

@@ -7,15 +7,14 @@ schedule, so a new object, or one that saw the rows in another rhythm, has the s
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import normalise, standardise
 from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 
-Floats = NDArray[np.float64]
 REFIT_ALWAYS = 25  # rows up to which hyperparameters are fitted at each ask; then each time the rows grow by GROWTH
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
@@ -74,7 +73,7 @@ class HyperparameterCache:
             self._keep(key, fit(z, features.group, self.normalised(values), PRIOR, starts=starts))
         return self._kept[key]
 
-    def constraint_theta(self, z: Floats, group: NDArray[np.intp], t: Floats) -> Floats:
+    def constraint_theta(self, z: Floats, group: Indices, t: Floats) -> Floats:
         """Return θ of a constraint, or of the failures, fitted to all values t[n] at features z[n, F]."""
         key = hash((z.shape, z.tobytes(), t.tobytes(), group.tobytes()))
         if key not in self._kept:
@@ -97,7 +96,7 @@ class HyperparameterCache:
 def constraint_models(
     hyperparameters: HyperparameterCache,
     data: TrainingData,
-    rows: NDArray[np.intp],
+    rows: Indices,
     z: Floats,
     features: FeatureMap,
 ) -> list[tuple[Posterior, float]]:

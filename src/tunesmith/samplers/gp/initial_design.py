@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates
 from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.conditions import infer_conditions
@@ -31,7 +31,6 @@ from tunesmith.space import Space
 from tunesmith.space.base import priors_of
 from tunesmith.space.priors import UnitPrior
 
-Floats = NDArray[np.float64]
 N_CENTRAL = 4  # points of the design; more where a parameter has more branches
 SAME = 1e-3  # of each range: a point this close to another one tells nothing new
 SHRINKAGE = 0.6  # the share of its distance to the middle at which a Sobol' point is tried

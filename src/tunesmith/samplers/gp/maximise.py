@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.samplers.gp.candidates import Box, CandidatePool, Region, on_region, perturbed
 from tunesmith.samplers.gp.feature_map import FeatureMap
 
-Floats = NDArray[np.float64]
 COARSE_STEPS = (0.1, 0.03)  # sizes of perturbations in the unit cube
 FINE_STEPS = (0.01, 0.003)  # the same, where no gradient leads to the maximum
 N_LEADERS, N_PERTURBED = 8, 25  # candidates that are perturbed, and how often each
@@ -42,7 +41,7 @@ def maximise(
     features: FeatureMap,
     pool: CandidatePool,
     rng: np.random.Generator,
-    is_taken: Callable[[Floats], NDArray[np.bool_]],
+    is_taken: Callable[[Floats], Mask],
     box: Box | None = None,
     quick: bool = False,
 ) -> Floats | None:
@@ -148,7 +147,7 @@ class _Search:
         u[:, columns] = x
         return u
 
-    def winner(self, is_taken: Callable[[Floats], NDArray[np.bool_]]) -> Floats | None:
+    def winner(self, is_taken: Callable[[Floats], Mask]) -> Floats | None:
         """Return x[d] of the best candidate that is not taken."""
         order = np.argsort(-self.value, kind="stable")
         for at in range(0, len(order), 64):

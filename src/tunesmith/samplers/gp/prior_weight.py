@@ -7,14 +7,13 @@ few results, and a wrong one is forgotten.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
 from tunesmith.space.priors import UnitPrior
 
-Floats = NDArray[np.float64]
 BETA = 3.0  # not the 10 of the paper: a wrong prior then costs half, a right one gains as much (measured)
 
 

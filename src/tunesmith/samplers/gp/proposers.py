@@ -13,9 +13,9 @@ from functools import cached_property
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.samplers.common.boundaries import N_BEST
@@ -33,7 +33,6 @@ from tunesmith.samplers.gp.transfer import SourceModels, TransferPosterior
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trust_region
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
 N_INCUMBENTS = 5
 ROUGHER = 2.0  # by what lengthscales are divided in the cautious model
 N_FRONT = 8  # points of a front that the search for the next point starts from
@@ -79,14 +78,14 @@ class SearchContext:
         """Return the features [p, F] of running trials, given their internal values [p, d]."""
         return self.features(self.space.to_unit(self.space.mask(pending)))
 
-    def is_barred(self, pending: Floats, limits: Box) -> Callable[[Floats], NDArray[np.bool_]]:
+    def is_barred(self, pending: Floats, limits: Box) -> Callable[[Floats], Mask]:
         """Return a function that tells which rows of x[q, d] were tried, run, or lie beyond the limits.
 
         The pool was made when nothing ran; since then a trial at a bound may have started, and a second one must wait.
         """
         is_duplicate = self.data.is_duplicate(pending)
 
-        def is_barred(x: Floats) -> NDArray[np.bool_]:
+        def is_barred(x: Floats) -> Mask:
             u = self.space.to_unit(x)
             with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
                 return is_duplicate(x) | ((u < limits[0]) | (u > limits[1])).any(axis=1)

@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
 from tunesmith.samplers.common.cache import Cache
@@ -34,8 +34,6 @@ from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SearchContext, 
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space
-
-Floats = NDArray[np.float64]
 
 OPTUNA_ARGUMENTS = {
     "independent_sampler": INDEPENDENT_SAMPLER,

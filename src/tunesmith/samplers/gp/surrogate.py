@@ -12,9 +12,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
@@ -27,7 +27,6 @@ from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space import Space
 
-Floats = NDArray[np.float64]
 MIN_TRIALS = 5  # complete trials; more where there are many parameters
 PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))
 N_LOW = 8  # points, at least, that show how large the noise is where values are low
@@ -137,7 +136,7 @@ class Surrogate:
         return SurrogatePrediction(mean, np.sqrt(variance), self.warp.expected(mean, self._sd))
 
 
-def _fitted(z: Floats, group: NDArray[np.intp], t: Floats) -> Posterior:
+def _fitted(z: Floats, group: Indices, t: Floats) -> Posterior:
     """Return the process of transformed values t[n], with as much noise as there is where values are low.
 
     Noise that is the same everywhere in the user's units is not so after the transform, which spreads out low values;

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.samplers.common.boundaries import Boundaries
 from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(slots=True)

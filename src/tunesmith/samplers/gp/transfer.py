@@ -12,16 +12,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import SourceStudy
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.transfer import PosteriorMean, thin, weights
 from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.space import Categorical, Parameter, Space
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 MODEL_ROWS = 200  # of an earlier study, in its model
 MIN_ROWS = 4  # of an earlier study, before it has a model
 WEIGHT_MEAN, WEIGHT_SD = 0.7, 0.5  # prior of the weights, before any row of the new study
@@ -88,7 +86,7 @@ class SourceModels:
     """
 
     def __init__(self, earlier: Sequence[SourceStudy], space: Space, features: FeatureMap, prior: Prior) -> None:
-        self.means: list[tuple[PosteriorMean, NDArray[np.intp]]] = []
+        self.means: list[tuple[PosteriorMean, Indices]] = []
         good: list[Floats] = []
         for one in earlier:
             rows = AlignedSource(one, space)
@@ -172,7 +170,7 @@ class TransferPosterior:
         return mean + (shared - self.centre) @ self.b, variance, d_mean + slope, d_variance
 
 
-def _columns(features: FeatureMap, known: Mask) -> NDArray[np.intp]:
+def _columns(features: FeatureMap, known: Mask) -> Indices:
     """Return the features that belong to the parameters that are known."""
     found: set[int] = set()
     for j in np.flatnonzero(known).tolist():

@@ -7,17 +7,16 @@ after max(4, d) failures in a row, and starts again when it gets too small. Its 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.samplers.gp.feature_map import FeatureMap
 
-Floats = NDArray[np.float64]
 MAX_GLOBAL_ROWS = 500  # up to so many rows one model of everything
 N_BEST, N_NEAREST, N_RANDOM = 100, 200, 100
 INITIAL_LENGTH, MAX_LENGTH, MIN_LENGTH = 0.8, 1.6, 2.0**-7
 
 
-def local_rows(y: Floats, u: Floats, features: FeatureMap) -> NDArray[np.intp]:
+def local_rows(y: Floats, u: Floats, features: FeatureMap) -> Indices:
     """Return the rows that the model uses: all, or the best ones, the nearest to the best one and some random ones."""
     n = len(y)
     if n <= MAX_GLOBAL_ROWS:

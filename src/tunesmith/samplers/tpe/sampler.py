@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates
 from tunesmith.samplers.common.boundaries import N_BEST
 from tunesmith.samplers.common.duplicates import point_keys
@@ -29,8 +29,6 @@ from tunesmith.samplers.common.optuna_arguments import (
 )
 from tunesmith.samplers.tpe.state import TpeState
 from tunesmith.space import Space
-
-Floats = NDArray[np.float64]
 
 FOLDED = 0.8  # of the continuous coordinates: drawn so that they can fall onto the bounds, where optima often lie
 

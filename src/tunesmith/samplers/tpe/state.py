@@ -10,17 +10,14 @@ from array import array
 from bisect import bisect_left
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
 from tunesmith.samplers.common.boundaries import Boundaries
 from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.samplers.common.ranking import FAILED, ConstrainedRanking
 from tunesmith.space import Space
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 GOOD_SHARE = 0.15
 MAX_GOOD = 25
@@ -97,14 +94,14 @@ class TpeState:
         ranking = ConstrainedRanking(np.array([p[0] for p in self._pool]), np.array([p[1] for p in self._pool]))
         return [self._pool[i] for i in ranking.order().tolist()]
 
-    def ranking(self) -> Ints:
+    def ranking(self) -> Indices:
         """Return all rows, the best first."""
         order = np.array(self._order, np.intp)
         if self._m == 1:
             return order
         return np.concatenate([np.array([row for _, _, row in self._ranked_pool()], np.intp), order])
 
-    def mixtures(self, running: Floats) -> tuple[Mixture, Mixture | None, Ints]:
+    def mixtures(self, running: Floats) -> tuple[Mixture, Mixture | None, Indices]:
         """Return l, g and the rows that l is made of, the best first; g is None if no trial is bad."""
         order = self.ranking()
         k = max(1, min(math.ceil(GOOD_SHARE * self.n), MAX_GOOD, self.n_valued))
@@ -127,7 +124,7 @@ class TpeState:
         h = bandwidths(rows, weight, partial, evidence)
         return Mixture(self.columns, rows, weight, prior=1.0, h=h, smoothing=SMOOTHING, partial=partial)
 
-    def _bad(self, rest: Ints) -> Ints:
+    def _bad(self, rest: Indices) -> Indices:
         """Return which of the rows that are not good get a kernel, in the order of their rank or of their age."""
         if len(rest) <= MAX_BAD:
             return rest
