@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from tunesmith.numerics.warp import Warp, best_lambda, normalise, standardise, yeo_johnson
+from tunesmith.numerics.warp import Warp, best_lambda, standardise, yeo_johnson
 
 
 @pytest.mark.parametrize("lmbda", [-2.0, 0.0, 0.5, 1.0, 2.0, 3.5])
@@ -25,12 +25,12 @@ def test_lambda_is_that_of_scipy() -> None:
 
 def test_skewed_values_look_normal_afterwards() -> None:
     y = np.random.default_rng(0).lognormal(sigma=2, size=500)
-    assert abs(stats.skew(normalise(y))) < 1.0 < stats.skew(y)
+    assert abs(stats.skew(Warp(y).values)) < 1.0 < stats.skew(y)
 
 
 @given(arrays(float, st.integers(1, 30), elements=st.floats(-1e300, 1e300)))
 def test_never_fails_and_keeps_the_order(y: np.ndarray) -> None:
-    t = normalise(y)
+    t = Warp(y).values
     assert np.all(np.isfinite(t))
     assert np.all(np.abs(t) < 1e3)
     order = np.argsort(y, kind="stable")
@@ -48,7 +48,6 @@ def test_the_inverse_leads_back(kind: str) -> None:
         "huge": 1e300 * rng.random(40),
     }[kind]
     warp = Warp(y)
-    assert np.array_equal(warp.values, normalise(y))
     assert np.allclose(warp.inverse(warp.values), y, rtol=1e-9, atol=0)
     far = warp.inverse(np.array([-50.0, 50.0]))
     assert np.all(np.isfinite(far))

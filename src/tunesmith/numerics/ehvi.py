@@ -56,9 +56,7 @@ def log_ehvi_over(front: Floats, ref: Floats) -> Callable[[Floats, Floats], Floa
 def free_strips(front: Floats, ref: Floats) -> tuple[Floats, Floats]:
     """Return disjoint strips (lower[b, 2], upper[b, 2]) that make up all points below r which no row dominates."""
     front = front[np.all(front < ref, axis=1)]
-    front = front[non_dominated(front)]
-    front = front[np.lexsort(front.T[::-1])]
-    front = front[np.append(True, np.any(front[1:] != front[:-1], axis=1))[: len(front)]]
+    front = np.unique(front[non_dominated(front)], axis=0)
     edge = np.concatenate([[-np.inf], front[:, 0], ref[:1]])
     top = np.concatenate([ref[1:], front[:, 1]])
     return np.column_stack([edge[:-1], np.full(len(top), -np.inf)]), np.column_stack([edge[1:], top])

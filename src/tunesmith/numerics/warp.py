@@ -77,15 +77,6 @@ def _scores(lmbda: Floats, up: Floats, down: Floats, jacobian: float) -> Floats:
     return np.where(np.isfinite(score), score, 1e300)
 
 
-def normalise(y: Floats) -> Floats:
-    """Return y transformed to look normal (Yeo-Johnson after standardising), standardised again.
-
-    Args:
-        y: finite values [n]; monotone in the result: order is kept, ties stay ties.
-    """
-    return Warp(y).values
-
-
 def inverse_yeo_johnson(t: Floats, lmbda: float) -> Floats:
     """Return the values whose Yeo-Johnson transform is t; infinite where t lies beyond what the transform reaches."""
     out = np.empty_like(t)
@@ -99,13 +90,13 @@ def inverse_yeo_johnson(t: Floats, lmbda: float) -> Floats:
 
 
 class Warp:
-    """The transform that `normalise` applies to some values, with its inverse.
+    """A transform that makes values look normal (Yeo-Johnson after standardising), with its inverse.
 
     Args:
         y: the finite values [n] that it is fitted to.
 
     Attributes:
-        values: what they become [n].
+        values: what they become [n], standardised again; order is kept, ties stay ties.
     """
 
     def __init__(self, y: Floats) -> None:

@@ -56,8 +56,7 @@ class AutoSampler(Sampler):
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return what the chosen sampler proposes; see `Sampler.ask`."""
-        x, states, _ = self.propose(history, space, rng, n)
-        return x, states
+        return self.propose(history, space, rng, n)[:2]
 
     def propose(
         self, history: History, space: Space, rng: np.random.Generator, n: int

@@ -75,9 +75,7 @@ class GridCells:
         cells = np.bitwise_and(own[own >> self._bits == self._fingerprint], (1 << self._bits) - 1)
         more = np.unique(cells[cells < self.size])
         at = np.searchsorted(self.used, more)
-        new = np.ones(len(more), bool)
-        inside = at < len(self.used)
-        new[inside] = self.used[at[inside]] != more[inside]
+        new = np.searchsorted(self.used, more, side="right") == at
         return np.insert(self.used, at[new], more[new]) if new.any() else self.used
 
 

@@ -50,8 +50,7 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return up to n points that no finished or running trial has; see `Sampler.ask`."""
-        x, states, _ = self.propose(history, space, rng, n)
-        return x, states
+        return self.propose(history, space, rng, n)[:2]
 
     def propose(
         self, history: History, space: Space, rng: np.random.Generator, n: int

@@ -87,9 +87,7 @@ class Targets:
             return None
         together = metric.together(splits)
         try:
-            if together and not all(
-                self._matches(metric, *part, score) for part, score in zip(parts, scores, strict=True)
-            ):
+            if together and not all(map(_same_score, scores, (self._score(metric, *part) for part in parts))):
                 return None
             own = self._by_influence(metric, parts, None if together else scores)
             if own is not None:
@@ -209,7 +207,7 @@ class Targets:
             whole = math.nan if own is None else metric.offset - float(np.average(own, weights=weight))
             if own is not None and math.isfinite(whole) and (score is None or _same_score(score, whole)):
                 return own
-        if score is not None and not self._matches(metric, values, rows, score):
+        if score is not None and not _same_score(score, self._score(metric, values, rows)):
             return None
         different, place = np.unique(rows, return_inverse=True)  # a row is in one block, however often it was tested
 
@@ -222,10 +220,6 @@ class Targets:
         n_blocks = n if len(rows) <= MANY_ROWS else (n + 1) // 2
         own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
         return own + metric.offset
-
-    def _matches(self, metric: Metric, values: NDArray[Any], rows: Indices, score: float) -> bool:
-        """Tell whether these predictions have this score."""
-        return _same_score(score, self._score(metric, values, rows))
 
     def _score(self, metric: Metric, values: NDArray[Any], rows: Indices) -> float:
         """Return the score of predictions, greater is better."""

@@ -25,7 +25,7 @@ from tunesmith.samplers.common.optuna_arguments import (
     OptunaArgument,
     accepts_optuna_arguments,
 )
-from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, CmaEsState, Settings
+from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, CmaEsOptions, CmaEsState
 from tunesmith.space import Space
 
 ATTEMPTS = 20  # samples drawn until one meets the constraints of the space
@@ -106,7 +106,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
             raise ValueError(f"CmaEsSampler: restart_strategy is 'ipop' or None; got {restart_strategy!r}")
         if inc_popsize < 1:
             raise ValueError(f"CmaEsSampler: inc_popsize is at least 1; got {inc_popsize!r}")
-        self.settings = Settings(
+        self.options = CmaEsOptions(
             popsize,
             float(sigma0),
             None if x0 is None else tuple(x0.items()),
@@ -116,7 +116,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
         self.seed = seed
 
     def initial_state(self, space: Space, n_objectives: int) -> CmaEsState:
-        return CmaEsState(space, self.name, self.settings)
+        return CmaEsState(space, self.name, self.options)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Sample n points from the present distribution; see `Sampler.ask`.

@@ -23,6 +23,7 @@ from tunesmith.samplers.common.ranking import COMPLETE, ConstrainedRanking
 from tunesmith.samplers.evolutionary.categorical_distribution import CategoricalDistribution
 from tunesmith.samplers.evolutionary.mutation import mirrored
 from tunesmith.space import Space
+from tunesmith.space.encoding import LatticeScale
 
 SEED_BITS, GENERATION_BITS = 24, 16  # of a payload of 48 bits; the rest is a fingerprint of the space
 SEED_MASK, GENERATION_MASK = (1 << SEED_BITS) - 1, (1 << GENERATION_BITS) - 1
@@ -34,7 +35,7 @@ MAX_POPSIZE = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CmaEsOptions:
     """See `tunesmith.samplers.evolutionary.cmaes.CmaEsSampler`."""
 
     popsize: int | None
@@ -50,18 +51,19 @@ class CmaEsState:
     Args:
         space: the space that is searched.
         name: of the sampler.
-        settings: the options of the sampler.
+        options: those of the sampler.
     """
 
-    def __init__(self, space: Space, name: str, settings: Settings) -> None:
+    def __init__(self, space: Space, name: str, options: CmaEsOptions) -> None:
         self.space = space
-        self._settings = settings
+        self._options = options
         self._code = sampler_code(name)
         self._fingerprint = space_fingerprint(space, PAYLOAD_BITS - SEED_BITS - GENERATION_BITS)
         params = list(space.params.values())
         self._at = np.array([j for j, p in enumerate(params) if p.is_ordered and p.n_values > 1], np.intp)
         self._k = len(self._at)
-        cells = np.array([params[j].n_values if is_even(params[j]) else math.inf for j in self._at])
+        even = [isinstance(params[j].scale(), LatticeScale) for j in self._at]
+        cells = np.where(even, [params[j].n_values for j in self._at], math.inf)
         self._lattice = (cells <= MARGIN_CELLS) & (self._k <= SEPARABLE)
         self._step = np.where(self._lattice, 1.0 / np.maximum(cells, 1.0), 0.0)
         self._middle = np.full(self._k, 0.5)
@@ -70,7 +72,7 @@ class CmaEsState:
             if prior is not None:
                 self._middle[i] = float(params[j].to_unit(prior.best))
         self._categories = CategoricalDistribution(space)
-        self._popsize = settings.popsize or 4 + int(3 * math.log(max(1, self._k + len(self._categories))))
+        self._popsize = options.popsize or 4 + int(3 * math.log(max(1, self._k + len(self._categories))))
         self._optimiser: Any = None
         self._past: deque[Any] = deque(maxlen=MAX_DELAY)  # the optimisers of the generations before, the last one first
         self._guess_rows = -1
@@ -158,7 +160,7 @@ class CmaEsState:
                 # Only the order counts for the optimiser.
                 self._optimiser.tell([(raw[j], float(place)) for place, j in enumerate(order.tolist())])
                 broken = not np.isfinite(self._optimiser.mean).all()
-                ended = broken or (self._settings.restart and self._has_converged(ranking))
+                ended = broken or (self._options.restart and self._has_converged(ranking))
             except np.linalg.LinAlgError:
                 ended = True
         if ended:
@@ -210,17 +212,17 @@ class CmaEsState:
     def _restart(self, states: Ints) -> None:
         """Restart at a random point, which follows from the last generation's seeds."""
         rng = np.random.default_rng((states & SEED_MASK).tolist())
-        self._popsize = min(MAX_POPSIZE, math.ceil(self._popsize * self._settings.inc_popsize))
-        self._optimiser = self._make(rng.random(self._k), self._settings.sigma0)
+        self._popsize = min(MAX_POPSIZE, math.ceil(self._popsize * self._options.inc_popsize))
+        self._optimiser = self._make(rng.random(self._k), self._options.sigma0)
         self._categories = CategoricalDistribution(self.space)
         self._run()
 
     def _start(self, history: History, rows: int) -> Any:
         """The optimiser of the first run, given what other samplers found in the first rows of the history."""
-        sigma, mean = self._settings.sigma0, self._middle.copy()
-        if self._settings.x0 is not None:
+        sigma, mean = self._options.sigma0, self._middle.copy()
+        if self._options.x0 is not None:
             # Names that are unknown may be parameters that a define-by-run objective has not suggested yet.
-            x0 = dict(self._settings.x0)
+            x0 = dict(self._options.x0)
             known = {name: value for name, value in x0.items() if name in self.space.outer_names}
             given = self.space.to_unit(self.space.encode([known or x0], partial=True))[0, self._at]
             return self._make(np.where(np.isnan(given), mean, given), sigma)
@@ -251,10 +253,3 @@ class CmaEsState:
         bounds = np.column_stack([edge, np.where(self._lattice, 1.0 - edge, np.inf)])
         mean = np.clip(mean, bounds[:, 0], bounds[:, 1])  # a lattice ends at the centres of its last cells
         return cmaes.CMAwM(mean, sigma, bounds, self._step, population_size=self._popsize, seed=0, cov=cov)
-
-
-def is_even(parameter: Any) -> bool:
-    """Whether the values of a parameter have equal distances in the unit interval."""
-    from tunesmith.space.encoding import LatticeScale
-
-    return isinstance(parameter.scale(), LatticeScale)

@@ -13,7 +13,6 @@ The population is what selection makes of the finished trials, in order. A trial
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -31,20 +30,13 @@ from tunesmith.space import Space
 ATTEMPTS = 20  # children drawn until one is new and meets the constraints
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """See `NSGA2Sampler`."""
-
-    size: int
-    batch: int
-    mutation_prob: float | None
-    crossover_prob: float
-    eta_crossover: float
-    eta_mutation: float
-
-
 class Nsga2State:
     """The state of one search: the selected trials and those that are not yet compared with them.
+
+    Args:
+        space: the space that is searched.
+        size: number of trials that are selected.
+        batch: selection takes place whenever so many new trials are finished.
 
     Attributes:
         u: the unit points of the selected trials [N, d], NaN where a parameter is inactive; None before the first
@@ -54,7 +46,7 @@ class Nsga2State:
         generation: number of selections so far.
     """
 
-    def __init__(self, space: Space, settings: Settings) -> None:
+    def __init__(self, space: Space, size: int, batch: int) -> None:
         self.space = space
         self.mutation = MutationOperators(space)
         self.tried = DuplicateFilter(space)
@@ -62,7 +54,7 @@ class Nsga2State:
         self.u: Floats | None = None
         self.rank: Ints = np.zeros(0, np.int64)
         self.distance: Floats = np.zeros(0)
-        self._settings = settings
+        self._size, self._batch = size, batch
         self._rows = np.zeros(0, np.int64)
         self._waiting = 0
 
@@ -71,7 +63,7 @@ class Nsga2State:
         self.tried.add_rows(history, first, last)
         first -= self._waiting
         while True:
-            size = self._settings.size if self.u is None else self._settings.batch
+            size = self._size if self.u is None else self._batch
             if last - first < size:
                 self._waiting = last - first
                 return
@@ -82,7 +74,7 @@ class Nsga2State:
         """Keep the best of the pool: by rank, then by crowding distance (section III-C of the paper)."""
         ranking = ConstrainedRanking.of(history, pool)
         rank, distance = ranking.rank_and_crowding()
-        kept = np.sort(np.lexsort((-distance, rank))[: self._settings.size])
+        kept = np.sort(np.lexsort((-distance, rank))[: self._size])
         self._rows = pool[kept]
         self.u = history.unit(self.space)[self._rows]
         self.rank, self.distance = ranking.take(kept).rank_and_crowding()
@@ -164,13 +156,13 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
                 raise ValueError(f"NSGA2Sampler: {what} is a probability; got {p!r}")
         if not min(eta_crossover, eta_mutation) >= 0:
             raise ValueError(f"NSGA2Sampler: etas are not negative; got {eta_crossover!r} and {eta_mutation!r}")
-        self.settings = Settings(
-            population_size, batch, mutation_prob, crossover_prob, float(eta_crossover), float(eta_mutation)
-        )
+        self.population_size, self.batch_size = population_size, batch
+        self.mutation_prob, self.crossover_prob = mutation_prob, crossover_prob
+        self.eta_crossover, self.eta_mutation = float(eta_crossover), float(eta_mutation)
         self.seed = seed
 
     def initial_state(self, space: Space, n_objectives: int) -> Nsga2State:
-        return Nsga2State(space, self.settings)
+        return Nsga2State(space, self.population_size, self.batch_size)
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Propose n children; see `Sampler.ask`."""
@@ -191,32 +183,32 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
 
     def _child(self, state: Nsga2State, rng: np.random.Generator, attempt: int) -> Floats:
         """Return a unit point without gaps; the more attempts failed, the more of it is mutated."""
-        mutation, settings = state.mutation, self.settings
+        mutation = state.mutation
         fresh = mutation.random_point(rng)
         if state.u is None or not len(mutation.free):
             return fresh
         a = before = state.parent(state.u, rng)
-        if rng.random() < settings.crossover_prob:
+        if rng.random() < self.crossover_prob:
             b = state.parent(state.u, rng)
             crossed = self._crossover(a, b, rng)
             crossed = np.where(mutation.categorical, np.where(rng.random(len(a)) < 0.5, a, b), crossed)
             # A parameter that one parent lacks comes from the other.
             a = np.where(np.isnan(a), b, np.where(np.isnan(crossed), a, crossed))
         u = np.where(np.isnan(a), fresh, a)  # neither parent had the parameter
-        share = 1.0 / len(mutation.free) if settings.mutation_prob is None else settings.mutation_prob
+        share = 1.0 / len(mutation.free) if self.mutation_prob is None else self.mutation_prob
         at = mutation.free[rng.random(len(mutation.free)) < share * (1 + attempt)]
         if not len(at) and (attempt or np.array_equal(a, before, equal_nan=True)):
             at = mutation.choose_columns(rng, 0.0)  # a copy would be of no use
         if len(at):
             jump = mutation.jump(u, at, rng)
-            u[at] = np.where(np.isnan(jump), _polynomial(u[at], settings.eta_mutation, rng), jump)
+            u[at] = np.where(np.isnan(jump), _polynomial(u[at], self.eta_mutation, rng), jump)
         return u
 
     def _crossover(self, a: Floats, b: Floats, rng: np.random.Generator) -> Floats:
         """Return the simulated binary crossover of about half of the parameters."""
         t = rng.random(len(a))
         # β: the spread of children relative to that of their parents.
-        power = 1.0 / (self.settings.eta_crossover + 1.0)
+        power = 1.0 / (self.eta_crossover + 1.0)
         beta = np.where(t < 0.5, 2.0 * t, 0.5 / np.maximum(1.0 - t, 1e-12)) ** power
         child = mirrored(0.5 * ((1.0 + beta) * a + (1.0 - beta) * b))
         return np.where(rng.random(len(a)) < 0.5, child, a)

@@ -6,31 +6,22 @@ Both are weighted by the probability that constraints hold and the trial does no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from tunesmith.numerics.acquisition import log_ei, log_ei_gradient, log_probability_below
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.ehvi import log_ehvi_over
+from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.samplers.gp.prior_weight import PriorWeight
+from tunesmith.samplers.gp.transfer import TransferPosterior
 
 BEHIND = 0.1  # how far behind the front's worst value the reference point lies, as a share of the front's span
 
 
-class Model(Protocol):
-    """A posterior of one function of features z[q, F]."""
-
-    def predict(self, z: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance, shape [q] each."""
-
-    def predict_gradient(self, z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return mean[q], variance[q] and their gradients [q, F]."""
-
-
-Constraint = tuple[Model, float]
-"""The model of a constraint, and the bound that its function must stay below."""
+Model = Posterior | TransferPosterior
+Constraint = tuple[Posterior, float]  # the model of a constraint, and the bound that its function must stay below
 
 
 class LogEI:

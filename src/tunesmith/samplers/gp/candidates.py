@@ -6,41 +6,22 @@ depend on what runs, so the proposals of a batch share one, and what the models 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.numerics.arrays import Floats
+from tunesmith.samplers.gp.branches import Branch
 from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.qmc import MAX_SOBOL
+from tunesmith.space import Space
 
 Box = tuple[Floats, Floats]
+Region = Space | Branch  # where the maximum is searched
 N_SPREAD = 512  # quasi-random candidates
 N_NEAR = 40  # perturbations of each incumbent
 N_SHORTLIST = 256  # points of a pool that a quick search begins with
-
-
-class Region(Protocol):
-    """Where the maximum is searched: a space, or a branch of one."""
-
-    @property
-    def constraints(self) -> Sequence[object]:
-        """Its constraints, if it has any."""
-
-    def __len__(self) -> int:
-        """Return the number of parameters d."""
-
-    def from_unit(self, u: Floats) -> Floats:
-        """Return the internal values [q, d] at unit coordinates [q, d]."""
-
-    def to_unit(self, x: Floats) -> Floats:
-        """Return the unit coordinates [q, d] of internal values [q, d]."""
-
-    def feasible(self, x: Floats) -> Mask:
-        """Tell which rows meet the constraints."""
 
 
 @dataclass(frozen=True, slots=True)

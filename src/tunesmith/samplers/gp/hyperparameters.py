@@ -6,11 +6,13 @@ schedule, so a new object, or one that saw the rows in another rhythm, has the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
-from tunesmith.numerics.warp import normalise, standardise
+from tunesmith.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
@@ -64,33 +66,33 @@ class HyperparameterCache:
         count, index = _schedule(len(y))
         rows = local_rows(y[:count], u[:count], features)
         z, values = features(u[:count][rows]), y[:count][rows]
-        key = hash((count, z.shape, z.tobytes(), values.tobytes(), features.group.tobytes()))
-        if key not in self._kept:
+
+        def fitted() -> Floats:
             before, starts = fitted_rows(count - 1), fixed_starts(features.group, PRIOR)
             if chained and before > MIN_ROWS and before.bit_length() == count.bit_length():
                 also = starts[index // 2 % 2 :][:1] if index % 2 else []
                 starts = [self.theta(y[:before], u[:before], features), *also]
-            self._keep(key, fit(z, features.group, self.normalised(values), PRIOR, starts=starts))
-        return self._kept[key]
+            return fit(z, features.group, self.normalised(values), PRIOR, starts=starts)
+
+        return self._get((count, z.shape, z.tobytes(), values.tobytes(), features.group.tobytes()), fitted)
 
     def constraint_theta(self, z: Floats, group: Indices, t: Floats) -> Floats:
         """Return θ of a constraint, or of the failures, fitted to all values t[n] at features z[n, F]."""
-        key = hash((z.shape, z.tobytes(), t.tobytes(), group.tobytes()))
-        if key not in self._kept:
-            self._keep(key, fit(z, group, t, PRIOR))
-        return self._kept[key]
+        return self._get((z.shape, z.tobytes(), t.tobytes(), group.tobytes()), lambda: fit(z, group, t, PRIOR))
 
     def normalised(self, y: Floats) -> Floats:
-        """Return `tunesmith.numerics.warp.normalise` of y[n]."""
-        key = hash((len(y), y.tobytes()))
-        if key not in self._kept:
-            self._keep(key, normalise(y))
-        return self._kept[key]
+        """Return the values y[n] transformed by `tunesmith.numerics.warp.Warp`."""
+        return self._get((len(y), y.tobytes()), lambda: Warp(y).values)
 
-    def _keep(self, key: int, value: Floats) -> None:
-        if len(self._kept) >= CACHE_SIZE:
-            del self._kept[next(iter(self._kept))]
-        self._kept[key] = value
+    def _get(self, data: tuple[object, ...], make: Callable[[], Floats]) -> Floats:
+        """Return what was made of these data; the oldest one makes room for a new one."""
+        key = hash(data)
+        if key not in self._kept:
+            made = make()
+            if len(self._kept) >= CACHE_SIZE:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = made
+        return self._kept[key]
 
 
 def constraint_models(
