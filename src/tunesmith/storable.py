@@ -6,13 +6,14 @@ made where the attribute is set: a value that cannot be kept raises on that line
 
 from __future__ import annotations
 
-import math
+import json
+import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
-from tunesmith.text import name_and_message, shown
+from tunesmith.text import checked_text, name_and_message, shown
 
 MOST_BITS = 2048  # of an integer: 616 digits. Python reads and writes at most 640 digits under its tightest setting
 SMALL = 2**62  # a smaller integer is kept without a check
@@ -81,16 +82,7 @@ def checked_key(key: Any) -> str:
     Raises:
         ValueError: it is no text, is empty, or holds what not every database can keep.
     """
-    if not isinstance(key, str) or not key:
-        raise ValueError(f"an attribute's name must be a text of at least one character; got {shown(key)}")
-    if not key.isascii() or "\0" in key:
-        try:
-            fits = "\0" not in key and bool(key.encode())
-        except UnicodeEncodeError:
-            fits = False
-        if not fits:
-            raise ValueError(f"an attribute's name must be Unicode text without NUL characters; got {shown(key)}")
-    return key
+    return checked_text("an attribute's name", key)
 
 
 class _Refused(Exception):
@@ -167,25 +159,20 @@ class _Copy:
         if isinstance(key, (bool, np.bool_)):
             return "true" if key else "false"
         if isinstance(key, (int, np.integer)):
-            return str(self._integer(key.item() if isinstance(key, np.integer) else key))
+            return str(self._integer(key))
         if isinstance(key, (float, np.floating)):
-            number = float(key)
-            if math.isfinite(number):
-                return float.__repr__(number)
-            return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"
+            return json.dumps(float(key))
         raise _Refused(f"the dict key {shown(key)} of type {type(key).__name__} is no text or number")
 
-    def _integer(self, value: int) -> int:
-        value = int.__index__(value)
+    def _integer(self, value: SupportsIndex) -> int:
+        value = operator.index(value)
         if value.bit_length() > MOST_BITS:
             raise _Refused("an integer of more than 600 digits cannot be kept; make it a text or a float")
         return value
 
     def _numpy(self, value: np.generic) -> Any:
-        if value.dtype.kind == "b":
-            return bool(value)
-        if value.dtype.kind in "iu":
-            return int(value)
+        if value.dtype.kind in "biu":
+            return value.item()
         if isinstance(value, np.floating):
             return float(value)  # longdouble, too
         raise _Refused(_refusal(value))

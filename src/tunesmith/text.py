@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 MOST = 8000  # characters that are kept of a reason
 
 
-def close_matches(word: str, options: Iterable[object]) -> list[str]:
+def close_matches(word: str, options: Iterable[object], cutoff: float = 0.6) -> list[str]:
     """Return the options that differ from a word in case only, or else the nearest one, if any is near.
 
     Args:
         word: what was given.
         options: what it may be.
+        cutoff: how near an option must be, from 0 (anything) to 1 (equal).
     """
     import difflib  # only errors need it
 
     names = [option for option in options if isinstance(option, str)]
     same = [name for name in names if name.lower() == word.lower() and name != word]
-    return same or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return same or difflib.get_close_matches(word, names, n=1, cutoff=cutoff)
 
 
 def did_you_mean(word: object, options: Iterable[object]) -> str:
@@ -30,6 +32,27 @@ def did_you_mean(word: object, options: Iterable[object]) -> str:
     """
     close = close_matches(word, options) if isinstance(word, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def checked_text(what: str, text: Any) -> str:
+    """Return a text that every database can store.
+
+    Args:
+        what: its name in errors.
+        text: the text.
+
+    Raises:
+        ValueError: it is no text, is empty, or holds what not every database can keep.
+    """
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{what} must be a text of at least one character; got {shown(text)}")
+    try:
+        fits = "\0" not in text and bool(text.encode())
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{what} must be Unicode text without NUL characters; got {shown(text)}")
+    return text
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -257,18 +257,21 @@ def test_a_file_that_comes_back(path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="as above")
 def test_a_search_stops_when_its_file_is_deleted(tmp_path: Path) -> None:
-    path = tmp_path / "tune.db"
+    path, away = tmp_path / "tune.db", tmp_path / "away.db"
     study = ts.create_study(storage=path, seed=0)
 
     def objective(trial: ts.Trial) -> float:
         if trial.number == 3:
-            path.unlink()
+            path.rename(away)
         return trial.suggest_float("x", 0, 1)
 
     with pytest.raises(StorageError, match="was deleted while it was in use"):
         study.optimize(objective, n_trials=10)
     with pytest.raises(StudyNotFoundError):
         ts.load_study(study_name=study.study_name, storage=path)
+    away.rename(path)
+    study.optimize(objective, n_trials=1)  # which first stores the result that could not be stored
+    assert [t.state for t in study.trials] == [ts.TrialState.COMPLETE] * 5
 
 
 # -- what we keep in attributes ----------------------------------------------------------------------------------------

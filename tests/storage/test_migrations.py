@@ -20,7 +20,6 @@ from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage, migrate, schema
-from tunesmith.storage.sql import storage as storage_module
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import read_spec
 from tunesmith.testing.storage_model import run
@@ -157,8 +156,7 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script = scripts / "versions" / "v0003.py"
     script.write_text(NEXT.format(more=""))
     monkeypatch.setattr(migrate, "SCRIPTS", scripts)
-    for module in (migrate, storage_module):
-        monkeypatch.setattr(module, "HEAD", 3)
+    monkeypatch.setattr(migrate, "HEAD", 3)
     return script
 
 

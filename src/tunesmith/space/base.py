@@ -103,22 +103,19 @@ class Parameter:
 
     def cells(self, k: NDArray[np.int64]) -> FloatArray:
         """Return the internal values of cells k = 0 … n_values - 1 of a finite parameter, in order."""
-        n = self.n_values
-        return self.from_unit((np.asarray(k) + 0.5) / n)
+        return self.from_unit((np.asarray(k) + 0.5) / self.n_values)
 
     def cell_of(self, x: float) -> int | None:
         """Return the cell of the internal value x; None: x is not valid."""
-        n = self.n_values
-        k = int(self.to_unit(x) * n)
+        k = int(self.to_unit(x) * self.n_values)
         return k if self.cells(np.array(k)) == x else None
 
     def scale(self) -> Scale:
         """Return the map between internal values and the unit interval."""
-        if self._scale_cache is None:  # made late: comparing parameters needs none
-            _set(self, "_scale_cache", self._make_scale())
         scale = self._scale_cache
-        if scale is None:
-            raise NotImplementedError
+        if scale is None:  # made late: comparing parameters needs none
+            scale = self._make_scale()
+            _set(self, "_scale_cache", scale)
         return scale
 
     def _make_scale(self) -> Scale:
@@ -206,8 +203,7 @@ class Parameter:
 
     def _copy(self) -> Self:
         copy = object.__new__(type(self))
-        for name, value in _state(self).items():
-            _set(copy, name, value)
+        copy.__setstate__(_state(self))
         return copy
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -227,9 +223,7 @@ class Parameter:
         return hash((type(self).__name__, self._key, self.condition))
 
     def __getstate__(self) -> dict[str, Any]:
-        state = _state(self)
-        state["_scale_cache"] = None
-        return state
+        return {**_state(self), "_scale_cache": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -252,5 +246,4 @@ def _state(param: Parameter) -> dict[str, Any]:
 
 def priors_of(params: Sequence[Parameter]) -> dict[int, UnitPrior]:
     """Return the priors of those parameters that have one, by their place."""
-    found = {j: p.unit_prior() for j, p in enumerate(params) if p.prior is not None}
-    return {j: prior for j, prior in found.items() if prior is not None}
+    return {j: prior for j, p in enumerate(params) if (prior := p.unit_prior()) is not None}

@@ -83,8 +83,6 @@ class Categorical(Parameter):
                 raise SpaceError(f"{kind}: the choice {shown(value)} holds itself; give plain values") from None
             if inner is not None:
                 raise SpaceError(NESTED.format(kind=kind, choice=shown(value), inner=inner))
-        if not values:
-            raise SpaceError(f"{kind}: choices are empty; give at least one")
         given: list[str | None] = list(names) if names else [None] * len(values)
         for i, value in enumerate(values):
             if given[i] is None and label_key(value) is None:
@@ -106,13 +104,13 @@ class Categorical(Parameter):
             SpaceError: as for the constructor.
         """
         param = object.__new__(cls)
-        if not values:
-            raise SpaceError(f"{cls.__name__}: choices are empty; give at least one")
         param._fill(values, names)
         return param
 
     def _fill(self, values: Sequence[Any], names: Sequence[str | None]) -> None:
         kind = type(self).__name__
+        if not values:
+            raise SpaceError(f"{kind}: choices are empty; give at least one")
         labels = [value if name is None else name for value, name in zip(values, names, strict=True)]
         keys = [label_key(value) if name is None else ("name", name) for value, name in zip(values, names, strict=True)]
         index: dict[Hashable, int] = {}
@@ -208,12 +206,8 @@ class Categorical(Parameter):
             except SpaceError as error:
                 raise SpaceError(f"{self!r}: {error}") from None
             return
-        self._set_prior(self._index_of_prior(prior), None)
-
-    def _index_of_prior(self, prior: Any) -> int:
-        """Return the index of the choice that is believed to be good."""
         try:
-            return int(self.to_internal(prior))
+            self._set_prior(int(self.to_internal(prior)), None)
         except SpaceError as error:
             raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
 
@@ -281,9 +275,8 @@ class Ordinal(Categorical):
     def _read_prior(self, prior: Any, width: float | None) -> None:
         if prior is None:
             raise SpaceError(f"{self!r}: prior_width={width!r} is given without a prior; give prior=choice too")
-        best = self._index_of_prior(prior)
         try:
-            self._set_prior(best, None if width is None else read_width(width, log=False))
+            self._set_prior(int(self.to_internal(prior)), None if width is None else read_width(width, log=False))
         except SpaceError as error:
             raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
 

@@ -28,11 +28,17 @@ class Columns(Mapping[str, Parameter]):
     """The parameters of a space in order, with their conditions and constraints.
 
     Attributes:
+        names: names of the columns, in order.
+        params: the parameters by name, in order.
+        constraints: what a point must satisfy besides.
         conditions: the conditions, compiled.
         external: the name that users know, for each column that has another one ("": none at all).
     """
 
-    __slots__ = ("_codec", "_constraints", "_d", "_layout", "_names", "_params", "conditions", "external")
+    __slots__ = ("_codec", "_layout", "conditions", "constraints", "external", "names", "params")
+    names: tuple[str, ...]
+    params: Mapping[str, Parameter]
+    constraints: tuple[Constraint, ...]
     conditions: ConditionTable
     external: dict[str, str]
 
@@ -41,35 +47,18 @@ class Columns(Mapping[str, Parameter]):
             name: p if p.condition is None else p.with_condition(bind(name, p.condition, columns))
             for name, p in columns.items()
         }
-        self._params = MappingProxyType(bound)
-        self._names = tuple(bound)
-        self._d = len(bound)
+        self.params = MappingProxyType(bound)
+        self.names = tuple(bound)
         self.external = dict(external)
         self.conditions = ConditionTable(bound)
         self._layout = Layout([p.scale() for p in bound.values()])
         self._codec = PointCodec(bound, self.conditions, self.external)
-        known = [self.external.get(name, name) for name in bound]
-        self._constraints = read_constraints(constraints, dict.fromkeys(name for name in known if name))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns, in order."""
-        return self._names
+        self.constraints = read_constraints(constraints, self.outer_names)
 
     @property
     def outer_names(self) -> tuple[str, ...]:
         """The names that points have as dicts: columns of a list of dicts may share one, its selector has none."""
-        return tuple(dict.fromkeys(outer for n in self._names if (outer := self.external.get(n, n))))
-
-    @property
-    def params(self) -> Mapping[str, Parameter]:
-        """The parameters by name, in order."""
-        return self._params
-
-    @property
-    def constraints(self) -> tuple[Constraint, ...]:
-        """The constraints that a point must satisfy."""
-        return self._constraints
+        return tuple(dict.fromkeys(outer for n in self.names if (outer := self.external.get(n, n))))
 
     @property
     def is_conditional(self) -> bool:
@@ -79,16 +68,16 @@ class Columns(Mapping[str, Parameter]):
     @property
     def is_finite(self) -> bool:
         """Whether every parameter has a finite number of values."""
-        return all(p.n_values < math.inf for p in self._params.values())
+        return all(p.n_values < math.inf for p in self.params.values())
 
     def __getitem__(self, name: str) -> Parameter:
-        return self._params[name]
+        return self.params[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return self._d
+        return len(self.names)
 
     def __bool__(self) -> bool:
         return True  # a space without parameters is still a space, not a missing one
@@ -99,10 +88,7 @@ class Columns(Mapping[str, Parameter]):
 
     def from_unit(self, u: FloatArray) -> FloatArray:
         """Map u[n, d] to valid x[n, d], inactive cells NaN. Constraints are not checked."""
-        x = self._layout.from_unit(self._matrix(u))
-        if self.conditions.rules:
-            x[~self.conditions.active(x)] = np.nan
-        return x
+        return self._masked(self._layout.from_unit(self._matrix(u)))
 
     def active(self, x: FloatArray) -> BoolArray:
         """Return which cells of x[n, d] are active, bool[n, d]."""
@@ -110,7 +96,9 @@ class Columns(Mapping[str, Parameter]):
 
     def mask(self, x: FloatArray) -> FloatArray:
         """Return a copy of x[n, d] with NaN where a parameter is inactive."""
-        x = np.array(self._matrix(x))
+        return self._masked(np.array(self._matrix(x)))
+
+    def _masked(self, x: FloatArray) -> FloatArray:
         if self.conditions.rules:
             x[~self.conditions.active(x)] = np.nan
         return x
@@ -118,7 +106,7 @@ class Columns(Mapping[str, Parameter]):
     def feasible(self, x: FloatArray) -> BoolArray:
         """Return which rows of x[n, d] satisfy the constraints, bool[n]."""
         x = self._matrix(x)
-        if not self._constraints:
+        if not self.constraints:
             return np.ones(len(x), dtype=np.bool_)
         return np.array([self._violated(config) is None for config in self.decode(x)], dtype=np.bool_)
 
@@ -134,12 +122,12 @@ class Columns(Mapping[str, Parameter]):
 
     def _violated(self, config: Mapping[str, Any]) -> str | None:
         """Return the label of the first constraint that the point breaks."""
-        return next((c.label for c in self._constraints if not c.holds(config)), None)
+        return next((c.label for c in self.constraints if not c.holds(config)), None)
 
     def _matrix(self, x: FloatArray) -> FloatArray:
         x = np.asarray(x, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != self._d:
-            raise SpaceError(f"expected an array of shape (n, {self._d}), one column a parameter; got {x.shape}")
+        if x.ndim != 2 or x.shape[1] != len(self):
+            raise SpaceError(f"expected an array of shape (n, {len(self)}), one column a parameter; got {x.shape}")
         return x
 
     def decode_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
@@ -165,11 +153,14 @@ class Columns(Mapping[str, Parameter]):
         """
         if isinstance(configs, Mapping):
             raise SpaceError("encode takes a list of dicts; put the one dict into a list")
-        x = np.full((len(configs), self._d), np.nan)
+        x = np.full((len(configs), len(self)), np.nan)
         for i, config in enumerate(configs):
             x[i] = self._codec.encode_row(config, partial=partial)
-            if self._constraints:
-                self._check_constraints(self._codec.decode_row(x[i].tolist()))
+            if self.constraints:
+                point = self._codec.decode_row(x[i].tolist())
+                broken = self._violated(point)
+                if broken is not None:
+                    raise SpaceError(f"{point!r} does not satisfy the constraint {broken}")
         return x
 
     def validate(self, config: Mapping[str, Any], *, partial: bool = False) -> None:
@@ -184,8 +175,3 @@ class Columns(Mapping[str, Parameter]):
                 the message names the parameter, the value and what is valid.
         """
         self.encode([config], partial=partial)
-
-    def _check_constraints(self, config: Mapping[str, Any]) -> None:
-        broken = self._violated(config)
-        if broken is not None:
-            raise SpaceError(f"{dict(config)!r} does not satisfy the constraint {broken}")

@@ -8,8 +8,6 @@ from typing import Any
 from tunesmith.errors import SpaceError
 from tunesmith.text import did_you_mean, listing, shown
 
-_WANTED = "a constraint is a function of parameters, as in `lambda low, high: low < high`"
-
 
 class _Inactive(KeyError):
     """A constraint asked for a parameter that is inactive."""
@@ -57,8 +55,6 @@ class Constraint:
     def _read_arguments(self, fn: Callable[..., Any]) -> None:
         import inspect  # here and not above: most spaces have no constraints
 
-        if not callable(fn):
-            raise SpaceError(f"{_WANTED}; got {shown(fn)}")
         try:
             arguments = inspect.signature(fn).parameters.values()
         except (TypeError, ValueError):
@@ -123,13 +119,11 @@ def read_constraints(given: Any, known: Iterable[str]) -> tuple[Constraint, ...]
         given = (given,)
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
         raise SpaceError(f"constraints must be a callable or a list of callables, got {shown(given)}")
-    return tuple(
-        fn if isinstance(fn, Constraint) else Constraint(_required(fn), f"constraint {i}", known)
-        for i, fn in enumerate(given)
-    )
-
-
-def _required(fn: Any) -> Callable[..., Any]:
-    if fn is None:
-        raise SpaceError(f"{_WANTED}; got None")
-    return fn  # type: ignore[no-any-return]  # whether it can be called is checked with its arguments
+    constraints = []
+    for fn in given:
+        if not (isinstance(fn, Constraint) or callable(fn)):
+            raise SpaceError(
+                f"a constraint is a function of parameters, as in `lambda low, high: low < high`; got {shown(fn)}"
+            )
+        constraints.append(fn if isinstance(fn, Constraint) else Constraint(fn, "", known))
+    return tuple(constraints)

@@ -10,7 +10,7 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.bounds import as_number
-from tunesmith.space.encoding import CustomScale
+from tunesmith.space.encoding import Scale
 from tunesmith.space.labels import label_key
 from tunesmith.space.parameters import Float, Int
 from tunesmith.text import shown
@@ -18,7 +18,7 @@ from tunesmith.text import shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tunesmith.space.encoding import BoolArray, FloatArray, Scale
+    from tunesmith.space.encoding import BoolArray, FloatArray
 
 _set = object.__setattr__
 _TAIL = 2.0**-53  # how far from 0 and 1 a quantile is taken, since those may be infinite
@@ -123,26 +123,37 @@ class Distribution(Parameter):
         return f"{kind} from {self.low!r} to {self.high!r} ({_call(self.frozen)})"
 
     def _make_scale(self) -> Scale:
-        return CustomScale(self._cdf, self._ppf, self._inside)
-
-    def _cdf(self, x: FloatArray) -> FloatArray:
-        u = np.array(self.frozen.cdf(x), dtype=np.float64)
-        if self._discrete:  # the middle of the jump, so that the way back finds the same value
-            u -= 0.5 * np.nan_to_num(np.asarray(self.frozen.pmf(x), dtype=np.float64))
-        return np.clip(u, 0.0, 1.0)
-
-    def _ppf(self, u: FloatArray) -> FloatArray:
-        x = np.asarray(self.frozen.ppf(np.clip(u, _TAIL, 1.0 - _TAIL)), dtype=np.float64)
-        return np.clip(x, self.low, self.high)
-
-    def _inside(self, x: FloatArray) -> BoolArray:
-        inside: BoolArray = (x >= self.low) & (x <= self.high) & np.isfinite(x)
-        if self._discrete:
-            inside &= (x == np.rint(x)) if self._grid is None else np.isin(x, self._grid)
-        return inside
+        return _DistributionScale(self)
 
     def _arguments(self) -> str:
         return _call(self.frozen)
+
+
+class _DistributionScale(Scale):
+    """The cumulative probability and its inverse."""
+
+    __slots__ = ("_param",)
+
+    def __init__(self, param: Distribution) -> None:
+        self._param = param
+
+    def to_unit(self, x: FloatArray) -> FloatArray:
+        p = self._param
+        u = np.array(p.frozen.cdf(x), dtype=np.float64)
+        if p._discrete:  # the middle of the jump, so that the way back finds the same value
+            u -= 0.5 * np.nan_to_num(np.asarray(p.frozen.pmf(x), dtype=np.float64))
+        return np.clip(u, 0.0, 1.0)
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        x = np.asarray(self._param.frozen.ppf(np.clip(u, _TAIL, 1.0 - _TAIL)), dtype=np.float64)
+        return np.clip(x, self._param.low, self._param.high)
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        p = self._param
+        inside: BoolArray = (x >= p.low) & (x <= p.high) & np.isfinite(x)
+        if p._discrete:
+            inside &= (x == np.rint(x)) if p._grid is None else np.isin(x, p._grid)
+        return inside
 
 
 def distribution_to_json(param: Distribution) -> dict[str, Any]:

@@ -13,7 +13,7 @@ array operations, whatever the number of parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -73,15 +73,13 @@ class FloatScale(StackableScale):
         self.divisor = np.where(self.width > 0, self.width, 1.0)
         constant = self.width <= 0
         self.bias = np.where(constant, 0.5, 0.0) if constant.any() else None
-        # None: nothing to do, True: every column, else the mask; `where=` costs time, so it is used last.
+        # False: no column, True: every column, else the mask; a mask costs time, True and False none.
         self.log: bool | BoolArray = bool(self.mask.all()) if self.mask.all() or not self.mask.any() else self.mask
 
     def to_unit(self, x: FloatArray) -> FloatArray:
         t = np.maximum(x, self.low)
         np.minimum(t, self.high, out=t)
-        if self.log is True:
-            np.log(t, out=t)
-        elif self.log is not False:
+        if self.log is not False:
             np.log(t, out=t, where=self.log)
         t -= self.offset
         t /= self.divisor
@@ -92,9 +90,7 @@ class FloatScale(StackableScale):
     def from_unit(self, u: FloatArray) -> FloatArray:
         x = u * self.width
         x += self.offset
-        if self.log is True:
-            np.exp(x, out=x)
-        elif self.log is not False:
+        if self.log is not False:
             np.exp(x, out=x, where=self.log)
         # Rounding may step over a bound by one unit in the last place.
         np.maximum(x, self.low, out=x)
@@ -183,29 +179,6 @@ class LogIntScale(StackableScale):
     def contains(self, x: FloatArray) -> BoolArray:
         inside: BoolArray = (x >= self.low) & (x <= self.high) & (x == np.rint(x))
         return inside
-
-
-class CustomScale(Scale):
-    """A scale given by its two functions (for a distribution: its cdf and ppf). Never stacked."""
-
-    __slots__ = ("_contains", "_from_unit", "_to_unit")
-
-    def __init__(
-        self,
-        to_unit: Callable[[FloatArray], FloatArray],
-        from_unit: Callable[[FloatArray], FloatArray],
-        contains: Callable[[FloatArray], BoolArray],
-    ) -> None:
-        self._to_unit, self._from_unit, self._contains = to_unit, from_unit, contains
-
-    def to_unit(self, x: FloatArray) -> FloatArray:
-        return self._to_unit(x)
-
-    def from_unit(self, u: FloatArray) -> FloatArray:
-        return self._from_unit(u)
-
-    def contains(self, x: FloatArray) -> BoolArray:
-        return self._contains(x)
 
 
 class Layout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -30,7 +30,21 @@ class _Range(Parameter):
 
     __slots__ = ()
     is_numeric = True
+    default_step: ClassVar[int | None] = None
+    _kind: ClassVar[str] = "a number"
+    low: float
+    high: float
     log: bool
+    step: float | None
+
+    def valid(self) -> str:
+        step = "" if self.step == self.default_step else f" in steps of {self.step!r}"
+        return f"{self._kind} from {self.low!r} to {self.high!r}{step}"
+
+    def _arguments(self) -> str:
+        log = ", log=True" if self.log else ""
+        step = "" if self.step == self.default_step else f", step={self.step!r}"
+        return f"{self.low!r}, {self.high!r}{log}{step}"
 
     def unit_prior(self) -> UnitPrior | None:
         if self._prior is None:
@@ -82,10 +96,6 @@ class Float(_Range):
     """
 
     __slots__ = ("_n", "_power", "high", "log", "low", "step")
-    low: float
-    high: float
-    log: bool
-    step: float | None
     _n: int
     _power: float
 
@@ -115,11 +125,11 @@ class Float(_Range):
             n, power = lattice(low, high, step)
         _set(self, "low", low)
         _set(self, "high", high)
-        _set(self, "log", bool(log))
+        _set(self, "log", log)
         _set(self, "step", step)
         _set(self, "_n", n)
         _set(self, "_power", power)
-        self._start((low, high, bool(log), step))
+        self._start((low, high, log, step))
         if prior is not None or prior_width is not None:
             self._read_prior(prior, prior_width)
 
@@ -143,10 +153,6 @@ class Float(_Range):
     def to_external(self, x: float) -> float:
         return float(x)
 
-    def valid(self) -> str:
-        step = "" if self.step is None else f" in steps of {self.step!r}"
-        return f"a number from {self.low!r} to {self.high!r}{step}"
-
     def _span(self) -> float:
         if self.step is not None:
             return self._n * self.step
@@ -156,10 +162,6 @@ class Float(_Range):
         if self.step is not None:
             return LatticeScale(self.low, self.high, self.step, self._n, self._power)
         return FloatScale(self.low, self.high, self.log)
-
-    def _arguments(self) -> str:
-        log = ", log=True" if self.log else ""
-        return f"{self.low!r}, {self.high!r}{log}" + ("" if self.step is None else f", step={self.step!r}")
 
 
 class Int(_Range):
@@ -186,9 +188,10 @@ class Int(_Range):
     """
 
     __slots__ = ("high", "log", "low", "step")
+    default_step = 1
+    _kind = "a whole number"
     low: int
     high: int
-    log: bool
     step: int
 
     def __init__(
@@ -228,9 +231,9 @@ class Int(_Range):
                 raise SpaceError(f"Int({low}, {high}, log=True): high must be at most 2**40; use a Float with log=True")
         _set(self, "low", low)
         _set(self, "high", high)
-        _set(self, "log", bool(log))
+        _set(self, "log", log)
         _set(self, "step", step)
-        self._start((low, high, bool(log), step))
+        self._start((low, high, log, step))
         if prior is not None or prior_width is not None:
             self._read_prior(prior, prior_width)
 
@@ -256,10 +259,6 @@ class Int(_Range):
         inside = self.low <= x <= self.high and (x - self.low) % self.step == 0
         return int((x - self.low) // self.step) if inside else None
 
-    def valid(self) -> str:
-        step = "" if self.step == 1 else f" in steps of {self.step}"
-        return f"a whole number from {self.low} to {self.high}{step}"
-
     def _span(self) -> float:
         if self.log:
             return math.log(self.high + 0.5) - math.log(self.low - 0.5)
@@ -269,7 +268,3 @@ class Int(_Range):
         if self.log:
             return LogIntScale(self.low, self.high)
         return LatticeScale(self.low, self.high, self.step, int(self.n_values), 0.0)
-
-    def _arguments(self) -> str:
-        log = ", log=True" if self.log else ""
-        return f"{self.low}, {self.high}{log}" + ("" if self.step == 1 else f", step={self.step}")

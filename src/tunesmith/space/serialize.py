@@ -40,21 +40,18 @@ def label_to_json(label: Any) -> Any:
 
 def label_from_json(data: Any) -> Any:
     """Return the label that `label_to_json` wrote."""
-    if not isinstance(data, dict):
-        if isinstance(data, list):
-            raise SpaceError(f"{shown(data)} is no label")
+    if not isinstance(data, (dict, list)):
         return data
-    if len(data) != 1:
-        raise SpaceError(f"{shown(data)} is no label")
-    ((kind, value),) = data.items()
-    if kind == "float":
-        return float(value)
-    if kind == "tuple":
-        return tuple(label_from_json(item) for item in value)
-    if kind == "list":
-        return [label_from_json(item) for item in value]
-    if kind == "dict":
-        return {name: label_from_json(item) for name, item in value.items()}
+    if isinstance(data, dict) and len(data) == 1:
+        ((kind, value),) = data.items()
+        if kind == "float":
+            return float(value)
+        if kind == "tuple":
+            return tuple(label_from_json(item) for item in value)
+        if kind == "list":
+            return [label_from_json(item) for item in value]
+        if kind == "dict":
+            return {name: label_from_json(item) for name, item in value.items()}
     raise SpaceError(f"{shown(data)} is no label")
 
 
@@ -65,7 +62,7 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
         data = {"type": "float" if isinstance(param, Float) else "int", "low": param.low, "high": param.high}
         if param.log:
             data["log"] = True
-        if param.step not in (None, 1) or (isinstance(param, Float) and param.step is not None):
+        if param.step != param.default_step:
             data["step"] = param.step
     elif isinstance(param, Categorical):
         choices = [

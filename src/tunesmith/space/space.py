@@ -64,10 +64,10 @@ class Space(Columns):
         **named: Any,
     ) -> None:
         external: dict[str, str] = {}
-        columns: dict[str, Parameter]
+        columns: Mapping[str, Parameter]
         checks: Any = constraints
         if isinstance(params, Space) and not named:
-            columns, external = dict(params), params.external
+            columns, external = params, params.external
             checks = params.constraints if constraints == () else constraints
         elif isinstance(params, (list, tuple)):
             if named:
@@ -130,22 +130,22 @@ class Space(Columns):
         if not isinstance(other, Space):
             return NotImplemented
         return (
-            self._names == other._names
-            and all(a == b for a, b in zip(self._params.values(), other._params.values(), strict=True))
-            and self._constraints == other._constraints
+            self.names == other.names
+            and all(a == b for a, b in zip(self.params.values(), other.params.values(), strict=True))
+            and self.constraints == other.constraints
             and self.external == other.external
         )
 
     def __hash__(self) -> int:
-        return hash((self._names, tuple(self._params.values()), self._constraints))
+        return hash((self.names, tuple(self.params.values()), self.constraints))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fns = tuple(c if c.fn is None else c.fn for c in self._constraints)
-        return (Space.from_columns, (dict(self._params), fns, self.external))
+        fns = tuple(c if c.fn is None else c.fn for c in self.constraints)
+        return (Space.from_columns, (dict(self.params), fns, self.external))
 
     def __repr__(self) -> str:
-        lines = [f"    {name}: {param!r}," for name, param in self._params.items()]
-        lines += [f"    constraint {constraint!r}," for constraint in self._constraints]
+        lines = [f"    {name}: {param!r}," for name, param in self.params.items()]
+        lines += [f"    constraint {constraint!r}," for constraint in self.constraints]
         return "\n".join(["Space(", *lines, ")"]) if lines else "Space()"
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
@@ -161,28 +161,25 @@ class Space(Columns):
         Raises:
             SpaceError: the constraints reject (nearly) all points; the message says which and how many.
         """
-        x = self._layout.from_unit(rng.random((n, self._d)))
-        if self.conditions.rules:
-            x[~self.conditions.active(x)] = np.nan
-        return self._reject(x, rng, n) if self._constraints else x
+        x = self.from_unit(rng.random((n, len(self))))
+        return self._reject(x, rng) if self.constraints and n else x
 
-    def _reject(self, x: FloatArray, rng: np.random.Generator, n: int) -> FloatArray:
+    def _reject(self, x: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return as many feasible points as x has rows: its own, and others in place of the rest."""
+        n = len(x)
         kept: list[FloatArray] = []
-        drawn = accepted = 0
         rejected: dict[str, int] = {}
         while True:
             for row, config in zip(x, self.decode(x), strict=True):
-                drawn += 1
                 reason = self._violated(config)
-                if reason is None:
-                    kept.append(row)
-                    accepted += 1
-                    if accepted == n:
-                        return np.array(kept)
-                else:
+                if reason is not None:
                     rejected[reason] = rejected.get(reason, 0) + 1
-            if accepted == n:  # n = 0
-                return x
+                    continue
+                kept.append(row)
+                if len(kept) == n:
+                    return np.array(kept)
+            accepted = len(kept)
+            drawn = accepted + sum(rejected.values())
             if drawn >= _MAX_DRAWS * max(1, accepted):
                 reasons = ", ".join(f"{label} rejected {count}" for label, count in rejected.items())
                 raise SpaceError(
@@ -190,7 +187,7 @@ class Space(Columns):
                     f"constraints ({reasons}); loosen the constraints, or choose ranges in which they hold more often"
                 )
             size = min(4096, max(16, math.ceil(1.2 * (n - accepted) * drawn / max(1, accepted))))
-            x = self.from_unit(rng.random((size, self._d)))
+            x = self.from_unit(rng.random((size, len(self))))
 
     def grid(self, resolution: int | Mapping[str, Any] | None = None) -> Grid:
         """Return the points of a grid in a fixed order, with `len(grid)`, `grid[i]`, `grid.rows(indices)`, iteration.
@@ -227,7 +224,7 @@ class Space(Columns):
         """Return the space as JSON text; objects are written by name, constraints only by label."""
         from tunesmith.space.serialize import dump_space
 
-        return dump_space(self._params, tuple(c.label for c in self._constraints), self.external)
+        return dump_space(self.params, tuple(c.label for c in self.constraints), self.external)
 
     @classmethod
     def from_json(cls, text: str, *, objects: Mapping[str, Mapping[str, Any]] | None = None) -> Space:
@@ -256,4 +253,4 @@ class Space(Columns):
 
     def with_constraints(self, *constraints: Callable[..., Any]) -> Space:
         """Return the same space with these constraints in place of its own."""
-        return Space.from_columns(self._params, constraints, self.external)
+        return Space.from_columns(self.params, constraints, self.external)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from tunesmith.errors import AttemptReplacedError, StudyNotFoundError
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState
-from tunesmith.text import did_you_mean
+from tunesmith.text import checked_text, did_you_mean
 
 DIRECTIONS = ("minimize", "maximize")
 
@@ -18,26 +18,10 @@ def new_name() -> str:
     return f"study-{secrets.token_hex(4)}"
 
 
-def check_text(what: str, text: str) -> None:
-    """Check that every database can store a text."""
-    if not isinstance(text, str) or not text:  # type: ignore[redundant-expr]  # what users pass is not always typed
-        raise ValueError(f"{what} must be a text of at least one character; got {text!r}")
-    if "\0" in text or not _is_unicode(text):
-        raise ValueError(f"{what} must be Unicode text without NUL characters; got {text!r}")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def check_study(name: str | None, directions: Sequence[str], seed: int) -> tuple[str, ...]:
     """Return the directions as a tuple."""
     if name is not None:
-        check_text("a study's name", name)
+        checked_text("a study's name", name)
     wrong = [d for d in directions if d not in DIRECTIONS]
     if wrong or not directions or isinstance(directions, str):
         raise ValueError(f"directions must be a sequence of 'minimize' and 'maximize'; got {directions!r}")

@@ -88,14 +88,11 @@ class MemoryStorage(Storage):
     ) -> StudyRecord:
         directions = check_study(name, directions, seed)
         with self._lock:
-            while name is None or (name in self._ids):
-                if name is not None:
-                    raise DuplicatedStudyError(
-                        f"{_WHERE} already holds a study {name!r}; choose another name or pass load_if_exists=True"
-                    )
-                name = new_name()
-                if name in self._ids:
-                    name = None
+            name = name or new_name()
+            if name in self._ids:
+                raise DuplicatedStudyError(
+                    f"{_WHERE} already holds a study {name!r}; choose another name or pass load_if_exists=True"
+                )
             record = StudyRecord(self._next_id, name, directions, seed, space, time.time())
             self._next_id += 1
             self._books[record.id] = _Book(record)

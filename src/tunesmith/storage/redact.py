@@ -6,14 +6,13 @@ too.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-from tunesmith.text import printable
+from tunesmith.text import close_matches, printable
 
 HIDDEN = "***"
 
@@ -100,7 +99,7 @@ def shown_option(name: str, value: Any) -> str:
     known = name.lower() in _HARMLESS
     if known and isinstance(value, str) and re.fullmatch(r"[\w.:/-]*", value):
         return f"{name}={value}"
-    is_name = difflib.get_close_matches(name.lower(), _HARMLESS | _SECRET, n=1, cutoff=0.75)  # of an option, misspelt
+    is_name = close_matches(name.lower(), _HARMLESS | _SECRET, cutoff=0.75)  # of an option, misspelt
     return f"{name}={HIDDEN}" if is_name else HIDDEN
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 from tunesmith.space import Space
+from tunesmith.text import close_matches
 from tunesmith.trial import Trial
 
 
@@ -51,7 +51,7 @@ def _style(fn: Callable[..., Any], space: Space) -> tuple[bool, bool]:
     missing = {a.name for a in required} - outer
     unknown = set() if takes_any else outer - named
     if missing or unknown:
-        close = [m for name in sorted(missing) for m in difflib.get_close_matches(name.lower(), outer, 1, 0.5)]
+        close = [m for name in sorted(missing) for m in close_matches(name.lower(), outer, cutoff=0.5)]
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise TypeError(
             f"the objective takes ({', '.join(arguments)}) and the space has ({', '.join(sorted(outer))}){hint}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +100,7 @@ class Model:
             trial = self._new(action)
             self.trials.append(trial)
         self.version += 1
-        assert self.storage.start(self.study.id, claim, _copy(trial)) == self.version
+        assert self.storage.start(self.study.id, claim, copy(trial)) == self.version
 
     def _reserve(self, action: Action) -> None:
         self._start(action, True)
@@ -108,13 +109,13 @@ class Model:
         if not self.trials:
             return
         old = self.trials[action.index % len(self.trials)]
-        done = _copy(old)
+        done = copy(old)
         done.state, done.finished, done.cost = action.state, 2.0, 0.25
         done.values = (action.value,) if action.state is TrialState.COMPLETE else None
         done.constraints = {"c": action.value} if action.index % 4 == 0 else None
         if action.index % 7 == 0:
             done.attempt += 1  # an attempt that never ran
-        answer = self.storage.finish(self.study.id, _copy(done))
+        answer = self.storage.finish(self.study.id, copy(done))
         if old.state is not TrialState.RUNNING or done.attempt != old.attempt:
             assert answer is None
             return
@@ -249,10 +250,6 @@ def rows_of(new: Any) -> list[Any]:
             )
         )
     ]
-
-
-def _copy(trial: TrialRecord) -> TrialRecord:
-    return TrialRecord(**{name: getattr(trial, name) for name in TrialRecord.__slots__})
 
 
 def assert_same(found: TrialRecord, expected: TrialRecord) -> None:

@@ -20,9 +20,7 @@ _COUNTERS = sa.select(studies.c.next_number, studies.c.last_seq).where(studies.c
 _THERE = sa.select(*map(sa.func.count, (_t.number, _t.seq)), *map(sa.func.max, (_t.number, _t.seq))).where(
     _t.study_id == _STUDY
 )
-_STRAYS = sa.select(sa.func.count()).where(
-    reports.c.study_id == _STUDY, reports.c.number.not_in(sa.select(_t.number).where(_t.study_id == _STUDY))
-)
+_STRAYS = sa.select(sa.func.count()).where(reports.c.study_id == _STUDY, reports.c.number.not_in(_NUMBERS))
 
 
 def problems_of(storage: SQLStorage) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -23,10 +22,11 @@ from tunesmith.storage.redact import (
     shown_user,
 )
 from tunesmith.storage.sql.files import refuse_foreign_file
-from tunesmith.text import printable
+from tunesmith.text import did_you_mean, printable
 
 # The driver that the extra "postgres" installs; SQLAlchemy's own choice differs between its versions.
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_TESTED = ("sqlite", "postgresql")
 # The options that SQLAlchemy passes to SQLite's driver; it warns of others, and ignores them.
 _SQLITE_OPTIONS = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
 _JOURNAL = "-journal"  # the longest ending of the files that SQLite keeps beside its own
@@ -88,10 +88,9 @@ def _check_url(url: URL) -> tuple[URL, str]:
                 f"absolute one: {'sqlite:///' + redact(path)!r}"
             )
         return _file(url)
-    known = ("sqlite", "postgresql")
-    close = difflib.get_close_matches(url.get_backend_name(), known, n=1)
-    if close and close[0] != url.get_backend_name():
-        raise StorageError(f"storage={shown!r}: no database is called {url.drivername!r}; did you mean {close[0]!r}?")
+    backend = url.get_backend_name()
+    if backend not in _TESTED and (hint := did_you_mean(backend, _TESTED)):
+        raise StorageError(f"storage={shown!r}: no database is called {url.drivername!r}{hint}")
     if "@" in f"{url.host}{url.database}":
         raise StorageError(
             f"storage={shown!r} has an '@' where none can be. In a user's name and a password write '@', ':' and '/' "

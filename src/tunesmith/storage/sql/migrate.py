@@ -12,7 +12,6 @@ from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.foreign import refuse_foreign_tables, tables_of
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import HEAD, metadata, version
-from tunesmith.storage.sql.session import Session
 from tunesmith.text import printable
 
 _VERSION = sa.select(version.c.version_num)
@@ -26,16 +25,7 @@ def revision(schema: int) -> str:
 
 def stored_schema(database: Database) -> int | None:
     """Return the schema version of a database, None if it holds no tables of ours."""
-    if database.is_sqlite:
-
-        def is_there(session: Session) -> bool:
-            session.cursor.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [version.name])
-            return bool(session.cursor.fetchall())
-
-        found = database.read(is_there)
-    else:
-        with database.sqlalchemy() as connection:
-            found = sa.inspect(connection).has_table(version.name)
+    found = version.name in tables_of(database)
     row = database.read(lambda session: session.row(_VERSION)) if found else None
     if row is None:
         return None

@@ -112,10 +112,7 @@ class Reader:
 
     def increment(self, session: Session, study_id: int, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called inside a snapshot of the database."""
-        counters = session.row(queries.COUNTERS, study=study_id)
-        if counters is None:
-            raise study_gone(study_id, self._where)
-        version, last, m = self._read_counters(session, counters)
+        version, last, m = self._read_counters(session, self._need(session, study_id))
         columns = IncrementColumns(m, cursor, session.dialect.loose)
         if last > cursor:
             with decoding(self._where, f"finished trials of study {study_id}"):

@@ -30,7 +30,7 @@ from tunesmith.storage.sql.integrity import damaged
 from tunesmith.storage.sql.location import may_exist, read_spec, secrets_of, shown_url
 from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema
 from tunesmith.storage.sql.reads import Reader
-from tunesmith.storage.sql.schema import HEAD, SYSTEM, USER
+from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_to_json
@@ -276,13 +276,12 @@ class SQLStorage(Storage):
         schema = find_schema(self.database, create)
         if schema is None and not create:
             return False
-        if schema != HEAD:
-            create_or_upgrade(self.database, schema)
+        create_or_upgrade(self.database, schema)
         self._ready = True
         return True
 
     def _need(self, study_id: int) -> None:
-        if not self._ready and not self._open():
+        if not self._open():
             raise self._gone(study_id)
 
     def _read(self, study_id: int, work: Callable[[Session], T]) -> T:
