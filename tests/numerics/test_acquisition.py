@@ -47,5 +47,5 @@ def test_expected_improvement_against_sampling() -> None:
 
 
 def test_probability() -> None:
-    assert np.exp(log_probability_below(np.array([0.0]), np.array([1.0])))[0] == pytest.approx(0.5)
-    assert np.isfinite(log_probability_below(np.array([1e10]), np.array([1.0])))[0]
+    assert np.exp(log_probability_below(np.array([0.0]), np.array([1.0]), 0.0))[0] == pytest.approx(0.5)
+    assert np.isfinite(log_probability_below(np.array([1e10]), np.array([1.0]), 0.0))[0]

@@ -65,7 +65,7 @@ def log_ei_gradient(
     return lh + np.log(sd), by_mean[:, None] * d_mean + by_variance[:, None] * d_variance
 
 
-def log_probability_below(mean: Floats, variance: Floats, bound: float = 0.0) -> Floats:
+def log_probability_below(mean: Floats, variance: Floats, bound: float) -> Floats:
     """Return log P(f <= bound)[q] under the posterior, for constraints and feasibility."""
     from scipy.special import log_ndtr
 

@@ -20,6 +20,7 @@ from tunesmith.numerics.kernel import matern52, square_distances
 
 _HUGE = 1e25
 BLOCK = 16_000  # numbers in one matrix of covariances with many points: larger ones are fetched from the system anew
+MAX_ITERATIONS = 25  # of each search for θ
 TOLERANCE = 1e-5  # of minus the log posterior, relative: what is left then moves ln ℓ by hundredths of its uncertainty
 
 
@@ -102,7 +103,6 @@ def fit(
     g: Indices,
     y: Floats,
     prior: Prior | None = None,
-    max_iter: int = 25,
     starts: Sequence[Floats] | None = None,
 ) -> Floats:
     """Return the θ[G + 1] of the best of some searches (L-BFGS-B).
@@ -112,7 +112,6 @@ def fit(
         g: group of each feature [F].
         y: standardised values [n].
         prior: of θ.
-        max_iter: iterations of each search.
         starts: where they start, [G + 1] each; by default `fixed_starts`, and the result is then a function of
             the data alone.
     """
@@ -132,7 +131,7 @@ def fit(
             jac=True,
             method="L-BFGS-B",
             bounds=box,
-            options={"maxiter": max_iter, "maxfun": max_iter + 15, "ftol": TOLERANCE},
+            options={"maxiter": MAX_ITERATIONS, "maxfun": MAX_ITERATIONS + 15, "ftol": TOLERANCE},
         )
         if found.fun < best_value and np.all(np.isfinite(found.x)):
             best_value, best = float(found.fun), np.asarray(found.x, float)

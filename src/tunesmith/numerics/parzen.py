@@ -33,7 +33,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -237,7 +236,7 @@ class Mixture:
             on = rows.active[c.smooth].astype(np.float32)
             return np.concatenate([v, on, on * each, rows.hot, constant[None]])
         constant += each.sum(axis=0)
-        return np.concatenate([v, _ones(len(rows)), rows.hot, constant[None]])
+        return np.concatenate([v, np.ones((1, len(rows)), np.float32), rows.hot, constant[None]])
 
     def _of_points(self, points: Rows) -> Singles:
         c = self.columns
@@ -261,7 +260,7 @@ class Mixture:
             table[:, : c.m] = np.log(density + TINY).transpose(0, 2, 1)
             own = np.where(points.active[c.table], points.cell[:t], c.m)
             blocks.append(table[np.arange(t)[:, None], own].transpose(0, 2, 1).reshape(t * c.m, -1))
-        blocks.append(_ones(len(points)))
+        blocks.append(np.ones((1, len(points)), np.float32))
         return np.concatenate(blocks)
 
     def log_density(self, points: Rows) -> Floats:
@@ -325,13 +324,6 @@ class Mixture:
             cell = np.where(fresh, np.minimum((at * m).astype(np.intp), m - 1), self.rows.cell[t:].take(of, axis=1))
             u[c.wide] = (cell + 0.5) / m
         return np.ascontiguousarray(u.T)
-
-
-@lru_cache(maxsize=1024)
-def _ones(n: int) -> Singles:
-    ones = np.ones((1, n), np.float32)
-    ones.flags.writeable = False
-    return ones
 
 
 def _log_normaliser(v: Singles, h: Singles) -> Singles:

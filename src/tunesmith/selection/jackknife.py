@@ -22,20 +22,18 @@ def pseudo_losses(
     *,
     strata: ArrayLike | None = None,
     n_blocks: int = 20,
-    seed: int = 0,
 ) -> Floats:
     """Return losses of the rows of one fold whose mean is minus the fold's score, for any metric.
 
     Block g of G gets the jackknife's pseudo-value G·S - (G - 1)·S(-g). Its deviation from S is that of a mean over
     the block's rows; scaled by the square root of their number it has the spread of single rows. Use the same
-    `strata` and `seed` for every candidate, so that their losses are paired.
+    `strata` for every candidate, so that their losses are paired.
 
     Args:
         score: rows to keep, ascending -> the metric on them, greater is better. Called G + 1 times.
         n_rows: rows of the fold.
         strata: [n_rows], class labels, which are spread evenly over the blocks.
         n_blocks: G, at most; every row is its own block if there are no more than that.
-        seed: of the blocks.
 
     Returns:
         [n_rows]; all NaN where the score is not finite. A block without which the metric is undefined (it held the
@@ -53,7 +51,7 @@ def pseudo_losses(
     n_blocks = min(n_rows, n_blocks)
     if n_blocks < 2:
         return np.full(n_rows, -whole)
-    block = _random_blocks(n_rows, n_blocks, strata, np.random.default_rng([seed, n_rows]))
+    block = _random_blocks(n_rows, n_blocks, strata, np.random.default_rng([0, n_rows]))
     without = np.array([float(score(everything[block != g])) for g in range(n_blocks)])
     effect = np.where(np.isfinite(without), (n_blocks - 1) * (whole - without), 0.0)
     deviation = effect[block]

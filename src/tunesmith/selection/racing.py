@@ -99,8 +99,7 @@ def p_worse(differences: Floats) -> float:
 
     With fewer than three differences, or where they are infinite both ways, the test says nothing: 1.
     """
-    d = np.asarray(differences, np.float64)
-    n = len(d)
+    d, n = differences, len(differences)
     if n < MIN_FOLDS or np.isnan(d).any() or not (d < 0).any():
         return 1.0
     if n >= EXACT_TEST_FROM:
@@ -121,9 +120,8 @@ def signed_rank_p(differences: Floats) -> float:
     Zeros are ranked with the others and count half to either side (Pratt's handling without loss of pairs); of equal
     sizes each gets the mean rank. Ranks are doubled where needed, so that the distribution is counted in integers.
     """
-    d = np.asarray(differences, np.float64)
-    size = np.abs(d)
-    _, inverse, counts = np.unique(size, return_inverse=True, return_counts=True)
+    d = differences
+    _, inverse, counts = np.unique(np.abs(d), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     doubled = (2 * last - counts + 1)[inverse]  # twice the mean rank
     plus = float(doubled[d > 0].sum()) + 0.5 * float(doubled[d == 0].sum())

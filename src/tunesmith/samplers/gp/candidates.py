@@ -34,7 +34,7 @@ class CandidatePool:
 
 
 def candidate_pool(
-    region: Region, features: FeatureMap, incumbents: Floats, rng: np.random.Generator, box: Box | None = None
+    region: Region, features: FeatureMap, incumbents: Floats, rng: np.random.Generator, box: Box
 ) -> CandidatePool:
     """Return quasi-random points and perturbations of good observations.
 
@@ -48,11 +48,10 @@ def candidate_pool(
     Returns:
         The pool, in an order that says nothing.
     """
-    d = len(region)
-    low, high = box if box is not None else (np.zeros(d), np.ones(d))
+    low, high = box
     filled = np.nan_to_num(incumbents, nan=0.5)
     near = [perturbed(np.repeat(filled, N_NEAR // 2, axis=0), step, features, rng, low, high) for step in (0.2, 0.05)]
-    return on_region(region, features, np.concatenate([low + _spread(d, rng) * (high - low), *near]))
+    return on_region(region, features, np.concatenate([low + _spread(len(region), rng) * (high - low), *near]))
 
 
 def best_candidates(pool: CandidatePool, value: Floats) -> CandidatePool:

@@ -42,7 +42,7 @@ def maximise(
     pool: CandidatePool,
     rng: np.random.Generator,
     is_taken: Callable[[Floats], Mask],
-    box: Box | None = None,
+    box: Box,
     quick: bool = False,
 ) -> Floats | None:
     """Return internal values x[d] of the best point found that is feasible and not taken; None if there is none.
@@ -57,9 +57,7 @@ def maximise(
         box: see `tunesmith.samplers.gp.candidates.candidate_pool`.
         quick: spend a third of the time, on one of many points of a batch; the pool is then a shortlist.
     """
-    d = len(region)
-    low, high = box if box is not None else (np.zeros(d), np.ones(d))
-    search = _Search(acquisition, region, features, rng, low, high)
+    search = _Search(acquisition, region, features, rng, box)
     search.consider(pool)
     smooth = not features.cell_width.any() and len(pool.z) > 0 and acquisition.gradient(pool.z[:1]) is not None
     n_perturbed = QUICK_PERTURBED if quick else N_PERTURBED
@@ -82,11 +80,10 @@ class _Search:
         region: Region,
         features: FeatureMap,
         rng: np.random.Generator,
-        low: Floats,
-        high: Floats,
+        box: Box,
     ) -> None:
         self.acquisition, self.region, self.features, self.rng = acquisition, region, features, rng
-        self.low, self.high = low, high
+        self.low, self.high = box
         self.x = np.empty((0, len(region)))
         self.u = np.empty((0, len(region)))
         self.value = np.empty(0)

@@ -123,8 +123,9 @@ class Surrogate:
         bound = _LowerBound(self._model, k, constraints)
         order = np.argsort(np.where(self.feasible, self.at.mean, np.inf), kind="stable")[:5]
         rng = np.random.default_rng(len(self.rows))
-        pool = candidate_pool(self._tree, self._features, self.u[order], rng)
-        x = maximise(bound, self._tree, self._features, pool, rng, lambda x: np.zeros(len(x), bool))
+        box = np.zeros(self.d), np.ones(self.d)
+        pool = candidate_pool(self._tree, self._features, self.u[order], rng, box)
+        x = maximise(bound, self._tree, self._features, pool, rng, lambda x: np.zeros(len(x), bool), box)
         found = float(np.min((self.at.mean - k * self.at.sd)[self.feasible])) if self.feasible.any() else math.inf
         if x is not None:
             z = self._features(self._tree.to_unit(self._tree.mask(x[None, :])))
