@@ -254,7 +254,7 @@ def test_a_study_that_is_gone_is_told_at_once(storage: Any, pauses: list[float])
     with pytest.raises(ts.StudyNotFoundError):
         study.tell(trial, 1.0)
     assert pauses == []
-    assert not study.engine.teller.unsaved.pending
+    assert not study.engine.teller.unsaved.ends
 
 
 def told_at_once(study: ts.Study, pauses: list[float], words: str) -> None:

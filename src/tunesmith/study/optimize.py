@@ -129,7 +129,7 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
-        before = self.executor.clock()
+        before = 0.0 if self.timeout is None else self.executor.clock()
         if self.engine.stop_requested or self.exhausted or self.started >= self.most or before >= self.deadline:
             return None
         ask = partial(self.engine.ask, below=self.n_trials_total, cheap=self.proposing > self.cheap_after)
@@ -139,7 +139,8 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
             self.exhausted = True
             return None
         finally:
-            self.proposing += self.executor.clock() - before
+            if self.timeout is not None:
+                self.proposing += self.executor.clock() - before
         self.started += 1
         return trial
 

@@ -73,7 +73,8 @@ class TrialEngine(StudyReplica):
             below: start no trial whose number is this or higher.
             cheap: whether the proposal must cost little.
         """
-        if self.teller.unsaved.pending:
+        unsaved = self.teller.unsaved
+        if unsaved.ends or unsaved.released:
             self.flush()
         with self.lock:
             trial = self.asker.start(below, cheap)
@@ -102,7 +103,7 @@ class TrialEngine(StudyReplica):
                 if isinstance(trial, Trial):
                     running.trial = trial
                 done = teller.finish(running, outcome, cost)
-            if unsaved.pending:
+            if unsaved.ends or unsaved.released:
                 with suppress(Exception):  # of other trials, whose results stay here
                     self.flush()
             return done

@@ -65,7 +65,8 @@ class Teller:
         stored = self.save(done)
         study.running.pop(record.number, None)
         if done.state is outcome.state:
-            done.user, done.reports = dict(trial.user_attrs) or None, reports
+            notes = trial.user_attrs
+            done.user, done.reports = dict(notes) if notes else None, reports
             done.system = {**(record.system or {}), **(done.system or {})} if outside else record.system
         if stored is None:  # released meanwhile, and perhaps run by another worker
             study.version = STALE
@@ -174,8 +175,6 @@ class Teller:
     def flush(self) -> None:
         """See `tunesmith.Study.flush`."""
         study, unsaved = self._study, self.unsaved
-        if not unsaved.pending:
-            return
         with study.lock:
             for done in list(unsaved.ends.values()):
                 stored = self._write_end(done)

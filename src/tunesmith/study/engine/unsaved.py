@@ -29,11 +29,6 @@ class Unsaved:
         self.ends: dict[int, TrialRecord] = {}
         self.released: dict[int, int] = {}
 
-    @property
-    def pending(self) -> bool:
-        """Whether there is anything."""
-        return bool(self.ends or self.released)
-
     def keep(self, done: TrialRecord) -> None:
         """Keep the end of a trial until it is stored, at exit at the latest."""
         self.ends[done.number] = done
