@@ -43,78 +43,33 @@ from inspect import signature
 from typing import Any
 
 import joblib
-from joblib._parallel_backends import LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend
-from joblib._utils import eval_expr
-from joblib.parallel import BatchedCalls
+from joblib._parallel_backends import LokyBackend as LokyBackend
+from joblib._parallel_backends import MultiprocessingBackend as MultiprocessingBackend
+from joblib._parallel_backends import SequentialBackend as SequentialBackend
+from joblib._parallel_backends import ThreadingBackend as ThreadingBackend
+from joblib._utils import eval_expr as eval_expr
+from joblib.parallel import BatchedCalls as BatchedCalls
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.model_selection._search_successive_halving import (
-    HalvingGridSearchCV,
-    HalvingRandomSearchCV,
-    _SubsampleMetaSplitter,
-)
+from sklearn.model_selection._search import BaseSearchCV as BaseSearchCV
+from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV as HalvingGridSearchCV
+from sklearn.model_selection._search_successive_halving import HalvingRandomSearchCV as HalvingRandomSearchCV
+from sklearn.model_selection._search_successive_halving import _SubsampleMetaSplitter
 from sklearn.model_selection._validation import (
     _insert_error_scores,
     _score,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from sklearn.utils._param_validation import HasMethods as HasMethods
+from sklearn.utils._param_validation import Interval as Interval
+from sklearn.utils._param_validation import InvalidParameterError as InvalidParameterError
+from sklearn.utils._param_validation import StrOptions as StrOptions
+from sklearn.utils._param_validation import validate_parameter_constraints as validate_parameter_constraints
 from sklearn.utils.metaestimators import _BaseComposition, _safe_split
 from sklearn.utils.parallel import _FuncWrapper
 from sklearn.utils.validation import _check_method_params, _num_samples
 
 from tunesmith.sklearn.protocols import CallbackContext, Data, Estimator, Params, Scorer
-
-__all__ = [
-    "INCONSISTENT_SPLITS",
-    "BaseComposition",
-    "BaseSearchCV",
-    "BatchedCalls",
-    "HalvingGridSearchCV",
-    "HalvingRandomSearchCV",
-    "HasMethods",
-    "Interval",
-    "InvalidParameterError",
-    "LokyBackend",
-    "MultiprocessingBackend",
-    "SequentialBackend",
-    "StrOptions",
-    "SubsampleSplitter",
-    "ThreadingBackend",
-    "backend_of",
-    "backend_options",
-    "callback_context",
-    "carry_config",
-    "check_input_parameters",
-    "check_method_params",
-    "count_rows",
-    "eval_expr",
-    "fill_error_scores",
-    "fit_context",
-    "is_multimetric",
-    "is_own_scorer",
-    "is_passthrough_scorer",
-    "listen_to_scorer",
-    "listen_to_scorers",
-    "metric_function",
-    "metric_names",
-    "metric_scorers",
-    "report_fit_failures",
-    "response_methods",
-    "run_search",
-    "safe_split",
-    "score",
-    "scorer_parts",
-    "submit_to",
-    "validate_parameter_constraints",
-]
 
 # What this release of scikit-learn says of a splitter that contradicts itself: users and its own tests look for it.
 _VERB = "return" if hasattr(BaseSearchCV, "_check_input_parameters") else "returned"
@@ -133,11 +88,6 @@ fill_error_scores = _insert_error_scores
 def is_multimetric(scorer: Scorer) -> bool:
     """Whether the scorer is scikit-learn's bundle of several named ones."""
     return isinstance(scorer, _MultimetricScorer)
-
-
-def metric_names(scorer: Any) -> list[str]:
-    """Return the names in scikit-learn's bundle of scorers."""
-    return list(scorer._scorers)
 
 
 def metric_scorers(scorer: Any) -> dict[str, Any]:
@@ -179,27 +129,30 @@ def scorer_parts(scorer: Scorer) -> tuple[Any, int, dict[str, Any]] | None:
     return scorer._score_func, int(scorer._sign), dict(scorer._kwargs)
 
 
-def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], None]) -> Any | None:
-    """Return a scorer that does the same and tells which method of the estimator it called and what came out.
+def listen_to_scorer(
+    scorer: Any, hear: Callable[[str | None, str, Any], None], metric: str | None = None, every: bool = False
+) -> Any:
+    """Return a scorer that does the same and tells which methods of the estimator it called and what came out.
 
     Args:
-        scorer: scikit-learn's scorer, or its bundle of several.
-        name: which one of several to listen to.
-        hear: is called with the method's name and what it returned.
-
-    Returns:
-        None if there is nothing to listen to: the scorer is no scorer of scikit-learn's.
+        scorer: scikit-learn's scorer, or its bundle of several; any other one is returned as it is.
+        hear: is called with the name of the metric (None: there is only one), the method's name and what it returned.
+        metric: which one of several to listen to.
+        every: whether to listen to each of several.
     """
-    if is_multimetric(scorer):
-        inner = None if name is None else scorer._scorers.get(name)
-        heard = None if inner is None else listen_to_scorer(inner, None, hear)
-        if heard is None:
-            return None
-        several = copy(scorer)
-        several._scorers = {**scorer._scorers, name: heard}
-        return several
+    if not is_multimetric(scorer):
+        return _listened(scorer, partial(hear, None))
+    several = copy(scorer)
+    several._scorers = {
+        name: _listened(own, partial(hear, name)) if every or name == metric else own
+        for name, own in scorer._scorers.items()
+    }
+    return several
+
+
+def _listened(scorer: Any, hear: Callable[[str, Any], None]) -> Any:
     if not isinstance(scorer, _BaseScorer):
-        return None
+        return scorer
     heard = copy(scorer)
     score_by = scorer._score
 
@@ -213,18 +166,6 @@ def listen_to_scorer(scorer: Any, name: str | None, hear: Callable[[str, Any], N
 
     heard._score = recording
     return heard
-
-
-def listen_to_scorers(scorer: Any, hear: Callable[[str, str, Any], None]) -> Any:
-    """Return scikit-learn's bundle of scorers so that it tells what each of them asked the estimator for.
-
-    Args:
-        scorer: the bundle.
-        hear: is called with the name of the metric, the method's name and what it returned.
-    """
-    several = copy(scorer)
-    several._scorers = {n: listen_to_scorer(s, None, partial(hear, n)) or s for n, s in scorer._scorers.items()}
-    return several
 
 
 def carry_config(function: Any, config: dict[str, Any], filters: list[Any]) -> Any:

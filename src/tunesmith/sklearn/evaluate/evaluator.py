@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
 
-from tunesmith.sklearn._compat import (
-    check_method_params,
-    is_multimetric,
-    is_own_scorer,
-    listen_to_scorers,
-    score,
-)
+from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, score
 from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted, has_plain_set_params
 from tunesmith.sklearn.evaluate.folds import Folds
-from tunesmith.sklearn.evaluate.shared_steps import Prefixes, Stage
+from tunesmith.sklearn.evaluate.shared_steps import Prefixes
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
 from tunesmith.sklearn.evaluate.verbose import announce_end, announce_start
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Split
 from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome
-from tunesmith.sklearn.store.predictions import encode, encode_metrics, labels_of, recorded_scorer
+from tunesmith.sklearn.store.predictions import encode_metrics, labels_of, recorded_scorer
 from tunesmith.text import plain_text, shorten
 
 
@@ -111,8 +106,10 @@ class Evaluator:
             if unit.prefix is not None and context is None and not fit_params:
                 stage = self._prefixes.stage(estimator, unit.prefix, split, fold)
             fit_start = start if stage is None else time.perf_counter()
-            steps = None if stage is None else _hide(estimator, stage)
-            X = fold.X if stage is None else stage.train
+            X = fold.X
+            if stage is not None:
+                X = stage.train
+                _replace_steps(estimator, ["passthrough"] * len(stage.fitted))  # they are fitted already
             _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
         except Exception:
             fit_seconds = time.perf_counter() - start
@@ -123,26 +120,18 @@ class Evaluator:
             fit_seconds = time.perf_counter() - fit_start + (stage.seconds[0] if stage else 0.0)
             scored = time.perf_counter()
             X_test, X_again = fold.X_test, fold.X
-            if stage is not None and steps is not None:
-                if self._plain_scorer:
-                    X_test, X_again, score_seconds = stage.test, stage.train_again, stage.seconds[1]
-                else:
-                    estimator.steps = [
-                        *steps,
-                        *estimator.steps[len(steps) :],
-                    ]  # a user's function gets the whole pipeline
-            if task.record and task.every and is_multimetric(task.scorer):
-                told: list[tuple[str, str, Any]] = []
-                scorer = listen_to_scorers(task.scorer, lambda *what: told.append(what))
+            if stage is not None and self._plain_scorer:
+                X_test, X_again, score_seconds = stage.test, stage.train_again, stage.seconds[1]
+            elif stage is not None:  # a user's function gets the whole pipeline
+                _replace_steps(estimator, stage.fitted)
+            recorded: Any = nullcontext((task.scorer, []))
+            if task.record:
+                recorded = recorded_scorer(task.scorer, task.metric, task.every, estimator)
+            with recorded as (scorer, heard):
                 test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
-                others = encode_metrics(told, self._labels, estimator)
-                predictions = others.get(str(task.metric))
-            elif task.record:
-                with recorded_scorer(task.scorer, task.metric, estimator) as (scorer, heard):
-                    test = score(estimator, X_test, fold.y_test, scorer, score_params, failure)
-                predictions = encode(heard, self._labels, estimator)
-            else:
-                test = score(estimator, X_test, fold.y_test, task.scorer, score_params, failure)
+            found = encode_metrics(heard, self._labels, estimator)
+            several = is_multimetric(task.scorer)
+            predictions, others = found.get(task.metric if several else None), found if several and task.every else None
             score_seconds += time.perf_counter() - scored
             if task.train_scores:
                 train = score(estimator, X_again, fold.y, task.scorer, train_params, failure)
@@ -168,12 +157,10 @@ class Evaluator:
         )
 
 
-def _hide(pipeline: Any, stage: Stage) -> list[tuple[str, Any]]:
-    """Make a pipeline skip the steps that are fitted already; return them."""
-    done = len(stage.fitted)
-    names = [name for name, _ in pipeline.steps[:done]]
-    pipeline.steps = [*((name, "passthrough") for name in names), *pipeline.steps[done:]]
-    return list(zip(names, stage.fitted, strict=True))
+def _replace_steps(pipeline: Any, first: list[Any]) -> None:
+    """Put others in the place of the first steps of a pipeline."""
+    names = [name for name, _ in pipeline.steps]
+    pipeline.steps = [*zip(names, first, strict=False), *pipeline.steps[len(first) :]]
 
 
 def _fit(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tunesmith.selection.racing import Race
-from tunesmith.sklearn._compat import is_multimetric, metric_names
+from tunesmith.sklearn._compat import is_multimetric, metric_scorers
 from tunesmith.sklearn.evaluate.shared_steps import Prefix
 from tunesmith.sklearn.protocols import Data, ErrorScore, Estimator, Params, Scorer
 from tunesmith.sklearn.store.outcome import Outcome
@@ -106,7 +106,7 @@ class Task:
         """Return the scores of a fit that failed; "raise" if that ends the search, which a lenient unit never does."""
         score = self.failure(lenient)
         if is_multimetric(self.scorer) and score != "raise":
-            return dict.fromkeys(metric_names(self.scorer), score)
+            return dict.fromkeys(metric_scorers(self.scorer), score)
         return score
 
     def failure(self, lenient: bool) -> Any:

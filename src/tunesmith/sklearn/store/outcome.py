@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from tunesmith.selection.targets import Predictions
-from tunesmith.sklearn.protocols import Data
+from tunesmith.sklearn.protocols import Scores
 
 
 class CaughtWarning(NamedTuple):
@@ -37,14 +37,14 @@ class Outcome(NamedTuple):
 
     candidate: int
     split: int
-    test: Data
-    train: Data
+    test: Scores
+    train: Scores
     fit_seconds: float
     score_seconds: float
     error: str | None
     predictions: Predictions | None = None
     hopeless: bool = False
-    others: dict[str, Predictions] | None = None
+    others: dict[str | None, Predictions] | None = None
     warned: tuple[CaughtWarning, ...] = ()
 
     def figure(self, metric: str | None) -> float:

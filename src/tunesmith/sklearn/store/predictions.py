@@ -39,39 +39,42 @@ def labels_of(y: Data) -> NDArray[Any] | None:
         return None
 
 
+Call = tuple[str | None, str, Any]  # what a scorer asked for: the metric (None: the only one), the method, its values
+
+
 @contextmanager
 def recorded_scorer(
-    scorer: Scorer, metric: str | None, estimator: Estimator
-) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
+    scorer: Scorer, metric: str | None, every: bool, estimator: Estimator
+) -> Iterator[tuple[Any, list[Call]]]:
     """Yield a scorer that does the same, and a list that gets the methods it calls and the values they return.
 
     Args:
         scorer: scikit-learn's scorer or its bundle; anything else is yielded as it is, and nothing is recorded.
-        metric: the name of the one that counts, of several.
+        metric: the name of the one to record, of several.
+        every: whether to record each of several.
         estimator: fitted. If the scorer is its own ``score``, ``predict`` of its last step is wrapped meanwhile, and
             the score may be made of something else.
     """
-    heard: list[tuple[str, Any]] = []
-    if is_passthrough_scorer(scorer):
-        last: Any = estimator
-        while type(last) is Pipeline:
-            last = last.steps[-1][1]
-        predict: Any = getattr(last, "predict", None)
-
-        def hear(*data: Any, **options: Any) -> Any:
-            values = predict(*data, **options)
-            heard.append(("predict", values))
-            return values
-
-        if predict is not None and _replaced(last, "predict", hear):
-            try:
-                yield scorer, heard
-            finally:
-                del last.predict
-            return
-        yield scorer, heard
+    heard: list[Call] = []
+    if not is_passthrough_scorer(scorer):
+        yield listen_to_scorer(scorer, lambda *call: heard.append(call), metric, every), heard
         return
-    yield listen_to_scorer(scorer, metric, lambda *what: heard.append(what)) or scorer, heard
+    last: Any = estimator
+    while type(last) is Pipeline:
+        last = last.steps[-1][1]
+    predict: Any = getattr(last, "predict", None)
+
+    def hear(*data: Any, **options: Any) -> Any:
+        values = predict(*data, **options)
+        heard.append((None, "predict", values))
+        return values
+
+    replaced = predict is not None and _replaced(last, "predict", hear)
+    try:
+        yield scorer, heard
+    finally:
+        if replaced:
+            del last.predict
 
 
 def _replaced(estimator: Estimator, method: str, by: Any) -> bool:
@@ -87,25 +90,25 @@ def _replaced(estimator: Estimator, method: str, by: Any) -> bool:
 
 
 def encode_metrics(
-    heard: list[tuple[str, str, Any]], labels: NDArray[Any] | None, estimator: Estimator
-) -> dict[str, Predictions]:
-    """Return the predictions for each of several metrics; those that got the same ones share them.
+    heard: list[Call], labels: NDArray[Any] | None, estimator: Estimator
+) -> dict[str | None, Predictions]:
+    """Return the predictions for each metric that was recorded; those that got the same ones share them.
 
     Args:
-        heard: metric, method and values of each call.
+        heard: what the scorer asked for.
         labels: the sorted labels of all targets.
         estimator: the fitted estimator, for the order of its classes.
     """
-    calls: dict[str, list[tuple[str, Any]]] = {}
+    calls: dict[str | None, list[tuple[str, Any]]] = {}
     for name, method, values in heard:
         calls.setdefault(name, []).append((method, values))
     made: dict[tuple[str, int], Predictions | None] = {}
     found = {}
     for name, own in calls.items():
-        key = (own[0][0], id(own[0][1])) if len(own) == 1 else None
-        if key is not None and key not in made:
+        key = (own[0][0], id(own[0][1]))
+        if len(own) == 1 and key not in made:
             made[key] = encode(own, labels, estimator)
-        if key is not None and (kept := made[key]) is not None:
+        if len(own) == 1 and (kept := made[key]) is not None:
             found[name] = kept
     return found
 
