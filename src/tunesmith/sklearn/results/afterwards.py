@@ -19,7 +19,7 @@ from tunesmith.sklearn.protocols import Estimator, Params, Results, Split
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude_chosen
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.results.retained import EvaluationCall, RetainedData
-from tunesmith.sklearn.store.fingerprint import describe
+from tunesmith.sklearn.store.fingerprint import describe, describe_params
 from tunesmith.sklearn.store.predictions import labels_of
 
 NO_PREDICTIONS = "The predictions of the search are not in its pickle: ask for its honest score before it is pickled."
@@ -32,6 +32,9 @@ class HonestResultsMixin:
     """Adds the honest score and the report to a search."""
 
     cv_results_: Results
+    _kept: RetainedData | None = None  # what ``fit`` retained
+    _concluded: Conclusion | None = None
+    _by_metric: dict[str, HonestScore] | None = None
 
     @property
     def honest_score_(self) -> HonestScore | None:
@@ -61,29 +64,23 @@ class HonestResultsMixin:
             NotFittedError: the search has not been fitted.
         """
         self._conclusion()
-        if "_by_metric" not in self.__dict__:
-            self._by_metric = each_metric(self, self.__dict__.get("_kept"))
+        if self._by_metric is None:
+            self._by_metric = each_metric(self)
         return dict(self._by_metric)
 
     def _conclusion(self) -> Conclusion:
         """Draw the conclusion, once."""
-        found: Conclusion | None = self.__dict__.get("_concluded")
-        if found is None:
-            found = afterwards(self, self.__dict__.get("_kept"))
-            self._concluded = found
-        return found
+        if self._concluded is None:
+            self._concluded = afterwards(self)
+        return self._concluded
 
     def _rivals(self, index: int) -> NDArray[np.bool_]:
         """Return which candidates the one at `index` was chosen among, bool[C]."""
         return np.ones(len(self.cv_results_["params"]), bool)
 
 
-def afterwards(search: Any, kept: RetainedData | None) -> Conclusion:
+def afterwards(search: Any) -> Conclusion:
     """Return what is to be said of a fitted search.
-
-    Args:
-        search: the search.
-        kept: what its ``fit`` retained; None: nothing.
 
     Raises:
         NotFittedError: it has not been fitted.
@@ -96,21 +93,17 @@ def afterwards(search: Any, kept: RetainedData | None) -> Conclusion:
         why = "a function chooses the configuration" if callable(search.refit) else "no metric was named to decide"
         return _nothing(search, index, f"There is no honest score, because {why} (refit=).")
     try:
-        return _concluded(search, kept, search.refit if search.multimetric_ else "score", index, True)
+        return _concluded(search, search.refit if search.multimetric_ else "score", index, True)
     except Exception as error:  # of a user's splitter, metric or estimator: a display must not fail for it
         return _nothing(search, index, f"There is no honest score: {type(error).__name__}: {error}")
 
 
-def each_metric(search: Any, kept: RetainedData | None) -> dict[str, HonestScore]:
+def each_metric(search: Any) -> dict[str, HonestScore]:
     """Return the honest score of each of a fitted search's several metrics; one that has none is left out.
 
     For the metric that decides it is the search's own. For another one it is the score of the returned configuration,
     corrected as if that metric had chosen, which is rather too much than too little. Where none decides, it is that of
     the best configuration by each.
-
-    Args:
-        search: the search.
-        kept: what its ``fit`` retained; None: nothing.
     """
     own, found = search._conclusion(), {}
     if not search.multimetric_:
@@ -125,43 +118,47 @@ def each_metric(search: Any, kept: RetainedData | None) -> dict[str, HonestScore
             score = None
             if index is not None:
                 with suppress(Exception):  # as in afterwards
-                    score = _concluded(search, kept, name, index, False).score
+                    score = _concluded(search, name, index, False).score
         if score is not None:
             found[name] = score
     return found
 
 
 def _nothing(search: Any, index: int | None, note: str) -> Conclusion:
-    return Conclusion(index, None, replace(_report(search), notes=(note,)))
+    """Return a conclusion without a score, and the reason."""
+    n = len(search.cv_results_["params"])
+    chosen = None if index is None else search.cv_results_["params"][index]
+    report = Report(None, chosen, n_candidates=n, n_fits=n * search.n_splits_, n_splits=search.n_splits_, notes=(note,))
+    return Conclusion(index, None, report)
 
 
-def _concluded(search: Any, kept: RetainedData | None, metric: str, index: int, decides: bool) -> Conclusion:
+def _concluded(search: Any, metric: str, index: int, decides: bool) -> Conclusion:
     """Report on the candidate at `index` by one metric; `decides`: whether that metric chose it."""
-    results = search.cv_results_
+    results, kept = search.cv_results_, search._kept or RetainedData()
     every = np.column_stack([results[f"split{k}_test_{metric}"] for k in range(search.n_splits_)])
     rivals = search._rivals(index)
     halved = not rivals.all()
-    call = None if kept is None else kept.call_of(index)
-    if kept is not None and call is not None:
+    call = kept.call_of(index)
+    if call is not None:
         together = [c for c in kept.calls if c is call or _alike(c.splits, call.splits)]
         rivals = rivals & np.any([_within(c, len(every)) for c in together], axis=0)
-    cache = None if kept is None or call is None else kept.predictions.get(metric if search.multimetric_ else None)
+    cache = None if call is None else kept.predictions.get(metric if search.multimetric_ else None)
     at = np.flatnonzero(rivals)
     params = [results["params"][i] for i in at]
     splits = [(range(search.n_splits_ - 1), [k]) for k in range(search.n_splits_)] if call is None else call.splits
     evidence = Evidence(
         params=params,
         numbers=list(range(len(at))),
-        keys=[", ".join(f"{n}={describe(v)}" for n, v in sorted(p.items())) for p in params],
+        keys=[describe_params(p) for p in params],
         scores=every[at],
         ran=np.ones((len(at), search.n_splits_), bool),
         predictions=[None if cache is None else cache.get(int(i)) for i in at],
         splits=list(splits),
         own_splits=[list(splits)] * len(at),
-        y=None if kept is None else kept.y,
-        labels=None if kept is None else labels_of(kept.y),
-        sample_weight=None if kept is None else kept.sample_weight,
-        groups=None if kept is None else kept.groups,
+        y=kept.y,
+        labels=labels_of(kept.y),
+        sample_weight=kept.sample_weight,
+        groups=kept.groups,
         metric=metric if search.multimetric_ else None,
     )
     default = None if not decides else next((i for i, p in enumerate(params) if _is_default(search.estimator, p)), None)
@@ -170,22 +167,13 @@ def _concluded(search: Any, kept: RetainedData | None, metric: str, index: int, 
     if halved:
         notes.append(EARLIER_ITERATIONS)
     adaptive = search.adaptive and not halved
-    scorer = None if kept is None else kept.scorer
-    found = conclude_chosen(evidence, chosen, default, search, scorer, adaptive, notes)
+    found = conclude_chosen(evidence, chosen, default, search, kept.scorer, adaptive, notes)
     report = replace(found.report, n_candidates=len(every), n_fits=len(every) * search.n_splits_)
     if call is None and found.score is not None:
         named = search.scoring if isinstance(search.scoring, str) else found.score.metric
         score: HonestScore | None = replace(found.score, n_rows=None, n_groups=None, metric=named)
         return Conclusion(index, score, replace(report, score=score))
     return Conclusion(index, found.score, report)
-
-
-def _report(search: Any) -> Report:
-    """Return a report without a score."""
-    n = len(search.cv_results_["params"])
-    index = getattr(search, "best_index_", None)
-    chosen = None if index is None else search.cv_results_["params"][index]
-    return Report(None, chosen, n_candidates=n, n_fits=n * search.n_splits_, n_splits=search.n_splits_)
 
 
 def _within(call: EvaluationCall, n: int) -> NDArray[np.bool_]:

@@ -13,8 +13,7 @@ from tunesmith.selection.intervals import NO_INTERVAL
 from tunesmith.selection.risk import relative_caution
 from tunesmith.selection.simplest import simplest_within
 from tunesmith.sklearn.results.context import Selected, SelectionContext
-from tunesmith.sklearn.results.evidence import Evidence
-from tunesmith.sklearn.results.finished import FinishedSearch
+from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
 

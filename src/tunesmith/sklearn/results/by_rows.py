@@ -104,7 +104,7 @@ def _targets(context: SelectionContext) -> Targets | None:
     except Exception:  # what is no array has no rows to weigh
         return None
     weight = None if evidence.sample_weight is None else np.asarray(evidence.sample_weight, np.float64)
-    return Targets(y, evidence.labels, weight, is_classifier(context.estimator) and evidence.labels is not None)
+    return Targets(y, evidence.labels, weight, is_classifier(context.search.estimator) and evidence.labels is not None)
 
 
 def _best_first(context: SelectionContext, metric: Metric) -> list[int]:

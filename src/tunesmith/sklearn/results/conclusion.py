@@ -7,7 +7,7 @@ scores over the space.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,8 @@ from tunesmith.sklearn.results.by_model import by_model
 from tunesmith.sklearn.results.by_rows import by_rows
 from tunesmith.sklearn.results.cautions import cautions
 from tunesmith.sklearn.results.context import Selected, SelectionContext, SelectionSettings
-from tunesmith.sklearn.results.evidence import Evidence
-from tunesmith.sklearn.results.finished import FinishedSearch
+from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
 from tunesmith.sklearn.results.metric import metric_of
-
-AS_CHOSEN = SelectionSettings(confirm=0, prefer_default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
     evidence = run.evidence
     whole = np.isfinite(evidence.scores).all(axis=1) & evidence.finished
     context = SelectionContext(
-        run, search, settings, evidence, whole, run.estimator, run.study.seed, run.adaptive, default=run.default
+        run, search, settings, evidence, whole, run.study.seed, run.adaptive, default=run.default
     )
     if context.default is not None and run.untold:
         context.notes.append(
@@ -77,7 +74,7 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
     if context.default is not None:  # what is the default under another number is no alternative to it
         own = context.default
         whole &= [c == own or key != evidence.keys[own] for c, key in enumerate(evidence.keys)]
-    context.metric = metric_of(run.scorer, evidence.metric, search.scoring, run.estimator)
+    context.metric = metric_of(run.scorer, evidence.metric, search.scoring, search.estimator)
     modelled = run.reshuffle or len(evidence.splits) == 1
     return _report(context, _select(context, run if modelled else None, run.scorer))
 
@@ -103,10 +100,8 @@ def conclude_chosen(
         notes: what is to be said besides.
     """
     whole = np.asarray(np.isfinite(evidence.scores).all(axis=1))
-    settings = replace(AS_CHOSEN, level=getattr(search, "level", AS_CHOSEN.level))
-    context = SelectionContext(
-        None, search, settings, evidence, whole, search.estimator, adaptive=adaptive, given=chosen, notes=notes
-    )
+    settings = SelectionSettings(confirm=0, prefer_default=False, level=getattr(search, "level", 0.95))
+    context = SelectionContext(None, search, settings, evidence, whole, adaptive=adaptive, given=chosen, notes=notes)
     context.default = default if default is not None and whole[default] else None
     if not whole[chosen]:
         context.notes.append("There is no honest score, because the configuration has no score on some folds.")
@@ -142,7 +137,7 @@ def _select(context: SelectionContext, modelled: FinishedSearch | None, scorer: 
     score, notes = ScoreRange.of(context.metric, context.evidence.scores).keep(score)
     context.notes += notes
     if scorer is not None:
-        context.notes += cautions(context.evidence, is_classifier(context.estimator))
+        context.notes += cautions(context.evidence, is_classifier(context.search.estimator))
     return result, score
 
 
@@ -191,7 +186,6 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
         index, runner_up = result.index, result.runner_up
     evidence, default = context.evidence, context.default
     study = None if context.run is None else context.run.study
-    saved = int(evidence.ran.size - evidence.ran.sum())
     means = evidence.scores.mean(axis=1)
     report = Report(
         score,
@@ -204,7 +198,7 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
         rule=_rule(context, index),
         n_candidates=len(set(evidence.keys)),
         n_fits=int(evidence.ran.sum()) + context.fresh_fits,
-        n_fits_saved=saved,
+        n_fits_saved=int((~evidence.ran).sum()),
         n_confirmed=context.confirmed,
         n_repeats=context.repeats,
         n_splits=evidence.scores.shape[1],

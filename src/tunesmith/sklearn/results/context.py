@@ -12,8 +12,7 @@ from tunesmith.selection import HonestScore, Rule, SelectionResult
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.risk import USUAL_RISK
 from tunesmith.selection.simplest import Complexity, complexities, ranks
-from tunesmith.sklearn.results.evidence import Evidence
-from tunesmith.sklearn.results.finished import FinishedSearch
+from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
 
 Selected = tuple[SelectionResult, HonestScore]
 
@@ -40,7 +39,6 @@ class SelectionContext:
         settings: how to conclude.
         evidence: what is known of the candidates.
         whole: which of them have a score on all splits, bool[C].
-        estimator: what is tuned.
         seed: of resamples.
         adaptive: whether candidates were proposed from earlier scores.
         given: the index of the candidate that is returned; None: it is to be chosen.
@@ -57,7 +55,6 @@ class SelectionContext:
     settings: SelectionSettings
     evidence: Evidence
     whole: NDArray[np.bool_]
-    estimator: Any
     seed: int = 0
     adaptive: bool = False
     given: int | None = None

@@ -1,7 +1,8 @@
-"""The results of a search's candidates as arrays: the input of an honest choice and score."""
+"""What a conclusion is drawn from: the results of a search's candidates as arrays, and the search that has run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from tunesmith.selection.splits import split_ratio
 from tunesmith.selection.targets import Predictions
-
-Floats = NDArray[np.float64]
+from tunesmith.sklearn.protocols import Params, Results, Scorer, Split, Splitter
+from tunesmith.sklearn.store.outcome import Outcome
+from tunesmith.study import Study
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,14 +37,14 @@ class Evidence:
         metric: the name of the deciding metric where there are several.
     """
 
-    params: list[dict[str, Any]]
+    params: list[Params]
     numbers: list[int]
     keys: list[str]
-    scores: Floats
+    scores: NDArray[np.float64]
     ran: NDArray[np.bool_]
     predictions: list[list[Predictions | None] | None]
-    splits: list[tuple[Any, Any]]
-    own_splits: list[list[tuple[Any, Any]]]
+    splits: list[Split]
+    own_splits: list[list[Split]]
     y: Any
     labels: NDArray[Any] | None
     sample_weight: Any
@@ -58,3 +60,36 @@ class Evidence:
     def test_to_train(self) -> float:
         """Test rows to training rows of a split."""
         return split_ratio(self.splits)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSearch:
+    """A search that has run, while its workers are still there.
+
+    Attributes:
+        evidence: what it has found out, in the order of ``cv_results_``.
+        study: holds its candidates.
+        scorer: what scored.
+        results: ``cv_results_``.
+        tried_all_of: "space" or "grid" if every point of it was tried; else None.
+        adaptive: whether it depended on scores which candidates there are.
+        reshuffle: whether each candidate had splits of its own.
+        wants_default: whether the estimator's own configuration was to be tried.
+        default: its place among the candidates; None if there is none, or it could not be fitted at all.
+        untold: the space's parameters of which the estimator does not tell its own value.
+        cut: returns the splits of all rows that a splitter gives.
+        rerun: runs candidates on other splits through the same workers; returns outcomes by candidate and split.
+    """
+
+    evidence: Evidence
+    study: Study
+    scorer: Scorer
+    results: Results
+    tried_all_of: str | None
+    adaptive: bool
+    reshuffle: bool
+    wants_default: bool
+    default: int | None
+    untold: list[str]
+    cut: Callable[[Splitter], Iterable[Split]]
+    rerun: Callable[[Sequence[Params], list[Split]], list[list[Outcome]]]

@@ -74,20 +74,17 @@ def ranks(scores: Floats, ran: Mask) -> NDArray[np.int32]:
         ran: which of them are there, bool[C, K].
     """
     whole = ran.all(axis=1)
-    rank = np.ones(len(scores), np.int32)
     means = scores[whole].mean(axis=1)
-    if not np.isnan(means).all():
-        rank[whole] = _rank(means)
     best = scores[whole][np.nanargmax(means)] if not np.isnan(means).all() else np.zeros(scores.shape[1])
     with np.errstate(invalid="ignore"):
         behind = np.array([float(np.mean((scores[c] - best)[ran[c]])) for c in np.flatnonzero(~whole)])
-    if len(behind):
-        rank[~whole] = whole.sum() + _rank(behind)
+    rank = np.empty(len(scores), np.int32)
+    rank[whole], rank[~whole] = _rank(means), whole.sum() + _rank(behind)
     return rank
 
 
 def _rank(values: Floats) -> NDArray[np.int32]:
-    """Ranks of values, the highest first, NaN last."""
+    """Ranks of values, the highest first, NaN last; all 1 if there is nothing else."""
     known = values[~np.isnan(values)]
     lowest = known.min() - 1 if len(known) else 0.0
     return np.asarray(rankdata(-np.where(np.isnan(values), lowest, values), method="min"), np.int32)

@@ -17,7 +17,7 @@ from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.conclusion import conclude
 from tunesmith.sklearn.results.context import SelectionSettings
-from tunesmith.sklearn.results.finished import FinishedSearch
+from tunesmith.sklearn.results.evidence import FinishedSearch
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.budget import budget
 from tunesmith.sklearn.search.choices import tied_to_choices

@@ -24,7 +24,7 @@ from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.splits import further_splits
 from tunesmith.sklearn.protocols import CallbackContext, Params
-from tunesmith.sklearn.results.finished import FinishedSearch
+from tunesmith.sklearn.results.evidence import FinishedSearch
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
 from tunesmith.sklearn.search.default import undisclosed_params
@@ -274,7 +274,6 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         return FinishedSearch(
             evidence=table.evidence(evaluate.routed.splitter.split.get("groups")),
             study=self.store.study,
-            estimator=task.estimator,
             scorer=task.scorer,
             results=evaluate.results,
             tried_all_of=("space" if table.space.is_finite else "grid") if all_tried else None,

@@ -23,6 +23,7 @@ from tunesmith.sklearn.store.fingerprint import (
     describe,
     describe_data,
     describe_estimator,
+    describe_params,
     describe_splits,
     differences,
     digest,
@@ -114,15 +115,11 @@ class CandidateStore:
 
     def key(self, params: Params) -> str:
         """Return what identifies a candidate on the present splits."""
-        return self._key(params, self._splits)
+        return f"{describe_params(params)} on {self._splits}"
 
     def key_on(self, params: Params, splits: list[Split]) -> str:
         """Return what identifies a candidate on other splits."""
-        return self._key(params, describe_splits(splits))
-
-    def _key(self, params: Params, splits: str) -> str:
-        inner = ", ".join(f"{name}={describe(value)}" for name, value in sorted(params.items()))
-        return f"{inner} on {splits}"
+        return f"{describe_params(params)} on {describe_splits(splits)}"
 
     def check(self, number: int, params: Params, kept: Record) -> None:
         """Check that a stored candidate still means the same: the study knows estimators by their names alone.
@@ -207,11 +204,8 @@ class CandidateStore:
     def rerun_records(self, keys: Sequence[str]) -> list[Record | None]:
         """Return what is stored of candidates on other splits, by their keys; None: nothing."""
         attrs = self.study.system_attrs
-        found = [attrs.get(_rerun_name(key)) for key in keys]
-        return [
-            record if record is not None and record["key"] == key else None
-            for record, key in zip(found, keys, strict=True)
-        ]
+        found = [attrs.get(_rerun_name(key), {}) for key in keys]
+        return [r if r.get("key") == key else None for r, key in zip(found, keys, strict=True)]
 
     def add_rerun(self, key: str, record: Record) -> None:
         """Store a candidate on other splits under its key."""

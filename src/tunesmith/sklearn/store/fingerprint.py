@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from tunesmith.sklearn.protocols import Data, Estimator, Split
+from tunesmith.sklearn.protocols import Data, Estimator, Params, Split
 
 IGNORED_PARAMS = ("n_jobs", "verbose", "memory")  # parameters that change no result
 DEPTH = 6  # how far to look into objects
@@ -60,6 +60,11 @@ def describe(value: Any, depth: int = DEPTH) -> str:
         return f"{inside.pop('class')}({', '.join(f'{k}={v}' for k, v in inside.items())})"
     held = {k: v for k, v in getattr(value, "__dict__", {}).items() if not k.startswith("__")}
     return f"{_path(type(value))}({', '.join(f'{k}={describe(v, depth - 1)}' for k, v in sorted(held.items()))})"
+
+
+def describe_params(params: Params) -> str:
+    """Return the description of a candidate: its parameters by name."""
+    return ", ".join(f"{name}={describe(value)}" for name, value in sorted(params.items()))
 
 
 def describe_estimator(estimator: Estimator) -> dict[str, str]:
