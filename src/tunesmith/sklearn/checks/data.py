@@ -60,7 +60,7 @@ class InputChecker:
             ValueError: targets are missing or of one class only, or no candidate could be scored.
         """
         if not any(candidates):
-            _warn("the space has no parameters: the only candidate is the estimator as it is")
+            caution("the space has no parameters: the only candidate is the estimator as it is")
         self._check_targets(as_array(self._task.y))
         self._check_weights(self._task.score_params.get("sample_weight"))
         for name, scorer in self._scorers.items():
@@ -95,17 +95,16 @@ class InputChecker:
         """Check for targets that are missing, or all the same."""
         estimator = self._task.estimator
         classifies, regresses = is_classifier(estimator), is_regressor(estimator)
-        # other estimators may need no targets, and splits that the user lists may leave rows out
-        strict = all(type(e).__module__.startswith("sklearn.") for e in (estimator, last_step(estimator)))
+        strict = self._is_plain()  # other estimators may need no targets
         if self._task.y is None and strict and (classifies or regresses) and get_tags(estimator).target_tags.required:
             kind = type(estimator).__name__
             raise ValueError(f"{kind} requires y to be passed, but the target y is None; call fit(X, y)")
         odd = y.size - np.count_nonzero(np.isfinite(y)) if y.dtype.kind == "f" else 0
-        if odd and strict and (classifies or regresses) and self._cv != "cv":
+        if odd and strict and (classifies or regresses) and self._cv != "cv":  # a list of splits may leave rows out
             kind = "NaN" if np.isnan(y).any() else f"infinity or a value too large for {y.dtype!r}"
             raise ValueError(f"Input y contains {kind}. {odd} of {y.size} values are not numbers; leave these rows out")
         if regresses and y.dtype.kind in "fiub" and len(y) > 1 and (y == y[0]).all():
-            _warn(f"y is {y[0]} in all {len(y)} rows: configurations score alike, and R² means nothing; is y right?")
+            caution(f"y is {y[0]} in all {len(y)} rows: configurations score alike, and R² means nothing; is y right?")
         if not classifies or y.ndim != 1 or not len(y):
             return
         try:  # of objects, a set is much faster than sorting
@@ -140,7 +139,7 @@ class InputChecker:
         # of several metrics, scikit-learn ends the search where the method for one of them is not there
         if len(kinds) == len(candidates) or len(self._scorers) > 1 or self._task.error_score == "raise":
             raise ValueError(text)
-        _warn(text)
+        caution(text)
 
     def _try_metrics(self) -> None:
         """Check for metrics that these targets cannot have, and for losses given as scores."""
@@ -167,13 +166,9 @@ class InputChecker:
 
     def _report_unfit(self, name: str, why: str) -> None:
         """Warn that a metric cannot be computed from these targets; raise if no candidate could have a score."""
-        estimator, score = self._task.estimator, self._task.error_score
-        text = f"{self._called(name)} cannot score {type(last_step(estimator)).__name__} on this y: {why}"
+        kind = type(last_step(self._task.estimator)).__name__
         # an estimator of another library may predict what a plain one does not
-        strict = all(type(e).__module__.startswith("sklearn.") for e in (estimator, last_step(estimator)))
-        if strict and self._decides(name) and (isinstance(score, str) or math.isnan(score)):
-            raise ValueError(f"no candidate could have a score, since {text}")
-        _warn(text)
+        self._tell(name, f"{self._called(name)} cannot score {kind} on this y: {why}", self._is_plain(), UserWarning)
 
     def _check_splits(self, splits: list[Split]) -> None:
         """Check for splits that lack classes, and for metrics that have no value on them."""
@@ -191,7 +186,7 @@ class InputChecker:
             elif is_regressor(self._task.estimator) and len(row_indices(test)) == 1:
                 cases.setdefault(b"", (np.array([1.0, 2.0]), np.array([1.5]), []))[2].append(i)
         if poor:
-            _warn(
+            caution(
                 f"the training rows of {name_splits(poor)} have one class only: fits there fail or learn nothing. "
                 f"{SPREAD_CLASSES}"
             )
@@ -209,11 +204,19 @@ class InputChecker:
         remedy = "Use fewer folds or another metric." if self._labels is None else SPREAD_CLASSES
         splits = name_splits([i for i, _, _ in bad])
         text = f"{self._called(name)} has no value on the test rows of {splits}: {bad[0][1]} {remedy}"
+        self._tell(name, text, any(sure for _, _, sure in bad), UndefinedMetricWarning)
+
+    def _tell(self, name: str, text: str, sure: bool, kind: type[Warning]) -> None:
+        """Warn of a metric; raise if it decides, and it is sure that it has no value for any candidate."""
         score = self._task.error_score
-        sure = any(sure for _, _, sure in bad) and (isinstance(score, str) or math.isnan(score))
-        if sure and self._decides(name):
+        if sure and self._decides(name) and (isinstance(score, str) or math.isnan(score)):
             raise ValueError(f"no candidate could have a score, since {text}")
-        _warn(text, UndefinedMetricWarning)
+        caution(text, kind)
+
+    def _is_plain(self) -> bool:
+        """Whether scikit-learn itself has the estimator, and the last step of a pipeline."""
+        estimator = self._task.estimator
+        return all(type(e).__module__.startswith("sklearn.") for e in (estimator, last_step(estimator)))
 
     def _decides(self, name: str) -> bool:
         return len(self._scorers) == 1 or name == self._metric
@@ -245,7 +248,3 @@ class InputChecker:
         if "Group" not in self._cv:
             return "Use fewer folds or more rows." if "number of" in error else ""
         return "Pass groups to fit." if self._groups is None else "Use fewer folds, or rows of more groups."
-
-
-def _warn(text: str, kind: type[Warning] = UserWarning) -> None:
-    caution(text, kind)

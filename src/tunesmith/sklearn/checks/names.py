@@ -48,10 +48,6 @@ class ParameterChecker:
         self._verdicts: dict[Hashable, Refusal | None] = {}
         self._alive: list[Any] = []  # objects known by their identity must live on
 
-    def check_names(self, params: Params) -> None:
-        """Check the names of one candidate; a SpaceError says which ones do not exist."""
-        self._resolve(params)
-
     def check(
         self, candidates: list[Params], what: str = "candidates", declared: Mapping[str, Any] | None = None
     ) -> None:
@@ -71,7 +67,7 @@ class ParameterChecker:
         for params in candidates:
             found = [
                 (verdict, name, owner)
-                for name, owner in self._resolve(params).items()
+                for name, owner in self.check_names(params).items()
                 if owner and (verdict := self._verdict(owner, name, params[name]))
             ]
             for verdict, name, owner in found:
@@ -90,8 +86,12 @@ class ParameterChecker:
 
     # -- names -------------------------------------------------------------------------------------------------------
 
-    def _resolve(self, params: Params) -> dict[str, Owner | None]:
-        """Return the owner of each name; None if it is an estimator that is not checked."""
+    def check_names(self, params: Params) -> dict[str, Owner | None]:
+        """Return the owner of each name of a candidate; None if it is an estimator that is not checked.
+
+        Raises:
+            SpaceError: a name does not exist.
+        """
         structure = {name: value for name, value in params.items() if _is_structure(value)}
         key = (tuple(params), tuple((name, id(value)) for name, value in structure.items()))
         if key not in self._owners:
@@ -124,13 +124,11 @@ class ParameterChecker:
             if not scalar:
                 self._alive.append(value)
             rule = broken_rule(estimator, leaf, value)
-            others = (
-                []
-                if rule is None
-                else synonyms_of(leaf, _own_names(estimator), partial(accepts_value, estimator, value))
-            )
-            hint = f"; did you mean {name[: len(name) - len(leaf)] + others[0]!r}?" if others else ""
-            self._verdicts[key] = None if rule is None else Refusal(rule, hint)
+            self._verdicts[key] = None
+            if rule is not None:
+                others = synonyms_of(leaf, _own_names(estimator), partial(accepts_value, estimator, value))
+                hint = f"; did you mean {name[: len(name) - len(leaf)] + others[0]!r}?" if others else ""
+                self._verdicts[key] = Refusal(rule, hint)
         return self._verdicts[key]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tunesmith.sklearn.protocols import CallbackContext, Estimator, Params, Search
@@ -27,15 +28,18 @@ def _carries(value: Any) -> bool:
     return any(getattr(v, "_skl_callbacks", None) for v in inner)
 
 
-def evaluation_contexts(context: CallbackContext, n_candidates: int, n_splits: int) -> list[tuple[Any, ...]]:
-    """Return the callback context of each fit, by candidate and split, as children of the search's context.
+def split_contexts(
+    context: CallbackContext, candidate: int, splits: Iterable[int], n_splits: int
+) -> tuple[CallbackContext, ...]:
+    """Return the callback context of each fit of a candidate, as children of the search's context.
 
     They are made before the first fit: making them while estimators are sent to workers would change what is sent.
+
+    Args:
+        context: of the search.
+        candidate: its position.
+        splits: its splits, in the order in which they are run.
+        n_splits: how many splits a candidate has.
     """
-    return [
-        tuple(
-            context.subcontext(task_name="candidate-split-evaluation", task_id=candidate * n_splits + split)
-            for split in range(n_splits)
-        )
-        for candidate in range(n_candidates)
-    ]
+    ids = [candidate * n_splits + split % n_splits for split in splits]
+    return tuple(context.subcontext(task_name="candidate-split-evaluation", task_id=i) for i in ids)

@@ -38,6 +38,12 @@ def n_bytes(data: Data) -> int | None:
     return None
 
 
+def total_bytes(*parts: Data) -> int | None:
+    """Return how many bytes all parts hold, or None if one of them cannot be copied safely."""
+    sizes = [n_bytes(part) for part in parts]
+    return None if None in sizes else sum(s for s in sizes if s is not None)
+
+
 def writable_copy(data: Data) -> Any:
     """Return a copy that its receiver may overwrite; the memory layout stays, so results stay the same to the bit."""
     if data is None:

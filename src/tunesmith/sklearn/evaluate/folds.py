@@ -9,7 +9,7 @@ from sklearn import get_config
 from sklearn.utils import get_tags
 
 from tunesmith.sklearn._compat import safe_split
-from tunesmith.sklearn.evaluate.data_copies import n_bytes, writable_copy
+from tunesmith.sklearn.evaluate.data_copies import total_bytes, writable_copy
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 from tunesmith.sklearn.protocols import Data, Estimator, Split
 
@@ -28,14 +28,11 @@ class Fold:
 
     def size(self) -> int | None:
         """Return the bytes held, or None if a part cannot be copied safely."""
-        sizes = [n_bytes(part) for part in (self.X, self.y, self.X_test, self.y_test)]
-        return None if None in sizes else sum(s for s in sizes if s is not None)
+        return total_bytes(self.X, self.y, self.X_test, self.y_test)
 
     def copy(self) -> Fold:
         """Return a copy that an estimator may overwrite."""
-        return Fold(
-            writable_copy(self.X), writable_copy(self.y), writable_copy(self.X_test), writable_copy(self.y_test)
-        )
+        return Fold(*map(writable_copy, (self.X, self.y, self.X_test, self.y_test)))
 
 
 class Folds:

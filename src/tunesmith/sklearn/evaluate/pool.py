@@ -12,7 +12,7 @@ import pickle
 import queue
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -170,7 +170,7 @@ class Pool:
         if not self.streams and self._waiting:
             batches = list(self._waiting)
             self._waiting.clear()
-            for outcomes in self._parallel(self._tasks(batches)):
+            for outcomes in self._parallel((self._call, (self._packed(batch),), {}) for batch in batches):
                 self._results.put(outcomes)
         try:
             result = self._results.get(timeout=timeout)
@@ -198,9 +198,6 @@ class Pool:
     def _outcomes(self, result: Any) -> list[Outcome]:
         outcomes: list[Outcome] = self._backend.retrieve_result_callback(result)[0] if self.streams else result
         return outcomes
-
-    def _tasks(self, batches: list[Batch]) -> Iterator[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
-        return ((self._call, (self._packed(batch),), {}) for batch in batches)
 
     def _packed(self, batch: Batch) -> Batch | bytes:
         return cloudpickle.dumps(batch) if self._local else batch

@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from tunesmith.sklearn.evaluate.cloning import copy_unfitted
-from tunesmith.sklearn.evaluate.data_copies import n_bytes, writable_copy
+from tunesmith.sklearn.evaluate.data_copies import n_bytes, total_bytes, writable_copy
 from tunesmith.sklearn.evaluate.folds import Fold
 from tunesmith.sklearn.evaluate.lru import ByteLRU
 from tunesmith.sklearn.protocols import Data, Params
@@ -88,9 +89,8 @@ class Planner:
             return [Prefix(own, keep) if own is not None and any(keep) else None for own in levels]
         followers: dict[int, set[int]] = defaultdict(set)
         for i, own in enumerate(levels):
-            for j, level in enumerate(own or ()):
-                last = j + 1 == len(own or ())
-                followers[level].add(-1 - i if last else (own or ())[j + 1])
+            for level, follower in pairwise((*own, -1 - i) if own else ()):
+                followers[level].add(follower)
         kept = [tuple(len(followers[level]) > 1 for level in own or ()) for own in levels]
         return [Prefix(own, k) if own is not None and any(k) else None for own, k in zip(levels, kept, strict=True)]
 
@@ -148,22 +148,20 @@ class Stage:
         train: the rows that the rest of the pipeline is fitted on.
         test: the rows that it is scored on.
         train_again: the training rows sent through ``transform``, as scoring them does; None if they are not scored.
-        seconds: what making ``train``, ``test`` and ``train_again`` took.
+        seconds: what making ``train`` and ``test`` took.
     """
 
     fitted: list[Any]
     train: Data
     test: Data
     train_again: Data = None
-    seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    seconds: tuple[float, float] = (0.0, 0.0)
 
     def size(self) -> int | None:
         """Return the bytes held, or None if a part cannot be copied."""
-        sizes = [n_bytes(part) for part in (self.train, self.test, self.train_again)]
-        if None in sizes:
-            return None
+        data = total_bytes(self.train, self.test, self.train_again)
         inside = sum(n_bytes(v) or 0 for step in self.fitted for v in getattr(step, "__dict__", {}).values())
-        return inside + sum(s for s in sizes if s is not None)
+        return None if data is None else data + inside
 
     def copy(self) -> Stage:
         """Return a copy whose data may be overwritten."""
@@ -268,10 +266,8 @@ def _apply(transformer: Any, before: Stage, y: Data) -> Stage:
         train = transformer.fit(before.train, y).transform(before.train)
     fitted = time.perf_counter()
     test = transformer.transform(before.test)
-    tested = time.perf_counter()
+    seconds = (before.seconds[0] + fitted - start, before.seconds[1] + time.perf_counter() - fitted)
     again = None if before.train_again is None else transformer.transform(before.train_again)
-    took = (fitted - start, tested - fitted, time.perf_counter() - tested)
-    seconds = (before.seconds[0] + took[0], before.seconds[1] + took[1], before.seconds[2] + took[2])
     return Stage([*before.fitted, transformer], train, test, again, seconds)
 
 

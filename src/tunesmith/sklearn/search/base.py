@@ -209,11 +209,23 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
     def _make_store(self, metric: str | None) -> CandidateStore:
         """Return the store, with the search's space where it is one for us."""
         store = self._create_store(metric, sampler="random")
-        for attribute in ("param_grid", "param_distributions"):
+        if (declared := self._declared()) is not None:
             with suppress(SpaceError):  # what is no space for us, such as a choice given twice, is one for scikit-learn
-                if hasattr(self, attribute):
-                    store.space = Space(getattr(self, attribute))
+                store.space = Space(declared)
         return store
+
+    def _declared(self) -> Any:
+        """Return the parameters that are searched, as the user gave them; None: a search of another kind."""
+        return getattr(self, "param_grid", getattr(self, "param_distributions", None))
+
+    def _seed(self) -> Any:
+        """Return the seed of what is drawn; without a ``random_state``, a stored search takes its study's.
+
+        So a resumed search draws the same.
+        """
+        if self.random_state is None and self.storage is not None:
+            return self.study_.seed % 2**32
+        return self.random_state
 
     def _create_store(self, metric: str | None, sampler: Any, **settings: Any) -> CandidateStore:
         """Create the study, or load it if it is there.

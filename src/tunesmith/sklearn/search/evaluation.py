@@ -13,8 +13,7 @@ from sklearn import get_config
 from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is_multimetric, report_fit_failures
 from tunesmith.sklearn.checks.data import InputChecker
 from tunesmith.sklearn.checks.names import ParameterChecker
-from tunesmith.sklearn.checks.scores import check_scores
-from tunesmith.sklearn.evaluate.callbacks import evaluation_contexts, has_callbacks
+from tunesmith.sklearn.evaluate.callbacks import has_callbacks, split_contexts
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
 from tunesmith.sklearn.evaluate.task import Task, Unit
@@ -79,7 +78,8 @@ class Evaluation:
         self._more: dict[str, list[Any]] = defaultdict(list)
         self.checker = ParameterChecker(base, search.error_score)
         self._input_checker: InputChecker | None = None  # looks at the splits too, if it was asked to look at the input
-        self.planner = Planner(base if search.share_steps and not get_config()["array_api_dispatch"] else None)
+        array_api = get_config()["array_api_dispatch"]
+        self.planner = Planner(base if search.share_steps and not array_api else None)
         self.task = Task(
             estimator=base,
             X=X,
@@ -93,6 +93,7 @@ class Evaluation:
             n_splits=search.n_splits_,
             n_candidates=0,
             prefix_bytes=shared_step_bytes(pool.n_workers),
+            record=not array_api,
         )
 
     def __call__(
@@ -136,9 +137,7 @@ class Evaluation:
         collector = ResultCollector(candidates, n_splits, self.store, partial(self.kept.put, begin))
         if self.store is not None:
             units = self._resume(self.store, splits, units, collector)
-        self.task.n_candidates = len(candidates)
-        self.task.metric, self.task.record = metric, not get_config()["array_api_dispatch"]
-        self.task.every = True
+        self.task.n_candidates, self.task.metric, self.task.every = len(candidates), metric, True
         self.pool.prepare(self.task, splits)
         display = None if self.store is None else self.store.display
         run_all(self.pool, units, search.pre_dispatch, collector.receive, display)
@@ -173,10 +172,6 @@ class Evaluation:
         self._input_checker = InputChecker(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
         self._input_checker.check(samples)
 
-    def check_scores(self) -> None:
-        """Look for scores that are NaN in the results; see `check_scores`."""
-        check_scores(self.outcomes, self.search.n_splits_, None if self.store is None else self.store.metric)
-
     def cut(self, cv: Splitter) -> Iterable[Split]:
         """Return the splits of all rows that a splitter gives, as it gives them."""
         splits: Iterable[Split] = cv.split(self.task.X, self.task.y, **self.routed.splitter.split)
@@ -199,9 +194,8 @@ class Evaluation:
         every = tuple(range(n_splits))
         units = [Unit(i, params, every) for i, params in enumerate(candidates)]
         if callback_ctx is not None and has_callbacks(self.search, self.task.estimator, candidates):
-            contexts = evaluation_contexts(callback_ctx, len(candidates), n_splits)
             for unit in units:
-                unit.contexts, unit.caller = contexts[unit.candidate], self.search
+                unit.contexts, unit.caller = split_contexts(callback_ctx, unit.candidate, every, n_splits), self.search
             return units
         prefixes = self.planner.plan(candidates)
         for unit, prefix in zip(units, prefixes, strict=True):
@@ -253,20 +247,19 @@ class ResultCollector:
         self._candidates = candidates
         self._store = store
         self._keep = keep
-        self._left = [n_splits] * len(candidates)
 
     def receive(self, outcomes: list[Outcome]) -> None:
         """Enter the outcomes of a batch."""
-        done = []
+        done: dict[int, Row] = {}
         for outcome in outcomes:
-            self.rows[outcome.candidate][outcome.split] = outcome
-            self._left[outcome.candidate] -= 1
-            if not self._left[outcome.candidate]:
-                done.append(outcome.candidate)
+            row = self.rows[outcome.candidate]
+            row[outcome.split] = outcome
+            if None not in row:
+                done[outcome.candidate] = [o for o in row if o is not None]
         if self._store is not None and done:
-            self._store.add([(self._candidates[i], [o for o in self.rows[i] if o is not None]) for i in done])
-        for i in done:
-            self.finish(i, [o for o in self.rows[i] if o is not None])
+            self._store.add([(self._candidates[i], whole) for i, whole in done.items()])
+        for i, whole in done.items():
+            self.finish(i, whole)
 
     def finish(self, candidate: int, row: Row) -> None:
         """Take in all outcomes of a candidate."""

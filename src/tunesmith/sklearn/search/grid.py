@@ -149,14 +149,8 @@ class RandomizedSearchCV(BaseSearchCV, model_selection.RandomizedSearchCV):
         self._store_arguments(locals())
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        """Evaluate the drawn candidates.
-
-        Without a ``random_state`` a stored search takes the seed of its study, so that a resumed one draws the same.
-        """
-        seed = self.random_state
-        if seed is None and self.storage is not None:
-            seed = self.study_.seed % 2**32
-        drawn = model_selection.ParameterSampler(self.param_distributions, self.n_iter, random_state=seed)
+        """Evaluate the drawn candidates."""
+        drawn = model_selection.ParameterSampler(self.param_distributions, self.n_iter, random_state=self._seed())
         context = callback_ctx.subcontext(
             task_name="search", max_subtasks=len(drawn) * self.n_splits_, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.errors import SpaceError
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn._compat import Interval, SubsampleSplitter, count_rows, run_search
 from tunesmith.sklearn.protocols import (
@@ -27,7 +25,7 @@ from tunesmith.sklearn.protocols import (
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore
-from tunesmith.space import Int, Space
+from tunesmith.space import Int
 
 UNSUPPORTED = "pre_dispatch"  # scikit-learn's halving searches do not have it
 
@@ -39,10 +37,7 @@ class BaseHalving(BaseSearchCV):
     """
 
     pre_dispatch = "2*n_jobs"  # which is no parameter of scikit-learn's halving searches
-    param_grid: ParamGrid  # of one of the two
-    param_distributions: ParamGrid  # of the other
     resource: str
-    random_state: RandomState
     max_resources_: int
 
     def fit(self, X: Data, y: Data = None, **params: Any) -> BaseHalving:
@@ -66,26 +61,14 @@ class BaseHalving(BaseSearchCV):
         iterations = np.asarray(self.cv_results_["iter"])
         return np.asarray(iterations == iterations[index])
 
-    def _seed(self) -> Any:
-        """Return the seed of candidates and rows; without a ``random_state``, a stored search takes its study's.
-
-        So a resumed search draws the same candidates and rows.
-        """
-        if self.random_state is None and self.storage is not None:
-            return self.study_.seed % 2**32
-        return self.random_state
-
-    def _make_store(self, metric: str | None) -> CandidateStore:
-        store = super()._make_store(metric)
-        if self.resource != "n_samples" and store.space is not None:
-            declared: Any = self.param_grid if hasattr(self, "param_grid") else self.param_distributions
-            with suppress(SpaceError):
-                amount = {self.resource: Int(1, self.max_resources_)}
-                if isinstance(declared, list):
-                    store.space = Space([{**branch, **amount} for branch in declared])
-                else:
-                    store.space = Space({**declared, **amount})
-        return store
+    def _declared(self) -> Any:
+        declared = super()._declared()
+        if self.resource == "n_samples":
+            return declared
+        amount = {self.resource: Int(1, self.max_resources_)}
+        if isinstance(declared, list):
+            return [{**branch, **amount} for branch in declared]
+        return {**declared, **amount}
 
     def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: CallbackContext | None = None) -> None:
         """Run scikit-learn's iterations."""

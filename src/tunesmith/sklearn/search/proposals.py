@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
-from tunesmith.sklearn.evaluate.callbacks import has_callbacks
+from tunesmith.sklearn.evaluate.callbacks import has_callbacks, split_contexts
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import CallbackContext, Params
 from tunesmith.sklearn.search.candidate import Candidate
@@ -78,12 +78,11 @@ class Proposals:
                 store.check(NOT_A_TRIAL, self.default, record)
                 return table.add_finished(NOT_A_TRIAL, self.default, record, exempt=True)
             self._default_waits = True
-        elif not (store.study.sampler.name == "grid" and timeout is None and self._within_budget()):
-            self._plan(row)  # else it is one of the cells, and all are tried
+            return None
+        every_cell = timeout is None and self.n_cells <= (self.n_trials or math.inf)
+        if not (store.study.sampler.name == "grid" and every_cell):  # else it is one of the cells
+            self._plan(row)
         return None
-
-    def _within_budget(self) -> bool:
-        return self.n_cells <= (self.n_trials or math.inf)
 
     def _plan(self, row: list[float]) -> None:
         """Plan the default's point as the next trial, unless it is among those of the study."""
@@ -124,9 +123,7 @@ class Proposals:
         unit = Unit(position, params, order, lenient=number == NOT_A_TRIAL)
         if self.context is not None and has_callbacks(evaluate.search, evaluate.task.estimator, [params]):
             unit.caller = evaluate.search
-            ids = (position * n_splits + split % n_splits for split in unit.splits)
-            name = "candidate-split-evaluation"
-            unit.contexts = tuple(self.context.subcontext(task_name=name, task_id=i) for i in ids)
+            unit.contexts = split_contexts(self.context, position, unit.splits, n_splits)
         else:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(table.space)))[0]
         candidate = Candidate(position, number, params, [None] * n_splits, trial, unit, exempt=table.is_default(params))

@@ -13,6 +13,7 @@ from tunesmith.selection.racing import RULES
 from tunesmith.selection.risk import USUAL_RISK, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
+from tunesmith.sklearn.checks.scores import check_scores
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
 from tunesmith.sklearn.results.conclusion import conclude
@@ -245,7 +246,7 @@ class SearchCV(BaseSearchCV):
             self.deterministic,
         )
         finished = SequentialSearch(evaluate_candidates, store, space, plan, context).run()
-        evaluate_candidates.check_scores()
+        check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)
         deadline = None if self.timeout is None else start + self.timeout
         settings = SelectionSettings(
             self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk

@@ -3,7 +3,7 @@
 Where a fit is worth sending by itself, the splits of a candidate are sent one after the other, many candidates at once,
 so that one without hope is given up between them (see `.racing`); without a race they run beside each other.
 
-A search is the same each time, whichever worker is faster (see `.tell_order`): candidates that the study was not
+A search is the same each time, whichever worker is faster (see `.recorder`): candidates that the study was not
 told of are under way for the sampler. A sampler that does not adapt is asked for more, so no worker ever waits for it.
 Otherwise a worker that has no new candidate runs further splits of those under way, the first of them first. Without
 that order (``deterministic=False``) the study is told of each candidate as it ends, and asked as soon as a worker is
@@ -18,8 +18,6 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 
-from sklearn import get_config
-
 from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.splits import further_splits
@@ -31,9 +29,8 @@ from tunesmith.sklearn.search.default import undisclosed_params
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.proposals import Proposals
 from tunesmith.sklearn.search.racing import RacingScheduler
-from tunesmith.sklearn.search.recorder import Recorder
+from tunesmith.sklearn.search.recorder import MOST_PER_WORKER, Recorder
 from tunesmith.sklearn.search.rerun import rerun
-from tunesmith.sklearn.search.tell_order import TellOrder
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
@@ -92,12 +89,11 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             splits += further_splits(search.cv, search._checked_cv_orig, evaluate.cut, store.study.seed)
         self.table = CandidateTable(store, space, evaluate.task, search.n_splits_, splits)
         self.scheduler = RacingScheduler(plan.racing, store.metric, plan.deterministic)
-        self.tell_order = TellOrder(self.scheduler)
         self.proposals = Proposals(
             evaluate, self.table, self.scheduler.split_order, plan.n_trials, context, plan.default
         )
         self.persistent = search.storage is not None
-        self.recorder = Recorder(store, self.table, self.persistent, plan.stopping)
+        self.recorder = Recorder(store, self.table, self.scheduler, self.persistent, plan.stopping)
         self.sizer = BatchSizer()
         self.adaptive = store.study.sampler.is_adaptive
         self.deadline = math.inf
@@ -119,12 +115,8 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             self.scheduler.consider(known)
         self._prepare()
         try:
-            pool, limit = self.pool, 1.0
-            if not pool.inline:
-                limit = dispatch_limit(self.evaluate.search.pre_dispatch, pool.n_workers)
-            pool.capacity = limit
-            self.tell_order.begin(self.plan.deterministic, self.adaptive, pool.n_workers, limit)
-            run_loop(pool, self)
+            self._set_limits()
+            run_loop(self.pool, self)
         except BaseException:
             self._interrupted()
             raise
@@ -157,10 +149,18 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             display.begin(most, len(table.candidates), self.plan.timeout)
         task = evaluate.task
         task.n_candidates, task.once, task.metric = most or 0, True, self.store.metric
-        task.record = not get_config()["array_api_dispatch"]
         self.pool.prepare(task, table.splits)
         if self.plan.timeout is not None:
             self.deadline = time.monotonic() + self.plan.timeout
+
+    def _set_limits(self) -> None:
+        """Settle how many batches and how many candidates may be under way."""
+        pool, deterministic = self.pool, self.plan.deterministic
+        pool.capacity = 1.0 if pool.inline else dispatch_limit(self.evaluate.search.pre_dispatch, pool.n_workers)
+        self.recorder.at_once = not (self.adaptive and deterministic)
+        if deterministic:
+            ahead = MOST_PER_WORKER * pool.n_workers
+            self.recorder.limit = max(pool.capacity, pool.n_workers) if self.adaptive else ahead
 
     # -- ask -------------------------------------------------------------------------------------------------------
 
@@ -191,20 +191,19 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         if candidate is not None:
             self.scheduler.under_way.append(candidate)
             return candidate
-        while not self.tell_order.closed:
-            self._tell_due()
-            if self.tell_order.full:
+        while not self.recorder.closed:
+            self.recorder.tell_due()
+            if self.recorder.full:
                 return None
             stopped = self.plan.stopping is not None and self.plan.stopping.over
             if time.monotonic() >= self.deadline or stopped or (candidate := self.proposals.propose()) is None:
                 break
             self.scheduler.under_way.append(candidate)
             if candidate.outcomes:  # an interrupted run had them, and they may leave it no hope
-                self.tell_order.decide()
+                self.recorder.decide()
             if candidate.rest is not None:
                 return candidate
-        self.tell_order.closed = True
-        self._tell_due()
+        self.recorder.close()
         return None
 
     # -- tell ------------------------------------------------------------------------------------------------------
@@ -215,8 +214,8 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         touched = {o.candidate: self.table.candidates[o.candidate] for o in outcomes}
         for outcome in outcomes:
             self.table.candidates[outcome.candidate].receive(outcome)
-        self.tell_order.decide()
-        self._tell_due()
+        self.recorder.decide()
+        self.recorder.tell_due()
         if not self.persistent:
             return
         for candidate in touched.values():
@@ -230,15 +229,10 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         if self.store.display is not None:
             self.store.display.tick()
 
-    def _tell_due(self) -> None:
-        for candidate in self.tell_order.due():
-            self.recorder.tell(candidate)
-
     def _interrupted(self) -> None:
         """Keep what is known: in a study that is lost with the search as results, else to be resumed from."""
         if not self.persistent:
-            self.tell_order.closed = True
-            self._tell_due()
+            self.recorder.close()
             return
         for candidate in self.scheduler.under_way:
             self.recorder.store_partial(candidate)
