@@ -202,7 +202,7 @@ def opened(name: str, search: BaseSearchCV, wanted: int) -> Search:
 
     study_name = f"demo-{name}"
     search.set_params(cv=N_FOLDS, n_jobs=N_JOBS, storage=STORAGE, study_name=study_name, progress=True)
-    search._go_on = command()
+    search.how_to_resume = command()
     try:
         study = create_study(
             storage=STORAGE, study_name=study_name, direction="maximize", seed=SEED, load_if_exists=True

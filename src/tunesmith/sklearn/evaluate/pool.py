@@ -4,6 +4,9 @@ joblib's own loop starts the next piece of work before the caller sees the resul
 learns from results needs the opposite order, so the loop is ours (`tunesmith.study.engine.loop`): work goes to
 joblib's backend through the interface that backends implement (``submit`` with a callback). A backend that cannot
 report results as they come is driven through ``Parallel.__call__``, a round at a time.
+
+80 fits of 87 ms on average, log-normal, proposed as workers become free, take 2.5 s with four workers; in rounds of
+four they take 4.3 s, since each round waits for its slowest fit (1.7 s if no worker ever waited).
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
         Exception: what the splitter raised.
     """
     evidence = run.evidence
-    whole = np.isfinite(evidence.scores).all(axis=1) & evidence.finished
+    whole = np.asarray(np.isfinite(evidence.scores).all(axis=1))
     context = SelectionContext(
         run, search, settings, evidence, whole, run.study.seed, run.adaptive, default=run.default
     )

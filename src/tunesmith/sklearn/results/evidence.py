@@ -52,11 +52,6 @@ class Evidence:
     metric: str | None
 
     @property
-    def finished(self) -> NDArray[np.bool_]:
-        """Which candidates ran on all splits, bool[C]."""
-        return np.asarray(self.ran.all(axis=1))
-
-    @property
     def test_to_train(self) -> float:
         """Test rows to training rows of a split."""
         return split_ratio(self.splits)

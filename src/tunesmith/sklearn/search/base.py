@@ -57,7 +57,8 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
     ``_run_search(self, evaluate_candidates)`` is called once by ``fit``. It calls ``evaluate_candidates`` with a list
     of parameter dicts as often as it likes, and gets ``cv_results_`` so far; see scikit-learn's ``BaseSearchCV``. One
     that makes later candidates from earlier results sets the class attribute ``adaptive = True``, so that its honest
-    score is corrected for that too.
+    score is corrected for that too. The attribute ``how_to_resume`` is what the display shows
+    after Ctrl-C; a program whose users do not call ``fit`` sets it to what they do.
 
     Args:
         estimator: what to tune: anything with ``fit`` and ``get_params``.
@@ -90,8 +91,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
 
     adaptive: ClassVar[bool] = False
 
-    # how to go on, which the display says after Ctrl-C
-    _go_on = "call fit again with the same data"
+    how_to_resume: str = "call fit again with the same data"
     _start_over = "give the search a storage=, and call fit again"
 
     @abstractmethod
@@ -195,7 +195,8 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         store = self._make_store(metric)
         self.study_ = store.study
         if self.progress:
-            store.display = ProgressDisplay(store.study, self._start_over if self.storage is None else self._go_on)
+            how = self._start_over if self.storage is None else self.how_to_resume
+            store.display = ProgressDisplay(store.study, how)
         error: BaseException | None = None
         try:
             yield store
