@@ -29,7 +29,7 @@ class Kept(SearchCV):
     def _conclude(self, search: Any, settings: Any) -> None:
         super()._conclude(search, settings)
         self.evidence = search.evidence
-        self.measure = metric_of(search.scorer, self.evidence.metric, self.scoring, search.estimator)
+        self.measure = metric_of(search.scorer, self.evidence.metric, self.scoring, self.estimator)
 
 
 def score_of(search: Kept, c: int) -> float:
