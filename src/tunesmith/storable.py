@@ -192,11 +192,8 @@ class _Copy:
             raise _Refused(f"it has more than {MOST_ITEMS:,} items; keep it in a file, and here the file's name")
 
 
-def _is_array(value: Any) -> bool:
-    return hasattr(type(value), "tolist") and not isinstance(value, np.generic)
-
-
 def _refusal(value: Any) -> str:
     kind = type(value).__name__
-    hint = _HINTS.get(kind) or ("use .tolist()" if _is_array(value) else "")
+    is_array = hasattr(type(value), "tolist") and not isinstance(value, np.generic)
+    hint = _HINTS.get(kind, "use .tolist()" if is_array else "")
     return f"a value of type {kind} cannot be kept{f' ({hint})' if hint else ''}: {shown(value)}"

@@ -244,7 +244,7 @@ def test_a_pickled_storage_opens_anew(tmp_path: Path) -> None:
     again = pickle.loads(pickle.dumps(storage))
     run(again, study)
     assert storage.count(study.id) == {TrialState.COMPLETE: 1}
-    assert again._timeout == 5.0
+    assert again.database.timeout == 5.0
     again.close()
     storage.close()
 

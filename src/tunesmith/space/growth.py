@@ -26,16 +26,11 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
         the new space; `space` itself if nothing changes.
     """
     columns = dict(space.params) if space is not None else {}
-    changed = space is None
     for name, new in seen.items():
-        old = columns.get(name)
-        if old is new or old == new:
-            continue
-        both = new if old is None else _both(old, new)
-        if both != old:
-            columns[name] = both
-            changed = True
-    if space is not None and not changed:
+        old = columns.setdefault(name, new)
+        if old is not new and old != new:
+            columns[name] = _both(old, new)
+    if space is not None and columns == space.params:
         return space
     for name, param in columns.items():
         if param.condition is not None:

@@ -246,14 +246,12 @@ def a_trial(number: int, **notes: Any) -> Trial:
 def run_all(executor: Executor, trials: list[Trial]) -> list[Finished | Failed]:
     """Run trials as the study's loop does; return their events."""
     events: list[Finished | Failed] = []
-    waiting = list(trials)
-    running = 0
-    while waiting or running:
-        while waiting and running < executor.capacity:
-            executor.submit(waiting.pop(0))
-            running += 1
+    submitted = 0
+    while len(events) < len(trials):
+        while submitted < len(trials) and submitted - len(events) < executor.capacity:
+            executor.submit(trials[submitted])
+            submitted += 1
         events += wait_for(executor, 1)
-        running = len(trials) - len(waiting) - len(events)
     return events
 
 

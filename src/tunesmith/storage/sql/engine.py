@@ -255,30 +255,29 @@ class Database:
     def sqlalchemy(self) -> Iterator[SQLAlchemyConnection]:
         """Open a transaction as an SQLAlchemy connection, to create and upgrade tables."""
         with self._gate:  # no fork meanwhile
-            yield from self._sqlalchemy()
+            raw = self._connect(autocommit=False)
+            engine = create_engine(self.url, creator=lambda: raw, poolclass=NullPool)  # which closes it
+            if self.is_sqlite:
+                raw.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
 
-    def _sqlalchemy(self) -> Iterator[SQLAlchemyConnection]:
-        raw = self._connect(autocommit=False)
-        engine = create_engine(self.url, creator=lambda: raw, poolclass=NullPool)  # which closes it
-        if self.is_sqlite:
-            raw.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
+                @event.listens_for(engine, "begin")
+                def begin(connection: SQLAlchemyConnection) -> None:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin later, without a lock
 
-            @event.listens_for(engine, "begin")
-            def begin(connection: SQLAlchemyConnection) -> None:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin later, without a lock
-
-        try:
-            with engine.begin() as connection:
-                if self.url.get_backend_name() == "postgresql":
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7436278)")  # "one at a time" of our own
-                yield connection
-        except Exception as error:
-            cause = getattr(error, "orig", None) or error
-            if isinstance(cause, self._errors):
-                self._fail(cause)
-            raise
-        finally:
-            engine.dispose()
+            try:
+                with engine.begin() as connection:
+                    if self.url.get_backend_name() == "postgresql":
+                        connection.exec_driver_sql(
+                            "SELECT pg_advisory_xact_lock(7436278)"
+                        )  # "one at a time" of our own
+                    yield connection
+            except Exception as error:
+                cause = getattr(error, "orig", None) or error
+                if isinstance(cause, self._errors):
+                    self._fail(cause)
+                raise
+            finally:
+                engine.dispose()
 
 
 def _check_encoding(connection: Any, where: str) -> None:

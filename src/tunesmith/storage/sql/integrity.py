@@ -28,26 +28,6 @@ _FAULTS = (
     TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, struct.error,
 )  # fmt: skip
 Types = set[type[Any]]
-_WHOLE: Types
-_REAL: Types
-_TEXT: Types
-_BYTES: Types
-_NOTHING: Types
-_WHOLE, _REAL, _TEXT, _BYTES, _NOTHING = {int}, {float}, {str}, {bytes}, {type(None)}
-# The columns of a trial, in the order in which queries.FULL has them.
-OF_TRIAL: tuple[Types, ...] = (
-    _WHOLE, _WHOLE, _WHOLE, _WHOLE | _NOTHING, _WHOLE | _NOTHING, _BYTES | _NOTHING, _BYTES | _NOTHING,
-    _REAL | _NOTHING, _WHOLE, _WHOLE, _REAL | _NOTHING, _TEXT | _NOTHING, _TEXT | _NOTHING, _REAL | _NOTHING,
-    _REAL | _NOTHING, _TEXT, _TEXT | _NOTHING, _WHOLE,
-)  # fmt: skip
-OF_COLUMNS: tuple[Types, ...] = (
-    _WHOLE, _WHOLE, _WHOLE, _WHOLE, _WHOLE, _REAL | _NOTHING, _BYTES | _NOTHING, _REAL | _NOTHING, _WHOLE,
-    _BYTES | _NOTHING, _WHOLE | _NOTHING, _TEXT | _NOTHING,
-)  # fmt: skip
-OF_REPORT: tuple[Types, ...] = (_WHOLE, _WHOLE, _WHOLE, _REAL | _NOTHING)
-OF_ATTR: tuple[Types, ...] = (_WHOLE, _WHOLE, _WHOLE, _TEXT, _TEXT)
-OF_STUDY_ROW: tuple[Types, ...] = (_WHOLE, _TEXT, _TEXT, _WHOLE, _WHOLE | _NOTHING, _REAL)
-OF_COUNTERS: tuple[Types, ...] = (_WHOLE, _WHOLE, _TEXT)
 OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})
 
 
@@ -94,15 +74,10 @@ def read_directions(text: str) -> tuple[str, ...]:
 
 def read_constraints(text: str | None, feasible: int) -> dict[str, float] | None:
     """Return a trial's constraint values."""
-    if text is None and feasible == 1:
-        return None
-    found = None if text is None else json.loads(text)
-    if found is not None:
-        require(
-            isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()), "no constraint values"
-        )
-    require(feasible == int(not found or all(c <= 0 for c in found.values())), "the constraints do not fit 'feasible'")
-    return found
+    found = {} if text is None else json.loads(text)
+    require(isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()), "no constraint values")
+    require(feasible == int(all(c <= 0 for c in found.values())), "the constraints do not fit 'feasible'")
+    return None if text is None else found
 
 
 def check_first(first: float | None, values: Sequence[float] | None) -> None:

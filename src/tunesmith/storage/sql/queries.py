@@ -91,6 +91,24 @@ def _for_numbers(base: sa.Select[Any], column: Any) -> dict[int, sa.Select[Any]]
     return {width: base.where(column.in_([sa.bindparam(f"n{i}") for i in range(width)])) for width in WIDTHS}
 
 
-FULL_OF = _for_numbers(FULL.where(_OF_STUDY), _t.number)
-ATTRS_OF = _for_numbers(ALL_ATTRS, _a.number)
-REPORTS_OF = _for_numbers(ALL_REPORTS, _r.number)
+# What records are made of: trials, attributes, reports.
+ALL_RECORDS = (FULL_ALL, ALL_ATTRS, ALL_REPORTS)
+UNFINISHED_RECORDS = (FULL_OPEN, OPEN_ATTRS, OPEN_REPORTS)
+RECORDS_BY_NUMBER = (
+    _for_numbers(FULL.where(_OF_STUDY), _t.number),
+    _for_numbers(ALL_ATTRS, _a.number),
+    _for_numbers(ALL_REPORTS, _r.number),
+)
+
+
+def _types_of(query: sa.Select[Any]) -> list[set[type[Any]]]:
+    """Return the types that each column of a query may hold, which SQLite does not enforce."""
+    return [
+        {column.type.python_type, type(None)} if column.nullable else {column.type.python_type}
+        for column in query.selected_columns
+    ]
+
+
+TYPES_OF_TRIAL, TYPES_OF_COLUMNS = _types_of(FULL), _types_of(COLUMNS)
+TYPES_OF_ATTR, TYPES_OF_REPORT = _types_of(_ATTRS), _types_of(_REPORTS)
+TYPES_OF_STUDY, TYPES_OF_COUNTERS = _types_of(STUDY_FIELDS), _types_of(COUNTERS)

@@ -15,11 +15,6 @@ from tunesmith.storage.base import Block, Increment, StudyRecord
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql import queries
 from tunesmith.storage.sql.integrity import (
-    OF_ATTR,
-    OF_COUNTERS,
-    OF_REPORT,
-    OF_STUDY_ROW,
-    OF_TRIAL,
     Types,
     check_each,
     check_types,
@@ -74,10 +69,8 @@ class Reader:
         self._spaces = known
         self._where = where
 
-    def space(self, session: Session, space_id: int | None) -> Space | None:
+    def space(self, session: Session, space_id: int) -> Space:
         """Return a space by its id in the database."""
-        if space_id is None:
-            return None
         known = self._spaces.by_id(space_id)
         if known is not None:
             return known
@@ -102,10 +95,7 @@ class Reader:
             if missing := unknown - found.keys():
                 raise damaged(self._where, f"space {min(missing)}", "it is not there")
         else:
-            for space_id in unknown:
-                space = self.space(session, space_id)
-                if space is not None:
-                    found[space_id] = space
+            found |= {i: self.space(session, i) for i in unknown}
         return found
 
     # -- increments --------------------------------------------------------------------------------------------
@@ -127,9 +117,9 @@ class Reader:
             found = session.rows(queries.REPORTS_OF_RUNNING, study=study_id)
             if last > cursor:
                 found = session.rows(queries.REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
-        self._check_types(session, found, OF_REPORT, "reports")
+        self._check_types(session, found, queries.TYPES_OF_REPORT, "reports")
         running = session.rows(queries.FULL_RUNNING, study=study_id)
-        self._check_types(session, running, OF_TRIAL, "running trials")
+        self._check_types(session, running, queries.TYPES_OF_TRIAL, "running trials")
         known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in running)])
         with decoding(self._where, f"finished trials of study {study_id}"):
             points = columns.points_by_space()
@@ -138,15 +128,15 @@ class Reader:
         return Increment(
             cursor=max(last, cursor),
             version=version,
-            number=columns.join(0, np.int64),
-            state=columns.join(1, np.int8),
-            sampler_state=columns.join(2, np.int64),
-            attempt=columns.join(3, np.int64),
-            cost=columns.join(4, np.float64),
+            number=columns.join(0),
+            state=columns.join(1),
+            sampler_state=columns.join(2),
+            attempt=columns.join(3),
+            cost=columns.join(4),
             values=columns.values(),
             blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
-            reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0, np.int64), running)),
+            reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), running)),
             running=self._read_records(running, known, m),
         )
 
@@ -154,7 +144,7 @@ class Reader:
         """Return a study's version, its last seq and its number of objectives."""
         with decoding(self._where, "a study's counters"):
             if session.dialect.loose:
-                check_types([row], OF_COUNTERS)
+                check_types([row], queries.TYPES_OF_COUNTERS)
             return row[0], row[1], len(read_directions(row[2]))
 
     def _check_types(self, session: Session, rows: Sequence[Row], expected: Sequence[Types], what: str) -> None:
@@ -190,21 +180,15 @@ class Reader:
         """Return whole records by number."""
         wanted = None if numbers is None else sorted({int(n) for n in numbers})  # a driver takes no NumPy integers
         if wanted is not None:
-            rows = _by_numbers(session, queries.FULL_OF, study_id, wanted)
-            notes = _by_numbers(session, queries.ATTRS_OF, study_id, wanted)
-            curves = _by_numbers(session, queries.REPORTS_OF, study_id, wanted)
-        elif states is not None and _UNFINISHED.issuperset(states):
-            rows = session.rows(queries.FULL_OPEN, study=study_id)
-            notes = session.rows(queries.OPEN_ATTRS, study=study_id)
-            curves = session.rows(queries.OPEN_REPORTS, study=study_id)
+            rows, notes, curves = (_by_numbers(session, query, study_id, wanted) for query in queries.RECORDS_BY_NUMBER)
         else:
-            rows = session.rows(queries.FULL_ALL, study=study_id)
-            notes = session.rows(queries.ALL_ATTRS, study=study_id)
-            curves = session.rows(queries.ALL_REPORTS, study=study_id)
+            unfinished = states is not None and _UNFINISHED.issuperset(states)
+            some = queries.UNFINISHED_RECORDS if unfinished else queries.ALL_RECORDS
+            rows, notes, curves = (session.rows(query, study=study_id) for query in some)
         counters = self._need(session, study_id)
-        self._check_types(session, rows, OF_TRIAL, "trials")
-        self._check_types(session, notes, OF_ATTR, "attributes")
-        self._check_types(session, curves, OF_REPORT, "reports")
+        self._check_types(session, rows, queries.TYPES_OF_TRIAL, "trials")
+        self._check_types(session, notes, queries.TYPES_OF_ATTR, "attributes")
+        self._check_types(session, curves, queries.TYPES_OF_REPORT, "reports")
         known = self._spaces_of(session, study_id, (row[4] for row in rows))
         found = {t.number: t for t in self._read_records(rows, known, self._read_counters(session, counters)[2])}
         if wanted is not None and len(found) < len(wanted):
@@ -243,9 +227,9 @@ class Reader:
 
     def study(self, session: Session, row: Row) -> StudyRecord:
         """Return a row of ``queries.STUDY_FIELDS`` as a record, with its space and attributes."""
-        self._check_types(session, [row], OF_STUDY_ROW, "a study")
+        self._check_types(session, [row], queries.TYPES_OF_STUDY, "a study")
         study_id, name, directions, seed, space_id, created = row
-        space = self.space(session, space_id)
+        space = None if space_id is None else self.space(session, space_id)
         notes = session.rows(queries.STUDY_ATTRS, study=study_id)
         with decoding(self._where, f"the study {name!r}"):
             require(0 <= seed < 2**63, f"its seed is {seed}")

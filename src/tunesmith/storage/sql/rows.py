@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tunesmith.frozen import Attempt, TrialRecord, curve
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.sql.integrity import OF_COLUMNS, OPEN_STATES, check_first, check_types, read_constraints, require
+from tunesmith.storage.sql.integrity import OPEN_STATES, check_first, check_types, read_constraints, require
+from tunesmith.storage.sql.queries import TYPES_OF_COLUMNS
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row
 from tunesmith.storage.sql.values import (
@@ -132,14 +133,15 @@ class IncrementColumns:
         self.count = 0
         self.constraints: dict[int, dict[str, float]] = {}
         self.points: dict[int, list[tuple[NDArray[np.int64], bytes]]] = {}  # by space id
-        self._parts: list[list[NDArray[Any]]] = [[], [], [], [], []]
-        self._values: list[NDArray[np.float64]] = []
+        # number, state, sampler_state, attempt, cost
+        self._parts = [[np.empty(0, kind)] for kind in (np.int64, np.int8, np.int64, np.int64, np.float64)]
+        self._values: list[NDArray[np.float64]] = [np.empty((0, m))]
         self._nothing = floats_to_bytes([NAN] * m) or b""
 
     def add(self, rows: list[Row]) -> None:
         """Append rows."""
         if self._loose:
-            check_types(rows, OF_COLUMNS)
+            check_types(rows, TYPES_OF_COLUMNS)
         seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits = zip(
             *rows, strict=True
         )
@@ -150,13 +152,8 @@ class IncrementColumns:
         require(seqs == tuple(expected), "their places in the order of ends have gaps")
         if None in costs:
             costs = tuple(map(float_or_nan, costs))
-        for parts, column, kind in zip(
-            self._parts,
-            (numbers, states, sampler_states, attempts, costs),
-            (np.int64, np.int8, np.int64, np.int64, np.float64),
-            strict=True,
-        ):
-            parts.append(np.array(column, kind))
+        for parts, column in zip(self._parts, (numbers, states, sampler_states, attempts, costs), strict=True):
+            parts.append(np.array(column, parts[0].dtype))
         if None in ys:
             ys = tuple(self._nothing if y is None else y for y in ys)
         require(set(map(len, ys)) == {8 * self.m}, "a trial does not have one value for each objective")
@@ -166,32 +163,26 @@ class IncrementColumns:
         complete = np.array(states) == TrialState.COMPLETE
         require(not np.isnan(values[complete]).any(), "a complete trial has no value")
         self._values.append(values)
-        distinct = set(ids)
-        if len(distinct) == 1 and None not in distinct:
-            require(len(set(map(len, xs))) == 1, "points of one space differ in length")
-            self.points.setdefault(ids[0], []).append((np.arange(start, self.count), b"".join(xs)))
-        else:
-            at: dict[int, list[int]] = {}
-            for i, space_id in enumerate(ids):
-                if space_id is not None:
-                    at.setdefault(space_id, []).append(i)
-            for space_id, places in at.items():
-                require(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
-                blob = b"".join([xs[i] for i in places])
-                self.points.setdefault(space_id, []).append((np.array(places, np.int64) + start, blob))
+        at: dict[int, list[int]] = {}
+        for i, space_id in enumerate(ids):
+            if space_id is not None:
+                at.setdefault(space_id, []).append(i)
+        for space_id, places in at.items():
+            require(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
+            blob = b"".join([xs[i] for i in places])
+            self.points.setdefault(space_id, []).append((np.array(places, np.int64) + start, blob))
         if any(limits) or set(feasible) != {1}:
             for i, (text, flag) in enumerate(zip(limits, feasible, strict=True)):
                 if (found := read_constraints(text, flag)) is not None:
                     self.constraints[start + i] = found
 
-    def join(self, column: int, kind: type[np.generic]) -> NDArray[Any]:
+    def join(self, column: int) -> NDArray[Any]:
         """Return one column."""
-        parts = self._parts[column]
-        return np.concatenate(parts) if parts else np.empty(0, kind)
+        return np.concatenate(self._parts[column])
 
     def values(self) -> NDArray[np.float64]:
         """Return the values, float64[n, m]."""
-        return np.concatenate(self._values).astype(np.float64, copy=False) if self._values else np.empty((0, self.m))
+        return np.concatenate(self._values)
 
     def points_by_space(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Return for each space id the places int64[k] and the points float64[k, d]."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
@@ -74,11 +75,9 @@ class SQLStorage(Storage):
     def __init__(self, spec: str | os.PathLike[str] | URL, timeout: float = 60.0) -> None:
         url, where = read_spec(spec)
         self.database = _open_database(url, where, timeout)
-        self._timeout = timeout
         self._where = where
         self._ready = False
-        self._objectives: dict[int, int] = {}
-        self._declared: dict[int, Space | None] = {}
+        self._studies: dict[int, StudyRecord] = {}
         self._spaces = SpaceCache()
         self._reader = Reader(self._spaces, where)
         self._open()
@@ -121,8 +120,8 @@ class SQLStorage(Storage):
         study_id, created, space_id = made
         if space is not None and space_id is not None:
             self._spaces.keep(study_id, space, space_id)
-        self._note(study_id, directions, space)
-        return StudyRecord(study_id, chosen, directions, seed, space, created)
+        record = self._studies[study_id] = StudyRecord(study_id, chosen, directions, seed, space, created)
+        return record
 
     def load_study(self, name: str | None) -> StudyRecord:
         def work(session: Session) -> StudyRecord | list[str]:
@@ -152,18 +151,18 @@ class SQLStorage(Storage):
 
     def _record(self, session: Session, row: Row) -> StudyRecord:
         record = self._reader.study(session, row)
-        self._note(record.id, record.directions, record.space)
+        self._studies[record.id] = record
         return record
 
     def delete_study(self, study_id: int) -> None:
         self._write(study_id, lambda session: writes.delete_study(session, study_id))
-        self._objectives.pop(study_id, None)
+        self._studies.pop(study_id, None)
 
     def set_space(self, study_id: int, space: Space) -> None:
         space_id = self._intern(study_id, space)
         if space_id is not None:
             self._write(study_id, lambda session: writes.declare_space(session, study_id, space_id))
-        self._declared[study_id] = space
+        self._studies[study_id] = replace(self._study(study_id), space=space)
 
     # -- a trial's way -----------------------------------------------------------------------------------------
 
@@ -204,7 +203,7 @@ class SQLStorage(Storage):
         self._write(study_id, lambda session: attributes.report(session, study_id, number, attempt, step, value))
 
     def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int] | None:
-        check_finished(trial, self._n_objectives(study_id))
+        check_finished(trial, len(self._study(study_id).directions))
         space_id = self._intern(study_id, trial.space)
         try:
             seq, version = self._write(study_id, lambda session: writes.finish(session, study_id, trial, space_id))
@@ -214,14 +213,14 @@ class SQLStorage(Storage):
         return seq, version
 
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
-        check_added(trials, self._n_objectives(study_id))
+        study = self._study(study_id)
+        check_added(trials, len(study.directions))
         if not trials:
             return []
         for trial in trials:
             self._check_point(trial)
         spaces = [self._intern(study_id, trial.space) for trial in trials]
-        declared = self._declared.get(study_id)
-        return self._write(study_id, lambda session: writes.add(session, study_id, trials, spaces, declared))
+        return self._write(study_id, lambda session: writes.add(session, study_id, trials, spaces, study.space))
 
     def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
         try:
@@ -295,18 +294,13 @@ class SQLStorage(Storage):
     def _gone(self, study_id: int) -> StorageError:
         return study_gone(study_id, self._where)
 
-    def _note(self, study_id: int, directions: Sequence[str], space: Space | None) -> None:
-        """Remember a study's constants."""
-        self._objectives[study_id] = len(directions)
-        if space is not None:
-            self._declared[study_id] = space
-
-    def _n_objectives(self, study_id: int) -> int:
-        if study_id not in self._objectives:
+    def _study(self, study_id: int) -> StudyRecord:
+        """Return a study as it was read or written last."""
+        if study_id not in self._studies:
             self.list_studies()
-        if study_id not in self._objectives:
+        if study_id not in self._studies:
             raise self._gone(study_id)
-        return self._objectives[study_id]
+        return self._studies[study_id]
 
     def _check_point(self, trial: TrialRecord) -> None:
         """Refuse a point that would count as damaged when it is read."""
@@ -328,7 +322,7 @@ class SQLStorage(Storage):
 
     def __getstate__(self) -> dict[str, Any]:
         # With the password: whoever unpickles it has to open the database.
-        return {"url": self.database.url, "timeout": self._timeout}
+        return {"url": self.database.url, "timeout": self.database.timeout}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["url"], state["timeout"])  # type: ignore[misc]  # opens anew, in this process
