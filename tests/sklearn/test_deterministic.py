@@ -167,6 +167,21 @@ def test_an_interrupted_search_goes_on_to_the_same_end_and_loses_little(
     assert twice <= 4 or not even  # the four pieces of work that were under way
 
 
+def test_the_error_that_interrupted_a_search_is_raised_though_its_storage_is_gone(tmp_path: Path) -> None:
+    class Unplugged(Uneven):
+        def fit(self, X: Any, y: Any) -> Any:
+            if Uneven.fits == 6:
+                (tmp_path / "t.db").rename(tmp_path / "away.db")
+                raise RuntimeError("interrupted")
+            return super().fit(X, y)
+
+    settings: dict[str, Any] = {"n_trials": 6, "cv": CV, "random_state": 3, "refit": False, "error_score": "raise"}
+    search = SearchCV(Unplugged(), SPACE, sampler="random", storage=str(tmp_path / "t.db"), **settings)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        search.fit(X, Y)
+    (tmp_path / "away.db").rename(tmp_path / "t.db")
+
+
 def test_what_is_finished_but_not_told_is_not_lost(tmp_path: Path) -> None:
     """The first candidate hangs while others end: a search that goes on does not fit those again."""
 

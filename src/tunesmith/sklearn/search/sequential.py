@@ -15,9 +15,11 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from tunesmith.errors import StorageError
 from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.splits import further_splits
@@ -121,7 +123,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             self._interrupted()
             raise
         finally:
-            study.release(study.live)  # none is left unless this was interrupted: they wait, to be run again
+            study.engine.release_all()  # none is left unless this was interrupted: they wait, to be run again
         self._join()
         if not self.table.finished():
             why = f"no candidate was started within the timeout of {self.plan.timeout} seconds"
@@ -234,8 +236,9 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         if not self.persistent:
             self.recorder.close()
             return
-        for candidate in self.scheduler.under_way:
-            self.recorder.store_partial(candidate)
+        with suppress(StorageError):  # what interrupted the search is what the user must see
+            for candidate in self.scheduler.under_way:
+                self.recorder.store_partial(candidate)
 
     # -- end -------------------------------------------------------------------------------------------------------
 
