@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunesmith.replay import Replay
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable_items
 from tunesmith.text import shown
 
@@ -20,6 +20,18 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
 MOST_STEPS = 2**63  # what fits a database's integer
 OUTSIDE = "outside"  # a system attribute
+
+
+class Fence(NamedTuple):
+    """What a write of a running trial carries, so that an attempt that was replaced cannot write any more.
+
+    Attributes:
+        attempt: which attempt writes.
+        token: the number that the worker drew when it claimed the trial; 0: the storage made none.
+    """
+
+    attempt: int
+    token: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +91,12 @@ class TrialRecord(Replay):
         cost: seconds from start to finish, unless the user gave another figure.
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
+        failure: the kind of failure of a FAIL trial; None where it is not known.
         reports: step to value, of the last attempt alone; ``intermediate_values`` has the whole curve.
         started: unix time of the start, seconds.
         finished: unix time of the end, seconds.
         worker: who runs or ran it.
+        token: what its worker drew when it claimed it; with ``attempt`` the `Fence` of its writes.
         fixed: values by name that the user enqueued.
         user: user attributes.
         system: what tunesmith notes of it.
@@ -120,10 +134,17 @@ class TrialRecord(Replay):
     seq: int = 0
     previous_attempts: tuple[Attempt, ...] = ()
     crashes: int = 0
+    token: int = 0
+    failure: FailureKind | None = None
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         for name, value in state[1].items():
             setattr(self, "sampler_state" if name == "tag" else name, value)  # tag: its name in pickles of 0.1
+
+    @property
+    def fence(self) -> Fence:
+        """What the writes of its present attempt carry."""
+        return Fence(self.attempt, self.token)
 
     @property
     def params(self) -> dict[str, Any]:

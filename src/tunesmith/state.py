@@ -1,4 +1,4 @@
-"""The states of a trial, and the directions of a study."""
+"""The states of a trial, the kinds of failure, and the directions of a study."""
 
 from __future__ import annotations
 
@@ -32,6 +32,21 @@ class TrialState(IntEnum):
     def is_finished(self) -> bool:
         """Tell whether the state is final."""
         return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class FailureKind(IntEnum):
+    """Why a trial failed, or why an attempt at it ended without a result."""
+
+    RAISED = 1  # the objective raised, or returned no number
+    NAN = 2  # it returned NaN: the run diverged
+    LOST = 3  # its process or machine died
+    KILLED = 4  # it was cancelled
+    TIMEOUT = 5  # it ran longer than its time limit
+    OOM = 6  # it used more memory than its limit, or than there was
+    LEASE = 7  # its worker gave no sign of life, and another worker took the trial over
+
+    def __str__(self) -> str:
+        return self.name.lower()
 
 
 class StudyDirection(StrEnum):
