@@ -21,8 +21,21 @@ def terminable() -> Iterator[None]:
 
     Cluster managers, containers and ``kill`` send it before they kill. A handler of the program's own stays in place.
     """
+    raises = False
+    try:
+        with sigterm_raises() as raises:
+            yield
+    except Terminated:
+        if raises:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise  # where the signal does not end the process at once, and where an outer block takes it
+
+
+@contextmanager
+def sigterm_raises() -> Iterator[bool]:
+    """Let SIGTERM raise `Terminated` in the block; give False if it does not, as the program has its own handler."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
+        yield False
         return
 
     def end(number: int, frame: Any) -> None:
@@ -30,11 +43,7 @@ def terminable() -> Iterator[None]:
 
     signal.signal(signal.SIGTERM, end)
     try:
-        yield
-    except Terminated:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
-        raise  # where the signal does not end the process at once
+        yield True
     finally:
         if signal.getsignal(signal.SIGTERM) is end:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,159 @@
+"""Runs trials of a shared study until the budget is spent, and says how it ended."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import math
+import random
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from tunesmith import errors
+from tunesmith.errors import StudyNotFoundError, TunesmithError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.state import TrialState
+from tunesmith.storage.redact import redact_within, shown_spec
+from tunesmith.study import Study, create_study, load_study
+from tunesmith.study.engine.interrupts import Terminated, sigterm_raises
+from tunesmith.text import did_you_mean, printable
+from tunesmith.worker import target
+from tunesmith.worker.first_worker import differences
+from tunesmith.worker.options import Options, parse
+
+SPENT, ERROR, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+LOOK = 2.0  # seconds between two looks at the trials of others, give or take half, so that workers do not come at once
+
+
+def main(arguments: Sequence[str] | None = None, prog: str = "python -m tunesmith.worker") -> int:
+    """Run a worker.
+
+    Args:
+        arguments: the command line without the program's name; None: that of this process.
+        prog: the program's name in messages.
+
+    Returns:
+        the exit status: 0 the budget is spent, 1 an error, 2 the command cannot be run as it was given, 130 Ctrl-C,
+        143 SIGTERM.
+    """
+    options = parse(arguments, prog)
+    try:
+        with sigterm_raises():
+            _run(options)
+    except Terminated:
+        _say("SIGTERM: the trials that ran here are released, and wait to be run again")
+        return TERMINATED
+    except KeyboardInterrupt:
+        _say("Ctrl-C: the trials that ran here are released, and wait to be run again")
+        return INTERRUPTED
+    except target.UsageError as error:
+        _say(f"error: {error}")
+        return USAGE
+    except TunesmithError as error:
+        _say("\n".join([f"error: {type(error).__name__}: {error}", *getattr(error, "__notes__", ())]))
+        return ERROR
+    except Exception as error:  # of the objective, or of a module that it imports
+        _say("error:\n" + "".join(traceback.format_exception(error)).rstrip())
+        return ERROR
+    return SPENT
+
+
+def _run(options: Options) -> None:
+    target.search_here()
+    objective = target.load("objective", options.objective)
+    if not callable(objective):
+        raise target.UsageError(f"objective: {options.objective} is no function, but a {type(objective).__name__}")
+    space = None if options.space is None else target.load("space", options.space)
+    catch = tuple(_exception(name) for text in options.catch for name in text.split(","))
+    study = _study(options)
+    place = shown_spec(options.storage)
+    _say(f"worker of the study {options.study!r} in {place}: runs {options.objective}")
+    for text in differences(study, options.objective):
+        _say(f"warning: {text}")
+    end = math.inf if options.timeout is None else time.monotonic() + options.timeout
+    done = 0
+
+    def count(study: Study, trial: FrozenTrial) -> None:
+        nonlocal done
+        done += 1
+
+    while True:
+        study.optimize(
+            objective,
+            n_trials=None if options.n_trials is None else options.n_trials - done,
+            timeout=None if options.timeout is None else max(0.0, end - time.monotonic()),
+            n_jobs=options.n_jobs,
+            catch=catch,
+            callbacks=[count],
+            show_progress_bar=not options.quiet,
+            space=space,
+            n_trials_total=options.n_trials_total,
+        )
+        spent = options.n_trials is not None and done >= options.n_trials
+        if not options.wait or spent or not _wait_for_others(study, options.n_trials_total, end):
+            break
+    _say(f"the budget is spent: {done} trials ended here; the study has {study.engine.tally()}")
+
+
+def _study(options: Options) -> Study:
+    """Load the study, or create it.
+
+    Raises:
+        UsageError: there is no such study, or it has other directions.
+    """
+    try:
+        if not options.create:
+            return load_study(
+                study_name=options.study, storage=options.storage, sampler=options.sampler, pruner=options.pruner
+            )
+        return create_study(
+            study_name=options.study,
+            storage=options.storage,
+            load_if_exists=True,
+            directions=options.directions,
+            seed=options.seed,
+            sampler=options.sampler,
+            pruner=options.pruner,
+        )
+    except StudyNotFoundError as error:
+        raise target.UsageError(f"{error}. --create creates it") from None
+    except ValueError as error:
+        raise target.UsageError(str(error)) from error
+
+
+def _wait_for_others(study: Study, total: int | None, end: float) -> bool:
+    """Wait while other workers run trials; return whether there is one to run here now."""
+    most = math.inf if total is None else total
+    while time.monotonic() < end:
+        study.recover()
+        open_trials = study.engine.trials(states=[TrialState.WAITING, TrialState.RUNNING])
+        states = {trial.state for trial in open_trials if trial.number < most}
+        if TrialState.WAITING in states:
+            return True
+        if not states:
+            return False
+        time.sleep(min(LOOK * random.uniform(0.5, 1.5), max(0.0, end - time.monotonic())))
+    return False
+
+
+def _exception(name: str) -> Any:
+    """Return an exception class by its name: a built-in one, one of tunesmith's, or ``module:name``."""
+    name = name.strip()
+    ours = getattr(builtins, name, None) or getattr(errors, name, None)
+    found = target.load("catch", name) if ":" in name else ours
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        known = [n for place in (builtins, errors) for n, k in vars(place).items() if isinstance(k, type)]
+        raise target.UsageError(
+            f"catch: {name!r} is no exception class{did_you_mean(name, known)}; write one of yours as module:Name"
+        )
+    return found
+
+
+def _say(text: str) -> None:
+    """Print a line of the log to standard error, without passwords; a closed one is no reason to stop."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with contextlib.suppress(OSError, ValueError):
+        print(f"{now} tunesmith: {printable(redact_within(text), lines=True)}", file=sys.stderr, flush=True)

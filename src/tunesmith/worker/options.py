@@ -1,0 +1,145 @@
+"""What a worker can be asked for on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunesmith import __version__, registry
+from tunesmith.study.execution import checked_jobs
+
+STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+ENDS = """\
+exit status: 0 the budget is spent; 1 an error, such as one that the objective raised; 2 the command cannot be run as it
+was given; 130 Ctrl-C and 143 SIGTERM, after which the trials that ran wait to be run again.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options, by the names that ``create_study`` and ``study.optimize`` have for them."""
+
+    objective: str
+    storage: str
+    study: str
+    create: bool
+    directions: list[str] | None
+    seed: int | None
+    space: str | None
+    sampler: str | None
+    pruner: str | None
+    n_trials: int | None
+    n_trials_total: int | None
+    timeout: float | None
+    n_jobs: int
+    catch: list[str]
+    wait: bool
+    quiet: bool
+
+
+def parse(arguments: Sequence[str] | None, prog: str) -> Options:
+    """Return the options of a command line.
+
+    Args:
+        arguments: the words after the program's name; None: those of this process.
+        prog: the program's name in messages.
+
+    Raises:
+        SystemExit: with 2 if they cannot be understood, after a message; with 0 after ``--help``.
+    """
+    parser = _parser(prog)
+    given = vars(parser.parse_args(arguments))
+    if not given["storage"]:
+        parser.error(f"give --storage URL, or set the environment variable {STORAGE}")
+    for name in ("directions", "seed"):
+        if given[name] is not None and not given["create"]:
+            parser.error(f"--{name.removesuffix('s')} is for a new study: give --create as well")
+    return Options(**given)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Run trials of a study that any number of workers share, on any machines.",
+        epilog=ENDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # so that an option that comes later changes no script
+    )
+    parser.add_argument("objective", metavar="module:objective", help="what to run; the working folder is searched too")
+    parser.add_argument("--version", action="version", version=f"tunesmith {__version__}")
+    study = parser.add_argument_group("the study")
+    study.add_argument(
+        "--storage",
+        metavar="URL",
+        default=os.environ.get(STORAGE),
+        help=f"the database or file of the study; by default the value of {STORAGE}, where no list of processes shows "
+        "a password",
+    )
+    study.add_argument("--study", metavar="NAME", required=True, help="its name")
+    study.add_argument("--create", action="store_true", help="create it if it does not exist")
+    study.add_argument(
+        "--direction",
+        dest="directions",
+        metavar="DIRECTION",
+        choices=["minimize", "maximize"],
+        action="append",
+        help="of a new study, minimize (the default) or maximize; once for each objective",
+    )
+    study.add_argument("--seed", type=_count, metavar="N", help="of a new study; by default a random one")
+    study.add_argument(
+        "--space",
+        metavar="module:space",
+        help="what to search; the objective is then called with parameters, as by study.optimize(space=...)",
+    )
+    study.add_argument("--sampler", metavar="NAME", choices=sorted(registry.names("samplers")), help="who proposes")
+    study.add_argument("--pruner", metavar="NAME", choices=sorted(registry.names("pruners")), help="who stops trials")
+    budget = parser.add_argument_group("the budget (without one, until the space is exhausted)")
+    budget.add_argument("--n-trials", type=_count, metavar="N", help="how many trials this worker runs")
+    budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
+    budget.add_argument("--timeout", type=_duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
+    budget.add_argument(
+        "--wait",
+        action="store_true",
+        help="when nothing is left to begin, wait until the trials of other workers ended, and run those of workers "
+        "that die",
+    )
+    running = parser.add_argument_group("how trials run")
+    running.add_argument("--n-jobs", type=_jobs, default=1, metavar="N", help="how many at once; -1: one a core")
+    running.add_argument(
+        "--catch",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an exception that fails its trial and does not end the worker: ValueError, WorkerDiedError, "
+        "module:MyError; may be given several times",
+    )
+    running.add_argument("--quiet", action="store_true", help="show no progress")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more; got {text!r}")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    try:
+        return checked_jobs(int(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, or -1; got {text!r}") from None
+
+
+def _duration(text: str) -> float:
+    unit = SECONDS.get(text[-1:])
+    try:
+        seconds = float(text[:-1] if unit else text) * (unit or 1)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, or a time such as 90s, 15m, 8h or 2d; got {text!r}")
+    return seconds
