@@ -105,6 +105,10 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def create(url: str) -> ts.Study:
+    return ts.create_study(study_name="s", storage=url, seed=0, sampler="random")
+
+
 def numbers(study: ts.Study, state: TrialState) -> list[int]:
     return [t.number for t in study.trials if t.state is state]
 
@@ -124,16 +128,16 @@ def test_workers_share_a_study_and_the_total_is_exact(folder: Path, url: str) ->
     assert sorted(map(int, (folder / "runs").read_text().split())) == list(range(60)), "no trial ran twice"
     assert study.directions[0].value == "maximize"
     assert study.engine.seed == 3
+    study.engine.storage.close()
 
 
 @posix
 def test_what_a_killed_worker_ran_is_run_by_one_that_waits(folder: Path, url: str) -> None:
-    ts.create_study(study_name="s", storage=url, seed=0, sampler="random")
+    study = create(url)
     budget = ("--n-trials-total", "12", "--sampler", "random", "train:stuck")
     victim = worker(folder, *budget, TUNESMITH_STORAGE=url, STUCK="1")
     until(lambda: bool(list(folder.glob("stuck-*"))))
     survivor = worker(folder, "--wait", *budget, TUNESMITH_STORAGE=url)
-    study = ts.load_study(study_name="s", storage=url)
     until(lambda: len(numbers(study, TrialState.COMPLETE)) == 11)
     assert survivor.poll() is None, "it waits for the last one"
     victim.kill()
@@ -142,12 +146,13 @@ def test_what_a_killed_worker_ran_is_run_by_one_that_waits(folder: Path, url: st
     assert status == 0, said
     assert numbers(study, TrialState.COMPLETE) == list(range(12))
     assert [t.attempt for t in study.trials] == [2] + [1] * 11
+    study.engine.storage.close()
 
 
 @posix
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_worker_that_is_terminated_releases_its_trials(folder: Path, url: str, jobs: str) -> None:
-    ts.create_study(study_name="s", storage=url, seed=0, sampler="random")
+    study = create(url)
     budget = ("--n-trials-total", "4", "--sampler", "random", "--n-jobs", jobs, "train:stuck")
     process = worker(folder, *budget, TUNESMITH_STORAGE=url, STUCK="1")
     until(lambda: len(list(folder.glob("stuck-*"))) == int(jobs))
@@ -156,11 +161,11 @@ def test_a_worker_that_is_terminated_releases_its_trials(folder: Path, url: str,
     assert status == 143, said
     assert "wait to be run again" in said
     assert "Traceback" not in said
-    study = ts.load_study(study_name="s", storage=url)
     assert [(t.state, t.crashes) for t in study.trials] == [(TrialState.WAITING, 0)] * int(jobs)
     status, said = end_of(worker(folder, *budget, TUNESMITH_STORAGE=url))
     assert status == 0, said
     assert numbers(study, TrialState.COMPLETE) == list(range(4))
+    study.engine.storage.close()
 
 
 @posix
