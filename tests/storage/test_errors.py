@@ -294,7 +294,7 @@ def told_full(error: StorageError) -> None:
 
 def test_a_full_disk(filled: tuple[SQLStorage, StudyRecord]) -> None:
     storage, study = filled
-    connection = storage.database.connection().driver
+    connection = next(iter(storage.database.connections)).driver
     connection.execute("PRAGMA max_page_count = 60")
     done = fills_up(storage, study, told_full)
     assert done > 5

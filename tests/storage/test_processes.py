@@ -260,7 +260,7 @@ def test_a_pickled_storage_keeps_its_url(postgres_url: str) -> None:
     storage.close()
 
 
-def test_each_thread_has_a_connection_that_goes_with_it(tmp_path: Path) -> None:
+def test_threads_use_the_same_connections(tmp_path: Path) -> None:
     storage = SQLStorage(tmp_path / "tune.db")
     study = storage.create_study("a", ["minimize"], 0)
     for _ in range(5):
@@ -285,7 +285,7 @@ def test_a_closed_storage_opens_again(tmp_path: Path) -> None:
 def test_a_storage_that_nobody_holds_is_closed(tmp_path: Path) -> None:
     storage = SQLStorage(tmp_path / "tune.db")
     run(storage, storage.create_study("a", ["minimize"], 0))
-    connection = storage.database.connection().driver
+    connection = next(iter(storage.database.connections)).driver
     gc.disable()  # at once, and not at some later time: Windows removes no file that is open
     try:
         del storage

@@ -312,7 +312,7 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
     def asked() -> ts.Trial:
         trial = ask()
         if how == "tables are lost":
-            study.engine.storage.database.connection().driver.execute("DROP TABLE tunesmith_trials")
+            next(iter(study.engine.storage.database.connections)).driver.execute("DROP TABLE tunesmith_trials")
             return trial
         path.rename(tmp_path / "away.db")
         if how == "replaced":
@@ -334,7 +334,7 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
 def test_a_read_only_file(tmp_path: Path, pauses: list[float]) -> None:
     study = ts.create_study(storage=tmp_path / "tune.db", seed=0)
     trial = study.ask()
-    connection = study.engine.storage.database.connection().driver
+    connection = next(iter(study.engine.storage.database.connections)).driver
     connection.execute("PRAGMA query_only = 1")  # SQLite's own SQLITE_READONLY, for root too
     with pytest.raises(StorageError, match=r"is read-only .*The result of trial 0 is kept"):
         study.tell(trial, 0.5)
@@ -352,7 +352,7 @@ def test_a_full_disk(tmp_path: Path, pauses: list[float]) -> None:
     trial = study.ask()
     trial.connect(None)
     trial.set_user_attr("large", "x" * 2_000_000)
-    connection = storage.database.connection().driver
+    connection = next(iter(storage.database.connections)).driver
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StorageError, match=r"disk is full.*trial 0 is kept"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tunesmith.errors import StorageError, StorageUnavailableError
+from tunesmith.storage.sql.retry import Fault
 
 # By the beginning of SQLite's error names (https://www.sqlite.org/rescode.html); the first that fits counts.
 _SQLITE = {
@@ -33,19 +34,28 @@ _PASSING = tuple(
 )
 
 
-def is_busy(error: BaseException) -> bool:
-    """Return whether SQLite's error means that the database is locked."""
-    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
+def explain(
+    error: BaseException, text: str, where: str, timeout: float, dbapi: Any, fault: Fault = Fault.FINAL
+) -> Exception:
+    """Return the exception to raise in place of a driver's.
 
+    Args:
+        error: the driver's.
+        text: what it says, without secrets.
+        where: the database's name.
+        timeout: how long was waited for other writers, in seconds.
+        dbapi: the driver.
+        fault: what the error means.
 
-def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: Any) -> Exception:
-    """Return the exception to raise in place of a driver's."""
+    Returns:
+        the exception.
+    """
     name = getattr(error, "sqlite_errorname", "")
     for beginning, words in _SQLITE.items():
         if name.startswith(beginning):
             kind = StorageUnavailableError if name.startswith(_PASSING) else StorageError
             return kind(words.format(where=where, error=text, timeout=timeout))
-    if getattr(error, "sqlstate", None) == "55P03":  # lock_not_available: our own lock_timeout
+    if fault is Fault.LOCKED:
         return StorageUnavailableError(f"{where} is locked by another program for more than {timeout:g} s ({text})")
     if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in text or "malformed" in text:
         return StorageError(_SQLITE["SQLITE_CORRUPT"].format(where=where, error=text))
@@ -55,7 +65,8 @@ def explain(error: BaseException, text: str, where: str, timeout: float, dbapi: 
         return StorageError(f"{where} has other tables than this version writes ({text}); was it edited or damaged?")
     if name == "SQLITE_ERROR" and "no such table" in text:
         return StorageError(f"{where} has lost its tables ({text}); was the file replaced while it was in use?")
-    kind = StorageUnavailableError if _may_pass(error, name, dbapi) else StorageError
+    passes = fault is not Fault.FINAL or _may_pass(error, name, dbapi)
+    kind = StorageUnavailableError if passes else StorageError
     return kind(f"{where} cannot be used: {text}")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-from sqlalchemy import inspect  # noqa: TID253 - imported only when a database is named
-
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.files import TAKE_OVER
@@ -17,22 +15,12 @@ _TABLES = {
     "Optuna": {"studies", "study_directions", "trials", "trial_params"},
     "MLflow": {"experiments", "runs", "metrics", "params"},
 }
-_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 
 
 def foreign_tables(database: Database) -> tuple[str | None, list[str]]:
     """Return the known program that has tables in a database, and all tables that are not ours."""
-    tables = [name for name in tables_of(database) if not name.startswith("tunesmith_")]
+    tables = [name for name in database.tables() if not name.startswith("tunesmith_")]
     return next((name for name, its in _TABLES.items() if its <= set(tables)), None), tables
-
-
-def tables_of(database: Database) -> list[str]:
-    """Return the names of all tables."""
-    if database.is_sqlite:  # not by SQLAlchemy's connection, which begins to write
-        rows = database.read(lambda session: session.cursor.execute(_SQLITE_TABLES).fetchall())
-        return [str(name) for (name,) in rows if not str(name).startswith("sqlite_")]
-    with database.sqlalchemy() as connection:
-        return list(inspect(connection).get_table_names())
 
 
 def refuse_foreign_tables(database: Database) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.foreign import refuse_foreign_tables, tables_of
+from tunesmith.storage.sql.foreign import refuse_foreign_tables
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import HEAD, metadata, version
 from tunesmith.text import printable
@@ -25,7 +25,7 @@ def revision(schema: int) -> str:
 
 def stored_schema(database: Database) -> int | None:
     """Return the schema version of a database, None if it holds no tables of ours."""
-    found = version.name in tables_of(database)
+    found = version.name in database.tables()
     row = database.read(lambda session: session.row(_VERSION)) if found else None
     if row is None:
         return None
@@ -40,7 +40,7 @@ def find_schema(database: Database, create: bool) -> int | None:
     schema = stored_schema(database) if may_exist(database.url) else None
     if schema is None and (create or database.is_sqlite) and may_exist(database.url):
         refuse_foreign_tables(database)
-        ours = [name for name in tables_of(database) if name.startswith(version.name.partition("_")[0])]
+        ours = [name for name in database.tables() if name.startswith(version.name.partition("_")[0])]
         if database.is_sqlite and ours and (schema := stored_schema(database)) is None:  # else they were just made
             raise StorageError(
                 f"{database.where} is damaged: it has {', '.join(map(printable, ours))}, and does not say of which "

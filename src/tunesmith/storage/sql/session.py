@@ -6,7 +6,9 @@ SQLAlchemy's own execution takes 22 microseconds for an INSERT of a trial, the c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy.sql.base import Executable  # noqa: TID253 - imported only when a database is named
@@ -47,6 +49,15 @@ class Session:
         self.cursor = cursor
         self._compiled = dialect.compiled
 
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """Say that an answer of the server is waited for."""
+        yield
+
+    def execute(self, text: str) -> None:
+        """Run a statement that has no parameters, such as COMMIT."""
+        self.cursor.execute(text)
+
     def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
         text, order = self._compiled.get(statement) or self.dialect.compile(statement)
         return self.cursor.execute(text, [values[name] for name in order])
@@ -79,3 +90,43 @@ class Session:
             return
         text, order = self._compiled.get(statement) or self.dialect.compile(statement)
         self.cursor.executemany(text, [[each[name] for name in order] for each in values])
+
+
+class ServerSession(Session):
+    """A session that says since when it waits for an answer of the server, so that a silent one is noticed.
+
+    Attributes:
+        waiting: when the statement was sent, by the monotonic clock; 0.0: none is waited for.
+    """
+
+    __slots__ = ("waiting",)
+
+    def __init__(self, dialect: Dialect, cursor: Any) -> None:
+        super().__init__(dialect, cursor)
+        self.waiting = 0.0
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        self.waiting = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waiting = 0.0
+
+    def execute(self, text: str) -> None:
+        self.waiting = time.monotonic()
+        try:
+            self.cursor.execute(text)
+        finally:
+            self.waiting = 0.0
+
+    def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
+        self.waiting = time.monotonic()
+        try:
+            return super()._send(statement, values)
+        finally:
+            self.waiting = 0.0
+
+    def many(self, statement: Executable, values: Sequence[dict[str, Values]]) -> None:
+        with self.waited_for():
+            super().many(statement, values)

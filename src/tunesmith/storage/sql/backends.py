@@ -1,0 +1,273 @@
+"""What differs between databases: how to connect, to begin and to wait, and what their errors mean.
+
+Nothing is set for a whole session that matters for correctness: a pool between us and the server (PgBouncer) may give
+each transaction another session. So time limits are set by the statement that begins a transaction.
+
+Of a transaction that writes, the server ends the connection when it hears nothing for `IDLE_WRITE` seconds: a process
+that was stopped, or is behind a cut cable, must not hold the rows that others wait for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from tunesmith.errors import StorageError
+from tunesmith.storage.sql.retry import Fault
+
+CONNECT = 10  # seconds to open a connection
+IDLE_WRITE = 5  # seconds without a statement inside a transaction that writes
+IDLE_READ = 3600  # the same for one that reads, and locks nothing: a large study is decoded meanwhile
+LOCK = 10  # seconds to wait for a row at a time
+NETWORK = 10  # seconds until the kernel gives a peer up that acknowledges nothing
+
+
+class Backend:
+    """A database that we have no special knowledge of.
+
+    Args:
+        timeout: how long to wait for other writers, in seconds.
+
+    Attributes:
+        begin_write: the statements that begin a transaction that writes.
+        begin_read: those that begin one whose statements all see one state.
+        one_at_a_time: those after which a transaction that creates tables is the only one that does.
+        relaxed: a statement after `begin_write`, for a change that a power cut may undo; "": there is none.
+        uptime: a query for the seconds since the server started; "": there is none.
+        tables: a query for the names of all tables; "": SQLAlchemy knows one.
+    """
+
+    relaxed: ClassVar[str] = ""
+    uptime: ClassVar[str] = ""
+    tables: ClassVar[str] = ""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.begin_write: tuple[str, ...] = ("BEGIN",)
+        self.begin_read: tuple[str, ...] = ("BEGIN",)
+        self.one_at_a_time: tuple[str, ...] = ()
+
+    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
+        """Return the arguments of the driver's `connect`, with time limits.
+
+        Args:
+            driver: the driver's name.
+            named: what the URL says, which has priority.
+            silence: seconds that the server may send nothing.
+
+        Returns:
+            the arguments.
+        """
+        return named
+
+    def set_up(self, connection: Any, where: str) -> None:
+        """Check and set up a new connection."""
+
+    def fault(self, error: BaseException) -> Fault:
+        """Return what an error means, apart from the loss of the connection, which the driver knows."""
+        return Fault.FINAL
+
+
+class SQLite(Backend):
+    """A file."""
+
+    tables = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name"
+    )
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(timeout)
+        self.begin_write = ("BEGIN IMMEDIATE",)
+
+    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
+        # check_same_thread: connections are passed on between threads, under their locks.
+        # timeout: SQLite's own way of waiting sleeps up to 100 ms while the lock is free; see Retry.
+        return {**named, "check_same_thread": False, "timeout": 0.0, "isolation_level": None}
+
+    def set_up(self, connection: Any, where: str) -> None:
+        import sqlite3
+
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal" and _is_ours(connection):
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # A file that may only be read is read as it is.
+            if not error.sqlite_errorname.startswith("SQLITE_READONLY"):
+                raise
+            mode = "delete"
+        if mode == "wal":  # else the file system has no shared memory, and the older journal needs its default, FULL
+            # NORMAL loses nothing when a process is killed; a power cut may take the last transactions.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            # Rarer and larger than by default: each checkpoint waits for the disk, and the writers for it.
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+
+    def fault(self, error: BaseException) -> Fault:
+        name = getattr(error, "sqlite_errorname", "")
+        busy = name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
+        return Fault.LOCKED if busy else Fault.FINAL
+
+
+def _is_ours(connection: Any) -> bool:
+    """Return whether an SQLite file is empty or has our tables; the journal of other files is left alone."""
+    query = "SELECT count(*), count(*) FILTER (WHERE name LIKE 'tunesmith!_%' ESCAPE '!') FROM sqlite_master"
+    every, ours = connection.execute(query).fetchone()
+    return bool(every == 0 or ours > 0)
+
+
+class PostgreSQL(Backend):
+    """A PostgreSQL server, or a pool before it."""
+
+    relaxed = "SET LOCAL synchronous_commit = off"
+    uptime = "SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())"
+    tables = (
+        "SELECT relname FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND relnamespace = "
+        "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema()) ORDER BY relname"
+    )
+    # What libpq takes (psycopg, psycopg2): https://www.postgresql.org/docs/current/libpq-connect.html
+    _LIBPQ: ClassVar[dict[str, Any]] = {
+        "connect_timeout": CONNECT,
+        "keepalives": 1,
+        "keepalives_idle": NETWORK,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": NETWORK * 1000,
+    }
+    # So that the server notices a dead peer in half a minute, and gives its connection to others.
+    _PEER = (
+        f"SELECT set_config('tcp_keepalives_idle', '{NETWORK}', false), "
+        "set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)"
+    )
+    _LOCKED = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock timeout
+    _FULL = frozenset({"53300", "57P03"})  # too many connections, starting up
+    # An error at the start of a connection has no code, only words.
+    _WORDS = ("too many clients", "too many connections", "remaining connection slots", "no more connections allowed",
+              "is starting up", "not yet accepting connections", "in recovery mode")  # fmt: skip
+    # A server that shuts down, crashed, or ended an idle transaction; a pool whose server is away (08xxx).
+    _LOST = frozenset({"57P01", "57P02", "57P05", "25P03", "25P04", "08000", "08001", "08003", "08004", "08006"})
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(timeout)
+        idle = "SET LOCAL idle_in_transaction_session_timeout ="
+        # One statement: a round trip each would take half as long as the transaction.
+        self.begin_write = (f"BEGIN; {idle} '{IDLE_WRITE}s'; SET LOCAL lock_timeout = {_lock(timeout) * 1000:.0f}",)
+        self.begin_read = (f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {idle} '{IDLE_READ}s'",)
+        self.one_at_a_time = (
+            f"SET LOCAL lock_timeout = {timeout * 1000:.0f}",
+            "SELECT pg_advisory_xact_lock(7436278)",  # a number of our own
+        )
+
+    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
+        if driver in ("psycopg", "psycopg2"):
+            return {**self._LIBPQ, **named}
+        if driver == "pg8000":
+            return {"timeout": silence, **named}
+        return named
+
+    def set_up(self, connection: Any, where: str) -> None:
+        info = getattr(connection, "info", None)
+        status = getattr(info, "parameter_status", None)
+        if status is not None and status("server_encoding") == "SQL_ASCII":  # it returns texts as bytes
+            raise StorageError(
+                f"{where} has the encoding SQL_ASCII, which means none; make one with CREATE DATABASE name ENCODING "
+                "'UTF8' TEMPLATE template0"
+            )
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+        if pid == getattr(info, "backend_pid", None):
+            cursor.execute(self._PEER)
+        elif hasattr(connection, "prepare_threshold"):
+            # A pool: the next transaction may be in a session that knows none of the prepared statements.
+            connection.prepare_threshold = None
+        cursor.close()
+        connection.commit()
+
+    def fault(self, error: BaseException) -> Fault:
+        code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        if code is None and error.args and isinstance(error.args[0], dict):  # pg8000
+            code = error.args[0].get("C")
+        text = "" if code else str(error)
+        if code in self._LOCKED:
+            return Fault.LOCKED
+        if code in self._FULL or any(words in text for words in self._WORDS):
+            return Fault.FULL
+        return Fault.LOST if code in self._LOST else Fault.FINAL
+
+
+class MariaDB(Backend):
+    """A MariaDB or MySQL server."""
+
+    uptime = "SHOW GLOBAL STATUS LIKE 'Uptime'"
+    tables = (
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = database() "
+        "AND table_type = 'BASE TABLE' ORDER BY table_name"
+    )
+    _LOCKED = frozenset({1020, 1205, 1213, 3572})  # changed since it was read, lock timeout, deadlock, nowait
+    _FULL = frozenset({1040, 1203, 1226})  # too many connections; of this user
+    # Shutdown, killed, aborted by an idle timeout, and the client's own: cannot connect, gone, lost.
+    _LOST = frozenset({1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2002, 2003, 2006, 2013, 2055,
+                       4031})  # fmt: skip
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(timeout)
+        # READ COMMITTED takes no locks on gaps, on which inserts would deadlock; a snapshot needs REPEATABLE READ.
+        self.begin_read = (
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+        )
+        self.one_at_a_time = (f"SELECT GET_LOCK('tunesmith', {timeout:.0f})",)
+
+    def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
+        if driver not in ("pymysql", "mysqldb"):
+            return named
+        limit = math.ceil(silence)
+        limits = {"connect_timeout": CONNECT, "read_timeout": limit, "write_timeout": limit, "charset": "utf8mb4"}
+        return {**limits, **named}
+
+    def set_up(self, connection: Any, where: str) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT version()")
+        maria = "mariadb" in str(cursor.fetchone()[0]).lower()
+        # MySQL has no time limit for transactions alone.
+        idle = f"idle_write_transaction_timeout = {IDLE_WRITE}" if maria else f"wait_timeout = {2 * IDLE_WRITE}"
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        cursor.execute(
+            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
+            f"SESSION innodb_lock_wait_timeout = {math.ceil(_lock(self.timeout))}, SESSION {idle}"
+        )
+        cursor.close()
+
+    def fault(self, error: BaseException) -> Fault:
+        code = error.args[0] if error.args else None
+        if code in self._LOCKED:
+            return Fault.LOCKED
+        if code in self._FULL:
+            return Fault.FULL
+        return Fault.LOST if code in self._LOST else Fault.FINAL
+
+
+_BACKENDS: dict[str, type[Backend]] = {
+    "sqlite": SQLite,
+    "postgresql": PostgreSQL,
+    "mysql": MariaDB,
+    "mariadb": MariaDB,
+}
+
+
+def backend_of(name: str, timeout: float) -> Backend:
+    """Return what is known of a database.
+
+    Args:
+        name: SQLAlchemy's name for it.
+        timeout: how long to wait for other writers, in seconds.
+
+    Returns:
+        the object that knows it.
+    """
+    return _BACKENDS.get(name, Backend)(timeout)
+
+
+def _lock(timeout: float) -> float:
+    """Return how long a statement waits for a row: the transaction is run again until the time is up."""
+    return min(max(timeout, 0.001), LOCK)

@@ -1,0 +1,314 @@
+"""Transactions on a server survive what networks and servers do; each case counts what was stored."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from tests.servers.postgres import PgBouncer, PostgresServer
+from tests.servers.proxy import Proxy
+
+from tunesmith.errors import StorageError, StorageUnavailableError
+from tunesmith.storage.sql import backends, engine, pool
+from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.location import read_spec
+from tunesmith.storage.sql.session import Session
+
+pytestmark = [pytest.mark.postgres, pytest.mark.filterwarnings("default::ResourceWarning")]
+
+_TABLE = sa.Table("counts", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer))
+_ID: sa.BindParameter[int] = sa.bindparam("at")
+READ = sa.select(_TABLE.c.n).where(_TABLE.c.id == _ID)
+ADD = sa.update(_TABLE).where(_TABLE.c.id == _ID).values(n=_TABLE.c.n + sa.literal_column("1"))
+SET = sa.update(_TABLE).where(_TABLE.c.id == _ID).values(n=sa.bindparam("to"))
+
+
+def opened(url: str, timeout: float = 30.0) -> Database:
+    return Database(*read_spec(url), timeout)
+
+
+@pytest.fixture
+def database(postgres: PostgresServer, postgres_database: str) -> str:
+    """The name of a database with two counters, at zero."""
+    with postgres.admin(postgres_database) as admin:
+        admin.execute("CREATE TABLE counts (id integer PRIMARY KEY, n integer)")
+        admin.execute("INSERT INTO counts VALUES (1, 0), (2, 0)")
+    return postgres_database
+
+
+@pytest.fixture
+def proxy(postgres: PostgresServer) -> Iterator[Proxy]:
+    with postgres.proxy() as proxy:
+        yield proxy
+
+
+def counted(postgres: PostgresServer, database: str, at: int = 1) -> int:
+    with postgres.admin(database) as admin:
+        row = admin.execute("SELECT n FROM counts WHERE id = %s", [at]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def reached(to: int) -> Callable[[Session], int]:
+    """A change that can be made twice."""
+
+    def work(session: Session) -> int:
+        session.run(SET, at=1, to=to)
+        return to
+
+    return work
+
+
+def test_each_reply_of_a_change_may_be_lost(postgres: PostgresServer, database: str, proxy: Proxy) -> None:
+    """To BEGIN, to the statement, to COMMIT, or while a connection is opened: the change is there, and no error."""
+    db = opened(postgres.url(database, proxy.port))
+    assert db.write(reached(1)) == 1
+    before = proxy.replies
+    db.write(reached(2))
+    once = proxy.replies - before
+    assert once == 3, "one round trip for BEGIN, each statement, and COMMIT"
+    for turn in range(3, 12):
+        proxy.drop(1 + turn % (once + 3))
+        if turn % 2:
+            db.close()  # so that it connects first
+        assert db.write(reached(turn)) == turn
+        assert counted(postgres, database) == turn
+    db.close()
+
+
+def test_a_lost_commit_of_what_must_not_be_done_twice(postgres: PostgresServer, database: str, proxy: Proxy) -> None:
+    db = opened(postgres.url(database, proxy.port))
+    assert db.write(lambda session: session.run(ADD, at=1), again=False) == 1
+    for at in (1, 2):  # the replies to BEGIN and to the statement: nothing can have been stored
+        proxy.drop(at)
+        db.write(lambda session: session.run(ADD, at=1), again=False)
+    assert counted(postgres, database) == 3
+    proxy.drop(3)
+    with pytest.raises(StorageUnavailableError, match="it is unknown whether it was"):
+        db.write(lambda session: session.run(ADD, at=1), again=False)
+    assert counted(postgres, database) == 4
+    db.close()
+
+
+def test_cut_connections_are_opened_again(postgres: PostgresServer, database: str, proxy: Proxy) -> None:
+    db = opened(postgres.url(database, proxy.port))
+    db.write(reached(1))
+    since = db.connected_since
+    time.sleep(0.01)
+    db.write(reached(2))
+    assert db.connected_since == since
+    for turn in range(3, 23):
+        assert proxy.cut() == 1
+        assert db.write(reached(turn)) == turn
+        assert db.connected_since > since
+        since = db.connected_since
+    assert counted(postgres, database) == 22
+    db.close()
+
+
+def test_a_server_that_is_away_for_a_moment(postgres: PostgresServer, database: str, proxy: Proxy) -> None:
+    db = opened(postgres.url(database, proxy.port))
+    db.write(reached(1))
+    proxy.down()
+    assert db.connected_since <= time.monotonic()
+    timer = threading.Timer(1.0, proxy.up)
+    timer.start()
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda turn: db.write(reached(turn)), range(8))) == list(range(8))
+    timer.join()
+    db.close()
+
+
+def test_patience_has_an_end(postgres: PostgresServer, database: str, proxy: Proxy) -> None:
+    db = opened(postgres.url(database, proxy.port))
+    db.write(reached(1))
+    proxy.down()
+    with pytest.raises(StorageUnavailableError, match="refused"):
+        db.write(reached(2), patience=0.2)
+    proxy.up()
+    assert db.write(reached(3)) == 3
+    db.close()
+
+
+def test_a_server_that_was_never_there_is_told_at_once(postgres: PostgresServer, database: str, proxy: Proxy) -> None:
+    db = opened(postgres.url(database, proxy.port))
+    proxy.down()
+    with pytest.raises(StorageUnavailableError, match="refused"):
+        db.write(reached(2))
+
+
+def test_deadlocks_are_run_again(postgres: PostgresServer, database: str) -> None:
+    db = opened(postgres.url(database))
+    meet = threading.Barrier(2)
+    runs = []
+
+    def change(first: int) -> None:
+        def work(session: Session) -> None:
+            runs.append(first)
+            session.run(ADD, at=first)
+            if len(runs) <= 2:
+                meet.wait(30)
+            session.run(ADD, at=3 - first)
+
+        db.write(work)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(change, (1, 2)))
+    assert len(runs) > 2, "one of them was rolled back"
+    assert (counted(postgres, database, 1), counted(postgres, database, 2)) == (2, 2)
+    db.close()
+
+
+@pytest.mark.slow
+def test_a_lock_of_one_that_fell_silent(postgres: PostgresServer, database: str, proxy: Proxy) -> None:
+    """The server gives the lock to others within ten seconds, and the first runs again when it is back."""
+    gone = opened(postgres.url(database, proxy.port))
+    holds, back = threading.Event(), threading.Event()
+
+    def work(session: Session) -> None:
+        session.run(ADD, at=1)
+        if not holds.is_set():
+            proxy.silence()
+            holds.set()
+            back.wait(60)
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(gone.write, work)
+        assert holds.wait(30)
+        other = opened(postgres.url(database))
+        started = time.monotonic()
+        other.write(lambda session: session.run(ADD, at=1))
+        assert time.monotonic() - started < 10.0
+        proxy.speak()
+        proxy.cut()
+        back.set()
+        first.result(60)
+    assert counted(postgres, database) == 2
+    gone.close()
+    other.close()
+
+
+def test_a_silent_network(
+    postgres: PostgresServer, database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that takes all and answers nothing is given up, though the kernel sees nothing wrong."""
+    monkeypatch.setattr(pool, "SILENCE", 1.0)
+    monkeypatch.setattr(backends.PostgreSQL, "_LIBPQ", {**backends.PostgreSQL._LIBPQ, "connect_timeout": 2})
+    db = opened(postgres.url(database, proxy.port))
+    db.write(reached(1))
+    proxy.silence()
+    timer = threading.Timer(3.0, proxy.speak)
+    timer.start()
+    assert db.write(reached(2)) == 2
+    timer.join()
+    assert counted(postgres, database) == 2
+    db.close()
+
+
+def test_many_threads_use_few_connections(
+    postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "IDLE", 0.2)
+    db = opened(postgres.url(database))
+    most = []
+
+    def change(_: int) -> None:
+        for _ in range(3):
+            db.write(lambda session: session.run(ADD, at=1))
+            most.append(len(db.connections))
+
+    with ThreadPoolExecutor(100) as threads:
+        list(threads.map(change, range(100)))
+    assert counted(postgres, database) == 300
+    assert max(most) <= pool.MOST
+    end = time.monotonic() + 30
+    while len(db.connections) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not len(db.connections), "nobody needs them"
+    assert db.connected_since < time.monotonic() - 0.2, "a connection that was closed on purpose is no loss"
+    db.write(lambda session: session.run(ADD, at=1))
+    db.close()
+
+
+def test_a_server_that_takes_no_more_connections(postgres: PostgresServer, database: str) -> None:
+    with postgres.admin() as admin:
+        admin.execute(b"CREATE ROLE few LOGIN CONNECTION LIMIT 1")
+        try:
+            with postgres.admin(database) as owner:
+                owner.execute("GRANT ALL ON counts TO few")
+            url = postgres.url(database).replace("tunesmith@", "few@")
+            first, second = opened(url), opened(url, timeout=0.3)
+            first.write(reached(1))
+            with pytest.raises(StorageUnavailableError, match="too many connections"):
+                second.write(reached(2))
+            second = opened(url)
+            timer = threading.Timer(0.5, first.close)
+            timer.start()
+            assert second.write(reached(2)) == 2
+            timer.join()
+            second.close()
+        finally:
+            with postgres.admin(database) as owner:
+                owner.execute("DROP OWNED BY few")
+            admin.execute("DROP ROLE few")
+
+
+def test_the_uptime_of_a_server(postgres: PostgresServer, database: str) -> None:
+    db = opened(postgres.url(database))
+    first = db.uptime()
+    assert 0 < first < 86_400
+    time.sleep(0.01)
+    assert first < db.uptime() < first + 60
+    db.close()
+
+
+def test_a_driver_of_another_kind_is_told_what_is_wrong(postgres: PostgresServer, database: str) -> None:
+    db = opened(postgres.url(database))
+    with pytest.raises(StorageError, match="cannot be used"):
+        db.write(lambda session: session.execute("SELECT nonsense"))
+    assert db.write(reached(1)) == 1
+    db.close()
+
+
+# -- PgBouncer in transaction mode ---------------------------------------------------------------------------------
+
+
+def settings(db: Database) -> Any:
+    names = ("lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit")
+
+    def work(session: Session) -> list[str]:
+        session.execute("SELECT " + ", ".join(f"current_setting('{name}')" for name in names))
+        return list(session.cursor.fetchone())
+
+    return work
+
+
+def test_a_pool_between_us_and_the_server(pgbouncer: PgBouncer, postgres: PostgresServer, database: str) -> None:
+    """No time limit is lost, none leaks to others, and no statement is looked for in another session."""
+    db = opened(pgbouncer.url(database))
+    inside = db.write(settings(db))
+    assert inside == ["10s", "5s", "on"]
+    assert db.write(settings(db), durable=False)[2] == "off"
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda _: db.write(lambda session: session.run(ADD, at=1)), range(200)))
+        found = set(threads.map(lambda _: tuple(db.read(settings(db))), range(50)))
+    assert counted(postgres, database) == 200
+    assert found == {("0", "0", "on")}, "what a transaction sets ends with it"
+    assert {connection.driver.prepare_threshold for connection in db.connections} == {None}
+    db.close()
+
+
+def test_statements_are_prepared_without_a_pool(postgres: PostgresServer, database: str) -> None:
+    db = opened(postgres.url(database))
+    db.write(reached(1))
+    assert {connection.driver.prepare_threshold for connection in db.connections} == {5}
+    db.close()
+
+
+def test_patience_outlasts_a_restart() -> None:
+    assert engine.PATIENCE >= 60, "a server that is restarted, or fails over to another, takes about a minute"
