@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from tunesmith.shortcut import maximize, minimize
     from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-    from tunesmith.state import TrialState
+    from tunesmith.state import FailureKind, TrialState
     from tunesmith.study import (
         Study,
         StudyDirection,
@@ -59,7 +59,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "tunesmith.shortcut": ("maximize", "minimize"),
     "tunesmith.space": ("Categorical", "Float", "Int", "Ordinal", "Space"),
-    "tunesmith.state": ("TrialState",),
+    "tunesmith.state": ("FailureKind", "TrialState"),
     "tunesmith.study": (
         "Study",
         "StudyDirection",
@@ -78,6 +78,7 @@ __all__ = [
     "AttemptReplacedError",
     "Categorical",
     "DuplicatedStudyError",
+    "FailureKind",
     "Float",
     "FrozenTrial",
     "Int",

@@ -245,13 +245,21 @@ class Trial(Suggestions):
     def take_unsent(self, own: Trial) -> None:
         """Find out what the storage lacks, for a trial that a worker sent back.
 
-        That is what the study's own copy could not store, and what it never received because of an interrupt.
+        That is what the study's own copy could not store, and what it never received because of an interrupt. The
+        attempt is the one that the study's copy has by now.
         """
+        self.attempt, self.previous_attempts = own.attempt, own.previous_attempts
         held, heard = self._user or {}, own._user or {}
         unsent: set[str | int] = set(own._unsent or ())
         unsent |= (self.reports or {}).keys() - (own.reports or {}).keys()
         unsent |= {key for key in held if key not in heard or held[key] is not heard[key] != held[key]}
         self._unsent = unsent or None
+
+    def forget_reports(self) -> None:
+        """Forget what this attempt reported: another one takes its place."""
+        self.reports = None
+        self._last_step = 0
+        self._unsent = {key for key in self._unsent or () if isinstance(key, str)} or None
 
     def _keep_for_the_end(self, what: str | int) -> None:
         if self._unsent is None:

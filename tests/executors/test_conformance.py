@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
 
-from tunesmith import Trial, registry
+from tunesmith import registry
 from tunesmith.executors.base import Executor
-from tunesmith.executors.inline import InlineExecutor
 from tunesmith.testing import ExecutorConformance
-from tunesmith.trial import Channel
+
+CLIENTS: dict[str, str] = {}  # of executors that need an engine's object: the fixture of conftest.py that gives it
 
 
 class TestEveryExecutor(ExecutorConformance):
     @pytest.fixture(params=sorted(registry.names("executors")))
     def make_executor(self, request: pytest.FixtureRequest) -> Callable[..., Executor]:
-        if request.param == "inline":  # takes no number of jobs: it has one
-            return make_inline
-        made: Callable[..., Executor] = registry.load("executors", request.param)
-        return made
-
-
-def make_inline(objective: Callable[[Trial], Any], channel: Channel, jobs: int) -> Executor:
-    return InlineExecutor(objective, channel)
+        kind: type[Executor] = registry.load("executors", request.param)
+        if request.param in CLIENTS:
+            return partial(kind, request.getfixturevalue(CLIENTS[request.param]))
+        return kind
 
 
 @pytest.mark.parametrize("name", sorted(registry.names("executors")))

@@ -148,7 +148,7 @@ def closures() -> dict[str, tuple[Callable[..., float], str]]:
 def test_an_objective_that_cannot_be_pickled_names_the_variable(case: str) -> None:
     fn, words = closures()[case]
     with pytest.raises(ts.ObjectiveError, match=words):
-        ProcessExecutor(fn, ts.create_study(), 2)
+        ProcessExecutor(jobs=2).open(fn, None)
 
 
 def test_a_stored_study_may_be_used_by_an_objective_in_a_worker(tmp_path: Path) -> None:

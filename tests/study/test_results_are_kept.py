@@ -401,11 +401,10 @@ def test_two_results_are_told_though_the_first_cannot_be(monkeypatch: pytest.Mon
 
         def poll(self, timeout: float | None = None) -> list[Any]:
             trials, self.trials = self.trials, []
-            return [Finished(trial, self.objective(trial)) for trial in trials]
+            return [Finished(trial, self._objective(trial)) for trial in trials]
 
-    monkeypatch.setattr("tunesmith.study.optimize.executor_for", lambda _, *given: AllAtOnce(*given))
     interrupted: list[bool] = []
     study = ts.create_study(storage=Broken(), seed=0)
     with pytest.raises(KeyboardInterrupt):
-        study.optimize(lambda trial: float(trial.number), n_trials=3, n_jobs=3)
+        study.optimize(lambda trial: float(trial.number), n_trials=3, executor=AllAtOnce())
     assert [t.values for t in study.trials] == [(0.0,), (1.0,), (2.0,)]

@@ -1,26 +1,65 @@
 """The contract of an executor: where objectives run.
 
-The event loop (`tunesmith.study.engine.loop`) calls ``submit`` while fewer than ``capacity`` trials are under way,
-then ``poll`` until something ended. An executor runs the objective on a `Trial` whose channel
-leads back to the study.
+The user, or ``study.optimize``, makes an executor from what the engine under it needs to know, and nothing of a study.
+``optimize`` then binds it for one call: ``open`` with the objective and the channel of its trials; ``submit`` while
+fewer trials than ``capacity`` are under way; ``poll`` until something happened; ``close`` at the end. It may be opened
+again.
+
+An executor runs the objective on a copy of the `Trial`. What the copy reports and notes reaches the channel through the
+executor, in the driver's thread. `tunesmith.executors.relay` has all that is the same for every executor that runs
+trials in other processes.
 """
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
 
 Objective = Callable[[Trial], Any]
+GRACE = 5.0  # seconds between a polite request to end and a kill
+
+
+@dataclass(slots=True)
+class Notice:
+    """An event that is no end: the trial is still under way."""
+
+    trial: Trial
+
+
+@dataclass(slots=True)
+class Began(Notice):
+    """A process began to run the objective; `run` is a number that it drew.
+
+    A second one of the same trial, with another `run`, comes from an engine that ran the task again. It is a new
+    attempt: until the next ``poll`` nothing of that run is read, so that the study can make one. The older run is heard
+    no more.
+    """
+
+    run: int
+
+
+@dataclass(slots=True)
+class Report(Notice):
+    """A trial reported. It is for observers: the report has reached the channel already."""
+
+    step: int
+    value: float
 
 
 @dataclass(slots=True)
 class Finished:
-    """An objective returned: ``value`` is what it returned, ``trial`` its trial with everything it noted."""
+    """An objective returned.
+
+    Attributes:
+        trial: its trial with everything it noted.
+        value: what it returned.
+    """
 
     trial: Trial
     value: Any
@@ -28,47 +67,118 @@ class Finished:
 
 @dataclass(slots=True)
 class Failed:
-    """An objective raised (``TrialPruned`` included), or its worker died (``error`` then says so)."""
+    """A trial ended without a value.
+
+    Attributes:
+        trial: with all that is known of it.
+        error: what the objective raised (``TrialPruned`` included), or an error that says how its process ended.
+        kind: the kind of failure; None: its process was asked to end (SIGTERM), which is nobody's fault, and the trial
+            is to be run again.
+        traceback: where the objective raised, in text.
+    """
 
     trial: Trial
     error: BaseException
+    kind: FailureKind | None = FailureKind.RAISED
     traceback: str = ""
 
 
+End = Finished | Failed
+Event = Began | Report | Finished | Failed
+
+
 class Executor(ABC):
-    """Runs objectives. Made for one call of ``optimize``, closed at its end.
+    """Runs objectives. Opened for one call of ``optimize``, closed at its end.
 
     Args:
-        objective: what to run.
-        channel: the channel of its trials, or None: nobody listens. It is called only from within ``submit`` and
-            ``poll``, in the driver's thread.
+        client: the engine's own object (a Dask client, a pool); None: the executor finds or starts one.
+        jobs: how many objectives may run at once; None: as many as the engine has room for.
+        resources: what one trial needs, by name: ``{"cpus": 2, "gpus": 1}``, and the engine's own. None: one core.
+        time_limit: seconds that a trial may run; None: no limit.
+        memory_limit: bytes that a trial's processes may use together; None: no limit.
+        grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
+
+    Attributes:
+        name: its name in the registry.
+        kills: whether ``cancel`` and the limits end a running objective.
+        streams: whether reports arrive, and ``should_prune`` is answered, while a trial runs.
+        resources_aware: whether it uses `resources`.
+        notices_loss: whether the death of the process that runs a trial ends the trial as LOST.
     """
 
     name: ClassVar[str] = ""
+    kills: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
+    resources_aware: ClassVar[bool] = False
+    notices_loss: ClassVar[bool] = False
 
-    def __init__(self, objective: Objective, channel: Channel | None) -> None:
-        self.objective = objective
-        self.channel = channel
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        jobs: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        time_limit: float | None = None,
+        memory_limit: int | None = None,
+        grace: float = GRACE,
+    ) -> None:
+        self.client = client
+        self.jobs = jobs
+        self.resources = dict(resources or {})
+        self.time_limit = time_limit
+        self.memory_limit = memory_limit
+        self.grace = grace
+
+    @classmethod
+    def accepts(cls, client: Any) -> bool:
+        """Tell whether `client` is an engine's object that this class runs trials on; imports no engine for it."""
+        return False
+
+    @abstractmethod
+    def open(self, objective: Objective, channel: Channel | None) -> None:
+        """Get ready to run trials; called once before ``submit``.
+
+        Args:
+            objective: what to run.
+            channel: the channel of its trials, or None: nobody listens. It is called only from within ``submit``,
+                ``poll`` and ``drain``, in the driver's thread.
+
+        Raises:
+            ObjectiveError: the objective cannot be sent to where it should run.
+        """
 
     @property
     @abstractmethod
     def capacity(self) -> int:
-        """How many objectives can run at once."""
+        """How many objectives can run at once. It may change at any time, and be 0 while an engine has no worker."""
 
     @abstractmethod
-    def submit(self, trial: Trial) -> None:
-        """Begin to run the objective on a trial; called only while fewer than ``capacity`` are unfinished."""
+    def submit(self, trial: Trial, deadline: float | None = None) -> None:
+        """Begin to run the objective on a trial; called only while fewer than ``capacity`` are unfinished.
+
+        Args:
+            trial: is the executor's until its end is returned.
+            deadline: the time by ``clock`` at which it is stopped as TIMEOUT, if it still runs; None: no such time.
+        """
 
     @abstractmethod
-    def poll(self, timeout: float | None = None) -> list[Finished | Failed]:
-        """Wait until at least one objective ended, at most `timeout` seconds, and return those that did."""
+    def poll(self, timeout: float | None = None) -> list[Event]:
+        """Wait until something happened, at most `timeout` seconds, and return it in order.
+
+        Each trial that was submitted has one end. With nothing under way it returns at once, unless the capacity is 0:
+        then it waits for that to change, or for the timeout.
+        """
 
     @abstractmethod
-    def cancel(self, number: int) -> None:
-        """Stop a running objective if that can be done; its end is then reported by ``poll`` as Failed."""
+    def cancel(self, number: int, grace: float | None = None) -> None:
+        """Ask a trial to end, and kill what it started after `grace` seconds (None: the executor's own).
 
-    def drain(self) -> list[Finished | Failed]:
-        """Return what has ended and was not polled yet, without waiting; called when ``optimize`` is interrupted."""
+        The call does not wait. The end comes from ``poll``: Failed as KILLED, or what the trial came to before that.
+        A number that is not under way is ignored.
+        """
+
+    def drain(self) -> list[Event]:
+        """Return what has happened and was not polled yet, without waiting; called when ``optimize`` is interrupted."""
         return []
 
     def clock(self) -> float:

@@ -6,27 +6,32 @@ import signal
 import traceback
 from typing import ClassVar
 
-from tunesmith.executors.base import Executor, Failed, Finished
-from tunesmith.trial import Trial
+from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective
+from tunesmith.trial import Channel, Trial
 
 
 class InlineExecutor(Executor):
-    """Runs one objective at a time, inside ``poll``."""
+    """Runs one objective at a time, inside ``poll``. It can stop none, so limits have no effect in it."""
 
     name: ClassVar[str] = "inline"
+    streams: ClassVar[bool] = True
     _waiting: Trial | None = None
+
+    def open(self, objective: Objective, channel: Channel | None) -> None:
+        """Keep both for the trials to come."""
+        self._objective, self._channel = objective, channel
 
     @property
     def capacity(self) -> int:
         """One."""
         return 1
 
-    def submit(self, trial: Trial) -> None:
+    def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Keep the trial for the next ``poll``."""
-        trial.connect(self.channel)
+        trial.connect(self._channel)
         self._waiting = trial
 
-    def poll(self, timeout: float | None = None) -> list[Finished | Failed]:
+    def poll(self, timeout: float | None = None) -> list[Event]:
         """Run the objective on the trial that waits; an objective of this process cannot be cut short.
 
         Whatever it raises is how the trial ended, but for Ctrl-C and what a signal handler of the program raises: those
@@ -36,15 +41,15 @@ class InlineExecutor(Executor):
         if trial is None:
             return []
         try:
-            return [Finished(trial, self.objective(trial))]
+            return [Finished(trial, self._objective(trial))]
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             if not isinstance(error, Exception) and _from_signal_handler(error):
                 raise
-            return [Failed(trial, error, traceback.format_exc())]
+            return [Failed(trial, error, traceback=traceback.format_exc())]
 
-    def cancel(self, number: int) -> None:
+    def cancel(self, number: int, grace: float | None = None) -> None:
         """Do nothing: an objective in this thread cannot be stopped."""
 
     def close(self) -> None:

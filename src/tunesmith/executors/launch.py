@@ -8,9 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from tunesmith.executors.cores import cpu_count
+from tunesmith.executors.guardian import GUARDIAN
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -44,26 +45,29 @@ main({handle})
 """
 
 
-def environment(jobs: int) -> dict[str, str]:
-    """Return the environment of a worker, in which numeric libraries use no more than its share of the cores.
+def environment(threads: int, more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker.
 
-    A variable that is set already stays as it is.
+    Args:
+        threads: how many threads numeric libraries use in it. A variable that is set already stays as it is.
+        more: variables that it gets in any case.
     """
-    share = str(max(1, cpu_count() // jobs))
-    return {**dict.fromkeys(THREADS, share), **os.environ}
+    return {**dict.fromkeys(THREADS, str(max(1, threads))), **os.environ, **more}
 
 
 class WorkerProcess:
     """One worker process and the pipe to it.
 
     It has a process group of its own: Ctrl-C reaches the driver alone, and what the objective started in it can be
-    ended with it. It also ends when the driver does, see `tunesmith.executors.remote`.
+    ended with it. All of it also ends when this process does, see `tunesmith.executors.guardian`.
 
     Args:
         env: its environment.
+        paths: its ``sys.path``.
+        arguments: its ``sys.argv``.
     """
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], paths: Sequence[str], arguments: Sequence[str]) -> None:
         from multiprocessing.connection import Pipe
 
         self.connection: Connection[Any, Any]
@@ -75,8 +79,10 @@ class WorkerProcess:
             raise
         finally:
             there.close()
+        if sys.platform != "win32":
+            GUARDIAN.watch(self._process.pid)
         with contextlib.suppress(OSError):  # it died at once; whoever listens on the pipe sees that
-            self._lifeline.write(marshal.dumps(([str(folder) for folder in sys.path], sys.argv)))
+            self._lifeline.write(marshal.dumps((list(paths), list(arguments))))
             self._lifeline.flush()
 
     @property
@@ -85,6 +91,11 @@ class WorkerProcess:
             raise RuntimeError("the worker process was started without a pipe to its standard input")
         return self._process.stdin
 
+    @property
+    def pid(self) -> int:
+        """Its number, which is that of its process group as well."""
+        return self._process.pid
+
     def exit_code(self, timeout: float = 0.0) -> int | None:
         """Return the exit code (minus the number of a signal that killed it); None: it still runs after `timeout` s."""
         try:
@@ -92,17 +103,26 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return None
 
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the process and all that it started; on Windows, which has no such thing, kill it."""
+        self._signal_group(signal.SIGTERM)
+
     def kill(self) -> None:
         """End the process and all that it started, now."""
+        self._signal_group(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+
+    def _signal_group(self, number: int) -> None:
         if sys.platform == "win32":
             self._process.kill()
         else:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(self._process.pid, number)
 
     def release(self) -> None:
         """Close the pipes of a process that ended, or is about to."""
         self.exit_code(PATIENCE)
+        if sys.platform != "win32":
+            GUARDIAN.forget(self._process.pid)
         self.connection.close()
         with contextlib.suppress(OSError):
             self._lifeline.close()

@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
@@ -18,7 +19,11 @@ from tunesmith.trial import Proposals, Trial
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-BEGUN = pickle.dumps((wire.BEGUN,))
+TERMINATED = 128 + signal.SIGTERM  # the exit code, as a shell would tell it
+
+
+class Terminated(BaseException):
+    """Raised in the objective by SIGTERM, so that its ``finally`` blocks run before the process ends."""
 
 
 def main(handle: int) -> None:
@@ -33,63 +38,35 @@ def main(handle: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True)  # what is printed shows at once, and survives a kill
-    connection = _open(handle)
     with contextlib.suppress(EOFError, OSError):  # the driver closed the pipe: no more to do
-        _serve(connection)
-
-
-def _serve(connection: Connection[Any, Any]) -> None:
-    connection.send_bytes(pickle.dumps((wire.READY,)))
-    payload = connection.recv_bytes()
-    try:
-        objective: Objective = pickle.loads(payload)
-    except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
-        connection.send_bytes(pickle.dumps((wire.UNUSABLE, reason, traceback.format_exc())))
-        return
-    del payload
-    connection.send_bytes(pickle.dumps((wire.LOADED,)))
-    proposals: Proposals | None = None
-    while True:
-        trial_bytes, new = pickle.loads(connection.recv_bytes())
-        if new is not None:
-            proposals = pickle.loads(new)
-        trial = wire.load_trial(trial_bytes, proposals)
-        connection.send_bytes(BEGUN)
-        connection.send_bytes(_run(objective, trial, connection))
-        del trial  # what it holds need not live until the next one comes
-
-
-def _run(objective: Objective, trial: Trial, connection: Connection[Any, Any]) -> bytes:
-    """Run the objective; return the message that tells the driver how it ended."""
-    trial.connect(RemoteChannel(connection))
-    value: Any = None
-    fault: wire.Fault | None = None
-    try:
-        value = objective(trial)
-    except BaseException as error:
-        fault = wire.dump_fault(error, traceback.format_exc())
-    trial.connect(None)
-    return wire.dump_end(trial, value, fault)
+        _serve(_open(handle))
 
 
 class RemoteChannel:
-    """Sends reports and user attributes of the running trial to the driver, and gets the pruner's answer."""
+    """Sends reports and user attributes of the running trial to the driver, and gets the pruner's answer.
+
+    It also takes SIGTERM, since a message that is being sent must not be cut in two.
+
+    Args:
+        connection: the pipe.
+    """
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
         self._lock = threading.Lock()  # an objective may report from its own threads
+        self._turn = threading.Lock()  # and ask from them: each answer is for one
+        self._sender = 0  # the thread that sends
+        self._terminable = self._idle = self._asked = False
+        self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
         """Send a report without waiting for the driver, which keeps what it cannot store."""
-        with self._lock:
-            self._connection.send_bytes(pickle.dumps((wire.REPORT, step, value)))
+        self.send(wire.REPORT, step, value)
         return True
 
     def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
         """Send a user attribute, like a report."""
-        with self._lock:
-            self._connection.send_bytes(pickle.dumps((wire.NOTE, key, value)))
+        self.send(wire.NOTE, key, value)
         return True
 
     def should_prune(self, number: int, step: int) -> bool:
@@ -98,12 +75,111 @@ class RemoteChannel:
         Raises:
             Exception: what went wrong in the driver, with this question or with a report before it.
         """
-        with self._lock:
-            self._connection.send_bytes(pickle.dumps((wire.ASK,)))
+        with self._turn:
+            self.send(wire.ASK)
             answer, fault = pickle.loads(self._connection.recv_bytes())
         if fault is not None:
             raise wire.load_fault(fault)
         return bool(answer)
+
+    # -- for the loop below ----------------------------------------------------------------------------------------
+
+    def send(self, word: bytes, *rest: Any) -> None:
+        """Send a message about this run."""
+        self.send_bytes(wire.pack(word, self.run, *rest))
+
+    def send_bytes(self, message: bytes) -> None:
+        """Send a message as it is."""
+        with self._lock:
+            self._sender = threading.get_ident()
+            try:
+                self._connection.send_bytes(message)
+            finally:
+                self._sender = 0
+        if self._asked and self._terminable and threading.current_thread() is threading.main_thread():
+            self._raise()
+
+    def next_job(self) -> tuple[bytes, bytes | None]:
+        """Wait for a trial and, where they are new, its proposals."""
+        self._idle = True
+        if self._asked:
+            leave()
+        job: tuple[bytes, bytes | None] = pickle.loads(self._connection.recv_bytes())
+        self._idle = False
+        self.run += 1
+        return job
+
+    @contextlib.contextmanager
+    def terminable(self) -> Iterator[None]:
+        """Let SIGTERM raise `Terminated` in the block, once."""
+        self._terminable = True
+        try:
+            if self._asked:
+                self._raise()
+            yield
+        finally:
+            self._terminable = False
+
+    def on_sigterm(self, number: int, frame: Any) -> None:
+        """End the objective, or the process if there is none; a message on its way out first."""
+        self._asked = True
+        if self._idle:
+            leave()
+        if self._terminable and self._sender != threading.get_ident():
+            self._raise()
+
+    def _raise(self) -> None:
+        self._terminable = False  # a second signal does not disturb the clean-up after the first
+        raise Terminated
+
+
+def _serve(connection: Connection[Any, Any]) -> None:
+    """Load the objective and run it on what comes through the pipe until that is closed."""
+    connection.send_bytes(wire.pack(wire.READY))
+    payload = connection.recv_bytes()
+    try:
+        objective: Objective = pickle.loads(payload)
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        connection.send_bytes(wire.pack(wire.UNUSABLE, reason, traceback.format_exc()))
+        return
+    del payload
+    channel = RemoteChannel(connection)
+    signal.signal(signal.SIGTERM, channel.on_sigterm)
+    connection.send_bytes(wire.pack(wire.LOADED))
+    proposals: Proposals | None = None
+    while True:
+        trial_bytes, new = channel.next_job()
+        if new is not None:
+            proposals = pickle.loads(new)
+        trial = wire.load_trial(trial_bytes, proposals)
+        channel.send(wire.BEGUN)
+        channel.send_bytes(_run(objective, trial, channel))
+        del trial  # what it holds need not live until the next one comes
+
+
+def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
+    """Run the objective; return the message that tells the driver how it ended."""
+    trial.connect(channel)
+    value: Any = None
+    fault: wire.Fault | None = None
+    try:
+        with channel.terminable():
+            value = objective(trial)
+    except Terminated:
+        leave()
+    except BaseException as error:
+        fault = wire.dump_fault(error, traceback.format_exc())
+    trial.connect(None)
+    return wire.dump_end(channel.run, trial, value, fault)
+
+
+def leave() -> NoReturn:
+    """End this process as SIGTERM would, with all that was printed written out."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(TERMINATED)
 
 
 def _open(handle: int) -> Connection[Any, Any]:

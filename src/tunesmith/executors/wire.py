@@ -17,15 +17,29 @@ from tunesmith.numerics.scalars import real
 from tunesmith.text import message_of, name_and_message
 from tunesmith.trial import Proposals, Trial
 
-# The words that begin a message. From the worker:
-READY = "ready"  # the process runs and waits for the objective
-LOADED = "loaded"  # the objective is there
-BEGUN = "begun"  # the trial is there and about to run; what follows belongs to it
-UNUSABLE = "unusable"  # (UNUSABLE, reason, traceback): the objective cannot be loaded in this process
-REPORT = "report"  # (REPORT, step, value); not answered
-NOTE = "note"  # (NOTE, key, value); not answered
-ASK = "ask"  # (ASK,): should the trial be pruned? Answered by (bool | None, error as bytes | None)
-END = "end"  # (END, trial, value, Fault | None), all but the word as bytes
+# A message is a word of one byte and, pickled, what belongs to it. From the worker process, up to its first trial:
+READY = b"r"  # (): the process runs and waits for the objective
+LOADED = b"l"  # (): the objective is there
+UNUSABLE = b"u"  # (reason, traceback): the objective cannot be loaded in this process
+# and of a trial, each with the number that the worker drew for the run:
+BEGUN = b"b"  # (run,): the objective is called now
+REPORT = b"v"  # (run, step, value); not answered
+NOTE = b"n"  # (run, key, value); not answered
+ASK = b"a"  # (run,): should the trial be pruned? Answered by (bool | None, Fault | None), pickled, without a word
+END = b"e"  # (run, trial, value, Fault | None), trial and value as bytes
+# From who watches over the worker process:
+DIED = b"d"  # (FailureKind | None, words): the process ended, and with it the trial
+
+
+def pack(word: bytes, *rest: Any) -> bytes:
+    """Return a message."""
+    return word + pickle.dumps(rest, pickle.HIGHEST_PROTOCOL)
+
+
+def unpack(message: bytes) -> tuple[Any, ...]:
+    """Return what a message holds beside its word, which is its first byte."""
+    rest: tuple[Any, ...] = pickle.loads(memoryview(message)[1:])
+    return rest
 
 
 def dump(thing: Any) -> bytes:
@@ -108,7 +122,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def dump_end(trial: Trial, value: Any, fault: Fault | None) -> bytes:
+def dump_end(run: int, trial: Trial, value: Any, fault: Fault | None) -> bytes:
     """Pickle the end of a trial; where a part cannot be pickled, the trial fails with an `ObjectiveError`."""
     left_out: list[str] = []
     try:
@@ -124,7 +138,7 @@ def dump_end(trial: Trial, value: Any, fault: Fault | None) -> bytes:
     if left_out and fault is None:
         text = f"trial {trial.number}: {'; '.join(left_out)}; only what can be pickled gets out of a worker process"
         fault = dump_fault(ObjectiveError(text), "")
-    return pickle.dumps((END, trial_bytes, value_bytes, fault))
+    return pack(END, run, trial_bytes, value_bytes, fault)
 
 
 def _name(thing: Any) -> str:

@@ -17,7 +17,7 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.adopt import row_of
 from tunesmith.study.engine.engine import TrialEngine
-from tunesmith.study.execution import check_objective, checked_catch, checked_jobs
+from tunesmith.study.execution import check_objective, checked_catch, choose_executor
 from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.reruns import Point, Run, drop_stored_runs, run_again
@@ -48,13 +48,13 @@ def confirm(
     engine.check_single_objective("confirm()", "best_trials")
     check(top_k, repeats, level)
     check_objective(objective)
-    errors, jobs = checked_catch(catch), checked_jobs(n_jobs)
+    errors, executor = checked_catch(catch), choose_executor(None, n_jobs)
     points, at, found = leaders(engine, top_k, default, level)
     if takes_params and (space := engine.current_history().space) is not None:
         objective = ParamsObjective(objective, space)
     if not resume:
         drop_stored_runs(engine)
-    runs = run_again(engine, objective, points, repeats, jobs, errors, show_progress)
+    runs = run_again(engine, objective, points, repeats, executor, errors, show_progress)
     return report(engine, points, at, found, runs, repeats, prefer_default, level)
 
 

@@ -15,16 +15,25 @@ from tunesmith.errors import (
     SpaceExhaustedError,
     TrialsSpentError,
 )
-from tunesmith.executors.base import Executor, Failed, Finished
+from tunesmith.executors.base import End, Executor, Failed
+from tunesmith.executors.inline import InlineExecutor
 from tunesmith.frozen import TrialRecord
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.interrupts import terminable
 from tunesmith.study.engine.loop import Policy, run_loop
-from tunesmith.study.engine.outcome import Failure, as_fault, outcome_of, outcome_of_error
+from tunesmith.study.engine.outcome import as_fault, outcome_of, outcome_of_error
 from tunesmith.study.engine.retry import retry_while_unavailable
-from tunesmith.study.execution import Catch, check_budget, check_objective, checked_catch, checked_jobs, executor_for
+from tunesmith.study.execution import (
+    Catch,
+    check_budget,
+    check_objective,
+    checked_catch,
+    checked_memory_limit,
+    checked_time_limit,
+    choose_executor,
+)
 from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.stopping import stopping
 from tunesmith.trial import Trial
@@ -44,13 +53,16 @@ def optimize(
     takes_params: bool,
     n_trials: int | None,
     timeout: float | None,
-    n_jobs: int,
+    n_jobs: int | None,
     catch: Any,
     callbacks: Sequence[AfterTrial],
     gc_after_trial: bool,
     open_progress: Callable[[int | None], Progress] | None,
     stop: str | None,
     n_trials_total: int | None,
+    executor: Any,
+    timeout_per_trial: float | None,
+    memory_per_trial: float | str | None,
 ) -> None:
     """Drive one call of `tunesmith.Study.optimize`, where the arguments are explained.
 
@@ -58,7 +70,10 @@ def optimize(
     """
     check_objective(objective)
     check_budget(n_trials, timeout)
-    errors, jobs = checked_catch(catch), checked_jobs(n_jobs)
+    errors = checked_catch(catch)
+    workers = choose_executor(
+        executor, n_jobs, checked_time_limit(timeout_per_trial), checked_memory_limit(memory_per_trial)
+    )
     check_budget(n_trials_total, None, "n_trials_total")
     if engine.optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
@@ -68,11 +83,11 @@ def optimize(
     ending = stopping(engine, stop) if stop is not None else None
     engine.optimizing, engine.stop_requested = True, False
     progress: Progress | None = None
-    executor: Executor | None = None
+    opened = False
     try:
         engine.flush()  # results that an earlier call could not store
         engine.recover()
-        engine.asker.worker = current_worker() + (APART if jobs > 1 else "")
+        engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else APART)
         engine.set_stopped(None)
         if ending is not None:
             look = ending
@@ -82,15 +97,16 @@ def optimize(
             left = None if n_trials_total is None else max(0, n_trials_total - len(engine.current_history()))
             progress = open_progress(min((n for n in (n_trials, left) if n is not None), default=None))
             after.append(progress.count)
-        executor = executor_for(jobs, objective, engine.channel)
+        opened = True
+        workers.open(objective, engine.channel)
         policy = TrialPolicy(
-            engine, executor, n_trials, n_trials_total, timeout, errors, after, gc_after_trial, progress
+            engine, workers, n_trials, n_trials_total, timeout, errors, after, gc_after_trial, progress
         )
-        run_loop(executor, policy)
+        run_loop(workers, policy)
     except BaseException as error:
-        if executor is not None:
-            executor.close()
-            executor = None
+        if opened:
+            workers.close()
+            opened = False
         engine.release_all()  # interrupted trials wait, to be run again as they were proposed
         if progress is not None:
             progress.close(error)
@@ -98,14 +114,14 @@ def optimize(
         raise
     finally:
         engine.optimizing = False
-        if executor is not None:
-            executor.close()
+        if opened:
+            workers.close()
         if progress is not None:
             progress.close()
 
 
 @dataclass
-class TrialPolicy(Policy[Trial, Finished | Failed]):
+class TrialPolicy(Policy[Trial, End]):
     """Asks for trials until the budget is spent, and tells how they ended."""
 
     engine: TrialEngine
@@ -144,12 +160,17 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
         self.started += 1
         return trial
 
+    def over(self) -> bool:
+        """Tell whether the budget is spent."""
+        spent = self.engine.stop_requested or self.exhausted or self.started >= self.most
+        return spent or self.executor.clock() >= self.deadline
+
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""
         if self.executor.capacity > 1 and self.started < self.most:
             self.engine.prefetch()
 
-    def ended(self, events: list[Finished | Failed]) -> BaseException | None:
+    def ended(self, events: list[End]) -> BaseException | None:
         """Record the ends, then call what is to be called after each trial."""
         first: BaseException | None = None
         for done, fault in self._record_all(events):
@@ -160,7 +181,7 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
                 gc.collect()
         return first
 
-    def salvaged(self, events: list[Finished | Failed]) -> None:
+    def salvaged(self, events: list[End]) -> None:
         """Record the ends."""
         self._record_all(events)
 
@@ -169,31 +190,36 @@ class TrialPolicy(Policy[Trial, Finished | Failed]):
         if self.progress is not None:
             self.progress.tick()
 
-    def _record_all(self, events: list[Finished | Failed]) -> list[tuple[TrialRecord, BaseException | None]]:
+    def _record_all(self, events: list[End]) -> list[tuple[TrialRecord, BaseException | None]]:
         """Record the ends of some trials. All are recorded before an error is raised, so that no result is lost."""
         told = []
         first: BaseException | None = None
         for event in events:
             try:
-                told.append(self._record(event))
+                if isinstance(event, Failed) and event.kind is None:  # nobody's fault: it is handed out again
+                    self.engine.release([event.trial.number])
+                    self.started -= 1
+                else:
+                    told.append(self._record(event))
             except BaseException as error:
                 first = first or error
         if first is not None:
             raise first
         return told
 
-    def _record(self, event: Finished | Failed) -> tuple[TrialRecord, BaseException | None]:
+    def _record(self, event: End) -> tuple[TrialRecord, BaseException | None]:
         """Record the end of a trial; return its record, and the error that must stop the study, if any."""
         engine, trial = self.engine, event.trial
         if isinstance(event, Failed):
             error = as_fault(event.error)
-            outcome = outcome_of_error(error, event.traceback)
+            outcome = outcome_of_error(error, event.kind, event.traceback)
             done = engine.record(trial, outcome)
-            passes = outcome.state is TrialState.PRUNED or isinstance(error, (*self.catch, AttemptReplacedError))
-            return done, None if passes else error  # a replaced attempt: another worker has the trial
+            passes = outcome.state is TrialState.PRUNED or self.catch.names(error, event.kind)
+            passes = passes or isinstance(error, AttemptReplacedError)  # another worker has the trial
+            return done, None if passes else error
         outcome = outcome_of(event.value, len(engine.signs))
         done = engine.record(trial, outcome)
-        if done.attempt != trial.attempt or done.state is not TrialState.FAIL or outcome.failure is Failure.NAN:
+        if done.attempt != trial.attempt or done.state is not TrialState.FAIL or outcome.failure is FailureKind.NAN:
             return done, None
         fault = ObjectiveError(f"trial {done.number}: {done.reason}")
-        return done, None if isinstance(fault, self.catch) else fault
+        return done, None if self.catch.names(fault, outcome.failure) else fault

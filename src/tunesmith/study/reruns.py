@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.errors import ObjectiveError, is_pruned
-from tunesmith.executors.base import Failed, Finished
+from tunesmith.executors.base import End, Executor, Failed
 from tunesmith.space import Space
+from tunesmith.state import FailureKind
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.loop import Policy, run_loop
-from tunesmith.study.engine.outcome import Failure, as_fault, outcome_of
-from tunesmith.study.execution import Catch, executor_for
+from tunesmith.study.engine.outcome import as_fault, outcome_of
+from tunesmith.study.execution import Catch
 from tunesmith.text import name_and_message
 from tunesmith.trial import Proposals, Trial
 
@@ -91,7 +92,7 @@ def run_again(
     objective: Callable[..., Any],
     points: Sequence[Point],
     repeats: int,
-    jobs: int,
+    executor: Executor,
     catch: Catch,
     show_progress: bool,
 ) -> dict[tuple[str, int], Run]:
@@ -106,8 +107,8 @@ def run_again(
     if not todo:
         return found
     line: ProgressLine | None = None
-    executor = executor_for(jobs, objective, None)  # reports are dropped, and nothing is pruned
     try:
+        executor.open(objective, None)  # reports are dropped, and nothing is pruned
         if show_progress:
             from tunesmith.progress import ProgressLine
 
@@ -121,7 +122,7 @@ def run_again(
 
 
 @dataclass
-class RerunPolicy(Policy[Trial, Finished | Failed]):
+class RerunPolicy(Policy[Trial, End]):
     """Runs each (point, repeat) of a list once; `found` gets the results."""
 
     engine: TrialEngine
@@ -146,7 +147,7 @@ class RerunPolicy(Policy[Trial, Finished | Failed]):
             trial.take_whole()
         return trial
 
-    def ended(self, events: list[Finished | Failed]) -> BaseException | None:
+    def ended(self, events: list[End]) -> BaseException | None:
         """Store how runs ended."""
         first: BaseException | None = None
         for event in events:
@@ -167,21 +168,21 @@ class RerunPolicy(Policy[Trial, Finished | Failed]):
             self.line.tick()
 
 
-def _run_of(event: Finished | Failed, point: Point, catch: Catch) -> tuple[Run | None, BaseException | None]:
+def _run_of(event: End, point: Point, catch: Catch) -> tuple[Run | None, BaseException | None]:
     """Return how a run ended, or None; and the error that must stop everything, if any."""
     if isinstance(event, Failed):
         if is_pruned(event.error):
             return Run(math.nan, "it raised TrialPruned"), None
         error = as_fault(event.error)
         reason = name_and_message(error)[:MAX_REASON]
-        return (Run(math.nan, reason), None) if isinstance(error, catch) else (None, error)
+        return (Run(math.nan, reason), None) if catch.names(error, event.kind) else (None, error)
     missing = sorted(set(event.trial.params) - set(point.params)) if point.number is None else []
     if missing:
         return None, ValueError(f"default= gives no value for {missing}, which the objective asked for")
     outcome = outcome_of(event.value, 1)
     if outcome.values is None:
         wrong = ObjectiveError(f"{point.name}, run again: {outcome.reason}")
-        kept = outcome.failure is Failure.NAN or isinstance(wrong, catch)
+        kept = outcome.failure is FailureKind.NAN or catch.names(wrong, outcome.failure)
         return (Run(math.nan, outcome.reason), None) if kept else (None, wrong)
     (value,) = outcome.values
     if not math.isfinite(value):

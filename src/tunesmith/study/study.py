@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.space import Space
+from tunesmith.state import FailureKind
 from tunesmith.storage.base import Storage
 from tunesmith.study.ask_tell import AskTellStudy
 
@@ -62,8 +63,8 @@ class Study(AskTellStudy):
         objective: Callable[..., Any] | None = None,
         n_trials: int | None = None,
         timeout: float | None = None,
-        n_jobs: int = 1,
-        catch: Iterable[type[Exception]] | type[Exception] = (),
+        n_jobs: int | None = None,
+        catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
         callbacks: Iterable[Callback] | None = None,
         gc_after_trial: bool = False,
         show_progress_bar: bool = False,
@@ -71,6 +72,9 @@ class Study(AskTellStudy):
         space: Any = None,
         stop: str | None = None,
         n_trials_total: int | None = None,
+        executor: Any = None,
+        timeout_per_trial: float | None = None,
+        memory_per_trial: float | str | None = None,
         func: Callable[..., Any] | None = None,
     ) -> None:
         """Run trials until `n_trials` are done, the time is over, a callback stops it or the space is exhausted.
@@ -80,9 +84,11 @@ class Study(AskTellStudy):
                 one dict or as keywords, whichever it is written for.
             n_trials: how many trials to run in this call; None: no limit.
             timeout: seconds after which no trial is started any more; None: no limit.
-            n_jobs: how many trials run at once, each in a process of its own where more than 1; -1: one a core.
-            catch: exceptions that make a trial FAIL but do not stop the study. A NaN never stops it; any other thing
-                that is no value is an ``ObjectiveError``.
+            n_jobs: how many trials run at once, each in a process of its own where more than 1; -1: one a core. None:
+                one, or with `executor` as many as that has room for.
+            catch: exceptions and kinds of failure (`FailureKind`) that make a trial FAIL but do not stop the study. A
+                NaN, an exceeded limit and a cancelled trial never stop it; a result that is no value is an
+                ``ObjectiveError``.
             callbacks: called with (study, finished trial) in this process after each trial.
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: show trial n/N, the best so far, the rate and the time left.
@@ -91,6 +97,12 @@ class Study(AskTellStudy):
                 ``study.stop_reason`` then says so. For one objective.
             n_trials_total: how many trials the study is to have in all, in whatever state: those of earlier calls and
                 those of other processes on the same storage count. None: no limit.
+            executor: where trials run: a name ("inline", "processes", ...), an `Executor`, or an engine's own object,
+                such as a Dask client or a pool. None: this process, or processes of this machine if `n_jobs` is more
+                than 1 or a limit is given.
+            timeout_per_trial: seconds after which a trial is ended, with all that it started, as FAIL.
+            memory_per_trial: what the processes of a trial may use together, in bytes or as text ("2GB"); a trial
+                that uses more is killed, as FAIL.
             func: the objective, by the name that it has in Optuna; give one of the two.
 
         Raises:
@@ -124,6 +136,9 @@ class Study(AskTellStudy):
             open_progress=open_progress,
             stop=stop,
             n_trials_total=n_trials_total,
+            executor=executor,
+            timeout_per_trial=timeout_per_trial,
+            memory_per_trial=memory_per_trial,
         )
 
     def stop(self) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,19 +15,22 @@ from typing import Any, Protocol
 
 import pytest
 
-from tunesmith.errors import TrialPruned
-from tunesmith.executors.base import Executor, Failed, Finished
+from tunesmith.errors import TrialPruned, WorkerDiedError
+from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Notice, Report
 from tunesmith.space import Categorical, Float, Space
+from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Proposals, Trial
 
 LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a busy machine
 
 
 class MakeExecutor(Protocol):
-    """Makes an executor that may run up to `jobs` objectives at once."""
+    """Makes an executor: its class, or a function that gives that a client or a fake."""
 
-    def __call__(self, objective: Callable[[Trial], Any], channel: Channel, jobs: int) -> Executor:
-        """Return a new executor."""
+    def __call__(
+        self, *, jobs: int, time_limit: float | None = None, memory_limit: int | None = None, grace: float = 1.0
+    ) -> Executor:
+        """Return a new executor that is not open yet."""
 
 
 class Recorder:
@@ -110,6 +116,51 @@ def wait_for_file(trial: Trial) -> float:
     return 1.0
 
 
+def die(trial: Trial) -> float:
+    """Die in trial 0, after a report."""
+    trial.report(5.0, 1)
+    if trial.number == 0:
+        os._exit(3)
+    return 1.0
+
+
+def be_terminated(trial: Trial) -> float:
+    """Get SIGTERM in trial 0, and save what there is."""
+    if trial.number == 0:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(LIMIT)
+        finally:
+            trial.set_user_attr("checkpoint", "after 1")
+    return 1.0
+
+
+def compute_in_c(trial: Trial) -> float:
+    """Hold the interpreter's lock for minutes in trial 0, beside a child that ignores SIGTERM."""
+    if trial.number == 0:
+        program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); "
+        child = subprocess.Popen([sys.executable, "-c", program + "time.sleep(1000)"], stdout=subprocess.PIPE)
+        if child.stdout is not None:
+            child.stdout.readline()
+        path = str(trial.user_attrs["path"])
+        with open(path + ".new", "w") as file:
+            file.write(f"{os.getpid()} {child.pid}")
+        os.rename(path + ".new", path)
+        7 ** (10**8)
+    return 1.0
+
+
+def take_memory(trial: Trial) -> float:
+    """Use 300 MB in trial 0, and as much in a child."""
+    if trial.number == 0:
+        program = "x = bytearray(300_000_000); import time; time.sleep(1000)"
+        with subprocess.Popen([sys.executable, "-c", program]):
+            held = bytearray(300_000_000)
+            time.sleep(LIMIT)
+            del held
+    return 1.0
+
+
 class ExecutorConformance:
     """Derive from it and give the fixture `make_executor`; each test is one law.
 
@@ -118,17 +169,17 @@ class ExecutorConformance:
         class TestMyExecutor(ExecutorConformance):
             @pytest.fixture
             def make_executor(self):
-                return MyExecutor  # called with (objective, channel, jobs)
+                return MyExecutor  # called with jobs=..., and time_limit=, memory_limit=, grace=
     """
 
     @pytest.fixture
     def make_executor(self) -> MakeExecutor:
-        """Return a function of (objective, channel, jobs) that makes the executor under test."""
+        """Return what makes the executor under test, by the options of `Executor`."""
         raise NotImplementedError("give the fixture make_executor, a function that makes the executor under test")
 
     def test_a_value_is_returned_with_all_that_the_trial_recorded(self, make_executor: MakeExecutor) -> None:
         """The trial that is returned has all parameters, attributes and constraints."""
-        with closing(make_executor(suggest, Recorder(), 2)) as executor:
+        with opened(make_executor(jobs=2), suggest, Recorder()) as executor:
             for number in range(5):  # more than fit in at once
                 (event,) = run_all(executor, [a_trial(number)])
                 assert isinstance(event, Finished)
@@ -147,13 +198,13 @@ class ExecutorConformance:
         """A name that was not proposed is drawn from the study's seed, the trial's number and the name."""
         here = a_trial(3)
         suggest(here)
-        with closing(make_executor(suggest, Recorder(), 1)) as executor:
+        with opened(make_executor(jobs=1), suggest, Recorder()) as executor:
             (event,) = run_all(executor, [a_trial(3)])
         assert event.trial.params == here.params
 
     def test_every_trial_ends_once(self, make_executor: MakeExecutor) -> None:
         """Trials run up to the capacity at once; after the last one there are no more events."""
-        with closing(make_executor(suggest, Recorder(), 3)) as executor:
+        with opened(make_executor(jobs=3), suggest, Recorder()) as executor:
             assert 1 <= executor.capacity <= 3
             events = run_all(executor, [a_trial(k) for k in range(20)])
             assert sorted(e.trial.number for e in events) == list(range(20))
@@ -163,14 +214,14 @@ class ExecutorConformance:
 
     def test_poll_returns_at_once_if_nothing_runs(self, make_executor: MakeExecutor) -> None:
         """With any timeout."""
-        with closing(make_executor(suggest, Recorder(), 2)) as executor:
+        with opened(make_executor(jobs=2), suggest, Recorder()) as executor:
             assert executor.poll() == []
             assert executor.poll(0.0) == []
 
     def test_reports_reach_the_handler_in_order_and_in_its_thread(self, make_executor: MakeExecutor) -> None:
         """Each report arrives before the question that follows it; the returned trial has them, too."""
         channel = Recorder()
-        with closing(make_executor(learn, channel, 2)) as executor:
+        with opened(make_executor(jobs=2), learn, channel) as executor:
             events = run_all(executor, [a_trial(0), a_trial(1)])
         for event in events:
             own = [(step, value) for number, step, value in channel.reports if number == event.trial.number]
@@ -181,7 +232,7 @@ class ExecutorConformance:
 
     def test_the_handlers_answer_reaches_the_objective(self, make_executor: MakeExecutor) -> None:
         """A pruned trial ends as Failed with TrialPruned."""
-        with closing(make_executor(learn, Recorder(prune_from=4), 1)) as executor:
+        with opened(make_executor(jobs=1), learn, Recorder(prune_from=4)) as executor:
             (event,) = run_all(executor, [a_trial(7)])
         assert isinstance(event, Failed)
         assert isinstance(event.error, TrialPruned)
@@ -191,7 +242,7 @@ class ExecutorConformance:
 
     def test_what_the_handler_raises_ends_the_trial(self, make_executor: MakeExecutor) -> None:
         """The trial fails, although the objective need not wait for the answer to its report."""
-        with closing(make_executor(report_nan, Recorder(), 1)) as executor:
+        with opened(make_executor(jobs=1), report_nan, Recorder()) as executor:
             (event,) = run_all(executor, [a_trial(0)])
         assert isinstance(event, Failed)
         assert isinstance(event.error, RuntimeError)
@@ -199,7 +250,7 @@ class ExecutorConformance:
 
     def test_an_error_is_returned_with_its_traceback(self, make_executor: MakeExecutor) -> None:
         """Class, message and the function that raised it are kept."""
-        with closing(make_executor(fail, Recorder(), 1)) as executor:
+        with opened(make_executor(jobs=1), fail, Recorder()) as executor:
             events = run_all(executor, [a_trial(0), a_trial(1)])
         for event in events:
             assert isinstance(event, Failed)
@@ -209,7 +260,7 @@ class ExecutorConformance:
 
     def test_any_result_of_an_objective_is_returned(self, make_executor: MakeExecutor) -> None:
         """None, texts and others are returned unchanged."""
-        with closing(make_executor(echo, Recorder(), 2)) as executor:
+        with opened(make_executor(jobs=2), echo, Recorder()) as executor:
             events = run_all(executor, [a_trial(k) for k in range(6)])
         by_number = {e.trial.number: e.value for e in events if isinstance(e, Finished)}
         assert math.isnan(by_number.pop(2))
@@ -218,21 +269,110 @@ class ExecutorConformance:
     def test_cancel_and_close_come_to_an_end(self, make_executor: MakeExecutor, tmp_path: Any) -> None:
         """A cancelled trial has an event; unknown numbers are ignored; closing twice is allowed."""
         path = tmp_path / "go"
-        executor = make_executor(wait_for_file, Recorder(), 2)
-        with closing(executor):
+        executor = make_executor(jobs=2)
+        with opened(executor, wait_for_file, Recorder()):
             executor.cancel(5)
             executor.submit(a_trial(0, path=str(path)))
-            if executor.capacity == 1:  # it may run in this thread, and cannot be cancelled then
+            if not executor.kills:
                 path.touch()
             executor.cancel(0)
             (event,) = wait_for(executor, 1)
             assert event.trial.number == 0
+            if executor.kills:
+                assert isinstance(event, Failed)
+                assert event.kind is FailureKind.KILLED
             executor.submit(a_trial(1, path=str(path)))
         executor.close()
 
+    def test_it_can_be_opened_again(self, make_executor: MakeExecutor) -> None:
+        """With another objective; nothing of the first call is left."""
+        executor = make_executor(jobs=1)
+        for objective in (learn, suggest, learn):
+            with opened(executor, objective, Recorder()):
+                (event,) = run_all(executor, [a_trial(0)])
+            assert isinstance(event, Finished)
+            assert (event.value == 9.0) is (objective is learn)
+
+    def test_a_trial_begins_once_before_all_else(self, make_executor: MakeExecutor) -> None:
+        """An executor that runs trials elsewhere says when each begins; observers get the reports, in order."""
+        events: list[Event] = []
+        with opened(make_executor(jobs=1), learn, Recorder()) as executor:
+            executor.submit(a_trial(0))
+            while not events or isinstance(events[-1], Notice):
+                events += executor.poll(1.0)
+        if len(events) > 1:
+            assert isinstance(events[0], Began)
+            assert [e.step for e in events[1:-1] if isinstance(e, Report)] == list(range(10))
+
+    def test_the_death_of_a_process_is_a_loss_of_its_trial(self, make_executor: MakeExecutor) -> None:
+        """What it reported before is kept, and the next trial runs."""
+        if not make_executor(jobs=1).notices_loss:
+            pytest.skip("it does not say that it notices losses")
+        with opened(make_executor(jobs=1), die, Recorder()) as executor:
+            first, second = run_all(executor, [a_trial(0), a_trial(1)])
+        assert isinstance(first, Failed)
+        assert isinstance(first.error, WorkerDiedError)
+        assert first.kind is FailureKind.LOST
+        if executor.streams:
+            assert first.trial.reports == {1: 5.0}
+        assert isinstance(second, Finished)
+
+    def test_a_process_that_is_asked_to_end_is_nobodys_fault(self, make_executor: MakeExecutor) -> None:
+        """SIGTERM, as cluster managers send it: the trial has no kind of failure, and can be run again."""
+        if not make_executor(jobs=1).notices_loss or os.name == "nt":
+            pytest.skip("it does not say that it notices losses, or there is no SIGTERM")
+        with opened(make_executor(jobs=1), be_terminated, Recorder()) as executor:
+            first, second = run_all(executor, [a_trial(0), a_trial(1)])
+        assert isinstance(first, Failed)
+        assert first.kind is None
+        assert first.trial.user_attrs["checkpoint"] == "after 1"
+        assert isinstance(second, Finished)
+
+    def test_a_limit_of_time_ends_a_trial_and_all_that_it_started(
+        self, make_executor: MakeExecutor, tmp_path: Any
+    ) -> None:
+        """Though it holds the interpreter's lock in C code, and what it started ignores SIGTERM."""
+        if not make_executor(jobs=1).kills or os.name == "nt":
+            pytest.skip("it does not say that it can end a trial, or there are no process groups")
+        pids = tmp_path / "pids"
+        with opened(make_executor(jobs=1, time_limit=1.0, grace=0.5), compute_in_c, Recorder()) as executor:
+            (first,) = run_all(executor, [a_trial(0, path=str(pids))])
+            assert isinstance(first, Failed)
+            assert first.kind is FailureKind.TIMEOUT
+            until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+            (second,) = run_all(executor, [a_trial(1)])  # its place is free again
+        assert isinstance(second, Finished)
+
+    def test_a_trial_is_cancelled_with_all_that_it_started(self, make_executor: MakeExecutor, tmp_path: Any) -> None:
+        """As by a limit of time."""
+        if not make_executor(jobs=1).kills or os.name == "nt":
+            pytest.skip("it does not say that it can end a trial, or there are no process groups")
+        pids = tmp_path / "pids"
+        with opened(make_executor(jobs=1), compute_in_c, Recorder()) as executor:
+            executor.submit(a_trial(0, path=str(pids)))
+            while not pids.exists():
+                executor.poll(0.05)
+            executor.cancel(0, 0.5)
+            (first,) = wait_for(executor, 1)
+            assert isinstance(first, Failed)
+            assert first.kind is FailureKind.KILLED
+            until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+            (second,) = run_all(executor, [a_trial(1)])
+        assert isinstance(second, Finished)
+
+    def test_a_limit_of_memory_counts_all_that_a_trial_started(self, make_executor: MakeExecutor) -> None:
+        """The trial ends as OOM, and the next one runs."""
+        if not make_executor(jobs=1).kills or not os.path.exists("/proc/self/status"):
+            pytest.skip("it does not say that it can end a trial, or the system does not tell of groups")
+        with opened(make_executor(jobs=1, memory_limit=400_000_000), take_memory, Recorder()) as executor:
+            first, second = run_all(executor, [a_trial(0), a_trial(1)])
+        assert isinstance(first, Failed)
+        assert first.kind is FailureKind.OOM
+        assert isinstance(second, Finished)
+
     def test_the_clock_is_monotonic(self, make_executor: MakeExecutor) -> None:
         """The clock never goes back."""
-        with closing(make_executor(suggest, Recorder(), 1)) as executor:
+        with opened(make_executor(jobs=1), suggest, Recorder()) as executor:
             times = [executor.clock() for _ in range(100)]
         assert times == sorted(times)
 
@@ -243,32 +383,55 @@ def a_trial(number: int, **notes: Any) -> Trial:
     return Trial(number, 11, Proposals(space), [0.25, 1.0], user=notes)
 
 
-def run_all(executor: Executor, trials: list[Trial]) -> list[Finished | Failed]:
-    """Run trials as the study's loop does; return their events."""
-    events: list[Finished | Failed] = []
+def run_all(executor: Executor, trials: list[Trial]) -> list[End]:
+    """Run trials as the study's loop does; return their ends."""
+    ends: list[End] = []
     submitted = 0
-    while len(events) < len(trials):
-        while submitted < len(trials) and submitted - len(events) < executor.capacity:
+    while len(ends) < len(trials):
+        while submitted < len(trials) and submitted - len(ends) < executor.capacity:
             executor.submit(trials[submitted])
             submitted += 1
-        events += wait_for(executor, 1)
-    return events
+        ends += wait_for(executor, 1)
+    return ends
 
 
-def wait_for(executor: Executor, n: int) -> list[Finished | Failed]:
+def wait_for(executor: Executor, n: int) -> list[End]:
     """Poll until at least n trials have ended; fail after LIMIT seconds."""
-    events: list[Finished | Failed] = []
+    ends: list[End] = []
     end = time.monotonic() + LIMIT
-    while len(events) < n:
-        events += executor.poll(1.0)
+    while len(ends) < n:
+        ends += [e for e in executor.poll(1.0) if isinstance(e, Finished | Failed)]
         if time.monotonic() > end:
-            pytest.fail(f"only {len(events)} of {n} trials ended within {LIMIT:.0f} s")
-    return events
+            pytest.fail(f"only {len(ends)} of {n} trials ended within {LIMIT:.0f} s")
+    return ends
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait until a condition holds; fail after LIMIT seconds."""
+    end = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail("it did not happen")
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that ended and that nobody has waited for yet does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return os.name != "posix" or not os.path.isdir("/proc/self")
 
 
 @contextmanager
-def closing(executor: Executor) -> Iterator[Executor]:
-    """Close an executor at the end, also after an error."""
+def opened(executor: Executor, objective: Callable[[Trial], Any], channel: Channel) -> Iterator[Executor]:
+    """Open an executor, and close it at the end, also after an error."""
+    executor.open(objective, channel)
     try:
         yield executor
     finally:

@@ -6,22 +6,23 @@
   asked again after each end.
 - ``ended`` takes the events of one or more pieces that ended, stores what they say, and returns the error that must
   stop everything, if there is one. Nothing is begun from then on; what runs comes to its end, and the error is raised.
-- ``waiting``, ``tick`` and ``salvaged`` have defaults.
+- ``over``, ``noticed``, ``waiting``, ``tick`` and ``salvaged`` have defaults.
 
 Errors that ``next`` or ``ended`` raise, and interrupts, leave the loop at once. Before that, what has ended meanwhile
 is given to ``salvaged``. What still runs is for the caller to release, and the workers are for the caller to close.
 
-The other side is `Workers`, which every `Executor` is. Each event of ``poll`` and ``drain`` is the end of one piece,
-and is returned once by one of the two. Events that are no ends (a report, a start) would be told apart in `run_loop`,
-where what is under way is counted.
+The other side is `Workers`, which every opened `Executor` is. Each event of ``poll`` and ``drain`` is the end of one
+piece, and is returned once by one of the two; but for a `Notice` (a report, a begin), which goes to ``noticed``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
+from tunesmith.executors.base import Notice
 from tunesmith.study.engine.ask import Asker
 from tunesmith.study.engine.interrupts import reraise_lost_interrupts
 from tunesmith.study.engine.replica import StudyReplica
@@ -30,6 +31,7 @@ from tunesmith.study.engine.tell import Teller
 Piece = TypeVar("Piece")
 PieceIn = TypeVar("PieceIn", contravariant=True)
 Event = TypeVar("Event")
+EventOut = TypeVar("EventOut", covariant=True)
 
 TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while nothing ends
 # Between "started" in the storage and the table of running trials, an interrupt would leave a trial that nobody knows
@@ -39,21 +41,21 @@ SHIELDED = (Asker.start, StudyReplica.take_in, Teller.finish)
 OPEN = (Asker.propose, Teller.save)
 
 
-class Workers(Protocol[PieceIn, Event]):
+class Workers(Protocol[PieceIn, EventOut]):
     """What runs the pieces."""
 
     @property
     def capacity(self) -> float:
-        """How many pieces may be under way at once."""
+        """How many pieces may be under way at once; it may change at any time, and be 0 for a while."""
 
     def submit(self, piece: PieceIn, /) -> None:
         """Begin a piece; called only while fewer than ``capacity`` are under way."""
 
-    def poll(self, timeout: float | None = None) -> list[Event]:
-        """Wait until at least one piece ended, at most `timeout` seconds; return an event for each that did."""
+    def poll(self, timeout: float | None = None) -> Sequence[EventOut | Notice]:
+        """Wait until something happened, at most `timeout` seconds, and return it; see `Executor.poll`."""
 
-    def drain(self) -> list[Event]:
-        """Return what has ended and was not polled yet, without waiting; called when the loop is left early."""
+    def drain(self) -> Sequence[EventOut | Notice]:
+        """Return what has happened and was not polled yet, without waiting; called when the loop is left early."""
 
 
 class Policy(ABC, Generic[Piece, Event]):
@@ -66,6 +68,13 @@ class Policy(ABC, Generic[Piece, Event]):
     @abstractmethod
     def ended(self, events: list[Event]) -> BaseException | None:
         """Take in what ended; return the error that must stop everything, if any."""
+
+    def over(self) -> bool:
+        """Tell whether ``next`` will return nothing any more; asked while the workers have no capacity at all."""
+        return False
+
+    def noticed(self, notices: list[Notice]) -> None:
+        """Take in what was heard of pieces under way; called before ``ended``."""
 
     def waiting(self) -> None:
         """Do useful work before the loop waits for an end, while all workers are busy."""
@@ -94,17 +103,19 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
     try:
         with reraise_lost_interrupts(SHIELDED, OPEN) as reraise:
             while True:
-                while error is None and running < workers.capacity and (piece := policy.next()) is not None:
+                room = True
+                while error is None and (room := running < workers.capacity) and (piece := policy.next()) is not None:
                     reraise()  # before the piece runs, perhaps for hours
                     workers.submit(piece)
                     running += 1
-                if not running:
+                if not running and (room or policy.over()):
                     break
                 policy.waiting()
                 events = workers.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be raised
-                running -= len(events)
-                if events:
-                    fault = policy.ended(events)
+                ends = take_notice(policy, events)
+                running -= len(ends)
+                if ends:
+                    fault = policy.ended(ends)
                     error = error or fault
                 policy.tick()
                 reraise()
@@ -112,5 +123,12 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
                 raise error
     except BaseException:
         with suppress(Exception):  # what went wrong first is what the user must see
-            policy.salvaged(workers.drain())
+            policy.salvaged(take_notice(policy, workers.drain()))
         raise
+
+
+def take_notice(policy: Policy[Piece, Event], events: Sequence[Event | Notice]) -> list[Event]:
+    """Give the policy those of some events that are no ends; return the ends."""
+    if notices := [event for event in events if isinstance(event, Notice)]:
+        policy.noticed(notices)
+    return [event for event in events if not isinstance(event, Notice)]

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
 from itertools import islice
 from typing import Any
 
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.numerics.scalars import real
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import MOST, message_of, name_and_message, shown
 
 MOST_ITEMS = 1000  # of a result that are read: an iterator may have no end
 NAN_REASON = "the objective returned NaN (the run diverged?)"
-
-
-class Failure(Enum):
-    """Why a trial failed."""
-
-    NAN = "nan"  # a result of the run, not a mistake in the objective
-    NO_VALUE = "no value"  # the objective returned something else than numbers
-    RAISED = "raised"  # the objective raised, or its worker died
 
 
 @dataclass(slots=True)
@@ -33,13 +24,13 @@ class Outcome:
         state: COMPLETE, PRUNED or FAIL.
         values: of a COMPLETE trial, one for each objective.
         reason: why it failed or was pruned, in words.
-        failure: why it failed; None if that is not known.
+        failure: the kind of failure; None if that is not known.
     """
 
     state: TrialState
     values: tuple[float, ...] | None = None
     reason: str | None = None
-    failure: Failure | None = None
+    failure: FailureKind | None = None
 
 
 def outcome_of(result: Any, n_objectives: int) -> Outcome:
@@ -57,9 +48,9 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
         told = f"reading it raised {name_and_message(error)}"
         values = f"the objective returned a {type(result).__name__}, and {told}; {_expected(n_objectives)}"
     if isinstance(values, str):
-        return Outcome(TrialState.FAIL, reason=values, failure=Failure.NO_VALUE)
+        return Outcome(TrialState.FAIL, reason=values, failure=FailureKind.RAISED)
     if any(map(math.isnan, values)):
-        return Outcome(TrialState.FAIL, reason=NAN_REASON, failure=Failure.NAN)
+        return Outcome(TrialState.FAIL, reason=NAN_REASON, failure=FailureKind.NAN)
     return Outcome(TrialState.COMPLETE, values)
 
 
@@ -89,11 +80,14 @@ def outcome_as_told(
     return outcome
 
 
-def outcome_of_error(error: BaseException, traceback: str = "") -> Outcome:
-    """Return the outcome of a trial whose objective raised: PRUNED or FAIL.
+def outcome_of_error(
+    error: BaseException, kind: FailureKind | None = FailureKind.RAISED, traceback: str = ""
+) -> Outcome:
+    """Return the outcome of a trial whose objective raised, or whose process ended: PRUNED or FAIL.
 
     Args:
         error: what it raised, as `as_fault` returns it.
+        kind: the kind of failure.
         traceback: where it was raised, in text.
     """
     if is_pruned(error):
@@ -101,7 +95,7 @@ def outcome_of_error(error: BaseException, traceback: str = "") -> Outcome:
     reason = name_and_message(error)
     if traceback:
         reason = f"{reason}\n{traceback[-MOST // 2 :]}"
-    return Outcome(TrialState.FAIL, reason=reason, failure=Failure.RAISED)
+    return Outcome(TrialState.FAIL, reason=reason, failure=kind)
 
 
 def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:

@@ -61,6 +61,7 @@ class Teller:
             reports=unsent,
             previous_attempts=record.previous_attempts,
             crashes=record.crashes,
+            failure=outcome.failure,
         )
         stored = self.save(done)
         study.running.pop(record.number, None)
