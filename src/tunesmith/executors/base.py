@@ -34,11 +34,15 @@ class Notice:
 
 @dataclass(slots=True)
 class Began(Notice):
-    """A process began to run the objective; `run` is a number that it drew.
+    """A process began to run the objective.
 
     A second one of the same trial, with another `run`, comes from an engine that ran the task again. It is a new
     attempt: until the next ``poll`` nothing of that run is read, so that the study can make one. The older run is heard
     no more.
+
+    Attributes:
+        trial: which.
+        run: a number that the process drew.
     """
 
     run: int
@@ -46,7 +50,13 @@ class Began(Notice):
 
 @dataclass(slots=True)
 class Report(Notice):
-    """A trial reported. It is for observers: the report has reached the channel already."""
+    """A trial reported. It is for observers: the report has reached the channel already.
+
+    Attributes:
+        trial: which.
+        step: of the report.
+        value: what it reported.
+    """
 
     step: int
     value: float
@@ -171,10 +181,13 @@ class Executor(ABC):
 
     @abstractmethod
     def cancel(self, number: int, grace: float | None = None) -> None:
-        """Ask a trial to end, and kill what it started after `grace` seconds (None: the executor's own).
+        """Ask a trial to end, and kill it with all that it started if it does not.
 
         The call does not wait. The end comes from ``poll``: Failed as KILLED, or what the trial came to before that.
-        A number that is not under way is ignored.
+
+        Args:
+            number: the trial's number; ignored if it is not under way.
+            grace: seconds between the two; None: the executor's own.
         """
 
     def drain(self) -> list[Event]:
