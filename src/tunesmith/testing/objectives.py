@@ -1,0 +1,110 @@
+"""Objectives of the conformance suite of executors, which any executor can send to wherever it runs them."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from tunesmith.errors import TrialPruned
+from tunesmith.trial import Trial
+
+LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a busy machine
+
+
+def suggest(trial: Trial) -> float:
+    """Use a proposal, a name that was not proposed, and attributes of every kind."""
+    x = trial.suggest_float("x", 0, 1)
+    kind = trial.suggest_categorical("kind", ["a", None, 1])
+    new = trial.suggest_int("new", 1, 9)
+    trial.set_user_attr("kind", str(kind))
+    trial.set_constraint("c", new - 5)
+    return x + new
+
+
+def learn(trial: Trial) -> float:
+    """Report ten steps, unless pruned."""
+    for step in range(10):
+        trial.report(step / 2, step)
+        if trial.should_prune():
+            raise TrialPruned(f"at {step}")
+    return 9.0
+
+
+def report_nan(trial: Trial) -> float:
+    """Report what the recorder refuses, and never ask whether to prune."""
+    trial.report(math.nan, 3)
+    return 1.0
+
+
+def fail(trial: Trial) -> float:
+    """Raise."""
+    raise LookupError(f"nothing for {trial.number}")
+
+
+def leave(trial: Trial) -> float:
+    """Raise an exception that is no `Exception`."""
+    raise SystemExit(trial.number)
+
+
+def echo(trial: Trial) -> Any:
+    """Return results that are no values, by number; the study checks them."""
+    return [None, "text", math.nan, (1.0, 2.0), {"loss": 1.0}, True][trial.number]
+
+
+def wait_for_file(trial: Trial) -> float:
+    """Run until the file appears whose name the trial notes."""
+    path = str(trial.user_attrs["path"])
+    end = time.monotonic() + LIMIT
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.01)
+    return 1.0
+
+
+def die(trial: Trial) -> float:
+    """Die in trial 0, after a report."""
+    trial.report(5.0, 1)
+    if trial.number == 0:
+        os._exit(3)
+    return 1.0
+
+
+def be_terminated(trial: Trial) -> float:
+    """Get SIGTERM in trial 0, and save what there is."""
+    if trial.number == 0:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(LIMIT)
+        finally:
+            trial.set_user_attr("checkpoint", "after 1")
+    return 1.0
+
+
+def compute_in_c(trial: Trial) -> float:
+    """Hold the interpreter's lock for minutes in trial 0, beside a child that ignores SIGTERM."""
+    if trial.number == 0:
+        program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); "
+        child = subprocess.Popen([sys.executable, "-c", program + "time.sleep(1000)"], stdout=subprocess.PIPE)
+        if child.stdout is not None:
+            child.stdout.readline()
+        path = str(trial.user_attrs["path"])
+        with open(path + ".new", "w") as file:
+            file.write(f"{os.getpid()} {child.pid}")
+        os.rename(path + ".new", path)
+        7 ** (10**8)
+    return 1.0
+
+
+def take_memory(trial: Trial) -> float:
+    """Use 300 MB in trial 0, and as much in a child."""
+    if trial.number == 0:
+        program = "x = bytearray(300_000_000); import time; time.sleep(1000)"
+        with subprocess.Popen([sys.executable, "-c", program]):
+            held = bytearray(300_000_000)
+            time.sleep(LIMIT)
+            del held
+    return 1.0
