@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tunesmith.curves import Curves
 from tunesmith.parameter_columns import ParameterColumns, SpaceColumns
+from tunesmith.running_rows import Pending, RunningRows
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
@@ -24,15 +25,6 @@ __all__ = ["Curves", "History", "Pending", "SourceStudy"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 T = TypeVar("T", bound=np.generic)
-
-
-@dataclass(slots=True, frozen=True)
-class Pending:
-    """The running trials: number int64[p], points float64[p, d] in the history's columns, sampler states int64[p]."""
-
-    number: Ints
-    x: Floats
-    sampler_state: Ints
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -77,7 +69,7 @@ class History:
         self._c = np.empty((16, 0))
         self._constraints: dict[str, int] = {}
         self._units: dict[int, tuple[Space, Floats, int]] = {}
-        self._running: dict[int, tuple[Space | None, Sequence[float] | None, int]] = {}
+        self._running = RunningRows()
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -148,16 +140,7 @@ class History:
     @property
     def pending(self) -> Pending:
         """The running trials."""
-        count = len(self._running)
-        x = np.full((count, self._x.shape[1]), np.nan)
-        states = np.zeros(count, np.int64)
-        for i, (space, row, state) in enumerate(self._running.values()):
-            states[i] = state
-            if space is not None and row is not None:
-                columns = self._columns.peek(space)
-                known = columns.at >= 0
-                x[i, columns.at[known]] = columns.translate(np.array([row], float))[0, known]
-        return Pending(np.array(list(self._running), np.int64), x, states)
+        return self._running.table(self._columns)
 
     def points(self, space: Space) -> Floats:
         """Return the internal values float64[n, d] in the order of a space's parameters."""
@@ -230,7 +213,7 @@ class History:
         if self._constraints or constraints:
             self._set_constraints(n, constraints or {})
         self._n = n + 1
-        self._running.pop(number, None)
+        self._running.end(number)
         self.curves.close(number, state)
 
     def extend(
@@ -278,22 +261,22 @@ class History:
                 self._set_constraints(start + i, (constraints or {}).get(i, {}))
         self._n = start + count
         for k, s in zip(number.tolist(), state.tolist(), strict=True):
-            self._running.pop(k, None)
+            self._running.end(k)
             self.curves.close(k, TrialState(s))
 
     def begin(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
         """Add a running trial, at a point over its own space."""
-        self._running[number] = (space, x, sampler_state)
+        self._running.begin(number, space, x, sampler_state)
 
     def end(self, number: int) -> None:
         """Remove a running trial that has no result."""
-        self._running.pop(number, None)
+        self._running.end(number)
         self.curves.drop(number)
 
     @property
     def running(self) -> list[int]:
         """Numbers of the running trials."""
-        return list(self._running)
+        return self._running.numbers
 
     # -- columns -----------------------------------------------------------------------------------------------
 

@@ -64,12 +64,19 @@ class DuplicateFilter:
 
 
 def _keys(u: Floats) -> list[bytes]:
-    rounded = np.rint(np.nan_to_num(u, nan=-1.0) * 2.0**36)
-    return [row.tobytes() for row in np.ascontiguousarray(rounded)]
+    return _rows_as_bytes(np.rint(np.nan_to_num(u, nan=-1.0) * 2.0**36))
 
 
 def point_keys(x: Floats) -> list[bytes]:
     """Return the rows of x[n, d] as keys that are equal where the rows are: NaN equals NaN and 0 equals -0."""
     rows = x + 0.0
     np.copyto(rows, np.inf, where=np.isnan(rows))
-    return [row.tobytes() for row in rows]
+    return _rows_as_bytes(rows)
+
+
+def _rows_as_bytes(rows: Floats) -> list[bytes]:
+    n, d = rows.shape
+    if not d:
+        return [b""] * n
+    keys: list[bytes] = np.ascontiguousarray(rows).view(f"V{d * rows.itemsize}").ravel().tolist()
+    return keys
