@@ -274,6 +274,11 @@ class History:
         self.curves.drop(number)
 
     @property
+    def n_running(self) -> int:
+        """How many trials run."""
+        return len(self._running)
+
+    @property
     def running(self) -> list[int]:
         """Numbers of the running trials."""
         return self._running.numbers

@@ -87,7 +87,9 @@ class RunningRows:
         if self._fresh:
             self._append(columns)
         alive = self._alive[: self._used]
-        return Pending(self._number[: self._used][alive], self._x[: self._used][alive], self._state[: self._used][alive])
+        return Pending(
+            self._number[: self._used][alive], self._x[: self._used][alive], self._state[: self._used][alive]
+        )
 
     def _append(self, columns: ParameterColumns) -> None:
         need = self._used + len(self._fresh)

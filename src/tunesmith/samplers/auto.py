@@ -22,6 +22,9 @@ MODEL_ALWAYS = 100  # trials that are worth a model whatever they cost: a second
 COST_RATIO = 10.0  # the model may take so many times as long as a trial
 MAX_GLOBAL, MAX_LOCAL = 500, 2000  # trials up to which one model holds all, and up to which a local one is used
 RECENT = 20  # trials whose cost is looked at
+FEW = 16  # running trials up to which they make no difference
+MANY = 100  # running trials from which on proposals must be cheap, and two samplers take turns
+CROWD_PROPOSAL = 0.002  # seconds of a proposal of the process among so many
 
 
 class AutoSampler(Sampler):
@@ -89,10 +92,11 @@ class AutoSampler(Sampler):
         Returns:
             A name of the registry, and the reason.
         """
-        return self._choice.get((history, len(history), space), lambda: self._chosen(history, space))
+        running = history.n_running if history.n_running > FEW else 0
+        return self._choice.get((history, len(history), running, space), lambda: self._chosen(history, space))
 
     def _chosen(self, history: History, space: Space) -> tuple[str, str]:
-        n, m = len(history), history.n_objectives
+        n, m, running = len(history), history.n_objectives, history.n_running
         if self.cheap and n < MODEL_ALWAYS:
             return "tpe", f"{n} trials, and little time for proposals"
         if m > 1:
@@ -100,6 +104,10 @@ class AutoSampler(Sampler):
                 return "nsga2", f"{m} objectives, and little time for proposals"
             is_modelled = n < MODEL_ALWAYS or (n < MAX_GLOBAL and _affordable(history, n))
             return "gp" if is_modelled else "nsga2", f"{m} objectives, {n} trials"
+        if running > MANY:
+            is_modelled = n < MAX_LOCAL and not self.cheap and (n < MODEL_ALWAYS or _affordable(history, n))
+            turn = "gp" if is_modelled and (n + running) % 2 else "evolution"
+            return turn, f"{n} trials, {running} running" + (", in turn with another sampler" if is_modelled else "")
         if n < MODEL_ALWAYS:
             return "gp", f"the first {MODEL_ALWAYS} trials"
         if n < MAX_LOCAL and not self.cheap and _affordable(history, n):
@@ -123,8 +131,15 @@ def _kind_of(space: Space, x: Points) -> str:
 
 
 def _affordable(history: History, n: int) -> bool:
-    """Tell whether a proposal of the Gaussian process is cheap beside a trial."""
+    """Tell whether a proposal of the Gaussian process is cheap beside a trial.
+
+    One driver proposes for all workers, so with many of them it must be cheaper.
+    """
     cost = history.cost[-RECENT:]
     cost = cost[np.isfinite(cost)]
+    running = history.n_running
     proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL else 0.1  # seconds, as measured on one core
-    return bool(len(cost)) and float(np.median(cost)) * COST_RATIO >= proposal
+    if running > MANY:
+        proposal = CROWD_PROPOSAL
+    least = proposal / COST_RATIO if running <= FEW else proposal * running
+    return bool(len(cost)) and float(np.median(cost)) >= least

@@ -80,7 +80,7 @@ class WithoutDuplicates(StatefulSampler[DuplicateFilter]):
         return np.concatenate(points), np.concatenate(kept), reason
 
 
-def _untried(tried: DuplicateFilter, running: set[bytes], rng: np.random.Generator) -> Floats | None:
+def _untried(tried: DuplicateFilter, running: set[bytes] | None, rng: np.random.Generator) -> Floats | None:
     """Return an untried point x[1, d], and add it to `running`; None: there is none."""
     space = tried.space
     if space.n_cells <= MAX_LISTED:

@@ -47,6 +47,9 @@ UNUSUAL: dict[str, Space] = {
     "none": Space(),
 }
 
+ENDLESS = Space(x=Float(0, 1), n=Int(1, 50, log=True), c=["a", "b"], y=Float(-1, 1).when(c="b"))
+FINITE = Space(a=Int(0, 19), b=Ordinal([1, 2, 4, 8, 16]), c=["a", "b", "c"])
+
 
 @st.composite
 def scripts(draw: st.DrawFn) -> Script:
@@ -145,6 +148,26 @@ class SamplerConformance:
         x[...], states[...] = 0.5, 1
         assert _ask(sampler, history, script.space, seed, 2) == first
         assert _digest(history) == before
+
+    @pytest.mark.parametrize("space", [ENDLESS, FINITE], ids=["endless", "finite"])
+    def test_a_batch_among_hundreds_of_running_trials(self, make_sampler: Maker, space: Space) -> None:
+        """N points, all in the space; where there are points without end, most are apart, also from those that run."""
+        sampler = make_sampler()
+        if not self.supports(sampler, space):
+            pytest.skip(f"{sampler.name} does not search this space")
+        history = History(space)
+        for number, row in enumerate(space.sample(_rng(0), 12).tolist()):
+            history.append(number, TrialState.COMPLETE, space, row, [float(number % 5)], cost=3600.0)
+        tried = {row.tobytes() for row in history.x}
+        for size in (130, 7, 1, 1):
+            x, states = sampler.ask(history, space, _rng(size), size)
+            assert (x.tobytes(), states.tobytes()) == _ask(make_sampler(), history, space, size, size)
+            _check(sampler, space, x, states, size)
+            for row, state in zip(x, states.tolist(), strict=True):
+                history.begin(len(history) + len(history.running), space, row.tolist(), state)
+                tried.add(row.tobytes())
+        if space is ENDLESS:
+            assert len(tried) > 12 + len(history.running) // 2
 
     # -- state is only a cache -----------------------------------------------------------------------------------
 

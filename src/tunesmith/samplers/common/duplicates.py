@@ -8,13 +8,14 @@ from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.space import Space
 
+FEW = 16  # running trials up to which those of an infinite space are taken to differ by themselves
 MAX_LISTED = 4096  # cells of a space up to which all of them are listed to find an untried one
 
 
 class DuplicateFilter:
-    """The points of finished trials in one space; of an infinite one nothing is kept and all points are new.
+    """The points of finished trials in one space; of an infinite one nothing is kept, and only running trials count.
 
-    Two points are the same if their unit coordinates agree to ten digits.
+    Two points of a finite space are the same if their unit coordinates agree to ten digits.
     """
 
     def __init__(self, space: Space) -> None:
@@ -32,25 +33,33 @@ class DuplicateFilter:
         """Add the finished rows first … last - 1."""
         self.add(history.unit(self.space)[first:last])
 
-    def running(self, history: History) -> set[bytes]:
-        """Return the keys of the running trials."""
-        if not self._finite or not history.running:
-            return set()
-        return set(_keys(self.space.to_unit(history.pending_points(self.space))))
+    def running(self, history: History, n: int = 1) -> set[bytes] | None:
+        """Return the keys of the running trials; None: so few run in an infinite space that none is compared.
 
-    def is_new(self, x: Floats, running: set[bytes]) -> bool:
+        Args:
+            history: the trials.
+            n: how many points are to be proposed.
+        """
+        if not self._finite and history.n_running + n - 1 <= FEW:
+            return None
+        return set(self._keys_of(history.pending_points(self.space))) if history.n_running else set()
+
+    def is_new(self, x: Floats, running: set[bytes] | None) -> bool:
         """Tell whether a point x[1, d] was not tried; its key is then added to `running`."""
-        if not self._finite:
+        if running is None or not len(self.space):
             return True
-        key = _keys(self.space.to_unit(x))[0]
+        key = self._keys_of(x)[0]
         if key in self._tried or key in running:
             return False
         running.add(key)
         return True
 
-    def random_untried(self, rng: np.random.Generator, running: set[bytes]) -> Floats | None:
+    def _keys_of(self, x: Floats) -> list[bytes]:
+        return _keys(self.space.to_unit(x)) if self._finite else point_keys(x)
+
+    def random_untried(self, rng: np.random.Generator, running: set[bytes] | None) -> Floats | None:
         """Return a random untried point x[1, d] of a small space; None: there is none, or the space is large."""
-        if not self._finite or self.space.n_cells > MAX_LISTED:
+        if running is None or not self._finite or self.space.n_cells > MAX_LISTED:
             return None
         grid = self.space.grid()
         if self._cells is None:

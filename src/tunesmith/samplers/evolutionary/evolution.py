@@ -67,8 +67,8 @@ class EvolutionSampler(StatefulSampler[Population]):
         x = np.empty((n, len(space)))
         states = np.zeros(n, np.int64)
         with self._state_after(history, space) as population:
-            running = population.tried.running(history)
-            count = len(history) + len(history.running)
+            running = population.tried.running(history, n)
+            count = len(history) + history.n_running
             for i in range(n):
                 slot = (count + i) % population.n
                 for attempt in range(ATTEMPTS):

@@ -168,7 +168,7 @@ class NSGA2Sampler(StatefulSampler[Nsga2State]):
         """Propose n children; see `Sampler.ask`."""
         x = np.empty((n, len(space)))
         with self._state_after(history, space) as state:
-            running = state.tried.running(history)
+            running = state.tried.running(history, n)
             for i in range(n):
                 for attempt in range(ATTEMPTS):
                     row = space.from_unit(self._child(state, rng, attempt)[None])

@@ -20,6 +20,7 @@ from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
 from tunesmith.samplers.common.cache import Cache
+from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.samplers.common.optuna_arguments import (
     CONSTRAINTS_FUNC,
     INDEPENDENT_SAMPLER,
@@ -28,9 +29,11 @@ from tunesmith.samplers.common.optuna_arguments import (
     accepts_optuna_arguments,
 )
 from tunesmith.samplers.gp.branches import MAX_BRANCHES
+from tunesmith.samplers.gp.context import SearchContext
+from tunesmith.samplers.gp.crowd import MANY, Crowd, rows_modelled
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, HyperparameterCache
 from tunesmith.samplers.gp.initial_design import InitialDesign
-from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SearchContext, SingleObjectiveProposer
+from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SingleObjectiveProposer
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space
@@ -80,6 +83,7 @@ class GPSampler(Sampler):
         self._hyperparameters = HyperparameterCache()
         self._sources: Cache[SourceModels] = Cache()
         self._context: Cache[SearchContext] = Cache()
+        self._crowd: Cache[Crowd] = Cache()
         self._proposer: Cache[SingleObjectiveProposer | BiObjectiveProposer] = Cache()
 
     def exclusive_at(self, history: History) -> bool:
@@ -89,7 +93,7 @@ class GPSampler(Sampler):
     def _starting(self, history: History, space: Space) -> bool:
         if int(np.isfinite(history.y).all(axis=1).sum()) < MIN_ROWS:
             return True
-        begun = len(history) + len(history.running)
+        begun = len(history) + history.n_running
         if self.n_startup_trials is not None:
             return begun < self.n_startup_trials
         return begun < MAX_BRANCHES and begun < self._design.size(history, space)
@@ -104,17 +108,38 @@ class GPSampler(Sampler):
 
     def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> Points:
         """Return n points [n, d], each of the largest acquisition when those before it are running."""
-        key = (history, len(history), space)
-        context = self._context.get(key, lambda: SearchContext.of(history, space, self._sources))
         points: list[Floats] = []
         pending = history.pending_points(space)
-        for _ in range(n):
+        while len(points) < n and len(pending) <= MANY:
+            context = self._context.get(
+                (history, len(history), space), lambda: SearchContext.of(history, space, self._sources)
+            )
             x = self._proposer_of(context, rng).propose(pending, rng)
             if x is None:  # every point of a finite space was tried: any is as good as another
                 x = context.space.sample(rng, 1)[0]
             points.append(x)
             pending = np.vstack([pending, x])
+        if len(points) < n:
+            points += self._crowded(history, space, pending, rng, n - len(points))
         return np.array(points)
+
+    def _crowded(
+        self, history: History, space: Space, pending: Floats, rng: np.random.Generator, n: int
+    ) -> list[Floats]:
+        """Return n points for one of very many workers each."""
+        rows = rows_modelled(history)
+        crowd = self._crowd.get(
+            (history, rows, space), lambda: Crowd(SearchContext.of(history, space, self._sources, rows))
+        )
+        crowd.update(history)
+        running = set(point_keys(crowd.context.space.mask(pending)))
+        points: list[Floats] = []
+        for _ in range(n):
+            x = crowd.propose(pending, running, rng)
+            points.append(x)
+            pending = np.vstack([pending, x])
+            running.update(point_keys(x[None]))
+        return points
 
     def _proposer_of(
         self, context: SearchContext, rng: np.random.Generator

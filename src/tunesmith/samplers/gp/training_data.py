@@ -38,25 +38,27 @@ class TrainingData:
     boundaries: Boundaries
 
     @classmethod
-    def of(cls, history: History, space: Space, tree: Space) -> TrainingData:
-        """Return what a history holds about the parameters of a space; it must hold a finite value.
+    def of(cls, history: History, space: Space, tree: Space, n: int | None = None) -> TrainingData:
+        """Return what the first rows of a history hold about the parameters of a space; one value must be finite.
 
         Args:
             history: the history.
             space: the space as the study has it.
             tree: the same parameters with conditions, declared or inferred.
+            n: how many rows; None: all.
         """
-        x = tree.mask(history.points(space))
-        u = tree.to_unit(x) if tree is not space else history.unit(space)
-        y = np.array(history.y)
-        failed = np.isnan(y).any(axis=1) | (history.state == TrialState.FAIL)
+        n = len(history) if n is None else n
+        x = tree.mask(history.points(space)[:n])
+        u = tree.to_unit(x) if tree is not space else history.unit(space)[:n]
+        y = np.array(history.y[:n])
+        failed = np.isnan(y).any(axis=1) | (history.state[:n] == TrialState.FAIL)
         for column in y.T:
             finite = column[np.isfinite(column)]
             column[np.isnan(column)] = np.inf
             np.clip(column, finite.min(), finite.max(), out=column)
         boundaries = Boundaries(tree)
         boundaries.add(u, failed)
-        return cls(x, u, y, history.c, failed, ~failed & history.feasible, boundaries)
+        return cls(x, u, y, history.c[:n], failed, ~failed & history.feasible[:n], boundaries)
 
     def without_boundary_failures(self) -> TrainingData:
         """Return the trials without those that failed because they lay at the bound of a parameter.

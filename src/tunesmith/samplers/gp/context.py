@@ -1,0 +1,84 @@
+"""What a history holds for the models: trials as arrays, features, priors and the models of earlier studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.samplers.common.cache import Cache
+from tunesmith.samplers.common.conditions import infer_conditions
+from tunesmith.samplers.gp.candidates import Box
+from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.gp.hyperparameters import PRIOR
+from tunesmith.samplers.gp.prior_weight import PriorWeight
+from tunesmith.samplers.gp.training_data import TrainingData
+from tunesmith.samplers.gp.transfer import SourceModels
+from tunesmith.space import Space
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SearchContext:
+    """What a history holds for models.
+
+    Attributes:
+        space: the space with its conditions, declared or inferred.
+        features: its features.
+        data: the finished trials.
+        prior_weight: the user's priors, weighted for as many trials.
+        sources: the models of earlier studies.
+    """
+
+    space: Space
+    features: FeatureMap
+    data: TrainingData
+    prior_weight: PriorWeight
+    sources: SourceModels
+
+    @classmethod
+    def of(cls, history: History, space: Space, sources: Cache[SourceModels], n: int | None = None) -> SearchContext:
+        """Return what a history holds about a space.
+
+        Args:
+            history: the history.
+            space: the space.
+            sources: where the models of earlier studies are kept.
+            n: how many of the rows count; None: all.
+        """
+        n = len(history) if n is None else n
+        tree = infer_conditions(space, history.points(space)[:n])
+        features, warm_start = FeatureMap(tree), history.warm_start
+        return cls(
+            tree,
+            features,
+            TrainingData.of(history, space, tree, n).without_boundary_failures(),
+            PriorWeight(tree, features, n),
+            sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, PRIOR)),
+        )
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A generator that belongs to the finished trials."""
+        return np.random.default_rng([len(self.data.x), crc32(self.data.x.tobytes())])
+
+    def running(self, pending: Floats) -> Floats:
+        """Return the features [p, F] of running trials, given their internal values [p, d]."""
+        return self.features(self.space.to_unit(self.space.mask(pending)))
+
+    def is_barred(self, pending: Floats, limits: Box) -> Callable[[Floats], Mask]:
+        """Return a function that tells which rows of x[q, d] were tried, run, or lie beyond the limits.
+
+        The pool was made when nothing ran; since then a trial at a bound may have started, and a second one must wait.
+        """
+        is_duplicate = self.data.is_duplicate(pending)
+
+        def is_barred(x: Floats) -> Mask:
+            u = self.space.to_unit(x)
+            with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
+                return is_duplicate(x) | ((u < limits[0]) | (u > limits[1])).any(axis=1)
+
+        return is_barred

@@ -1,0 +1,185 @@
+"""Proposals while hundreds of trials run: a model that is made now and then, and a randomised acquisition function.
+
+With very many workers it does not pay to take every running trial into account, and there is no time for it. Instead
+
+- the models are made of the first trials with a value, a number of them that grows by a quarter each time, and of 200
+  of those at most, so that in between a proposal costs about a millisecond;
+- each proposal minimises μ - κ σ with a κ of its own, exponentially distributed, so that some workers try what looks
+  best and others what is least known (Hernández-Lobato et al., ICML 2017, and De Palma et al., 2019, on drawing the
+  acquisition function for each worker anew); several objectives are weighted at random for each proposal, too;
+- the search for it stays near a few points, and only the running trials closest to the best of them shrink σ.
+
+Measured with 1,000 workers, after 1,000 and 4,000 trials (regret, geometric mean of 2 seeds), beside differential
+evolution and Parzen estimators: Hartmann 6 0.015 and 0.004 against 0.25 and 0.001, 0.18 and 0.003; Rastrigin in 5
+dimensions 1.0 and 0.07 against 3.4 and 0.03, 4.2 and 1.0; Rosenbrock in 4, whose valley 200 rows do not show, 1.3 and
+1.1 against 1.7 and 0.04, 1.2 and 0.2. So ``auto`` lets it take turns with differential evolution, and take leave later.
+
+Symbols: n finished trials, m objectives, z[q, F] features, μ[q, m] and σ[q, m] posterior mean and standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tunesmith.history import History
+from tunesmith.numerics.acquisition import log_probability_below
+from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.gp import Posterior, fit
+from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.duplicates import DuplicateFilter, point_keys
+from tunesmith.samplers.gp.acquisition import Model
+from tunesmith.samplers.gp.candidates import candidate_pool, on_region, perturbed
+from tunesmith.samplers.gp.context import SearchContext
+from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, HyperparameterCache, constraint_models
+
+MANY = 100  # running trials from which on the next one is proposed in this way
+GROWTH = 1.25  # of the number of trials from one model to the next
+MAX_ROWS, MAX_BEST, MAX_NEAREST = (
+    200,
+    80,
+    60,
+)  # of a model: in all, the best, and those nearest to the best; some others
+KAPPA = 0.3  # mean of κ
+STEPS = (0.1, 0.03, 0.01)  # sizes of perturbations in the unit cube, one of them for each proposal
+N_LEADERS, N_PERTURBED = 4, 8  # points that are perturbed, and how often each
+N_NEAR = 32  # running trials that are taken into account
+N_INCUMBENTS = 10
+N_SPARE = 64  # random points that are looked at where every candidate was tried
+
+
+def rows_modelled(history: History) -> int:
+    """Return how many rows of a history its models are made of; a function of the rows with finite values alone."""
+    finite = np.flatnonzero(np.isfinite(history.y).all(axis=1))
+    count = MIN_ROWS
+    while (following := max(count + 1, int(count * GROWTH))) <= len(finite):
+        count = following
+    return int(finite[count - 1]) + 1
+
+
+class Crowd:
+    """Proposes points of randomised acquisition functions over models of the first rows of a history.
+
+    Args:
+        context: what is known of those rows.
+    """
+
+    def __init__(self, context: SearchContext) -> None:
+        data, features = context.data, context.features
+        self.context = context
+        rng = context.rng
+        rows = _rows(data.y[:, 0], data.u, features, rng)
+        self.u, self.z, good = data.u[rows], features(data.u[rows]), data.feasible[rows]
+        cache = HyperparameterCache()
+        self.t = [cache.normalised(y) for y in np.ascontiguousarray(data.y[rows].T)]
+        self.own = [Posterior(self.z, features.group, t, fit(self.z, features.group, t, PRIOR)) for t in self.t]
+        self.constraints = constraint_models(cache, data, rows, self.z, features)
+        self.hopeful = bool(good.any())
+        models = self._given(self.u[:0])
+        fitted = np.column_stack([model.fitted for model in models])
+        usable = fitted[good] if self.hopeful else fitted
+        self.low, span = usable.min(axis=0), np.ptp(usable, axis=0)
+        self.span = np.where(span > 0, span, 1.0)
+        share = ((fitted - self.low) / self.span).max(axis=1)  # of one objective: the order of its values
+        self.order = np.argsort(np.where(good, share, np.inf), kind="stable")[:N_INCUMBENTS]
+        near = np.vstack([self.u[self.order], context.sources.good])
+        limits = data.boundaries.limits(self.u[self.order[:N_BEST]], self.u[:0])
+        self.pool = candidate_pool(context.space, features, near, rng, limits)
+        for model in [*self.own, *(model for model, _ in self.constraints)]:
+            model.remember(self.pool.z)
+        self.models = self._given(self.u[:0])
+        self._tried: set[bytes] = set()
+        self._seen = 0
+
+    def update(self, history: History) -> None:
+        """Note which points were tried since the models were made."""
+        x = self.context.space.mask(history.points(self.context.space)[self._seen :])
+        self._tried.update(point_keys(x))
+        self._seen = len(history)
+
+    def propose(self, pending: Floats, running: set[bytes], rng: np.random.Generator) -> Floats:
+        """Return internal values [d] of the next point.
+
+        Args:
+            pending: internal values [p, d] of running trials.
+            running: their keys.
+            rng: the source of randomness.
+        """
+        context = self.context
+        space, features = context.space, context.features
+        kappa, weights = rng.exponential(KAPPA), rng.dirichlet(np.ones(len(self.own)))
+        at_once = space.to_unit(space.mask(pending))
+        low, high = context.data.boundaries.limits(self.u[self.order[:N_BEST]], at_once)
+        value = self._value(self.models, self.pool.z, kappa, weights)
+        best = np.argsort(value, kind="stable")[:N_LEADERS]
+        leaders = np.nan_to_num(self.pool.u[best], nan=0.5)
+        step = STEPS[int(rng.integers(len(STEPS)))]
+        moved = perturbed(np.repeat(leaders, N_PERTURBED, axis=0), step, features, rng, low, high)
+        points = on_region(space, features, np.concatenate([leaders, moved]))
+        close = _nearest(features(at_once), self.pool.z[best[:1]], self.own[0].scale)
+        value = self._value(self._given(at_once[close]), points.z, kappa, weights)
+        with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
+            value[((points.u < low) | (points.u > high)).any(axis=1)] = np.inf
+        keys = point_keys(points.x)
+        for i in np.argsort(value, kind="stable").tolist():
+            if keys[i] not in self._tried and keys[i] not in running and value[i] < np.inf:
+                return np.array(points.x[i])
+        return self._spare(pending, running, rng)
+
+    def _given(self, u: Floats) -> Sequence[Model]:
+        """Return the models of the objectives with trials running at u[p, d]."""
+        context, z = self.context, self.context.features(u)
+        pairs = zip(self.own, self.t, strict=True)
+        return [context.sources.combine(model.given(z), self.z, t) for model, t in pairs]
+
+    def _value(self, models: Sequence[Model], z: Floats, kappa: float, weights: Floats) -> Floats:
+        """Return what is to be small [q]: μ - κ σ, minus the logarithms of the probabilities and of the prior."""
+        total = np.zeros(len(z))
+        if self.hopeful:
+            bound = np.empty((len(z), len(models)))
+            for j, model in enumerate(models):
+                mean, variance = model.predict(z)
+                bound[:, j] = mean - kappa * np.sqrt(variance)
+            if len(models) == 1:
+                total += bound[:, 0]
+            else:  # augmented Chebyshev scalarisation (ParEGO, eq. 2)
+                scaled = (bound - self.low) / self.span * weights
+                total += scaled.max(axis=1) + 0.05 * scaled.sum(axis=1)
+        for model, limit in self.constraints:
+            total -= log_probability_below(*model.predict(z), limit)
+        return total - self.context.prior_weight.value(z) if self.context.prior_weight else total
+
+    def _spare(self, pending: Floats, running: set[bytes], rng: np.random.Generator) -> Floats:
+        """Return a random point that was not tried; if none is found, one that was."""
+        space = self.context.space
+        x = space.sample(rng, N_SPARE)
+        for row, key in zip(x, point_keys(x), strict=True):
+            if key not in self._tried and key not in running:
+                return np.array(row)
+        tried = DuplicateFilter(space)
+        tried.add(space.to_unit(np.vstack([self._tried_points(), pending])))
+        untried = tried.random_untried(rng, set())
+        return np.array(x[0] if untried is None else untried[0])
+
+    def _tried_points(self) -> Floats:
+        rows = np.frombuffer(b"".join(sorted(self._tried)), float).reshape(-1, len(self.context.space))
+        return np.where(np.isinf(rows), np.nan, rows)
+
+
+def _rows(y: Floats, u: Floats, features: FeatureMap, rng: np.random.Generator) -> Indices:
+    """Return the rows that the models use: all, or the best ones, the nearest to the best one and some random ones."""
+    n = len(y)
+    if n <= MAX_ROWS:
+        return np.arange(n)
+    order, z = np.argsort(y, kind="stable"), features(u)
+    nearest = np.argsort(((z - z[order[0]]) ** 2).sum(axis=1), kind="stable")[:MAX_NEAREST]
+    others = rng.choice(n, MAX_ROWS - MAX_BEST - MAX_NEAREST, replace=False)
+    return np.unique(np.concatenate([order[:MAX_BEST], nearest, others]))
+
+
+def _nearest(z: Floats, centre: Floats, scale: Floats) -> Indices:
+    """Return which rows of z[p, F] are closest to the centre [1, F], distances scaled by [F]."""
+    distance = (((z - centre) * scale) ** 2).sum(axis=1)
+    return np.sort(np.argsort(distance, kind="stable")[:N_NEAR])
