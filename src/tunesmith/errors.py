@@ -84,6 +84,21 @@ class AttemptReplacedError(TunesmithError, RuntimeError):
     """A trial was given up and started again elsewhere; writes of its earlier attempt are refused."""
 
 
+class ArtifactError(TunesmithError, RuntimeError):
+    """The content of an artifact cannot be kept or read."""
+
+
+class ArtifactNotFoundError(ArtifactError, KeyError):
+    """There is no artifact of the given name."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class DamagedArtifactError(ArtifactError):
+    """The content of an artifact is missing, or is not what was saved."""
+
+
 class MissingDependencyError(TunesmithError, ImportError):
     """An optional dependency is needed and not installed."""
 

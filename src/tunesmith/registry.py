@@ -1,4 +1,4 @@
-"""Which samplers, pruners, storages and executors there are: name to ``"module:Class"``.
+"""Which samplers, pruners, storages, executors and stores of artifacts there are: name to ``"module:Class"``.
 
 A new one is one line here, or an entry point of the group ``tunesmith.<kind>`` in a package of its own. The
 conformance suites, the documentation check and the command line all read this table. Nothing of ours is imported
@@ -35,11 +35,16 @@ EXECUTORS: dict[str, str] = {
     "inline": "tunesmith.executors.inline:InlineExecutor",
     "processes": "tunesmith.executors.processes:ProcessExecutor",
 }
+ARTIFACTS: dict[str, str] = {  # by the scheme of their URLs; "fsspec" has all others
+    "file": "tunesmith.artifacts.local:LocalStore",
+    "fsspec": "tunesmith.artifacts.remote:FsspecStore",
+}
 KINDS: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,
     "pruners": PRUNERS,
     "storages": STORAGES,
     "executors": EXECUTORS,
+    "artifacts": ARTIFACTS,
 }
 
 
@@ -47,7 +52,7 @@ def names(kind: str) -> dict[str, str]:
     """Return name to ``"module:Class"`` of everything of a kind, entry points included.
 
     Args:
-        kind: "samplers", "pruners", "storages" or "executors".
+        kind: "samplers", "pruners", "storages", "executors" or "artifacts".
     """
     from importlib.metadata import entry_points
 

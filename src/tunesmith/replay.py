@@ -6,6 +6,8 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunesmith.artifacts.collection import Artifacts
+from tunesmith.artifacts.scratch import Scratch
 from tunesmith.space import Parameter
 
 
@@ -120,3 +122,8 @@ class Replay:
             key: dropped.
             value: dropped.
         """
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """None yet: what a replay saves is dropped. Those of the trial itself are at ``study.artifacts.of(number)``."""
+        return Artifacts(Scratch(), self.number)

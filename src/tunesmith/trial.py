@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tunesmith.artifacts.collection import Artifacts, Pointers
 from tunesmith.caution import caution
+from tunesmith.errors import ArtifactError
 from tunesmith.frozen import EMPTY, MOST_STEPS, Attempt, FrozenTrial, create_trial
 from tunesmith.numerics.scalars import real
 from tunesmith.state import TrialState
@@ -37,6 +39,9 @@ class Channel(Protocol):
 
     def should_prune(self, number: int, step: int) -> bool:
         """Ask whether the trial should stop, given all its reports."""
+
+    def pointers(self, number: int, attempt: int) -> Pointers:
+        """Return what publishes the trial's artifacts."""
 
 
 class Trial(Suggestions):
@@ -232,6 +237,22 @@ class Trial(Suggestions):
         if self._own_seed is not None:
             return self._own_seed
         return int(np.random.SeedSequence([self._seed, self.number]).generate_state(1)[0])
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Files and folders that the trial keeps, by name: models, plots, checkpoints.
+
+        An attempt finds what earlier ones left. One that was replaced meanwhile can save nothing.
+
+        Raises:
+            ArtifactError: this is a copy of the trial that has no connection to its study.
+        """
+        if self._channel is None:
+            raise ArtifactError(
+                f"this copy of trial {self.number} has no connection to its study, and so no artifacts; in another "
+                f"process, load the study there and use study.artifacts.of({self.number})"
+            )
+        return Artifacts(self._channel.pointers(self.number, self.attempt), self.number)
 
     # -- for the study -----------------------------------------------------------------------------------------
 

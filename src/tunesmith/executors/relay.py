@@ -8,10 +8,11 @@ there is one, is sent to the run; a job that the engine lost goes to `_lose`. ``
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 from tunesmith.errors import ObjectiveError, WorkerDiedError
-from tunesmith.executors import wire
+from tunesmith.executors import remote_pointers, wire
 from tunesmith.executors.base import Began, Event, Executor, Failed, Finished, Objective, Report
 from tunesmith.executors.cores import cpu_count
 from tunesmith.executors.supervisor import Job, Setup
@@ -92,7 +93,9 @@ class RelayExecutor(Executor):
             key, value = rest
             run.keep(lambda: run.trial.set_user_attr(key, value))
         elif word == wire.ASK:
-            return run.answer()
+            return run.answer(Trial.should_prune)
+        elif word == wire.POINTERS:
+            return run.answer(lambda trial: remote_pointers.answer(trial, *rest))
         elif word == wire.END:
             del self._runs[number]
             self._events.append(run.end(*rest))
@@ -156,17 +159,18 @@ class _Run:
             return False
         return True
 
-    def answer(self) -> bytes:
-        """Return the bytes that tell the run whether its trial should stop."""
-        answer: bool | None = None
+    def answer(self, question: Callable[[Trial], Any]) -> bytes:
+        """Return the bytes that tell the run what the driver's copy of its trial says to a question."""
+        answer: Any = None
         try:
             if self._fault is not None:
                 raise self._fault
-            answer = self.trial.should_prune()
+            answer = question(self.trial)
             fault = None
         except Exception as error:
             self._fault, fault = None, wire.dump_fault(error, "")
-        return pickle.dumps((answer, fault))
+        # A store of artifacts may be of a class that only this process has; yes and no are not worth the time.
+        return pickle.dumps((answer, fault)) if isinstance(answer, bool | None) else wire.dump((answer, fault))
 
     def end(self, trial_bytes: bytes, value_bytes: bytes, fault: wire.Fault | None) -> Finished | Failed:
         """Take the trial back."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
+from tunesmith.executors.remote_pointers import RemotePointers
 from tunesmith.trial import Proposals, Trial
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class RemoteChannel:
         self._connection = connection
         self._lock = threading.Lock()  # an objective may report from its own threads
         self._turn = threading.Lock()  # and ask from them: each answer is for one
-        self._sender = 0  # the thread that sends
+        self._sender = self._asking = 0  # the thread that sends, and the one that waits for an answer
         self._terminable = self._idle = self._asked = False
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
 
@@ -75,12 +76,25 @@ class RemoteChannel:
         Raises:
             Exception: what went wrong in the driver, with this question or with a report before it.
         """
+        return bool(self._ask(wire.ASK))
+
+    def pointers(self, number: int, attempt: int) -> RemotePointers:
+        """Return what has the driver publish the trial's artifacts."""
+        return RemotePointers(lambda what, *arguments: self._ask(wire.POINTERS, what, arguments))
+
+    def _ask(self, word: bytes, *rest: Any) -> Any:
+        """Send a question and wait for its answer, which SIGTERM must not leave in the pipe: the next one is not it."""
         with self._turn:
-            self.send(wire.ASK)
-            answer, fault = pickle.loads(self._connection.recv_bytes())
+            self._asking = threading.get_ident()
+            try:
+                self.send(word, *rest)
+                answer, fault = pickle.loads(self._connection.recv_bytes())
+            finally:
+                self._asking = 0
+        self._raise_if_terminated()
         if fault is not None:
             raise wire.load_fault(fault)
-        return bool(answer)
+        return answer
 
     # -- for the loop below ----------------------------------------------------------------------------------------
 
@@ -96,8 +110,7 @@ class RemoteChannel:
                 self._connection.send_bytes(message)
             finally:
                 self._sender = 0
-        if self._asked and self._terminable and threading.current_thread() is threading.main_thread():
-            self._raise()
+        self._raise_if_terminated()
 
     def next_job(self) -> tuple[bytes, bytes | None]:
         """Wait for a trial and, where they are new, its proposals."""
@@ -125,8 +138,13 @@ class RemoteChannel:
         self._asked = True
         if self._idle:
             leave()
-        if self._terminable and self._sender != threading.get_ident():
-            self._raise()
+        self._raise_if_terminated()
+
+    def _raise_if_terminated(self) -> None:
+        if self._asked and self._terminable:
+            here = threading.get_ident()
+            if here == threading.main_thread().ident and here not in (self._sender, self._asking):
+                self._raise()
 
     def _raise(self) -> None:
         self._terminable = False  # a second signal does not disturb the clean-up after the first

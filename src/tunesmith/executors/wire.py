@@ -26,6 +26,7 @@ BEGUN = b"b"  # (run,): the objective is called now
 REPORT = b"v"  # (run, step, value); not answered
 NOTE = b"n"  # (run, key, value); not answered
 ASK = b"a"  # (run,): should the trial be pruned? Answered by (bool | None, Fault | None), pickled, without a word
+POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers; answered by (anything, Fault | None)
 END = b"e"  # (run, trial, value, Fault | None), trial and value as bytes
 # From who watches over the worker process:
 DIED = b"d"  # (FailureKind | None, words): the process ended, and with it the trial

@@ -11,7 +11,7 @@ A new storage is one subclass of `Storage`, one line in `registry.py` (or an ent
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
+from tunesmith.storage.artifacts import ArtifactPointers
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class Increment:
     running: list[TrialRecord]
 
 
-class Storage(ABC):
+class Storage(ArtifactPointers):
     """Keeps studies and trials. All methods may be called by several threads and, for a shared store, processes.
 
     A storage never gives one trial to two live workers, never loses a finished one, and numbers the finishes of a study
@@ -350,5 +351,5 @@ class Storage(ABC):
             ValueError: the value cannot be stored.
         """
 
-    def close(self) -> None:  # noqa: B027 - not abstract: a storage may hold nothing
+    def close(self) -> None:
         """Close what the storage holds open; a later call opens it again."""

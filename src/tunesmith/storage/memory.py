@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import heapq
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import DuplicatedStudyError
-from tunesmith.frozen import NAN, Attempt, TrialRecord
+from tunesmith.frozen import NAN, Attempt, Fence, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storable import storable_items
-from tunesmith.storage.base import Block, Claim, Increment, Storage, StudyRecord
+from tunesmith.storage.base import Block, Claim, Increment, StudyRecord
 from tunesmith.storage.checks import (
     attempt_replaced,
     check_added,
@@ -32,6 +31,7 @@ from tunesmith.storage.checks import (
     study_gone,
     study_not_found,
 )
+from tunesmith.storage.memory_artifacts import MemoryArtifacts
 
 _RUNNING = TrialState.RUNNING
 _COMPLETE = TrialState.COMPLETE
@@ -57,7 +57,7 @@ class _Book:
         self.counts: dict[TrialState, int] = {}
 
 
-class MemoryStorage(Storage):
+class MemoryStorage(MemoryArtifacts):
     """Keeps studies for as long as the object lives.
 
     Example:
@@ -76,7 +76,7 @@ class MemoryStorage(Storage):
     only_here = True
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._books: dict[int, _Book] = {}
         self._ids: dict[str, int] = {}
         self._next_id = 1
@@ -115,6 +115,7 @@ class MemoryStorage(Storage):
         with self._lock:
             book = self._book(study_id)
             del self._books[study_id], self._ids[book.record.name]
+            self._forget_artifacts(study_id)
 
     def set_space(self, study_id: int, space: Space) -> None:
         with self._lock:
@@ -342,16 +343,19 @@ class MemoryStorage(Storage):
             raise study_gone(study_id, _WHERE)
         return book
 
+    def _attempt(self, study_id: int, number: int | None, fence: Fence | None) -> int:
+        book = self._book(study_id)
+        if number is None:
+            return 0
+        trial = self._trial(book, number)
+        if fence is not None:
+            _refuse_replaced(trial, fence.attempt)
+        return trial.attempt
+
     def _trial(self, book: _Book, number: int) -> TrialRecord:
         if not 0 <= number < len(book.trials):
             raise KeyError(f"the study {book.record.name!r} has no trial {number}; it has {len(book.trials)} trials")
         return book.trials[number]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
 
 
 def _copy_record(record: StudyRecord) -> StudyRecord:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import registry
+from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
@@ -17,6 +18,8 @@ from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
+from tunesmith.study.artifacts import copy_artifacts, drop_artifacts
+from tunesmith.study.engine.artifacts import STORE, ArtifactHome
 from tunesmith.study.engine.engine import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS
 from tunesmith.study.study import Study
 from tunesmith.study.warm_start import KEY, encode_warm_start
@@ -24,6 +27,7 @@ from tunesmith.study.warm_start import KEY, encode_warm_start
 StorageLike = str | Path | Storage | None
 SamplerLike = str | Sampler | None
 PrunerLike = str | Pruner | None
+StoreLike = str | Path | BlobStore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def create_study(
     space: Any = None,
     warm_start_from: Study | Iterable[Study] | WarmStart | None = None,
     max_attempts: int | None = None,
+    artifact_store: StoreLike = None,
 ) -> Study:
     """Create a study.
 
@@ -81,6 +86,10 @@ def create_study(
         max_attempts: how often a trial is begun whose process dies (out of memory, a crash in a library, a ``kill
             -9``) before it is FAIL; 3 by default. It is stored with the study, and can be changed with
             `load_if_exists`. Ctrl-C and SIGTERM do not count.
+        artifact_store: where the contents of ``study.artifacts`` and ``trial.artifacts`` are kept: a folder, a URL such
+            as "s3://bucket/folder", or a store. By default beside an SQLite file ("tune.db.artifacts"), and for a study
+            in memory in a temporary folder; with a server, name one. It is stored with a new study; for a study that
+            has one it counts for this object.
 
     Returns:
         The study.
@@ -109,6 +118,7 @@ def create_study(
             "takes the trials over"
         )
     declared = None if space is None else space if isinstance(space, Space) else Space(space)
+    given = _store(artifact_store)
     store = open_storage(storage)
     chosen, rule = _sampler(sampler), _pruner(pruner)
     own_seed = seed if seed is not None else getattr(chosen, "seed", None)
@@ -133,14 +143,22 @@ def create_study(
     if max_attempts is not None and record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS) != max_attempts:
         store.set_attr(record.id, None, MAX_ATTEMPTS, int(max_attempts), system=True)
         record = store.load_study(record.name)
-    study = Study(record, store, chosen, rule)
+    if given is not None and STORE not in record.system and not store.artifacts(record.id):
+        store.set_attr(record.id, None, STORE, given.url, system=True)
+        record = store.load_study(record.name)
+    study = Study(record, store, chosen, rule, given)
     if declared is not None:
         study.declare(declared)
     return study
 
 
 def load_study(
-    *, study_name: str | None, storage: StorageLike, sampler: SamplerLike = None, pruner: PrunerLike = None
+    *,
+    study_name: str | None,
+    storage: StorageLike,
+    sampler: SamplerLike = None,
+    pruner: PrunerLike = None,
+    artifact_store: StoreLike = None,
 ) -> Study:
     """Load a study.
 
@@ -149,6 +167,7 @@ def load_study(
         storage: as for `create_study`.
         sampler: as for `create_study`; samplers are not stored.
         pruner: as for `create_study`.
+        artifact_store: where the contents of its artifacts are, seen from here; None: where the study says.
 
     Returns:
         The study.
@@ -166,15 +185,17 @@ def load_study(
         ```
     """
     store = open_storage(storage)
-    return Study(store.load_study(study_name), store, _sampler(sampler), _pruner(pruner))
+    record, given = store.load_study(study_name), _store(artifact_store)
+    return Study(record, store, _sampler(sampler), _pruner(pruner), given)
 
 
-def delete_study(*, study_name: str, storage: StorageLike) -> None:
-    """Delete a study and all of its trials.
+def delete_study(*, study_name: str, storage: StorageLike, artifact_store: StoreLike = None) -> None:
+    """Delete a study, all of its trials, and its artifacts.
 
     Args:
         study_name: its name.
         storage: as for `create_study`.
+        artifact_store: where the contents of its artifacts are, seen from here; None: where the study says.
 
     Raises:
         StudyNotFoundError: there is no such study.
@@ -189,7 +210,10 @@ def delete_study(*, study_name: str, storage: StorageLike) -> None:
         ```
     """
     store = open_storage(storage)
-    store.delete_study(store.load_study(study_name).id)
+    record = store.load_study(study_name)
+    home = ArtifactHome(record, store, _store(artifact_store))
+    store.delete_study(record.id)
+    drop_artifacts(record, store, home)
 
 
 def copy_study(
@@ -198,14 +222,16 @@ def copy_study(
     from_storage: StorageLike,
     to_storage: StorageLike,
     to_study_name: str | None = None,
+    artifact_store: StoreLike = None,
 ) -> Study:
-    """Copy a study with its finished and waiting trials, attributes, seed and space.
+    """Copy a study with its finished and waiting trials, attributes, artifacts, seed and space.
 
     Args:
         from_study_name: the study to copy.
         from_storage: where it is; as for `create_study`.
         to_storage: where the copy goes.
         to_study_name: the name of the copy; None: the same.
+        artifact_store: where the copy keeps its artifacts; None: where the study does, or beside the new file.
 
     Returns:
         The copy.
@@ -232,9 +258,13 @@ def copy_study(
         target.set_attr(new.id, None, key, value, system=True)
     states = [state for state in TrialState if state is not TrialState.RUNNING]
     trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
-    if trials:
-        target.add(new.id, trials)
-    return Study(target.load_study(new.name), target, _sampler(None), _pruner(None))
+    numbers = dict(zip((t.number for t in trials), target.add(new.id, trials), strict=True)) if trials else {}
+    given = _store(artifact_store)
+    if given is not None:
+        target.set_attr(new.id, None, STORE, given.url, system=True)
+    study = Study(target.load_study(new.name), target, _sampler(None), _pruner(None), given)
+    copy_artifacts(ArtifactHome(old, source), study.engine.artifacts, numbers)
+    return study
 
 
 def get_all_study_names(storage: StorageLike) -> list[str]:
@@ -309,6 +339,10 @@ def _sampler(sampler: SamplerLike) -> Sampler:
 def _pruner(pruner: PrunerLike) -> Pruner:
     made: Pruner = _named("pruners", Pruner, pruner, "median")
     return made
+
+
+def _store(given: StoreLike) -> BlobStore | None:
+    return None if given is None else open_store(given)
 
 
 def _named(kind: str, base: type[Any], given: Any, default: str) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import End, Executor, Failed
 from tunesmith.space import Space
@@ -108,7 +109,7 @@ def run_again(
         return found
     line: ProgressLine | None = None
     try:
-        executor.open(objective, None)  # reports are dropped, and nothing is pruned
+        executor.open(objective, RerunChannel())
         if show_progress:
             from tunesmith.progress import ProgressLine
 
@@ -119,6 +120,29 @@ def run_again(
         if line is not None:
             line.close()
     return found
+
+
+class RerunChannel:
+    """The channel of reruns: reports and notes are dropped, nothing is pruned, artifacts last as long as the call."""
+
+    def __init__(self) -> None:
+        self._scratch = Scratch()
+
+    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+        """Drop a report."""
+        return False
+
+    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+        """Drop a user attribute."""
+        return False
+
+    def should_prune(self, number: int, step: int) -> bool:
+        """Return False."""
+        return False
+
+    def pointers(self, number: int, attempt: int) -> Scratch:
+        """Return what keeps the artifacts of all these runs."""
+        return self._scratch
 
 
 @dataclass

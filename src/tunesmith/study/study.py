@@ -49,11 +49,13 @@ class Study(AskTellStudy):
             "sampler": self.sampler,
             "pruner": self.pruner,
             "takes_params": self.engine.takes_params,
+            "artifact_store": self.engine.artifacts.given,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         storage: Storage = state["storage"]
-        self.__init__(storage.load_study(state["study_name"]), storage, state["sampler"], state["pruner"])  # type: ignore[misc]  # opens anew
+        record, given = storage.load_study(state["study_name"]), state.get("artifact_store")
+        self.__init__(record, storage, state["sampler"], state["pruner"], given)  # type: ignore[misc]  # opens anew
         self.engine.takes_params = state["takes_params"]
 
     # -- run ---------------------------------------------------------------------------------------------------

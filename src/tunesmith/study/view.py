@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith.artifacts.base import BlobStore
 from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
 from tunesmith.numerics.pareto import non_dominated
@@ -16,6 +17,7 @@ from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.html import study_html
 from tunesmith.text import name_and_message
@@ -36,8 +38,15 @@ class StudyView:
         engine: what asks and tells; for tunesmith's own use.
     """
 
-    def __init__(self, record: StudyRecord, storage: Storage, sampler: Sampler, pruner: Pruner) -> None:
-        self.engine = TrialEngine(record, storage, sampler, pruner)
+    def __init__(
+        self,
+        record: StudyRecord,
+        storage: Storage,
+        sampler: Sampler,
+        pruner: Pruner,
+        artifact_store: BlobStore | None = None,
+    ) -> None:
+        self.engine = TrialEngine(record, storage, sampler, pruner, artifact_store)
 
     # -- settings ----------------------------------------------------------------------------------------------
 
@@ -198,6 +207,11 @@ class StudyView:
         from tunesmith.study.frame import to_frame
 
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
+
+    @property
+    def artifacts(self) -> StudyArtifacts:
+        """Files and folders of the study, and of its trials: ``study.artifacts.of(number)``."""
+        return StudyArtifacts(self.engine.artifacts)
 
     # -- attributes --------------------------------------------------------------------------------------------
 

@@ -9,14 +9,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tunesmith.testing.blob_stores import BlobStoreConformance
     from tunesmith.testing.executors import ExecutorConformance
     from tunesmith.testing.pruners import PrunerConformance
     from tunesmith.testing.samplers import SamplerConformance
     from tunesmith.testing.storages import StorageConformance
 
-__all__ = ["ExecutorConformance", "PrunerConformance", "SamplerConformance", "StorageConformance"]
+__all__ = [
+    "BlobStoreConformance",
+    "ExecutorConformance",
+    "PrunerConformance",
+    "SamplerConformance",
+    "StorageConformance",
+]
 
 _HOMES = {
+    "BlobStoreConformance": "tunesmith.testing.blob_stores",
     "ExecutorConformance": "tunesmith.testing.executors",
     "PrunerConformance": "tunesmith.testing.pruners",
     "SamplerConformance": "tunesmith.testing.samplers",

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import TrialPruned, WorkerDiedError
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Notice, Report
 from tunesmith.space import Categorical, Float, Space
@@ -49,6 +50,7 @@ class Recorder:
         self.reports: list[tuple[int, int, float]] = []
         self.notes: list[tuple[int, int, str, Any]] = []
         self.asked: list[tuple[int, int]] = []
+        self.artifacts = Scratch()
         self.threads: set[int] = set()
 
     def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
@@ -70,6 +72,11 @@ class Recorder:
         self.threads.add(threading.get_ident())
         self.asked.append((number, step))
         return self.prune_from is not None and step >= self.prune_from
+
+    def pointers(self, number: int, attempt: int) -> Scratch:
+        """Return what keeps the artifacts of all trials."""
+        self.threads.add(threading.get_ident())
+        return self.artifacts
 
 
 class ExecutorConformance:

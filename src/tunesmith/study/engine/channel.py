@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tunesmith.artifacts.collection import Pointers
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StudyNotFoundError
-from tunesmith.frozen import curve
+from tunesmith.frozen import Fence, curve
 from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.study.engine.artifacts import ArtifactHome
 from tunesmith.study.engine.replica import StudyReplica
 
 AWAY = 10.0  # seconds without another try after the storage failed to take a report or an attribute
@@ -21,11 +23,13 @@ class TrialChannel:
     Args:
         study: the replica that has their curves.
         pruner: who decides.
+        artifacts: where the study keeps artifacts.
     """
 
-    def __init__(self, study: StudyReplica, pruner: Pruner) -> None:
+    def __init__(self, study: StudyReplica, pruner: Pruner, artifacts: ArtifactHome) -> None:
         self.pruner = pruner
         self._study = study
+        self._artifacts = artifacts
         self._away_until = 0.0
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
@@ -58,6 +62,10 @@ class TrialChannel:
             if study.storage.shared:
                 self._reach(study.sync)
             return self.pruner.decide(study.history.curves, number, step) is not Decision.CONTINUE
+
+    def pointers(self, number: int, attempt: int) -> Pointers:
+        """Return what publishes the artifacts of a running trial."""
+        return self._artifacts.pointers(number, Fence(attempt))
 
     def _reach(self, call: Callable[[], None]) -> bool:
         """Use the storage; False if it cannot be used now, so that the training goes on all the same."""

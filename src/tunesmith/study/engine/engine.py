@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
+from tunesmith.artifacts.base import BlobStore
 from tunesmith.errors import StorageError
 from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
@@ -16,6 +17,7 @@ from tunesmith.space import Parameter, Space
 from tunesmith.state import TrialState
 from tunesmith.storable import storable
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.study.engine.artifacts import ArtifactHome
 from tunesmith.study.engine.ask import Asker
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.outcome import Outcome
@@ -37,8 +39,10 @@ class TrialEngine(StudyReplica):
         storage: where that is.
         sampler: who proposes.
         pruner: who decides whether running trials go on.
+        artifact_store: where the contents of artifacts are for this object; None: where the study keeps them.
 
     Attributes:
+        artifacts: where the study keeps artifacts.
         max_attempts: how often a trial is started whose process dies.
         optimizing: whether ``optimize`` runs in this object.
         stop_requested: whether it shall end after the running trials.
@@ -46,12 +50,20 @@ class TrialEngine(StudyReplica):
         takes_params: whether the last objective took parameters and not a trial.
     """
 
-    def __init__(self, record: StudyRecord, storage: Storage, sampler: Sampler, pruner: Pruner) -> None:
+    def __init__(
+        self,
+        record: StudyRecord,
+        storage: Storage,
+        sampler: Sampler,
+        pruner: Pruner,
+        artifact_store: BlobStore | None = None,
+    ) -> None:
         super().__init__(record, storage)
+        self.artifacts = ArtifactHome(record, storage, artifact_store)
         self.max_attempts = int(record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS))
         self.asker = Asker(self, sampler)
         self.teller = Teller(self)
-        self.channel = TrialChannel(self, pruner)
+        self.channel = TrialChannel(self, pruner, self.artifacts)
         self.optimizing = False
         self.stop_requested = False
         self.stopped: dict[str, Any] | None = record.system.get(STOPPED)

@@ -1,0 +1,157 @@
+"""`BlobStore`: the contract of a store of blobs, and when its methods are called.
+
+A blob is a content that never changes. It is put under a key that no other blob has or will have, which is why nothing
+has to be locked: a blob that nobody has published yet is known to its writer alone, and one that no pointer names can
+never be named again. `put` comes first; the pointer is published after it; `delete` follows when no pointer is left.
+
+A new store is one subclass of `BlobStore`, one line in `registry.py` (or an entry point), and a test class derived from
+`tunesmith.testing.BlobStoreConformance` that supplies the fixture `store`. Its name in the registry is the
+scheme of its URLs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, ClassVar
+
+from tunesmith.errors import DamagedArtifactError
+
+CHUNK = 1 << 20  # bytes that are held in memory at a time
+# space/ab/abcdef...-nonce: the digest is in the name, so that a blob can be checked without its pointer.
+_KEY = re.compile(r"[0-9a-z]{1,64}/(?:[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{16}|tmp/[0-9a-f]{16})")
+
+Chunks = Callable[[], Iterable[bytes]]  # the content from its beginning, each time it is called
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob that was put: its key, the SHA-256 of its content in hexadecimal digits, and its size in bytes."""
+
+    key: str
+    digest: str
+    size: int
+
+
+class BlobStore(ABC):
+    """Keeps blobs. All methods may be called by several threads and processes, on several machines.
+
+    Keys have the form ``space/ab/digest-nonce``; ``space`` is one for each study, so that studies of several databases
+    may share a store. A store can be pickled. Its methods raise ArtifactError if they cannot do their work.
+
+    Attributes:
+        name: its name in the registry, and the scheme of its URLs.
+    """
+
+    name: ClassVar[str] = ""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where it is, as `tunesmith.artifacts.open_store` takes it; stored with studies, so it holds no secret."""
+
+    @abstractmethod
+    def put(self, space: str, chunks: Chunks) -> Blob:
+        """Keep a content; durable on return.
+
+        It is read piece by piece. A call that raises leaves nothing, or a blob that nobody knows of.
+
+        Args:
+            space: the first part of the key.
+            chunks: gives the content, each time it is called.
+
+        Returns:
+            its key, digest and size.
+        """
+
+    @abstractmethod
+    def open(self, key: str) -> BinaryIO:
+        """Open a blob to be read from its beginning.
+
+        Raises:
+            DamagedArtifactError: there is none.
+        """
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """Tell whether there is such a blob."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Delete a blob; one that is not there is ignored."""
+
+    @abstractmethod
+    def blobs(self, space: str) -> Iterator[tuple[str, float]]:
+        """Yield the key of everything in a space, what an interrupted `put` left too, with the seconds since its end.
+
+        What the store cannot tell the age of is 0 seconds old.
+        """
+
+    def drop(self, space: str) -> None:
+        """Delete everything in a space: its study was deleted."""
+        for key, _ in list(self.blobs(space)):
+            self.delete(key)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+
+def new_key(space: str, digest: str) -> str:
+    """Return a key for a content that no other blob has.
+
+    Args:
+        space: its first part.
+        digest: of the content.
+    """
+    return f"{space}/{digest[:2]}/{digest}-{secrets.token_hex(8)}"
+
+
+def new_temporary_key(space: str) -> str:
+    """Return a key for a content whose digest is not known yet."""
+    return f"{space}/tmp/{secrets.token_hex(8)}"
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a text has the form of a key."""
+    return _KEY.fullmatch(text) is not None
+
+
+def checked_key(key: str) -> str:
+    """Return a key; one that a damaged database gave must not lead out of the store.
+
+    Raises:
+        DamagedArtifactError: it is none.
+    """
+    if not is_key(key):
+        raise DamagedArtifactError(f"{key!r:.120} is not the key of a blob; was the database changed by hand?")
+    return key
+
+
+class Digest:
+    """The SHA-256 and the size of what passes through it."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the chunks as they are, and take them into account."""
+        for chunk in chunks:
+            self._hash.update(chunk)
+            self.size += len(chunk)
+            yield chunk
+
+    @property
+    def hex(self) -> str:
+        """The digest as 64 hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield what is left of a stream, piece by piece."""
+    while chunk := stream.read(CHUNK):
+        yield chunk

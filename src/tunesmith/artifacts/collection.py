@@ -1,0 +1,314 @@
+"""`Artifacts`: the artifacts of one trial, or of a study, by name."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from tunesmith.artifacts.base import BlobStore, Digest, chunks_of
+from tunesmith.artifacts.content import Savable, content_of
+from tunesmith.artifacts.folders import unpack
+from tunesmith.artifacts.record import FOLDER, Artifact, checked_name, media_type_of
+from tunesmith.errors import (
+    ArtifactError,
+    ArtifactNotFoundError,
+    AttemptReplacedError,
+    DamagedArtifactError,
+    StudyNotFoundError,
+)
+from tunesmith.text import did_you_mean, listing, shown
+
+IN_MEMORY = 8 << 20  # bytes up to which a verified content stays in memory before it goes to a temporary file
+TRIES = 5  # to read an artifact that is being replaced
+
+
+class Pointers(Protocol):
+    """What keeps the pointers of a study: its storage, or a channel to the process that has it."""
+
+    def place(self) -> tuple[BlobStore, str]:
+        """Return the store of the study's blobs, and the space that is the study's own there."""
+
+    def put(self, artifact: Artifact) -> tuple[Artifact, list[str]] | None:
+        """Publish a pointer in the place of the one of this name; see `tunesmith.storage.Storage.put_artifact`."""
+
+    def all(self, number: int | None) -> list[Artifact]:
+        """Return the artifacts of a trial, or of the study itself."""
+
+    def remove(self, number: int | None, name: str) -> list[str]:
+        """Remove a pointer; return the blobs that none points to any more."""
+
+
+class Artifacts(Mapping[str, Artifact]):
+    """The artifacts of a trial, or the study's own: files and folders by name.
+
+    Names are relative paths with "/", such as "model.pkl" or "plots/loss.png". What is saved under a name that is
+    taken replaces it. Readers see the old content or the new one, whole in any case: the content is written first, and
+    the name points to it when it is safe. Every content is checked by its SHA-256 when it is read.
+
+    Args:
+        pointers: where the names are kept.
+        number: the trial; None: the study itself.
+
+    Attributes:
+        number: that.
+        pointers: for tunesmith's own use.
+
+    Example:
+        ```python
+        import tunesmith
+
+        def objective(trial):
+            x = trial.suggest_float("x", -1, 1)
+            trial.artifacts.save("model.txt", f"x = {x}".encode())
+            return x**2
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(objective, n_trials=5)
+        print(study.artifacts.of(study.best_trial.number).load("model.txt"))
+        ```
+    """
+
+    def __init__(self, pointers: Pointers, number: int | None) -> None:
+        self.pointers = pointers
+        self.number = number
+
+    # -- write -------------------------------------------------------------------------------------------------
+
+    def save(self, name: str, content: Savable, *, media_type: str | None = None) -> Artifact:
+        """Save a file, a folder or bytes. When this returns, the content is durable and the name points to it.
+
+        Args:
+            name: a relative path with "/", of at most 200 characters.
+            content: bytes; the path of a file or a folder; or a file that is open in binary mode, which is read from
+                where it stands. Nothing is read into memory as a whole.
+            media_type: what it is, "image/png" say; by default what the name's ending stands for.
+
+        Returns:
+            Its record.
+
+        Raises:
+            ValueError: the name is none, or the folder holds a link that leads out of it.
+            TypeError: the content is nothing that can be saved.
+            FileNotFoundError: there is no such file.
+            ArtifactError: the store cannot keep it (the disk is full, say); the name stays as it was.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it; nothing is published.
+        """
+        name = checked_name(name)
+        with content_of(name, content) as source:
+            store, space = self.pointers.place()
+            blob = store.put(space, source.chunks)
+        kind = FOLDER if source.is_folder else media_type or media_type_of(name)
+        staged = Artifact(name, blob.digest, blob.size, kind, self.number, 0, time.time(), blob.key)
+        try:
+            put = self.pointers.put(staged)
+        except (AttemptReplacedError, ArtifactError, StudyNotFoundError, KeyError):
+            _delete(store, [blob.key])  # certainly not published; after other errors it may be
+            raise
+        if put is None:
+            raise RuntimeError("a pointer to a content of its own was not taken")
+        done, loose = put
+        _delete(store, [*loose, blob.key] if done.key != blob.key else loose)
+        return done
+
+    def copy_from(self, number: int | None, name: str, to: str | None = None) -> Artifact:
+        """Point to the content of another trial's artifact; nothing is copied but the pointer.
+
+        Args:
+            number: the other trial; None: the study itself.
+            name: its artifact.
+            to: the name of the copy; None: the same.
+
+        Returns:
+            Its record.
+
+        Raises:
+            ArtifactNotFoundError: the trial has no such artifact.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
+        """
+        to = checked_name(name if to is None else to)
+        for _ in range(TRIES):
+            source = _of_name(self.pointers.all(number), name, number)
+            copy = Artifact(to, source.digest, source.size, source.media_type, self.number, 0, time.time())
+            put = self.pointers.put(copy)
+            if put is not None:
+                done, loose = put
+                _delete(self.pointers.place()[0], loose)
+                return done
+        raise ArtifactError(f"artifact {name!r} of {_owner(number)} is replaced all the time; copy it later")
+
+    def remove(self, name: str) -> None:
+        """Remove an artifact, and its content if nothing else points to that.
+
+        Raises:
+            ArtifactNotFoundError: there is none of this name.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
+        """
+        self[name]
+        _delete(self.pointers.place()[0], self.pointers.remove(self.number, name))
+
+    # -- read --------------------------------------------------------------------------------------------------
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading; its content was verified when this returns.
+
+        A large one is read from a temporary file that is gone when it is closed, and not from memory.
+
+        Raises:
+            ArtifactNotFoundError: there is none of this name.
+            DamagedArtifactError: its content is missing, or is not what was saved.
+            ArtifactError: it is a folder, or the store cannot be read.
+        """
+        artifact, stream = self._verified(name)
+        if artifact.is_folder:
+            stream.close()
+            raise ArtifactError(f"artifact {name!r} is a folder; download({name!r}, to) makes it again")
+        return stream
+
+    def load(self, name: str) -> bytes:
+        """Return the content of a file; see `open` for what is raised."""
+        with self.open(name) as stream:
+            return stream.read()
+
+    def download(self, name: str, to: str | os.PathLike[str]) -> Path:
+        """Write a file or a folder; it appears under its name when it is complete.
+
+        Args:
+            name: the artifact.
+            to: of a file: its new path, where an old file is replaced, or a folder that is there, in which it gets the
+                last part of its name. Of a folder: its new path, where nothing is but an empty folder.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            ArtifactNotFoundError: there is none of this name.
+            DamagedArtifactError: its content is missing, or is not what was saved.
+            FileExistsError: a folder is there already, and is not empty.
+        """
+        artifact, stream = self._verified(name)
+        with stream:
+            target = Path(to)
+            if not artifact.is_folder and target.is_dir():
+                target /= name.rpartition("/")[2]
+            elif artifact.is_folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
+                raise FileExistsError(f"{shown(str(target))} is there already; name a new folder for artifact {name!r}")
+            partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
+            try:
+                if artifact.is_folder:
+                    partial.mkdir()
+                    unpack(stream, partial)
+                    if target.exists():
+                        target.rmdir()
+                else:
+                    with partial.open("xb") as file:
+                        shutil.copyfileobj(stream, file, 1 << 20)
+                partial.replace(target)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                with suppress(OSError):
+                    partial.unlink()
+                raise
+        return target
+
+    def __getitem__(self, name: str) -> Artifact:
+        return _of_name(self.pointers.all(self.number), name, self.number)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([artifact.name for artifact in self.pointers.all(self.number)])
+
+    def __len__(self) -> int:
+        return len(self.pointers.all(self.number))
+
+    def __contains__(self, name: object) -> bool:
+        return any(artifact.name == name for artifact in self.pointers.all(self.number))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"<artifacts of {_owner(self.number)}: {listing(self) or 'none'}>"
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _verified(self, name: str) -> tuple[Artifact, BinaryIO]:
+        """Return an artifact and its whole content, verified, at its beginning."""
+        before: Artifact | None = None
+        while True:
+            artifact = self[name]
+            try:
+                return artifact, _read(self.pointers.place()[0], artifact)
+            except DamagedArtifactError:
+                if before is not None and before.key == artifact.key:
+                    raise
+                before = artifact  # it may have been replaced since, and its old content deleted
+
+
+def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:
+    stream = store.open(artifact.key)
+    try:
+        if isinstance(getattr(stream, "raw", None), io.FileIO):
+            return _checked(stream, artifact)
+        with stream:
+            return _checked_copy(stream, artifact)
+    except DamagedArtifactError:
+        stream.close()
+        raise
+
+
+def _checked(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
+    """Read a file of this machine to its end, and go back to the beginning."""
+    digest = Digest()
+    for _ in digest.through(chunks_of(stream)):
+        pass
+    _compare(digest, artifact)
+    stream.seek(0)
+    return stream
+
+
+def _checked_copy(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
+    """Copy a content that comes over the network to where it can be read at any place, as torch.load does."""
+    copy = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the caller closes it
+    digest = Digest()
+    for chunk in digest.through(chunks_of(stream)):
+        copy.write(chunk)
+    _compare(digest, artifact)
+    copy.seek(0)
+    return copy
+
+
+def _compare(digest: Digest, artifact: Artifact) -> None:
+    if (digest.hex, digest.size) != (artifact.digest, artifact.size):
+        raise DamagedArtifactError(
+            f"the content of artifact {artifact.name!r} of {_owner(artifact.number)} is not what was saved: "
+            f"{digest.size} bytes, SHA-256 {digest.hex[:12]}…, in place of {artifact.size}, {artifact.digest[:12]}…. "
+            "Something else changed its store"
+        )
+
+
+def _of_name(found: Iterable[Artifact], name: str, number: int | None) -> Artifact:
+    by_name = {artifact.name: artifact for artifact in found}
+    if name in by_name:
+        return by_name[name]
+    there = f" (there are {listing(by_name)})" if by_name else " (there are none)"
+    raise ArtifactNotFoundError(f"{_owner(number)} has no artifact {shown(name)}{did_you_mean(name, by_name)}{there}")
+
+
+def _owner(number: int | None) -> str:
+    return "the study itself" if number is None else f"trial {number}"
+
+
+def _delete(store: BlobStore, keys: Iterable[str]) -> None:
+    """Delete blobs that nothing points to; what cannot be deleted now is found by ``study.artifacts.clean``."""
+    for key in keys:
+        with suppress(ArtifactError):
+            store.delete(key)
