@@ -24,6 +24,7 @@ from tunesmith.testing.objectives import (
     die,
     echo,
     fail,
+    keep,
     learn,
     report_nan,
     suggest,
@@ -157,6 +158,18 @@ class ExecutorConformance:
         assert str(event.error) == "at 4"
         assert event.trial.reports is not None
         assert list(event.trial.reports) == [0, 1, 2, 3, 4]
+
+    def test_artifacts_are_published_by_the_handler(self, make_executor: MakeExecutor) -> None:
+        """In its thread; errors of it come back as what they are."""
+        channel = Recorder()
+        with opened(make_executor(jobs=1), keep, channel) as executor:
+            if not executor.streams:
+                pytest.skip("it does not say that questions are answered while a trial runs")
+            (event,) = run_all(executor, [a_trial(3)])
+        assert isinstance(event, Finished)
+        assert event.value == 2000.0
+        assert sorted(artifact.name for artifact in channel.artifacts.all(3)) == ["copy", "model"]
+        assert channel.threads == {threading.get_ident()}
 
     def test_what_the_handler_raises_ends_the_trial(self, make_executor: MakeExecutor) -> None:
         """The trial fails, although the objective need not wait for the answer to its report."""

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from tunesmith.errors import TrialPruned
+from tunesmith.errors import ArtifactNotFoundError, TrialPruned
 from tunesmith.trial import Trial
 
 LIMIT = 120.0  # seconds after which an executor is taken to hang, also on a busy machine
@@ -33,6 +33,20 @@ def learn(trial: Trial) -> float:
         if trial.should_prune():
             raise TrialPruned(f"at {step}")
     return 9.0
+
+
+def keep(trial: Trial) -> float:
+    """Save, copy, list, load and remove artifacts; return the size of one."""
+    own = trial.artifacts
+    own.save("model", b"12" * 1000)
+    own.copy_from(trial.number, "model", "copy")
+    own.save("gone", b"3")
+    own.remove("gone")
+    try:
+        own.load("gone")
+    except ArtifactNotFoundError:
+        return float(len(own.load("copy"))) if list(own) == ["copy", "model"] else math.nan
+    return math.nan
 
 
 def report_nan(trial: Trial) -> float:
