@@ -19,7 +19,7 @@ from tunesmith.text import shown
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
 MOST_STEPS = 2**63  # what fits a database's integer
-OUTSIDE = "outside"  # a system attribute
+OUTSIDE, OUTPUT = "outside", "output"  # system attributes
 
 
 class Fence(NamedTuple):
@@ -193,6 +193,11 @@ class TrialRecord(Replay):
     def system_attrs(self) -> Mapping[str, Any]:
         """Attributes of tunesmith's own (read-only)."""
         return MappingProxyType(self.system) if self.system else EMPTY
+
+    @property
+    def output(self) -> str:
+        """The end of what a trial that failed in a worker process printed, the last 16 KiB; else an empty text."""
+        return str(self.system.get(OUTPUT, "")) if self.system else ""
 
     @property
     def intermediate_values(self) -> Mapping[int, float]:

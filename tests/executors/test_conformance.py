@@ -21,8 +21,3 @@ class TestEveryExecutor(ExecutorConformance):
         if request.param in CLIENTS:
             return partial(kind, request.getfixturevalue(CLIENTS[request.param]))
         return kind
-
-
-@pytest.mark.parametrize("name", sorted(registry.names("executors")))
-def test_names_agree_with_the_registry(name: str) -> None:
-    assert registry.load("executors", name).name == name

@@ -431,21 +431,30 @@ DRIVER = """
     from tunesmith.testing.executors import Recorder, a_trial
 
     def objective(trial):
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+        program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); "
+        child = subprocess.Popen([sys.executable, "-c", program + "time.sleep(1000)"], stdout=subprocess.PIPE)
+        child.stdout.readline()
         print(os.getpid(), child.pid, flush=True)
-        child.wait()
+        {0}
 
     executor = ProcessExecutor(jobs=1)
     executor.open(objective, Recorder())
     executor.submit(a_trial(0))
+    {1}
     while True:
         executor.poll()
 """
 
 
 @posix
-def test_workers_and_what_they_started_end_with_a_driver_that_is_killed() -> None:
-    program = [sys.executable, "-c", textwrap.dedent(DRIVER)]
+@pytest.mark.parametrize(
+    "work",
+    ["time.sleep(1000)", "7 ** (10**8)", "__import__('re').match('(a+)+$', 'a' * 60 + 'b')"],
+    ids=["sleeping", "multiplying", "matching"],
+)
+def test_workers_and_what_they_started_end_with_a_driver_that_is_killed(work: str) -> None:
+    """Those too that hold the interpreter's lock in C code, and children that ignore SIGTERM."""
+    program = [sys.executable, "-c", textwrap.dedent(DRIVER).replace("{0}", work).replace("{1}", "")]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
         pids = [int(pid) for pid in driver.stdout.readline().split()]
@@ -453,6 +462,24 @@ def test_workers_and_what_they_started_end_with_a_driver_that_is_killed() -> Non
         assert all(map(is_alive, pids))
         driver.kill()
         until(lambda: not any(map(is_alive, pids)))
+
+
+@posix
+def test_workers_end_though_a_process_that_the_driver_forked_lives_on() -> None:
+    """It holds the pipes to them open; who their parent is tells that the driver is gone."""
+    fork = (
+        "while not executor.poll(0.1): pass\nif (child := os.fork()) == 0: time.sleep(1000)\nprint(child, flush=True)"
+    )
+    text = textwrap.dedent(DRIVER).replace("{0}", "time.sleep(1000)").replace("{1}", fork)
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        lines = [[int(pid) for pid in driver.stdout.readline().split()] for _ in range(2)]
+        (forked,), pids = sorted(lines, key=len)
+        try:
+            driver.kill()
+            until(lambda: not any(map(is_alive, pids)))
+        finally:
+            os.kill(forked, signal.SIGKILL)
 
 
 def say_so_and_wait_for_file(trial: Trial) -> float:

@@ -1,5 +1,37 @@
-"""Where objectives run.
+"""Where objectives run: executors by class name; each is imported when it is first used.
 
 ``base.py`` is the contract; ``inline.py`` runs trials in the driver's own thread, ``processes.py`` in processes of this
-machine, with the modules beside it. A new executor is one file and one line in ``registry.py``.
+machine; ``relay.py``, ``supervisor.py`` and ``task.py`` are what every engine uses. A new executor is one file and one
+line in ``registry.py``.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tunesmith import registry
+
+if TYPE_CHECKING:  # for type checkers; tests/executors/test_registry.py compares these names with the registry
+    from tunesmith.executors.base import Executor as Executor
+    from tunesmith.executors.inline import InlineExecutor as InlineExecutor
+    from tunesmith.executors.processes import ProcessExecutor as ProcessExecutor
+
+_TARGETS = {
+    **{target.partition(":")[2]: target for target in registry.EXECUTORS.values()},
+    "Executor": "tunesmith.executors.base:Executor",
+}
+__all__ = sorted(_TARGETS)  # made from the registry: a new executor is one line there
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _TARGETS:
+        from tunesmith._elsewhere import missing
+
+        raise missing(name, _TARGETS, "tunesmith.executors")
+    module, _, attribute = _TARGETS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_TARGETS})

@@ -85,12 +85,14 @@ class Failed:
         kind: the kind of failure; None: its process was asked to end (SIGTERM), which is nobody's fault, and the trial
             is to be run again.
         traceback: where the objective raised, in text.
+        output: the end of what it printed, where the executor keeps that.
     """
 
     trial: Trial
     error: BaseException
     kind: FailureKind | None = FailureKind.RAISED
     traceback: str = ""
+    output: str = ""
 
 
 End = Finished | Failed

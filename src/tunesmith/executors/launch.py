@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from tunesmith.executors.guardian import GUARDIAN
+from tunesmith.executors.output import Output
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -65,20 +66,32 @@ class WorkerProcess:
         env: its environment.
         paths: its ``sys.path``.
         arguments: its ``sys.argv``.
+        handles: further open files that it inherits.
+
+    Attributes:
+        connection: our end of the pipe.
+        output: what it prints; None on Windows, where it prints to where we do, and nothing is kept.
     """
 
-    def __init__(self, env: dict[str, str], paths: Sequence[str], arguments: Sequence[str]) -> None:
+    def __init__(
+        self, env: dict[str, str], paths: Sequence[str], arguments: Sequence[str], handles: Sequence[int] = ()
+    ) -> None:
         from multiprocessing.connection import Pipe
 
         self.connection: Connection[Any, Any]
         self.connection, there = Pipe()
+        self.output = None if sys.platform == "win32" else Output()
         try:
-            self._process = _start(there.fileno(), env)
+            self._process = _start(there.fileno(), env, self.output, handles)
         except BaseException:
             self.connection.close()
+            if self.output is not None:
+                self.output.close()
             raise
         finally:
             there.close()
+        if self.output is not None:
+            self.output.started()
         if sys.platform != "win32":
             GUARDIAN.watch(self._process.pid)
         with contextlib.suppress(OSError):  # it died at once; whoever listens on the pipe sees that
@@ -124,11 +137,13 @@ class WorkerProcess:
         if sys.platform != "win32":
             GUARDIAN.forget(self._process.pid)
         self.connection.close()
+        if self.output is not None:
+            self.output.close()
         with contextlib.suppress(OSError):
             self._lifeline.close()
 
 
-def _start(handle: int, env: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(handle: int, env: dict[str, str], output: Output | None, handles: Sequence[int]) -> subprocess.Popen[bytes]:
     # -O, -W, -X ... as the driver has them
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # multiprocessing's way
     command = [sys.executable, *flags, "-c", PROGRAM.format(handle=handle)]
@@ -141,7 +156,16 @@ def _start(handle: int, env: dict[str, str]) -> subprocess.Popen[bytes]:
             startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]}),
             creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
         )
-    return subprocess.Popen(command, stdin=subprocess.PIPE, env=env, pass_fds=[handle], start_new_session=True)
+    out, error = (None, None) if output is None else output.streams
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=out,
+        stderr=error,
+        env=env,
+        pass_fds=[handle, *handles],
+        start_new_session=True,
+    )
 
 
 def how_it_ended(code: int | None) -> str:

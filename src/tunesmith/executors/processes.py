@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunesmith.errors import WorkerDiedError
 from tunesmith.executors import wire
-from tunesmith.executors.base import Event, Objective
+from tunesmith.executors.base import GRACE, Event, Objective
 from tunesmith.executors.cores import cpu_count
+from tunesmith.executors.gpus import GpuLeases
 from tunesmith.executors.launch import PATIENCE
 from tunesmith.executors.relay import RelayExecutor
+from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Worker, dead_before_it_began
 from tunesmith.state import FailureKind
+from tunesmith.text import listing
 from tunesmith.trial import Channel, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 DRAIN = 1.0  # seconds for reading what lies in the pipes when the driver is interrupted
 LOOK_AGAIN = 1.0  # seconds after which silent workers are checked: a pipe may outlive its process
@@ -31,25 +34,74 @@ class ProcessExecutor(RelayExecutor):
     """Runs up to `jobs` objectives at once, each in a process of its own.
 
     The objective is pickled once (functions of a script or notebook, lambdas and closures too) and loaded once in each
-    worker. Workers are started when there are trials for them, live until ``close``, and use their share of the cores.
+    worker; large arrays that it refers to are in memory once. Workers are started when there are trials for them, live
+    until ``close``, and use their share of the cores.
+
+    Args:
+        client: None; this executor has no engine under it.
+        jobs: how many objectives run at once; None: as many as there are cores, or GPUs for them.
+        resources: what one trial needs: ``{"cpus": 2}`` for the threads of numeric libraries, ``{"gpus": 1}`` for GPUs
+            that no other worker sees; half a GPU is for two workers.
+        time_limit: seconds that a trial may run; None: no limit.
+        memory_limit: bytes that a trial's processes may use together; None: no limit.
+        grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
+
+    Raises:
+        ValueError: `resources` asks for more than there is, or for what this executor does not know.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.executors import ProcessExecutor
+
+        study = tunesmith.create_study(seed=0)
+        executor = ProcessExecutor(jobs=2, resources={"cpus": 1}, grace=10)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4, executor=executor)
+        ```
     """
 
     name: ClassVar[str] = "processes"
     kills: ClassVar[bool] = True
     streams: ClassVar[bool] = True
+    resources_aware: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        jobs: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        time_limit: float | None = None,
+        memory_limit: int | None = None,
+        grace: float = GRACE,
+    ) -> None:
+        super().__init__(
+            client, jobs=jobs, resources=resources, time_limit=time_limit, memory_limit=memory_limit, grace=grace
+        )
+        if unknown := set(self.resources) - {"cpus", "gpus"}:
+            raise ValueError(f"the executor 'processes' has the resources 'cpus' and 'gpus'; got {listing(unknown)}")
+        self._gpus = GpuLeases(self.resources["gpus"]) if self.resources.get("gpus") else None
+        places = max(1, int(cpu_count() / self.resources.get("cpus", 1))) if jobs is None else jobs
+        self._places = places if self._gpus is None else min(places, self._gpus.places)
+        self._workers: list[Worker] = []
+        self._leases: dict[Worker, list[str]] = {}
+        self._arrays = SharedArrays()
 
     def open(self, objective: Objective, channel: Channel | None) -> None:
         """Pickle the objective; workers are started with their first trials."""
         super().open(objective, channel)
-        self._workers: list[Worker] = []
         self._failed_starts = 0
         self._looked = self.clock()
 
     @property
     def capacity(self) -> int:
-        """The number of jobs; without one, of cores."""
-        return self.jobs or cpu_count()
+        """The number of jobs, or of workers that there are cores or GPUs for."""
+        return self._places
+
+    def _shared(self) -> SharedArrays:
+        self._arrays.close()
+        return self._arrays
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Give the trial to a worker that has none; start one if there is none."""
@@ -86,7 +138,7 @@ class ProcessExecutor(RelayExecutor):
 
     def close(self) -> None:
         """Let idle workers end by themselves, within seconds; kill the others."""
-        workers, self._workers = getattr(self, "_workers", []), []
+        workers, self._workers = self._workers, []
         try:
             for worker in workers:
                 if worker.job is not None:
@@ -98,7 +150,8 @@ class ProcessExecutor(RelayExecutor):
                 worker.process.exit_code(max(0.001, end - self.clock()))
         finally:  # also when a second Ctrl-C comes while we wait
             for worker in workers:
-                worker.remove()
+                self._give_back(worker)
+            self._arrays.close()
 
     # -- workers -------------------------------------------------------------------------------------------------
 
@@ -107,7 +160,7 @@ class ProcessExecutor(RelayExecutor):
             if worker.process.exit_code() is None and worker.take(job):
                 return
             self._remove(worker)  # it died while it had nothing to do
-        worker = Worker(self.setup)
+        worker = self._start()
         self._workers.append(worker)
         worker.take(job)
 
@@ -146,18 +199,36 @@ class ProcessExecutor(RelayExecutor):
     def _remove_dead(self, worker: Worker) -> None:
         """Remove a dead worker; if its trial had not begun yet, another one gets it."""
         job, begun = worker.job, worker.begun
-        kind, words = worker.how_it_ended()
+        last, (kind, words) = worker.last_words(), worker.how_it_ended()
         self._remove(worker)
         if job is None:
             return
         if begun or kind is FailureKind.KILLED:
-            self._lose(job.number, kind, words)
+            self._receive(job.number, last)
             return
         self._failed_starts += 1
         if self._failed_starts >= MAX_FAILED_STARTS:
             raise WorkerDiedError(dead_before_it_began(self._failed_starts, words))
         self._give(job)
 
+    def _start(self) -> Worker:
+        handles = [] if self._arrays.handle is None else [self._arrays.handle]
+        if self._gpus is None:
+            return Worker(self.setup, handles=handles)
+        lease = self._gpus.take()
+        try:
+            worker = Worker(self.setup, self._gpus.environment(lease), handles)
+        except BaseException:
+            self._gpus.give_back(lease)
+            raise
+        self._leases[worker] = lease
+        return worker
+
     def _remove(self, worker: Worker) -> None:
         self._workers.remove(worker)
+        self._give_back(worker)
+
+    def _give_back(self, worker: Worker) -> None:
         worker.remove()
+        if self._gpus is not None and worker in self._leases:
+            self._gpus.give_back(self._leases.pop(worker))

@@ -13,8 +13,9 @@ from typing import Any
 
 from tunesmith.errors import ObjectiveError, WorkerDiedError
 from tunesmith.executors import remote_pointers, wire
-from tunesmith.executors.base import Began, Event, Executor, Failed, Finished, Objective, Report
+from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Objective, Report
 from tunesmith.executors.cores import cpu_count
+from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.unpicklable import find_unpicklable
 from tunesmith.state import FailureKind
@@ -38,7 +39,11 @@ class RelayExecutor(Executor):
         self._events: list[Event] = []
         self._held: list[tuple[int, bytes]] = []  # messages that wait until a new attempt is made
         self._pickled: tuple[Proposals | None, bytes] = (None, b"")
-        self.setup = Setup(pickled(objective, "the objective"), self._threads())
+        self.setup = Setup(pickled(objective, "the objective", self._shared()), self._threads())
+
+    def _shared(self) -> SharedArrays | None:
+        """Return what takes the large arrays of the objective; None: they are sent along."""
+        return None
 
     def _threads(self) -> int:
         """Return how many threads a trial's numeric libraries may use: what it asks for, or its share of the cores."""
@@ -69,7 +74,10 @@ class RelayExecutor(Executor):
             ObjectiveError: the objective cannot be loaded where it should run.
         """
         run = self._runs.get(number)
-        word = message[:1]
+        word, printed = message[:1], ""
+        if word == wire.PRINTED:
+            printed, message = wire.unpack(message)
+            word = message[:1]
         if word == wire.UNUSABLE:
             raise _unusable(*wire.unpack(message))
         if run is None:
@@ -78,7 +86,8 @@ class RelayExecutor(Executor):
             self._held.append((number, message))
             return None
         if word == wire.DIED:
-            self._lose(number, *wire.unpack(message))
+            kind, words = wire.unpack(message)
+            self._lose(number, kind, words, printed)
             return None
         drawn, *rest = wire.unpack(message)
         if word == wire.BEGUN:
@@ -96,23 +105,25 @@ class RelayExecutor(Executor):
             return run.answer(Trial.should_prune)
         elif word == wire.POINTERS:
             return run.answer(lambda trial: remote_pointers.answer(trial, *rest))
-        elif word == wire.END:
+        elif word in (wire.END, wire.FAULT):
             del self._runs[number]
-            self._events.append(run.end(*rest))
+            trial_bytes, value_bytes, fault = rest
+            self._events.append(run.end(trial_bytes, value_bytes, fault, printed))
         return None
 
-    def _lose(self, number: int, kind: FailureKind | None, words: str) -> None:
+    def _lose(self, number: int, kind: FailureKind | None, words: str, printed: str = "") -> None:
         """End a trial whose process, or whose place in the engine, is gone.
 
         Args:
             number: the trial's number; ignored if it is not under way.
             kind: the kind of failure; None: it was asked to end.
             words: what happened.
+            printed: the end of what it printed.
         """
         run = self._runs.pop(number, None)
         if run is not None:
             run.trial.take_whole()  # what it did use of its proposal is not known
-            self._events.append(Failed(run.trial, WorkerDiedError(words), kind))
+            self._events.append(Failed(run.trial, WorkerDiedError(words), kind, output=printed))
 
     def _take_events(self) -> list[Event]:
         """Return what happened since the last call, and read on where a new attempt was waited for."""
@@ -172,7 +183,7 @@ class _Run:
         # A store of artifacts may be of a class that only this process has; yes and no are not worth the time.
         return pickle.dumps((answer, fault)) if isinstance(answer, bool | None) else wire.dump((answer, fault))
 
-    def end(self, trial_bytes: bytes, value_bytes: bytes, fault: wire.Fault | None) -> Finished | Failed:
+    def end(self, trial_bytes: bytes, value_bytes: bytes, fault: wire.Fault | None, printed: str) -> End:
         """Take the trial back."""
         own = self.trial
         try:
@@ -186,18 +197,19 @@ class _Run:
             words = f"trial {own.number}: what came back from the worker cannot be loaded here: {error!r}"
             return Failed(own, ObjectiveError(words))
         if fault is not None:
-            return Failed(trial, wire.load_fault(fault), traceback=fault[-1])
+            return Failed(trial, wire.load_fault(fault), traceback=fault[-1], output=printed)
         if self._fault is not None:
             return Failed(trial, self._fault)
         return Finished(trial, value)
 
 
-def pickled(thing: Any, what: str) -> bytes:
+def pickled(thing: Any, what: str, shared: SharedArrays | None = None) -> bytes:
     """Pickle a thing that workers need.
 
     Args:
         thing: the thing.
         what: words for it.
+        shared: takes the large arrays in it.
 
     Returns:
         Its bytes.
@@ -206,7 +218,7 @@ def pickled(thing: Any, what: str) -> bytes:
         ObjectiveError: it cannot be pickled; the error names the variable.
     """
     try:
-        return wire.dump(thing)
+        return wire.dump(thing, shared)
     except Exception as error:
         culprit = find_unpicklable(thing, lambda part: wire.try_dump(part) is not None)
         why = f"{culprit} ({name_and_message(error)})" if culprit else name_and_message(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import pickle
 import signal
@@ -39,6 +40,7 @@ def main(handle: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True)  # what is printed shows at once, and survives a kill
+    faulthandler.enable()  # a crash in a library says where
     with contextlib.suppress(EOFError, OSError):  # the driver closed the pipe: no more to do
         _serve(_open(handle))
 
@@ -188,16 +190,22 @@ def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
         leave()
     except BaseException as error:
         fault = wire.dump_fault(error, traceback.format_exc())
+        flush()
     trial.connect(None)
     return wire.dump_end(channel.run, trial, value, fault)
 
 
 def leave() -> NoReturn:
     """End this process as SIGTERM would, with all that was printed written out."""
+    flush()
+    os._exit(TERMINATED)
+
+
+def flush() -> None:
+    """Write out the part of a line that was printed."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-    os._exit(TERMINATED)
 
 
 def _open(handle: int) -> Connection[Any, Any]:

@@ -10,12 +10,12 @@ import pickle
 import signal
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tunesmith.executors import wire
 from tunesmith.executors.launch import PATIENCE, WorkerProcess, environment, how_it_ended
-from tunesmith.executors.limits import WATCHDOG
+from tunesmith.executors.limits import WATCHDOG, Verdict
 from tunesmith.executors.memory import oom_kills
 from tunesmith.executors.remote import TERMINATED
 from tunesmith.state import FailureKind
@@ -71,6 +71,7 @@ class Worker:
     Args:
         setup: what it runs.
         env: further variables of its environment.
+        handles: open files that it inherits.
 
     Attributes:
         process: the process.
@@ -79,16 +80,17 @@ class Worker:
         cut_off: whether an interrupt came while a message was read; what comes next has no meaning then.
     """
 
-    def __init__(self, setup: Setup, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, setup: Setup, env: Mapping[str, str] | None = None, handles: Sequence[int] = ()) -> None:
         here = list(map(str, sys.path))
         paths = [*here, *(p for p in setup.paths if p not in here)]
-        self.process = WorkerProcess(environment(setup.threads, env or {}), paths, setup.arguments)
+        self.process = WorkerProcess(environment(setup.threads, env or {}), paths, setup.arguments, handles)
         self.job: Job | None = None
         self.begun = self.loaded = self.cut_off = False
         self._objective: bytes | None = setup.objective
         self._proposals = b""  # those that it has
         self._message = b""
         self._ooms = oom_kills()
+        self._verdict: Verdict | None = None
 
     def take(self, job: Job) -> bool:
         """Run a job as soon as it can; False if the process turns out to be dead."""
@@ -116,9 +118,10 @@ class Worker:
             self.begun = True
             job = self.job
             WATCHDOG.watch(self.process, limit=job.time_limit, left=job.left, memory=job.memory_limit, grace=job.grace)
-        elif word == wire.END:
+        elif word in (wire.END, wire.FAULT):
             WATCHDOG.forget(self.process)
             self.job, self.begun = None, False
+            return data if word == wire.END else self._with_output(data)
         elif word == wire.READY and self._objective is not None:
             self.process.connection.send_bytes(self._objective)
             self._objective = None
@@ -146,10 +149,19 @@ class Worker:
         """Tell whether the process ended, though its pipe is open: a process that the objective started may hold it."""
         return self.process.exit_code() is not None and not self.process.connection.poll()
 
+    def last_words(self) -> bytes:
+        """Return the last message of a job whose process ended before it could send one."""
+        return self._with_output(wire.pack(wire.DIED, *self.how_it_ended()))
+
+    def _with_output(self, message: bytes) -> bytes:
+        output = self.process.output
+        text = "" if output is None else output.text()
+        return wire.pack(wire.PRINTED, text, message) if text else message
+
     def how_it_ended(self) -> tuple[FailureKind | None, str]:
         """Say why a process that ended did so; None: somebody asked it to end by SIGTERM."""
         code = self.process.exit_code(PATIENCE)
-        verdict = WATCHDOG.forget(self.process)
+        verdict = self._verdict = self._verdict or WATCHDOG.forget(self.process)
         if verdict is not None:
             return verdict
         if code in (TERMINATED, -signal.SIGTERM):
@@ -166,13 +178,10 @@ class Worker:
 
     def _send_job(self) -> None:
         if self._message:
+            if self.process.output is not None:
+                self.process.output.begin()
             self.process.connection.send_bytes(self._message)
             self._message = b""
-
-
-def died(kind: FailureKind | None, words: str) -> bytes:
-    """Return the last message of a run whose process ended before it could send one."""
-    return wire.pack(wire.DIED, kind, words)
 
 
 def dead_before_it_began(n: int, words: str) -> str:

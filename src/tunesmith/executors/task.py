@@ -7,12 +7,13 @@ that says to the driver, and returns how it ended. The process is kept for the n
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable
 
 from tunesmith.executors import wire
-from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began, died
+from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker, dead_before_it_began
 
 LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may outlive it
 KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one
@@ -48,12 +49,12 @@ class Task:
                     worker.cancel(0.0)
             try:
                 if worker.take(self._job) and (last := self._relay(worker)) is not None:
-                    if last[:1] == wire.END:
+                    if worker.job is None:
                         _KEPT.keep(self._setup, worker)
                     else:
                         worker.remove()
                     return last
-                kind, words = worker.how_it_ended()
+                last, (kind, words) = worker.last_words(), worker.how_it_ended()
             except BaseException:  # the engine ends this task
                 worker.remove()
                 raise
@@ -64,9 +65,9 @@ class Task:
             worker.remove()
             failed += 1
             if begun or self._cancelled is not None:
-                return died(kind, words)
+                return last
             if failed >= MAX_FAILED_STARTS:
-                return died(kind, dead_before_it_began(failed, words))
+                return wire.pack(wire.DIED, kind, dead_before_it_began(failed, words))
 
     def answer(self, data: bytes) -> None:
         """Give the trial the driver's answer to its question; from any thread."""
@@ -95,13 +96,15 @@ class Task:
                 message = worker.read()
                 if message is None:
                     continue
-                if message[:1] in (wire.END, wire.UNUSABLE):
+                if worker.job is None or message[:1] == wire.UNUSABLE:
                     return message
                 try:
                     self._send(message)
-                except Exception:
+                except Exception as error:
                     if message[:1] == wire.ASK:
                         self.answer(CONTINUE)
+                    elif message[:1] == wire.POINTERS:
+                        self.answer(pickle.dumps((None, wire.dump_fault(error, ""))))
         except (EOFError, OSError):
             return None
 

@@ -12,7 +12,10 @@ from functools import cache
 from types import CodeType
 from typing import Any
 
+from numpy import ndarray
+
 from tunesmith.errors import ObjectiveError
+from tunesmith.executors.shared import SharedArrays
 from tunesmith.numerics.scalars import real
 from tunesmith.text import message_of, name_and_message
 from tunesmith.trial import Proposals, Trial
@@ -27,9 +30,11 @@ REPORT = b"v"  # (run, step, value); not answered
 NOTE = b"n"  # (run, key, value); not answered
 ASK = b"a"  # (run,): should the trial be pruned? Answered by (bool | None, Fault | None), pickled, without a word
 POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers; answered by (anything, Fault | None)
-END = b"e"  # (run, trial, value, Fault | None), trial and value as bytes
+END = b"e"  # (run, trial, value, None), trial and value as bytes
+FAULT = b"f"  # the same with the error that the objective raised as a `Fault` in the last place
 # From who watches over the worker process:
 DIED = b"d"  # (FailureKind | None, words): the process ended, and with it the trial
+PRINTED = b"o"  # (text, FAULT or DIED): either of these, with the end of what was printed
 
 
 def pack(word: bytes, *rest: Any) -> bytes:
@@ -43,10 +48,20 @@ def unpack(message: bytes) -> tuple[Any, ...]:
     return rest
 
 
-def dump(thing: Any) -> bytes:
-    """Pickle anything: functions and classes that only this process has are sent along by value."""
+def dump(thing: Any, shared: SharedArrays | None = None) -> bytes:
+    """Pickle anything: functions and classes that only this process has are sent along by value.
+
+    Args:
+        thing: what to pickle.
+        shared: takes the large arrays in it; None: they are pickled as well.
+
+    Returns:
+        The bytes.
+    """
     out = io.BytesIO()
-    _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL).dump(thing)
+    pickler = _pickler()(out, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.shared = shared
+    pickler.dump(thing)
     return out.getvalue()
 
 
@@ -72,6 +87,7 @@ def _pickler() -> Any:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
         apart = False  # whether proposals are left out, and kept here instead
         met: Proposals | None = None
+        shared: SharedArrays | None = None
 
         def persistent_id(self, thing: Any) -> int | None:
             if self.apart and type(thing) is Proposals:
@@ -80,6 +96,9 @@ def _pickler() -> Any:
             return None
 
         def reducer_override(self, thing: Any) -> Any:
+            if self.shared is not None and isinstance(thing, ndarray):
+                reduced = self.shared.reduce(thing)
+                return NotImplemented if reduced is None else reduced
             if getattr(type(thing), "only_here", False) is True:
                 raise pickle.PicklingError(
                     f"a {type(thing).__name__} lives in the memory of this process, and a copy of it elsewhere would "
@@ -139,7 +158,7 @@ def dump_end(run: int, trial: Trial, value: Any, fault: Fault | None) -> bytes:
     if left_out and fault is None:
         text = f"trial {trial.number}: {'; '.join(left_out)}; only what can be pickled gets out of a worker process"
         fault = dump_fault(ObjectiveError(text), "")
-    return pack(END, run, trial_bytes, value_bytes, fault)
+    return pack(END if fault is None else FAULT, run, trial_bytes, value_bytes, fault)
 
 
 def _name(thing: Any) -> str:

@@ -213,6 +213,7 @@ class TrialPolicy(Policy[Trial, End]):
         if isinstance(event, Failed):
             error = as_fault(event.error)
             outcome = outcome_of_error(error, event.kind, event.traceback)
+            outcome.output = event.output
             done = engine.record(trial, outcome)
             passes = outcome.state is TrialState.PRUNED or self.catch.names(error, event.kind)
             passes = passes or isinstance(error, AttemptReplacedError)  # another worker has the trial

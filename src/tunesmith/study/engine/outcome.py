@@ -25,12 +25,14 @@ class Outcome:
         values: of a COMPLETE trial, one for each objective.
         reason: why it failed or was pruned, in words.
         failure: the kind of failure; None if that is not known.
+        output: the end of what a trial that failed printed, where that was kept.
     """
 
     state: TrialState
     values: tuple[float, ...] | None = None
     reason: str | None = None
     failure: FailureKind | None = None
+    output: str = ""
 
 
 def outcome_of(result: Any, n_objectives: int) -> Outcome:

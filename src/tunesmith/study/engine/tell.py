@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StorageUnavailableError, StudyNotFoundError
-from tunesmith.frozen import OUTSIDE, TrialRecord
+from tunesmith.frozen import OUTPUT, OUTSIDE, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
@@ -41,6 +42,9 @@ class Teller:
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         user, unsent = trial.unsent()  # the storage has the others
+        system: dict[str, Any] = {OUTSIDE: dict(outside)} if outside else {}  # it has what stood there before
+        if outcome.output and outcome.state is TrialState.FAIL:
+            system[OUTPUT] = plain_text(outcome.output)
         done = TrialRecord(
             record.number,
             outcome.state,
@@ -57,7 +61,7 @@ class Teller:
             worker=record.worker,
             fixed=record.fixed,
             user=user,
-            system={OUTSIDE: dict(outside)} if outside else None,  # the storage has what stood there before
+            system=system or None,
             reports=unsent,
             previous_attempts=record.previous_attempts,
             crashes=record.crashes,
@@ -68,7 +72,7 @@ class Teller:
         if done.state is outcome.state:
             notes = trial.user_attrs
             done.user, done.reports = dict(notes) if notes else None, reports
-            done.system = {**(record.system or {}), **(done.system or {})} if outside else record.system
+            done.system = {**(record.system or {}), **system} if system else record.system
         if stored is None:  # released meanwhile, and perhaps run by another worker
             study.version = STALE
             return study.storage.trials(study.study_id, [record.number])[0]

@@ -1,0 +1,112 @@
+"""Executors are found by name, by object, by an engine's own client, and as names of the package."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+import tunesmith
+from tunesmith import executors, registry
+from tunesmith.executors.base import Executor
+from tunesmith.executors.inline import InlineExecutor
+from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.state import FailureKind
+from tunesmith.study.execution import checked_catch, choose_executor
+
+
+@pytest.mark.parametrize("name", sorted(registry.names("executors")))
+def test_names_agree_with_the_registry(name: str) -> None:
+    assert registry.load("executors", name).name == name
+
+
+def test_the_package_has_every_class_for_type_checkers_too() -> None:
+    text = Path(executors.__file__ or "").read_text()
+    assert sorted(re.findall(r"import (\w+) as \1", text)) == executors.__all__
+    assert all(issubclass(getattr(executors, name), Executor) for name in executors.__all__)
+    with pytest.raises(AttributeError, match="did you mean 'ProcessExecutor'"):
+        executors.ProcesExecutor  # noqa: B018 - reading it is what raises
+
+
+class Client:
+    """An engine's own object."""
+
+
+class OnClient(InlineExecutor):
+    name: ClassVar[str] = "on-client"
+
+    @classmethod
+    def accepts(cls, client: Any) -> bool:
+        return isinstance(client, Client)
+
+
+def test_an_engines_own_object_finds_its_executor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.EXECUTORS, "on-client", f"{__name__}:OnClient")
+    monkeypatch.setattr(registry, "load", lambda kind, name: {"on-client": OnClient}.get(name, InlineExecutor))
+    client = Client()
+    made = choose_executor(client, 3)
+    assert isinstance(made, OnClient)
+    assert made.client is client
+    assert made.jobs == 3
+
+
+def test_what_runs_an_objective() -> None:
+    assert isinstance(choose_executor(None, None), InlineExecutor)
+    assert isinstance(choose_executor(None, 1), InlineExecutor)
+    assert isinstance(choose_executor(None, 2), ProcessExecutor)
+    limited = choose_executor(None, 1, 5.0)
+    assert isinstance(limited, ProcessExecutor)
+    assert (limited.capacity, limited.time_limit) == (1, 5.0)
+    given = ProcessExecutor(jobs=2)
+    assert choose_executor(given, None) is given
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"executor": "proceses"}, ValueError, "there is no executor 'proceses'; did you mean 'processes'?"),
+        ({"executor": 3}, TypeError, "executor= takes a name (inline, processes"),
+        ({"executor": ProcessExecutor}, TypeError, "takes an object, and got the class ProcessExecutor"),
+        ({"executor": InlineExecutor(), "n_jobs": 2}, ValueError, "give jobs=, time_limit= and memory_limit= to Inl"),
+        ({"executor": "inline", "timeout_per_trial": 2}, ValueError, "'inline' cannot stop a trial"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must be a whole number, 1 or more, or -1 for one a core; got 0"),
+        ({"n_jobs": 1.5}, ValueError, "n_jobs must be a whole number"),
+        ({"timeout_per_trial": 0}, ValueError, "timeout_per_trial must be seconds, more than 0"),
+        ({"timeout_per_trial": "1h"}, ValueError, "timeout_per_trial must be seconds, more than 0"),
+        (
+            {"memory_per_trial": "2 potatoes"},
+            ValueError,
+            "memory_per_trial: a size is a number of bytes or a text such",
+        ),
+        ({"memory_per_trial": 0}, ValueError, "got 0"),
+        ({"catch": "timeout"}, TypeError, "catch takes exception classes and members of FailureKind"),
+    ],
+)
+def test_wrong_arguments_are_told_before_anything_runs(
+    arguments: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    study = tunesmith.create_study()
+    with pytest.raises(error, match=re.escape(words)):
+        study.optimize(lambda trial: 1.0, n_trials=1, **arguments)
+    assert study.trials == []
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [("2GB", 2 * 10**9), ("1.5 GiB", 3 * 2**29), ("500mb", 5 * 10**8), (1e6, 10**6), ("12", 12)]
+)
+def test_sizes(size: Any, count: int) -> None:
+    made = choose_executor(None, None, None, tunesmith.study.execution.checked_memory_limit(size))
+    assert made.memory_limit == count
+
+
+def test_catch_takes_kinds_of_failure_and_limits_never_stop_a_search() -> None:
+    catch = checked_catch([KeyError, FailureKind.LOST])
+    assert catch.names(KeyError(), FailureKind.RAISED)
+    assert catch.names(RuntimeError(), FailureKind.LOST)
+    assert not catch.names(RuntimeError(), FailureKind.RAISED)
+    assert not checked_catch(()).names(RuntimeError(), FailureKind.LOST)
+    assert checked_catch(FailureKind.RAISED).names(ValueError(), FailureKind.RAISED)
+    for kind in (FailureKind.TIMEOUT, FailureKind.OOM, FailureKind.KILLED, FailureKind.LEASE, FailureKind.NAN):
+        assert checked_catch(()).names(RuntimeError(), kind)
