@@ -96,6 +96,15 @@ def postgres_url(postgres: PostgresServer, postgres_database: str) -> str:
     return postgres.url(postgres_database)
 
 
+@pytest.fixture(scope="session")
+def mariadb_server(mariadb: MariaDBServer) -> str:
+    """The SQLAlchemy URL of a database of the MariaDB server that all tests share."""
+    admin = mariadb.admin()
+    admin.cursor().execute("CREATE DATABASE shared CHARACTER SET latin1")  # as a careless administrator would
+    admin.close()
+    return mariadb.url("shared")
+
+
 @pytest.fixture
 def mariadb_database(mariadb: MariaDBServer) -> Iterator[str]:
     """The name of an empty MariaDB database for this test alone; mark the test ``mariadb``."""

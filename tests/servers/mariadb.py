@@ -35,6 +35,8 @@ class MariaDBServer(Server):
     def answers(self) -> bool:
         import pymysql
 
+        if not self.socket.exists():
+            return False
         try:
             self.admin().close()
         except pymysql.err.OperationalError:
@@ -49,6 +51,17 @@ class MariaDBServer(Server):
         if port is None:
             return f"mysql+pymysql://root@localhost/{database}?unix_socket={self.socket}"
         return f"mysql+pymysql://root@127.0.0.1:{port}/{database}"
+
+    def sql(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
+        admin = self.admin()
+        try:
+            admin.select_db(database)
+            cursor = admin.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+        finally:
+            admin.close()
 
     def admin(self) -> Any:
         """A connection past all proxies."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.servers.server import Server, program, user_for
@@ -52,6 +52,13 @@ class PostgresServer(Server):
         # Without encryption, one message of the server is one reply.
         return f"postgresql+psycopg://tunesmith@127.0.0.1:{port}/{database}?sslmode=disable&gssencmode=disable"
 
+    def sql(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
+        with self.admin(database) as admin:
+            cursor = admin.cursor()
+            for statement in statements:
+                cursor.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
     def admin(self, database: str = "postgres") -> psycopg.Connection:
         """A connection past all proxies."""
         import psycopg
@@ -98,6 +105,9 @@ server_login_retry = 1
     @property
     def socket(self) -> Path:
         return self.home / ".s.PGSQL.6432"
+
+    def sql(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
+        return self._server.sql(database, *statements)
 
     def url(self, database: str, port: int | None = None) -> str:
         if port is not None:

@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.servers.proxy import Proxy, dial_unix
@@ -73,6 +74,10 @@ class Server(ABC):
     @abstractmethod
     def url(self, database: str, port: int | None = None) -> str:
         """The SQLAlchemy URL of a database, on the socket or through a proxy's port."""
+
+    @abstractmethod
+    def sql(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements past all proxies; return the rows of the last one."""
 
     def proxy(self) -> Proxy:
         """A new proxy before it."""

@@ -487,4 +487,4 @@ def test_a_driver_that_is_missing_is_named_with_its_package(monkeypatch: pytest.
     with pytest.raises(
         MissingDependencyError, match="needs the driver 'MySQLdb'; install it: pip install 'mysqlclient'"
     ):
-        SQLStorage("mysql://user@localhost/tuning")
+        SQLStorage("mysql+mysqldb://user@localhost/tuning")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.servers.postgres import PgBouncer
 
 from tunesmith import registry
 from tunesmith.storage import open_storage
@@ -17,6 +18,15 @@ MAKE: dict[str, Callable[[Path], Storage]] = {
     "memory": lambda folder: open_storage(None),
     "sql": lambda folder: open_storage(folder / "tune.db"),
 }
+
+
+def emptied(url: str) -> Iterator[Storage]:
+    """The server is thrown away with this run; making a database for each test would take most of the time."""
+    storage = open_storage(url)
+    for study in storage.list_studies():
+        storage.delete_study(study.id)
+    yield storage
+    storage.close()
 
 
 class TestEveryStorage(StorageConformance):
@@ -42,12 +52,23 @@ class TestWithoutReturning(StorageConformance):
 class TestPostgres(StorageConformance):
     @pytest.fixture
     def storage(self, postgres_server: str) -> Iterator[Storage]:
-        # The server is thrown away with this run; making a database for each test would take most of the time.
-        storage = open_storage(postgres_server)
-        for study in storage.list_studies():
-            storage.delete_study(study.id)
-        yield storage
-        storage.close()
+        yield from emptied(postgres_server)
+
+
+@pytest.mark.postgres
+class TestPgBouncer(StorageConformance):
+    """Through a pool that may give each transaction another session."""
+
+    @pytest.fixture
+    def storage(self, pgbouncer: PgBouncer) -> Iterator[Storage]:
+        yield from emptied(pgbouncer.url("postgres"))
+
+
+@pytest.mark.mariadb
+class TestMariaDB(StorageConformance):
+    @pytest.fixture
+    def storage(self, mariadb_server: str) -> Iterator[Storage]:
+        yield from emptied(mariadb_server)
 
 
 def test_every_storage_of_ours_is_tested() -> None:

@@ -13,6 +13,7 @@ import math
 from typing import Any, ClassVar
 
 from tunesmith.errors import StorageError
+from tunesmith.storage.sql.mariadb import ColumnTypes, converters
 from tunesmith.storage.sql.retry import Fault
 
 CONNECT = 10  # seconds to open a connection
@@ -62,6 +63,9 @@ class Backend:
 
     def set_up(self, connection: Any, where: str) -> None:
         """Check and set up a new connection."""
+
+    def define(self, dialect: Any) -> None:
+        """Teach a dialect of SQLAlchemy how our tables and statements are written."""
 
     def fault(self, error: BaseException) -> Fault:
         """Return what an error means, apart from the loss of the connection, which the driver knows."""
@@ -126,7 +130,6 @@ class PostgreSQL(Backend):
     )
     # What libpq takes (psycopg, psycopg2): https://www.postgresql.org/docs/current/libpq-connect.html
     _LIBPQ: ClassVar[dict[str, Any]] = {
-        "connect_timeout": CONNECT,
         "keepalives": 1,
         "keepalives_idle": NETWORK,
         "keepalives_interval": 3,
@@ -159,7 +162,7 @@ class PostgreSQL(Backend):
 
     def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
         if driver in ("psycopg", "psycopg2"):
-            return {**self._LIBPQ, **named}
+            return {"connect_timeout": CONNECT, **self._LIBPQ, **named}
         if driver == "pg8000":
             return {"timeout": silence, **named}
         return named
@@ -219,11 +222,11 @@ class MariaDB(Backend):
         self.one_at_a_time = (f"SELECT GET_LOCK('tunesmith', {timeout:.0f})",)
 
     def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
-        if driver not in ("pymysql", "mysqldb"):
+        if driver != "pymysql":
             return named
         limit = math.ceil(silence)
         limits = {"connect_timeout": CONNECT, "read_timeout": limit, "write_timeout": limit, "charset": "utf8mb4"}
-        return {**limits, **named}
+        return {**limits, **named, "conv": converters()}
 
     def set_up(self, connection: Any, where: str) -> None:
         cursor = connection.cursor()
@@ -234,9 +237,16 @@ class MariaDB(Backend):
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute(
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
-            f"SESSION innodb_lock_wait_timeout = {math.ceil(_lock(self.timeout))}, SESSION {idle}"
+            f"SESSION default_storage_engine = InnoDB, SESSION {idle}, "
+            f"SESSION innodb_lock_wait_timeout = {math.ceil(_lock(self.timeout))}"
         )
         cursor.close()
+
+    def define(self, dialect: Any) -> None:
+        dialect.type_compiler_instance = ColumnTypes(dialect)
+        dialect._support_float_cast = (
+            True  # of MySQL 8.0.17 and MariaDB 10.4.5 on; it asks a connection, which we do not
+        )
 
     def fault(self, error: BaseException) -> Fault:
         code = error.args[0] if error.args else None

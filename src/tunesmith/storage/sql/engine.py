@@ -30,6 +30,7 @@ from tunesmith.text import printable
 T = TypeVar("T")
 
 PATIENCE = 120.0  # seconds that a transaction waits for a server that was there before and is away
+BREAKS = 10  # how often it may break the connection: one with a value that is too long for the server always does
 
 
 class Database:
@@ -53,6 +54,7 @@ class Database:
         # Positional parameters, so that a statement's values are one list.
         engine = create_engine(url, paramstyle="qmark" if self.is_sqlite else "format")
         self._driver = cast(Any, engine.dialect)
+        self._backend.define(self._driver)
         if self._driver.is_async:
             raise StorageError(f"{where}: the driver {url.drivername!r} is asynchronous; choose one that is not")
         self.dbapi = self._driver.dbapi
@@ -117,8 +119,9 @@ class Database:
     ) -> T:
         """Run a transaction, again if it was rolled back or its end is unknown."""
         retry: Retry | None = None
+        broken = 0
         while True:
-            committing = False
+            begun = committing = False
             connection = self._take(retry)
             try:
                 with connection.lock:
@@ -130,6 +133,7 @@ class Database:
                     try:
                         for statement in begin:
                             session.execute(statement)
+                        begun = True
                         result = work(session)
                         if begin:
                             committing = writes
@@ -139,10 +143,11 @@ class Database:
                         return result
                     except self._errors as error:
                         fault = self._roll_back(connection, error)
+                        broken += begun and fault is Fault.LOST
                         if committing and fault is Fault.LOST and not again:
                             self._fail(error, unknown=True)
                         retry = retry or Retry(self.timeout, patience)
-                        if not retry.goes_on(fault):
+                        if broken > BREAKS or not retry.goes_on(fault):
                             self._fail(error)
                     except BaseException:  # an interrupt too: no transaction may stay open
                         self._roll_back(connection)
@@ -197,13 +202,15 @@ class Database:
         return fault
 
     def _fault(self, error: BaseException, connection: Connection | None = None) -> Fault:
+        """Return what an error means; without a connection: one could not be opened."""
         fault = self._backend.fault(error)
-        if self.is_sqlite or fault is not Fault.FINAL or not isinstance(error, self.dbapi.Error):
+        if fault in (Fault.LOCKED, Fault.FULL) or self.is_sqlite or not isinstance(error, self.dbapi.Error):
             return fault
-        if connection is None:  # it cannot be opened
-            return Fault.LOST if isinstance(error, self.dbapi.OperationalError) and self._known else Fault.FINAL
-        lost = self._driver.is_disconnect(error, connection.driver, connection.session.cursor)
-        return Fault.LOST if lost else Fault.FINAL
+        if connection is None:
+            return Fault.LOST if self._known and isinstance(error, self.dbapi.OperationalError) else Fault.FINAL
+        if fault is Fault.LOST or self._driver.is_disconnect(error, connection.driver, connection.session.cursor):
+            return Fault.LOST
+        return Fault.FINAL
 
     # -- connections -------------------------------------------------------------------------------------------
 
@@ -290,6 +297,7 @@ class Database:
             except self._errors as error:
                 self._fail(error)
             engine = create_engine(self.url, creator=lambda: raw, poolclass=NullPool)  # which closes it
+            self._backend.define(engine.dialect)
             if self.is_sqlite:
                 raw.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
 

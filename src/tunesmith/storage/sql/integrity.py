@@ -27,6 +27,7 @@ from tunesmith.storage.sql.session import Row
 _FAULTS = (
     TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, struct.error,
 )  # fmt: skip
+_LARGEST = np.finfo(np.float64).max
 Types = set[type[Any]]
 OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})
 
@@ -88,7 +89,14 @@ def check_first(first: float | None, values: Sequence[float] | None) -> None:
         return
     one = math.nan if first is None else first
     other = values[0] if values else math.nan
-    require(one == other or (one != one and other != other), f"its value is {one} and {other}")
+    require(same_values(np.array([one]), np.array([other])), f"its value is {one} and {other}")
+
+
+def same_values(copies: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
+    """Compare the two copies of values; MariaDB has no infinities, and the largest numbers stand for them there."""
+    return np.array_equal(copies, values, equal_nan=True) or np.array_equal(
+        np.clip(copies, -_LARGEST, _LARGEST), np.clip(values, -_LARGEST, _LARGEST), equal_nan=True
+    )
 
 
 class Range:

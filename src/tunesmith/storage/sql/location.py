@@ -24,9 +24,14 @@ from tunesmith.storage.redact import (
 from tunesmith.storage.sql.files import refuse_foreign_file
 from tunesmith.text import did_you_mean, printable
 
-# The driver that the extra "postgres" installs; SQLAlchemy's own choice differs between its versions.
-_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-_TESTED = ("sqlite", "postgresql")
+# The drivers that the extras "postgres" and "mysql" install; SQLAlchemy's own choice differs between its versions.
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+_TESTED = ("sqlite", "postgresql", "mysql", "mariadb")
 # The options that SQLAlchemy passes to SQLite's driver; it warns of others, and ignores them.
 _SQLITE_OPTIONS = ("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
 _JOURNAL = "-journal"  # the longest ending of the files that SQLite keeps beside its own

@@ -60,7 +60,8 @@ def create_or_upgrade(database: Database, schema: int | None) -> None:
         )
     with database.sqlalchemy() as connection:
         if schema is None:
-            if not sa.inspect(connection).has_table(version.name):  # else another process was faster
+            there = sa.inspect(connection).has_table(version.name)
+            if not there or connection.execute(_VERSION).first() is None:  # else another process was faster
                 metadata.create_all(connection)
                 connection.execute(sa.insert(version).values(version_num=revision(HEAD)))
         else:

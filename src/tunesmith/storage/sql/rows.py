@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from tunesmith.frozen import Attempt, TrialRecord, curve
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.sql.integrity import OPEN_STATES, check_first, check_types, read_constraints, require
+from tunesmith.storage.sql.integrity import (
+    OPEN_STATES,
+    check_first,
+    check_types,
+    read_constraints,
+    require,
+    same_values,
+)
 from tunesmith.storage.sql.queries import TYPES_OF_COLUMNS
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row
@@ -159,7 +166,7 @@ class IncrementColumns:
         require(set(map(len, ys)) == {8 * self.m}, "a trial does not have one value for each objective")
         values = np.frombuffer(b"".join(ys), "<f8").reshape(-1, self.m)
         copies = np.array(firsts, np.float64)  # None becomes NaN
-        require(np.array_equal(copies, values[:, 0], equal_nan=True), "the two copies of a trial's value differ")
+        require(same_values(copies, values[:, 0]), "the two copies of a trial's value differ")
         complete = np.array(states) == TrialState.COMPLETE
         require(not np.isnan(values[complete]).any(), "a complete trial has no value")
         self._values.append(values)
