@@ -81,7 +81,12 @@ def test_an_artifact_says_what_it_is(study: Study, tmp_path: Path) -> None:
     assert (saved.number, saved.attempt) == (None, 0)
     assert study.artifacts.save("x", b"", media_type="text/csv").media_type == "text/csv"
     assert study.artifacts.save("y", b"").media_type == "application/octet-stream"
-    assert study.artifacts.save("f", make_folder(tmp_path / "f")).is_folder
+    folder = study.artifacts.save("f", make_folder(tmp_path / "f"))
+    assert (folder.media_type, folder.is_folder) == ("inode/directory", True)
+    assert study.artifacts.save("a.tar", b"no folder").media_type == "application/x-tar"
+    assert study.artifacts.load("a.tar") == b"no folder"
+    with pytest.raises(ValueError, match="stands for a folder"):
+        study.artifacts.save("g", b"", media_type="inode/directory")
 
 
 def test_artifacts_are_a_mapping(study: Study) -> None:
@@ -372,7 +377,10 @@ def test_an_archive_of_somebody_else_does_not_write_outside(
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         archive.addfile(info, io.BytesIO(b"1"))
-    study.artifacts.save("x", out.getvalue(), media_type="application/x-tar")
+    pointers = study.artifacts.pointers
+    store, space = pointers.place()
+    blob = store.put(space, lambda: [out.getvalue()])
+    pointers.put(Artifact("x", blob.digest, blob.size, "inode/directory", key=blob.key))
     (tmp_path / "in").mkdir()
     with pytest.raises(DamagedArtifactError, match="archive"):
         study.artifacts.download("x", tmp_path / "in" / "out")

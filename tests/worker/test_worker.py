@@ -118,6 +118,7 @@ def numbers(study: ts.Study, state: TrialState) -> list[int]:
 
 def test_workers_share_a_study_and_the_total_is_exact(folder: Path, url: str) -> None:
     budget = ("--create", "--direction", "maximize", "--seed", "3", "--n-trials-total", "60", "--sampler", "random")
+    budget += ("--artifact-store", str(folder / "kept"))
     workers = [worker(folder, *budget, "train:objective", TUNESMITH_STORAGE=url) for _ in range(3)]
     for process in workers:
         status, said = end_of(process)
@@ -128,6 +129,7 @@ def test_workers_share_a_study_and_the_total_is_exact(folder: Path, url: str) ->
     assert sorted(map(int, (folder / "runs").read_text().split())) == list(range(60)), "no trial ran twice"
     assert study.directions[0].value == "maximize"
     assert study.engine.seed == 3
+    assert study.artifacts.url == str(folder / "kept")
     study.engine.storage.close()
 
 

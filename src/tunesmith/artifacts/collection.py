@@ -95,13 +95,16 @@ class Artifacts(Mapping[str, Artifact]):
             Its record.
 
         Raises:
-            ValueError: the name is none, or the folder holds a link that leads out of it.
+            ValueError: the name is none, the folder holds a link that leads out of it, or the media type is that of
+                folders.
             TypeError: the content is nothing that can be saved.
             FileNotFoundError: there is no such file.
             ArtifactError: the store cannot keep it (the disk is full, say); the name stays as it was.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it; nothing is published.
         """
         name = checked_name(name)
+        if media_type == FOLDER:
+            raise ValueError(f"media_type={FOLDER!r} stands for a folder: save the folder by its path")
         with content_of(name, content) as source:
             store, space = self.pointers.place()
             blob = store.put(space, source.chunks)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from tunesmith.text import shown
 
-FOLDER = "application/x-tar"  # the media type of a folder, which is kept as one archive
+FOLDER = "inode/directory"  # the media type of a folder, which is kept as one archive
 ANY = "application/octet-stream"
 LONGEST = 200  # characters of a name
 
@@ -22,7 +22,7 @@ class Artifact:
         name: its name, unique in its trial.
         digest: SHA-256 of the content, as 64 hexadecimal digits; of a folder, of its archive.
         size: bytes of that.
-        media_type: what it is, as in "image/png"; "application/x-tar" for a folder.
+        media_type: what it is, as in "image/png"; "inode/directory" for a folder.
         number: its trial; None: it is the study's own.
         attempt: the attempt of the trial that saved it; 0 for a study's own.
         created: unix time, seconds.

@@ -60,6 +60,7 @@ class RemoteChannel:
         self._turn = threading.Lock()  # and ask from them: each answer is for one
         self._sender = self._asking = 0  # the thread that sends, and the one that waits for an answer
         self._terminable = self._idle = self._asked = False
+        self._pointers = RemotePointers(lambda what, *arguments: self._ask(wire.POINTERS, what, arguments))
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
 
     def report(self, number: int, attempt: int, step: int, value: float) -> bool:
@@ -82,7 +83,7 @@ class RemoteChannel:
 
     def pointers(self, number: int, attempt: int) -> RemotePointers:
         """Return what has the driver publish the trial's artifacts."""
-        return RemotePointers(lambda what, *arguments: self._ask(wire.POINTERS, what, arguments))
+        return self._pointers
 
     def _ask(self, word: bytes, *rest: Any) -> Any:
         """Send a question and wait for its answer, which SIGTERM must not leave in the pipe: the next one is not it."""

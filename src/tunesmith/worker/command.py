@@ -107,7 +107,11 @@ def _study(options: Options) -> Study:
     try:
         if not options.create:
             return load_study(
-                study_name=options.study, storage=options.storage, sampler=options.sampler, pruner=options.pruner
+                study_name=options.study,
+                storage=options.storage,
+                sampler=options.sampler,
+                pruner=options.pruner,
+                artifact_store=options.artifact_store,
             )
         return create_study(
             study_name=options.study,
@@ -117,6 +121,7 @@ def _study(options: Options) -> Study:
             seed=options.seed,
             sampler=options.sampler,
             pruner=options.pruner,
+            artifact_store=options.artifact_store,
         )
     except StudyNotFoundError as error:
         raise target.UsageError(f"{error}. --create creates it") from None

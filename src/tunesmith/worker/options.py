@@ -32,6 +32,7 @@ class Options:
     space: str | None
     sampler: str | None
     pruner: str | None
+    artifact_store: str | None
     n_trials: int | None
     n_trials_total: int | None
     timeout: float | None
@@ -97,6 +98,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     study.add_argument("--sampler", metavar="NAME", choices=sorted(registry.names("samplers")), help="who proposes")
     study.add_argument("--pruner", metavar="NAME", choices=sorted(registry.names("pruners")), help="who stops trials")
+    study.add_argument(
+        "--artifact-store",
+        metavar="PLACE",
+        help="the folder or URL of its artifacts: stored with a new study, and for one that exists where it is, seen "
+        "from here",
+    )
     budget = parser.add_argument_group("the budget (without one, until the space is exhausted)")
     budget.add_argument("--n-trials", type=_count, metavar="N", help="how many trials this worker runs")
     budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
