@@ -34,6 +34,7 @@ STORAGES: dict[str, str] = {
 EXECUTORS: dict[str, str] = {
     "inline": "tunesmith.executors.inline:InlineExecutor",
     "processes": "tunesmith.executors.processes:ProcessExecutor",
+    "dask": "tunesmith.executors.dask:DaskExecutor",
 }
 ARTIFACTS: dict[str, str] = {  # by the scheme of their URLs; "fsspec" has all others
     "file": "tunesmith.artifacts.local:LocalStore",

@@ -11,7 +11,8 @@ from tunesmith import registry
 from tunesmith.executors.base import Executor
 from tunesmith.testing import ExecutorConformance
 
-CLIENTS: dict[str, str] = {}  # of executors that need an engine's object: the fixture of conftest.py that gives it
+# Executors that need an engine's object, and the fixture of conftest.py that gives it.
+CLIENTS: dict[str, str] = {"dask": "dask_client"}
 
 
 class TestEveryExecutor(ExecutorConformance):

@@ -1,0 +1,242 @@
+"""Trials on a real Dask cluster: what it does to them, workers and schedulers that die, and a driver that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+from tunesmith.executors.base import Failed, Finished
+from tunesmith.executors.dask import LARGE, DaskExecutor
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
+
+distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
+pytestmark = [pytest.mark.dask, pytest.mark.xdist_group("dask")]
+
+# The long form of the tests of faults: as many trials as the fault is meant to be survived with.
+TRIALS = 300 if os.environ.get("TUNESMITH_FAULTS") == "full" else 30
+
+
+def cluster(**options: Any) -> Any:
+    return distributed.LocalCluster(dashboard_address=":0", **options)
+
+
+@pytest.fixture
+def own_client() -> Iterator[Any]:
+    """A client of a cluster that a test may break."""
+    with cluster(n_workers=2, threads_per_worker=1) as own, distributed.Client(own, set_as_default=False) as client:
+        yield client
+
+
+def ended_once(study: ts.Study, n: int) -> None:
+    """Each of n trials has one end."""
+    assert Counter(t.state.is_finished() for t in study.trials) == {True: n}
+    assert sorted(study.history.number.tolist()) == list(range(n))
+
+
+# ------------------------------------------------------------------------------------------------------------- as usual
+
+
+def learn(trial: ts.Trial) -> float:
+    x = trial.suggest_float("x", 0, 1)
+    for step in range(5):
+        trial.report(x + step, step)
+        if trial.should_prune():
+            raise ts.TrialPruned
+    trial.set_user_attr("pid", os.getpid())
+    return x
+
+
+@pytest.mark.parametrize("way", ["client", "name", "address"])
+def test_a_client_is_all_that_optimize_needs(dask_client: Any, way: str) -> None:
+    dask_client.as_current()
+    study = ts.create_study(seed=0, pruner="median")
+    address = dask_client.scheduler.address
+    executor = {"client": dask_client, "name": "dask", "address": DaskExecutor(address)}[way]
+    with dask_client.as_current():
+        study.optimize(learn, n_trials=8, executor=executor)
+    assert {t.state for t in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert all(t.reports for t in study.trials)
+    workers = {w["pid"] for w in dask_client.run(lambda: {"pid": os.getpid()}).values()}
+    assert not {t.user_attrs["pid"] for t in study.trials if t.state is TrialState.COMPLETE} & {*workers, os.getpid()}
+
+
+def test_the_capacity_is_the_room_that_workers_have(dask_client: Any) -> None:
+    def capacity(**options: Any) -> int:
+        with opened(DaskExecutor(dask_client, **options), learn, Recorder()) as executor:
+            return executor.capacity
+
+    assert capacity() == 4
+    assert capacity(resources={"cpus": 2}) == 2
+    assert capacity(resources={"cpus": 4}) == 0
+    assert capacity(resources={"GPU": 1}) == 0
+    assert capacity(jobs=7) == 7
+
+
+def test_a_resource_is_what_workers_were_started_with() -> None:
+    with (
+        cluster(n_workers=1, threads_per_worker=4, resources={"GPU": 2}) as own,
+        distributed.Client(own, set_as_default=False) as client,
+        opened(DaskExecutor(client, resources={"GPU": 1}), learn, Recorder()) as executor,
+    ):
+        assert executor.capacity == 2
+        assert len(run_all(executor, [a_trial(k) for k in range(3)])) == 3
+
+
+def test_an_objective_with_large_data_is_sent_once_to_each_worker(dask_client: Any) -> None:
+    data = b"x" * (2 * LARGE)
+    with opened(DaskExecutor(dask_client, jobs=2), lambda trial: len(data), Recorder()) as executor:
+        ends = run_all(executor, [a_trial(k) for k in range(4)])
+    assert [e.value for e in ends if isinstance(e, Finished)] == [2 * LARGE] * 4
+
+
+def test_a_result_that_is_too_large_for_an_event_comes_all_the_same(dask_client: Any) -> None:
+    def objective(trial: ts.Trial) -> float:
+        trial.set_user_attr("curve", list(range(50_000)))
+        return 1.0
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, n_trials=2, executor=dask_client)
+    assert [len(t.user_attrs["curve"]) for t in study.trials] == [50_000] * 2
+
+
+def test_what_is_no_client_is_refused(dask_client: Any) -> None:
+    with pytest.raises(TypeError, match="or the address of a scheduler"):
+        DaskExecutor(7)
+    assert DaskExecutor.accepts(dask_client)
+    assert not DaskExecutor.accepts(dask_client.cluster)
+
+
+# --------------------------------------------------------------------------------------------------------------- faults
+
+
+def note_pid(trial: ts.Trial) -> float:
+    """Leave the process's number where the test finds it, and run for long at the first attempt."""
+    path = Path(str(trial.user_attrs["path"]))
+    if not path.exists():
+        path.with_suffix(".new").write_text(str(os.getpid()))
+        path.with_suffix(".new").rename(path)
+        time.sleep(1000)
+    return 1.0
+
+
+def test_workers_that_die_at_random_cost_no_trial(own_client: Any, record_property: Any) -> None:
+    """Dask's own chaos: each of two workers crashes after a second, on average, and is replaced."""
+    from distributed.chaos import KillWorker
+
+    study = ts.create_study(seed=0, sampler="random")
+
+    def objective(trial: ts.Trial) -> float:
+        trial.set_user_attr("worker", os.getppid())
+        time.sleep(0.1)
+        return trial.suggest_float("x", 0, 1)
+
+    own_client.register_plugin(KillWorker(delay="1 s", mode="segfault"))
+    study.optimize(objective, n_trials=TRIALS, executor=own_client, catch=ts.WorkerDiedError)
+    ended_once(study, TRIALS)
+    record_property("complete", sum(t.state is TrialState.COMPLETE for t in study.trials))
+    record_property("workers", len({t.user_attrs["worker"] for t in study.trials if t.user_attrs}))
+
+
+def test_a_worker_that_is_killed_ends_what_it_ran_and_the_trial_runs_elsewhere(own_client: Any, tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    with opened(DaskExecutor(own_client), note_pid, Recorder()) as executor:
+        executor.submit(a_trial(0, path=str(path)))
+        while not path.exists():
+            executor.poll(0.05)
+        (worker,) = {w for w, keys in own_client.processing().items() if keys}
+        os.kill(own_client.run(os.getpid, workers=[worker])[worker], signal.SIGKILL)
+        until(lambda: not is_alive(int(path.read_text())))
+        events = []
+        while not any(isinstance(e, Finished | Failed) for e in events):
+            events += executor.poll(1.0)
+    assert isinstance(events[-1], Finished)
+
+
+def test_a_restart_of_the_cluster_loses_what_ran_and_the_search_goes_on(own_client: Any, tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    with opened(DaskExecutor(own_client), note_pid, Recorder()) as executor:
+        executor.submit(a_trial(0, path=str(path)))
+        while not path.exists():
+            executor.poll(0.05)
+        own_client.restart()
+        (first,) = wait_for(executor, 1)
+        (second,) = run_all(executor, [a_trial(1, path=str(path))])
+    assert isinstance(first, Failed)
+    assert first.kind is FailureKind.LOST
+    assert isinstance(second, Finished)
+    assert not is_alive(int(path.read_text()))
+
+
+def test_a_cluster_that_adapts_grows_and_shrinks_under_a_search() -> None:
+    study = ts.create_study(seed=0, sampler="random")
+
+    def objective(trial: ts.Trial) -> float:
+        time.sleep(0.1)
+        return trial.suggest_float("x", 0, 1)
+
+    with cluster(n_workers=0, threads_per_worker=1) as own, distributed.Client(own, set_as_default=False) as client:
+        own.adapt(minimum=0, maximum=2, interval="100ms", target_duration="100ms", wait_count=2)
+        study.optimize(objective, n_trials=TRIALS, executor=client)
+        until(lambda: not client.nthreads())
+        study.optimize(objective, n_trials=2, executor=client)
+    ended_once(study, TRIALS + 2)
+
+
+DRIVER = """
+    import os, subprocess, sys, time
+    from pathlib import Path
+    import tunesmith as ts
+    from distributed import Client
+
+    HERE = Path(sys.argv[1])
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        if trial.attempt == 1 and trial.number % 4 == 3:
+            program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"
+            child = subprocess.Popen([sys.executable, "-c", program])
+            (HERE / f"{trial.number}.new").write_text(f"{os.getpid()} {child.pid}")
+            (HERE / f"{trial.number}.new").rename(HERE / f"{trial.number}.pids")
+            7 ** (10**8)  # holds the interpreter's lock for minutes
+        return x
+
+    storage = str(HERE / "tune.db")
+    study = ts.create_study(storage=storage, study_name="s", seed=0, sampler="random", load_if_exists=True)
+    study.optimize(objective, n_trials_total=int(sys.argv[3]), executor=Client(sys.argv[2]))
+"""
+
+
+def test_a_driver_that_is_killed_leaves_nothing_running_and_the_same_command_goes_on(
+    dask_client: Any, tmp_path: Path
+) -> None:
+    times = 20 if TRIALS == 300 else 2
+    script = tmp_path / "driver.py"
+    script.write_text(textwrap.dedent(DRIVER))
+    command = [sys.executable, str(script), str(tmp_path), dask_client.scheduler.address, str(4 * times)]
+    seen: set[Path] = set()
+    for _ in range(times):
+        driver = subprocess.Popen(command, stderr=subprocess.PIPE)
+        until(lambda: set(tmp_path.glob("*.pids")) - seen)
+        (path,) = set(tmp_path.glob("*.pids")) - seen
+        seen.add(path)
+        driver.send_signal(signal.SIGKILL)
+        driver.communicate()
+        killed = time.monotonic()
+        until(lambda path=path: not any(is_alive(int(pid)) for pid in path.read_text().split()))
+        assert time.monotonic() - killed < 5 + 5, "orphans are gone in 5 s; a busy machine may take longer"
+    subprocess.run(command, check=True, timeout=120, capture_output=True)
+    study = ts.load_study(study_name="s", storage=str(tmp_path / "tune.db"))
+    ended_once(study, 4 * times)
+    assert {t.state for t in study.trials} == {TrialState.COMPLETE}
