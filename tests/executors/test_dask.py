@@ -25,7 +25,7 @@ distributed = pytest.importorskip("distributed", reason="needs Dask: pip install
 pytestmark = [pytest.mark.dask, pytest.mark.xdist_group("dask")]
 
 # The long form of the tests of faults: as many trials as the fault is meant to be survived with.
-TRIALS = 300 if os.environ.get("TUNESMITH_FAULTS") == "full" else 30
+TRIALS = 300 if os.environ.get("TUNESMITH_FAULTS") == "full" else 12
 
 
 def cluster(**options: Any) -> Any:
@@ -131,6 +131,7 @@ def note_pid(trial: ts.Trial) -> float:
     return 1.0
 
 
+@pytest.mark.slow
 def test_workers_that_die_at_random_cost_no_trial(own_client: Any, record_property: Any) -> None:
     """Dask's own chaos: each of two workers crashes after a second, on average, and is replaced."""
     from distributed.chaos import KillWorker
@@ -179,6 +180,7 @@ def test_a_restart_of_the_cluster_loses_what_ran_and_the_search_goes_on(own_clie
     assert not is_alive(int(path.read_text()))
 
 
+@pytest.mark.slow
 def test_a_cluster_that_adapts_grows_and_shrinks_under_a_search() -> None:
     study = ts.create_study(seed=0, sampler="random")
 
