@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.servers.postgres import PgBouncer
 
+import tunesmith
 from tunesmith import registry
+from tunesmith.errors import StorageError
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage
@@ -80,3 +84,59 @@ def test_names_agree_with_the_registry(name: str, tmp_path: Path) -> None:
     storage = MAKE[name](tmp_path)
     assert storage.name == name
     assert isinstance(storage, registry.load("storages", name))
+
+
+MINE = """
+from tunesmith.storage.memory import MemoryStorage
+
+
+class MineStorage(MemoryStorage):
+    name = "mine"
+
+    def __init__(self, url):
+        super().__init__()
+        self.opened = url
+
+
+class NoStorage:
+    def __init__(self, url):
+        pass
+"""
+ENTRY_POINTS = "[tunesmith.storages]\nmine = their_storages:MineStorage\nodd = their_storages:NoStorage\n"
+
+
+@pytest.fixture
+def another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package with storages of its own, as if it was installed."""
+    (tmp_path / "their_storages.py").write_text(MINE)
+    metadata = tmp_path / "their_storages-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-storages\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "their_storages", raising=False)
+
+
+@pytest.mark.usefixtures("another_package")
+def test_a_registered_storage_is_opened_by_its_url() -> None:
+    storage: Any = open_storage("mine://host/studies?x=1")
+    assert type(storage).__name__ == "MineStorage"
+    assert storage.opened == "mine://host/studies?x=1"
+    study = tunesmith.create_study(storage="mine://elsewhere")
+    assert study.engine.storage.name == "mine"
+
+
+@pytest.mark.usefixtures("another_package")
+@pytest.mark.parametrize(
+    ("url", "kind", "words"),
+    [
+        ("mien://host", StorageError, "no database is called 'mien'; did you mean 'mine'"),
+        ("postgrse://host/db", StorageError, "no database is called 'postgrse'; did you mean 'postgres"),
+        ("mariabd://host/db", StorageError, "no database is called 'mariabd'; did you mean 'mariadb'"),
+        ("odd://host", TypeError, "the storage 'odd' is registered as NoStorage, which is no subclass"),
+        ("nothing://host", StorageError, "knows no database 'nothing'"),
+    ],
+)
+def test_a_url_that_nobody_registered(url: str, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        open_storage(url)

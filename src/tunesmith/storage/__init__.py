@@ -10,10 +10,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tunesmith import registry
 from tunesmith.storage.base import Storage
 
 __all__ = ["Storage", "check", "open_storage"]
 
+DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 OTHERS = ("optuna", "hyperopt")  # whose objects are given here by mistake
 
 
@@ -22,8 +24,9 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
 
     Args:
         spec: None: memory. A path, or a text that ends in .db, .sqlite or .sqlite3: that SQLite file. Any other text:
-            an SQLAlchemy URL such as `sqlite:///tune.db` or `postgresql+psycopg://user@host/database`. A Storage:
-            itself.
+            a URL. One whose scheme is the name of a registered storage (`mine://...`) is given to that class; any
+            other is SQLAlchemy's, such as `sqlite:///tune.db`, `postgresql://user@host/database` or `mysql://...`.
+            A Storage: itself.
 
     Returns:
         the storage.
@@ -53,9 +56,28 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
         module = type(given).__module__.partition(".")[0]
         hint = f" of {module}; docs/porting.md shows how its trials can be taken over" if module in OTHERS else ""
         raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(given).__name__}{hint}")
+    if isinstance(given, str) and (registered := _registered(given.strip())) is not None:
+        return registered
     from tunesmith.storage.sql import SQLStorage
 
     return SQLStorage(given if isinstance(given, str) or is_url else Path(given))
+
+
+def _registered(text: str) -> Storage | None:
+    """Return the storage of another package whose name is the scheme of a URL; None: there is none."""
+    scheme, separator, _ = text.partition("://")
+    # Reading entry points takes milliseconds, so not for databases that are known.
+    if not separator or scheme.partition("+")[0] in DATABASES or scheme in registry.STORAGES:
+        return None
+    if scheme not in registry.names("storages"):
+        return None
+    storage = registry.load("storages", scheme)(text)
+    if not isinstance(storage, Storage):
+        raise TypeError(
+            f"the storage {scheme!r} is registered as {type(storage).__name__}, which is no subclass of "
+            "tunesmith.storage.Storage"
+        )
+    return storage
 
 
 def check(spec: str | Path | Storage | None) -> list[str]:

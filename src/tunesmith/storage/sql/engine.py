@@ -207,7 +207,7 @@ class Database:
         if fault in (Fault.LOCKED, Fault.FULL) or self.is_sqlite or not isinstance(error, self.dbapi.Error):
             return fault
         if connection is None:
-            return Fault.LOST if self._known and isinstance(error, self.dbapi.OperationalError) else Fault.FINAL
+            return Fault.LOST if isinstance(error, self.dbapi.OperationalError) else Fault.FINAL
         if fault is Fault.LOST or self._driver.is_disconnect(error, connection.driver, connection.session.cursor):
             return Fault.LOST
         return Fault.FINAL
@@ -237,7 +237,8 @@ class Database:
             try:
                 return self._pool.take(self._connect)
             except self._errors as error:
-                retry = retry or Retry(self.timeout, PATIENCE)
+                # One that was never there is asked twice: its address may be wrong.
+                retry = retry or Retry(self.timeout, PATIENCE if self._known else 0.0)
                 fault = self._fault(error)
                 if fault is Fault.LOST:
                     self._connected = math.inf

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.exc import ArgumentError  # noqa: TID253 - as above
 
+from tunesmith import registry
 from tunesmith.errors import StorageError
 from tunesmith.storage.redact import (
     FILES,
@@ -94,8 +95,10 @@ def _check_url(url: URL) -> tuple[URL, str]:
             )
         return _file(url)
     backend = url.get_backend_name()
-    if backend not in _TESTED and (hint := did_you_mean(backend, _TESTED)):
-        raise StorageError(f"storage={shown!r}: no database is called {url.drivername!r}{hint}")
+    if backend not in _TESTED:
+        known = {*_TESTED, *registry.names("storages")} - registry.STORAGES.keys()
+        if hint := did_you_mean(backend, known):
+            raise StorageError(f"storage={shown!r}: no database is called {url.drivername!r}{hint}")
     if "@" in f"{url.host}{url.database}":
         raise StorageError(
             f"storage={shown!r} has an '@' where none can be. In a user's name and a password write '@', ':' and '/' "
