@@ -99,6 +99,10 @@ class DamagedArtifactError(ArtifactError):
     """The content of an artifact is missing, or is not what was saved."""
 
 
+class TrialFinishedError(TunesmithError, ValueError):
+    """A trial is told another end than it had already."""
+
+
 class MissingDependencyError(TunesmithError, ImportError):
     """An optional dependency is needed and not installed."""
 

@@ -20,6 +20,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
 MOST_STEPS = 2**63  # what fits a database's integer
 OUTSIDE, OUTPUT = "outside", "output"  # system attributes
+LATE = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
 
 
 class Fence(NamedTuple):
@@ -42,11 +43,18 @@ class Attempt:
         attempt: which one; 1 is the first.
         reports: its reported values by step.
         user_attrs: the trial's user attributes at the end of the attempt.
+        failure: why it ended; None: it was interrupted, or that is not known.
+        worker: who ran it.
+        late: the result that its worker had in the end, after it was given up: "state", "values" and "reason"; it is
+            kept as a note and not used. None: there is none.
     """
 
     attempt: int
     reports: Mapping[int, float] = field(default_factory=dict)
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    failure: FailureKind | None = None
+    worker: str = ""
+    late: Mapping[str, Any] | None = None
 
     @property
     def last_step(self) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 from tunesmith.artifacts.collection import Artifacts, Pointers
 from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError
-from tunesmith.frozen import EMPTY, MOST_STEPS, Attempt, FrozenTrial, create_trial
+from tunesmith.frozen import EMPTY, MOST_STEPS, Attempt, Fence, FrozenTrial, create_trial
 from tunesmith.numerics.scalars import real
 from tunesmith.state import TrialState
 from tunesmith.storable import checked_key, storable
@@ -28,19 +28,19 @@ __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create
 class Channel(Protocol):
     """How a running trial reaches its study: it sends reports and user attributes, and gets the pruner's answer.
 
-    Each message carries the attempt, so that an attempt that was replaced cannot write to the record of the next one.
+    Each message carries the fence of the attempt, so that one that was replaced cannot write to the record of the next.
     """
 
-    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
         """Send a reported value; False: it could not be stored now, and comes with the end of the trial."""
 
-    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Send a user attribute, as ``storable`` made it; the answer is that of ``report``."""
 
     def should_prune(self, number: int, step: int) -> bool:
         """Ask whether the trial should stop, given all its reports."""
 
-    def pointers(self, number: int, attempt: int) -> Pointers:
+    def pointers(self, number: int, fence: Fence) -> Pointers:
         """Return what publishes the trial's artifacts."""
 
 
@@ -58,10 +58,12 @@ class Trial(Suggestions):
         attempt: how often the trial was handed out, this time included.
         own_seed: what ``seed`` says; None: it follows from the study's seed and the number.
         previous_attempts: what earlier attempts left, oldest first.
+        token: what was drawn for the claim by which it runs.
 
     Attributes:
         number: the trial's number in its study.
         attempt: 1, or more where an earlier attempt was interrupted or its process died.
+        token: with the attempt, the fence of what it writes (see `tunesmith.frozen.Fence`).
         previous_attempts: what those left, oldest first, as `tunesmith.frozen.Attempt`: ``reports`` by step, and
             ``user_attrs``.
         params: the parameters suggested so far, by name.
@@ -97,6 +99,7 @@ class Trial(Suggestions):
         "attempt",
         "previous_attempts",
         "reports",
+        "token",
     )
 
     def __init__(
@@ -111,6 +114,7 @@ class Trial(Suggestions):
         attempt: int = 1,
         own_seed: int | None = None,
         previous_attempts: tuple[Attempt, ...] = (),
+        token: int = 0,
     ) -> None:
         self.number = number
         self.params = {}
@@ -122,6 +126,7 @@ class Trial(Suggestions):
         self._deviant = None
         self._outside = None
         self.attempt = attempt
+        self.token = token
         self.previous_attempts = previous_attempts
         self.reports: dict[int, float] | None = None
         self._own_seed = own_seed
@@ -162,7 +167,7 @@ class Trial(Suggestions):
         self._last_step = index
         stored = False
         try:
-            stored = self._channel is not None and self._channel.report(self.number, self.attempt, index, value)
+            stored = self._channel is not None and self._channel.report(self.number, self.fence, index, value)
         finally:  # an interrupt of the driver, while a worker goes on
             if not stored:
                 self._keep_for_the_end(index)
@@ -196,7 +201,7 @@ class Trial(Suggestions):
         self._user[key] = kept
         stored = False
         try:
-            stored = self._channel is not None and self._channel.note(self.number, self.attempt, key, kept)
+            stored = self._channel is not None and self._channel.note(self.number, self.fence, key, kept)
         finally:
             if not stored:
                 self._keep_for_the_end(key)
@@ -252,7 +257,12 @@ class Trial(Suggestions):
                 f"this copy of trial {self.number} has no connection to its study, and so no artifacts; in another "
                 f"process, load the study there and use study.artifacts.of({self.number})"
             )
-        return Artifacts(self._channel.pointers(self.number, self.attempt), self.number)
+        return Artifacts(self._channel.pointers(self.number, self.fence), self.number)
+
+    @property
+    def fence(self) -> Fence:
+        """What its writes carry."""
+        return Fence(self.attempt, self.token)
 
     # -- for the study -----------------------------------------------------------------------------------------
 

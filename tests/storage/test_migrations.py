@@ -15,8 +15,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tunesmith.errors import StorageError
-from tunesmith.frozen import Attempt
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.state import FailureKind
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage, migrate, schema
@@ -73,10 +73,13 @@ def check_golden(storage: Storage) -> None:
 
 def check_attempts(storage: Storage) -> None:
     (trial,) = storage.trials(storage.load_study("again").id)
-    first = Attempt(1, {1: 0.125}, {"checkpoint": "epoch-1.pt", "only 1": 1})
-    second = Attempt(2, {2: 0.25}, {"checkpoint": "epoch-2.pt", "only 1": 1, "only 2": 2})
+    first, second = trial.previous_attempts
+    assert (first.attempt, first.reports) == (1, {1: 0.125})
+    assert first.user_attrs == {"checkpoint": "epoch-1.pt", "only 1": 1}
+    assert first.failure in (None, FailureKind.LOST), "it is known from schema 3 on"
+    assert (second.attempt, second.reports, second.failure) == (2, {2: 0.25}, None)
+    assert second.user_attrs == {"checkpoint": "epoch-2.pt", "only 1": 1, "only 2": 2}
     assert (trial.state.name, trial.attempt, trial.crashes, trial.reports) == ("WAITING", 3, 1, None)
-    assert trial.previous_attempts == (first, second)
     assert trial.user_attrs == second.user_attrs
     assert trial.intermediate_values == {1: 0.125, 2: 0.25}
 
@@ -139,8 +142,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{next:04d}"
+down_revision = "{head:04d}"
 
 
 def upgrade():
@@ -153,10 +156,10 @@ def upgrade():
 def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A version of tunesmith to come, with one more column; returns its migration."""
     scripts = shutil.copytree(migrate.SCRIPTS, tmp_path / "mi%grations", ignore=shutil.ignore_patterns("__pycache__"))
-    script = scripts / "versions" / "v0003.py"
-    script.write_text(NEXT.format(more=""))
+    script = scripts / "versions" / f"v{schema.HEAD + 1:04d}.py"
+    script.write_text(NEXT.format(more="", head=schema.HEAD, next=schema.HEAD + 1))
     monkeypatch.setattr(migrate, "SCRIPTS", scripts)
-    monkeypatch.setattr(migrate, "HEAD", 3)
+    monkeypatch.setattr(migrate, "HEAD", schema.HEAD + 1)
     return script
 
 
@@ -164,7 +167,7 @@ def next_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_upgraded_when_it_is_opened(golden: Path, next_schema: Path) -> None:
     storage = SQLStorage(golden)
     check_golden(storage)
-    assert migrate.stored_schema(storage.database) == 3
+    assert migrate.stored_schema(storage.database) == schema.HEAD + 1
     storage.database.read(lambda session: session.cursor.execute("SELECT budget FROM tunesmith_trials").fetchall())
     storage.close()
 
@@ -173,7 +176,7 @@ def test_an_older_file_is_upgraded_when_it_is_opened(golden: Path, next_schema: 
 def test_an_upgrade_that_fails_changes_nothing(
     golden: Path, next_schema: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    next_schema.write_text(NEXT.format(more="op.execute('no SQL at all')"))
+    next_schema.write_text(NEXT.format(more="op.execute('no SQL at all')", head=schema.HEAD, next=schema.HEAD + 1))
     with pytest.raises(StorageError, match="syntax error"):
         open_storage(golden)
     monkeypatch.undo()
@@ -189,7 +192,7 @@ def test_an_older_database_is_upgraded_on_a_server(postgres_url: str, request: p
     storage.close()
     request.getfixturevalue("next_schema")
     storage = SQLStorage(postgres_url)
-    assert migrate.stored_schema(storage.database) == 3
+    assert migrate.stored_schema(storage.database) == schema.HEAD + 1
     run(storage, storage.load_study("a"))
     storage.close()
 
@@ -206,7 +209,10 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
     storage.create_study("a", ["minimize"], 0)
     by_seq = r"INDEX tunesmith_trials_seq \(study_id=\? AND seq[=>]\?\)"
     expected = {
-        queries.CLAIM: [r"tunesmith_studies USING INTEGER PRIMARY KEY", by_seq],
+        queries.CLAIM: [
+            r"tunesmith_studies USING INTEGER PRIMARY KEY",
+            r"INDEX tunesmith_trials_waiting \(study_id=\?\)",
+        ],
         queries.COLUMNS: [by_seq],
         queries.FULL_RUNNING: [by_seq],
         queries.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],

@@ -21,6 +21,7 @@ import pytest
 
 import tunesmith
 from tunesmith.errors import StorageError
+from tunesmith.frozen import Fence
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.sql import SQLStorage
@@ -49,9 +50,8 @@ def work(url: str, name: str, n_trials: int, barrier: Any, results: Any) -> None
         done = []
         for i in range(n_trials):
             number = begin(storage, study, worker, eager=i % 2 == 1)
-            answer = storage.finish(study.id, ended(running(number, worker), float(number), user={"by": worker}))
-            assert answer is not None
-            done.append((number, answer[0]))
+            seq, _ = storage.finish(study.id, ended(running(number, worker), float(number), user={"by": worker}))
+            done.append((number, seq))
         results.put(done)
     except BaseException as error:
         results.put(repr(error))
@@ -75,9 +75,10 @@ def run_together(url: str, n_processes: int, n_trials: int) -> None:
     pairs = sorted(pair for answer in answers for pair in answer)
     total = n_processes * n_trials
     assert [number for number, _ in pairs] == list(range(total))
-    assert sorted(seq for _, seq in pairs) == list(range(1, total + 1))
+    assert storage.read_since(study.id, 0).cursor == total
     stored = storage.trials(study.id)
-    assert [(t.number, t.seq) for t in stored] == pairs
+    assert sorted(t.seq for t in stored) == list(range(1, total + 1))
+    assert not storage.prompt or [(t.number, t.seq) for t in stored] == pairs
     assert {t.state for t in stored} == {TrialState.COMPLETE}
     assert [t.values for t in stored] == [(float(number),) for number in range(total)]
     assert len({t.user_attrs["by"] for t in stored}) == n_processes
@@ -133,10 +134,9 @@ def work_until_killed(path: str, log: str) -> None:
     os.write(out, b"ready\n")
     while True:
         number = begin(storage, study, worker)
-        storage.report(study.id, number, 1, 0, 0.5)
-        answer = storage.finish(study.id, ended(running(number, worker, attempt=1), float(number), user={"a": 1}))
-        if answer is not None:  # one write, so that no line is cut
-            os.write(out, f"{number}\n".encode())
+        storage.report(study.id, number, Fence(1), 0, 0.5)
+        storage.finish(study.id, ended(running(number, worker, attempt=1), float(number), user={"a": 1}))
+        os.write(out, f"{number}\n".encode())  # one write, so that no line is cut
 
 
 @posix
@@ -181,12 +181,12 @@ def test_kill_dash_nine_at_any_moment(tmp_path: Path) -> None:
     assert new.cursor == len(new.number) == len(set(new.number.tolist()))
     assert len(finished) >= least > 50
     # The interrupted ones are given back and run to their end.
-    storage.release(study.id, dict.fromkeys(interrupted, 1))
+    storage.release(study.id, dict.fromkeys(interrupted, Fence(1)))
     for number in sorted(interrupted):
         claim = storage.claim(study.id, "w")
         assert claim.number == number
         assert storage.start(study.id, claim, running(number, attempt=2)) is not None
-        assert storage.finish(study.id, ended(running(number, attempt=2))) is not None
+        storage.finish(study.id, ended(running(number, attempt=2)))
     assert set(storage.count(study.id)) == {TrialState.COMPLETE}
     storage.close()
     with sqlite3.connect(path) as connection:

@@ -162,6 +162,7 @@ def test_a_released_trial_told_by_its_first_worker_changes_nothing() -> None:
     again = study.ask()
     assert again.number == late.number
     assert again.attempt == 2
-    assert study.tell(late, 1.0).state is TrialState.RUNNING
+    with pytest.raises(ts.AttemptReplacedError):
+        study.tell(late, 1.0)
     assert study.tell(again, 2.0).value == 2.0
     assert study.trials[0].value == 2.0

@@ -14,7 +14,8 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import TrialState
-from tunesmith.frozen import Attempt, curve
+from tunesmith.frozen import curve
+from tunesmith.state import FailureKind
 
 HEAD = """
 import os, signal, sys, time
@@ -58,7 +59,9 @@ study.optimize(train, n_trials=1)
     assert ran.returncode == 0, ran.stderr
     (trial,) = load(tmp_path).trials
     assert (trial.state, trial.attempt, trial.crashes) == (TrialState.COMPLETE, 2, 1)
-    assert trial.previous_attempts == (Attempt(1, {e: 1 / (e + 1) for e in range(4)}, {"checkpoint": 3}),)
+    (first,) = trial.previous_attempts
+    assert (first.reports, first.user_attrs) == ({e: 1 / (e + 1) for e in range(4)}, {"checkpoint": 3})
+    assert (first.failure, first.late, first.worker != "") == (FailureKind.LOST, None, True)
     assert trial.reports == {4: 1 / 5, 5: 1 / 6}
     assert trial.intermediate_values == {e: 1 / (e + 1) for e in range(6)}
     assert trial.user_attrs == {"checkpoint": 5}
@@ -93,7 +96,9 @@ def test_an_interrupted_trial_finds_what_it_left(store: Path | None, jobs: int) 
     assert (trial.attempt, trial.crashes) == (2, 0)
     first = {"by": 1, "only 1": None}
     assert trial.user_attrs == {**first, "by": 2, "only 2": [12.0, first]}
-    assert trial.previous_attempts == (Attempt(1, {0: 10.0, 1: 11.0, 2: 12.0}, first),)
+    (left,) = trial.previous_attempts
+    assert (left.attempt, left.reports, left.user_attrs) == (1, {0: 10.0, 1: 11.0, 2: 12.0}, first)
+    assert left.failure is None, "an interruption is nobody's fault"
     assert trial.reports == trial.intermediate_values == {0: 20.0, 1: 21.0, 2: 22.0}
     assert not seen
 
@@ -159,10 +164,15 @@ def test_a_replaced_attempt_writes_nothing(store: Path | None) -> None:
     for write in (lambda: late.report(1.0, 0), lambda: late.set_user_attr("by", "late")):
         with pytest.raises(ts.AttemptReplacedError, match="attempt 1 was given up and the trial is at attempt 2"):
             write()
-    assert study.tell(late, 1.0).state is TrialState.RUNNING
+    with pytest.raises(ts.AttemptReplacedError, match="kept as a note"):
+        study.tell(late, 1.0)
     study.tell(again, 2.0)
+    with pytest.raises(ts.AttemptReplacedError):
+        study.tell(late, 3.0)
+    assert study.tell(late, 3.0, skip_if_finished=True).value == 2.0
     (trial,) = study.trials
     assert (trial.values, trial.user_attrs, trial.reports) == ((2.0,), {"by": "again"}, None)
+    assert trial.previous_attempts[0].late == {"state": "COMPLETE", "values": [3.0], "reason": None}
 
 
 def test_a_search_goes_on_when_a_trial_was_taken_over() -> None:
@@ -174,7 +184,8 @@ def test_a_search_goes_on_when_a_trial_was_taken_over() -> None:
         return 1.0
 
     study = ts.create_study(seed=0)
-    study.optimize(train, n_trials=3)
+    with pytest.warns(UserWarning, match="trial 1: attempt 1 was given up"):
+        study.optimize(train, n_trials=3)
     assert [(t.state, t.value) for t in study.trials] == [(TrialState.COMPLETE, v) for v in (1.0, 5.0, 1.0)]
 
 
@@ -215,30 +226,47 @@ study.optimize(crash, n_trials=3)
 
 def test_a_trial_that_kills_its_process_is_given_up(tmp_path: Path) -> None:
     codes = [program(tmp_path, CRASH).returncode for _ in range(5)]
-    assert codes == [-signal.SIGKILL] * 3 + [0, 0]
+    assert codes == [-signal.SIGKILL] * 2 + [0, 0, 0]
     trial = load(tmp_path).trials[1]
-    assert (trial.state, trial.attempt, trial.crashes) == (TrialState.FAIL, 3, 2)
-    assert str(trial.reason).startswith("its process died 3 times")
-    assert "max_attempts is 3" in str(trial.reason)
-    assert [a.reports for a in trial.previous_attempts] == [{1: 0.5}, {2: 0.5}]
-    assert trial.reports == {3: 0.5}
-    assert len([t for t in load(tmp_path).trials if t.state is TrialState.COMPLETE]) == 7
+    assert (trial.state, trial.attempt, trial.failure) == (TrialState.FAIL, 2, FailureKind.LOST)
+    assert str(trial.reason).startswith("its process died 2 times")
+    assert "retries is 1" in str(trial.reason)
+    assert [a.reports for a in trial.previous_attempts] == [{1: 0.5}]
+    assert trial.reports == {2: 0.5}
+    assert len([t for t in load(tmp_path).trials if t.state is TrialState.COMPLETE]) == 10
 
 
-def test_max_attempts_is_kept_with_the_study(tmp_path: Path) -> None:
-    ts.create_study(storage=tmp_path / "tune.db", study_name="s", seed=0, max_attempts=1)
-    assert load(tmp_path).max_attempts == 1
+def test_retries_are_kept_with_the_study(tmp_path: Path) -> None:
+    ts.create_study(storage=tmp_path / "tune.db", study_name="s", seed=0, retries=0)
+    assert load(tmp_path).retries[FailureKind.LOST] == 0
     assert [program(tmp_path, CRASH).returncode for _ in range(2)] == [-signal.SIGKILL, 0]
     assert str(load(tmp_path).trials[1].reason).startswith("its process died once")
-    ts.create_study(storage=tmp_path / "tune.db", study_name="s", load_if_exists=True, max_attempts=7)
-    assert load(tmp_path).max_attempts == 7
-    assert ts.create_study().max_attempts == 3
+    again = {"lost": 7, FailureKind.RAISED: 2}
+    ts.create_study(storage=tmp_path / "tune.db", study_name="s", load_if_exists=True, retries=again)
+    assert load(tmp_path).retries == {FailureKind.LOST: 7, FailureKind.RAISED: 2}
+    assert ts.create_study().retries == {FailureKind.LOST: 1}
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 1.5, "3", True])
-def test_max_attempts_is_a_count(wrong: Any) -> None:
-    with pytest.raises(ValueError, match="max_attempts must be 1 or more"):
-        ts.create_study(max_attempts=wrong)
+def test_a_study_of_an_older_version_keeps_its_number_of_attempts(tmp_path: Path) -> None:
+    ts.create_study(storage=tmp_path / "tune.db", study_name="s").set_system_attr("max_attempts", 5)
+    assert load(tmp_path).retries == {FailureKind.LOST: 4}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        (-1, "0 or more"),
+        (1.5, "0 or more"),
+        ("3", "0 or more"),
+        (True, "0 or more"),
+        ({"lost": -1}, "0 or more"),
+        ({"losst": 1}, "did you mean 'lost'"),
+        ({"lease": 1}, "no kind of failure 'lease'"),
+    ],
+)
+def test_retries_are_counts_of_known_kinds(wrong: Any, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        ts.create_study(retries=wrong)
 
 
 WAITS = """

@@ -42,12 +42,12 @@ def objective(trial: ts.Trial) -> float:
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_study_is_copied(store: Path | None, tmp_path: Path, way: Callable[[ts.Study, Path], Any]) -> None:
-    study = ts.create_study(storage=store, study_name="s", seed=0, direction="maximize", max_attempts=5)
+    study = ts.create_study(storage=store, study_name="s", seed=0, direction="maximize", retries=4)
     study.optimize(objective, n_trials=5)
     study.set_user_attr("a", [1])
     twin = way(study, tmp_path)
     assert twin.trials == study.trials
-    assert (twin.best_params, twin.user_attrs, twin.max_attempts) == (study.best_params, {"a": [1]}, 5)
+    assert (twin.best_params, twin.user_attrs, twin.retries) == (study.best_params, {"a": [1]}, study.retries)
     assert (twin.study_name, twin.seed, twin.direction, repr(twin)) == ("s", 0, "maximize", repr(study))
     twin.optimize(objective, n_trials=3)
     assert len(twin.trials) == 8

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
 from tunesmith.executors.remote_pointers import RemotePointers
+from tunesmith.frozen import Fence
 from tunesmith.trial import Proposals, Trial
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ class RemoteChannel:
         self._pointers = RemotePointers(lambda what, *arguments: self._ask(wire.POINTERS, what, arguments))
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
 
-    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
         """Send a report without waiting for the driver, which keeps what it cannot store."""
         self.send(wire.REPORT, step, value)
         return True
 
-    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Send a user attribute, like a report."""
         self.send(wire.NOTE, key, value)
         return True
@@ -81,7 +82,7 @@ class RemoteChannel:
         """
         return bool(self._ask(wire.ASK))
 
-    def pointers(self, number: int, attempt: int) -> RemotePointers:
+    def pointers(self, number: int, fence: Fence) -> RemotePointers:
         """Return what has the driver publish the trial's artifacts."""
         return self._pointers
 

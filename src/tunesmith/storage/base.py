@@ -1,8 +1,13 @@
 """`Storage`: the contract of a storage, and when the study calls each method.
 
-The calls for one trial: `claim` (promises a number, writes nothing), then the sampler proposes, `start` (one
-transaction; None if another worker was faster), `report` for each reported value, `finish` (one transaction, durable
-when it returns). An enqueued or released trial is WAITING; `claim` returns it before any new number.
+The calls for one trial: `claim` (a number), then the sampler proposes, `start` (one transaction; None if another worker
+was faster), `report` for each reported value, `finish` (one transaction, durable when it returns). An enqueued or
+released trial is WAITING; `claim` returns it before any new number.
+
+A trial runs by attempts. Every write of an attempt carries its `Fence`: the number of the attempt, and the token of its
+claim. Once the trial was released, a later attempt may run, and the writes of the earlier one are refused. Workers give
+signs of life by `beat`; `expired` tells whose trials may be released. That a worker is expired refuses nothing by
+itself: one that was only slow goes on, unless its trial was released meanwhile.
 
 A new storage is one subclass of `Storage`, one line in `registry.py` (or an entry point), and a test class derived from
 `tunesmith.testing.storages.StorageConformance` that supplies the fixture `storage`.
@@ -10,110 +15,29 @@ A new storage is one subclass of `Storage`, one line in `registry.py` (or an ent
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tunesmith.frozen import TrialRecord
+from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.space import Space
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.artifacts import ArtifactPointers
+from tunesmith.storage.records import Block, Claim, Increment, Lease, StudyRecord
 
-
-@dataclass(slots=True)
-class StudyRecord:
-    """Stored data of a study, read by every worker.
-
-    Attributes:
-        id: the storage's key.
-        name: unique in the storage.
-        directions: "minimize" or "maximize" for each objective.
-        seed: the study's seed, 0 <= seed < 2**63.
-        space: the declared space, or None for define-by-run.
-        created: unix time, seconds.
-        user: user attributes.
-        system: attributes that tunesmith sets, such as a search's fingerprint.
-    """
-
-    id: int
-    name: str
-    directions: tuple[str, ...]
-    seed: int
-    space: Space | None = None
-    created: float = math.nan
-    user: dict[str, Any] = field(default_factory=dict)
-    system: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Claim:
-    """The right to try to start a trial.
-
-    Attributes:
-        number: the trial's number.
-        version: the study's change counter when the claim was made.
-        reserved: whether the storage already has the trial, RUNNING under this worker's name (an enqueued or released
-            trial, or a claim with `reserve=True`); no other worker can be faster then.
-        trial: the record of a reserved trial, with fixed parameters, attempt and attributes; None for a new one.
-    """
-
-    number: int
-    version: int
-    reserved: bool = False
-    trial: TrialRecord | None = None
-
-
-@dataclass(slots=True)
-class Block:
-    """Finished trials that share one space, as columns; `at` are their places in the increment."""
-
-    space: Space | None
-    at: NDArray[np.int64]
-    x: NDArray[np.float64]
-
-
-@dataclass(slots=True)
-class Increment:
-    """What was recorded since a cursor: finished trials as columns in commit order, and the running trials.
-
-    Attributes:
-        cursor: the `seq` of the last finished trial read; pass it to the next `read_since`.
-        version: the study's change counter at the time of reading.
-        number: int64[n] trial numbers. state: int8[n]. sampler_state: int64[n]. cost: float64[n], seconds.
-        attempt: int64[n], the attempt at which each trial ended.
-        values: float64[n, m] in the user's directions, NaN where there is none.
-        blocks: the points, grouped by the trials' own spaces.
-        constraints: place -> constraint values, for trials that have any.
-        reports: (number, step, value) of the curves of trials that finished since, and of the running ones, as in
-            `TrialRecord.intermediate_values`.
-        running: the running trials (number, space, x, sampler_state, worker, attempt, started).
-    """
-
-    cursor: int
-    version: int
-    number: NDArray[np.int64]
-    state: NDArray[np.int8]
-    sampler_state: NDArray[np.int64]
-    attempt: NDArray[np.int64]
-    cost: NDArray[np.float64]
-    values: NDArray[np.float64]
-    blocks: list[Block]
-    constraints: dict[int, dict[str, float]]
-    reports: list[tuple[int, int, float]]
-    running: list[TrialRecord]
+__all__ = ["Block", "Claim", "Increment", "Lease", "Storage", "StudyRecord"]
 
 
 class Storage(ArtifactPointers):
     """Keeps studies and trials. All methods may be called by several threads and, for a shared store, processes.
 
     A storage never gives one trial to two live workers, never loses a finished one, and numbers the finishes of a study
-    by `seq` = 1, 2, and so on, without a gap, in commit order. Every method that starts, finishes, adds or releases
-    trials raises the study's `version` by one; reports and attributes do not.
+    by `seq` = 1, 2, and so on, without a gap, so that who has read up to one misses none. Every method that starts,
+    finishes, adds or releases trials raises the study's `version` by one; reports and attributes do not. A storage that
+    is not `prompt` may give places and versions later, in batches, as soon as somebody reads.
+
+    All methods may be called again after an error that leaves it open whether they worked: a claim, a start, a report
+    or a finish with the same token and the same content is then the same one.
 
     Every method that takes a study's id raises StudyNotFoundError if the study does not exist (any more), and
     StorageError if the store cannot be read or written. A method that raises has changed nothing.
@@ -122,11 +46,17 @@ class Storage(ArtifactPointers):
         name: its name in the registry.
         shared: whether other processes can change a study at the same time.
         only_here: whether a copy in a worker process is useless, because what it writes is lost.
+        prompt: whether ``start`` and ``finish`` give the next version and `seq` at once. Where many workers would wait
+            for that, ``start`` of a reserved trial raises no version, and ``finish`` returns the `seq` 0: it is given
+            in a batch, before the next ``read_since`` returns. Workers had better reserve their numbers there.
+        lease: how a worker beats, and for how long it counts as alive.
     """
 
     name: ClassVar[str] = ""
     shared: ClassVar[bool] = False
     only_here: ClassVar[bool] = False
+    prompt: bool = True
+    lease: Lease = Lease()
 
     @abstractmethod
     def create_study(
@@ -174,7 +104,9 @@ class Storage(ArtifactPointers):
         """
 
     @abstractmethod
-    def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
+    def claim(
+        self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
+    ) -> Claim:
         """Claim the lowest WAITING trial, which becomes RUNNING under this worker, or else the next free number.
 
         Args:
@@ -182,9 +114,15 @@ class Storage(ArtifactPointers):
             worker: the worker's name.
             reserve: whether to take the number at once, by an empty RUNNING trial, so that `start` cannot fail. Without
                 it, if no trial is waiting, nothing is written.
+            token: a number that no other claim has, 0 < token < 2**63; it is part of the trial's fence. 0: the fence is
+                the attempt alone.
+            below: claim no number that is this or higher.
 
         Returns:
             the claim.
+
+        Raises:
+            TrialsSpentError: no number below the limit is left.
         """
 
     @abstractmethod
@@ -194,32 +132,35 @@ class Storage(ArtifactPointers):
         Args:
             study_id: the study.
             claim: what `claim` returned.
-            trial: the record, with the point that the sampler proposed.
+            trial: the record, with the point that the sampler proposed, and the claim's token.
 
         Returns:
             the study's new version; None: another worker took the number, or the reserved trial was released.
         """
 
     @abstractmethod
-    def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
-        """Store a value that an attempt of a RUNNING trial reported; durable on return.
+    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
+        """Store a value that an attempt of a RUNNING trial reported; a server that dies may lose the last ones.
 
-        Nothing happens if the trial has a value for the step, is finished, or does not exist.
+        Nothing happens if the attempt has a value for the step, or the trial is finished or does not exist.
 
         Args:
             study_id: the study.
             number: the trial.
-            attempt: the attempt that reports.
+            fence: the attempt that reports.
             step: the step of the value.
             value: the value.
 
         Raises:
-            AttemptReplacedError: the trial was released, and is at a later attempt.
+            AttemptReplacedError: the trial was released, or is run by another claim.
         """
 
     @abstractmethod
-    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int] | None:
-        """Record the end of a trial in one transaction; durable on return.
+    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
+        """Record the end of an attempt and with it of its trial, in one transaction; durable on return.
+
+        A second call for the same attempt with the same state and values changes nothing. The result of an attempt that
+        was replaced is refused, and kept as the note `late` of the attempt (see `tunesmith.frozen.Attempt`).
 
         Attributes and reports that only the storage has are kept; those of the record belong to its attempt. `worker`,
         `started` and `fixed` of the record are those that `start` got; its `previous_attempts` and `crashes` are
@@ -230,10 +171,12 @@ class Storage(ArtifactPointers):
             trial: the record, with state, values, point, attributes and reports.
 
         Returns:
-            (seq, version); None: this attempt of the trial is not running (it was told before, or released and given to
-            another worker), and nothing is changed.
+            (seq, version), both 0 where the storage is not `prompt`.
 
         Raises:
+            AttemptReplacedError: the trial was released, is run by another claim, or was ended because its worker
+                seemed to be dead.
+            TrialFinishedError: it ended otherwise.
             KeyError: the study has no trial of this number.
             ValueError: the state is not final, the values do not fit the study's directions, or an attribute cannot be
                 stored.
@@ -258,25 +201,42 @@ class Storage(ArtifactPointers):
         """
 
     @abstractmethod
-    def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
-        """Turn RUNNING trials of a dead or interrupted worker into WAITING ones, at the next attempt.
+    def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
+        """Turn RUNNING trials of dead or interrupted workers into WAITING ones, at the next attempt.
 
         `claim` returns such a trial with its point, so that it is run again as it was proposed. The reports of the
         attempt move to the trial's `previous_attempts`, with a copy of its attributes.
 
         Args:
             study_id: the study.
-            attempts: the attempt of each trial, by number; those that are not running are ignored.
-            crashed: whether their process died; `crashes` of each trial then rises by one.
+            fences: the attempts to be released, by number; those that are not running are ignored.
+            failure: why they ended; None: an interruption that nothing is to blame for. LOST and LEASE raise `crashes`
+                of each trial by one.
         """
 
     @abstractmethod
-    def heartbeat(self, study_id: int, worker: str) -> None:
-        """Record a sign of life of a worker.
+    def beat(self, worker: str) -> None:
+        """Record a sign of life of a worker; it counts as alive for the `ttl` of the storage's lease from now on.
+
+        A worker beats before its first claim, and every ``lease.beat`` seconds after that.
+
+        Args:
+            worker: the worker's name.
+        """
+
+    @abstractmethod
+    def expired(self, study_id: int) -> list[TrialRecord]:
+        """Return the RUNNING trials whose worker is dead as far as can be told.
+
+        Time is the storage's own. Where it has no clock, a worker is dead when its beats stood still for the `ttl` by
+        the monotonic clock of the process that looks. A process of this machine that is gone is dead at once. For one
+        `ttl` after the storage was away nobody is.
 
         Args:
             study_id: the study.
-            worker: the worker's name.
+
+        Returns:
+            their records.
         """
 
     @abstractmethod
@@ -333,7 +293,7 @@ class Storage(ArtifactPointers):
         key: str,
         value: Any,
         system: bool = False,
-        attempt: int | None = None,
+        fence: Fence | None = None,
     ) -> None:
         """Set an attribute of a study (number None) or of a trial.
 
@@ -343,10 +303,10 @@ class Storage(ArtifactPointers):
             key: the attribute's name.
             value: its value, as `tunesmith.storable.storable` returns it.
             system: whether it is one of tunesmith's own.
-            attempt: the attempt that sets it; None: the present attempt of the trial.
+            fence: the attempt that sets it; None: the present attempt of the trial, whoever runs it.
 
         Raises:
-            AttemptReplacedError: the trial was released, and is at a later attempt than `attempt`.
+            AttemptReplacedError: the trial was released, or is run by another claim.
             KeyError: the study has no trial of this number.
             ValueError: the value cannot be stored.
         """

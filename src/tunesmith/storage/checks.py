@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from tunesmith.errors import AttemptReplacedError, StudyNotFoundError
-from tunesmith.frozen import TrialRecord
-from tunesmith.state import TrialState
+from tunesmith.errors import AttemptReplacedError, StudyNotFoundError, TrialFinishedError, TrialsSpentError
+from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import checked_text, did_you_mean
 
 DIRECTIONS = ("minimize", "maximize")
+GIVEN_UP = (FailureKind.LOST, FailureKind.LEASE)  # the worker seemed to be dead
 
 
 def new_name() -> str:
@@ -73,9 +75,52 @@ def study_gone(study_id: int, where: str) -> StudyNotFoundError:
     return StudyNotFoundError(f"{where} holds no study of id {study_id} any more; it was deleted while in use")
 
 
+def refuse_replaced(trial: TrialRecord, fence: Fence) -> None:
+    """Raise AttemptReplacedError unless an attempt is the one that a trial is at; one that is to come is no error."""
+    if fence.attempt < trial.attempt or (fence.attempt == trial.attempt and fence.token != trial.token):
+        raise attempt_replaced(trial.number, fence.attempt, trial.attempt)
+
+
 def attempt_replaced(number: int, attempt: int, now: int) -> AttemptReplacedError:
     """Return the error for a write of an attempt after the next one began."""
+    instead = f"the trial is at attempt {now}" if now > attempt else "another worker has it"
     return AttemptReplacedError(
-        f"trial {number}: attempt {attempt} was given up and the trial is at attempt {now}, so what attempt {attempt} "
-        "still reports or notes is refused"
+        f"trial {number}: attempt {attempt} was given up and {instead}, so what its worker still reports or notes is "
+        "refused; a result is kept as a note in the trial's previous_attempts"
     )
+
+
+def check_same_end(trial: TrialRecord, stored: TrialRecord) -> None:
+    """Check that an end is the one that is stored: it was told twice, or the answer to the first time was lost.
+
+    Raises:
+        AttemptReplacedError: the trial was given up as lost.
+        TrialFinishedError: it ended otherwise.
+    """
+    if stored.state is trial.state and (trial.state is not TrialState.COMPLETE or stored.values == trial.values):
+        return
+    if stored.failure in GIVEN_UP:
+        raise AttemptReplacedError(
+            f"trial {trial.number}: its worker gave no sign of life and the trial was ended as {stored.failure}; the "
+            "result that came later is kept as a note"
+        )
+    raise finished_otherwise(stored)
+
+
+def finished_otherwise(stored: TrialRecord) -> TrialFinishedError:
+    """Return the error for another end of a trial than it has."""
+    return TrialFinishedError(
+        f"tell: trial {stored.number} is {stored.state.name} with {stored.values} already; a finished trial does not "
+        "change (pass skip_if_finished=True to leave it as it is)"
+    )
+
+
+def trials_spent(below: int) -> TrialsSpentError:
+    """Return the error for a claim when all numbers below a limit are taken."""
+    return TrialsSpentError(f"the study has the {below} trials that it is to have in all")
+
+
+def late_note(trial: TrialRecord) -> dict[str, Any]:
+    """Return what is kept of the result of an attempt that was given up."""
+    values = None if trial.values is None else list(trial.values)
+    return {"state": trial.state.name, "values": values, "reason": trial.reason}

@@ -6,55 +6,36 @@ replaced when its state changes, so that one that a reader has stays as it was.
 
 from __future__ import annotations
 
-import copy
 import heapq
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from tunesmith.errors import DuplicatedStudyError
-from tunesmith.frozen import NAN, Attempt, Fence, TrialRecord
+from tunesmith.errors import AttemptReplacedError, DuplicatedStudyError
+from tunesmith.frozen import LATE, NAN, Attempt, Fence, TrialRecord
 from tunesmith.space import Space
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable_items
-from tunesmith.storage.base import Block, Claim, Increment, StudyRecord
+from tunesmith.storage.base import Claim, Increment, StudyRecord
+from tunesmith.storage.book import StudyBook, carry_over, copy_record, copy_trial, note_late
 from tunesmith.storage.checks import (
-    attempt_replaced,
+    GIVEN_UP,
     check_added,
     check_direction,
     check_finished,
+    check_same_end,
     check_study,
     new_name,
+    refuse_replaced,
     study_gone,
     study_not_found,
+    trials_spent,
 )
 from tunesmith.storage.memory_artifacts import MemoryArtifacts
 
 _RUNNING = TrialState.RUNNING
 _COMPLETE = TrialState.COMPLETE
 _WHERE = "this storage in memory"
-
-
-class _Book:
-    """One study: all trials by number, the finished ones by seq, the running and the waiting ones."""
-
-    __slots__ = ("best", "counted", "counts", "finished", "m", "record", "running", "trials", "version", "waiting")
-
-    def __init__(self, record: StudyRecord) -> None:
-        self.record = record
-        self.m = len(record.directions)
-        self.version = 0
-        self.trials: list[TrialRecord] = []
-        self.finished: list[TrialRecord] = []
-        self.running: dict[int, TrialRecord] = {}
-        self.waiting: list[int] = []  # a heap
-        # What `best` and `count` found, and how many of `finished` they have seen: a finish need not update them.
-        self.best: dict[str, tuple[int, TrialRecord | None]] = {}
-        self.counted = 0
-        self.counts: dict[TrialState, int] = {}
 
 
 class MemoryStorage(MemoryArtifacts):
@@ -77,7 +58,7 @@ class MemoryStorage(MemoryArtifacts):
 
     def __init__(self) -> None:
         super().__init__()
-        self._books: dict[int, _Book] = {}
+        self._books: dict[int, StudyBook] = {}
         self._ids: dict[str, int] = {}
         self._next_id = 1
 
@@ -95,9 +76,9 @@ class MemoryStorage(MemoryArtifacts):
                 )
             record = StudyRecord(self._next_id, name, directions, seed, space, time.time())
             self._next_id += 1
-            self._books[record.id] = _Book(record)
+            self._books[record.id] = StudyBook(record)
             self._ids[name] = record.id
-            return _copy_record(record)
+            return copy_record(record)
 
     def load_study(self, name: str | None) -> StudyRecord:
         with self._lock:
@@ -105,11 +86,11 @@ class MemoryStorage(MemoryArtifacts):
                 name = next(iter(self._ids))
             if name is None or name not in self._ids:
                 raise study_not_found(name, self._ids, _WHERE)
-            return _copy_record(self._books[self._ids[name]].record)
+            return copy_record(self._books[self._ids[name]].record)
 
     def list_studies(self) -> list[StudyRecord]:
         with self._lock:
-            return [_copy_record(book.record) for book in self._books.values()]
+            return [copy_record(book.record) for book in self._books.values()]
 
     def delete_study(self, study_id: int) -> None:
         with self._lock:
@@ -123,19 +104,23 @@ class MemoryStorage(MemoryArtifacts):
 
     # -- a trial's way -----------------------------------------------------------------------------------------
 
-    def claim(self, study_id: int, worker: str, reserve: bool = False) -> Claim:
+    def claim(
+        self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
+    ) -> Claim:
         with self._lock:
             book = self._book(study_id)
-            number = len(book.trials)
+            number = book.waiting[0] if book.waiting else len(book.trials)
+            if below is not None and number >= below:
+                raise trials_spent(below)
             if book.waiting:
-                number = heapq.heappop(book.waiting)
-                trial = _copy_trial(book.trials[number])
-                trial.state, trial.worker, trial.started = _RUNNING, worker, time.time()
+                heapq.heappop(book.waiting)
+                trial = copy_trial(book.trials[number])
+                trial.state, trial.worker, trial.token, trial.started = _RUNNING, worker, token, time.time()
                 book.trials[number] = book.running[number] = trial
                 book.version += 1
-                return Claim(number, book.version, True, _copy_trial(trial))
+                return Claim(number, book.version, True, copy_trial(trial))
             if reserve:
-                trial = TrialRecord(number, _RUNNING, worker=worker, started=time.time())
+                trial = TrialRecord(number, _RUNNING, worker=worker, token=token, started=time.time())
                 book.trials.append(trial)
                 book.running[number] = trial
                 book.version += 1
@@ -148,9 +133,9 @@ class MemoryStorage(MemoryArtifacts):
             book = self._book(study_id)
             if claim.reserved:
                 old = book.running.get(number)
-                if old is None or old.attempt != trial.attempt or old.worker != trial.worker:
+                if old is None or old.attempt != trial.attempt or old.token != trial.token:
                     return None
-                _carry_over(old, trial)
+                carry_over(old, trial)
                 book.trials[number] = trial
             elif number == len(book.trials):
                 book.trials.append(trial)
@@ -160,19 +145,19 @@ class MemoryStorage(MemoryArtifacts):
             book.version += 1
             return book.version
 
-    def report(self, study_id: int, number: int, attempt: int, step: int, value: float) -> None:
+    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
         with self._lock:
             book = self._book(study_id)
             trial = book.running.get(number)
-            if trial is None or trial.attempt != attempt:
+            if trial is None or trial.attempt != fence.attempt or trial.token != fence.token:
                 if 0 <= number < len(book.trials):
-                    _refuse_replaced(book.trials[number], attempt)
+                    refuse_replaced(book.trials[number], fence)
                 return
             if trial.reports is None:
                 trial.reports = {}
             trial.reports.setdefault(step, value)
 
-    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int] | None:
+    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
         number = trial.number
         with self._lock:
             book = self._book(study_id)
@@ -181,11 +166,10 @@ class MemoryStorage(MemoryArtifacts):
             if trial.state is not _COMPLETE or book.m != 1 or not values or len(values) != 1 or values[0] != values[0]:
                 check_finished(trial, book.m)
             old = book.running.get(number)
-            if old is None or old.attempt != trial.attempt:
-                self._trial(book, number)
-                return None
+            if old is None or old.attempt != trial.attempt or old.token != trial.token:
+                return self._finished_before(book, trial)
             if old.user is not None or old.system is not None or old.reports is not None or old.attempt > 1:
-                _carry_over(old, trial)
+                carry_over(old, trial)
             del book.running[number]
             book.trials[number] = trial
             book.finished.append(trial)
@@ -193,12 +177,25 @@ class MemoryStorage(MemoryArtifacts):
             book.version += 1
             return seq, book.version
 
+    def _finished_before(self, book: StudyBook, trial: TrialRecord) -> tuple[int, int]:
+        """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
+        stored = self._trial(book, trial.number)
+        try:
+            refuse_replaced(stored, trial.fence)
+            if not stored.state.is_finished() or stored.attempt != trial.attempt:
+                raise ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
+            check_same_end(trial, stored)
+        except AttemptReplacedError:
+            note_late(stored, trial)
+            raise
+        return stored.seq, book.version
+
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         with self._lock:
             book = self._book(study_id)
             check_added(trials, book.m)
             numbers = []
-            twins = [_copy_trial(given) for given in trials]
+            twins = [copy_trial(given) for given in trials]
             for trial in twins:  # all of them before any is added
                 trial.user, trial.system = storable_items(trial.user), storable_items(trial.system)
             for trial in twins:
@@ -216,67 +213,42 @@ class MemoryStorage(MemoryArtifacts):
             book.version += bool(trials)
             return numbers
 
-    def release(self, study_id: int, attempts: Mapping[int, int], crashed: bool = False) -> None:
+    def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
         with self._lock:
             book = self._book(study_id)
             changed = False
-            for number, attempt in attempts.items():
+            for number, fence in fences.items():
                 running = book.running.get(number)
-                if running is None or running.attempt != attempt:
+                if running is None or running.fence != fence:
                     continue
                 del book.running[number]
-                trial = _copy_trial(running)
-                left = Attempt(attempt, dict(trial.reports or {}), dict(trial.user or {}))
+                trial = copy_trial(running)
+                reports, user = dict(trial.reports or {}), dict(trial.user or {})
+                late = None if trial.system is None else trial.system.pop(LATE, None)
+                left = Attempt(fence.attempt, reports, user, failure, running.worker, late)
                 trial.previous_attempts = (*running.previous_attempts, left)
                 trial.state, trial.worker, trial.started, trial.reports = TrialState.WAITING, "", NAN, None
                 trial.attempt += 1
-                trial.crashes += crashed
+                trial.token = 0
+                trial.crashes += failure in GIVEN_UP
                 book.trials[number] = trial
                 heapq.heappush(book.waiting, number)
                 changed = True
             book.version += changed
 
-    def heartbeat(self, study_id: int, worker: str) -> None:
+    def beat(self, worker: str) -> None:
+        """Do nothing: all workers are this process, and live."""
+
+    def expired(self, study_id: int) -> list[TrialRecord]:
         with self._lock:
-            self._book(study_id)  # the worker is this process: there is nothing to note
+            self._book(study_id)
+        return []
 
     # -- reading -----------------------------------------------------------------------------------------------
 
     def read_since(self, study_id: int, cursor: int) -> Increment:
         with self._lock:
-            book = self._book(study_id)
-            new = book.finished[cursor:]
-            running = list(book.running.values())
-            # Copied under the lock, because running trials go on reporting.
-            reports = [
-                (t.number, step, v)
-                for t in (*new, *running)
-                if t.reports or t.previous_attempts
-                for step, v in t.intermediate_values.items()
-            ]
-            version, last, m = book.version, len(book.finished), book.m
-        nothing = (NAN,) * m
-        groups: dict[int, tuple[Space | None, list[int]]] = {}
-        for i, t in enumerate(new):
-            if t.space is not None and t.x is not None:
-                groups.setdefault(id(t.space), (t.space, []))[1].append(i)
-        return Increment(
-            cursor=last,
-            version=version,
-            number=np.array([t.number for t in new], np.int64),
-            state=np.array([t.state for t in new], np.int8),
-            sampler_state=np.array([t.sampler_state for t in new], np.int64),
-            attempt=np.array([t.attempt for t in new], np.int64),
-            cost=np.array([t.cost for t in new], np.float64),
-            values=np.array([nothing if t.values is None else t.values for t in new], np.float64).reshape(-1, m),
-            blocks=[
-                Block(space, np.array(at, np.int64), np.array([new[i].x for i in at], np.float64))
-                for space, at in groups.values()
-            ],
-            constraints={i: t.constraints for i, t in enumerate(new) if t.constraints},
-            reports=reports,
-            running=running,
-        )
+            return self._book(study_id).since(cursor)
 
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
@@ -320,7 +292,7 @@ class MemoryStorage(MemoryArtifacts):
         key: str,
         value: Any,
         system: bool = False,
-        attempt: int | None = None,
+        fence: Fence | None = None,
     ) -> None:
         with self._lock:
             book = self._book(study_id)
@@ -328,8 +300,8 @@ class MemoryStorage(MemoryArtifacts):
                 (book.record.system if system else book.record.user)[key] = value
                 return
             trial = self._trial(book, number)
-            if attempt is not None:
-                _refuse_replaced(trial, attempt)
+            if fence is not None:
+                refuse_replaced(trial, fence)
             if system:
                 trial.system = {**(trial.system or {}), key: value}
             else:
@@ -337,7 +309,7 @@ class MemoryStorage(MemoryArtifacts):
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _book(self, study_id: int) -> _Book:
+    def _book(self, study_id: int) -> StudyBook:
         book = self._books.get(study_id)
         if book is None:
             raise study_gone(study_id, _WHERE)
@@ -349,40 +321,10 @@ class MemoryStorage(MemoryArtifacts):
             return 0
         trial = self._trial(book, number)
         if fence is not None:
-            _refuse_replaced(trial, fence.attempt)
+            refuse_replaced(trial, fence)
         return trial.attempt
 
-    def _trial(self, book: _Book, number: int) -> TrialRecord:
+    def _trial(self, book: StudyBook, number: int) -> TrialRecord:
         if not 0 <= number < len(book.trials):
             raise KeyError(f"the study {book.record.name!r} has no trial {number}; it has {len(book.trials)} trials")
         return book.trials[number]
-
-
-def _copy_record(record: StudyRecord) -> StudyRecord:
-    return replace(record, user=dict(record.user), system=dict(record.system))
-
-
-def _copy_trial(trial: TrialRecord) -> TrialRecord:
-    """Return a copy of a record."""
-    twin = copy.copy(trial)
-    twin.user, twin.system = dict(trial.user) if trial.user else None, dict(trial.system) if trial.system else None
-    twin.reports = dict(trial.reports) if trial.reports else None
-    return twin
-
-
-def _carry_over(old: TrialRecord, new: TrialRecord) -> None:
-    """Carry attributes and reports over that only the old record of a trial has."""
-    if old.user and old.user is not new.user:
-        new.user = {**old.user, **(new.user or {})}
-    if old.system and old.system is not new.system:
-        new.system = {**old.system, **(new.system or {})}
-    if old.reports and old.reports is not new.reports:
-        new.reports = {**(new.reports or {}), **old.reports}
-    if new.fixed is None:
-        new.fixed = old.fixed
-    new.previous_attempts, new.crashes = old.previous_attempts, old.crashes
-
-
-def _refuse_replaced(trial: TrialRecord, attempt: int) -> None:
-    if attempt < trial.attempt:
-        raise attempt_replaced(trial.number, attempt, trial.attempt)

@@ -29,7 +29,7 @@ class AskTellStudy(StudyView):
         """Start a trial: an enqueued or interrupted one if there is any, else a new proposal of the sampler.
 
         What the trial reports and notes is stored at once. A trial whose process ends before ``tell`` is run again by
-        whoever calls ``optimize`` or ``recover`` next on this machine, at most ``max_attempts`` times.
+        whoever asks next: at once on the same machine, elsewhere as soon as its lease is over; see ``retries``.
 
         Args:
             fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``, as
@@ -75,6 +75,8 @@ class AskTellStudy(StudyView):
 
         Raises:
             ValueError: the trial was told another outcome before, was never asked for, or values and state do not fit.
+            AttemptReplacedError: the trial was given up, because its worker seemed to be dead or by ``release``; the
+                result is kept as a note in its ``previous_attempts``, and not used.
             StorageError: the storage does not take the result; what may pass (a StorageUnavailableError) is waited
                 for, half a minute. The result is kept in this process, and stored by the next ``ask``, ``tell`` or
                 ``optimize``, or when the process ends.
@@ -92,10 +94,12 @@ class AskTellStudy(StudyView):
         self.engine.flush()
 
     def recover(self) -> list[int]:
-        """Take back the trials of workers of this machine that died, so that they are run again; return the numbers.
+        """Take over the trials of dead workers, so that they are run again; return the numbers.
 
-        A trial whose process died ``max_attempts`` times is FAIL instead. The death of a driver whose trials
-        run in other processes is not counted, since a trial cannot have caused it.
+        ``ask`` and ``optimize`` do so by themselves. A worker is dead if its process on this machine is gone, or if it
+        gave no sign of life for the time of its lease. A trial that was lost more often than ``retries`` says is FAIL
+        instead. The death of a driver whose trials run in other processes is not counted, since a trial cannot have
+        caused it.
         """
         return self.engine.recover()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -15,12 +15,13 @@ from tunesmith.errors import DuplicatedStudyError
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
-from tunesmith.state import StudyDirection, TrialState
+from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.study.artifacts import copy_artifacts, drop_artifacts
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome
-from tunesmith.study.engine.engine import DEFAULT_MAX_ATTEMPTS, MAX_ATTEMPTS
+from tunesmith.study.engine.retries import KEY as RETRIES
+from tunesmith.study.engine.retries import checked_retries, stored_retries, to_store
 from tunesmith.study.study import Study
 from tunesmith.study.warm_start import KEY, encode_warm_start
 
@@ -63,7 +64,7 @@ def create_study(
     seed: int | None = None,
     space: Any = None,
     warm_start_from: Study | Iterable[Study] | WarmStart | None = None,
-    max_attempts: int | None = None,
+    retries: int | Mapping[FailureKind | str, int] | None = None,
     artifact_store: StoreLike = None,
 ) -> Study:
     """Create a study.
@@ -83,9 +84,10 @@ def create_study(
             copied into the study when it is created; their best points are tried first, and they guide the
             Gaussian-process sampler as far as they prove right. A study that exists already keeps what it was
             created with.
-        max_attempts: how often a trial is begun whose process dies (out of memory, a crash in a library, a ``kill
-            -9``) before it is FAIL; 3 by default. It is stored with the study, and can be changed with
-            `load_if_exists`. Ctrl-C and SIGTERM do not count.
+        retries: how often a trial is run again whose worker was lost (out of memory, a crash in a library, a ``kill
+            -9``, a machine that is gone) before it is FAIL; 1 by default. A mapping says it for each kind of failure,
+            such as ``{"lost": 2, "raised": 1}``: an exception is not retried by default. It is stored with the study,
+            and can be changed with `load_if_exists`. Ctrl-C and SIGTERM do not count.
         artifact_store: where the contents of ``study.artifacts`` and ``trial.artifacts`` are kept: a folder, a URL such
             as "s3://bucket/folder", or a store. By default beside an SQLite file ("tune.db.artifacts"), and for a study
             in memory in a temporary folder; with a server, name one. It is stored with a new study; for a study that
@@ -110,7 +112,7 @@ def create_study(
     """
     ways = _directions(direction, directions)
     _check_seed(seed)
-    _check_attempts(max_attempts)
+    again = None if retries is None else checked_retries(retries)
     earlier = _source_studies(warm_start_from)
     if earlier and len(ways) > 1:
         raise ValueError(
@@ -140,8 +142,8 @@ def create_study(
         kept = earlier.data if isinstance(earlier, WarmStart) else _encode(earlier)
         store.set_attr(record.id, None, KEY, kept, system=True)
         record = store.load_study(record.name)
-    if max_attempts is not None and record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS) != max_attempts:
-        store.set_attr(record.id, None, MAX_ATTEMPTS, int(max_attempts), system=True)
+    if again is not None and stored_retries(record.system) != again:
+        store.set_attr(record.id, None, RETRIES, to_store(again), system=True)
         record = store.load_study(record.name)
     if given is not None and STORE not in record.system and not store.artifacts(record.id):
         store.set_attr(record.id, None, STORE, given.url, system=True)
@@ -307,11 +309,6 @@ def _encode(studies: Iterable[Study]) -> dict[str, Any]:
 def _check_seed(seed: Any) -> None:
     if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 2**63):
         raise ValueError(f"seed must be an integer, 0 <= seed < 2**63; got {seed!r}")
-
-
-def _check_attempts(attempts: Any) -> None:
-    if attempts is not None and (isinstance(attempts, bool) or not isinstance(attempts, Integral) or attempts < 1):
-        raise ValueError(f"max_attempts must be 1 or more; got {attempts!r}")
 
 
 def _directions(direction: str | StudyDirection | None, directions: Sequence[str | StudyDirection] | None) -> list[str]:

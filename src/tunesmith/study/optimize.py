@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tunesmith.caution import caution
 from tunesmith.errors import (
     AttemptReplacedError,
     ObjectiveError,
@@ -23,7 +24,7 @@ from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.interrupts import terminable
 from tunesmith.study.engine.loop import Policy, run_loop
-from tunesmith.study.engine.outcome import as_fault, outcome_of, outcome_of_error
+from tunesmith.study.engine.outcome import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.execution import (
     Catch,
@@ -214,13 +215,21 @@ class TrialPolicy(Policy[Trial, End]):
             error = as_fault(event.error)
             outcome = outcome_of_error(error, event.kind, event.traceback)
             outcome.output = event.output
-            done = engine.record(trial, outcome)
+            done = self._recorded(trial, outcome)
             passes = outcome.state is TrialState.PRUNED or self.catch.names(error, event.kind)
             passes = passes or isinstance(error, AttemptReplacedError)  # another worker has the trial
             return done, None if passes else error
         outcome = outcome_of(event.value, len(engine.signs))
-        done = engine.record(trial, outcome)
+        done = self._recorded(trial, outcome)
         if done.attempt != trial.attempt or done.state is not TrialState.FAIL or outcome.failure is FailureKind.NAN:
             return done, None
         fault = ObjectiveError(f"trial {done.number}: {done.reason}")
         return done, None if self.catch.names(fault, outcome.failure) else fault
+
+    def _recorded(self, trial: Trial, outcome: Outcome) -> TrialRecord:
+        """Record an end; return the record of the trial, which is another's if the attempt was replaced."""
+        try:
+            return self.engine.record(trial, outcome)
+        except AttemptReplacedError as replaced:
+            caution(str(replaced))
+            return self.engine.trials([trial.number])[0]

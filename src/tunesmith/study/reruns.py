@@ -15,6 +15,7 @@ import numpy as np
 from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import End, Executor, Failed
+from tunesmith.frozen import Fence
 from tunesmith.space import Space
 from tunesmith.state import FailureKind
 from tunesmith.study.engine.engine import TrialEngine
@@ -128,11 +129,11 @@ class RerunChannel:
     def __init__(self) -> None:
         self._scratch = Scratch()
 
-    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
         """Drop a report."""
         return False
 
-    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Drop a user attribute."""
         return False
 
@@ -140,7 +141,7 @@ class RerunChannel:
         """Return False."""
         return False
 
-    def pointers(self, number: int, attempt: int) -> Scratch:
+    def pointers(self, number: int, fence: Fence) -> Scratch:
         """Return what keeps the artifacts of all these runs."""
         return self._scratch
 

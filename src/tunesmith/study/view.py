@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
-from tunesmith.state import StudyDirection, TrialState
+from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.engine.engine import TrialEngine
@@ -72,9 +73,9 @@ class StudyView:
         return self.directions[0]
 
     @property
-    def max_attempts(self) -> int:
-        """How often a trial is started whose process dies."""
-        return self.engine.max_attempts
+    def retries(self) -> Mapping[FailureKind, int]:
+        """How often a trial is run again whose attempt ended without a result, by the kind of failure."""
+        return MappingProxyType(dict(self.engine.retries))
 
     @property
     def sampler(self) -> Sampler:

@@ -15,6 +15,7 @@ import pytest
 from tunesmith.artifacts.scratch import Scratch
 from tunesmith.errors import TrialPruned, WorkerDiedError
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Notice, Report
+from tunesmith.frozen import Fence
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.state import FailureKind
 from tunesmith.testing.objectives import (
@@ -54,13 +55,13 @@ class Recorder:
         self.artifacts = Scratch()
         self.threads: set[int] = set()
 
-    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Record a user attribute."""
         self.threads.add(threading.get_ident())
-        self.notes.append((number, attempt, key, value))
+        self.notes.append((number, fence.attempt, key, value))
         return True
 
-    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
         """Record a report; NaN raises, to see whether an error gets through."""
         self.threads.add(threading.get_ident())
         if math.isnan(value):
@@ -74,7 +75,7 @@ class Recorder:
         self.asked.append((number, step))
         return self.prune_from is not None and step >= self.prune_from
 
-    def pointers(self, number: int, attempt: int) -> Scratch:
+    def pointers(self, number: int, fence: Fence) -> Scratch:
         """Return what keeps the artifacts of all trials."""
         self.threads.add(threading.get_ident())
         return self.artifacts

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import Attempt, TrialRecord
+from tunesmith.frozen import LATE, Attempt, Fence, TrialRecord
+from tunesmith.state import FailureKind
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.testing.storage_model import COMPLETE, POINT, RUNNING, SPACE, WAITING, begin, ended, running
+from tunesmith.testing.storage_model import COMPLETE, FAIL, POINT, RUNNING, SPACE, WAITING, begin, ended, running
 
 
 class AttemptLaws:
@@ -18,14 +19,15 @@ class AttemptLaws:
         """It keeps its point and sampler state and has the next attempt; the first worker's result is refused."""
         begin(storage, study, sampler_state=5)
         begin(storage, study)
-        storage.report(study.id, 0, 1, 0, 1.0)
+        storage.report(study.id, 0, Fence(1), 0, 1.0)
         storage.set_attr(study.id, 0, "kept", True)
         version = storage.read_since(study.id, 0).version
-        storage.release(study.id, {0: 1, 99: 1})
+        storage.release(study.id, {0: Fence(1), 99: Fence(1)})
         assert storage.read_since(study.id, 0).version == version + 1
         waiting = storage.trials(study.id, states=[WAITING])[0]
         assert (waiting.number, waiting.attempt, waiting.worker, waiting.reports) == (0, 2, "", None)
-        assert storage.finish(study.id, ended(running(0))) is None, "released: attempt 1 does not run any more"
+        with pytest.raises(AttemptReplacedError, match="attempt 1 was given up"):
+            storage.finish(study.id, ended(running(0)))
         claim = storage.claim(study.id, "v")
         again = claim.trial
         assert again is not None
@@ -34,42 +36,45 @@ class AttemptLaws:
         assert again.space == SPACE
         assert again.x is not None
         assert np.array_equal(again.x, POINT, equal_nan=True)
-        assert storage.finish(study.id, ended(running(0))) is None
+        with pytest.raises(AttemptReplacedError):
+            storage.finish(study.id, ended(running(0)))
         assert storage.start(study.id, claim, running(0, attempt=2, worker="v")) is not None
-        assert storage.finish(study.id, ended(running(0, attempt=2, worker="v"))) is not None
-        storage.release(study.id, {0: 2})
+        storage.finish(study.id, ended(running(0, attempt=2, worker="v")))
+        storage.release(study.id, {0: Fence(2)})
         assert storage.count(study.id) == {COMPLETE: 1, RUNNING: 1}, "a finished trial is not released"
 
     def test_reports_and_attributes_of_an_attempt_are_kept(self, storage: Storage, study: StudyRecord) -> None:
         """They are stored by attempt; the next attempt starts from them, and its own take precedence."""
         begin(storage, study)
-        storage.set_attr(study.id, 0, "checkpoint", "a", attempt=1)
-        storage.set_attr(study.id, 0, "host", "one", attempt=1)
+        storage.set_attr(study.id, 0, "checkpoint", "a", fence=Fence(1))
+        storage.set_attr(study.id, 0, "host", "one", fence=Fence(1))
         for step in range(4):
-            storage.report(study.id, 0, 1, step, step + 0.1)
-        storage.release(study.id, {0: 1}, crashed=True)
+            storage.report(study.id, 0, Fence(1), step, step + 0.1)
+        storage.release(study.id, {0: Fence(1)}, FailureKind.LOST)
         assert storage.read_since(study.id, 0).reports == [], "a waiting trial has no curve"
         claim = storage.claim(study.id, "v")
         assert claim.trial is not None
-        first = Attempt(1, {0: 0.1, 1: 1.1, 2: 2.1, 3: 3.1}, {"checkpoint": "a", "host": "one"})
+        reported, noted = {0: 0.1, 1: 1.1, 2: 2.1, 3: 3.1}, {"checkpoint": "a", "host": "one"}
+        first = Attempt(1, reported, noted, FailureKind.LOST, "w")
         assert (claim.trial.previous_attempts, claim.trial.crashes, claim.trial.reports) == ((first,), 1, None)
         assert claim.trial.user_attrs == first.user_attrs
         assert storage.start(study.id, claim, running(0, attempt=2, worker="v")) is not None
         with pytest.raises(AttemptReplacedError, match="trial 0: attempt 1 was given up and the trial is at attempt 2"):
-            storage.report(study.id, 0, 1, 4, 9.9)
+            storage.report(study.id, 0, Fence(1), 4, 9.9)
         with pytest.raises(AttemptReplacedError, match="attempt 1"):
-            storage.set_attr(study.id, 0, "checkpoint", "late", attempt=1)
-        storage.report(study.id, 0, 2, 2, 2.2)
-        storage.set_attr(study.id, 0, "checkpoint", "b", attempt=2)
+            storage.set_attr(study.id, 0, "checkpoint", "late", fence=Fence(1))
+        storage.report(study.id, 0, Fence(2), 2, 2.2)
+        storage.set_attr(study.id, 0, "checkpoint", "b", fence=Fence(2))
         assert [r[1:] for r in storage.read_since(study.id, 0).reports] == [(0, 0.1), (1, 1.1), (2, 2.2)]
-        storage.release(study.id, {0: 1})
-        storage.release(study.id, {0: 2})
+        storage.release(study.id, {0: Fence(1)})
+        storage.release(study.id, {0: Fence(2)})
         claim = storage.claim(study.id, "w")
         assert storage.start(study.id, claim, running(0, attempt=3)) is not None
         done = ended(running(0, attempt=3), reports={3: 3.3, 4: 4.3}, user={"host": "three"})
-        assert storage.finish(study.id, done) is not None
+        storage.finish(study.id, done)
+        storage.read_since(study.id, 0)
         (found,) = storage.trials(study.id)
-        second = Attempt(2, {2: 2.2}, {"checkpoint": "b", "host": "one"})
+        second = Attempt(2, {2: 2.2}, {"checkpoint": "b", "host": "one"}, None, "v")
         assert found.previous_attempts == (first, second)
         assert (found.attempt, found.crashes, found.reports) == (3, 1, {3: 3.3, 4: 4.3})
         assert found.user_attrs == {"checkpoint": "b", "host": "three"}
@@ -89,7 +94,64 @@ class AttemptLaws:
         """The new worker has it, not the slow one."""
         storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5})])
         slow = storage.claim(study.id, "slow")
-        storage.release(study.id, {0: 1})
+        storage.release(study.id, {0: Fence(1)})
         quick = storage.claim(study.id, "quick")
         assert storage.start(study.id, slow, running(0, worker="slow")) is None
         assert storage.start(study.id, quick, running(0, worker="quick", attempt=2)) is not None
+
+    def test_every_write_of_a_replaced_attempt_is_refused(self, storage: Storage, study: StudyRecord) -> None:
+        """By its number, and by its token where the number is the same; its result is kept as a note."""
+        begin(storage, study, token=7)
+        for wrong in (Fence(1, 8), Fence(1)):
+            with pytest.raises(AttemptReplacedError, match="another worker has it"):
+                storage.report(study.id, 0, wrong, 0, 1.0)
+            with pytest.raises(AttemptReplacedError):
+                storage.set_attr(study.id, 0, "k", 1, fence=wrong)
+            storage.release(study.id, {0: wrong}, FailureKind.LEASE)
+        assert storage.count(study.id) == {RUNNING: 1}, "a release with another token changes nothing"
+        storage.report(study.id, 0, Fence(1, 7), 0, 1.0)
+        storage.release(study.id, {0: Fence(1, 7)}, FailureKind.LEASE)
+        again = storage.claim(study.id, "v", token=9)
+        assert storage.start(study.id, again, running(0, attempt=2, worker="v", token=9)) is not None
+        for late in (Fence(1, 7), Fence(2, 7)):
+            with pytest.raises(AttemptReplacedError):
+                storage.report(study.id, 0, late, 1, 2.0)
+            with pytest.raises(AttemptReplacedError):
+                storage.set_attr(study.id, 0, "k", 1, fence=late)
+        for _ in range(2):
+            with pytest.raises(AttemptReplacedError, match="kept as a note"):
+                storage.finish(study.id, ended(running(0, token=7), 0.25))
+        storage.finish(study.id, ended(running(0, attempt=2, worker="v", token=9), 0.75))
+        (found,) = storage.trials(study.id)
+        assert (found.value, found.user_attrs, found.intermediate_values) == (0.75, {}, {0: 1.0})
+        (first,) = found.previous_attempts
+        assert (first.failure, first.worker) == (FailureKind.LEASE, "w")
+        assert first.late == {"state": "COMPLETE", "values": [0.25], "reason": None}
+
+    def test_a_result_that_comes_after_its_trial_was_given_up(self, storage: Storage, study: StudyRecord) -> None:
+        """The trial stays as it was ended for its lost worker; the result is a note."""
+        begin(storage, study, token=7)
+        lost = ended(running(0, token=7), None, FAIL, failure=FailureKind.LOST, reason="lost")
+        storage.finish(study.id, lost)
+        with pytest.raises(AttemptReplacedError, match="no sign of life"):
+            storage.finish(study.id, ended(running(0, token=7), 0.25))
+        (found,) = storage.trials(study.id)
+        assert (found.state, found.failure, found.values) == (FAIL, FailureKind.LOST, None)
+        assert found.system_attrs[LATE] == {"state": "COMPLETE", "values": [0.25], "reason": None}
+        assert storage.read_since(study.id, 0).failure.tolist() == [FailureKind.LOST]
+
+    def test_a_start_whose_answer_was_lost(self, storage: Storage, study: StudyRecord) -> None:
+        """Started again with the same token, the trial is the same one."""
+        claim = storage.claim(study.id, "w", reserve=True, token=7)
+        first = storage.start(study.id, claim, running(0, token=7))
+        assert first is not None
+        assert storage.start(study.id, claim, running(0, token=7)) is not None
+        assert storage.count(study.id) == {RUNNING: 1}
+
+    def test_workers_that_beat_are_not_expired(self, storage: Storage, study: StudyRecord) -> None:
+        """However long their trials run."""
+        worker = "far away:1:boot@2"
+        storage.beat(worker)
+        begin(storage, study, worker=worker, token=7)
+        storage.beat(worker)
+        assert storage.expired(study.id) == []

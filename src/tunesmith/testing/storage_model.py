@@ -11,10 +11,11 @@ import pytest
 from hypothesis import strategies as st
 
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import NAN, Attempt, TrialRecord
+from tunesmith.frozen import LATE, NAN, Attempt, Fence, TrialRecord
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
+from tunesmith.storage.checks import late_note
 
 SPACE = Space(
     lr=Float(1e-5, 1.0, log=True),
@@ -81,17 +82,18 @@ class Model:
 
     def _start(self, action: Action, reserve: bool = False) -> None:
         waiting = [t for t in self.trials if t.state is TrialState.WAITING]
-        claim = self.storage.claim(self.study.id, "w", reserve)
+        token = len(self.trials) + 1 if action.look else 0
+        claim = self.storage.claim(self.study.id, "w", reserve, token)
         assert claim.number == (waiting[0].number if waiting else len(self.trials))
         assert claim.reserved == bool(waiting or reserve)
         self.version += claim.reserved
-        assert claim.version == self.version
+        self._check_version(claim.version)
         if waiting:
             assert claim.trial is not None
             old = waiting[0]
             assert (claim.trial.attempt, claim.trial.x is None) == (old.attempt, old.x is None)
             trial = self._new(action, old.attempt, old.number)
-            trial.user, trial.fixed = old.user, old.fixed
+            trial.user, trial.fixed, trial.system = old.user, old.fixed, old.system
             trial.previous_attempts, trial.crashes = old.previous_attempts, old.crashes
             if claim.trial.x is not None:
                 trial.x, trial.sampler_state = claim.trial.x, claim.trial.sampler_state
@@ -99,8 +101,14 @@ class Model:
         else:
             trial = self._new(action)
             self.trials.append(trial)
+        trial.token = token
         self.version += 1
-        assert self.storage.start(self.study.id, claim, copy(trial)) == self.version
+        self._check_version(self.storage.start(self.study.id, claim, copy(trial)))
+
+    def _check_version(self, version: int | None) -> None:
+        """Compare a version with the model's; a storage that gives them later has a lower one."""
+        assert version is not None
+        assert version == self.version or (not self.storage.prompt and 0 <= version < self.version)
 
     def _reserve(self, action: Action) -> None:
         self._start(action, True)
@@ -115,25 +123,38 @@ class Model:
         done.constraints = {"c": action.value} if action.index % 4 == 0 else None
         if action.index % 7 == 0:
             done.attempt += 1  # an attempt that never ran
-        answer = self.storage.finish(self.study.id, copy(done))
-        if old.state is not TrialState.RUNNING or done.attempt != old.attempt:
-            assert answer is None
-            return
-        self.seq += 1
-        self.version += 1
-        assert answer == (self.seq, self.version)
-        done.seq = self.seq
-        self.trials[old.number] = done
+        elif action.index % 5 == 0:
+            done.token += 1  # another claim
+        if old.state is TrialState.RUNNING and done.fence == old.fence:
+            self.seq += 1
+            self.version += 1
+            assert_ended(self.storage, self.storage.finish(self.study.id, copy(done)), self.seq, self.version)
+            done.seq = self.seq
+            self.trials[old.number] = done
+        elif done.fence == old.fence and old.state is done.state and old.values == done.values:
+            assert self.storage.finish(self.study.id, copy(done))[0] in (old.seq, 0)
+        elif done.fence == old.fence or done.attempt > old.attempt:
+            with pytest.raises(ValueError, match=f"trial {old.number}"):
+                self.storage.finish(self.study.id, copy(done))
+        else:
+            with pytest.raises(AttemptReplacedError):
+                self.storage.finish(self.study.id, copy(done))
+            old.system = {**(old.system or {}), LATE: late_note(done)}
 
     def _release(self, action: Action) -> None:
         numbers = {action.index % (len(self.trials) + 1), action.index // 2 % (len(self.trials) + 1)}
         at = {t.number: t.attempt for t in self.trials}
-        attempts = {n: at.get(n, 1) + (action.index % 5 == 0) for n in sorted(numbers)}  # some that do not run yet
-        self.storage.release(self.study.id, attempts, action.look)
+        tokens = {t.number: t.token for t in self.trials}
+        later = action.index % 5 == 0  # some that do not run yet
+        fences = {n: Fence(at.get(n, 1) + later, tokens.get(n, 0)) for n in sorted(numbers)}
+        failure = FailureKind.LOST if action.look else None
+        self.storage.release(self.study.id, fences, failure)
         changed = False
         for t in self.trials:
-            if attempts.get(t.number) == t.attempt and t.state is TrialState.RUNNING:
-                t.previous_attempts += (Attempt(t.attempt, t.reports or {}, t.user or {}),)
+            if fences.get(t.number) == t.fence and t.state is TrialState.RUNNING:
+                late = None if t.system is None else t.system.pop(LATE, None)
+                t.previous_attempts += (Attempt(t.attempt, t.reports or {}, t.user or {}, failure, t.worker, late),)
+                t.token = 0
                 t.state, t.worker, t.reports, t.started = TrialState.WAITING, "", None, math.nan
                 t.attempt += 1
                 t.crashes += action.look
@@ -164,11 +185,12 @@ class Model:
         number, step = action.index % (len(self.trials) + 1), action.index % 4
         trial = self.trials[number] if number < len(self.trials) else None
         attempt = max(1, (trial.attempt if trial else 1) - (action.index % 3 == 0))
-        if trial is not None and attempt < trial.attempt:
+        fence = Fence(attempt, (trial.token if trial else 0) + (action.index % 5 == 0))
+        if trial is not None and fence != trial.fence:
             with pytest.raises(AttemptReplacedError):
-                self.storage.report(self.study.id, number, attempt, step, action.value)
+                self.storage.report(self.study.id, number, fence, step, action.value)
             return
-        self.storage.report(self.study.id, number, attempt, step, action.value)
+        self.storage.report(self.study.id, number, fence, step, action.value)
         if trial is not None and trial.state is TrialState.RUNNING:
             trial.reports = {step: action.value, **(trial.reports or {})}
 
@@ -177,17 +199,21 @@ class Model:
             trial = self.trials[action.index % len(self.trials)]
             key = f"note {action.index % 2}"
             if trial.attempt > 1:
+                earlier = Fence(trial.attempt - 1, trial.token)
                 with pytest.raises(AttemptReplacedError):
-                    self.storage.set_attr(self.study.id, trial.number, key, 0, attempt=trial.attempt - 1)
-            attempt = trial.attempt if action.look else None
-            self.storage.set_attr(self.study.id, trial.number, key, action.value, attempt=attempt)
+                    self.storage.set_attr(self.study.id, trial.number, key, 0, fence=earlier)
+            fence = trial.fence if action.look else None
+            self.storage.set_attr(self.study.id, trial.number, key, action.value, fence=fence)
             trial.user = {**(trial.user or {}), key: action.value}
 
     def compare(self) -> None:
         """Compare every record, the counts and the best."""
+        self.storage.read_since(self.study.id, 0)  # which gives places to all ends
         found = self.storage.trials(self.study.id)
         assert len(found) == len(self.trials)
         for mine, stored in zip(self.trials, found, strict=True):
+            if not self.storage.prompt and stored.seq:
+                mine.seq = stored.seq  # ends have places in the order of their times
             assert_same(stored, mine)
         states = [t.state for t in self.trials]
         assert self.storage.count(self.study.id) == {s: states.count(s) for s in set(states)}
@@ -199,7 +225,8 @@ class Model:
             expected = min(((sign * v, n) for v, n in ranked), default=None)
             assert (best and best.number) == (expected and expected[1])
         new = self.storage.read_since(self.study.id, 0)
-        assert (new.version, new.cursor) == (self.version, self.seq)
+        self._check_version(new.version)
+        assert new.cursor == self.seq
         assert new.attempt.tolist() == [self.trials[n].attempt for n in new.number.tolist()]
         curves = {t.number: sorted(t.intermediate_values.items()) for t in self.trials if t.state is not WAITING}
         read: dict[int, list[tuple[int, float]]] = {n: [] for n in curves}
@@ -263,6 +290,11 @@ def assert_same(found: TrialRecord, expected: TrialRecord) -> None:
         assert a == b or repr(a) == repr(b), f"{name} of trial {expected.number}: {a!r}, expected {b!r}"
 
 
+def assert_ended(storage: Storage, found: tuple[int, int], seq: int, version: int) -> None:
+    """Compare what `finish` returned with the place and the version of an end; both may come later."""
+    assert found == ((seq, version) if storage.prompt else (0, 0))
+
+
 def running(number: int, worker: str = "w", **fields: Any) -> TrialRecord:
     """A running trial at `POINT`."""
     return TrialRecord(number, RUNNING, **{"space": SPACE, "x": POINT, "worker": worker, "started": 1.0, **fields})
@@ -277,10 +309,13 @@ def ended(trial: TrialRecord, value: float | None = 0.5, state: TrialState = COM
     return trial
 
 
-def begin(storage: Storage, study: StudyRecord, worker: str = "w", eager: bool = False, **fields: Any) -> int:
+def begin(
+    storage: Storage, study: StudyRecord, worker: str = "w", eager: bool = False, token: int = 0, **fields: Any
+) -> int:
     """Start a trial as a study does, again if another worker was faster; return its number."""
+    fields["token"] = token
     while True:
-        claim = storage.claim(study.id, worker, reserve=eager)
+        claim = storage.claim(study.id, worker, eager, token)
         if storage.start(study.id, claim, running(claim.number, worker, **fields)) is not None:
             return claim.number
 
@@ -290,7 +325,7 @@ def run(
 ) -> int:
     """Start and finish a trial; return its number."""
     number = begin(storage, study)
-    assert storage.finish(study.id, ended(running(number), value, state, **fields)) is not None
+    storage.finish(study.id, ended(running(number), value, state, **fields))
     return number
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
+from tunesmith.frozen import Fence
 from tunesmith.space import Float, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.testing.storage_model import COMPLETE, SPACE, begin, best_number, ended, run, running
@@ -105,11 +106,10 @@ class StudyLaws:
             lambda: storage.claim(study.id, "w"),
             lambda: storage.claim(study.id, "w", True),
             lambda: storage.start(study.id, claim, running(claim.number)),
-            lambda: storage.report(study.id, 0, 1, 0, 0.0),
+            lambda: storage.report(study.id, 0, Fence(1), 0, 0.0),
             lambda: storage.finish(study.id, ended(trial)),
             lambda: storage.add(study.id, [ended(trial)]),
-            lambda: storage.release(study.id, {0: 1}),
-            lambda: storage.heartbeat(study.id, "w"),
+            lambda: storage.release(study.id, {0: Fence(1)}),
             lambda: storage.read_since(study.id, 0),
             lambda: storage.trials(study.id),
             lambda: storage.best(study.id, "minimize"),
@@ -134,10 +134,10 @@ class StudyLaws:
             storage.set_attr(study.id, number, "kéy", value, system)
         record, trial = storage.load_study(study.name), storage.trials(study.id)[0]
         assert record.user == record.system == trial.user_attrs == trial.system_attrs == {"kéy": value}
-        storage.heartbeat(study.id, "a:1:b")
-        storage.heartbeat(study.id, "a:1:b")
+        storage.beat("a:1:b")
+        storage.beat("a:1:b")
         assert storage.read_since(study.id, 0).version == 1
-        assert storage.load_study(study.name) == record, "a heartbeat is no attribute"
+        assert storage.load_study(study.name) == record, "a sign of life is no attribute"
         with pytest.raises(KeyError):
             storage.set_attr(study.id, 1, "key", value)
 
@@ -149,8 +149,8 @@ class StudyLaws:
         run(storage, a, COMPLETE, 0.0)
         storage.set_attr(b.id, 0, "only", "b")
         assert [t.number for t in storage.trials(a.id)] == [0, 1]
-        assert storage.claim(b.id, "w") == Claim(1, 2)
         new = storage.read_since(b.id, 0)
+        assert storage.claim(b.id, "w") == Claim(1, new.version)
         assert (new.number.tolist(), new.values.tolist(), new.cursor) == ([0], [[2.0]], 1)
         assert (best_number(storage, a, "minimize"), best_number(storage, b, "minimize")) == (1, 0)
         assert storage.trials(a.id, [0])[0].user is None

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from tunesmith.frozen import NAN, TrialRecord
+from tunesmith.errors import TrialFinishedError, TrialsSpentError
+from tunesmith.frozen import NAN, Fence, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.testing.storage_attempts import AttemptLaws
@@ -20,6 +21,7 @@ from tunesmith.testing.storage_model import (
     SPACE,
     WAITING,
     Reader,
+    assert_ended,
     assert_same,
     begin,
     ended,
@@ -60,8 +62,22 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
         assert (taken.number, taken.reserved, taken.trial, taken.version) == (0, True, None, 1)
         assert [t.state for t in storage.trials(study.id)] == [RUNNING]
         assert storage.start(study.id, promise, running(0)) is None
-        assert storage.start(study.id, taken, running(0)) == 2
-        assert storage.finish(study.id, ended(running(0))) == (1, 3)
+        assert storage.start(study.id, taken, running(0)) == (2 if storage.prompt else 1)
+        assert_ended(storage, storage.finish(study.id, ended(running(0))), 1, 3)
+
+    def test_no_number_beyond_a_limit_is_claimed(self, storage: Storage, study: StudyRecord) -> None:
+        """Neither a new one, reserved or not, nor that of a waiting trial; nothing is written then."""
+        for number in range(2):
+            assert begin(storage, study, eager=number == 0) == number
+        for reserve in (False, True):
+            with pytest.raises(TrialsSpentError, match="2 trials"):
+                storage.claim(study.id, "w", reserve, below=2)
+        storage.add(study.id, [TrialRecord(-1, WAITING, fixed={"lr": 0.5})])
+        for reserve in (False, True):
+            with pytest.raises(TrialsSpentError):
+                storage.claim(study.id, "w", reserve, below=2)
+        assert storage.count(study.id) == {RUNNING: 2, WAITING: 1}
+        assert storage.claim(study.id, "w", below=3).number == 2
 
     def test_a_record_comes_back_as_it_was_written(self, storage: Storage, study: StudyRecord) -> None:
         """Every field, unusual values included."""
@@ -91,11 +107,12 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
             system={"fold": [0.5, NAN]},
             reports={0: 1.0, 10**12: -math.inf, 3: NAN},
         )
-        assert storage.finish(study.id, done) == (1, 2)
+        assert_ended(storage, storage.finish(study.id, done), 1, 2)
+        storage.read_since(study.id, 0)
         found = storage.trials(study.id)[0]
         assert found.reason is not None
         assert found.reason.startswith("half of a pair ")
-        found.reason = done.reason
+        found.reason, done.seq = done.reason, 1
         assert_same(found, done)
         assert found.params == {"lr": 1e-3, "layers": 3, "act": True}
 
@@ -103,12 +120,16 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
     def test_a_finish_is_recorded_once(self, storage: Storage, study: StudyRecord, state: TrialState) -> None:
         """A task that runs twice is recorded once."""
         begin(storage, study)
-        assert storage.finish(study.id, ended(running(0), state=state)) == (1, 2)
+        assert_ended(storage, storage.finish(study.id, ended(running(0), state=state)), 1, 2)
+        version = storage.read_since(study.id, 0).version
         before = storage.trials(study.id)
-        assert storage.finish(study.id, ended(running(0), 9.0)) is None
-        assert storage.finish(study.id, ended(running(0), attempt=2)) is None
+        assert storage.finish(study.id, ended(running(0), state=state))[0] == 1, "the answer to the first one was lost"
+        with pytest.raises(TrialFinishedError, match="trial 0"):
+            storage.finish(study.id, ended(running(0), 9.0, state=FAIL if state is COMPLETE else COMPLETE))
+        with pytest.raises(ValueError, match="attempt 2 was not begun"):
+            storage.finish(study.id, ended(running(0), attempt=2))
         assert storage.trials(study.id) == before
-        assert storage.read_since(study.id, 0).version == 2
+        assert storage.read_since(study.id, 0).version == version
         with pytest.raises(KeyError):
             storage.finish(study.id, ended(running(1)))
 
@@ -129,19 +150,19 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
         with pytest.raises(ValueError, match=r"trial|state|value"):
             storage.finish(study.id, wrong)
         assert storage.count(study.id) == {RUNNING: 1}
-        assert storage.finish(study.id, ended(running(0))) == (1, 2)
+        assert_ended(storage, storage.finish(study.id, ended(running(0))), 1, 2)
 
     def test_reports_are_kept_while_a_trial_runs(self, storage: Storage, study: StudyRecord) -> None:
         """The first value of a step counts; finished and unknown trials take none."""
         begin(storage, study)
         for step, value in [(3, 0.5), (1, math.inf), (3, 0.7), (2, NAN)]:
-            storage.report(study.id, 0, 1, step, value)
-        storage.report(study.id, 99, 1, 0, 1.0)
+            storage.report(study.id, 0, Fence(1), step, value)
+        storage.report(study.id, 99, Fence(1), 0, 1.0)
         new = storage.read_since(study.id, 0)
         assert sorted(map(repr, new.reports)) == sorted(map(repr, [(0, 3, 0.5), (0, 1, math.inf), (0, 2, NAN)]))
         assert new.version == 1, "reports do not raise the version"
         storage.finish(study.id, ended(running(0), reports={3: 9.0, 4: 0.1}))
-        storage.report(study.id, 0, 1, 5, 1.0)
+        storage.report(study.id, 0, Fence(1), 5, 1.0)
         reports = dict(storage.trials(study.id)[0].intermediate_values)
         assert repr(dict(sorted(reports.items()))) == repr({1: math.inf, 2: NAN, 3: 0.5, 4: 0.1})
 
@@ -175,9 +196,8 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
             done = []
             for i in range(n_trials):
                 number = begin(storage, study, worker=f"w{index}", eager=i % 2 == 0)
-                finished = storage.finish(study.id, ended(running(number, worker=f"w{index}"), float(number)))
-                assert finished is not None
-                done.append((number, finished[0]))
+                seq, _ = storage.finish(study.id, ended(running(number, worker=f"w{index}"), float(number)))
+                done.append((number, seq))
             return done
 
         with ThreadPoolExecutor(n_threads + 1) as pool:
@@ -189,9 +209,11 @@ class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
             following.result()
         n = n_threads * n_trials
         assert sorted(number for number, _ in pairs) == list(range(n))
-        assert sorted(seq for _, seq in pairs) == list(range(1, n + 1))
         reader.read()
-        assert reader.numbers == [number for number, _ in sorted(pairs, key=lambda pair: pair[1])]
+        if storage.prompt:
+            assert sorted(seq for _, seq in pairs) == list(range(1, n + 1))
+            assert reader.numbers == [number for number, _ in sorted(pairs, key=lambda pair: pair[1])]
+        assert sorted(t.seq for t in storage.trials(study.id)) == list(range(1, n + 1))
         reader.compare()
         assert storage.count(study.id) == {COMPLETE: n}
 

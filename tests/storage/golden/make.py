@@ -9,7 +9,9 @@ import math
 import sqlite3
 import sys
 
+from tunesmith.frozen import Fence
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.state import FailureKind
 from tunesmith.storage import open_storage
 from tunesmith.trial import FrozenTrial, TrialState
 
@@ -35,26 +37,27 @@ def main(path: str) -> None:
         common = {"space": space, "x": x, "worker": "host:1:boot@2", "sampler_state": sampler_state, "started": 100.0}
         storage.start(study.id, claim, FrozenTrial(claim.number, TrialState.RUNNING, **common))
         storage.finish(study.id, FrozenTrial(claim.number, finished=101.5, **common, **end))
-    claim = storage.claim(study.id, "host:1:boot@2", reserve=True)
+    claim = storage.claim(study.id, "host:1:boot@2", reserve=True, token=12)  # tokens from schema 3 on
     alive = FrozenTrial(3, TrialState.RUNNING, space=space, x=points[0], worker="host:1:boot@2", started=102.0)
+    alive.token = 12
     storage.start(study.id, claim, alive)
-    storage.report(study.id, 3, 1, 0, 0.9)
+    storage.report(study.id, 3, Fence(1, 12), 0, 0.9)
     storage.add(study.id, [FrozenTrial(-1, TrialState.WAITING, fixed={"model": ("a", 2)}, user={"why": "hunch"})])
     storage.set_attr(study.id, None, "about", {"nested": [math.inf]})
-    storage.heartbeat(study.id, "host:1:boot@2")
+    storage.beat("host:1:boot@2")
     own = Space(x=Float(0, 1), n=Int(0, 10, step=5))
     other = storage.create_study("two", ["minimize", "maximize"], 2**63 - 1)
     ended = {"space": own, "x": [0.5, 5.0], "values": (-math.inf, 2.0)}
     storage.add(other.id, [FrozenTrial(-1, TrialState.COMPLETE, **ended)])
     again = storage.create_study("again", ["minimize"], 1, own)  # from schema 2 on
-    for attempt, crashed in ((1, True), (2, False)):
+    for attempt, failure in ((1, FailureKind.LOST), (2, None)):
         claim = storage.claim(again.id, "host:1:boot@2", reserve=True)
         begun = FrozenTrial(0, TrialState.RUNNING, space=own, x=[0.5, 5.0], attempt=attempt, worker="host:1:boot@2")
         storage.start(again.id, claim, begun)
-        storage.set_attr(again.id, 0, "checkpoint", f"epoch-{attempt}.pt", attempt=attempt)
-        storage.set_attr(again.id, 0, f"only {attempt}", attempt, attempt=attempt)
-        storage.report(again.id, 0, attempt, attempt, attempt / 8)
-        storage.release(again.id, {0: attempt}, crashed)
+        storage.set_attr(again.id, 0, "checkpoint", f"epoch-{attempt}.pt", fence=Fence(attempt))
+        storage.set_attr(again.id, 0, f"only {attempt}", attempt, fence=Fence(attempt))
+        storage.report(again.id, 0, Fence(attempt), attempt, attempt / 8)
+        storage.release(again.id, {0: Fence(attempt)}, failure)
     storage.close()
     connection = sqlite3.connect(path)
     connection.execute("VACUUM")

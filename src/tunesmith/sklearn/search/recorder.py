@@ -10,6 +10,8 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from tunesmith.caution import caution
+from tunesmith.errors import AttemptReplacedError
 from tunesmith.frozen import TrialRecord
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
@@ -87,8 +89,12 @@ class Recorder:
             self.store.set_default_record(record)
             told = None
         else:
-            self.store.attach(trial, record)
-            told = self._finish(candidate, trial)
+            try:
+                self.store.attach(trial, record)
+                told = self._finish(candidate, trial)
+            except AttemptReplacedError as replaced:  # another process has the trial; this search keeps what it has
+                caution(str(replaced))
+                told = None
         candidate.mark_told()
         self.table.archive(candidate)
         if told is None:

@@ -65,6 +65,7 @@ class Database:
         self.connections = self._pool.connections
         self._connected = math.inf  # since when, by the monotonic clock; inf: not now, or never
         self._known = False  # whether it was ever reached
+        self._was_away = False
 
     # -- transactions ------------------------------------------------------------------------------------------
 
@@ -87,6 +88,7 @@ class Database:
         recent: float = 0.0,
         again: bool = True,
         durable: bool = True,
+        single: bool = False,
         patience: float = PATIENCE,
     ) -> T:
         """Return what a work returns, when its changes are durable; if it raises, nothing is changed.
@@ -97,13 +99,14 @@ class Database:
             again: whether it may also run again when the answer to its COMMIT was lost: it must then notice that it has
                 been done, or not mind. Without it, that is a StorageUnavailableError.
             durable: whether it has to survive a power cut of the server.
+            single: whether at most one of its statements changes anything, so that a server needs no transaction.
             patience: how long to wait for a server that is away, in seconds.
 
         Returns:
             what the work returns.
         """
-        begin = self._backend.begin_write
-        if not durable and self._backend.relaxed:
+        begin = () if single and not self.is_sqlite else self._backend.begin_write
+        if begin and not durable and self._backend.relaxed:
             begin = (f"{begin[0]}; {self._backend.relaxed}",)
         return self._run(work, begin, recent, patience, writes=True, again=again)
 
@@ -122,12 +125,14 @@ class Database:
         broken = 0
         while True:
             begun = committing = False
+            uncertain = retry is not None and retry.was_lost
             connection = self._take(retry)
             try:
                 with connection.lock:
                     if connection.driver is None:
                         continue
                     session = connection.session
+                    session.uncertain = uncertain
                     if writes:
                         self._file.check(recent)
                     try:
@@ -196,7 +201,7 @@ class Database:
             except self._errors:
                 fault = Fault.FINAL if self.is_sqlite else Fault.LOST
         if fault is Fault.LOST:
-            self._connected = math.inf
+            self._connected, self._was_away = math.inf, True
             self._pool.drop(connection)
             self._pool.drop_idle()  # if the server was restarted, they are lost too
         return fault
@@ -216,8 +221,8 @@ class Database:
 
     @property
     def connected_since(self) -> float:
-        """Since when the database has been there without a break, by the monotonic clock; now, if it is not there."""
-        return min(self._connected, time.monotonic())
+        """Since when the database is there again, by the monotonic clock; minus infinity if it was never away."""
+        return min(self._connected, time.monotonic()) if self._was_away else -math.inf
 
     def uptime(self) -> float:
         """Return the seconds since the server started; infinity for a file."""

@@ -8,12 +8,11 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.storage.sql.schema import (
     FINISHED,
+    IS_WAITING,
     OF_STUDY,
     OPEN,
     RANKED,
     RUNNING,
-    WAITING,
-    WORKER,
     attrs,
     reports,
     spaces,
@@ -25,14 +24,10 @@ _STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
 _OF_STUDY = _t.study_id == _STUDY
 _IS_RUNNING = _t.state == RUNNING
-_IS_WAITING = _t.state == WAITING
 _OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(OF_STUDY))
 
-# The inner query looks at the unfinished trials only (their seq is NULL), in the same statement as the counters.
 CLAIM = sa.select(
-    _s.version,
-    _s.next_number,
-    sa.select(sa.func.min(_t.number)).where(_OF_STUDY, OPEN, _IS_WAITING).scalar_subquery(),
+    _s.version, _s.next_number, sa.select(sa.func.min(_t.number)).where(_OF_STUDY, IS_WAITING).scalar_subquery()
 ).where(_s.id == _STUDY)
 
 COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == _STUDY)
@@ -42,7 +37,7 @@ ONE_SPACE = sa.select(spaces.c.space, spaces.c.hash).where(spaces.c.id == sa.bin
 COLUMNS = (
     sa.select(
         _t.seq, _t.number, _t.state, _t.tag, _t.attempt, _t.cost, _t.y, _t.value, _t.feasible, _t.x, _t.space_id,
-        _t.constraints,
+        _t.constraints, _t.failure,
     )
     .where(_OF_STUDY, _t.seq > sa.bindparam("cursor"))
     .order_by(_t.seq)
@@ -55,7 +50,7 @@ REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _IS_RUNNING)
 
 FULL = sa.select(
     _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
-    _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes,
+    _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes, _t.token, _t.failure,
 )  # fmt: skip
 FULL_RUNNING = FULL.where(_OF_STUDY, OPEN, _IS_RUNNING).order_by(_t.number)
 FULL_OPEN = FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
@@ -79,9 +74,7 @@ STUDY_FIELDS = sa.select(_s.id, _s.name, _s.directions, _s.seed, _s.space_id, _s
 ALL_STUDIES = STUDY_FIELDS.order_by(_s.id)
 STUDY_BY_NAME = STUDY_FIELDS.where(_s.name == sa.bindparam("name"))
 STUDY_NAMES = sa.select(_s.name)
-STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(
-    _a.study_id == _STUDY, _a.number == _OF_STUDY_ITSELF, _a.kind != sa.literal_column(str(WORKER))
-)
+STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == _STUDY, _a.number == _OF_STUDY_ITSELF)
 
 WIDTHS = (1, 16, 256)
 

@@ -133,11 +133,12 @@ class Reader:
             sampler_state=columns.join(2),
             attempt=columns.join(3),
             cost=columns.join(4),
+            failure=columns.join(5),
             values=columns.values(),
             blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
             reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), running)),
-            running=self._read_records(running, known, m),
+            running=self._read_records(running, known, m, session.dialect.loose),
         )
 
     def _read_counters(self, session: Session, row: Row) -> tuple[int, int, int]:
@@ -157,9 +158,11 @@ class Reader:
         if fault := self._spaces.range_of(space).fault(x):
             raise ValueError(fault)
 
-    def _read_records(self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int) -> list[TrialRecord]:
+    def _read_records(
+        self, rows: Sequence[Row], known: Mapping[int | None, Space], m: int, loose: bool
+    ) -> list[TrialRecord]:
         """Return rows of ``queries.FULL`` as records, once all of their points are seen to lie in their spaces."""
-        made = check_each(rows, lambda row: read_record(row, known, m), self._where, "trial")
+        made = check_each(rows, lambda row: read_record(row, known, m, loose), self._where, "trial")
         by_space: dict[int | None, list[Row]] = {}
         for row in rows:
             if row[5] is not None:
@@ -190,7 +193,8 @@ class Reader:
         self._check_types(session, notes, queries.TYPES_OF_ATTR, "attributes")
         self._check_types(session, curves, queries.TYPES_OF_REPORT, "reports")
         known = self._spaces_of(session, study_id, (row[4] for row in rows))
-        found = {t.number: t for t in self._read_records(rows, known, self._read_counters(session, counters)[2])}
+        m = self._read_counters(session, counters)[2]
+        found = {t.number: t for t in self._read_records(rows, known, m, session.dialect.loose)}
         if wanted is not None and len(found) < len(wanted):
             missing = [n for n in wanted if n not in found]
             raise KeyError(f"the study has no trial {', '.join(map(str, missing[:8]))}")
@@ -214,7 +218,10 @@ class Reader:
         if not rows:
             self._need(session, study_id)
         with decoding(self._where, "the states of trials"):
-            return {TrialState(state): n for state, n in rows}
+            counts: dict[TrialState, int] = {}
+            for state, n in rows:  # an ended trial may have no place yet, and be among the open ones
+                counts[TrialState(state)] = counts.get(TrialState(state), 0) + n
+            return counts
 
     def _need(self, session: Session, study_id: int) -> Row:
         """Return a study's counters: so one without trials is told from one that is not there."""

@@ -37,6 +37,11 @@ class Retry:
         self._tries: dict[Fault, int] = {}
         self._fault = Fault.LOCKED
 
+    @property
+    def was_lost(self) -> bool:
+        """Whether a connection was lost, so that what was sent last may have been done."""
+        return Fault.LOST in self._tries
+
     def goes_on(self, fault: Fault) -> bool:
         """Return whether to try again after a failure."""
         if fault is Fault.FINAL:

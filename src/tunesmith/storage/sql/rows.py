@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.frozen import Attempt, TrialRecord, curve
+from tunesmith.frozen import LATE, Attempt, TrialRecord, curve
 from tunesmith.space import Space
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.storage.sql.attributes import ENDED
 from tunesmith.storage.sql.integrity import (
     OPEN_STATES,
     check_first,
@@ -32,16 +33,19 @@ from tunesmith.storage.sql.values import (
 )
 
 MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may have 2**31
+_KINDS = frozenset({0, *FailureKind})
 _FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 
-def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> TrialRecord:
+def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool) -> TrialRecord:
     """Return a row of `queries.FULL` as a record."""
     (n, state, attempt, seq, space_id, x, y, first, feasible, sampler_state, cost, limits, reason, started, finished,
-     worker, fixed, crashes) = row  # fmt: skip
+     worker, fixed, crashes, token, failure) = row  # fmt: skip
     space = None if space_id is None else known[space_id]
     possible = 1 <= attempt < MOST_ATTEMPTS and 0 <= crashes <= attempt
-    if (seq is None) != (state in OPEN_STATES) or n < 0 or not possible:
+    # A server gives places later, see ends.py.
+    misplaced = seq is not None if state in OPEN_STATES else seq is None and loose
+    if misplaced or n < 0 or not possible:
         raise ValueError(f"number {n}, state {state}, attempt {attempt}, crashes {crashes}, seq {seq}")
     if x is not None and (space is None or len(x) != 8 * len(space)):
         raise ValueError("its point does not fit its space")
@@ -68,10 +72,12 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int) -> TrialRec
         fixed=fixed_from_json(fixed),
         seq=seq or 0,
         crashes=crashes,
+        token=token,
+        failure=None if failure is None else FailureKind(failure),
     )
 
 
-AttrsByAttempt = dict[int, dict[int, dict[str, Any]]]  # user attributes by trial and attempt
+AttrsByAttempt = dict[int, dict[int, tuple[dict[str, Any], dict[str, Any]]]]  # (user, own) by trial and attempt
 
 
 def attach_attr(found: Mapping[int, TrialRecord], by_attempt: AttrsByAttempt, row: Row) -> None:
@@ -82,8 +88,8 @@ def attach_attr(found: Mapping[int, TrialRecord], by_attempt: AttrsByAttempt, ro
         return
     require(kind in (USER, SYSTEM), f"{key!r} is of no known kind")
     value = attr_from_json(text)
-    if kind == USER and trial.attempt > 1:
-        by_attempt.setdefault(n, {}).setdefault(attempt, {})[key] = value
+    if trial.attempt > 1 and (kind == USER or (attempt < trial.attempt and key in (ENDED, LATE))):
+        by_attempt.setdefault(n, {}).setdefault(attempt, ({}, {}))[kind][key] = value
     elif kind == USER:
         trial.user = trial.user or {}
         trial.user[key] = value
@@ -103,15 +109,21 @@ def attach_attempts(found: Mapping[int, TrialRecord], notes: AttrsByAttempt, cur
 
 
 def _attach_previous(
-    trial: TrialRecord, notes: Mapping[int, dict[str, Any]], reported: Mapping[int, dict[int, float]]
+    trial: TrialRecord,
+    notes: Mapping[int, tuple[dict[str, Any], dict[str, Any]]],
+    reported: Mapping[int, dict[int, float]],
 ) -> None:
     user: dict[str, Any] = {}
     earlier = []
+    nothing: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for attempt in range(1, trial.attempt):
-        user = {**user, **notes.get(attempt, {})}
-        earlier.append(Attempt(attempt, reported.get(attempt, {}), user))
+        its_user, own = notes.get(attempt, nothing)
+        user = {**user, **its_user}
+        end = own.get(ENDED, {})
+        failure = None if end.get("failure") is None else FailureKind(end["failure"])
+        earlier.append(Attempt(attempt, reported.get(attempt, {}), user, failure, end.get("worker", ""), own.get(LATE)))
     trial.previous_attempts = tuple(earlier)
-    trial.user = {**user, **notes.get(trial.attempt, {})} or None
+    trial.user = {**user, **notes.get(trial.attempt, nothing)[USER]} or None
 
 
 def join_curves(rows: list[Row]) -> list[tuple[int, int, float]]:
@@ -140,8 +152,8 @@ class IncrementColumns:
         self.count = 0
         self.constraints: dict[int, dict[str, float]] = {}
         self.points: dict[int, list[tuple[NDArray[np.int64], bytes]]] = {}  # by space id
-        # number, state, sampler_state, attempt, cost
-        self._parts = [[np.empty(0, kind)] for kind in (np.int64, np.int8, np.int64, np.int64, np.float64)]
+        # number, state, sampler_state, attempt, cost, failure
+        self._parts = [[np.empty(0, kind)] for kind in (np.int64, np.int8, np.int64, np.int64, np.float64, np.int8)]
         self._values: list[NDArray[np.float64]] = [np.empty((0, m))]
         self._nothing = floats_to_bytes([NAN] * m) or b""
 
@@ -149,7 +161,7 @@ class IncrementColumns:
         """Append rows."""
         if self._loose:
             check_types(rows, TYPES_OF_COLUMNS)
-        seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits = zip(
+        seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits, failures = zip(
             *rows, strict=True
         )
         require(set(states) <= _FINISHED, "a finished trial has the state of another")
@@ -159,7 +171,10 @@ class IncrementColumns:
         require(seqs == tuple(expected), "their places in the order of ends have gaps")
         if None in costs:
             costs = tuple(map(float_or_nan, costs))
-        for parts, column in zip(self._parts, (numbers, states, sampler_states, attempts, costs), strict=True):
+        failures = tuple(kind or 0 for kind in failures)
+        require(set(failures) <= _KINDS, "a trial failed in an unknown way")
+        columns = (numbers, states, sampler_states, attempts, costs, failures)
+        for parts, column in zip(self._parts, columns, strict=True):
             parts.append(np.array(column, parts[0].dtype))
         if None in ys:
             ys = tuple(self._nothing if y is None else y for y in ys)

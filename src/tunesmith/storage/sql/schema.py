@@ -1,8 +1,9 @@
-"""The five tables, and the version of the schema.
+"""The six tables, and the version of the schema.
 
-Every transaction that writes trials first updates the study's row in `studies`, which locks it. So the counters there
-(`version`, `next_number`, `last_seq`) rise in commit order, two writers never meet in the other tables, and no foreign
-keys have to be checked.
+The counters in a study's row (`version`, `next_number`, `last_seq`) rise in commit order, and `seq` has no gap. In an
+SQLite file, where only one transaction writes at a time, each write changes them. On a server that row would be the one
+for which all workers wait: there a trial ends without it, and `order_ends` in sequence.py gives the ends their `seq` in
+batches. No foreign keys have to be checked.
 
 The encoding is part of the schema: states as in `tunesmith.state.TrialState`, points and values as float64,
 little-endian, joined; everything else that has a structure as JSON.
@@ -14,7 +15,7 @@ import sqlalchemy as sa  # noqa: TID253 - nobody imports this package before a d
 
 from tunesmith.state import TrialState
 
-HEAD = 2  # the schema that this version writes; migrations/versions has one file for each
+HEAD = 3  # the schema that this version writes; migrations/versions has one file for each
 
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts an INTEGER key up by itself, and no other
 _Key = sa.String(255).with_variant(sa.Text(), "sqlite", "postgresql")  # a text that an index holds
@@ -75,6 +76,8 @@ trials = sa.Table(
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("fixed", sa.Text),  # JSON object, labels as in tunesmith.space.serialize
     sa.Column("crashes", sa.Integer, nullable=False, server_default="0"),  # attempts whose process died
+    sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),  # of the claim by which it runs
+    sa.Column("failure", sa.SmallInteger),  # as in tunesmith.state.FailureKind
     sqlite_with_rowid=False,  # one B-tree, in the order in which trials are read
 )
 
@@ -90,7 +93,7 @@ reports = sa.Table(
 )
 
 OF_STUDY = -1  # the "number" of an attribute that belongs to the study itself
-USER, SYSTEM, WORKER = 0, 1, 2  # kinds of attributes; a worker's is the unix time of its last sign of life
+USER, SYSTEM = 0, 1  # kinds of attributes
 
 attrs = sa.Table(
     "tunesmith_attrs",
@@ -104,6 +107,15 @@ attrs = sa.Table(
     sqlite_with_rowid=False,
 )
 
+workers = sa.Table(
+    "tunesmith_workers",
+    metadata,
+    sa.Column("name", _Key, primary_key=True),  # as in tunesmith.storage.workers
+    sa.Column("beat", sa.BigInteger, nullable=False),  # one more with every sign of life
+    sa.Column("expires", sa.Double),  # unix time by the server's clock; NULL: a file has no clock
+    sa.Column("seen", sa.Double, nullable=False),  # unix time of the last sign of life, to delete old rows by
+)
+
 FINISHED = trials.c.seq.is_not(None)
 OPEN = trials.c.seq.is_(None)
 RUNNING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.RUNNING)))
@@ -111,7 +123,7 @@ WAITING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.WAITING)))
 # The condition of a partial index, as literals: SQLite takes it only for a query that has the very same text.
 RANKED = (trials.c.state == sa.literal_column("1")) & (trials.c.feasible == sa.literal_column("1"))
 
-# By seq, with NULL for all that are unfinished: new results and open trials are each one stretch of this index.
+# By seq, with NULL for all that are unfinished or have no place yet: each is one stretch of this index.
 sa.Index("tunesmith_trials_seq", trials.c.study_id, trials.c.seq, unique=True)
 sa.Index(
     "tunesmith_trials_best",
@@ -120,4 +132,12 @@ sa.Index(
     trials.c.number,
     sqlite_where=RANKED,
     postgresql_where=RANKED,
+)
+IS_WAITING = trials.c.state == sa.literal_column(str(int(TrialState.WAITING)))
+sa.Index(
+    "tunesmith_trials_waiting",
+    trials.c.study_id,
+    trials.c.number,
+    sqlite_where=IS_WAITING,
+    postgresql_where=IS_WAITING,
 )

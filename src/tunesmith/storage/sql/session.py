@@ -22,7 +22,8 @@ class Dialect:
 
     def __init__(self, sqlalchemy_dialect: Any, where: str) -> None:
         self.where = where
-        self.loose = sqlalchemy_dialect.name == "sqlite"  # whether a column may hold values of any type
+        self.name: str = sqlalchemy_dialect.name
+        self.loose = self.name == "sqlite"  # whether a column may hold values of any type
         self.returning = bool(sqlalchemy_dialect.update_returning)
         self.compiled: dict[Executable, tuple[str, tuple[str, ...]]] = {}
         self._dialect = sqlalchemy_dialect
@@ -40,13 +41,19 @@ class Session:
     """A cursor inside a transaction, and the dialect of its database.
 
     It has no reference to the database, so that a thread that keeps a session does not keep an unused database.
+
+    Attributes:
+        dialect: the dialect.
+        cursor: the driver's cursor.
+        uncertain: whether the same work ran before, and may have been committed although the connection was lost.
     """
 
-    __slots__ = ("_compiled", "cursor", "dialect")
+    __slots__ = ("_compiled", "cursor", "dialect", "uncertain")
 
     def __init__(self, dialect: Dialect, cursor: Any) -> None:
         self.dialect = dialect
         self.cursor = cursor
+        self.uncertain = False
         self._compiled = dialect.compiled
 
     @contextmanager

@@ -10,9 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.frozen import TrialRecord
 from tunesmith.space import Parameter, Space
 from tunesmith.space.serialize import label_from_json, label_to_json
 from tunesmith.storable import storable
+from tunesmith.storage.sql.session import Values
+from tunesmith.text import plain_text
 
 NAN = math.nan
 
@@ -73,3 +76,42 @@ def _label(parameter: Parameter | None, value: Any) -> Any:
 def fixed_from_json(text: str | None) -> dict[str, Any] | None:
     """Return what `fixed_to_json` wrote; an object known by name is given as that name."""
     return None if text is None else {name: label_from_json(value) for name, value in json.loads(text).items()}
+
+
+# -- rows of trials ---------------------------------------------------------------------------------------------
+
+
+def trial_row(study_id: int, trial: TrialRecord, space_id: int | None, declared: Space | None) -> dict[str, Values]:
+    """Return a new row of the table of trials."""
+    return {
+        "study_id": study_id,
+        "number": trial.number,
+        "state": int(trial.state),
+        "attempt": trial.attempt,
+        "seq": None,
+        "started": trial.started,
+        "finished": trial.finished,
+        "worker": trial.worker,
+        "fixed": fixed_to_json(trial.fixed, declared),
+        "crashes": 0,
+        "token": trial.token,
+        **outcome_columns(trial, space_id),
+    }
+
+
+def outcome_columns(trial: TrialRecord, space_id: int | None) -> dict[str, Values]:
+    """Return what the end of a trial writes, by column."""
+    values = trial.values
+    return {
+        "state": int(trial.state),
+        "space_id": space_id,
+        "x": None if space_id is None else floats_to_bytes(trial.x),
+        "y": floats_to_bytes(values),
+        "value": float(values[0]) if values else None,
+        "feasible": int(trial.feasible),
+        "tag": int(trial.sampler_state),
+        "cost": trial.cost,
+        "constraints": json.dumps(trial.constraints) if trial.constraints else None,
+        "reason": None if trial.reason is None else plain_text(trial.reason),
+        "failure": None if trial.failure is None else int(trial.failure),
+    }

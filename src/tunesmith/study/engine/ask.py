@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
-from tunesmith.frozen import TrialRecord
+from tunesmith.errors import SpaceExhaustedError, StorageError
+from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
-from tunesmith.storage.workers import current_worker
+from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.enqueued import apply_enqueued_values
+from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
 
-NEAR = 64  # numbers before a limit from where on none is reserved, since it could lie beyond the limit
+SEEN_LATELY = 1.0  # seconds for which a history will do whose results no proposal depends on
 
 
 @dataclass(slots=True)
@@ -44,12 +46,15 @@ class Asker:
 
     Attributes:
         worker: the name under which trials are started.
+        abandoned: attempts that were claimed and could not be started, by number; to be released.
     """
 
     def __init__(self, study: StudyReplica, sampler: Sampler) -> None:
         self.sampler = sampler
         self.worker = current_worker()
+        self.abandoned: dict[int, Fence] = {}
         self._study = study
+        self._token = 0
         self._proposals = Proposals(None)
         self._planned: Proposal | None = None
         self._prefetched: Proposal | None = None
@@ -74,32 +79,36 @@ class Asker:
     def start(self, below: int | None, cheap: bool) -> Trial:
         """Claim a number, propose a point and start the trial; see SHIELDED in loop.py for interrupts."""
         study, storage = self._study, self._study.storage
-        reserve = False
+        keep_beating(storage, self.worker.removesuffix(APART))
+        taken = False  # whether another worker took a number that this one wanted
         while True:
-            if below is not None:
-                self._check_left(below)
-            claim = storage.claim(study.study_id, self.worker, reserve)
-            if below is not None and claim.number >= below:
-                self._give_up(claim)
-                raise _spent(below)
-            if claim.version != study.version:
+            exclusive = self.sampler.exclusive_at(study.history)
+            token = self._token = self._token or new_token()  # the one of a claim whose answer is still open
+            reserve = not exclusive and (taken or not storage.prompt)
+            claim = storage.claim(study.study_id, self.worker, reserve, token, below)
+            self._token = 0
+            if self._must_sync(claim):
+                study.claimed = claim.number if claim.reserved else None
                 study.sync()
                 seen = len(study.history) + len(study.history.running)
                 if self.sampler.exclusive_at(study.history) and not claim.reserved and seen < claim.number:
                     continue  # a trial was released since the claim; it comes first
             try:
-                trial, record = self.propose(claim, cheap)
+                trial, record = self.propose(claim, token, cheap)
             except BaseException:  # without a point, the trial must not stay RUNNING
-                self._give_up(claim)
+                if claim.reserved:
+                    storage.release(study.study_id, {claim.number: _fence(claim, token)})
                 raise
-            version = storage.start(study.study_id, claim, record)
+            try:
+                version = storage.start(study.study_id, claim, record)
+            except StorageError:
+                self.abandoned[claim.number] = _fence(claim, token)
+                raise
             if version is not None:
                 break
             # Another worker took the number. A sampler that must see every start tries again; any other takes a
             # number for itself first, so that a long proposal is wasted at most once.
-            study.version = STALE
-            reserve = not self.sampler.exclusive_at(study.history)
-            reserve = reserve and (below is None or claim.number + NEAR < below)
+            study.version, taken = STALE, True
         if version == study.version + 1:
             study.version = version
         study.next_number = max(study.next_number, record.number + 1)
@@ -107,10 +116,21 @@ class Asker:
         study.running[record.number] = RunningTrial(trial, record, time.monotonic())
         return trial
 
-    def propose(self, claim: Claim, cheap: bool) -> tuple[Trial, TrialRecord]:
+    def _must_sync(self, claim: Claim) -> bool:
+        """Tell whether the history has to be brought up to date for the proposal of a claim."""
+        study = self._study
+        if study.version != STALE and claim.version == study.version + claim.reserved:
+            study.version = claim.version  # nothing but the claim happened
+            return False
+        if self.sampler.is_adaptive or study.storage.prompt or study.history.space is None:
+            return True
+        # Where many workers share a server, one whose proposals do not depend on the results need not read them all.
+        return self.sampler.exclusive_at(study.history) or study.age() > SEEN_LATELY
+
+    def propose(self, claim: Claim, token: int, cheap: bool) -> tuple[Trial, TrialRecord]:
         """Return the trial of a claim, and what is to be stored of it."""
         number, old = claim.number, claim.trial
-        record = TrialRecord(number, TrialState.RUNNING, worker=self.worker)
+        record = TrialRecord(number, TrialState.RUNNING, worker=self.worker, token=token)
         if old is not None:
             record.attempt, record.system, record.fixed = old.attempt, old.system, old.fixed
             record.previous_attempts, record.crashes = old.previous_attempts, old.crashes
@@ -140,6 +160,7 @@ class Asker:
             dict(old.user) if old is not None and old.user else None,  # those of the record are in the storage
             attempt=record.attempt,
             previous_attempts=record.previous_attempts,
+            token=token,
         )
         return trial, record
 
@@ -171,25 +192,11 @@ class Asker:
             return self.sampler.space
         return self._study.history.space
 
-    def _check_left(self, below: int) -> None:
-        """Raise TrialsSpentError unless a trial with a number below a limit is left to be started, as far as is known.
 
-        Trials are numbered from 0, whoever runs them, so a study whose numbers stay below n has n trials in all.
-        """
-        study = self._study
-        if study.version == STALE:
-            study.sync()
-        if study.next_number >= below:
-            waiting = study.storage.trials(study.study_id, states=[TrialState.WAITING])
-            if not any(t.number < below for t in waiting):
-                raise _spent(below)
-
-    def _give_up(self, claim: Claim) -> None:
-        """Release a claimed trial that is not to be run."""
-        if claim.reserved:
-            attempt = 1 if claim.trial is None else claim.trial.attempt
-            self._study.storage.release(self._study.study_id, {claim.number: attempt})
+def new_token() -> int:
+    """Return a number that no other claim has, 0 < token < 2**63."""
+    return (int.from_bytes(os.urandom(8)) >> 1) or 1
 
 
-def _spent(below: int) -> TrialsSpentError:
-    return TrialsSpentError(f"the study has the {below} trials that it is to have in all")
+def _fence(claim: Claim, token: int) -> Fence:
+    return Fence(1 if claim.trial is None else claim.trial.attempt, token)

@@ -32,16 +32,17 @@ class TrialChannel:
         self._artifacts = artifacts
         self._away_until = 0.0
 
-    def report(self, number: int, attempt: int, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
         """Store a report and add it to the trial's curve; False if the storage did not take it."""
         study = self._study
         if len(study.signs) > 1:
             raise RuntimeError("reports and pruning are for studies with one objective")
         with study.lock:
-            stored = self._reach(lambda: study.storage.report(study.study_id, number, attempt, step, value))
+            stored = self._reach(lambda: study.storage.report(study.study_id, number, fence, step, value))
             curves = study.history.curves
             running = study.running.get(number)
-            if attempt > 1 and running is not None and len(running.trial.reports or ()) <= 1:  # first of this attempt
+            first = running is not None and len(running.trial.reports or ()) <= 1  # of this attempt
+            if fence.attempt > 1 and running is not None and first:
                 curves.drop(number)
                 for s, v in curve([*(a.reports for a in running.trial.previous_attempts), {step: value}]).items():
                     curves.append(number, s, v * study.sign)
@@ -49,11 +50,11 @@ class TrialChannel:
                 curves.append(number, step, value * study.sign)
             return stored
 
-    def note(self, number: int, attempt: int, key: str, value: Any) -> bool:
+    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Store a user attribute; False if the storage did not take it."""
         study = self._study
         with study.lock:
-            return self._reach(lambda: study.storage.set_attr(study.study_id, number, key, value, attempt=attempt))
+            return self._reach(lambda: study.storage.set_attr(study.study_id, number, key, value, fence=fence))
 
     def should_prune(self, number: int, step: int) -> bool:
         """Ask the pruner about a running trial."""
@@ -63,9 +64,9 @@ class TrialChannel:
                 self._reach(study.sync)
             return self.pruner.decide(study.history.curves, number, step) is not Decision.CONTINUE
 
-    def pointers(self, number: int, attempt: int) -> Pointers:
+    def pointers(self, number: int, fence: Fence) -> Pointers:
         """Return what publishes the artifacts of a running trial."""
-        return self._artifacts.pointers(number, Fence(attempt))
+        return self._artifacts.pointers(number, fence)
 
     def _reach(self, call: Callable[[], None]) -> bool:
         """Use the storage; False if it cannot be used now, so that the training goes on all the same."""

@@ -14,20 +14,19 @@ from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome
 from tunesmith.study.engine.ask import Asker
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.outcome import Outcome
-from tunesmith.study.engine.recovery import recover
+from tunesmith.study.engine.recovery import Recovery, recover
 from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.retries import may_run_again, stored_retries
 from tunesmith.study.engine.tell import Teller
 from tunesmith.trial import Trial
 
-MAX_ATTEMPTS = "max_attempts"  # the system attribute that holds the study's own
-DEFAULT_MAX_ATTEMPTS = 3
 STOPPED = "stopped"  # the system attribute that says why the search ended by itself
 
 
@@ -43,7 +42,7 @@ class TrialEngine(StudyReplica):
 
     Attributes:
         artifacts: where the study keeps artifacts.
-        max_attempts: how often a trial is started whose process dies.
+        retries: how often a trial is run again whose attempt ended without a result, by the kind of failure.
         optimizing: whether ``optimize`` runs in this object.
         stop_requested: whether it shall end after the running trials.
         stopped: why the search ended by itself the last time; None if it did not.
@@ -60,9 +59,11 @@ class TrialEngine(StudyReplica):
     ) -> None:
         super().__init__(record, storage)
         self.artifacts = ArtifactHome(record, storage, artifact_store)
-        self.max_attempts = int(record.system.get(MAX_ATTEMPTS, DEFAULT_MAX_ATTEMPTS))
+        self.retries = stored_retries(record.system)
         self.asker = Asker(self, sampler)
         self.teller = Teller(self)
+        self.asker.abandoned = self.teller.unsaved.released
+        self.recovery = Recovery(self)
         self.channel = TrialChannel(self, pruner, self.artifacts)
         self.optimizing = False
         self.stop_requested = False
@@ -89,6 +90,7 @@ class TrialEngine(StudyReplica):
         if unsaved.ends or unsaved.released:
             self.flush()
         with self.lock:
+            self.recovery.look(self.retries)
             trial = self.asker.start(below, cheap)
         trial.connect(self.channel)
         if self.declared:
@@ -107,7 +109,7 @@ class TrialEngine(StudyReplica):
         teller, unsaved = self.teller, self.teller.unsaved
         with self.lock:
             running = self.running.get(number)
-            if running is None or (isinstance(trial, Trial) and trial.attempt != running.record.attempt):
+            if running is None or (isinstance(trial, Trial) and trial.fence != running.record.fence):
                 if number in unsaved.ends:  # told before, when the storage was away
                     self.flush()
                 done = teller.tell_untracked(trial, outcome, skip_if_finished, cost)
@@ -154,7 +156,7 @@ class TrialEngine(StudyReplica):
     def recover(self) -> list[int]:
         """Take back the trials of workers that died; see `tunesmith.Study.recover`."""
         with self.lock:
-            return recover(self, self.max_attempts)
+            return recover(self, self.retries)
 
     def release(self, numbers: Iterable[int]) -> None:
         """Give running trials back: the next ``ask`` hands them out again as they were proposed."""
@@ -163,12 +165,23 @@ class TrialEngine(StudyReplica):
             if not numbers:
                 return
             unknown = [n for n in numbers if n not in self.running]
-            attempts = {t.number: t.attempt for t in self.trials(unknown)}
-            attempts |= {n: self.running[n].record.attempt for n in numbers if n in self.running}
-            self.storage.release(self.study_id, attempts)
+            fences = {t.number: t.fence for t in self.trials(unknown)}
+            fences |= {n: self.running[n].record.fence for n in numbers if n in self.running}
+            self.storage.release(self.study_id, fences)
             for number in numbers:
                 self.running.pop(number, None)
             self.version = STALE
+
+    def run_again(self, trial: Trial, failure: FailureKind) -> bool:
+        """Give a running trial back whose attempt failed, if it may be run once more; return whether it may."""
+        with self.lock:
+            running = self.running.get(trial.number)
+            if running is None or not may_run_again(self.retries, running.record, failure):
+                return False
+            self.storage.release(self.study_id, {trial.number: running.record.fence}, failure)
+            self.running.pop(trial.number, None)
+            self.version = STALE
+            return True
 
     def release_all(self) -> None:
         """Release all running trials of this object, at once or as soon as the storage can be used again."""
@@ -177,7 +190,7 @@ class TrialEngine(StudyReplica):
                 self.flush()
                 self.release(list(self.running))
             except StorageError:
-                self.teller.unsaved.released |= {n: running.record.attempt for n, running in self.running.items()}
+                self.teller.unsaved.released |= {n: running.record.fence for n, running in self.running.items()}
                 self.running.clear()
 
     # -- the study -----------------------------------------------------------------------------------------------

@@ -1,49 +1,81 @@
-"""Recovers trials whose process died: they run again, up to a limit."""
+"""Takes over the trials of dead workers: they run again, up to a limit."""
 
 from __future__ import annotations
 
+import random
 import time
 
-from tunesmith.frozen import TrialRecord
-from tunesmith.state import TrialState
+from tunesmith.errors import AttemptReplacedError, TrialFinishedError
+from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.workers import is_dead, runs_apart
 from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.retries import Retries, may_run_again
+
+_LOOK = 1.0  # seconds between two looks for dead workers
+_LOOK_PER_TRIAL = 1 / 32  # seconds for each running trial: with many workers each looks less often
+
+_random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
 
-def recover(study: StudyReplica, max_attempts: int) -> list[int]:
-    """Release the trials of workers of this machine that died; FAIL those that were begun `max_attempts` times.
+class Recovery:
+    """Looks for dead workers now and then.
+
+    Args:
+        study: the replica.
+    """
+
+    def __init__(self, study: StudyReplica) -> None:
+        self._study = study
+        self._next = 0.0
+
+    def look(self, retries: Retries) -> list[int]:
+        """Take over what dead workers left, unless the last look was a moment ago; return the numbers that wait."""
+        study = self._study
+        now = time.monotonic()
+        if not study.storage.shared or now < self._next:
+            return []
+        pause = max(_LOOK, _LOOK_PER_TRIAL * len(study.history.running))
+        self._next = now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
+        return recover(study, retries)
+
+
+def recover(study: StudyReplica, retries: Retries) -> list[int]:
+    """Release the trials of dead workers; FAIL those that were run again too often.
 
     Returns:
         The numbers of those that wait to be run again.
     """
     storage = study.storage
-    lost: dict[int, int] = {}
-    crashed: dict[int, int] = {}
-    for trial in storage.trials(study.study_id, states=[TrialState.RUNNING]):
-        if not is_dead(trial.worker):
-            continue
+    left: dict[FailureKind | None, dict[int, Fence]] = {}
+    for trial in storage.expired(study.study_id):
         study.version = STALE
-        if runs_apart(trial.worker):
-            lost[trial.number] = trial.attempt
-        elif trial.crashes + 1 < max_attempts:
-            crashed[trial.number] = trial.attempt
+        failure = None if runs_apart(trial.worker) else _kind(trial)
+        if failure is None or may_run_again(retries, trial, failure):
+            left.setdefault(failure, {})[trial.number] = trial.fence
         else:
-            storage.finish(study.study_id, _failed(trial, max_attempts))
-    if lost:
-        storage.release(study.study_id, lost)
-    if crashed:
-        storage.release(study.study_id, crashed, crashed=True)
-    return sorted({**lost, **crashed})
+            try:
+                storage.finish(study.study_id, _failed(trial, failure, retries))
+            except (AttemptReplacedError, TrialFinishedError):
+                continue  # it ended, or another worker took it over, meanwhile
+    for failure, fences in left.items():
+        storage.release(study.study_id, fences, failure)
+    return sorted(number for fences in left.values() for number in fences)
 
 
-def _failed(trial: TrialRecord, limit: int) -> TrialRecord:
-    """Return the end of a trial whose process died too often; the storage has its attributes and reports."""
-    trial.state, trial.finished = TrialState.FAIL, time.time()
+def _kind(trial: TrialRecord) -> FailureKind:
+    return FailureKind.LOST if is_dead(trial.worker) else FailureKind.LEASE
+
+
+def _failed(trial: TrialRecord, failure: FailureKind, retries: Retries) -> TrialRecord:
+    """Return the end of a trial whose worker died too often; the storage has its attributes and reports."""
+    trial.state, trial.finished, trial.failure = TrialState.FAIL, time.time(), failure
     trial.crashes += 1
     times = "once" if trial.crashes == 1 else f"{trial.crashes} times"
-    trial.reason = (
-        f"its process died {times} (out of memory, a crash in a library, a kill?), and max_attempts is {limit}; "
-        "previous_attempts has what it reported"
-    )
+    if failure is FailureKind.LOST:
+        how = f"its process died {times} (out of memory, a crash in a library, a kill?)"
+    else:
+        how = f"its worker was lost {times}, and gave no sign of life at last (a machine or a network that is gone?)"
+    trial.reason = f"{how}, and retries is {retries[FailureKind.LOST]}; previous_attempts has what it reported"
     trial.user = trial.reports = None
     return trial

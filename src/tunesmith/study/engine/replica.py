@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass
 from operator import mul
 
@@ -50,6 +52,7 @@ class StudyReplica:
         version: the study's change counter that it stands for.
         next_number: the lowest trial number that is free, as far as is known here.
         running: the running trials that this object asked for.
+        claimed: the number of a trial that this object has claimed and not started; it is not in the history.
     """
 
     def __init__(self, record: StudyRecord, storage: Storage) -> None:
@@ -62,6 +65,7 @@ class StudyReplica:
         self.sign = self.signs[0]
         self.lock = threading.RLock()
         self.running: dict[int, RunningTrial] = {}
+        self.claimed: int | None = None
         self._warm_start = decode_warm_start(record.system.get(KEY))
         self.reset(record.space)
 
@@ -73,14 +77,25 @@ class StudyReplica:
         self.cursor = 0
         self.version = STALE
         self.next_number = 0
+        self._ahead: set[int] = set()  # trials in the history that will be read yet
+        self._read = -math.inf  # when the history was read the last time
+        self._pointless: set[int] = set()  # running trials whose points were not known yet
+
+    def age(self) -> float:
+        """Return how many seconds ago the history was read."""
+        return time.monotonic() - self._read
 
     def sync(self) -> None:
         """Read what other workers recorded."""
         self.take_in(self.storage.read_since(self.study_id, self.cursor))
+        self._read = time.monotonic()
 
     def take_in(self, new: Increment) -> None:
         """Add to the history what was recorded since the cursor."""
         history = self.history
+        if self._ahead:
+            new = new.without(self._ahead)
+            self._ahead.difference_update(new.left_out)
         for number in new.number[new.attempt > 1].tolist() + [t.number for t in new.running if t.attempt > 1]:
             history.curves.drop(number)  # what an earlier attempt reported may be repeated by now
         history.extend(
@@ -92,14 +107,16 @@ class StudyReplica:
             cost=new.cost,
             constraints=new.constraints,
         )
-        running = {t.number: t for t in new.running}
+        running = {t.number: t for t in new.running if t.number != self.claimed}
+        self.claimed = None
         for number in history.running:
             if number not in running:
                 history.end(number)
         known = set(history.running)
         for number, t in running.items():
-            if number not in known:
+            if number not in known or number in self._pointless:
                 history.begin(number, t.space, t.x, t.sampler_state)
+        self._pointless = {number for number, t in running.items() if t.x is None}
         for number, step, value in new.reports:
             history.curves.append(number, step, value * self.sign)
         for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):
@@ -108,8 +125,12 @@ class StudyReplica:
         self.next_number = max([self.next_number, *(k + 1 for k in running), int(new.number.max(initial=-1)) + 1])
 
     def add_end(self, done: TrialRecord, seq: int, version: int) -> None:
-        """Add a trial that this object ended, unless others recorded something since the last ``sync``."""
-        if seq == self.cursor + 1 and version == self.version + 1:
+        """Add a trial that this object ended, unless others recorded something since the last ``sync``.
+
+        Where the storage gives places later, it is added in any case, and left out when it is read.
+        """
+        later = not self.storage.prompt
+        if later or (seq == self.cursor + 1 and version == self.version + 1):
             y = None if done.values is None else list(map(mul, done.values, self.signs))
             self.history.append(
                 done.number,
@@ -121,4 +142,7 @@ class StudyReplica:
                 cost=done.cost,
                 constraints=done.constraints,
             )
-            self.cursor, self.version = seq, version
+            if later:
+                self._ahead.add(done.number)
+            else:
+                self.cursor, self.version = seq, version

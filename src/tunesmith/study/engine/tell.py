@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from tunesmith.caution import caution
-from tunesmith.errors import StorageError, StorageUnavailableError, StudyNotFoundError
+from tunesmith.errors import (
+    AttemptReplacedError,
+    StorageError,
+    StorageUnavailableError,
+    StudyNotFoundError,
+    TrialFinishedError,
+)
 from tunesmith.frozen import OUTPUT, OUTSIDE, TrialRecord
 from tunesmith.state import TrialState
+from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.engine.unsaved import Unsaved
 from tunesmith.text import name_and_message, plain_text, shorten
 from tunesmith.trial import Proposals, Trial
+
+_REFUSED = (AttemptReplacedError, TrialFinishedError)
 
 
 class Teller:
@@ -65,17 +75,20 @@ class Teller:
             reports=unsent,
             previous_attempts=record.previous_attempts,
             crashes=record.crashes,
+            token=record.token,
             failure=outcome.failure,
         )
-        stored = self.save(done)
-        study.running.pop(record.number, None)
+        try:
+            stored = self.save(done)
+        except (AttemptReplacedError, TrialFinishedError):
+            study.version = STALE
+            raise
+        finally:
+            study.running.pop(record.number, None)
         if done.state is outcome.state:
             notes = trial.user_attrs
             done.user, done.reports = dict(notes) if notes else None, reports
             done.system = {**(record.system or {}), **system} if system else record.system
-        if stored is None:  # released meanwhile, and perhaps run by another worker
-            study.version = STALE
-            return study.storage.trials(study.study_id, [record.number])[0]
         study.add_end(done, *stored)
         if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
             caution(
@@ -95,18 +108,17 @@ class Teller:
             raise ValueError(
                 f"tell: the study {study.study_name!r} has no trial {number}; ask() hands out trials"
             ) from None
-        if isinstance(trial, Trial) and trial.attempt < stored.attempt:
-            return stored  # this attempt was given up, and another worker runs the trial
-        if stored.state.is_finished():
+        if stored.state.is_finished() and skip_if_finished:
+            return stored
+        if isinstance(trial, Trial) and trial.fence != stored.fence:  # the storage refuses it, and keeps a note
+            stored = replace(stored, state=TrialState.RUNNING, attempt=trial.attempt, token=trial.token)
+        elif stored.state.is_finished():
             same = stored.state == outcome.state and (
                 outcome.state is not TrialState.COMPLETE or stored.values == outcome.values
             )
-            if skip_if_finished or same:
+            if same:
                 return stored
-            raise ValueError(
-                f"tell: trial {number} is {stored.state.name} with {stored.values} already; a finished trial "
-                "does not change (pass skip_if_finished=True to leave it as it is)"
-            )
+            raise finished_otherwise(stored)
         if stored.state is TrialState.WAITING:
             raise ValueError(f"tell: trial {number} waits to be run; ask() hands it out")
         if not isinstance(trial, Trial):
@@ -122,6 +134,7 @@ class Teller:
             list(stored.x or ()),
             user=stored.user,
             attempt=stored.attempt,
+            token=stored.token,
         )
         trial.take_whole()
         trial.reports = dict(stored.reports) if stored.reports else None
@@ -129,7 +142,7 @@ class Teller:
 
     # -- results that the storage did not take -------------------------------------------------------------------
 
-    def save(self, done: TrialRecord) -> tuple[int, int] | None:
+    def save(self, done: TrialRecord) -> tuple[int, int]:
         """Store the end of a trial; what cannot be stored is kept in this process."""
         study = self._study
         try:
@@ -137,11 +150,11 @@ class Teller:
                 return study.storage.finish(study.study_id, done)
             except StorageUnavailableError as away:
                 return retry_while_unavailable(lambda: self._write_end(done), away)
-            except (StorageError, KeyError):  # no waiting helps: a file that was replaced, say
+            except (StorageError, KeyError, *_REFUSED):  # no waiting helps: a file that was replaced, say
                 raise
             except Exception:
                 return self._write_end(done)
-        except (StudyNotFoundError, KeyError):  # there is nowhere to store it
+        except (StudyNotFoundError, KeyError, *_REFUSED):  # there is nowhere to store it
             raise
         except BaseException as error:  # an interrupt as well
             study.running.pop(done.number, None)
@@ -154,12 +167,12 @@ class Teller:
                 "optimize() stores it"
             ) from error
 
-    def _write_end(self, done: TrialRecord) -> tuple[int, int] | None:
+    def _write_end(self, done: TrialRecord) -> tuple[int, int]:
         """Store the end of a trial: without attributes and reports if these cannot be stored, else as FAIL."""
         study = self._study
         try:
             return study.storage.finish(study.study_id, done)
-        except (StorageError, KeyError):
+        except (StorageError, KeyError, *_REFUSED):
             raise
         except Exception as error:
             fault = name_and_message(error)
@@ -167,7 +180,7 @@ class Teller:
         done.user = done.reports = None
         try:
             stored = study.storage.finish(study.study_id, done)
-        except (StorageError, KeyError):
+        except (StorageError, KeyError, *_REFUSED):
             raise
         except Exception:
             lost = "its result"
@@ -182,20 +195,13 @@ class Teller:
         study, unsaved = self._study, self.unsaved
         with study.lock:
             for done in list(unsaved.ends.values()):
-                stored = self._write_end(done)
+                try:
+                    self._write_end(done)
+                except _REFUSED as refused:
+                    caution(f"the result of trial {done.number}, {done.values}, waited to be stored. {refused}")
                 unsaved.drop(done)
                 study.version = STALE
-                if stored is None and not self._is_recorded(done):
-                    caution(
-                        f"trial {done.number}: attempt {done.attempt} was given up while its result waited to be "
-                        f"stored; the result, {done.values}, is not used"
-                    )
             if unsaved.released:
                 study.storage.release(study.study_id, unsaved.released)
                 unsaved.released.clear()
                 study.version = STALE
-
-    def _is_recorded(self, done: TrialRecord) -> bool:
-        """Tell whether an end that is refused was stored before: the answer to its commit was lost."""
-        (found,) = self._study.storage.trials(self._study.study_id, [done.number])
-        return found.state is done.state and found.attempt == done.attempt

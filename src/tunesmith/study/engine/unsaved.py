@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from tunesmith.frozen import TrialRecord
+from tunesmith.frozen import Fence, TrialRecord
 
 
 class Unsaved:
@@ -27,7 +27,7 @@ class Unsaved:
         self.study_name = study_name
         self.flush = flush
         self.ends: dict[int, TrialRecord] = {}
-        self.released: dict[int, int] = {}
+        self.released: dict[int, Fence] = {}
 
     def keep(self, done: TrialRecord) -> None:
         """Keep the end of a trial until it is stored, at exit at the latest."""

@@ -1,0 +1,151 @@
+"""The ways of a trial before its end: claims, starts and releases, each to be run inside one transaction."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa  # noqa: TID253 - see schema.py
+
+from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.storage.checks import GIVEN_UP
+from tunesmith.storage.sql.attributes import (
+    ADD_ATTR,
+    ENDED,
+    IS_THERE,
+    RUNS_THIS,
+    STUDY,
+    STUDY_IS_THERE,
+    THIS,
+    existing,
+    write_attributes,
+)
+from tunesmith.storage.sql.counters import CHANGED, RESERVED, STARTED, VERSION, bump
+from tunesmith.storage.sql.ends import INSERT_TRIAL
+from tunesmith.storage.sql.schema import IS_WAITING, OPEN, RUNNING, SYSTEM, WAITING, trials
+from tunesmith.storage.sql.session import Session
+from tunesmith.storage.sql.values import floats_to_bytes, trial_row
+
+Taking = Callable[[Session, int, str, int, int], tuple[int, int] | None]  # `claim_waiting` or `reserve`
+
+_t = trials.c
+_ONE: sa.ColumnClause[int] = sa.literal_column("1")
+_ZERO: sa.ColumnClause[int] = sa.literal_column("0")
+_BELOW: sa.BindParameter[int] = sa.bindparam("below")
+_NEXT_WAITING = (
+    sa.select(_t.number)
+    .where(_t.study_id == STUDY, IS_WAITING, _t.number < _BELOW)
+    .order_by(_t.number)
+    .limit(_ONE)
+    .offset(_ZERO)  # else SQLite gets a parameter for it
+    .with_for_update(skip_locked=True)
+)
+_CLAIM_WAITING = (
+    sa.update(trials)
+    .where(THIS, _t.state == WAITING)
+    .values(state=RUNNING, worker=sa.bindparam("by"), token=sa.bindparam("held"), started=sa.bindparam("now"))
+)
+_HELD = sa.select(_t.number, _t.space_id, _t.fixed, _t.attempt).where(
+    _t.study_id == STUDY, OPEN, _t.state == RUNNING, _t.token == sa.bindparam("held")
+)
+_START_RESERVED = (
+    sa.update(trials)
+    .where(RUNS_THIS)
+    .values({c: sa.bindparam(c.name) for c in (_t.space_id, _t.x, _t.tag, _t.started)})
+)
+_RELEASE = (
+    sa.update(trials)
+    .where(RUNS_THIS)
+    .values(
+        state=WAITING,
+        attempt=_t.attempt + _ONE,
+        crashes=_t.crashes + sa.bindparam("died", type_=sa.Integer),
+        worker=sa.literal_column("''"),
+        token=sa.literal_column("0"),
+        started=sa.literal_column("NULL"),
+    )
+)
+
+
+def claim_waiting(session: Session, study_id: int, worker: str, token: int, below: int) -> tuple[int, int] | None:
+    """Take the lowest waiting trial that no other transaction is taking; return (number, version); None: there is none.
+
+    The study's row is locked after the trial's, for only then is it known that there is something to change.
+    """
+    row = session.row(_NEXT_WAITING, study=study_id, below=below)
+    if row is None:
+        return None
+    session.run(_CLAIM_WAITING, study=study_id, at=row[0], by=worker, held=token, now=time.time())
+    return row[0], existing(session, study_id, bump(session, CHANGED, study=study_id))[0]
+
+
+def held(session: Session, study_id: int, token: int) -> tuple[int, int, bool] | None:
+    """Return what a claim took whose answer was lost: (number, version, whether the trial was there before)."""
+    row = session.row(_HELD, study=study_id, held=token) if token else None
+    if row is None:
+        return None
+    number, space_id, fixed, attempt = row
+    (version,) = existing(session, study_id, session.row(VERSION, study=study_id))
+    return number, version, attempt > 1 or space_id is not None or fixed is not None
+
+
+def reserve(session: Session, study_id: int, worker: str, token: int, below: int) -> tuple[int, int] | None:
+    """Insert an empty running trial; return (number, version); None: no number below the limit is left."""
+    counters = bump(session, RESERVED, study=study_id, below=below)
+    if counters is None:
+        existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+        return None
+    version, following, _ = counters
+    trial = TrialRecord(following - 1, TrialState.RUNNING, worker=worker, token=token, started=time.time())
+    session.run(INSERT_TRIAL, **trial_row(study_id, trial, None, None))
+    return following - 1, version
+
+
+def start(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int | None:
+    """Insert a new running trial; return the version, or None if the number is taken."""
+    counters = bump(session, STARTED, study=study_id, at=trial.number)
+    if counters is None:
+        existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+        return None
+    session.run(INSERT_TRIAL, **trial_row(study_id, trial, space_id, None))
+    write_attributes(session, study_id, trial, new=True)
+    return int(counters[0])
+
+
+def start_reserved(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int | None:
+    """Write the point of a trial whose row is there already; return the version, or None if it was released."""
+    counters = existing(session, study_id, bump(session, CHANGED, study=study_id))
+    return int(counters[0]) if write_point(session, study_id, trial, space_id) else None
+
+
+def write_point(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> bool:
+    """Write the point of a trial whose row is there already; return False if it was released."""
+    taken = session.run(
+        _START_RESERVED,
+        study=study_id,
+        at=trial.number,
+        attempted=trial.attempt,
+        held=trial.token,
+        space_id=space_id,
+        x=None if space_id is None else floats_to_bytes(trial.x),
+        tag=trial.sampler_state,
+        started=trial.started,
+    )
+    if taken:
+        write_attributes(session, study_id, trial)
+    return bool(taken)
+
+
+def release(session: Session, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None) -> bool:
+    """Turn running trials into waiting ones, and note how their attempts ended; return whether any did run."""
+    existing(session, study_id, bump(session, CHANGED, study=study_id))
+    died, released = int(failure in GIVEN_UP), False
+    for number, (attempt, token) in fences.items():
+        row = session.row(IS_THERE, study=study_id, at=number)
+        if session.run(_RELEASE, study=study_id, at=number, attempted=attempt, held=token, died=died):
+            released = True
+            note = json.dumps({"failure": failure, "worker": row[3] if row else ""})
+            session.run(ADD_ATTR, study_id=study_id, number=number, attempt=attempt, kind=SYSTEM, key=ENDED, value=note)
+    return released

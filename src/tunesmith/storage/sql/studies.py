@@ -1,0 +1,65 @@
+"""The changes of studies and their spaces, each to be run inside one transaction."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+import sqlalchemy as sa  # noqa: TID253 - see schema.py
+
+from tunesmith.space import Space
+from tunesmith.storage.checks import study_gone
+from tunesmith.storage.sql.attributes import LOCK_STUDY, STUDY, existing
+from tunesmith.storage.sql.schema import attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.session import Session
+from tunesmith.storage.sql.space_cache import space_to_text
+
+_ZERO: sa.ColumnClause[int] = sa.literal_column("0")
+_s = studies.c
+
+_INSERT_STUDY = sa.insert(studies).values(
+    {name: sa.bindparam(name) for name in ("name", "directions", "seed", "created")}
+    | dict.fromkeys(("version", "next_number", "last_seq"), _ZERO)
+)
+_STUDY_ID = sa.select(_s.id).where(_s.name == sa.bindparam("name"))
+_DECLARE = sa.update(studies).where(_s.id == STUDY).values(space_id=sa.bindparam("space"))
+_SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == sa.bindparam("digest"))
+_INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
+_DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (reports, attrs, trials, spaces)]
+_DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
+
+
+def create_study(session: Session, name: str, directions: Sequence[str], seed: int) -> tuple[int, float] | None:
+    """Insert a study; return its id and time, or None if the name is taken."""
+    if session.row(_STUDY_ID, name=name) is not None:
+        return None
+    now = time.time()
+    session.run(_INSERT_STUDY, name=name, directions=json.dumps(list(directions)), seed=seed, created=now)
+    row = session.row(_STUDY_ID, name=name)
+    return None if row is None else (row[0], now)
+
+
+def delete_study(session: Session, study_id: int) -> None:
+    """Delete everything of a study."""
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    for statement in _DELETES:
+        session.run(statement, study=study_id)
+    session.run(_DELETE_STUDY, study=study_id)
+
+
+def intern_space(session: Session, study_id: int, space: Space) -> int:
+    """Return the id of a study's space; insert it if it is new."""
+    text, digest = space_to_text(space)
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    row = session.row(_SPACE_ID, study=study_id, digest=digest)
+    if row is None:
+        session.run(_INSERT_SPACE, study=study_id, digest=digest, text=text)
+        row = session.row(_SPACE_ID, study=study_id, digest=digest)
+    return int(existing(session, study_id, row)[0])
+
+
+def declare_space(session: Session, study_id: int, space_id: int) -> None:
+    """Write which space a study declares."""
+    if not session.run(_DECLARE, study=study_id, space=space_id):
+        raise study_gone(study_id, session.dialect.where)

@@ -1,0 +1,299 @@
+"""The part of `SQLStorage` that opens the database and writes trials."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
+
+from tunesmith.errors import (
+    AttemptReplacedError,
+    MissingDependencyError,
+    StorageError,
+)
+from tunesmith.frozen import LATE, Fence, TrialRecord
+from tunesmith.space import Space
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.storage.base import Claim, Lease, Storage, StudyRecord
+from tunesmith.storage.checks import (
+    check_added,
+    check_finished,
+    check_same_end,
+    late_note,
+    refuse_replaced,
+    study_gone,
+    trials_spent,
+)
+from tunesmith.storage.sql import attributes, claims, ends, leases, queries, studies
+from tunesmith.storage.sql.counters import MOST_NUMBERS
+from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.integrity import damaged
+from tunesmith.storage.sql.location import read_spec, secrets_of
+from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema
+from tunesmith.storage.sql.reads import Reader
+from tunesmith.storage.sql.schema import SYSTEM
+from tunesmith.storage.sql.session import Session
+from tunesmith.storage.sql.space_cache import SpaceCache
+from tunesmith.storage.sql.values import attr_to_json
+from tunesmith.storage.workers import APART, current_worker, is_dead
+
+T = TypeVar("T")
+
+
+# module of a driver -> the package that installs it, where the names differ
+DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
+RECENT = 0.1  # seconds after which the start of a trial checks again that the file is still there
+
+
+class _UnchangedError(Exception):
+    """Raised to leave the transaction without a change."""
+
+
+class SQLTrials(Storage):
+    """Opens a database, and moves trials from their claim to their end; the arguments are those of `SQLStorage`."""
+
+    def __init__(self, spec: str | os.PathLike[str] | URL, timeout: float = 60.0, lease: Lease | None = None) -> None:
+        url, where = read_spec(spec)
+        self.database = _open_database(url, where, timeout)
+        self._where = where
+        self.lease = lease or Lease()
+        self.prompt = self.database.is_sqlite
+        self._ready = False
+        self._open_claims: set[int] = set()  # tokens of claims whose answer was lost; they may be asked for again
+        self._studies: dict[int, StudyRecord] = {}
+        self._spaces = SpaceCache()
+        self._reader = Reader(self._spaces, where)
+        self._statements = leases.Statements(self.database.dialect.name)
+        self._watch = leases.Watch(self.lease)
+        self._open()
+
+    # -- a trial's way -----------------------------------------------------------------------------------------
+
+    def claim(
+        self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
+    ) -> Claim:
+        self._need(study_id)
+        row = self.database.read(lambda session: session.row(queries.CLAIM, study=study_id))
+        if row is None:
+            raise self._gone(study_id)
+        version, number, waiting = row
+        if type(version) is not int or type(number) is not int:  # SQLite lets a column hold anything
+            raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
+        limit = MOST_NUMBERS if below is None else below
+        if waiting is not None and waiting < limit:
+            claim = self._take(study_id, worker, token, limit, claims.claim_waiting)
+            if claim is not None:  # else another worker took the last one
+                return claim
+        claim = None if reserve else Claim(number, version)
+        if claim is None and number < limit:
+            claim = self._take(study_id, worker, token, limit, claims.reserve)
+        if claim is None or claim.number >= limit:
+            raise trials_spent(limit)
+        return claim
+
+    def _take(self, study_id: int, worker: str, token: int, limit: int, change: claims.Taking) -> Claim | None:
+        """Make a trial RUNNING; None: there is none to be taken."""
+
+        def work(session: Session) -> tuple[int, int, bool] | None:
+            again = session.uncertain or token in self._open_claims
+            if again and (before := claims.held(session, study_id, token)) is not None:
+                return before
+            taken = change(session, study_id, worker, token, limit)
+            return None if taken is None else (*taken, change is claims.claim_waiting)
+
+        try:
+            found = self.database.write(work)
+        except StorageError:
+            self._open_claims.add(token)
+            raise
+        self._open_claims.discard(token)
+        if found is None:
+            return None
+        number, version, was_there = found
+        return Claim(number, version, True, self.trials(study_id, [number])[0] if was_there else None)
+
+    def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
+        self._check_point(trial)
+        space_id = self._intern(study_id, trial.space)
+        if self.prompt or not claim.reserved:
+            change = claims.start_reserved if claim.reserved else claims.start
+            # The check of the file costs a tenth of the start, and the end of the trial checks again.
+            return self._write(study_id, lambda session: change(session, study_id, trial, space_id), recent=RECENT)
+        alone = not (trial.user or trial.system or trial.reports)
+        written = self._write(
+            study_id, lambda session: claims.write_point(session, study_id, trial, space_id), single=alone
+        )
+        return claim.version if written else None
+
+    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
+        work = attributes.report
+        self._write(study_id, lambda session: work(session, study_id, number, fence, step, value), single=True)
+
+    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
+        check_finished(trial, len(self._study(study_id).directions))
+        space_id = self._intern(study_id, trial.space)
+        change = ends.finish if self.prompt else ends.finish_without_place
+        alone = not (self.prompt or trial.user or trial.system or trial.reports)
+        try:
+            seq, version = self._write(
+                study_id, lambda session: change(session, study_id, trial, space_id), single=alone
+            )
+        except ends.NotRunningError:
+            return self._finished_before(study_id, trial)
+        trial.seq = seq
+        return seq, version
+
+    def _finished_before(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
+        """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
+        (stored,) = self.trials(study_id, [trial.number])
+        try:
+            refuse_replaced(stored, trial.fence)
+            if not stored.state.is_finished() or stored.attempt != trial.attempt:
+                raise ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
+            check_same_end(trial, stored)
+        except AttemptReplacedError:
+            note = attr_to_json(LATE, late_note(trial))
+            at, attempt = trial.number, trial.attempt
+            self._write(
+                study_id, lambda session: attributes.put_attr(session, study_id, at, attempt, SYSTEM, LATE, note)
+            )
+            raise
+        trial.seq = stored.seq
+        return stored.seq, 0
+
+    def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
+        study = self._study(study_id)
+        check_added(trials, len(study.directions))
+        if not trials:
+            return []
+        for trial in trials:
+            self._check_point(trial)
+        spaces = [self._intern(study_id, trial.space) for trial in trials]
+        work = ends.add
+        # It has no token, so that it would be done twice if the answer to its COMMIT was lost.
+        return self._write(study_id, lambda session: work(session, study_id, trials, spaces, study.space), again=False)
+
+    def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
+        def work(session: Session) -> None:
+            if not claims.release(session, study_id, fences, failure):
+                raise _UnchangedError
+
+        try:
+            self._write(study_id, work)
+        except _UnchangedError:
+            return
+
+    def beat(self, worker: str) -> None:
+        self._open(create=True)
+        ttl, statements = self.lease.ttl, self._statements
+        try:
+            self.database.write(lambda session: leases.beat(session, statements, worker, ttl), single=True)
+        except StorageError as error:
+            if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
+                raise  # else another thread wrote the first one at the same time
+
+    def expired(self, study_id: int) -> list[TrialRecord]:
+        self._need(study_id)
+        running = self.database.read(lambda session: leases.running_workers(session, study_id))
+        names = {worker.removesuffix(APART) for worker in running.values()} - {current_worker()}
+        dead = {name for name in names if is_dead(name)}
+        if names - dead and self._is_settled():
+            found = self.database.read(lambda session: leases.beats(session, self._statements))
+            dead |= self._watch.dead(names - dead, found)
+        numbers = [number for number, worker in running.items() if worker.removesuffix(APART) in dead]
+        return self.trials(study_id, numbers, [TrialState.RUNNING])
+
+    def _is_settled(self) -> bool:
+        """Tell whether the storage was there for a whole `ttl`, so that every living worker could give a sign."""
+        if time.monotonic() - self.database.connected_since < self.lease.ttl:
+            return False
+        return self.database.uptime() >= self.lease.ttl
+
+    def _order_ends(self, study_id: int) -> None:
+        """Give places to the ends that have none."""
+        self._need(study_id)
+        if self.database.read(lambda session: session.row(ends.ANY_WITHOUT_PLACE, study=study_id)) is not None:
+            self._write(study_id, lambda session: ends.order_ends(session, study_id))
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _open(self, create: bool = False) -> bool:
+        """Return whether there are tables, and create or upgrade them if needed; several threads may call it."""
+        if self._ready:
+            return True
+        schema = find_schema(self.database, create)
+        if schema is None and not create:
+            return False
+        create_or_upgrade(self.database, schema)
+        self._ready = True
+        return True
+
+    def _need(self, study_id: int) -> None:
+        if not self._open():
+            raise self._gone(study_id)
+
+    def _read(self, study_id: int, work: Callable[[Session], T]) -> T:
+        self._need(study_id)
+        return self.database.read(work, snapshot=True)
+
+    def _write(
+        self,
+        study_id: int,
+        work: Callable[[Session], T],
+        *,
+        recent: float = 0.0,
+        single: bool = False,
+        again: bool = True,
+    ) -> T:
+        self._need(study_id)
+        return self.database.write(work, recent=recent, single=single, again=again)
+
+    def _gone(self, study_id: int) -> StorageError:
+        return study_gone(study_id, self._where)
+
+    def _study(self, study_id: int) -> StudyRecord:
+        """Return a study as it was read or written last."""
+        if study_id not in self._studies:
+            self.list_studies()
+        if study_id not in self._studies:
+            raise self._gone(study_id)
+        return self._studies[study_id]
+
+    def _check_point(self, trial: TrialRecord) -> None:
+        """Refuse a point that would count as damaged when it is read."""
+        if trial.space is not None and trial.x is not None:
+            name = self._spaces.range_of(trial.space).outside(trial.x)
+            if name is not None:
+                raise ValueError(f"trial {trial.number}: {name!r} has a value outside {trial.space.params[name]!r}")
+
+    def _intern(self, study_id: int, space: Space | None) -> int | None:
+        """Return the id of a space in the database; insert it if it is new."""
+        if space is None:
+            return None
+        known = self._spaces.id_of(study_id, space)
+        if known is not None:
+            return known
+        # In its own short transaction: what is remembered here must be there even if the next one fails.
+        space_id = self._write(study_id, lambda session: studies.intern_space(session, study_id, space))
+        return self._spaces.keep(study_id, space, space_id)
+
+
+def _open_database(url: URL, where: str, timeout: float) -> Database:
+    """Return the database, or raise an error that says what is missing."""
+    try:
+        return Database(url, where, timeout)
+    except NoSuchModuleError:
+        raise StorageError(
+            f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite' and 'postgresql' are tested"
+        ) from None
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise StorageError(f"{where} cannot be used: {secrets_of(url).hide(str(error))}") from None
+    except ModuleNotFoundError as error:
+        package = DRIVERS.get(str(error.name), error.name)
+        raise MissingDependencyError(
+            f"{where} needs the driver {error.name!r}; install it: pip install '{package}'"
+        ) from None
