@@ -498,6 +498,27 @@ def test_a_reader_gets_the_old_content_or_the_new_one(study: Study) -> None:
     assert Artifacts(Slow(), None).load("x") == b"new"
 
 
+def test_a_content_is_put_anew_if_its_blob_may_be_gone(study: Study) -> None:
+    """The connection was lost at the commit, and the pointer is not there: another one may have removed both."""
+    pointers = study.artifacts.pointers
+    refused: list[str] = []
+
+    class Unsure:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(pointers, name)
+
+        def put(self, artifact: Artifact) -> Any:
+            if len(refused) < 2:
+                refused.append(artifact.key)
+                return None
+            return pointers.put(artifact)
+
+    saved = Artifacts(Unsure(), None).save("x", io.BytesIO(b"12"))
+    assert saved.key not in refused
+    assert study.artifacts.load("x") == b"12"
+    assert len(blobs(study)) == 1
+
+
 def test_a_study_that_is_deleted_refuses_and_nothing_stays(tmp_path: Path) -> None:
     from tunesmith.storage.memory import MemoryStorage
 

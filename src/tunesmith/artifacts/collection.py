@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -107,19 +108,13 @@ class Artifacts(Mapping[str, Artifact]):
             raise ValueError(f"media_type={FOLDER!r} stands for a folder: save the folder by its path")
         with content_of(name, content) as source:
             store, space = self.pointers.place()
-            blob = store.put(space, source.chunks)
-        kind = FOLDER if source.is_folder else media_type or media_type_of(name)
-        staged = Artifact(name, blob.digest, blob.size, kind, self.number, 0, time.time(), blob.key)
-        try:
-            put = self.pointers.put(staged)
-        except (AttemptReplacedError, ArtifactError, StudyNotFoundError, KeyError):
-            _delete(store, [blob.key])  # certainly not published; after other errors it may be
-            raise
-        if put is None:
-            raise RuntimeError("a pointer to a content of its own was not taken")
-        done, loose = put
-        _delete(store, [*loose, blob.key] if done.key != blob.key else loose)
-        return done
+            kind = FOLDER if source.is_folder else media_type or media_type_of(name)
+            for _ in range(TRIES):
+                blob = store.put(space, source.chunks)
+                done = self._publish(store, Artifact(name, blob.digest, blob.size, kind, self.number, key=blob.key))
+                if done is not None:
+                    return done
+        raise ArtifactError(f"artifact {name!r} cannot be published: the storage loses its connection each time")
 
     def copy_from(self, number: int | None, name: str, to: str | None = None) -> Artifact:
         """Point to the content of another trial's artifact; nothing is copied but the pointer.
@@ -139,11 +134,9 @@ class Artifacts(Mapping[str, Artifact]):
         to = checked_name(name if to is None else to)
         for _ in range(TRIES):
             source = _of_name(self.pointers.all(number), name, number)
-            copy = Artifact(to, source.digest, source.size, source.media_type, self.number, 0, time.time())
-            put = self.pointers.put(copy)
-            if put is not None:
-                done, loose = put
-                _delete(self.pointers.place()[0], loose)
+            copy = Artifact(to, source.digest, source.size, source.media_type, self.number)
+            done = self._publish(self.pointers.place()[0], copy)
+            if done is not None:
                 return done
         raise ArtifactError(f"artifact {name!r} of {_owner(number)} is replaced all the time; copy it later")
 
@@ -242,6 +235,21 @@ class Artifacts(Mapping[str, Artifact]):
         return f"<artifacts of {_owner(self.number)}: {listing(self) or 'none'}>"
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _publish(self, store: BlobStore, artifact: Artifact) -> Artifact | None:
+        """Publish a pointer, and delete the blobs that nothing points to since."""
+        own = [artifact.key] if artifact.key else []
+        try:
+            put = self.pointers.put(replace(artifact, created=time.time()))
+        except (AttemptReplacedError, ArtifactError, StudyNotFoundError, KeyError):
+            _delete(store, own)  # certainly not published; after other errors it may be
+            raise
+        if put is None:
+            _delete(store, own)
+            return None
+        done, loose = put
+        _delete(store, loose if done.key == artifact.key else [*loose, *own])
+        return done
 
     def _verified(self, name: str) -> tuple[Artifact, BinaryIO]:
         """Return an artifact and its whole content, verified, at its beginning."""

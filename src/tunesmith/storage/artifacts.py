@@ -32,7 +32,8 @@ class ArtifactPointers(ABC):  # noqa: B024 - a storage that keeps no artifacts i
 
         Returns:
             the artifact as it was published, and the keys of blobs that no artifact points to since; None: it has no
-            key, and no artifact of the study has this content.
+            key, and no artifact of the study has this content; or the connection was lost when it was published, and it
+            is not there now: it may have been removed since, with its blob, so the content is to be put anew.
 
         Raises:
             AttemptReplacedError: the trial was released, or is run by another claim; nothing is published.
