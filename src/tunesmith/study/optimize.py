@@ -143,6 +143,7 @@ class TrialPolicy(Policy[Trial, End]):
         self.most = math.inf if self.n_trials is None else self.n_trials
         self.deadline = self.executor.clock() + timeout
         self.cheap_after = timeout * PROPOSAL_SHARE
+        self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
@@ -159,6 +160,7 @@ class TrialPolicy(Policy[Trial, End]):
             if self.timeout is not None:
                 self.proposing += self.executor.clock() - before
         self.started += 1
+        self.begun[trial.number] = self.executor.clock()
         return trial
 
     def over(self) -> bool:
@@ -228,8 +230,9 @@ class TrialPolicy(Policy[Trial, End]):
 
     def _recorded(self, trial: Trial, outcome: Outcome) -> TrialRecord:
         """Record an end; return the record of the trial, which is another's if the attempt was replaced."""
+        cost = self.executor.clock() - self.begun.pop(trial.number, math.nan)
         try:
-            return self.engine.record(trial, outcome)
+            return self.engine.record(trial, outcome, cost=None if math.isnan(cost) else cost)
         except AttemptReplacedError as replaced:
             caution(str(replaced))
             return self.engine.trials([trial.number])[0]
