@@ -62,6 +62,10 @@ def check_golden(storage: Storage) -> None:
     best = storage.best(study.id, "maximize")
     assert best is not None
     assert best.number == 0, "the other one violates a constraint"
+    for artifact in storage.artifacts(study.id):  # from schema 3 on
+        assert (artifact.name, artifact.size, artifact.media_type) == ("models/m ∂.pkl", 2**40, "text/x ∂")
+        assert (artifact.number, artifact.attempt, artifact.created, artifact.digest) == (0, 1, 101.25, "ab" * 32)
+        assert artifact.key == f"space/ab/{'ab' * 32}-{'0' * 16}"
     other = storage.load_study("two")
     assert (other.directions, other.seed, other.space) == (("minimize", "maximize"), 2**63 - 1, None)
     (trial,) = storage.trials(other.id)

@@ -11,6 +11,7 @@ from tunesmith.errors import TrialFinishedError, TrialsSpentError
 from tunesmith.frozen import NAN, Fence, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
+from tunesmith.testing.storage_artifacts import ArtifactLaws
 from tunesmith.testing.storage_attempts import AttemptLaws
 from tunesmith.testing.storage_model import (
     COMPLETE,
@@ -31,7 +32,7 @@ from tunesmith.testing.storage_reading import ReadingLaws
 from tunesmith.testing.storage_studies import StudyLaws
 
 
-class StorageConformance(StudyLaws, AttemptLaws, ReadingLaws):
+class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
     """Derive from it and give the fixture `storage`; each test is one law.
 
     The storage has to be empty at first.

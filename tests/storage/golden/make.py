@@ -9,6 +9,7 @@ import math
 import sqlite3
 import sys
 
+from tunesmith.artifacts.record import Artifact
 from tunesmith.frozen import Fence
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import FailureKind
@@ -45,6 +46,9 @@ def main(path: str) -> None:
     storage.add(study.id, [FrozenTrial(-1, TrialState.WAITING, fixed={"model": ("a", 2)}, user={"why": "hunch"})])
     storage.set_attr(study.id, None, "about", {"nested": [math.inf]})
     storage.beat("host:1:boot@2")
+    digest = "ab" * 32
+    model = Artifact("models/m ∂.pkl", digest, 2**40, "text/x ∂", 0, 1, 101.25, f"space/ab/{digest}-{'0' * 16}")
+    storage.put_artifact(study.id, model)  # from schema 3 on
     own = Space(x=Float(0, 1), n=Int(0, 10, step=5))
     other = storage.create_study("two", ["minimize", "maximize"], 2**63 - 1)
     ended = {"space": own, "x": [0.5, 5.0], "values": (-math.inf, 2.0)}

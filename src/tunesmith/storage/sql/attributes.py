@@ -77,17 +77,27 @@ def report(session: Session, study_id: int, number: int, fence: Fence, step: int
         _refuse(row, number, fence)
 
 
-def set_attr(
-    session: Session, study_id: int, number: int, kind: int, key: str, text: str, fence: Fence | None = None
-) -> None:
-    """Insert or change an attribute of a trial."""
-    row = session.row(_LOCK_TRIAL, study=study_id, at=number)  # so that it cannot be released in between
+def locked_attempt(session: Session, study_id: int, number: int, fence: Fence | None) -> int:
+    """Return the attempt that a trial is at, and lock the trial, so that it cannot be released in between.
+
+    Raises:
+        AttemptReplacedError: it is another one than that of the fence.
+        KeyError: there is no such trial.
+    """
+    row = session.row(_LOCK_TRIAL, study=study_id, at=number)
     if row is None:
         existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
         raise KeyError(f"the study has no trial {number}")
     if fence is not None:
         _refuse(row, number, fence)
-    put_attr(session, study_id, number, row[1], kind, key, text)
+    return int(row[1])
+
+
+def set_attr(
+    session: Session, study_id: int, number: int, kind: int, key: str, text: str, fence: Fence | None = None
+) -> None:
+    """Insert or change an attribute of a trial."""
+    put_attr(session, study_id, number, locked_attempt(session, study_id, number, fence), kind, key, text)
 
 
 def set_study_attr(session: Session, study_id: int, kind: int, key: str, text: str) -> None:

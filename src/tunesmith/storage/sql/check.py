@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 
+from tunesmith.artifacts.base import is_key
+from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import reports, studies, trials
@@ -54,9 +56,20 @@ def _of_study(storage: SQLStorage, study_id: int) -> list[str]:
     try:
         if found:
             found += _of_trials(storage, study_id)
+        found += _of_artifacts(storage.artifacts(study_id))
         return found + storage.database.read(lambda session: _counted(session, study_id), snapshot=True)
     except StorageError as error:
         return [*found, str(error)]
+
+
+def _of_artifacts(artifacts: list[Artifact]) -> list[str]:
+    """Return the artifacts that cannot lead to what was saved; the contents themselves are compared when read."""
+    return [
+        f"artifact {a.name!r} of {'the study' if a.number is None else f'trial {a.number}'} has the digest "
+        f"{a.digest!r:.80}, and leads to {a.key!r:.120}"
+        for a in artifacts
+        if not is_key(a.key) or f"/{a.digest}-" not in a.key
+    ]
 
 
 def _of_trials(storage: SQLStorage, study_id: int) -> list[str]:

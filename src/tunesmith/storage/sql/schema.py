@@ -1,4 +1,4 @@
-"""The six tables, and the version of the schema.
+"""The seven tables, and the version of the schema.
 
 The counters in a study's row (`version`, `next_number`, `last_seq`) rise in commit order, and `seq` has no gap. In an
 SQLite file, where only one transaction writes at a time, each write changes them. On a server that row would be the one
@@ -115,6 +115,23 @@ workers = sa.Table(
     sa.Column("expires", sa.Double),  # unix time by the server's clock; NULL: a file has no clock
     sa.Column("seen", sa.Double, nullable=False),  # unix time of the last sign of life, to delete old rows by
 )
+
+# Which blob an artifact points to; the blobs themselves are in a store of artifacts.
+artifacts = sa.Table(
+    "tunesmith_artifacts",
+    metadata,
+    sa.Column("study_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", _Key, primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False),  # who saved it; 0 for the study's own
+    sa.Column("digest", sa.String(64), nullable=False),  # SHA-256 of the content
+    sa.Column("size", sa.BigInteger, nullable=False),  # bytes
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),  # unix time
+    sa.Column("blob", sa.String(255), nullable=False),  # its key, see tunesmith.artifacts.base
+    sqlite_with_rowid=False,
+)
+sa.Index("tunesmith_artifacts_content", artifacts.c.study_id, artifacts.c.digest)
 
 FINISHED = trials.c.seq.is_not(None)
 OPEN = trials.c.seq.is_(None)

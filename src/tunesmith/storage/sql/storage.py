@@ -1,4 +1,4 @@
-"""`SQLStorage`: the contract of storages on six tables."""
+"""`SQLStorage`: the contract of storages on seven tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import (
     DuplicatedStudyError,
     StorageError,
@@ -21,7 +22,7 @@ from tunesmith.storage.checks import (
     new_name,
     study_not_found,
 )
-from tunesmith.storage.sql import attributes, queries, studies
+from tunesmith.storage.sql import artifacts, attributes, queries, studies
 from tunesmith.storage.sql.foreign import foreign_hint
 from tunesmith.storage.sql.location import may_exist, shown_url
 from tunesmith.storage.sql.schema import SYSTEM, USER
@@ -179,6 +180,26 @@ class SQLStorage(SQLTrials):
         else:
             at, change = number, attributes.set_attr
             self._write(study_id, lambda session: change(session, study_id, at, kind, key, text, fence))
+
+    # -- artifacts ---------------------------------------------------------------------------------------------
+
+    def put_artifact(
+        self, study_id: int, artifact: Artifact, fence: Fence | None = None
+    ) -> tuple[Artifact, list[str]] | None:
+        return self._write(study_id, lambda session: artifacts.put(session, study_id, artifact, fence))
+
+    def remove_artifact(self, study_id: int, number: int | None, name: str, fence: Fence | None = None) -> list[str]:
+        return self._write(study_id, lambda session: artifacts.remove(session, study_id, number, name, fence))
+
+    def artifacts(self, study_id: int) -> list[Artifact]:
+        return self._read(study_id, lambda session: artifacts.all_of_study(session, study_id))
+
+    def artifacts_of(self, study_id: int, number: int | None) -> list[Artifact]:
+        return self._read(study_id, lambda session: artifacts.all_of_trial(session, study_id, number))
+
+    def artifact_folder(self) -> str | None:
+        path = self.database.url.database or ""
+        return f"{path}.artifacts" if self.database.is_sqlite and not path.startswith("file:") else None
 
     def close(self) -> None:
         self.database.close()

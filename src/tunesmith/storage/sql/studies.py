@@ -11,7 +11,7 @@ import sqlalchemy as sa  # noqa: TID253 - see schema.py
 from tunesmith.space import Space
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.attributes import LOCK_STUDY, STUDY, existing
-from tunesmith.storage.sql.schema import attrs, reports, spaces, studies, trials
+from tunesmith.storage.sql.schema import artifacts, attrs, reports, spaces, studies, trials
 from tunesmith.storage.sql.session import Session
 from tunesmith.storage.sql.space_cache import space_to_text
 
@@ -26,7 +26,7 @@ _STUDY_ID = sa.select(_s.id).where(_s.name == sa.bindparam("name"))
 _DECLARE = sa.update(studies).where(_s.id == STUDY).values(space_id=sa.bindparam("space"))
 _SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == sa.bindparam("digest"))
 _INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
-_DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (reports, attrs, trials, spaces)]
+_DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (artifacts, reports, attrs, trials, spaces)]
 _DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
 
 
