@@ -35,6 +35,7 @@ EXECUTORS: dict[str, str] = {
     "inline": "tunesmith.executors.inline:InlineExecutor",
     "processes": "tunesmith.executors.processes:ProcessExecutor",
     "dask": "tunesmith.executors.dask:DaskExecutor",
+    "futures": "tunesmith.executors.futures:FuturesExecutor",
     "simulated": "tunesmith.executors.simulated:SimulatedExecutor",
 }
 ARTIFACTS: dict[str, str] = {  # by the scheme of their URLs; "fsspec" has all others

@@ -67,7 +67,7 @@ def test_what_runs_an_objective() -> None:
     ("arguments", "error", "words"),
     [
         ({"executor": "proceses"}, ValueError, "there is no executor 'proceses'; did you mean 'processes'?"),
-        ({"executor": 3}, TypeError, "executor= takes a name (inline, processes"),
+        ({"executor": 3}, TypeError, "an Executor, or an engine's own object such as a Dask client"),
         ({"executor": ProcessExecutor}, TypeError, "takes an object, and got the class ProcessExecutor"),
         ({"executor": InlineExecutor(), "n_jobs": 2}, ValueError, "give jobs=, time_limit= and memory_limit= to Inl"),
         ({"executor": "inline", "timeout_per_trial": 2}, ValueError, "'inline' cannot stop a trial"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
@@ -12,10 +12,9 @@ import pytest
 
 from tunesmith import Trial
 from tunesmith.executors import task, wire
-from tunesmith.executors.base import Began, Event, Executor, Failed, Finished, Objective, Report
+from tunesmith.executors.base import Began, Event, Failed, Finished, Objective, Report
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.task import Task
-from tunesmith.testing import ExecutorConformance
 from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, suggest
 from tunesmith.trial import Channel
 
@@ -74,12 +73,6 @@ class Threads(RelayExecutor):
         for number in list(self._runs):
             self._tasks[number].cancel(0.0)
         self._pool.shutdown()
-
-
-class TestTasks(ExecutorConformance):
-    @pytest.fixture
-    def make_executor(self) -> Callable[..., Executor]:
-        return Threads
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,11 @@ from tunesmith import registry
 
 if TYPE_CHECKING:  # for type checkers; tests/executors/test_registry.py compares these names with the registry
     from tunesmith.executors.base import Executor as Executor
+    from tunesmith.executors.dask import DaskExecutor as DaskExecutor
+    from tunesmith.executors.futures import FuturesExecutor as FuturesExecutor
     from tunesmith.executors.inline import InlineExecutor as InlineExecutor
     from tunesmith.executors.processes import ProcessExecutor as ProcessExecutor
+    from tunesmith.executors.simulated import SimulatedExecutor as SimulatedExecutor
 
 _TARGETS = {
     **{target.partition(":")[2]: target for target in registry.EXECUTORS.values()},

@@ -74,6 +74,9 @@ class RelayExecutor(Executor):
             ObjectiveError: the objective cannot be loaded where it should run.
         """
         run = self._runs.get(number)
+        if run is not None and run.replaced:
+            self._held.append((number, message))
+            return None
         word, printed = message[:1], ""
         if word == wire.PRINTED:
             printed, message = wire.unpack(message)
@@ -81,9 +84,6 @@ class RelayExecutor(Executor):
         if word == wire.UNUSABLE:
             raise _unusable(*wire.unpack(message))
         if run is None:
-            return None
-        if run.replaced:
-            self._held.append((number, message))
             return None
         if word == wire.DIED:
             kind, words = wire.unpack(message)
@@ -110,6 +110,17 @@ class RelayExecutor(Executor):
             trial_bytes, value_bytes, fault = rest
             self._events.append(run.end(trial_bytes, value_bytes, fault, printed))
         return None
+
+    def _receive_last(self, number: int, message: bytes) -> None:
+        """Act on the last message of a run, which the engine returned as the result of its task.
+
+        If no message got through before, the run is heard of only now.
+        """
+        run = self._runs.get(number)
+        inner = wire.unpack(message)[1] if message[:1] == wire.PRINTED else message
+        if run is not None and inner[:1] in (wire.END, wire.FAULT) and run.drawn != (drawn := wire.unpack(inner)[0]):
+            self._receive(number, wire.pack(wire.BEGUN, drawn))
+        self._receive(number, message)
 
     def _lose(self, number: int, kind: FailureKind | None, words: str, printed: str = "") -> None:
         """End a trial whose process, or whose place in the engine, is gone.
