@@ -109,7 +109,7 @@ def set_study_attr(session: Session, study_id: int, kind: int, key: str, text: s
 def _refuse(row: Row, number: int, fence: Fence) -> None:
     """Raise AttemptReplacedError if a row of `IS_THERE` is at another attempt."""
     _, attempt, token, _ = row
-    refuse_replaced(TrialRecord(number, TrialState.RUNNING, attempt=attempt, token=token), fence)
+    refuse_replaced(TrialRecord(number, TrialState.RUNNING, attempt=attempt, token=max(token, 0)), fence)
 
 
 def put_attr(session: Session, study_id: int, at: int, attempt: int, kind: int, key: str, text: str) -> None:

@@ -42,6 +42,7 @@ _WITHOUT_PLACE = (_t.study_id == STUDY) & OPEN & _t.state.not_in([RUNNING, WAITI
 ANY_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).limit(sa.literal_column("1"))
 _ALL_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).order_by(_t.finished, _t.number)
 _PLACE = sa.update(trials).where(_t.study_id == STUDY, _t.number == AT).values(seq=sa.bindparam("place"))
+_MARKED = sa.select(_t.number).where(_t.study_id == STUDY, _t.token == sa.bindparam("mark")).order_by(_t.number)
 _ORDER_LOCK = 743_627_811  # the class of our advisory locks; the study's id is the object
 _LOCK_ORDER = sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_ORDER_LOCK)), sa.bindparam("lock")))
 
@@ -104,10 +105,17 @@ def add(
     given: Sequence[TrialRecord],
     space_ids: Sequence[int | None],
     declared: Space | None,
+    mark: int,
 ) -> list[int]:
-    """Insert trials under new numbers; return the numbers."""
+    """Insert trials under new numbers; return the numbers.
+
+    In place of a token they have a mark below zero, by which they are found if they are there already: the answer to a
+    COMMIT was lost.
+    """
     if not session.dialect.loose:
         lock_order(session, study_id)
+    if session.uncertain and (before := session.rows(_MARKED, study=study_id, mark=mark)):
+        return [number for (number,) in before]
     finished = sum(t.state.is_finished() for t in given)
     counters = bump(session, ADDED, study=study_id, numbers=len(given), seqs=finished)
     _, following, last = existing(session, study_id, counters)
@@ -116,7 +124,7 @@ def add(
     rows = []
     for trial, number, space_id in zip(given, numbers, space_ids, strict=True):
         row = trial_row(study_id, trial, space_id, declared)
-        row.update(number=number, attempt=1)
+        row.update(number=number, attempt=1, token=mark)
         if trial.state is TrialState.WAITING:
             row.update(worker="", y=None, value=None)
         else:

@@ -72,7 +72,7 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool
         fixed=fixed_from_json(fixed),
         seq=seq or 0,
         crashes=crashes,
-        token=token,
+        token=max(token, 0),  # below zero: a mark of `ends.add`
         failure=None if failure is None else FailureKind(failure),
     )
 

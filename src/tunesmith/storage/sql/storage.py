@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -75,15 +76,18 @@ class SQLStorage(SQLTrials):
         self._open(create=True)
         chosen = name or new_name()
 
-        def work(session: Session) -> tuple[int, float, int | None] | None:
-            made = studies.create_study(session, chosen, directions, seed)
-            if made is None:
-                return None
-            space_id = None
-            if space is not None:
-                space_id = studies.intern_space(session, made[0], space)
-                studies.declare_space(session, made[0], space_id)
-            return (*made, space_id)
+        created = time.time()
+        uncertain = False
+
+        def work(session: Session) -> tuple[int, int | None] | None:
+            nonlocal uncertain
+            uncertain = uncertain or session.uncertain
+            study_id = studies.create_study(session, chosen, directions, seed, created)
+            if study_id is None or space is None:
+                return None if study_id is None else (study_id, None)
+            space_id = studies.intern_space(session, study_id, space)
+            studies.declare_space(session, study_id, space_id)
+            return study_id, space_id
 
         try:
             made = self.database.write(work)
@@ -91,12 +95,14 @@ class SQLStorage(SQLTrials):
             if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
                 raise
             made = None  # another process created it at the same time
+        if made is None and uncertain:
+            made = self.database.read(lambda session: studies.made_before(session, chosen, seed, created))
         if made is None:
             raise DuplicatedStudyError(
                 f"{self._where} already holds a study {chosen!r}; pass load_if_exists=True to go on with it, or choose "
                 "another name"
             )
-        study_id, created, space_id = made
+        study_id, space_id = made
         if space is not None and space_id is not None:
             self._spaces.keep(study_id, space, space_id)
         record = self._studies[study_id] = StudyRecord(study_id, chosen, directions, seed, space, created)

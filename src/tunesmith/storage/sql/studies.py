@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
@@ -23,6 +22,7 @@ _INSERT_STUDY = sa.insert(studies).values(
     | dict.fromkeys(("version", "next_number", "last_seq"), _ZERO)
 )
 _STUDY_ID = sa.select(_s.id).where(_s.name == sa.bindparam("name"))
+_MADE = sa.select(_s.id, _s.space_id, _s.seed, _s.created).where(_s.name == sa.bindparam("name"))
 _DECLARE = sa.update(studies).where(_s.id == STUDY).values(space_id=sa.bindparam("space"))
 _SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == sa.bindparam("digest"))
 _INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
@@ -30,14 +30,19 @@ _DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (arti
 _DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
 
 
-def create_study(session: Session, name: str, directions: Sequence[str], seed: int) -> tuple[int, float] | None:
-    """Insert a study; return its id and time, or None if the name is taken."""
+def create_study(session: Session, name: str, directions: Sequence[str], seed: int, created: float) -> int | None:
+    """Insert a study; return its id, or None if the name is taken."""
     if session.row(_STUDY_ID, name=name) is not None:
         return None
-    now = time.time()
-    session.run(_INSERT_STUDY, name=name, directions=json.dumps(list(directions)), seed=seed, created=now)
+    session.run(_INSERT_STUDY, name=name, directions=json.dumps(list(directions)), seed=seed, created=created)
     row = session.row(_STUDY_ID, name=name)
-    return None if row is None else (row[0], now)
+    return None if row is None else int(row[0])
+
+
+def made_before(session: Session, name: str, seed: int, created: float) -> tuple[int, int | None] | None:
+    """Return (id, id of the space) of a study that this process made when the answer was lost; None: another did."""
+    row = session.row(_MADE, name=name)
+    return None if row is None or row[2:] != (seed, created) else (int(row[0]), row[1])
 
 
 def delete_study(session: Session, study_id: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -173,9 +174,8 @@ class SQLTrials(Storage):
         for trial in trials:
             self._check_point(trial)
         spaces = [self._intern(study_id, trial.space) for trial in trials]
-        work = ends.add
-        # It has no token, so that it would be done twice if the answer to its COMMIT was lost.
-        return self._write(study_id, lambda session: work(session, study_id, trials, spaces, study.space), again=False)
+        work, mark = ends.add, -1 - secrets.randbits(63)
+        return self._write(study_id, lambda session: work(session, study_id, trials, spaces, study.space, mark))
 
     def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
         def work(session: Session) -> None:
@@ -247,10 +247,9 @@ class SQLTrials(Storage):
         *,
         recent: float = 0.0,
         single: bool = False,
-        again: bool = True,
     ) -> T:
         self._need(study_id)
-        return self.database.write(work, recent=recent, single=single, again=again)
+        return self.database.write(work, recent=recent, single=single)
 
     def _gone(self, study_id: int) -> StorageError:
         return study_gone(study_id, self._where)
@@ -288,7 +287,7 @@ def _open_database(url: URL, where: str, timeout: float) -> Database:
         return Database(url, where, timeout)
     except NoSuchModuleError:
         raise StorageError(
-            f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite' and 'postgresql' are tested"
+            f"{where}: SQLAlchemy knows no database {url.drivername!r}; 'sqlite', 'postgresql' and 'mysql' are tested"
         ) from None
     except (ArgumentError, TypeError, ValueError) as error:
         raise StorageError(f"{where} cannot be used: {secrets_of(url).hide(str(error))}") from None

@@ -1,0 +1,180 @@
+"""Studies on servers: every answer may be lost, and the server may be killed, with nothing lost and nothing doubled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.servers.mariadb import MariaDBServer
+from tests.servers.postgres import PostgresServer
+from tests.servers.proxy import Proxy
+from tests.servers.server import Server
+
+import tunesmith as ts
+from tunesmith.state import TrialState
+
+SERVERS: dict[str, Callable[[], Server]] = {"postgres": PostgresServer, "mariadb": MariaDBServer}
+BOTH = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in SERVERS]
+OUTAGE = float(os.environ.get("TUNESMITH_TEST_OUTAGE", "5"))  # seconds that a killed server is away
+
+
+@pytest.fixture(params=BOTH)
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, server: Server) -> str:
+    name: str = request.getfixturevalue("postgres_database" if server.name == "PostgreSQL" else "mariadb_database")
+    return name
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    with server.proxy() as proxy:
+        yield proxy
+
+
+def one_trial(study: ts.Study) -> int:
+    """All that is written of a trial: claim, start, report, note, finish."""
+    trial = study.ask()
+    x = trial.suggest_float("x", 0.0, 1.0)
+    trial.report(x, 0)
+    trial.set_user_attr("note", trial.number)
+    study.tell(trial, x)
+    return trial.number
+
+
+def test_each_reply_of_a_trial_may_be_lost(server: Server, database: str, proxy: Proxy) -> None:
+    """It is recorded once, without an error; COMMIT's reply is one of them."""
+    name = f"{server.name} trial"
+    study = ts.create_study(storage=server.url(database, proxy.port), study_name=name, sampler="random", seed=0)
+    for _ in range(3):
+        one_trial(study)  # once everything is in its caches, each trial has the same number of replies
+    before = proxy.replies
+    one_trial(study)
+    replies = proxy.replies - before
+    done = 4
+    for lost in range(1, replies + 1):
+        proxy.drop(lost)
+        assert one_trial(study) == done
+        done += 1
+    proxy.drop(None)
+    assert replies >= 10
+    stored = ts.load_study(storage=server.url(database), study_name=name)
+    assert [t.number for t in stored.trials] == list(range(done))
+    for trial in stored.trials:
+        x = trial.params["x"]
+        assert (trial.state, trial.value, trial.attempt) == (TrialState.COMPLETE, x, 1)
+        assert (trial.reports, trial.user_attrs) == ({0: x}, {"note": trial.number})
+    assert stored.engine.storage.read_since(stored.engine.study_id, 0).cursor == done
+    seqs = [t.seq for t in stored.engine.storage.trials(stored.engine.study_id)]
+    assert sorted(seqs) == list(range(1, done + 1))
+
+
+def test_each_reply_to_a_new_study_may_be_lost(server: Server, database: str, proxy: Proxy) -> None:
+    ts.create_study(storage=server.url(database), study_name="first")  # makes the tables
+    url = server.url(database, proxy.port)
+    before = proxy.replies
+    storage = ts.storage.open_storage(url)
+    storage.create_study("counted", ["minimize"], 0)
+    replies = proxy.replies - before
+    storage.close()
+    for lost in range(1, replies + 1):
+        proxy.drop(lost)
+        storage = ts.storage.open_storage(url)
+        record = storage.create_study(f"lost {lost}", ["minimize"], lost)
+        assert storage.load_study(f"lost {lost}").id == record.id
+        storage.close()
+    with pytest.raises(ts.errors.DuplicatedStudyError):
+        ts.create_study(storage=url, study_name="first")
+
+
+def test_each_reply_to_added_trials_may_be_lost(server: Server, database: str, proxy: Proxy) -> None:
+    study = ts.create_study(storage=server.url(database, proxy.port), study_name="added")
+    finished = ts.create_study(study_name="old", seed=0)
+    finished.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    study.add_trials(finished.trials)
+    study.enqueue_trial({"x": 0.0})
+    before = proxy.replies
+    study.add_trials(finished.trials)
+    study.enqueue_trial({"x": 0.5})
+    replies = proxy.replies - before
+    for lost in range(1, replies + 1):
+        proxy.drop(lost)
+        study.add_trials(finished.trials)
+        study.enqueue_trial({"x": 0.5})
+    proxy.drop(None)
+    stored = ts.load_study(storage=server.url(database), study_name="added").trials
+    assert len(stored) == 4 * (replies + 2)
+    assert [t.state is TrialState.WAITING for t in stored] == [False, False, False, True] * (replies + 2)
+
+
+LIVE = """
+import sys, time
+import tunesmith as ts
+
+study = ts.load_study(storage=sys.argv[1], study_name="live", sampler="random")
+trials = [study.ask() for _ in range(8)]
+for trial in trials:
+    trial.suggest_float("x", 0, 1)
+print("asked", flush=True)
+sys.stdin.readline()
+for trial in trials:
+    study.tell(trial, trial.params["x"])
+    print("told", trial.number, time.time(), flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_server_that_is_killed_and_away_under_live_trials(kind: str) -> None:
+    """32 live trials of four processes: none is given to another, and all are recorded soon after its return."""
+    server = SERVERS[kind]()
+    server.start()
+    workers: list[subprocess.Popen[str]] = []
+    try:
+        database = "postgres" if kind == "postgres" else "mysql"
+        url = server.url(database)
+        ts.create_study(storage=url, study_name="live").engine.storage.close()
+        for _ in range(4):
+            workers.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", LIVE, url],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
+            )
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "asked\n"
+        server.kill()
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+        time.sleep(OUTAGE)
+        server.start()
+        returned = time.time()
+        lines = [line.split() for worker in workers for line in worker.communicate(timeout=120)[0].splitlines()]
+        assert [worker.returncode for worker in workers] == [0] * 4
+        told = {int(number): float(when) for _, number, when in lines}
+        assert sorted(told) == list(range(32))
+        assert max(told.values()) - returned <= 15.0
+        stored = ts.load_study(storage=url, study_name="live")
+        assert [(t.number, t.state, t.attempt) for t in stored.trials] == [
+            (number, TrialState.COMPLETE, 1) for number in range(32)
+        ]
+        stored.engine.storage.close()
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        server.remove()
