@@ -35,6 +35,7 @@ EXECUTORS: dict[str, str] = {
     "inline": "tunesmith.executors.inline:InlineExecutor",
     "processes": "tunesmith.executors.processes:ProcessExecutor",
     "dask": "tunesmith.executors.dask:DaskExecutor",
+    "ray": "tunesmith.executors.ray:RayExecutor",
     "futures": "tunesmith.executors.futures:FuturesExecutor",
     "simulated": "tunesmith.executors.simulated:SimulatedExecutor",
 }

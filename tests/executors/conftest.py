@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,3 +18,21 @@ def dask_client() -> Iterator[Any]:
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+@pytest.fixture(scope="session")
+def ray_module() -> Iterator[Any]:
+    """The ray module, connected to a cluster of this machine with two cores and two things."""
+    ray = pytest.importorskip("ray", reason="needs Ray: pip install ray")
+    # It says itself what it will do otherwise one day, and pytest would take that for an error.
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    ray.init(
+        num_cpus=2,
+        resources={"thing": 2},
+        include_dashboard=False,
+        object_store_memory=100_000_000,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    yield ray
+    ray.shutdown()

@@ -12,7 +12,7 @@ from tunesmith.executors.base import Executor
 from tunesmith.testing import ExecutorConformance
 
 # Executors that need an engine's object, and the fixture of conftest.py that gives it.
-CLIENTS: dict[str, str] = {"dask": "dask_client"}
+CLIENTS: dict[str, str] = {"dask": "dask_client", "ray": "ray_module"}
 
 
 class TestEveryExecutor(ExecutorConformance):
