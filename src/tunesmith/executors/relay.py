@@ -38,6 +38,7 @@ class RelayExecutor(Executor):
         self._runs: dict[int, _Run] = {}
         self._events: list[Event] = []
         self._held: list[tuple[int, bytes]] = []  # messages that wait until a new attempt is made
+        self._replaced = False  # whether a run waits for one
         self._pickled: tuple[Proposals | None, bytes] = (None, b"")
         self.setup = Setup(pickled(objective, "the objective", self._shared()), self._threads())
 
@@ -92,6 +93,7 @@ class RelayExecutor(Executor):
         drawn, *rest = wire.unpack(message)
         if word == wire.BEGUN:
             self._events.append(run.begin(drawn))
+            self._replaced = self._replaced or run.replaced
         elif drawn != run.drawn:
             return None
         elif word == wire.REPORT:
@@ -147,8 +149,10 @@ class RelayExecutor(Executor):
         Returns:
             The answers, each with the number of the trial that waits for it.
         """
-        for run in self._runs.values():
-            run.replaced = False
+        if self._replaced:
+            for run in self._runs.values():
+                run.replaced = False
+            self._replaced = False
         held, self._held = self._held, []
         return [(number, self._receive(number, message)) for number, message in held]
 

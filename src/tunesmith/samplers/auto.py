@@ -7,6 +7,7 @@ is numeric, and differential evolution on mixed and conditional spaces (design n
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -135,11 +136,10 @@ def _affordable(history: History, n: int) -> bool:
 
     One driver proposes for all workers, so with many of them it must be cheaper.
     """
-    cost = history.cost[-RECENT:]
-    cost = cost[np.isfinite(cost)]
+    cost = sorted(c for c in history.cost[-RECENT:].tolist() if math.isfinite(c))
     running = history.n_running
     proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL else 0.1  # seconds, as measured on one core
     if running > MANY:
         proposal = CROWD_PROPOSAL
     least = proposal / COST_RATIO if running <= FEW else proposal * running
-    return bool(len(cost)) and float(np.median(cost)) >= least
+    return bool(cost) and 0.5 * (cost[len(cost) // 2] + cost[(len(cost) - 1) // 2]) >= least

@@ -74,6 +74,7 @@ class QMCSampler(Sampler):
         self.scramble = bool(scramble)
         self.seed = seed
         self._block: Cache[Points] = Cache()
+        self._first: Cache[Points] = Cache()
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return the next n points of the sequence; see `Sampler.ask`.
@@ -134,7 +135,8 @@ class QMCSampler(Sampler):
         Returns:
             the points [BLOCK, d] in the unit cube.
         """
-        return self._points(d, sampler_state & ((1 << SEED_BITS) - 1), 0)
+        seed = sampler_state & ((1 << SEED_BITS) - 1)
+        return self._first.get((d, seed), lambda: self._points(d, seed, 0))
 
     def _fingerprint(self, space: Space) -> int:
         return crc32(repr((self.qmc_type, self.scramble, space.names)).encode()) & 0xFF
