@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from operator import index
-from typing import Any
+from typing import Any, overload
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.space import Parameter, Space
@@ -25,7 +26,23 @@ class AskTellStudy(StudyView):
         """Declare the space that is searched from now on; trials made before keep their own."""
         self.engine.declare(space)
 
-    def ask(self, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None) -> Trial:
+    @overload
+    def ask(
+        self, fixed_distributions: Mapping[str, Parameter] | None = None, *, n: None = None, below: int | None = None
+    ) -> Trial: ...
+
+    @overload
+    def ask(
+        self, fixed_distributions: Mapping[str, Parameter] | None = None, *, n: int, below: int | None = None
+    ) -> list[Trial]: ...
+
+    def ask(
+        self,
+        fixed_distributions: Mapping[str, Parameter] | None = None,
+        *,
+        n: int | None = None,
+        below: int | None = None,
+    ) -> Trial | list[Trial]:
         """Start a trial: an enqueued or interrupted one if there is any, else a new proposal of the sampler.
 
         What the trial reports and notes is stored at once. A trial whose process ends before ``tell`` is run again by
@@ -34,18 +51,23 @@ class AskTellStudy(StudyView):
         Args:
             fixed_distributions: parameters to suggest at once, by name; their values stand in ``trial.params``, as
                 those of a declared space do.
+            n: start so many trials at once, each with those before it as running trials. If something goes wrong, none
+                is started. There are fewer if the sampler has nothing more to propose, or the limit is reached.
             below: start no trial whose number is this or higher, so that a study has so many trials in all, however
                 many processes ask for them.
 
         Returns:
-            The running trial.
+            The running trial; with `n` a list of them.
 
         Raises:
+            ValueError: `n` is no number of trials, 1 or more.
             SpaceExhaustedError: the sampler has nothing left to propose.
             TrialsSpentError: all numbers below that limit are taken.
             StorageError: the storage cannot be used, or does not take a result that was kept for it.
         """
-        return self.engine.ask(fixed_distributions, below=below)
+        if n is None:
+            return self.engine.ask(fixed_distributions, below=below)
+        return self.engine.ask_batch(_checked_count(n), fixed_distributions, below=below)
 
     def tell(
         self,
@@ -178,6 +200,13 @@ class AskTellStudy(StudyView):
             value: what to keep.
         """
         self.engine.set_system_attr(key, value)
+
+
+def _checked_count(n: Any) -> int:
+    """Return a number of trials; ValueError if it is none."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"ask(n=...) takes a number of trials, 1 or more; got {shown(n)}")
+    return int(n)
 
 
 def _number(trial: Any) -> int:

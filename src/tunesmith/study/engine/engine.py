@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tunesmith.artifacts.base import BlobStore
-from tunesmith.errors import StorageError
+from tunesmith.errors import SpaceExhaustedError, StorageError, TrialsSpentError
 from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
@@ -100,6 +100,30 @@ class TrialEngine(StudyReplica):
                 if p.condition is None or p.condition.holds(trial.params):
                     trial.suggest(name, p)
         return trial
+
+    def ask_batch(
+        self, n: int, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None
+    ) -> list[Trial]:
+        """Start several trials at once; see `tunesmith.Study.ask`.
+
+        Args:
+            n: how many.
+            fixed_distributions: parameters to suggest at once.
+            below: start no trial whose number is this or higher.
+        """
+        started: list[Trial] = []
+        with self.lock:
+            try:
+                while len(started) < n:
+                    started.append(self.ask(fixed_distributions, below=below))
+            except (SpaceExhaustedError, TrialsSpentError):
+                if not started:
+                    raise
+            except BaseException:  # all of them or none: nobody would know of the others
+                with suppress(StorageError):
+                    self.release([trial.number for trial in started])
+                raise
+        return started
 
     def record(
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool = False, cost: float | None = None
