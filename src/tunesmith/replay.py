@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tunesmith.artifacts.collection import Artifacts
-from tunesmith.artifacts.scratch import Scratch
 from tunesmith.space import Parameter
+
+if TYPE_CHECKING:
+    from tunesmith.artifacts.collection import Artifacts
 
 
 class Replay:
@@ -126,4 +127,7 @@ class Replay:
     @property
     def artifacts(self) -> Artifacts:
         """None yet: what a replay saves is dropped. Those of the trial itself are at ``study.artifacts.of(number)``."""
+        from tunesmith.artifacts.collection import Artifacts
+        from tunesmith.artifacts.scratch import Scratch
+
         return Artifacts(Scratch(), self.number)

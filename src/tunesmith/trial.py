@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from tunesmith.artifacts.collection import Artifacts, Pointers
 from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError
 from tunesmith.frozen import EMPTY, MOST_STEPS, Attempt, Fence, FrozenTrial, create_trial
@@ -21,6 +20,10 @@ from tunesmith.state import TrialState
 from tunesmith.storable import checked_key, storable
 from tunesmith.suggest import Proposals, Suggestions
 from tunesmith.text import shown
+
+if TYPE_CHECKING:
+    from tunesmith.artifacts.collection import Artifacts
+    from tunesmith.artifacts.pointers import Pointers
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
 
@@ -257,6 +260,8 @@ class Trial(Suggestions):
                 f"this copy of trial {self.number} has no connection to its study, and so no artifacts; in another "
                 f"process, load the study there and use study.artifacts.of({self.number})"
             )
+        from tunesmith.artifacts.collection import Artifacts
+
         return Artifacts(self._channel.pointers(self.number, self.fence), self.number)
 
     @property

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunesmith import registry
 from tunesmith.artifacts.base import BlobStore
-from tunesmith.artifacts.collection import Artifacts
 from tunesmith.artifacts.record import Artifact
+
+if TYPE_CHECKING:
+    from tunesmith.artifacts.collection import Artifacts
 
 __all__ = ["Artifact", "Artifacts", "BlobStore", "open_store"]
 
@@ -52,3 +54,11 @@ def open_store(spec: str | os.PathLike[str] | BlobStore) -> BlobStore:
         kind = "fsspec"
     made: Any = registry.load("artifacts", kind)
     return made(spec)  # type: ignore[no-any-return]  # a class of the registry
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Artifacts":
+        raise AttributeError(f"tunesmith.artifacts has no {name!r} (it has {', '.join(__all__)})")
+    from tunesmith.artifacts.collection import Artifacts  # what a study without artifacts need not load
+
+    return Artifacts

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from tunesmith.artifacts.base import BlobStore, Digest, chunks_of
 from tunesmith.artifacts.content import Savable, content_of
 from tunesmith.artifacts.folders import unpack
+from tunesmith.artifacts.pointers import Pointers
 from tunesmith.artifacts.record import FOLDER, Artifact, checked_name, media_type_of
 from tunesmith.errors import (
     ArtifactError,
@@ -29,22 +30,6 @@ from tunesmith.text import did_you_mean, listing, shown
 
 IN_MEMORY = 8 << 20  # bytes up to which a verified content stays in memory before it goes to a temporary file
 TRIES = 5  # to read an artifact that is being replaced
-
-
-class Pointers(Protocol):
-    """What keeps the pointers of a study: its storage, or a channel to the process that has it."""
-
-    def place(self) -> tuple[BlobStore, str]:
-        """Return the store of the study's blobs, and the space that is the study's own there."""
-
-    def put(self, artifact: Artifact) -> tuple[Artifact, list[str]] | None:
-        """Publish a pointer in the place of the one of this name; see `tunesmith.storage.Storage.put_artifact`."""
-
-    def all(self, number: int | None) -> list[Artifact]:
-        """Return the artifacts of a trial, or of the study itself."""
-
-    def remove(self, number: int | None, name: str) -> list[str]:
-        """Remove a pointer; return the blobs that none points to any more."""
 
 
 class Artifacts(Mapping[str, Artifact]):

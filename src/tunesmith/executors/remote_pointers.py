@@ -13,7 +13,7 @@ Ask = Callable[..., Any]  # (what, *arguments): what the driver answers; raises 
 
 
 class RemotePointers:
-    """The `tunesmith.artifacts.collection.Pointers` of trials that run in this process, and whose study is in another.
+    """The `tunesmith.artifacts.pointers.Pointers` of trials that run in this process, and whose study is in another.
 
     Args:
         ask: sends a question to the driver, and waits for the answer.

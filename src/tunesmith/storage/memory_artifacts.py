@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from tunesmith.artifacts.record import Artifact
-from tunesmith.artifacts.scratch import temporary_folder
 from tunesmith.artifacts.table import PointerTable
 from tunesmith.caution import caution
 from tunesmith.frozen import Fence
@@ -55,6 +54,8 @@ class MemoryArtifacts(Storage):
             return self._table(study_id).remove(number, name)
 
     def artifact_folder(self) -> str:
+        from tunesmith.artifacts.scratch import temporary_folder  # most studies need none
+
         with self._lock:
             if self._folder is None:
                 self._folder = temporary_folder(self)

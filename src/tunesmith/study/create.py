@@ -18,7 +18,6 @@ from tunesmith.space import Space
 from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
-from tunesmith.study.artifacts import copy_artifacts, drop_artifacts
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome
 from tunesmith.study.engine.retries import KEY as RETRIES
 from tunesmith.study.engine.retries import checked_retries, stored_retries, to_store
@@ -211,6 +210,8 @@ def delete_study(*, study_name: str, storage: StorageLike, artifact_store: Store
         assert tunesmith.get_all_study_names("tune.db") == []
         ```
     """
+    from tunesmith.study.artifacts import drop_artifacts
+
     store = open_storage(storage)
     record = store.load_study(study_name)
     home = ArtifactHome(record, store, _store(artifact_store))
@@ -251,6 +252,8 @@ def copy_study(
         print(copy.study_name)
         ```
     """
+    from tunesmith.study.artifacts import copy_artifacts
+
     source, target = open_storage(from_storage), open_storage(to_storage)
     old = source.load_study(from_study_name)
     new = target.create_study(to_study_name or old.name, list(old.directions), old.seed, old.space)

@@ -18,7 +18,6 @@ from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.artifacts import StudyArtifacts
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.html import study_html
 from tunesmith.text import name_and_message
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tunesmith.selection.simplest import Complexity
+    from tunesmith.study.artifacts import StudyArtifacts
     from tunesmith.study.recommend import Recommendation
 
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
@@ -212,6 +212,8 @@ class StudyView:
     @property
     def artifacts(self) -> StudyArtifacts:
         """Files and folders of the study, and of its trials: ``study.artifacts.of(number)``."""
+        from tunesmith.study.artifacts import StudyArtifacts
+
         return StudyArtifacts(self.engine.artifacts)
 
     # -- attributes --------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class ArtifactHome:
 
 
 class StudyPointers:
-    """The `tunesmith.artifacts.collection.Pointers` of a trial, or of the study itself.
+    """The `tunesmith.artifacts.pointers.Pointers` of a trial, or of the study itself.
 
     Args:
         home: the study's.

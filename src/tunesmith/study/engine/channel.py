@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tunesmith.artifacts.collection import Pointers
+from tunesmith.artifacts.pointers import Pointers
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.frozen import Fence, curve
