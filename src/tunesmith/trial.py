@@ -284,7 +284,7 @@ class Trial(Suggestions):
         That is what the study's own copy could not store, and what it never received because of an interrupt. The
         attempt is the one that the study's copy has by now.
         """
-        self.attempt, self.previous_attempts = own.attempt, own.previous_attempts
+        self.attempt, self.token, self.previous_attempts = own.attempt, own.token, own.previous_attempts
         held, heard = self._user or {}, own._user or {}
         unsent: set[str | int] = set(own._unsent or ())
         unsent |= (self.reports or {}).keys() - (own.reports or {}).keys()

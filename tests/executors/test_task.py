@@ -6,15 +6,18 @@ import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+import tunesmith
 from tunesmith import Trial
 from tunesmith.executors import task, wire
 from tunesmith.executors.base import Began, Event, Failed, Finished, Objective, Report
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.task import Task
+from tunesmith.state import TrialState
 from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, suggest
 from tunesmith.trial import Channel
 
@@ -104,6 +107,34 @@ def test_a_second_run_of_a_task_begins_anew_and_its_reports_are_those_that_count
     assert kinds in ([Began, Report, Began, Report, Finished], [Began, Report, Finished])
     first, *others = [e.run for e in events if isinstance(e, Began)]
     assert first not in others
+
+
+def test_a_second_run_is_a_new_attempt_of_the_trial_and_what_the_first_reported_is_kept(tmp_path: Path) -> None:
+    def objective(trial: Trial) -> float:
+        first = not (tmp_path / "ran").exists()
+        (tmp_path / "ran").touch()
+        trial.report(1.0 if first else 2.0, 0)
+        trial.should_prune()  # so that the driver has read it before this run ends
+        return 1.0 if first else 2.0
+
+    executor = Twice(jobs=1)
+    study = tunesmith.create_study(storage=str(tmp_path / "s.db"))
+    study.optimize(objective, n_trials=1, executor=executor)
+    (trial,) = study.get_trials(states=[TrialState.COMPLETE])
+    assert (trial.attempt, trial.value, trial.reports) == (2, 2.0, {0: 2.0})
+    assert [a.reports for a in trial.previous_attempts] == [{0: 1.0}]
+
+
+def test_a_new_attempt_takes_no_other_trial_that_waits() -> None:
+    study = tunesmith.create_study()
+    study.ask()
+    second = study.ask()
+    study.engine.release([0])
+    assert study.engine.restart(second)
+    assert (second.attempt, study.trials[1].attempt, study.trials[0].state) == (2, 2, TrialState.WAITING)
+    study.tell(second, 1.0)
+    assert study.trials[1].value == 1.0
+    assert not study.engine.restart(second)  # it has ended
 
 
 def test_no_message_of_a_run_that_was_replaced_is_taken() -> None:

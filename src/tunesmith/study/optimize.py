@@ -15,8 +15,9 @@ from tunesmith.errors import (
     ObjectiveError,
     SpaceExhaustedError,
     TrialsSpentError,
+    is_pruned,
 )
-from tunesmith.executors.base import End, Executor, Failed
+from tunesmith.executors.base import Began, End, Executor, Failed, Notice
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind, TrialState
@@ -143,6 +144,7 @@ class TrialPolicy(Policy[Trial, End]):
         self.most = math.inf if self.n_trials is None else self.n_trials
         self.deadline = self.executor.clock() + timeout
         self.cheap_after = timeout * PROPOSAL_SHARE
+        self.runs: dict[int, int] = {}  # which run of each trial is heard
         self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
 
     def next(self) -> Trial | None:
@@ -167,6 +169,16 @@ class TrialPolicy(Policy[Trial, End]):
         """Tell whether the budget is spent."""
         spent = self.engine.stop_requested or self.exhausted or self.started >= self.most
         return spent or self.executor.clock() >= self.deadline
+
+    def noticed(self, notices: list[Notice]) -> None:
+        """Make a new attempt of a trial that the engine runs again."""
+        for notice in notices:
+            if not isinstance(notice, Began):
+                continue
+            number = notice.trial.number
+            before, self.runs[number] = self.runs.get(number), notice.run
+            if before is not None and not retry_while_unavailable(partial(self.engine.restart, notice.trial)):
+                self.executor.cancel(number, 0.0)  # another worker has the trial
 
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""
@@ -199,8 +211,9 @@ class TrialPolicy(Policy[Trial, End]):
         first: BaseException | None = None
         for event in events:
             try:
-                if isinstance(event, Failed) and event.kind is None:  # nobody's fault: it is handed out again
-                    self.engine.release([event.trial.number])
+                self.runs.pop(event.trial.number, None)
+                if isinstance(event, Failed) and self._is_to_run_again(event):
+                    self.begun.pop(event.trial.number, None)
                     self.started -= 1
                 else:
                     told.append(self._record(event))
@@ -209,6 +222,13 @@ class TrialPolicy(Policy[Trial, End]):
         if first is not None:
             raise first
         return told
+
+    def _is_to_run_again(self, event: Failed) -> bool:
+        """Give a trial back whose run ended without an answer, if it may be run again; return whether."""
+        if event.kind is None:  # nobody's fault
+            self.engine.release([event.trial.number])
+            return True
+        return not is_pruned(event.error) and self.engine.run_again(event.trial, event.kind)
 
     def _record(self, event: End) -> tuple[TrialRecord, BaseException | None]:
         """Record the end of a trial; return its record, and the error that must stop the study, if any."""

@@ -23,6 +23,7 @@ from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.recovery import Recovery, recover
 from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.restart import restart
 from tunesmith.study.engine.retries import may_run_again, stored_retries
 from tunesmith.study.engine.tell import Teller
 from tunesmith.trial import Trial
@@ -206,6 +207,11 @@ class TrialEngine(StudyReplica):
             self.running.pop(trial.number, None)
             self.version = STALE
             return True
+
+    def restart(self, trial: Trial) -> bool:
+        """Make a new attempt of a running trial that its engine began to run again; False: it is another worker's."""
+        with self.lock:
+            return restart(self, self.asker, trial)
 
     def release_all(self) -> None:
         """Release all running trials of this object, at once or as soon as the storage can be used again."""
