@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.servers.mariadb import MariaDBServer
@@ -16,6 +18,7 @@ from tests.servers.server import Server
 
 import tunesmith as ts
 from tunesmith.state import TrialState
+from tunesmith.storage.sql import trials
 
 SERVERS: dict[str, Callable[[], Server]] = {"postgres": PostgresServer, "mariadb": MariaDBServer}
 BOTH = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in SERVERS]
@@ -113,6 +116,56 @@ def test_each_reply_to_added_trials_may_be_lost(server: Server, database: str, p
     stored = ts.load_study(storage=server.url(database), study_name="added").trials
     assert len(stored) == 4 * (replies + 2)
     assert [t.state is TrialState.WAITING for t in stored] == [False, False, False, True] * (replies + 2)
+
+
+def test_a_training_goes_on_while_the_server_is_away(
+    server: Server, database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reports and notes are kept, and stored with its end."""
+    monkeypatch.setattr(trials, "BRIEF", 0.1)
+    study = ts.create_study(storage=server.url(database, proxy.port), study_name="trains", sampler="random", seed=0)
+
+    def train(trial: ts.Trial) -> float:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        trial.report(x, 0)
+        proxy.down()
+        for step in range(1, 100):
+            trial.report(x, step)
+        trial.set_user_attr("steps", 100)
+        threading.Timer(1.0, proxy.up).start()
+        return x
+
+    with pytest.warns(UserWarning, match="are kept in this process until their trial ends"):
+        study.optimize(train, n_trials=1)
+    (trial,) = ts.load_study(storage=server.url(database), study_name="trains").trials
+    assert (len(trial.reports), trial.user_attrs, trial.attempt) == (100, {"steps": 100}, 1)
+
+
+def test_drivers_whose_connections_are_cut_all_the_time(server: Server, database: str, proxy: Proxy) -> None:
+    """Eight drivers: all go on, no number is missing and none is run twice."""
+    url = server.url(database, proxy.port)
+    ts.create_study(storage=url, study_name="cut")
+    stop = threading.Event()
+
+    def cut() -> None:
+        while not stop.wait(0.2):
+            proxy.cut()
+
+    def drive(seed: int) -> None:
+        study = ts.load_study(storage=url, study_name="cut", sampler="random")
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=40)
+        study.engine.storage.close()
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(drive, range(8)))
+    finally:
+        stop.set()
+        cutter.join()
+    stored = ts.load_study(storage=server.url(database), study_name="cut").trials
+    assert [(t.number, t.state, t.attempt) for t in stored] == [(n, TrialState.COMPLETE, 1) for n in range(320)]
 
 
 LIVE = """

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
 
 from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.sql.backends import backend_of
-from tunesmith.storage.sql.errors import explain
+from tunesmith.storage.sql.errors import broke_off, explain
 from tunesmith.storage.sql.files import FileIdentity
 from tunesmith.storage.sql.location import secrets_of
 from tunesmith.storage.sql.pool import MOST, Connection, Pool
@@ -30,6 +30,7 @@ from tunesmith.text import printable
 T = TypeVar("T")
 
 PATIENCE = 120.0  # seconds that a transaction waits for a server that was there before and is away
+FIRST_PATIENCE = 10.0  # the same for one that was not there before
 BREAKS = 10  # how often it may break the connection: one with a value that is too long for the server always does
 
 
@@ -212,7 +213,9 @@ class Database:
         if fault in (Fault.LOCKED, Fault.FULL) or self.is_sqlite or not isinstance(error, self.dbapi.Error):
             return fault
         if connection is None:
-            return Fault.LOST if isinstance(error, self.dbapi.OperationalError) else Fault.FINAL
+            # One that was never there is not waited for: its address may be wrong. But it is if it began to answer.
+            there = self._known or broke_off(str(error))
+            return Fault.LOST if there and isinstance(error, self.dbapi.OperationalError) else Fault.FINAL
         if fault is Fault.LOST or self._driver.is_disconnect(error, connection.driver, connection.session.cursor):
             return Fault.LOST
         return Fault.FINAL
@@ -242,8 +245,7 @@ class Database:
             try:
                 return self._pool.take(self._connect)
             except self._errors as error:
-                # One that was never there is asked twice: its address may be wrong.
-                retry = retry or Retry(self.timeout, PATIENCE if self._known else 0.0)
+                retry = retry or Retry(self.timeout, PATIENCE if self._known else FIRST_PATIENCE)
                 fault = self._fault(error)
                 if fault is Fault.LOST:
                     self._connected = math.inf

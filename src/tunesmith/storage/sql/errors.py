@@ -34,6 +34,12 @@ _PASSING = tuple(
 )
 
 
+def broke_off(text: str) -> bool:
+    """Return whether an error at the start of a connection says that the other side was there, and broke off."""
+    words = ("closed the connection", "EOF", "reset by peer", "Lost connection", "Broken pipe", "BrokenPipe")
+    return any(word in text for word in words)
+
+
 def explain(
     error: BaseException, text: str, where: str, timeout: float, dbapi: Any, fault: Fault = Fault.FINAL
 ) -> Exception:

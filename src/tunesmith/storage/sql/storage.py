@@ -24,11 +24,12 @@ from tunesmith.storage.checks import (
     study_not_found,
 )
 from tunesmith.storage.sql import artifacts, attributes, queries, studies
+from tunesmith.storage.sql.engine import PATIENCE
 from tunesmith.storage.sql.foreign import foreign_hint
 from tunesmith.storage.sql.location import may_exist, shown_url
 from tunesmith.storage.sql.schema import SYSTEM, USER
 from tunesmith.storage.sql.session import Row, Session
-from tunesmith.storage.sql.trials import SQLTrials
+from tunesmith.storage.sql.trials import BRIEF, SQLTrials
 from tunesmith.storage.sql.values import attr_to_json
 
 
@@ -185,7 +186,8 @@ class SQLStorage(SQLTrials):
             self._write(study_id, lambda session: attributes.set_study_attr(session, study_id, kind, key, text))
         else:
             at, change = number, attributes.set_attr
-            self._write(study_id, lambda session: change(session, study_id, at, kind, key, text, fence))
+            brief = PATIENCE if fence is None else BRIEF
+            self._write(study_id, lambda session: change(session, study_id, at, kind, key, text, fence), patience=brief)
 
     # -- artifacts ---------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from tunesmith.storage.checks import (
 )
 from tunesmith.storage.sql import attributes, claims, ends, leases, queries, studies
 from tunesmith.storage.sql.counters import MOST_NUMBERS
-from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.engine import PATIENCE, Database
 from tunesmith.storage.sql.integrity import damaged
 from tunesmith.storage.sql.location import read_spec, secrets_of
 from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema
@@ -47,6 +47,7 @@ T = TypeVar("T")
 
 # module of a driver -> the package that installs it, where the names differ
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
+BRIEF = 2.0  # seconds that a report waits for a server that is away: the training should go on, and keeps it meanwhile
 RECENT = 0.1  # seconds after which the start of a trial checks again that the file is still there
 
 
@@ -132,7 +133,9 @@ class SQLTrials(Storage):
 
     def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
         work = attributes.report
-        self._write(study_id, lambda session: work(session, study_id, number, fence, step, value), single=True)
+        self._write(
+            study_id, lambda session: work(session, study_id, number, fence, step, value), single=True, patience=BRIEF
+        )
 
     def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
         check_finished(trial, len(self._study(study_id).directions))
@@ -247,9 +250,10 @@ class SQLTrials(Storage):
         *,
         recent: float = 0.0,
         single: bool = False,
+        patience: float = PATIENCE,
     ) -> T:
         self._need(study_id)
-        return self.database.write(work, recent=recent, single=single)
+        return self.database.write(work, recent=recent, single=single, patience=patience)
 
     def _gone(self, study_id: int) -> StorageError:
         return study_gone(study_id, self._where)
