@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tunesmith._version import __version__
 
 if TYPE_CHECKING:
-    from tunesmith import errors, pruners, samplers, storage, study
+    from tunesmith import artifacts, errors, pruners, samplers, storage, study
     from tunesmith.errors import (
         AttemptReplacedError,
         DuplicatedStudyError,
@@ -72,7 +72,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "tunesmith.trial": ("FrozenTrial", "Trial", "create_trial"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = ("errors", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing", "trial")
+_MODULES = ("artifacts", "errors", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing", "trial")
 
 __all__ = [
     "AttemptReplacedError",
@@ -100,6 +100,7 @@ __all__ = [
     "TunesmithError",
     "WorkerDiedError",
     "__version__",
+    "artifacts",
     "copy_study",
     "create_study",
     "create_trial",

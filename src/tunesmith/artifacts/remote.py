@@ -16,6 +16,9 @@ from tunesmith.errors import ArtifactError, DamagedArtifactError, MissingDepende
 from tunesmith.text import message_of, printable
 
 HIDDEN = "***"
+PART = 8 << 20  # bytes that are sent at a time; services take a content in at most 10,000 parts
+MOST_PARTS = 9000
+READ = 16 << 20  # bytes that are asked for at a time
 # How file systems name the time of the last change in what they tell of a file.
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -77,11 +80,11 @@ class FsspecStore(BlobStore):
         with self._errors("keep a content"):
             try:
                 try:
-                    self._write(path, again.through(chunks()))
+                    self._write(path, again.through(chunks()), first.size)
                 except FileNotFoundError:
                     self._make_folders(path)
                     again = Digest()
-                    self._write(path, again.through(chunks()))
+                    self._write(path, again.through(chunks()), first.size)
                 if again.hex != first.hex:
                     raise ArtifactError("the content changed while it was being saved; save it when nothing writes it")
                 size = self.files().info(path)["size"]
@@ -95,7 +98,7 @@ class FsspecStore(BlobStore):
     def open(self, key: str) -> BinaryIO:
         with self._errors("read a content"):
             try:
-                return cast(BinaryIO, self.files().open(self._path(key), "rb"))
+                return cast(BinaryIO, self.files().open(self._path(key), "rb", block_size=READ))
             except FileNotFoundError:
                 raise DamagedArtifactError(f"{self._shown} holds no blob {key}") from None
 
@@ -128,8 +131,8 @@ class FsspecStore(BlobStore):
     def _path(self, key: str) -> str:
         return f"{self._top}/{checked_key(key)}"
 
-    def _write(self, path: str, chunks: Iterable[bytes]) -> None:
-        with self.files().open(path, "wb") as file:
+    def _write(self, path: str, chunks: Iterable[bytes], size: int) -> None:
+        with self.files().open(path, "wb", block_size=max(PART, size // MOST_PARTS + 1)) as file:
             for chunk in chunks:
                 file.write(chunk)
 
