@@ -1,0 +1,4 @@
+"""tunesmith inside of other libraries: each module is imported by who uses that library, and needs it.
+
+`ray_tune.py` is a search algorithm of Ray Tune.
+"""
