@@ -297,6 +297,11 @@ class Trial(Suggestions):
         self._last_step = 0
         self._unsent = {key for key in self._unsent or () if isinstance(key, str)} or None
 
+    def take_attempt(self, record: FrozenTrial) -> None:
+        """Go on as the attempt that a record is at."""
+        self.attempt, self.token = record.attempt, record.token
+        self.previous_attempts = record.previous_attempts
+
     def _keep_for_the_end(self, what: str | int) -> None:
         if self._unsent is None:
             self._unsent = set()

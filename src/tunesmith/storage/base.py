@@ -215,6 +215,27 @@ class Storage(ArtifactPointers):
         """
 
     @abstractmethod
+    def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
+        """Begin the next attempt of a RUNNING trial under the same worker: an engine ran its task a second time.
+
+        The reports of the attempt before move to `previous_attempts`, as in `release`.
+
+        Args:
+            study_id: the study.
+            number: the trial.
+            fence: the attempt that ended.
+            token: of the next one, as in `claim`.
+            failure: why it ended.
+
+        Returns:
+            the fence of the next attempt.
+
+        Raises:
+            AttemptReplacedError: the trial is not at that attempt any more, or does not run.
+            KeyError: the study has no trial of this number.
+        """
+
+    @abstractmethod
     def beat(self, worker: str) -> None:
         """Record a sign of life of a worker; it counts as alive for the `ttl` of the storage's lease from now on.
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tunesmith.frozen import LATE, NAN, TrialRecord
+from tunesmith.frozen import LATE, NAN, Attempt, TrialRecord
 from tunesmith.space import Space
-from tunesmith.state import TrialState
-from tunesmith.storage.checks import late_note
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.storage.checks import GIVEN_UP, late_note
 from tunesmith.storage.records import Block, Increment, StudyRecord
 
 
@@ -76,6 +76,17 @@ def copy_trial(trial: TrialRecord) -> TrialRecord:
     twin = copy.copy(trial)
     twin.user, twin.system = dict(trial.user) if trial.user else None, dict(trial.system) if trial.system else None
     twin.reports = dict(trial.reports) if trial.reports else None
+    return twin
+
+
+def after_attempt(trial: TrialRecord, failure: FailureKind | None) -> TrialRecord:
+    """Return a copy of a running trial at its next attempt, with what this one leaves."""
+    twin = copy_trial(trial)
+    late = None if twin.system is None else twin.system.pop(LATE, None)
+    left = Attempt(trial.attempt, dict(twin.reports or {}), dict(twin.user or {}), failure, trial.worker, late)
+    twin.previous_attempts, twin.reports = (*trial.previous_attempts, left), None
+    twin.attempt, twin.token = trial.attempt + 1, 0
+    twin.crashes += failure in GIVEN_UP
     return twin
 
 

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.errors import AttemptReplacedError, DuplicatedStudyError
-from tunesmith.frozen import LATE, NAN, Attempt, Fence, TrialRecord
+from tunesmith.frozen import NAN, Fence, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable_items
 from tunesmith.storage.base import Claim, Increment, StudyRecord
-from tunesmith.storage.book import StudyBook, carry_over, copy_record, copy_trial, note_late
+from tunesmith.storage.book import StudyBook, after_attempt, carry_over, copy_record, copy_trial, note_late
 from tunesmith.storage.checks import (
-    GIVEN_UP,
+    attempt_replaced,
     check_added,
     check_direction,
     check_finished,
@@ -222,19 +222,23 @@ class MemoryStorage(MemoryArtifacts):
                 if running is None or running.fence != fence:
                     continue
                 del book.running[number]
-                trial = copy_trial(running)
-                reports, user = dict(trial.reports or {}), dict(trial.user or {})
-                late = None if trial.system is None else trial.system.pop(LATE, None)
-                left = Attempt(fence.attempt, reports, user, failure, running.worker, late)
-                trial.previous_attempts = (*running.previous_attempts, left)
-                trial.state, trial.worker, trial.started, trial.reports = TrialState.WAITING, "", NAN, None
-                trial.attempt += 1
-                trial.token = 0
-                trial.crashes += failure in GIVEN_UP
-                book.trials[number] = trial
+                trial = book.trials[number] = after_attempt(running, failure)
+                trial.state, trial.worker, trial.started = TrialState.WAITING, "", NAN
                 heapq.heappush(book.waiting, number)
                 changed = True
             book.version += changed
+
+    def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
+        with self._lock:
+            book = self._book(study_id)
+            running = book.running.get(number)
+            if running is None or running.fence != fence:
+                trial = self._trial(book, number)
+                raise attempt_replaced(number, fence.attempt, trial.attempt)
+            trial = book.trials[number] = book.running[number] = after_attempt(running, failure)
+            trial.token, trial.started = token, time.time()
+            book.version += 1
+            return trial.fence
 
     def beat(self, worker: str) -> None:
         """Do nothing: all workers are this process, and live."""

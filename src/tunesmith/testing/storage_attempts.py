@@ -155,3 +155,24 @@ class AttemptLaws:
         begin(storage, study, worker=worker, token=7)
         storage.beat(worker)
         assert storage.expired(study.id) == []
+
+    def test_a_trial_is_renewed_under_the_same_worker(self, storage: Storage, study: StudyRecord) -> None:
+        """An engine that runs a task twice makes a new attempt, and the older run is refused."""
+        begin(storage, study, token=7)
+        storage.report(study.id, 0, Fence(1, 7), 0, 1.0)
+        version = storage.read_since(study.id, 0).version
+        assert storage.renew(study.id, 0, Fence(1, 7), 9, FailureKind.LOST) == Fence(2, 9)
+        assert storage.read_since(study.id, 0).version > version
+        (found,) = storage.trials(study.id)
+        assert (found.state, found.fence, found.worker, found.crashes) == (RUNNING, Fence(2, 9), "w", 1)
+        assert np.array_equal(found.x or (), POINT, equal_nan=True)
+        assert (found.previous_attempts[0].reports, found.reports) == ({0: 1.0}, None)
+        with pytest.raises(AttemptReplacedError):
+            storage.renew(study.id, 0, Fence(1, 8), 10)
+        with pytest.raises(AttemptReplacedError):
+            storage.finish(study.id, ended(running(0, token=7)))
+        storage.finish(study.id, ended(running(0, attempt=2, token=9)))
+        with pytest.raises(AttemptReplacedError):
+            storage.renew(study.id, 0, Fence(2, 9), 11)
+        with pytest.raises(KeyError):
+            storage.renew(study.id, 5, Fence(1), 11)

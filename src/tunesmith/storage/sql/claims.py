@@ -12,7 +12,6 @@ from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.checks import GIVEN_UP
 from tunesmith.storage.sql.attributes import (
-    ADD_ATTR,
     ENDED,
     IS_THERE,
     RUNS_THIS,
@@ -20,12 +19,13 @@ from tunesmith.storage.sql.attributes import (
     STUDY_IS_THERE,
     THIS,
     existing,
+    put_attr,
     write_attributes,
 )
 from tunesmith.storage.sql.counters import CHANGED, RESERVED, STARTED, VERSION, bump
 from tunesmith.storage.sql.ends import INSERT_TRIAL
 from tunesmith.storage.sql.schema import IS_WAITING, OPEN, RUNNING, SYSTEM, WAITING, trials
-from tunesmith.storage.sql.session import Session
+from tunesmith.storage.sql.session import Session, Values
 from tunesmith.storage.sql.values import floats_to_bytes, trial_row
 
 Taking = Callable[[Session, int, str, int, int], tuple[int, int] | None]  # `claim_waiting` or `reserve`
@@ -55,18 +55,15 @@ _START_RESERVED = (
     .where(RUNS_THIS)
     .values({c: sa.bindparam(c.name) for c in (_t.space_id, _t.x, _t.tag, _t.started)})
 )
-_RELEASE = (
+_NEXT_ATTEMPT = (
     sa.update(trials)
     .where(RUNS_THIS)
-    .values(
-        state=WAITING,
-        attempt=_t.attempt + _ONE,
-        crashes=_t.crashes + sa.bindparam("died", type_=sa.Integer),
-        worker=sa.literal_column("''"),
-        token=sa.literal_column("0"),
-        started=sa.literal_column("NULL"),
-    )
+    .values(attempt=_t.attempt + _ONE, crashes=_t.crashes + sa.bindparam("died", type_=sa.Integer))
 )
+_RELEASE = _NEXT_ATTEMPT.values(
+    state=WAITING, worker=sa.literal_column("''"), token=_ZERO, started=sa.literal_column("NULL")
+)
+_RENEW = _NEXT_ATTEMPT.values(token=sa.bindparam("next"), started=sa.bindparam("now"))
 
 
 def claim_waiting(session: Session, study_id: int, worker: str, token: int, below: int) -> tuple[int, int] | None:
@@ -141,11 +138,40 @@ def write_point(session: Session, study_id: int, trial: TrialRecord, space_id: i
 def release(session: Session, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None) -> bool:
     """Turn running trials into waiting ones, and note how their attempts ended; return whether any did run."""
     existing(session, study_id, bump(session, CHANGED, study=study_id))
-    died, released = int(failure in GIVEN_UP), False
-    for number, (attempt, token) in fences.items():
-        row = session.row(IS_THERE, study=study_id, at=number)
-        if session.run(_RELEASE, study=study_id, at=number, attempted=attempt, held=token, died=died):
-            released = True
-            note = json.dumps({"failure": failure, "worker": row[3] if row else ""})
-            session.run(ADD_ATTR, study_id=study_id, number=number, attempt=attempt, kind=SYSTEM, key=ENDED, value=note)
-    return released
+    ended = [_end_attempt(session, study_id, n, fence, failure, _RELEASE, {}) for n, fence in fences.items()]
+    return any(ended)
+
+
+def renew(
+    session: Session, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None
+) -> Fence | None:
+    """Begin the next attempt of a running trial; return its fence; None: the trial is not at the attempt given."""
+    existing(session, study_id, bump(session, CHANGED, study=study_id))
+    following = Fence(fence.attempt + 1, token)
+    if _end_attempt(session, study_id, number, fence, failure, _RENEW, {"next": token, "now": time.time()}):
+        return following
+    row = session.row(IS_THERE, study=study_id, at=number)
+    if row is None:
+        raise KeyError(f"the study has no trial {number}")
+    # It may have been done before, and the answer was lost.
+    return following if row[:3] == (TrialState.RUNNING, *following) else None
+
+
+def _end_attempt(
+    session: Session,
+    study_id: int,
+    number: int,
+    fence: Fence,
+    failure: FailureKind | None,
+    statement: sa.Update,
+    values: dict[str, Values],
+) -> bool:
+    """Move a running trial to its next attempt, and note how this one ended; return whether it did run."""
+    attempt, token = fence
+    row = session.row(IS_THERE, study=study_id, at=number)
+    died = int(failure in GIVEN_UP)
+    if not session.run(statement, study=study_id, at=number, attempted=attempt, held=token, died=died, **values):
+        return False
+    note = json.dumps({"failure": failure, "worker": row[3] if row else ""})
+    put_attr(session, study_id, number, attempt, SYSTEM, ENDED, note)
+    return True

@@ -21,6 +21,7 @@ from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Claim, Lease, Storage, StudyRecord
 from tunesmith.storage.checks import (
+    attempt_replaced,
     check_added,
     check_finished,
     check_same_end,
@@ -189,6 +190,14 @@ class SQLTrials(Storage):
             self._write(study_id, work)
         except _UnchangedError:
             return
+
+    def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
+        work = claims.renew
+        found = self._write(study_id, lambda session: work(session, study_id, number, fence, token, failure))
+        if found is None:
+            (stored,) = self.trials(study_id, [number])
+            raise attempt_replaced(number, fence.attempt, stored.attempt)
+        return found
 
     def beat(self, worker: str) -> None:
         self._open(create=True)

@@ -18,7 +18,7 @@ from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome
-from tunesmith.study.engine.ask import Asker
+from tunesmith.study.engine.ask import Asker, new_token
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.recovery import Recovery, recover
@@ -195,6 +195,19 @@ class TrialEngine(StudyReplica):
             self.storage.release(self.study_id, fences)
             for number in numbers:
                 self.running.pop(number, None)
+            self.version = STALE
+
+    def begin_again(self, trial: Trial) -> None:
+        """Begin the next attempt of a running trial, which its engine has run a second time.
+
+        Raises:
+            AttemptReplacedError: another worker has the trial.
+        """
+        with self.lock:
+            running = self.running[trial.number]
+            self.storage.renew(self.study_id, trial.number, running.record.fence, new_token(), FailureKind.LOST)
+            (running.record,) = self.trials([trial.number])
+            trial.take_attempt(running.record)
             self.version = STALE
 
     def run_again(self, trial: Trial, failure: FailureKind) -> bool:
