@@ -232,18 +232,11 @@ class Storage(ArtifactPointers):
 
         Raises:
             AttemptReplacedError: the trial is not at that attempt any more, or does not run.
-            KeyError: the study has no trial of this number.
         """
 
     @abstractmethod
     def beat(self, worker: str) -> None:
-        """Record a sign of life of a worker; it counts as alive for the `ttl` of the storage's lease from now on.
-
-        A worker beats before its first claim, and every ``lease.beat`` seconds after that.
-
-        Args:
-            worker: the worker's name.
-        """
+        """Record a sign of life of a worker: before its first claim, and every ``lease.beat`` seconds after that."""
 
     @abstractmethod
     def expired(self, study_id: int) -> list[TrialRecord]:
