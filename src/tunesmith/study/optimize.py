@@ -139,7 +139,7 @@ class TrialPolicy(Policy[Trial, End]):
     started: int = 0
     exhausted: bool = False  # the sampler has no point left
     proposing: float = 0.0  # seconds that proposals took
-    begun: dict[int, int] = field(default_factory=dict)  # by the number of a trial, which run of it is heard
+    runs: dict[int, int] = field(default_factory=dict)  # by the number of a trial, which run of it is heard
 
     def __post_init__(self) -> None:
         timeout = math.inf if self.timeout is None else self.timeout
@@ -207,10 +207,10 @@ class TrialPolicy(Policy[Trial, End]):
         for notice in notices:
             if isinstance(notice, Began):
                 number = notice.trial.number
-                if self.begun.get(number, notice.run) != notice.run:
+                if self.runs.get(number, notice.run) != notice.run:
                     with suppress(AttemptReplacedError):  # its end will say so
                         self.engine.begin_again(notice.trial)
-                self.begun[number] = notice.run
+                self.runs[number] = notice.run
 
     def _may_run_again(self, event: Failed) -> bool:
         """Give a trial back that failed, if it may be run once more."""
@@ -229,7 +229,7 @@ class TrialPolicy(Policy[Trial, End]):
         told = []
         first: BaseException | None = None
         for event in events:
-            self.begun.pop(event.trial.number, None)
+            self.runs.pop(event.trial.number, None)
             try:
                 self.runs.pop(event.trial.number, None)
                 if isinstance(event, Failed) and self._is_to_run_again(event):
