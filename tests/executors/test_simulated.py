@@ -204,7 +204,7 @@ def test_whatever_goes_wrong_each_trial_ends_once(
                 assert t.reports == {k: expected + 1 / (k + 1) for k in range(t.params["n"])}
         if t.state is TrialState.FAIL:
             assert t.reason in ("WorkerDiedError: its worker was lost", "WorkerDiedError: it ran for too long")
-    history = study.engine.history
+    history = study.history
     assert sorted(history.number.tolist()) == list(range(n)), "the driver knows each end, and each once"
     assert history.running == []
     under_way: set[int] = set()
