@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +138,6 @@ class TrialPolicy(Policy[Trial, End]):
     started: int = 0
     exhausted: bool = False  # the sampler has no point left
     proposing: float = 0.0  # seconds that proposals took
-    runs: dict[int, int] = field(default_factory=dict)  # by the number of a trial, which run of it is heard
 
     def __post_init__(self) -> None:
         timeout = math.inf if self.timeout is None else self.timeout
@@ -202,23 +200,6 @@ class TrialPolicy(Policy[Trial, End]):
         """Record the ends."""
         self._record_all(events)
 
-    def noticed(self, notices: list[Notice]) -> None:
-        """Begin a new attempt of a trial that its engine runs a second time."""
-        for notice in notices:
-            if isinstance(notice, Began):
-                number = notice.trial.number
-                if self.runs.get(number, notice.run) != notice.run:
-                    with suppress(AttemptReplacedError):  # its end will say so
-                        self.engine.begin_again(notice.trial)
-                self.runs[number] = notice.run
-
-    def _may_run_again(self, event: Failed) -> bool:
-        """Give a trial back that failed, if it may be run once more."""
-        error = event.error
-        if event.kind is None or is_pruned(error) or isinstance(error, AttemptReplacedError):
-            return False
-        return self.engine.run_again(event.trial, event.kind)
-
     def tick(self) -> None:
         """Show that time passes."""
         if self.progress is not None:
@@ -229,13 +210,10 @@ class TrialPolicy(Policy[Trial, End]):
         told = []
         first: BaseException | None = None
         for event in events:
-            self.runs.pop(event.trial.number, None)
             try:
                 self.runs.pop(event.trial.number, None)
                 if isinstance(event, Failed) and self._is_to_run_again(event):
                     self.begun.pop(event.trial.number, None)
-                    self.started -= 1
-                elif isinstance(event, Failed) and self._may_run_again(event):
                     self.started -= 1
                 else:
                     told.append(self._record(event))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tunesmith.artifacts.base import BlobStore
-from tunesmith.errors import SpaceExhaustedError, StorageError, TrialsSpentError
+from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
 from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
@@ -23,7 +23,6 @@ from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.recovery import Recovery, recover
 from tunesmith.study.engine.replica import STALE, StudyReplica
-from tunesmith.study.engine.restart import restart
 from tunesmith.study.engine.retries import may_run_again, stored_retries
 from tunesmith.study.engine.tell import Teller
 from tunesmith.trial import Trial
@@ -197,18 +196,21 @@ class TrialEngine(StudyReplica):
                 self.running.pop(number, None)
             self.version = STALE
 
-    def begin_again(self, trial: Trial) -> None:
-        """Begin the next attempt of a running trial, which its engine has run a second time.
-
-        Raises:
-            AttemptReplacedError: another worker has the trial.
-        """
+    def restart(self, trial: Trial) -> bool:
+        """Make a new attempt of a running trial that its engine began to run again; False: it is another worker's."""
         with self.lock:
-            running = self.running[trial.number]
-            self.storage.renew(self.study_id, trial.number, running.record.fence, new_token(), FailureKind.LOST)
+            running = self.running.get(trial.number)
+            self.version = STALE
+            if running is None:
+                return False
+            try:
+                self.storage.renew(self.study_id, trial.number, running.record.fence, new_token(), FailureKind.LOST)
+            except AttemptReplacedError:
+                self.running.pop(trial.number)
+                return False
             (running.record,) = self.trials([trial.number])
             trial.take_attempt(running.record)
-            self.version = STALE
+            return True
 
     def run_again(self, trial: Trial, failure: FailureKind) -> bool:
         """Give a running trial back whose attempt failed, if it may be run once more; return whether it may."""
@@ -220,11 +222,6 @@ class TrialEngine(StudyReplica):
             self.running.pop(trial.number, None)
             self.version = STALE
             return True
-
-    def restart(self, trial: Trial) -> bool:
-        """Make a new attempt of a running trial that its engine began to run again; False: it is another worker's."""
-        with self.lock:
-            return restart(self, self.asker, trial)
 
     def release_all(self) -> None:
         """Release all running trials of this object, at once or as soon as the storage can be used again."""
