@@ -107,8 +107,8 @@ def test_artifacts_are_a_mapping(study: Study) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [b"12", bytearray(b"12"), memoryview(b"12"), io.BytesIO(b"12")],
-    ids=["bytes", "bytearray", "memoryview", "stream"],
+    [b"12", bytearray(b"12"), memoryview(b"12"), memoryview(b"1x2x")[::2], io.BytesIO(b"12")],
+    ids=["bytes", "bytearray", "memoryview", "every-second", "stream"],
 )
 def test_bytes_are_saved_in_any_form(study: Study, given: Any) -> None:
     study.artifacts.save("x", given)
@@ -176,6 +176,24 @@ def test_a_file_is_downloaded(study: Study, tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ replace and remove
+
+
+def test_a_store_that_fails_while_it_is_read_is_an_error(study: Study, tmp_path: Path) -> None:
+    class Cut(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise ConnectionResetError("the network is gone")
+
+    class Away(LocalStore):
+        def open(self, key: str) -> Any:
+            return Cut()
+
+    there = tunesmith.create_study(artifact_store=Away(tmp_path / "a"))
+    there.artifacts.save("x", b"1")
+    with pytest.raises(ArtifactError, match=r"artifact 'x' cannot be read from .*ConnectionResetError: the network"):
+        there.artifacts.load("x")
+    with pytest.raises(ArtifactError, match="the network is gone"):
+        there.artifacts.download("x", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_name_that_is_taken_is_replaced_and_the_old_content_goes(study: Study) -> None:

@@ -24,9 +24,8 @@ from tunesmith.errors import (
     ArtifactNotFoundError,
     AttemptReplacedError,
     DamagedArtifactError,
-    StudyNotFoundError,
 )
-from tunesmith.text import did_you_mean, listing, shown
+from tunesmith.text import did_you_mean, listing, name_and_message, shown
 
 IN_MEMORY = 8 << 20  # bytes up to which a verified content stays in memory before it goes to a temporary file
 TRIES = 5  # to read an artifact that is being replaced
@@ -226,7 +225,7 @@ class Artifacts(Mapping[str, Artifact]):
         own = [artifact.key] if artifact.key else []
         try:
             put = self.pointers.put(replace(artifact, created=time.time()))
-        except (AttemptReplacedError, ArtifactError, StudyNotFoundError, KeyError):
+        except (AttemptReplacedError, ArtifactError, KeyError):  # KeyError: no such study or trial
             _delete(store, own)  # certainly not published; after other errors it may be
             raise
         if put is None:
@@ -251,14 +250,19 @@ class Artifacts(Mapping[str, Artifact]):
 
 def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:
     stream = store.open(artifact.key)
+    verified: BinaryIO | None = None
     try:
-        if isinstance(getattr(stream, "raw", None), io.FileIO):
-            return _checked(stream, artifact)
-        with stream:
-            return _checked_copy(stream, artifact)
-    except DamagedArtifactError:
-        stream.close()
+        is_here = isinstance(getattr(stream, "raw", None), io.FileIO)
+        verified = _checked(stream, artifact) if is_here else _checked_copy(stream, artifact)
+    except ArtifactError:
         raise
+    except Exception as error:  # the network, a bad disk, a full one for temporary files
+        why = name_and_message(error)
+        raise ArtifactError(f"artifact {artifact.name!r} cannot be read from {store.url}: {why}") from error
+    finally:
+        if verified is not stream:
+            stream.close()
+    return verified
 
 
 def _checked(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
@@ -273,12 +277,16 @@ def _checked(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
 
 def _checked_copy(stream: BinaryIO, artifact: Artifact) -> BinaryIO:
     """Copy a content that comes over the network to where it can be read at any place, as torch.load does."""
-    copy = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the caller closes it
-    digest = Digest()
-    for chunk in digest.through(chunks_of(stream)):
-        copy.write(chunk)
-    _compare(digest, artifact)
-    copy.seek(0)
+    copy = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - the reader closes it
+    try:
+        digest = Digest()
+        for chunk in digest.through(chunks_of(stream)):
+            copy.write(chunk)
+        _compare(digest, artifact)
+        copy.seek(0)
+    except BaseException:
+        copy.close()
+        raise
     return copy
 
 

@@ -46,8 +46,9 @@ def content_of(name: str, given: Savable) -> Iterator[Content]:
     """
     what: Any = given
     if isinstance(what, bytes | bytearray | memoryview):
-        view = memoryview(what).cast("B")
-        yield Content(lambda: (view[at : at + CHUNK] for at in range(0, len(view), CHUNK)))  # type: ignore[arg-type, misc, unused-ignore]  # a memoryview is as good as bytes
+        whole = memoryview(what)
+        view = whole.cast("B") if whole.c_contiguous else memoryview(whole.tobytes())
+        yield Content(lambda: (bytes(view[at : at + CHUNK]) for at in range(0, len(view), CHUNK)))
     elif isinstance(what, str | os.PathLike):
         yield _of_path(name, Path(what))
     elif hasattr(what, "read"):
@@ -68,7 +69,10 @@ def _of_path(name: str, path: Path) -> Content:
     except (OSError, ValueError) as error:  # too long, a NUL character, no right to look
         raise _unreadable(name, path, error) from error
     if stat.S_ISDIR(mode):
-        members_of(path)  # what cannot be saved is refused before anything is written
+        try:
+            members_of(path)  # what cannot be saved is refused before anything is written
+        except OSError as error:
+            raise _unreadable(name, error.filename or path, error) from error
         return Content(_guarded(name, lambda: archive(path)), is_folder=True)
     if not stat.S_ISREG(mode):
         raise ValueError(f"artifact {name!r}: {shown(str(path))} is neither a file nor a folder; save takes {WAYS}")

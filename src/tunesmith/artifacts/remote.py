@@ -21,6 +21,7 @@ MOST_PARTS = 9000
 READ = 16 << 20  # bytes that are asked for at a time
 # How file systems name the time of the last change in what they tell of a file.
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
+_HARMLESS = {"endpoint_url", "region_name", "account_name", "project", "host"}
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
@@ -87,7 +88,7 @@ class FsspecStore(BlobStore):
                     self._write(path, again.through(chunks()), first.size)
                 if again.hex != first.hex:
                     raise ArtifactError("the content changed while it was being saved; save it when nothing writes it")
-                size = self.files().info(path)["size"]
+                size = self.files().info(path).get("size")
                 if size not in (None, first.size):
                     raise ArtifactError(f"{self._shown} kept {size} of {first.size} bytes")
             except BaseException:
@@ -223,11 +224,11 @@ def _checked_url(url: Any) -> tuple[str, str]:
 
 
 def _texts(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what may be a secret: all texts of the options that are no part of other words."""
-    for value in options.values():
+    """Yield what may be a secret: all texts but those that are harmless, and short ones, which are parts of words."""
+    for name, value in options.items():
         if isinstance(value, Mapping):
             yield from _texts(value)
-        elif isinstance(value, str) and len(value) > 3:
+        elif isinstance(value, str) and len(value) > 3 and (name not in _HARMLESS or "@" in value):
             yield value
 
 

@@ -101,7 +101,7 @@ class StudyPointers:
         if artifact.key and not home.store.exists(artifact.key):
             raise ArtifactError(
                 f"artifact {artifact.name!r} was written by a worker to {home.store.url}, and is not there when this "
-                "process looks: they are different disks. Name a place that all machines reach: artifact_store="
+                "process looks. Is it the disk of another machine? Name a place that all of them reach: artifact_store="
             )
         return home.storage.put_artifact(home.study_id, artifact, self._fence)
 
