@@ -53,7 +53,7 @@ def content_of(name: str, given: Savable) -> Iterator[Content]:
         yield _of_path(name, Path(what))
     elif hasattr(what, "read"):
         with _rewindable(name, what) as (stream, start):
-            yield Content(_guarded(name, lambda: _from(stream, start)))
+            yield Content(guarded(name, lambda: _from(stream, start)))
     else:
         raise TypeError(f"artifact {name!r}: save takes {WAYS}; got {shown(given)}")
 
@@ -73,10 +73,10 @@ def _of_path(name: str, path: Path) -> Content:
             members_of(path)  # what cannot be saved is refused before anything is written
         except OSError as error:
             raise _unreadable(name, error.filename or path, error) from error
-        return Content(_guarded(name, lambda: archive(path)), is_folder=True)
+        return Content(guarded(name, lambda: archive(path)), is_folder=True)
     if not stat.S_ISREG(mode):
         raise ValueError(f"artifact {name!r}: {shown(str(path))} is neither a file nor a folder; save takes {WAYS}")
-    return Content(_guarded(name, lambda: _read(path)))
+    return Content(guarded(name, lambda: _read(path)))
 
 
 def _read(path: Path) -> Iterator[bytes]:
@@ -109,8 +109,13 @@ def _rewindable(name: str, stream: Any) -> Iterator[tuple[BinaryIO, int]]:
         yield file, 0
 
 
-def _guarded(name: str, chunks: Chunks) -> Chunks:
-    """Return the content with errors that say that it is the source which cannot be read, and not the store."""
+def guarded(name: str, chunks: Chunks) -> Chunks:
+    """Return a content with errors that say that it is the source which cannot be read, and not the store.
+
+    Args:
+        name: of the artifact.
+        chunks: its content.
+    """
 
     def read() -> Iterator[bytes]:
         try:

@@ -11,11 +11,12 @@ from typing import Any
 
 from tunesmith.artifacts.base import chunks_of
 from tunesmith.artifacts.collection import Artifacts
+from tunesmith.artifacts.content import guarded
 from tunesmith.artifacts.record import Artifact
 from tunesmith.caution import caution
-from tunesmith.errors import DamagedArtifactError, TunesmithError
+from tunesmith.errors import ArtifactError, DamagedArtifactError, TunesmithError
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.artifacts import STORE, ArtifactHome
+from tunesmith.study.engine.artifacts import STORE, ArtifactHome, StudyPointers
 from tunesmith.text import shown
 
 DAY = 86400.0  # seconds
@@ -36,7 +37,7 @@ class StudyArtifacts(Artifacts):
     """
 
     def __init__(self, home: ArtifactHome) -> None:
-        super().__init__(home.pointers(None), None)
+        super().__init__(StudyPointers(home), None)
         self._home = home
 
     @property
@@ -56,7 +57,7 @@ class StudyArtifacts(Artifacts):
         except TypeError:
             raise TypeError(f"of() takes the number of a trial, such as trial.number; got {shown(number)}") from None
         self._home.storage.trials(self._home.study_id, [number])
-        return Artifacts(self._home.pointers(number), number)
+        return Artifacts(StudyPointers(self._home), number)
 
     def everything(self) -> list[Artifact]:
         """Return the records of all artifacts: the study's own first, then those of trials by number."""
@@ -119,11 +120,12 @@ def copy_artifacts(source: ArtifactHome, target: ArtifactHome, numbers: Mapping[
             with source.store.open(key) as stream:
                 yield from chunks_of(stream)
 
-        blob = target.store.put(target.space, chunks)
+        blob = target.store.put(target.space, guarded(artifact.name, chunks))
         if blob.digest != artifact.digest:
             target.store.delete(blob.key)
             raise DamagedArtifactError(f"the content of artifact {artifact.name!r} is not what was saved; remove it")
-        target.storage.put_artifact(target.study_id, replace(copy, key=blob.key))
+        if target.storage.put_artifact(target.study_id, replace(copy, key=blob.key)) is None:
+            raise ArtifactError(f"artifact {artifact.name!r} was lost on its way; delete the copy and make it again")
 
 
 def drop_artifacts(record: StudyRecord, storage: Storage, home: ArtifactHome) -> None:

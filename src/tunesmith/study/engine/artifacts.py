@@ -53,38 +53,24 @@ class ArtifactHome:
                 where = self._url or self.storage.artifact_folder()
                 if where is None:
                     raise ArtifactError(
-                        f"the study {self._name!r} has no place for artifacts: its storage is a database server. Name "
+                        f"the study {self._name!r} has no place for artifacts: its storage has no folder. Name "
                         "a folder or URL that all its machines reach: create_study(artifact_store=...) stores it with "
                         "a new study ('s3://bucket/folder', say), load_study(artifact_store=...) uses it for this one"
                     )
                 self._store = open_store(where)
             return self._store
 
-    def pointers(self, number: int | None, fence: Fence | None = None) -> StudyPointers:
-        """Return what publishes artifacts of a trial.
-
-        Args:
-            number: the trial; None: the study itself.
-            fence: the attempt that writes; None: whoever runs the trial.
-
-        Returns:
-            The pointers.
-        """
-        return StudyPointers(self, number, fence)
-
 
 class StudyPointers:
-    """The `tunesmith.artifacts.pointers.Pointers` of a trial, or of the study itself.
+    """The `tunesmith.artifacts.pointers.Pointers` of a study and its trials.
 
     Args:
-        home: the study's.
-        number: the trial; None: the study.
-        fence: the attempt that writes; None: whoever runs the trial.
+        home: where the study keeps its artifacts.
+        fence: the attempt of a trial that writes; None: whoever runs it.
     """
 
-    def __init__(self, home: ArtifactHome, number: int | None, fence: Fence | None) -> None:
+    def __init__(self, home: ArtifactHome, fence: Fence | None = None) -> None:
         self._home = home
-        self._number = number
         self._fence = fence
 
     def place(self) -> tuple[BlobStore, str]:

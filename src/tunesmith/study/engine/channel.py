@@ -11,7 +11,7 @@ from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.frozen import Fence, curve
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.study.engine.artifacts import ArtifactHome
+from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import StudyReplica
 
 AWAY = 10.0  # seconds without another try after the storage failed to take a report or an attribute
@@ -66,7 +66,7 @@ class TrialChannel:
 
     def pointers(self, number: int, fence: Fence) -> Pointers:
         """Return what publishes the artifacts of a running trial."""
-        return self._artifacts.pointers(number, fence)
+        return StudyPointers(self._artifacts, fence)
 
     def _reach(self, call: Callable[[], None]) -> bool:
         """Use the storage; False if it cannot be used now, so that the training goes on all the same."""
