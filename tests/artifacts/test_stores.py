@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,11 @@ def s3() -> Iterator[dict[str, Any]]:
         server.stop()
 
 
+@pytest.mark.xdist_group("s3")  # one server for all of them
 class TestS3(BlobStoreConformance):
     @pytest.fixture
     def store(self, s3: dict[str, Any], request: pytest.FixtureRequest) -> BlobStore:
-        store = fsspec_store(f"s3://{BUCKET}/{abs(hash(request.node.name))}", s3)
+        store = fsspec_store(f"s3://{BUCKET}/{zlib.crc32(request.node.name.encode())}", s3)
         store.files().mkdirs(BUCKET, exist_ok=True)
         return store
 
