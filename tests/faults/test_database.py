@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -138,6 +139,22 @@ def test_patience_has_an_end(server: Server, database: str, proxy: Proxy) -> Non
         db.write(reached(2), patience=0.2)
     proxy.up()
     assert db.write(reached(3)) == 3
+    db.close()
+
+
+def test_an_outage_is_noticed_without_an_open_connection(server: Server, database: str, proxy: Proxy) -> None:
+    """Whoever looks for dead workers must know that they could give no sign of life."""
+    db = opened(server.url(database, proxy.port))
+    db.write(reached(1))
+    assert db.connected_since == -math.inf, "it was never away"
+    db.close()
+    proxy.down()
+    with pytest.raises(StorageUnavailableError):
+        db.write(reached(2), patience=0.1)
+    proxy.up()
+    before = time.monotonic()
+    db.write(reached(2))
+    assert db.connected_since >= before
     db.close()
 
 

@@ -62,6 +62,8 @@ class Database:
         self.dialect = Dialect(self._driver, where)
         self._session = Session if self.is_sqlite else ServerSession
         self._errors: tuple[type[BaseException], ...] = (self.dbapi.Error, OverflowError, UnicodeError)
+        if not self.is_sqlite:
+            self._errors += (OSError,)  # some drivers pass on what the network says
         self._pool = Pool(None if self.is_sqlite else MOST, watched=not self.is_sqlite)
         self.connections = self._pool.connections
         self._connected = math.inf  # since when, by the monotonic clock; inf: not now, or never
@@ -127,7 +129,7 @@ class Database:
         while True:
             begun = committing = False
             uncertain = retry is not None and retry.was_lost
-            connection = self._take(retry)
+            connection = self._take(retry, patience)
             try:
                 with connection.lock:
                     if connection.driver is None:
@@ -209,13 +211,14 @@ class Database:
 
     def _fault(self, error: BaseException, connection: Connection | None = None) -> Fault:
         """Return what an error means; without a connection: one could not be opened."""
-        fault = self._backend.fault(error)
-        if fault in (Fault.LOCKED, Fault.FULL) or self.is_sqlite or not isinstance(error, self.dbapi.Error):
+        fault = Fault.LOST if isinstance(error, OSError) else self._backend.fault(error)
+        ours = self.is_sqlite or not isinstance(error, (self.dbapi.Error, OSError))
+        if ours or fault in (Fault.LOCKED, Fault.FULL):
             return fault
         if connection is None:
             # One that was never there is not waited for: its address may be wrong. But it is if it began to answer.
             there = self._known or broke_off(str(error))
-            return Fault.LOST if there and isinstance(error, self.dbapi.OperationalError) else Fault.FINAL
+            return Fault.LOST if there and isinstance(error, (self.dbapi.OperationalError, OSError)) else Fault.FINAL
         if fault is Fault.LOST or self._driver.is_disconnect(error, connection.driver, connection.session.cursor):
             return Fault.LOST
         return Fault.FINAL
@@ -239,16 +242,16 @@ class Database:
 
         return self.read(work)
 
-    def _take(self, retry: Retry | None) -> Connection:
+    def _take(self, retry: Retry | None, patience: float) -> Connection:
         """Return a connection of the pool; others may hold a lock on the file while they turn its journal to WAL."""
         while True:
             try:
                 return self._pool.take(self._connect)
             except self._errors as error:
-                retry = retry or Retry(self.timeout, PATIENCE if self._known else FIRST_PATIENCE)
+                retry = retry or Retry(self.timeout, patience if self._known else min(patience, FIRST_PATIENCE))
                 fault = self._fault(error)
                 if fault is Fault.LOST:
-                    self._connected = math.inf
+                    self._connected, self._was_away = math.inf, True
                 if not retry.goes_on(fault):
                     self._fail(error)
             except (TypeError, ValueError) as error:  # an option of the URL that the driver does not take

@@ -81,4 +81,4 @@ def _may_pass(error: BaseException, name: str, dbapi: Any) -> bool:
     if name:
         return name.startswith(_PASSING)
     # A server that is away or ends the connection; what is wrong with a statement or its data is none of these.
-    return isinstance(error, (dbapi.OperationalError, dbapi.InterfaceError))
+    return isinstance(error, (dbapi.OperationalError, dbapi.InterfaceError, OSError))
