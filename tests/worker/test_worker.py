@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.worker.command import main
 from tunesmith.worker.first_worker import KEY
 
@@ -199,6 +199,23 @@ def test_a_space_makes_an_objective_of_parameters(folder: Path) -> None:
     assert numbers(study, TrialState.COMPLETE) == [0, 1, 2]
 
 
+def test_limits_end_a_trial_and_not_the_worker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUCK", "1")
+    limits = ("--timeout-per-trial", "1s", "--memory-per-trial", "2GB")
+    assert run("--create", "--n-trials", "2", *limits, "train:stuck") == 0
+    study = ts.load_study(study_name="s", storage="a.db")
+    assert [t.failure for t in study.trials] == [FailureKind.TIMEOUT] * 2
+
+
+def test_an_executor_may_be_an_object_of_a_module(folder: Path) -> None:
+    (folder / "model.py").write_text(
+        "from tunesmith.executors.processes import ProcessExecutor\nscale = 1.0\nplace = ProcessExecutor(jobs=2)\n"
+    )
+    assert run("--create", "--n-trials", "3", "--executor", "model:place", "train:objective") == 0
+    assert run("--n-trials", "3", "--executor", "processes", "--catch", "LOST", "train:objective") == 0
+    assert len(ts.load_study(study_name="s", storage="a.db").trials) == 6
+
+
 def test_an_error_of_the_objective_ends_it_unless_it_is_caught(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -222,6 +239,9 @@ def test_an_error_of_the_objective_ends_it_unless_it_is_caught(
         (["train:space"], "is no function"),
         (["--catch", "ValueErrr", "train:objective"], "did you mean 'ValueError'?"),
         (["--catch", "train:space", "train:objective"], "no exception class"),
+        (["--executor", "processses", "train:objective"], "did you mean 'processes'?"),
+        (["--executor", "train:space", "train:objective"], "an Executor, or an engine's own object"),
+        (["--executor", "inline", "--timeout-per-trial", "1s", "train:objective"], "cannot stop a trial"),
         (["train:objective"], "no study 's'"),
         (["--create", "--direction", "maximize", "train:objective"], "a study keeps its directions"),
     ],
@@ -240,6 +260,8 @@ def test_a_mistake_on_the_command_line_has_a_message(
         (["--n-trials", "-1"], "expected a whole number"),
         (["--timeout", "soon"], "expected seconds"),
         (["--n-jobs", "0"], "1 or more, or -1"),
+        (["--timeout-per-trial", "0"], "timeout_per_trial"),
+        (["--memory-per-trial", "much"], "memory_per_trial"),
         (["--sampler", "tpee"], "tpe"),
         (["--seed", "1"], "give --create as well"),
         (["--n-tria", "1"], "unrecognized arguments"),

@@ -14,11 +14,13 @@ from typing import Any
 
 from tunesmith import errors
 from tunesmith.errors import StudyNotFoundError, TunesmithError
+from tunesmith.executors.base import Executor
 from tunesmith.frozen import FrozenTrial
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.engine.interrupts import Terminated, sigterm_raises
+from tunesmith.study.execution import choose_executor
 from tunesmith.text import did_you_mean, printable
 from tunesmith.worker import target
 from tunesmith.worker.first_worker import differences
@@ -67,7 +69,8 @@ def _run(options: Options) -> None:
     if not callable(objective):
         raise target.UsageError(f"objective: {options.objective} is no function, but a {type(objective).__name__}")
     space = None if options.space is None else target.load("space", options.space)
-    catch = tuple(_exception(name) for text in options.catch for name in text.split(","))
+    catch = tuple(_failure(name.strip()) for text in options.catch for name in text.split(","))
+    executor = _executor(options)
     study = _study(options)
     place = shown_spec(options.storage)
     _say(f"worker of the study {options.study!r} in {place}: runs {options.objective}")
@@ -85,7 +88,7 @@ def _run(options: Options) -> None:
             objective,
             n_trials=None if options.n_trials is None else options.n_trials - done,
             timeout=None if options.timeout is None else max(0.0, end - time.monotonic()),
-            n_jobs=options.n_jobs,
+            executor=executor,
             catch=catch,
             callbacks=[count],
             show_progress_bar=not options.quiet,
@@ -144,15 +147,35 @@ def _wait_for_others(study: Study, total: int | None, end: float) -> bool:
     return False
 
 
-def _exception(name: str) -> Any:
-    """Return an exception class by its name: a built-in one, one of tunesmith's, or ``module:name``."""
-    name = name.strip()
+def _executor(options: Options) -> Executor:
+    """Return what the trials run in.
+
+    Raises:
+        UsageError: there is no such executor, or the options do not go together.
+    """
+    name = options.executor
+    given = target.load("executor", name) if name is not None and ":" in name else name
+    try:
+        return choose_executor(given, options.n_jobs, options.timeout_per_trial, options.memory_per_trial)
+    except (ValueError, TypeError) as error:
+        raise target.UsageError(f"executor: {error}") from None
+
+
+def _failure(name: str) -> Any:
+    """Return what ``--catch`` names: an exception (a built-in one, one of ours, ``module:name``) or a kind of failure.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if name in FailureKind.__members__:
+        return FailureKind[name]
     ours = getattr(builtins, name, None) or getattr(errors, name, None)
     found = target.load("catch", name) if ":" in name else ours
     if not (isinstance(found, type) and issubclass(found, Exception)):
         known = [n for place in (builtins, errors) for n, k in vars(place).items() if isinstance(k, type)]
         raise target.UsageError(
-            f"catch: {name!r} is no exception class{did_you_mean(name, known)}; write one of yours as module:Name"
+            f"catch: {name!r} is no exception class and no kind of failure ({', '.join(FailureKind.__members__)})"
+            f"{did_you_mean(name, [*known, *FailureKind.__members__])}; write an exception of yours as module:Name"
         )
     return found
 

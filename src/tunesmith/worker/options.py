@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from tunesmith import __version__, registry
-from tunesmith.study.execution import checked_jobs
+from tunesmith.study.execution import checked_jobs, checked_memory_limit, checked_time_limit
+
+T = TypeVar("T")
 
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -36,7 +39,10 @@ class Options:
     n_trials: int | None
     n_trials_total: int | None
     timeout: float | None
-    n_jobs: int
+    n_jobs: int | None
+    executor: str | None
+    timeout_per_trial: float | None
+    memory_per_trial: int | None
     catch: list[str]
     wait: bool
     quiet: bool
@@ -115,13 +121,27 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "that die",
     )
     running = parser.add_argument_group("how trials run")
-    running.add_argument("--n-jobs", type=_jobs, default=1, metavar="N", help="how many at once; -1: one a core")
+    running.add_argument("--n-jobs", type=_jobs, metavar="N", help="how many at once (1); -1: one a core")
+    running.add_argument(
+        "--executor",
+        metavar="NAME",
+        help=f"where: {', '.join(sorted(registry.names('executors')))}; or module:name of an executor or a client",
+    )
+    running.add_argument(
+        "--timeout-per-trial",
+        type=_limit_of_time,
+        metavar="TIME",
+        help="end a trial that runs longer: 90s, 15m, 8h, 2d",
+    )
+    running.add_argument(
+        "--memory-per-trial", type=_limit_of_memory, metavar="SIZE", help="end a trial that uses more: 500MB, 16GB"
+    )
     running.add_argument(
         "--catch",
         action="append",
         default=[],
         metavar="NAME",
-        help="an exception that fails its trial and does not end the worker: ValueError, WorkerDiedError, "
+        help="an exception or a kind of failure that fails its trial and does not end the worker: ValueError, LOST, "
         "module:MyError; may be given several times",
     )
     running.add_argument("--quiet", action="store_true", help="show no progress")
@@ -150,3 +170,18 @@ def _duration(text: str) -> float:
     if not 0 <= seconds < math.inf:
         raise argparse.ArgumentTypeError(f"expected seconds, or a time such as 90s, 15m, 8h or 2d; got {text!r}")
     return seconds
+
+
+def _limit_of_time(text: str) -> float | None:
+    return _checked(checked_time_limit, _duration(text))
+
+
+def _limit_of_memory(text: str) -> int | None:
+    return _checked(checked_memory_limit, text)
+
+
+def _checked(check: Callable[[Any], T], value: Any) -> T:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
