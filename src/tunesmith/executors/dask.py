@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from tunesmith.errors import MissingDependencyError, ObjectiveError, WorkerDiedError
+from tunesmith.executors import wire
 from tunesmith.executors.base import GRACE, Event, Objective
 from tunesmith.executors.dask_task import ANSWER, CANCEL, run_task
 from tunesmith.executors.relay import RelayExecutor
@@ -26,6 +27,7 @@ from tunesmith.trial import Channel, Trial
 
 LARGE = 100_000  # bytes of an objective that is sent once to each worker, and not with each trial
 LOOK = 1.0  # seconds between two looks at the size of the cluster
+LAST = (wire.END, wire.DIED, wire.UNUSABLE)
 THREADS = "cpus"  # the resource that is counted in threads of workers; others are what they were started with
 
 
@@ -36,6 +38,7 @@ class _Sent:
     number: int
     future: Any
     queue: Any = None
+    is_told: bool = False  # whether the last message has arrived: the result of the task is not needed then
 
 
 class DaskExecutor(RelayExecutor):
@@ -176,18 +179,21 @@ class DaskExecutor(RelayExecutor):
         if client.status == "running":
             client.cancel([sent.future for sent in self._sent.values()])
             client.unsubscribe_topic(self._topic)
-        self._sent, self._names, self._shared = {}, {}, None
+        self._names, self._shared = {}, None
+        self._sent.clear()
         if self._is_own:
             client.close()
 
     # -- messages ------------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        inbox = self._inbox
-        self._client.subscribe_topic(self._topic, lambda event: inbox.put(tuple(event[1])))
+        self._client.subscribe_topic(self._topic, partial(_keep, self._inbox, self._sent))
 
     def _on_done(self, name: str, future: Any) -> None:
         """Note the end of a task; called in a thread of Dask's, after the events of the task were."""
+        sent = self._sent.get(name)
+        if sent is None or (sent.is_told and future.status == "finished"):
+            return  # to ask for its result would let Dask run it again if its worker is dead by now
         try:
             self._inbox.put((name, future.status, future.result()))
         except BaseException as error:
@@ -263,6 +269,14 @@ class DaskExecutor(RelayExecutor):
             return slots
         threads = max([worker["nthreads"] for worker in workers.values()], default=1)
         return int(max(1, slots, min(2 * slots, adaptive.maximum * max(1, threads // self._threads()))))
+
+
+def _keep(inbox: queue.SimpleQueue[tuple[Any, ...]], sent: Mapping[str, _Sent], event: tuple[float, Any]) -> None:
+    """Keep an event of a worker for the driver; called in the thread of the client."""
+    name, source, data = event[1]
+    inbox.put((name, source, data))
+    if name in sent and data[:1] in LAST:
+        sent[name].is_told = True
 
 
 def _itself(setup: Setup) -> Setup:
