@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 
 import pytest
 
@@ -43,3 +45,32 @@ def test_a_place_that_the_driver_does_not_see_is_an_error() -> None:
     with pytest.raises(ArtifactError, match=r"artifact 'model' was written by a worker to memory://here.*other|reach"):
         study.optimize(objective, n_trials=1, n_jobs=2)
     assert study.artifacts.everything() == []
+
+
+def save_until_terminated(trial: Trial) -> float:
+    """Save and ask until SIGTERM comes, at any moment of that; then save what there is."""
+    if trial.attempt > 1:
+        return float(trial.artifacts.load("last"))
+    delay = 0.3 + 0.003 * trial.number
+    threading.Timer(delay, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    count = 0
+    try:
+        while True:
+            count += 1
+            if count % 50 == 1:
+                trial.artifacts.save("checkpoint", str(count).encode())
+            list(trial.artifacts)  # most of the time an answer is waited for
+    finally:
+        trial.artifacts.save("last", str(count).encode())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGTERM")
+def test_a_worker_that_is_asked_to_end_saves_a_last_checkpoint() -> None:
+    """The answer to the question that SIGTERM interrupted is not taken for that to the last one."""
+    study = tunesmith.create_study(seed=0)
+    study.optimize(save_until_terminated, n_trials=8, n_jobs=2)
+    for trial in study.trials:
+        own = study.artifacts.of(trial.number)
+        last, checkpoint = int(own.load("last")), int(own.load("checkpoint"))
+        assert (trial.state.name, trial.attempt, trial.value) == ("COMPLETE", 2, float(last))
+        assert last - 50 <= checkpoint <= last
