@@ -80,13 +80,17 @@ class SQLTrials(Storage):
         self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
     ) -> Claim:
         self._need(study_id)
+        limit = MOST_NUMBERS if below is None else below
+        if reserve and self.database.dialect.name == "postgresql":
+            claim = self._take(study_id, worker, token, limit, claims.reserve_at_once)
+            if claim is not None:  # else a trial waits, no number is left, or the study is gone
+                return claim
         row = self.database.read(lambda session: session.row(queries.CLAIM, study=study_id))
         if row is None:
             raise self._gone(study_id)
         version, number, waiting = row
         if type(version) is not int or type(number) is not int:  # SQLite lets a column hold anything
             raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
-        limit = MOST_NUMBERS if below is None else below
         if waiting is not None and waiting < limit:
             claim = self._take(study_id, worker, token, limit, claims.claim_waiting)
             if claim is not None:  # else another worker took the last one
@@ -106,10 +110,12 @@ class SQLTrials(Storage):
             if again and (before := claims.held(session, study_id, token)) is not None:
                 return before
             taken = change(session, study_id, worker, token, limit)
-            return None if taken is None else (*taken, change is claims.claim_waiting)
+            return None if taken is None else (*taken, waits)
 
+        waits = change is claims.claim_waiting
         try:
-            found = self.database.write(work)
+            # A new number that is lost with the server was not started yet, so that nobody misses it.
+            found = self.database.write(work, durable=waits, single=change is claims.reserve_at_once)
         except StorageError:
             self._open_claims.add(token)
             raise
@@ -135,7 +141,7 @@ class SQLTrials(Storage):
     def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
         work = attributes.report
         self._write(
-            study_id, lambda session: work(session, study_id, number, fence, step, value), single=True, patience=BRIEF
+            study_id, lambda session: work(session, study_id, number, fence, step, value), durable=False, patience=BRIEF
         )
 
     def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
@@ -259,10 +265,11 @@ class SQLTrials(Storage):
         *,
         recent: float = 0.0,
         single: bool = False,
+        durable: bool = True,
         patience: float = PATIENCE,
     ) -> T:
         self._need(study_id)
-        return self.database.write(work, recent=recent, single=single, patience=patience)
+        return self.database.write(work, recent=recent, single=single, durable=durable, patience=patience)
 
     def _gone(self, study_id: int) -> StorageError:
         return study_gone(study_id, self._where)

@@ -23,7 +23,7 @@ from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
 
-SEEN_LATELY = 1.0  # seconds for which a history will do whose results no proposal depends on
+SEEN_LATELY = 5.0  # seconds for which a history will do whose results no proposal depends on
 
 
 @dataclass(slots=True)
