@@ -3,8 +3,8 @@
 The ideal is that of the same run: two bare processes that share the objectives' work and do nothing else, under the
 same load of the machine. An objective computes until it has used its seconds of CPU time, so that other programs do not
 shorten it. tunesmith, Optuna (whose n_jobs are threads) and a joblib loop run by turns with the ideal; medians of the
-rounds. "CPU beside" is what a trial costs besides its objective, in all processes together, of which the start of the
-workers is a part; it hardly depends on the load.
+rounds. On a busy machine, a share of the ideal says little: there, look at the CPU time of all processes together that
+is not the objectives'. A call of two trials tells what the start costs, and what remains is what each trial costs.
 """
 
 from __future__ import annotations
@@ -119,18 +119,23 @@ def main(argv: list[str] | None = None) -> None:
         if args.quick:
             seconds, n = seconds / 20, 4
         share: dict[str, list[float]] = {name: [] for name in ready}
+        begin: dict[str, list[float]] = {name: [] for name in ready}
         beside: dict[str, list[float]] = {name: [] for name in ready}
         for _ in range(1 if args.quick else args.rounds):
             before, _ = measured(ideal, seconds, n)
             for name, run in ready.items():
+                _, start = measured(run, seconds, JOBS)
                 wall, cpu = measured(run, seconds, n)
                 after, _ = measured(ideal, seconds, n)
                 share[name].append((before + after) / 2 / wall)
                 before = after
-                beside[name].append((cpu - n * seconds) / n)
-        print(f"{n} objectives of {label}, {JOBS} at once{'of the ideal':>16s}{'CPU beside, ms':>16s}")
+                begin[name].append(start - JOBS * seconds)
+                beside[name].append((cpu - start) / max(1, n - JOBS) - seconds)
+        print(f"{n} objectives of {label}, {JOBS} at once")
+        print(f"{'':22s}{'of the ideal':>14s}{'CPU of the start, ms':>22s}{'and of each trial, ms':>23s}")
         for name in ready:
-            print(f"  {name:34s}{statistics.median(share[name]):14.1%}{statistics.median(beside[name]) * 1e3:16.2f}")
+            figures = [statistics.median(found[name]) for found in (share, begin, beside)]
+            print(f"  {name:20s}{figures[0]:14.1%}{figures[1] * 1e3:22.0f}{figures[2] * 1e3:23.2f}")
 
 
 if __name__ == "__main__":
