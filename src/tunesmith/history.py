@@ -260,9 +260,12 @@ class History:
             for i in range(count):
                 self._set_constraints(start + i, (constraints or {}).get(i, {}))
         self._n = start + count
-        for k, s in zip(number.tolist(), state.tolist(), strict=True):
-            self._running.end(k)
-            self.curves.close(k, TrialState(s))
+        if len(self._running):
+            for k in number.tolist():
+                self._running.end(k)
+        if self.curves.numbers:
+            for k, s in zip(number.tolist(), state.tolist(), strict=True):
+                self.curves.close(k, TrialState(s))
 
     def begin(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
         """Add a running trial, at a point over its own space."""

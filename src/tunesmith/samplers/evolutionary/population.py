@@ -58,6 +58,8 @@ class Population:
         self._successes: list[tuple[float, float]] = []
         self._since_update = self._since_success = 0
         self._order: Ints | None = None
+        self._worst: tuple[int, float, int] | None = None
+        self._full = False
 
     @property
     def n(self) -> int:
@@ -84,13 +86,17 @@ class Population:
         payload = np.bitwise_and(states, PAYLOAD_MASK).tolist()
         own = (states >> PAYLOAD_BITS == self._code).tolist()
         self.tried.add(unit)
+        levels, firsts = ranking.level.tolist(), ranking.value[:, 0].tolist()
         for i in range(last - first):
+            level = levels[i]
+            if not own[i] and self._m == 1 and self._full and (level, firsts[i]) >= self._last()[:2]:
+                continue  # another sampler's, and no better than any point: most of a million
             p = payload[i]
             slot = (p >> (2 * FACTOR_BITS)) & (MAX_SLOTS - 1)
-            level, value = int(ranking.level[i]), ranking.value[i]
+            value = ranking.value[i]
             if own[i] and p >> (SLOT_BITS + 2 * FACTOR_BITS) == self._fingerprint and slot < self.n:
                 self._compete(slot, unit[i], level, value, (p >> FACTOR_BITS) & FACTORS, p & FACTORS)
-            elif not self.filled.all():
+            elif not self._full:
                 self._put(int(np.argmin(self.filled)), unit[i], level, value)
             else:
                 self._replace_worst(unit[i], level, value)
@@ -98,7 +104,7 @@ class Population:
 
     def _compete(self, slot: int, u: Floats, level: int, value: Floats, f: int, cr: int) -> None:
         """Compare a trial with the point that it is a variation of, and keep the better one."""
-        if not self.filled.all():
+        if not self._full:
             if not self.filled[slot] or self._compare(level, value, slot) > 0:
                 self._put(slot, u, level, value)
             return
@@ -121,17 +127,33 @@ class Population:
         """Return 1: better than what the slot holds, 0: as good or incomparable, -1: worse."""
         if level != self.level[slot]:
             return 1 if level < self.level[slot] else -1
+        if self._m == 1:
+            mine, its = float(value[0]), float(self.value[slot, 0])
+            return (mine <= its) - (its <= mine)
         other = self.value[slot]
         return int(np.all(value <= other)) - int(np.all(other <= value))
 
     def _replace_worst(self, u: Floats, level: int, value: Floats) -> bool:
         """Let a point take the place of the worst one, unless it is the worst itself; tell whether it did."""
+        if self._m == 1:
+            *worse, slot = self._last()
+            if (level, float(value[0])) >= tuple(worse):
+                return False
+            self._put(slot, u, level, value)
+            return True
         everyone = ConstrainedRanking(np.append(self.level, level), np.vstack([self.value, value]))
         worst = int(everyone.order()[-1])
         if worst == self.n:
             return False
         self._put(worst, u, level, value)
         return True
+
+    def _last(self) -> tuple[int, float, int]:
+        """Return level, value and slot of the worst point of a full population with one objective."""
+        if self._worst is None:
+            slot = int(self.order[-1])
+            self._worst = int(self.level[slot]), float(self.value[slot, 0]), slot
+        return self._worst
 
     def _put(self, slot: int, u: Floats, level: int, value: Floats) -> None:
         inactive = np.isnan(u)
@@ -143,7 +165,8 @@ class Population:
         self.filled[slot] = True
         self.level[slot] = level
         self.value[slot] = value
-        self._order = None
+        self._order = self._worst = None
+        self._full = bool(self.filled.all())
 
     def _update_memory(self) -> None:
         """Replace the oldest entry by the means of what was successful in the last N trials."""
@@ -157,7 +180,7 @@ class Population:
 
     def _restart_if_stuck(self) -> None:
         """After a long time without success, keep the best point and begin anew with twice as many slots."""
-        if not self.filled.all() or self._since_success < 2 * self.n:
+        if not self._full or self._since_success < 2 * self.n:
             return
         if self._since_success < 30 * self.n and np.ptp(self.u, axis=0).max() > 1e-12:
             return

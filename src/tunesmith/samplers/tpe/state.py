@@ -26,6 +26,7 @@ NEXT, LATEST = 200, 200
 SMOOTHING = 0.2  # of categories: the share of a kernel that is spread over all of them
 EVIDENCE = 0.1  # l's bandwidths go on shrinking as if so many of all trials were good, though MAX_GOOD are
 MAX_RANKED = 256  # trials that are ranked anew at each ask with several objectives; when full, half of them are kept
+MANY_ROWS = 256  # rows that are sorted together, not put in one by one: that takes quadratic time
 MAX_LISTED = 100_000  # cells of a finite space that are listed to find an untried one
 
 
@@ -73,11 +74,14 @@ class TpeState:
         self.seen.update(point_keys(x))
         ranking = ConstrainedRanking.of(history, slice(first, last))
         self.boundaries.add(u, (ranking.level == FAILED) | np.isposinf(ranking.value).any(axis=1))
+        many: list[tuple[int, float, int]] = []
         for row, level, value in zip(range(first, last), ranking.level.tolist(), ranking.value.tolist(), strict=True):
             if max(value) == math.inf:
                 level = FAILED
             self.n_valued += level != FAILED
-            if self._m == 1:
+            if self._m == 1 and last - first > MANY_ROWS:
+                many.append((level, value[0], row))
+            elif self._m == 1:
                 key = (level, value[0], row)
                 at = bisect_left(self._keys, key)
                 self._keys.insert(at, key)
@@ -88,6 +92,10 @@ class TpeState:
                     ranked = self._ranked_pool()
                     self._pool = ranked[: MAX_RANKED // 2]
                     self._order.extend(row for _, _, row in ranked[MAX_RANKED // 2 :])
+        if many:
+            self._keys.extend(many)
+            self._keys.sort()
+            self._order = array("q", [row for _, _, row in self._keys])
         self.n = last
 
     def _ranked_pool(self) -> list[tuple[int, tuple[float, ...], int]]:

@@ -119,8 +119,9 @@ class StudyReplica:
         self._pointless = {number for number, t in running.items() if t.x is None}
         for number, step, value in new.reports:
             history.curves.append(number, step, value * self.sign)
-        for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):
-            history.curves.close(number, TrialState(state))
+        if new.reports:  # else `extend` has closed them
+            for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):
+                history.curves.close(number, TrialState(state))
         self.cursor, self.version = new.cursor, new.version
         self.next_number = max([self.next_number, *(k + 1 for k in running), int(new.number.max(initial=-1)) + 1])
 
