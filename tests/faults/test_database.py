@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -261,6 +264,61 @@ def test_the_uptime_of_a_server(server: Server, database: str) -> None:
     time.sleep(0.01)
     assert first <= db.uptime() < first + 60
     db.close()
+
+
+def test_an_interrupt_leaves_nothing_open(server: Server, database: str) -> None:
+    db = opened(server.url(database))
+
+    def work(session: Session) -> None:
+        session.run(ADD, at=1)
+        raise KeyboardInterrupt
+
+    for _ in range(2 * pool.MOST):
+        with pytest.raises(KeyboardInterrupt):
+            db.write(work)
+    db.write(lambda session: session.run(ADD, at=1))
+    assert len(db.connections) == 1
+    assert counted(server, database) == 1
+    db.close()
+
+
+FORK = """
+import os, sys, threading, warnings
+from tests.faults.test_database import ADD, opened
+
+warnings.simplefilter("error")  # Python warns if a process with threads of ours is forked
+db = opened(sys.argv[1])
+add = lambda: db.write(lambda session: session.run(ADD, at=1))
+for _ in range(5):
+    add()
+    child = os.fork()
+    if child == 0:
+        for _ in range(3):
+            add()
+        os._exit(0)
+    add()
+    assert os.waitpid(child, 0)[1] == 0
+threads = [threading.Thread(target=lambda: [add() for _ in range(20)]) for _ in range(4)]
+for thread in threads:
+    thread.start()
+warnings.simplefilter("ignore")  # now it is so indeed
+for _ in range(5):
+    child = os.fork()
+    if child == 0:
+        add()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_shares_no_connection(server: Server, database: str) -> None:
+    command = [sys.executable, "-c", FORK, server.url(database)]
+    path = os.pathsep.join([os.getcwd(), *filter(None, sys.path)])
+    subprocess.run(command, check=True, timeout=120, env={**os.environ, "PYTHONPATH": path})
+    assert counted(server, database) == 5 * 5 + 4 * 20 + 5
 
 
 def test_a_driver_of_another_kind_is_told_what_is_wrong(server: Server, database: str) -> None:

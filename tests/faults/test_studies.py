@@ -43,6 +43,11 @@ def proxy(server: Server) -> Iterator[Proxy]:
         yield proxy
 
 
+def environment() -> dict[str, str]:
+    """For a process that finds the same packages."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def one_trial(study: ts.Study) -> int:
     """All that is written of a trial: claim, start, report, note, finish."""
     trial = study.ask()
@@ -202,7 +207,7 @@ def test_a_server_that_is_killed_and_away_under_live_trials(kind: str) -> None:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    env=environment(),
                 )
             )
         for worker in workers:
@@ -231,3 +236,47 @@ def test_a_server_that_is_killed_and_away_under_live_trials(kind: str) -> None:
             worker.kill()
             worker.wait()
         server.remove()
+
+
+THOUSAND = """
+import random, sys, threading, time
+import tunesmith as ts
+
+study = ts.load_study(storage=sys.argv[1], study_name="thousand", sampler="random")
+
+def work(index):
+    random.seed(index)
+    time.sleep(3 * random.random())
+    trial = study.ask()
+    x = trial.suggest_float("x", 0, 1)
+    time.sleep(2 * random.random())
+    study.tell(trial, x)
+
+threads = [threading.Thread(target=work, args=[index]) for index in range(250)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.parametrize("through", ["directly", "pgbouncer"])
+def test_a_thousand_workers_on_few_connections(
+    postgres: PostgresServer, postgres_database: str, request: pytest.FixtureRequest, through: str
+) -> None:
+    """1,000 threads of four processes, on at most 90 connections of the server."""
+    server: Server = postgres if through == "directly" else request.getfixturevalue("pgbouncer")
+    url = server.url(postgres_database)
+    ts.create_study(storage=url, study_name="thousand").engine.storage.close()
+    workers = [subprocess.Popen([sys.executable, "-c", THOUSAND, url], env=environment()) for _ in range(4)]
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{postgres_database}'"
+    most = 0
+    while any(worker.poll() is None for worker in workers):
+        most = max(most, postgres.sql("postgres", count)[0][0])
+        time.sleep(0.05)
+    assert [worker.returncode for worker in workers] == [0] * 4
+    assert 1 <= most <= 90
+    stored = ts.load_study(storage=url, study_name="thousand").trials
+    assert [(t.number, t.state, t.attempt) for t in stored] == [(n, TrialState.COMPLETE, 1) for n in range(1000)]

@@ -19,7 +19,9 @@ HIDDEN = "***"
 # Options of URLs whose values are harmless.
 _HARMLESS = {
     "application_name", "cache", "charset", "check_same_thread", "connect_timeout", "gssencmode", "host", "hostaddr",
-    "immutable", "mode", "nolock", "port", "sslmode", "target_session_attrs", "timeout", "uri", "vfs",
+    "immutable", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "mode", "nolock", "port",
+    "read_timeout", "sslmode", "target_session_attrs", "tcp_user_timeout", "timeout", "unix_socket", "uri", "vfs",
+    "write_timeout",
 }  # fmt: skip
 _SECRET = {
     "auth", "key", "passphrase", "passwd", "password", "pw", "pwd", "secret", "sslpassword", "token", "user",
