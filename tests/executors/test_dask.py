@@ -18,7 +18,7 @@ import pytest
 import tunesmith as ts
 from tunesmith.executors.base import Failed, Finished
 from tunesmith.executors.dask import LARGE, DaskExecutor
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.state import TrialState
 from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install distributed")
@@ -198,7 +198,7 @@ def test_a_restart_of_the_cluster_loses_what_ran_and_the_search_goes_on(own_clie
         (first,) = wait_for(executor, 1)
         (second,) = run_all(executor, [a_trial(1, path=str(path))])
     assert isinstance(first, Failed)
-    assert first.kind is FailureKind.LOST
+    assert first.kind is None, "it is nobody's fault, and the trial is run again"
     assert isinstance(second, Finished)
     assert not is_alive(int(path.read_text()))
 

@@ -107,10 +107,12 @@ class DaskExecutor(RelayExecutor):
 
     @property
     def capacity(self) -> int:
-        """The number of jobs; without one, what the workers have room for at the moment."""
+        """The number of jobs; without one, what the workers have room for at the moment. 0 without a scheduler."""
+        if self._client.status != "running":
+            return 0
         if self.jobs is not None:
             return self.jobs
-        if self.clock() - self._looked >= LOOK and self._client.status == "running":
+        if self.clock() - self._looked >= LOOK:
             self._looked = self.clock()
             self._slots = self._count_slots(self._client.scheduler_info(n_workers=-1)["workers"])
         return self._slots
@@ -230,14 +232,13 @@ class DaskExecutor(RelayExecutor):
 
     def _task_ended(self, sent: _Sent, status: str, error: BaseException | None) -> None:
         """End a trial whose task ended without a last message."""
-        if status == "cancelled" or error is None:
-            words = "Dask dropped the task: was its scheduler started again, or the connection to it lost?"
+        if status != "error" or error is None:  # this is not the trial's fault, and it is to be run again
+            self._lose(sent.number, None, "Dask dropped the task: its scheduler was restarted, or the connection lost")
             self._listen()  # a scheduler that was started again does not know who listens
-        elif isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == "tunesmith":
+            return
+        if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] == "tunesmith":
             raise ObjectiveError("tunesmith is not installed where the workers of Dask run: install it there")
-        else:
-            words = f"Dask gave the task up: {name_and_message(error)}"
-        self._lose(sent.number, FailureKind.LOST, words)
+        self._lose(sent.number, FailureKind.LOST, f"Dask gave the task up: {name_and_message(error)}")
 
     def _forget_ended(self, name: str) -> None:
         """Forget a task if its trial is under way no more."""
