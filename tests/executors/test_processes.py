@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
+import tunesmith
 from tunesmith import Float, ObjectiveError, Space, Trial, TrialPruned, WorkerDiedError
 from tunesmith.executors import launch, relay, wire
-from tunesmith.executors.base import End, Event, Failed, Finished, Notice, Report
+from tunesmith.executors.base import End, Event, Failed, Finished, Notice
 from tunesmith.executors.processes import ProcessExecutor
-from tunesmith.state import FailureKind
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.testing.executors import (
     LIMIT,
     Recorder,
@@ -488,17 +489,70 @@ def say_so_and_wait_for_file(trial: Trial) -> float:
     return wait_for_file(trial)
 
 
-def test_what_has_ended_can_be_taken_out_without_waiting(tmp_path: Path) -> None:
+def test_what_has_ended_is_taken_out_and_what_runs_is_asked_to_end(tmp_path: Path) -> None:
     go, never = tmp_path / "go", tmp_path / "never"
-    events: list[Event] = []
     with executing(say_so_and_wait_for_file, jobs=2) as executor:
         executor.submit(a_trial(0, path=str(go)))
         executor.submit(a_trial(1, path=str(never)))
-        until(lambda: any(isinstance(e, Report) for e in executor.poll(0.0)))
+        begun: list[Event] = []
+        while len(begun) < 3:  # both begin, and one reports
+            begun += executor.poll(1.0)
         go.touch()
-        while not any(isinstance(e, Finished) for e in events):
-            events += executor.drain()
-    assert [e.trial.number for e in events if not isinstance(e, Notice)] == [0]
+        until(lambda: any(w.process.connection.poll() for w in executor._workers))
+        ends = {e.trial.number: e for e in executor.drain() if not isinstance(e, Notice)}
+    assert isinstance(ends[0], Finished)
+    if os.name == "posix":
+        assert isinstance(ends[1], Failed)
+        assert ends[1].kind is None  # nobody's fault
+
+
+TERMINATED = """
+    import sys, time
+    import tunesmith
+
+    def objective(trial):
+        trial.report(0.5, 0)
+        try:
+            print(trial.number, flush=True)
+            time.sleep(1000)
+        finally:
+            trial.set_user_attr("checkpoint", trial.number)
+
+    study = tunesmith.create_study(storage=sys.argv[1], study_name="s")
+    study.optimize(objective, n_trials=4, n_jobs=2)
+"""
+
+
+@posix
+def test_a_driver_that_gets_sigterm_lets_its_workers_save_what_they_have(tmp_path: Path) -> None:
+    path = str(tmp_path / "s.db")
+    program = [sys.executable, "-c", textwrap.dedent(TERMINATED), path]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        assert {int(driver.stdout.readline()) for _ in range(2)} == {0, 1}
+        driver.terminate()
+        assert driver.wait(LIMIT) == -signal.SIGTERM
+    trials = tunesmith.load_study(study_name="s", storage=path).trials
+    assert [(t.state, t.crashes, dict(t.user_attrs)) for t in trials] == [
+        (TrialState.WAITING, 0, {"checkpoint": 0}),
+        (TrialState.WAITING, 0, {"checkpoint": 1}),
+    ]
+
+
+@posix
+def test_a_handler_that_an_objective_sets_is_gone_with_the_next_trial() -> None:
+    def objective(trial: Trial) -> float:
+        if trial.number == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            return 1.0
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(LIMIT)
+        return 1.0
+
+    with executing(objective) as executor:
+        _, second = run_all(executor, [a_trial(0), a_trial(1)])
+    assert isinstance(second, Failed)
+    assert second.kind is None
 
 
 def test_faults_are_plain_enough_to_be_sent() -> None:

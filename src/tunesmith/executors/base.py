@@ -193,7 +193,10 @@ class Executor(ABC):
         """
 
     def drain(self) -> list[Event]:
-        """Return what has happened and was not polled yet, without waiting; called when ``optimize`` is interrupted."""
+        """Return what has happened and was not polled yet; called when ``optimize`` is interrupted, before ``close``.
+
+        Here an executor may ask what runs to end, so that it saves what it has, and wait for that as long as the grace.
+        """
         return []
 
     def clock(self) -> float:

@@ -91,6 +91,7 @@ class ProcessExecutor(RelayExecutor):
     def open(self, objective: Objective, channel: Channel | None) -> None:
         """Pickle the objective; workers are started with their first trials."""
         super().open(objective, channel)
+        self._draining = False
         self._failed_starts = 0
         self._looked = self.clock()
 
@@ -124,10 +125,18 @@ class ProcessExecutor(RelayExecutor):
         return self._take_events()
 
     def drain(self) -> list[Event]:
-        """Return what happened already; an interrupted driver calls this before ``close``."""
+        """Ask what runs to end, and listen while it does: objectives save what they have; then return what happened."""
+        self._draining = True
         end = self.clock() + DRAIN
         while self._listen([w for w in self._workers if w.loaded], 0.0) and self.clock() < end:
             pass
+        asked = [w for w in self._workers if w.begun and not w.cut_off]
+        for worker in asked:
+            worker.process.ask_to_end()
+        end = self.clock() + self.grace
+        while (left := [w for w in asked if w.job is not None and w in self._workers]) and self.clock() < end:
+            if not self._listen(left, 0.1):
+                self._find_dead()
         return self._take_events()
 
     def cancel(self, number: int, grace: float | None = None) -> None:
@@ -203,7 +212,7 @@ class ProcessExecutor(RelayExecutor):
         self._remove(worker)
         if job is None:
             return
-        if begun or kind is FailureKind.KILLED:
+        if begun or kind is FailureKind.KILLED or self._draining:
             self._receive(job.number, last)
             return
         self._failed_starts += 1

@@ -175,6 +175,7 @@ def _serve(connection: Connection[Any, Any]) -> None:
         if new is not None:
             proposals = pickle.loads(new)
         trial = wire.load_trial(trial_bytes, proposals)
+        signal.signal(signal.SIGTERM, channel.on_sigterm)  # the objective before may have set a handler of its own
         channel.send(wire.BEGUN)
         channel.send_bytes(_run(objective, trial, channel))
         del trial  # what it holds need not live until the next one comes
