@@ -64,6 +64,7 @@ class History:
         self._state = np.empty(16, np.int8)
         self._sampler_state = np.empty(16, np.int64)
         self._cost = np.empty(16)
+        self._failure = np.empty(16, np.int8)
         self._y = np.empty((16, n_objectives))
         self._x = np.empty((16, len(self._columns.names)))
         self._c = np.empty((16, 0))
@@ -127,6 +128,11 @@ class History:
         return _view(self._cost[: self._n])
 
     @property
+    def failure(self) -> NDArray[np.int8]:
+        """Why each row failed, int8[n], as `tunesmith.FailureKind`; 0: it did not, or that is not known."""
+        return _view(self._failure[: self._n])
+
+    @property
     def complete(self) -> NDArray[np.bool_]:
         """Which rows are COMPLETE, bool[n]."""
         return np.equal(self.state, TrialState.COMPLETE)
@@ -179,6 +185,7 @@ class History:
         *,
         sampler_state: int = 0,
         cost: float = np.nan,
+        failure: int = 0,
         constraints: Mapping[str, float] | None = None,
     ) -> None:
         """Add one finished trial.
@@ -191,6 +198,7 @@ class History:
             y: minimised values, [m]; None: NaN.
             sampler_state: what the sampler has to remember of it, see `tunesmith.samplers.base`.
             cost: seconds, or the user's unit.
+            failure: why it failed, as in `failure`.
             constraints: constraint values by name.
         """
         n = self._n
@@ -210,6 +218,7 @@ class History:
         self._state[n] = state
         self._sampler_state[n] = sampler_state
         self._cost[n] = cost
+        self._failure[n] = failure
         if self._constraints or constraints:
             self._set_constraints(n, constraints or {})
         self._n = n + 1
@@ -225,6 +234,7 @@ class History:
         *,
         sampler_state: Ints,
         cost: Floats,
+        failure: NDArray[np.int8] | None = None,
         constraints: Mapping[int, Mapping[str, float]] | None = None,
     ) -> None:
         """Add many finished trials at once: the same as appending them one by one.
@@ -237,6 +247,7 @@ class History:
                 every row that has a point.
             sampler_state: int64[b].
             cost: float64[b].
+            failure: int8[b]; None: none is known.
             constraints: place -> values by name.
         """
         start, count = self._n, len(number)
@@ -256,6 +267,7 @@ class History:
         self._state[rows] = state
         self._sampler_state[rows] = sampler_state
         self._cost[rows] = cost
+        self._failure[rows] = 0 if failure is None else failure
         if self._constraints or constraints:
             for i in range(count):
                 self._set_constraints(start + i, (constraints or {}).get(i, {}))
@@ -313,7 +325,7 @@ class History:
             self._c[row, self._constraints[name]] = np.inf if value != value else value  # NaN is not feasible
 
     def _grow(self, need: int) -> None:
-        for name in ("_number", "_state", "_sampler_state", "_cost", "_y", "_x", "_c"):
+        for name in ("_number", "_state", "_sampler_state", "_cost", "_failure", "_y", "_x", "_c"):
             setattr(self, name, _grown(getattr(self, name), need))
 
 

@@ -42,7 +42,7 @@ if far:
 from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
 storage = SQLStorage(sys.argv[1], lease=Lease(beat=0.1, ttl=0.5))
-study = ts.load_study(storage=storage, study_name="s", sampler="random")
+study = ts.load_study(storage=storage, study_name="s", sampler="grid" if "grid" in sys.argv else "random")
 print("ready", flush=True)
 trial = None
 for line in sys.stdin:
@@ -67,8 +67,8 @@ for line in sys.stdin:
 
 
 class Worker:
-    def __init__(self, url: str, far: bool = False, shift: float = 0.0) -> None:
-        command = [sys.executable, "-c", WORKER, url, "far" if far else "near", str(shift)]
+    def __init__(self, url: str, far: bool = False, shift: float = 0.0, sampler: str = "random") -> None:
+        command = [sys.executable, "-c", WORKER, url, "far" if far else "near", str(shift), sampler]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         assert self._pipe(self.process.stdout).readline() == "ready\n"
@@ -239,3 +239,35 @@ def test_an_idle_worker_takes_over_by_itself(url: str, study: ts.Study) -> None:
         study.tell(trial, 1.0)
         time.sleep(0.1)
     assert sorted(numbers) == list(range(len(numbers)))
+
+
+def test_a_grid_has_no_hole_when_a_worker_died_at_its_last_cell(url: str) -> None:
+    """The others wait until it is known that it is dead, and run the cell."""
+    storage = SQLStorage(url, lease=LEASE)
+    made = ts.create_study(storage=storage, study_name="s", seed=0, space={"x": ts.Int(1, 10)}, sampler="grid")
+    worker = Worker(url, far=True, sampler="grid")
+    worker.send("ask")
+    number, _ = worker.answer()
+    worker.close()
+    made.optimize(lambda trial: trial.params["x"])
+    assert sorted(t.value for t in made.trials if t.value is not None) == list(range(1, 11))
+    assert made.trials[number].attempt == 2
+    storage.close()
+
+
+def test_a_search_that_is_exhausted_does_not_wait_for_living_workers(url: str) -> None:
+    storage = SQLStorage(url, lease=Lease(beat=30.0, ttl=3600.0))
+    made = ts.create_study(storage=storage, study_name="s", seed=0, space={"x": ts.Int(1, 3)}, sampler="grid")
+    near, far = Worker(url, sampler="grid"), Worker(url, far=True, sampler="grid")
+    try:
+        for worker in (near, far):
+            worker.send("ask")
+            worker.answer()
+        began = time.monotonic()
+        made.optimize(lambda trial: trial.params["x"])
+        assert time.monotonic() < began + LONG
+        assert sum(t.state is ts.TrialState.RUNNING for t in made.trials) == 2
+    finally:
+        near.close()
+        far.close()
+        storage.close()

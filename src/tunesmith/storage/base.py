@@ -253,6 +253,14 @@ class Storage(ArtifactPointers):
             their records.
         """
 
+    def is_doubtful(self, study_id: int) -> bool:
+        """Tell whether a RUNNING trial belongs to a worker that has given no sign of life since this was asked first.
+
+        Args:
+            study_id: the study.
+        """
+        return False
+
     @abstractmethod
     def read_since(self, study_id: int, cursor: int) -> Increment:
         """Return the trials that finished since a cursor, and the running ones.

@@ -54,6 +54,22 @@ def is_dead(worker: str) -> bool:
     return _UNKNOWN not in (started, now) and started != now
 
 
+def is_alive(worker: str) -> bool:
+    """Tell whether a worker's process is one of this machine and lives.
+
+    Args:
+        worker: what ``current_worker`` returned in that process.
+
+    Returns:
+        True only if it is certain.
+    """
+    host, *rest = worker.removesuffix(APART).rsplit(":", 2)
+    if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
+        return False
+    machine, _, started = rest[1].partition("@")
+    return _UNKNOWN not in (machine, started) and machine == _machine() and started == _started(int(rest[0]))
+
+
 def runs_apart(worker: str) -> bool:
     """Tell whether a worker's trials run in other processes, so that its death says nothing about them."""
     return worker.endswith(APART)

@@ -156,6 +156,10 @@ class TrialPolicy(Policy[Trial, End]):
         try:  # at the first trial, a storage that is away is more likely the user's mistake
             trial = retry_while_unavailable(ask) if self.started else ask()
         except (SpaceExhaustedError, TrialsSpentError):
+            if self.begun:  # a trial that ends may leave something to do
+                return None
+            if self.engine.wait_for_lost(self.deadline - self.executor.clock()):
+                return self.next()
             self.exhausted = True
             return None
         finally:

@@ -68,6 +68,7 @@ class Watch:
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
         self._seen: dict[str, tuple[int | None, float]] = {}
+        self._first: dict[str, int | None] = {}  # the beats of workers when they were in doubt first
 
     def dead(self, names: set[str], found: Mapping[str, tuple[int, float | None]]) -> set[str]:
         """Return which of some workers are dead, given the beats that were read now."""
@@ -86,3 +87,11 @@ class Watch:
             if now - since >= self._lease.ttl:
                 dead.add(name)
         return dead
+
+    def has_silent(self, names: set[str], found: Mapping[str, tuple[int, float | None]]) -> bool:
+        """Return whether one of some workers has not beaten since it was asked about first."""
+        silent = False
+        for name in names:
+            count = found.get(name, (None, None))[0]
+            silent |= self._first.setdefault(name, count) == count
+        return silent

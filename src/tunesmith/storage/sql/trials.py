@@ -41,7 +41,7 @@ from tunesmith.storage.sql.schema import SYSTEM
 from tunesmith.storage.sql.session import Session
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_to_json
-from tunesmith.storage.workers import APART, current_worker, is_dead
+from tunesmith.storage.workers import APART, current_worker, is_alive, is_dead
 
 T = TypeVar("T")
 
@@ -224,6 +224,14 @@ class SQLTrials(Storage):
             dead |= self._watch.dead(names - dead, found)
         numbers = [number for number, worker in running.items() if worker.removesuffix(APART) in dead]
         return self.trials(study_id, numbers, [TrialState.RUNNING])
+
+    def is_doubtful(self, study_id: int) -> bool:
+        self._need(study_id)
+        running = self.database.read(lambda session: leases.running_workers(session, study_id))
+        names = {worker.removesuffix(APART) for worker in running.values()} - {current_worker()}
+        names = {name for name in names if not is_alive(name)}
+        found = self.database.read(lambda session: leases.beats(session, self._statements)) if names else {}
+        return self._watch.has_silent(names, found)
 
     def _is_settled(self) -> bool:
         """Tell whether the storage was there for a whole `ttl`, so that every living worker could give a sign."""

@@ -21,7 +21,7 @@ from tunesmith.study.engine.artifacts import ArtifactHome
 from tunesmith.study.engine.ask import Asker, new_token
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.outcome import Outcome
-from tunesmith.study.engine.recovery import Recovery, recover
+from tunesmith.study.engine.recovery import Recovery, recover, wait_for_lost
 from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.study.engine.retries import may_run_again, stored_retries
 from tunesmith.study.engine.tell import Teller
@@ -181,6 +181,14 @@ class TrialEngine(StudyReplica):
         """Take back the trials of workers that died; see `tunesmith.Study.recover`."""
         with self.lock:
             return recover(self, self.retries)
+
+    def wait_for_lost(self, most: float) -> list[int]:
+        """Wait until it is known whether the workers of running trials live; return the numbers that were taken over.
+
+        Args:
+            most: seconds to wait at most.
+        """
+        return wait_for_lost(self, self.retries, most)
 
     def release(self, numbers: Iterable[int]) -> None:
         """Give running trials back: the next ``ask`` hands them out again as they were proposed."""

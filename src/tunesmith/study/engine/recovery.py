@@ -15,6 +15,8 @@ from tunesmith.study.engine.retries import Retries, may_run_again
 _LOOK = 1.0  # seconds between two looks for dead workers
 _LOOK_PER_TRIAL = 1 / 32  # seconds for each running trial: with many workers each looks less often
 
+_LOOK_AT_END = 0.2  # seconds between two looks when there is nothing else to do
+
 _random = random.SystemRandom()  # the state of Python's own generator belongs to the user
 
 
@@ -38,6 +40,26 @@ class Recovery:
         pause = max(_LOOK, _LOOK_PER_TRIAL * len(study.history.running))
         self._next = now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
         return recover(study, retries)
+
+
+def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[int]:
+    """Wait until it is known whether the workers of running trials live, at most for a lease; take over what is left.
+
+    Without that, the last trial of a search would stay undone whose worker died a moment before the others ended.
+
+    Args:
+        study: the replica.
+        retries: how often trials are run again.
+        most: seconds to wait at most.
+
+    Returns:
+        The numbers of the trials that wait to be run again.
+    """
+    storage = study.storage
+    end = time.monotonic() + min(most, storage.lease.ttl + storage.lease.beat)
+    while not (found := recover(study, retries)) and storage.is_doubtful(study.study_id) and time.monotonic() < end:
+        time.sleep(_LOOK_AT_END)
+    return found
 
 
 def recover(study: StudyReplica, retries: Retries) -> list[int]:

@@ -105,6 +105,7 @@ class StudyReplica:
             [(b.space, b.at, b.x) for b in new.blocks],
             sampler_state=new.sampler_state,
             cost=new.cost,
+            failure=new.failure,
             constraints=new.constraints,
         )
         running = {t.number: t for t in new.running if t.number != self.claimed}
@@ -141,6 +142,7 @@ class StudyReplica:
                 y,
                 sampler_state=done.sampler_state,
                 cost=done.cost,
+                failure=done.failure or 0,
                 constraints=done.constraints,
             )
             if later:
