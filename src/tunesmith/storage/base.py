@@ -23,12 +23,13 @@ from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.artifacts import ArtifactPointers
+from tunesmith.storage.liveness import Liveness
 from tunesmith.storage.records import Block, Claim, Increment, Lease, StudyRecord
 
 __all__ = ["Block", "Claim", "Increment", "Lease", "Storage", "StudyRecord"]
 
 
-class Storage(ArtifactPointers):
+class Storage(ArtifactPointers, Liveness):
     """Keeps studies and trials. All methods may be called by several threads and, for a shared store, processes.
 
     A storage never gives one trial to two live workers, never loses a finished one, and numbers the finishes of a study
@@ -233,33 +234,6 @@ class Storage(ArtifactPointers):
         Raises:
             AttemptReplacedError: the trial is not at that attempt any more, or does not run.
         """
-
-    @abstractmethod
-    def beat(self, worker: str) -> None:
-        """Record a sign of life of a worker: before its first claim, and every ``lease.beat`` seconds after that."""
-
-    @abstractmethod
-    def expired(self, study_id: int) -> list[TrialRecord]:
-        """Return the RUNNING trials whose worker is dead as far as can be told.
-
-        Time is the storage's own. Where it has no clock, a worker is dead when its beats stood still for the `ttl` by
-        the monotonic clock of the process that looks. A process of this machine that is gone is dead at once. For one
-        `ttl` after the storage was away nobody is.
-
-        Args:
-            study_id: the study.
-
-        Returns:
-            their records.
-        """
-
-    def is_doubtful(self, study_id: int) -> bool:
-        """Tell whether a RUNNING trial belongs to a worker that has given no sign of life since this was asked first.
-
-        Args:
-            study_id: the study.
-        """
-        return False
 
     @abstractmethod
     def read_since(self, study_id: int, cursor: int) -> Increment:
