@@ -71,7 +71,8 @@ class StudyArtifacts(Artifacts):
         save, too. Contents of other studies are left alone.
 
         Args:
-            grace: seconds since a content was written before which it is kept.
+            grace: seconds since a content was written before which it is kept; more than the clocks of this machine and
+                of the store may differ by, unless nobody saves.
 
         Returns:
             The number of contents deleted.
