@@ -69,7 +69,7 @@ class Sampler(ABC):
             history: what is known; must not be changed.
             space: where to search; the points are over its parameters, in its order.
             rng: the only source of randomness, ``default_rng([study_seed, trial_number])``.
-            n: how many points are wanted, at least 1.
+            n: how many points are wanted, at least 1: a batch, each point with those before it as running trials.
 
         Returns:
             Internal values of shape [m, d] (NaN where a parameter is inactive) and sampler states of shape [m], 0 where

@@ -42,19 +42,20 @@ class DuplicateFilter:
         """
         if not self._finite and history.n_running + n - 1 <= FEW:
             return None
-        return set(self._keys_of(history.pending_points(self.space))) if history.n_running else set()
+        return set(self.keys_of(history.pending_points(self.space))) if history.n_running else set()
 
     def is_new(self, x: Floats, running: set[bytes] | None) -> bool:
         """Tell whether a point x[1, d] was not tried; its key is then added to `running`."""
         if running is None or not len(self.space):
             return True
-        key = self._keys_of(x)[0]
+        key = self.keys_of(x)[0]
         if key in self._tried or key in running:
             return False
         running.add(key)
         return True
 
-    def _keys_of(self, x: Floats) -> list[bytes]:
+    def keys_of(self, x: Floats) -> list[bytes]:
+        """Return the keys of points x[n, d]."""
         return _keys(self.space.to_unit(x)) if self._finite else point_keys(x)
 
     def random_untried(self, rng: np.random.Generator, running: set[bytes] | None) -> Floats | None:
