@@ -8,6 +8,7 @@ from typing import Any
 
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
+from tunesmith.state import FailureKind
 from tunesmith.storage.base import Storage
 from tunesmith.study import Study, create_study
 from tunesmith.study.execution import check_budget
@@ -19,17 +20,20 @@ def minimize(
     *,
     n_trials: int | None = 100,
     timeout: float | None = None,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     sampler: str | Sampler | None = None,
     pruner: str | Pruner | None = None,
     seed: int | None = None,
     storage: str | Path | Storage | None = None,
     study_name: str | None = None,
-    catch: Iterable[type[Exception]] | type[Exception] = (),
+    catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
     stop: str | None = None,
+    executor: Any = None,
+    timeout_per_trial: float | None = None,
+    memory_per_trial: float | str | None = None,
 ) -> Study:
     """Find parameters that make ``fn`` small.
 
@@ -41,17 +45,20 @@ def minimize(
         space: what to search, in any form that `Space` takes.
         n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
-        n_jobs: trials at once, in processes; -1: one a core.
+        n_jobs: trials at once, in processes; -1: one a core. None: one, or as many as `executor` has room for.
         sampler: a name or an object.
         pruner: a name or an object.
         seed: the whole course of the search follows from it.
         storage: None for memory, a file, a URL or an object.
         study_name: its name in the storage.
-        catch: exceptions that make a trial fail but do not stop the search.
+        catch: exceptions and kinds of failure that make a trial fail but do not stop the search.
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
+        executor: where trials run: a name, an object, or an engine's own client; see `tunesmith.Study.optimize`.
+        timeout_per_trial: seconds after which a trial is ended.
+        memory_per_trial: what the processes of a trial may use together, in bytes or as text ("2GB").
 
     Returns:
         The study, with ``best_params``, ``best_value`` and the rest.
@@ -72,7 +79,8 @@ def minimize(
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
-        space=space, stop=stop, n_trials_total=n_trials,
+        space=space, stop=stop, n_trials_total=n_trials, executor=executor, timeout_per_trial=timeout_per_trial,
+        memory_per_trial=memory_per_trial,
     )  # fmt: skip
     return study
 
@@ -83,17 +91,20 @@ def maximize(
     *,
     n_trials: int | None = 100,
     timeout: float | None = None,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     sampler: str | Sampler | None = None,
     pruner: str | Pruner | None = None,
     seed: int | None = None,
     storage: str | Path | Storage | None = None,
     study_name: str | None = None,
-    catch: Iterable[type[Exception]] | type[Exception] = (),
+    catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
     stop: str | None = None,
+    executor: Any = None,
+    timeout_per_trial: float | None = None,
+    memory_per_trial: float | str | None = None,
 ) -> Study:
     """Find parameters that make ``fn`` large; everything else as `minimize`.
 
@@ -102,17 +113,20 @@ def maximize(
         space: what to search, in any form that `Space` takes.
         n_trials: how many trials the study is to have in the end; None: no limit.
         timeout: seconds after which no trial is started any more.
-        n_jobs: trials at once, in processes; -1: one a core.
+        n_jobs: trials at once, in processes; -1: one a core. None: one, or as many as `executor` has room for.
         sampler: a name or an object.
         pruner: a name or an object.
         seed: the whole course of the search follows from it.
         storage: None for memory, a file, a URL or an object.
         study_name: its name in the storage.
-        catch: exceptions that make a trial fail but do not stop the search.
+        catch: exceptions and kinds of failure that make a trial fail but do not stop the search.
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
+        executor: where trials run: a name, an object, or an engine's own client; see `tunesmith.Study.optimize`.
+        timeout_per_trial: seconds after which a trial is ended.
+        memory_per_trial: what the processes of a trial may use together, in bytes or as text ("2GB").
 
     Returns:
         The study, with ``best_params``, ``best_value`` and the rest.
@@ -130,7 +144,8 @@ def maximize(
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
-        space=space, stop=stop, n_trials_total=n_trials,
+        space=space, stop=stop, n_trials_total=n_trials, executor=executor, timeout_per_trial=timeout_per_trial,
+        memory_per_trial=memory_per_trial,
     )  # fmt: skip
     return study
 

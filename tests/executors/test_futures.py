@@ -183,3 +183,24 @@ def test_messages_to_a_task_wait_until_it_connects() -> None:
         box.close()
         box.close()
     assert mailbox._connect(box.address) is None
+
+
+def test_no_process_is_kept_when_the_study_is_done() -> None:
+    with opened(FuturesExecutor(jobs=1), lambda trial: os.getpid(), Recorder()) as executor:
+        (event,) = run_all(executor, [a_trial(0)])
+    assert isinstance(event, Finished)
+    until(lambda: not is_alive(event.value))
+
+
+def test_minimize_takes_an_executor_and_limits() -> None:
+    study = tunesmith.minimize(
+        lambda x: time.sleep(60) if x == 1 else x,
+        tunesmith.Space(x=tunesmith.Int(0, 1)),
+        n_trials=2,
+        executor="futures",
+        n_jobs=1,
+        sampler="grid",
+        timeout_per_trial=1.0,
+        seed=0,
+    )
+    assert {t.params["x"]: t.failure for t in study.trials} == {0: None, 1: FailureKind.TIMEOUT}

@@ -15,6 +15,7 @@ from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.cores import cpu_count
 from tunesmith.executors.mailbox import ANSWER, CANCEL, Mailbox, run_connected
 from tunesmith.executors.relay import RelayExecutor
+from tunesmith.executors.task import end_kept
 from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message, shown
 from tunesmith.trial import Channel, Trial
@@ -149,6 +150,8 @@ class FuturesExecutor(RelayExecutor):
         if getattr(self, "_own", None) is not None:
             self._own.shutdown()
             self._own = None
+        if hasattr(self, "setup"):
+            end_kept(self.setup)  # those of threads of this process; a process of a pool ends its own after a while
 
     # -- messages ------------------------------------------------------------------------------------------------
 

@@ -137,6 +137,15 @@ class _KeptWorkers:
                 self._thread = threading.Thread(target=self._end_old_ones, name="tunesmith-workers", daemon=True)
                 self._thread.start()
 
+    def end(self, setup: Setup) -> None:
+        """End the workers that were kept for a setup."""
+        with self._lock:
+            self._forget_if_forked()
+            mine = [worker for name, worker, _ in self._workers if name == setup.key]
+            self._workers = [kept for kept in self._workers if kept[0] != setup.key]
+        for worker in mine:
+            worker.remove()
+
     def _forget_if_forked(self) -> None:
         if self._pid != os.getpid():
             self._workers, self._pid = [], os.getpid()
@@ -158,3 +167,8 @@ class _KeptWorkers:
 
 
 _KEPT = _KeptWorkers()
+
+
+def end_kept(setup: Setup) -> None:
+    """End the worker processes that this process keeps for a setup: its ``optimize`` is over."""
+    _KEPT.end(setup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -149,8 +150,10 @@ def checked_memory_limit(size: Any) -> int | None:
     """Return the bytes that a trial may use.
 
     Raises:
-        ValueError: it is no size.
+        ValueError: it is no size, or this system cannot tell what a trial uses.
     """
+    if size is not None and sys.platform == "win32":
+        raise ValueError("memory_per_trial needs process groups, which Windows does not have")
     try:
         return None if size is None else parse_bytes(size)
     except ValueError as error:
