@@ -27,6 +27,7 @@ def ray_module() -> Iterator[Any]:
     # It says itself what it will do otherwise one day, and pytest would take that for an error.
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
     ray.init(
+        address="local",  # not one that something else left behind
         num_cpus=2,
         resources={"thing": 2},
         include_dashboard=False,

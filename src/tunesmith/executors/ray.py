@@ -23,6 +23,7 @@ from tunesmith.trial import Channel, Trial
 
 LOOK = 1.0  # seconds between two looks at the size of the cluster
 MOST_WAITING = 100_000  # calls that may wait in the actor at once, one for each task
+MOST_NEVER_BEGUN = 20  # tasks in a row that Ray may lose before they begin; more, and it is taken for a failure
 NAMES = {"cpus": "CPU", "gpus": "GPU"}  # what Ray calls them; other resources have the names that nodes give them
 
 
@@ -97,7 +98,7 @@ class RayExecutor(RelayExecutor):
         self._setup = self._ray.put(self.setup)
         self._sent: dict[str, _Sent] = {}  # by name
         self._names: dict[int, str] = {}  # of the trials under way
-        self._slots, self._looked = 0, -LOOK
+        self._slots, self._looked, self._never_begun = 0, -LOOK, 0
         self._start_mail()
 
     def _threads(self) -> int:
@@ -209,6 +210,7 @@ class RayExecutor(RelayExecutor):
             if name in self._sent:  # it was not given up
                 number = self._sent[name].number
                 self._sent[name].heard = True
+                self._never_begun = 0
                 self._answer(number, self._receive(number, data))
                 self._forget_ended(name)
 
@@ -229,7 +231,11 @@ class RayExecutor(RelayExecutor):
             cause = getattr(error, "cause", None)
             if isinstance(cause, ModuleNotFoundError) and str(cause.name).partition(".")[0] == "tunesmith":
                 raise ObjectiveError("tunesmith is not installed on the nodes of Ray: install it there") from None
-            self._lose(sent.number, FailureKind.LOST, f"Ray lost the task: {name_and_message(error)}")
+            # One that had not begun was sent to a node that is dead, which Ray does not know for some seconds.
+            self._never_begun += not sent.heard
+            innocent = not sent.heard and self._never_begun <= MOST_NEVER_BEGUN
+            kind = None if innocent else FailureKind.LOST
+            self._lose(sent.number, kind, f"Ray lost the task: {name_and_message(error)}")
         self._forget_ended(sent.name)
 
     def _forget_ended(self, name: str) -> None:
