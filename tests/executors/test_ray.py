@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import tunesmith as ts
-from tunesmith.executors.base import Failed, Finished
+from tunesmith.executors.base import Began, Failed, Finished
 from tunesmith.executors.ray import RayExecutor
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.testing.executors import Recorder, a_trial, is_alive, opened, run_all, until, wait_for
@@ -74,8 +74,9 @@ def test_a_process_of_ray_that_is_killed_is_a_loss_and_ends_what_it_ran(ray_modu
     path = tmp_path / "pids"
     with opened(RayExecutor(ray_module, jobs=1), note_pids, Recorder()) as executor:
         executor.submit(a_trial(0, path=str(path)))
-        while not path.exists():
-            executor.poll(0.05)
+        while not any(isinstance(event, Began) for event in executor.poll(0.05)):
+            pass
+        until(path.exists)
         own, task = map(int, path.read_text().split())
         os.kill(task, signal.SIGKILL)
         (first,) = wait_for(executor, 1)
