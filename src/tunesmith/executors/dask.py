@@ -7,6 +7,7 @@ worker it runs the task again elsewhere, which begins a new attempt of the trial
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import uuid
 import warnings
@@ -33,11 +34,11 @@ THREADS = "cpus"  # the resource that is counted in threads of workers; others a
 
 @dataclass(slots=True)
 class _Sent:
-    """A trial that was handed to Dask: the future, and the queue of the worker that was heard of last."""
+    """A trial that was handed to Dask."""
 
     number: int
     future: Any
-    queue: Any = None
+    queue: str | None = None  # where the worker reads that was heard of last
     is_told: bool = False  # whether the last message has arrived: the result of the task is not needed then
 
 
@@ -98,7 +99,8 @@ class DaskExecutor(RelayExecutor):
         self._inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._sent: dict[str, _Sent] = {}  # by name
         self._names: dict[int, str] = {}  # of the trials under way
-        self._shared: Any = None  # the future of a large setup
+        self._queues: dict[str | None, Any] = {}  # of workers, by name
+        self._setup_future: Any = None  # the future of a large setup
         self._slots, self._looked = 0, -LOOK
         self._listen()
 
@@ -166,7 +168,7 @@ class DaskExecutor(RelayExecutor):
             return
         sent = self._sent[name]
         if sent.queue is not None:
-            sent.queue.put((name, CANCEL, self.grace if grace is None else grace))
+            self._tell(name, CANCEL, self.grace if grace is None else grace)
             return
         sent.future.cancel()  # where it is just beginning, the worker sees that
         self._lose(number, FailureKind.KILLED, "the trial was cancelled before it began")
@@ -181,7 +183,7 @@ class DaskExecutor(RelayExecutor):
         if client.status == "running":
             client.cancel([sent.future for sent in self._sent.values()])
             client.unsubscribe_topic(self._topic)
-        self._names, self._shared = {}, None
+        self._names, self._setup_future = {}, None
         self._sent.clear()
         if self._is_own:
             client.close()
@@ -216,19 +218,25 @@ class DaskExecutor(RelayExecutor):
             return
         if isinstance(data, BaseException) or data is None:
             self._task_ended(sent, source, data)
-        elif source != "finished" and (sent.queue is None or sent.queue.name != source):
-            from distributed import Queue
-
-            sent.queue = Queue(source, client=self._client)
-            self._answer(sent.number, self._receive(sent.number, data))
         else:
+            if source != "finished":
+                sent.queue = source
             self._answer(sent.number, self._receive(sent.number, data))
         self._forget_ended(name)
 
     def _answer(self, number: int, answer: bytes | None) -> None:
-        sent = self._sent.get(self._names.get(number, ""))
-        if answer is not None and sent is not None and sent.queue is not None:
-            sent.queue.put((self._names[number], ANSWER, answer))
+        if answer is not None and number in self._names:
+            self._tell(self._names[number], ANSWER, answer)
+
+    def _tell(self, name: str, word: str, value: Any) -> None:
+        """Send a word to the worker that runs a task."""
+        from distributed import Queue
+
+        source = self._sent[name].queue
+        with contextlib.suppress(OSError):  # the scheduler is away, and with it the task
+            if source not in self._queues:
+                self._queues[source] = Queue(source, client=self._client)
+            self._queues[source].put((name, word, value))
 
     def _task_ended(self, sent: _Sent, status: str, error: BaseException | None) -> None:
         """End a trial whose task ended without a last message."""
@@ -252,11 +260,13 @@ class DaskExecutor(RelayExecutor):
         """Return the setup, or a future of it that lies on the workers; one that Dask can make again if they die."""
         if len(self.setup.objective) < LARGE:
             return self.setup
-        if self._shared is None or self._shared.status not in ("pending", "finished"):
+        if self._setup_future is None or self._setup_future.status not in ("pending", "finished"):
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Sending large graph")  # it is sent once
-                self._shared = self._client.submit(_itself, self.setup, key=f"setup-{uuid.uuid4().hex}", pure=False)
-        return self._shared
+                self._setup_future = self._client.submit(
+                    _itself, self.setup, key=f"setup-{uuid.uuid4().hex}", pure=False
+                )
+        return self._setup_future
 
     def _count_slots(self, workers: Mapping[str, Mapping[str, Any]]) -> int:
         """Return how many trials should be under way, given what the scheduler says of its workers."""

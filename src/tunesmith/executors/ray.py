@@ -202,7 +202,7 @@ class RayExecutor(RelayExecutor):
         except self._ray.exceptions.RayActorError:
             self._start_mail()  # tasks that had the other one end what they run, since they cannot say how it goes
             for sent in list(self._sent.values()):
-                self._lose(sent.number, FailureKind.LOST, "the actor that carries the messages of trials died")
+                self._lose(sent.number, None, "the actor that carries the messages of trials died")
                 self._forget_ended(sent.name)
             return
         self._news = self._mail.take.remote()
