@@ -185,6 +185,29 @@ def test_messages_to_a_task_wait_until_it_connects() -> None:
     assert mailbox._connect(box.address) is None
 
 
+def test_a_connection_whose_message_an_interrupt_cut_off_is_read_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Mailbox(local=True)
+    try:
+        connection = mailbox._connect(box.address)
+        assert connection is not None
+        connection.send_bytes(b"7")
+        until(lambda: box.receive(0.05) == [] and 7 in box._connections.values())
+        (there,) = box._connections
+
+        def interrupted() -> bytes:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(there, "recv_bytes", interrupted)
+        connection.send_bytes(b"cut")
+        with pytest.raises(KeyboardInterrupt):
+            until(lambda: box.receive(0.05))
+        assert box.receive(0.0) == []
+        assert box.rest_of(7) == []
+        connection.close()
+    finally:
+        box.close()
+
+
 def test_no_process_is_kept_when_the_study_is_done() -> None:
     with opened(FuturesExecutor(jobs=1), lambda trial: os.getpid(), Recorder()) as executor:
         (event,) = run_all(executor, [a_trial(0)])

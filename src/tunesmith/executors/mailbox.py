@@ -62,6 +62,7 @@ class Mailbox:
         hosts = (LOCAL,) if local else (socket.getfqdn(), *_addresses(), LOCAL)
         self.address = Address(tuple(dict.fromkeys(hosts)), port, key, os.getpid())
         self._connections: dict[Any, int | None] = {}  # each with the trial of the task, once it has said it
+        self._cut_off: Any = None  # the connection that is read: after an interrupt, what comes next has no meaning
         self._outbox: dict[int, list[bytes]] = {}  # messages to tasks that are not connected yet
         self._woken, self._wake = Pipe(duplex=False)
         self._lock = threading.Lock()
@@ -79,7 +80,7 @@ class Mailbox:
         from multiprocessing.connection import wait
 
         with self._lock:
-            known = list(self._connections)
+            known = [c for c in self._connections if c is not self._cut_off]
         found = []
         for ready in wait([*known, self._woken], timeout):
             if ready is self._woken:
@@ -97,7 +98,7 @@ class Mailbox:
             self._outbox.pop(number, None)
         found = []
         for connection in mine:
-            while connection in self._connections and connection.poll(REACH):
+            while connection in self._connections and connection is not self._cut_off and connection.poll(REACH):
                 if (message := self._read(connection)) is not None:
                     found.append(message)
         return found
@@ -125,9 +126,12 @@ class Mailbox:
 
     def _read(self, connection: Any) -> tuple[int, bytes] | None:
         """Read a message; None: it was the first one, which says the trial, or the last."""
+        self._cut_off = connection
         try:
             message = connection.recv_bytes()
+            self._cut_off = None
         except (EOFError, OSError):
+            self._cut_off = None
             with self._lock:
                 self._connections.pop(connection, None)
             connection.close()
