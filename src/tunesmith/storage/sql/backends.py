@@ -10,6 +10,7 @@ that was stopped, or is behind a cut cable, must not hold the rows that others w
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from tunesmith.errors import StorageError
@@ -244,9 +245,10 @@ class MariaDB(Backend):
 
     def define(self, dialect: Any) -> None:
         dialect.type_compiler_instance = ColumnTypes(dialect)
-        dialect._support_float_cast = (
-            True  # of MySQL 8.0.17 and MariaDB 10.4.5 on; it asks a connection, which we do not
-        )
+        # It would ask a connection of its own whether a text can be cast to DOUBLE; all that we support can.
+        dialect.server_version_info = (10, 4, 5)  # SQLAlchemy 2.0
+        with suppress(AttributeError):  # which has no such attribute to be set
+            dialect._support_float_cast = True
 
     def fault(self, error: BaseException) -> Fault:
         code = error.args[0] if error.args else None
