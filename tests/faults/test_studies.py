@@ -103,6 +103,22 @@ def test_each_reply_to_a_new_study_may_be_lost(server: Server, database: str, pr
         ts.create_study(storage=url, study_name="first")
 
 
+def test_many_make_the_tables_at_the_same_time(server: Server, database: str) -> None:
+    meet = threading.Barrier(8)
+
+    def make(index: int) -> int:
+        storage = ts.storage.open_storage(server.url(database))
+        meet.wait(30)
+        made = storage.create_study(f"study {index}", ["minimize"], 0).id
+        storage.close()
+        return made
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(make, range(8)))
+    assert sorted(made) == list(range(1, 9))
+    assert len(server.sql(database, "SELECT * FROM tunesmith_schema")) == 1
+
+
 def test_each_reply_to_added_trials_may_be_lost(server: Server, database: str, proxy: Proxy) -> None:
     study = ts.create_study(storage=server.url(database, proxy.port), study_name="added")
     finished = ts.create_study(study_name="old", seed=0)
@@ -142,6 +158,7 @@ def test_a_training_goes_on_while_the_server_is_away(
 
     with pytest.warns(UserWarning, match="are kept in this process until their trial ends"):
         study.optimize(train, n_trials=1)
+    study.engine.storage.close()
     (trial,) = ts.load_study(storage=server.url(database), study_name="trains").trials
     assert (len(trial.reports), trial.user_attrs, trial.attempt) == (100, {"steps": 100}, 1)
 

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 PATIENCE = 120.0  # seconds that a transaction waits for a server that was there before and is away
 FIRST_PATIENCE = 10.0  # the same for one that was not there before
+LONGEST_CHANGE = 3600.0  # seconds that a statement which changes a table may take
 BREAKS = 10  # how often it may break the connection: one with a value that is too long for the server always does
 
 
@@ -259,7 +260,7 @@ class Database:
             retry.wait()
 
     def _connect(self) -> Connection:
-        driver = self._open()
+        driver = self._open(self._pool.silence)
         connection = Connection(driver, self._session(self.dialect, driver.cursor()))
         self._pool.add(connection)
         try:
@@ -276,9 +277,9 @@ class Database:
             self._connected = time.monotonic()
         return connection
 
-    def _open(self) -> Any:
+    def _open(self, silence: float) -> Any:
         args, named = self._driver.create_connect_args(self.url)
-        return self._driver.connect(*args, **self._backend.arguments(self._driver.driver, named, self._pool.silence))
+        return self._driver.connect(*args, **self._backend.arguments(self._driver.driver, named, silence))
 
     def tables(self) -> list[str]:
         """Return the names of all tables."""
@@ -304,7 +305,7 @@ class Database:
         self.read(lambda session: None)  # waits for a server that is away, and sets the file up
         with self._pool.gate:  # no fork meanwhile
             try:
-                raw = self._open()
+                raw = self._open(LONGEST_CHANGE)
             except self._errors as error:
                 self._fail(error)
             engine = create_engine(self.url, creator=lambda: raw, poolclass=NullPool)  # which closes it
