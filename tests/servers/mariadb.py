@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from tests.servers.server import Server, program, user_for
 
+# The kernel lends only so much asynchronous input and output to all servers of a machine.
+_PLAIN = ("--innodb-use-native-aio=0",)
+
 
 class MariaDBServer(Server):
     name = "MariaDB"
@@ -21,7 +24,7 @@ class MariaDBServer(Server):
         super().__init__(user_for(["mysql"]))
         self.prepare(
             install, "--no-defaults", f"--datadir={self.home}/data", "--auth-root-authentication-method=normal",
-            "--skip-test-db",
+            "--skip-test-db", *_PLAIN,
         )  # fmt: skip
 
     def command(self) -> list[object]:
@@ -29,7 +32,7 @@ class MariaDBServer(Server):
         return [
             self._program, "--no-defaults", f"--datadir={self.home}/data", f"--socket={self.socket}",
             "--skip-networking", f"--pid-file={self.home}/pid", "--innodb-flush-log-at-trx-commit=2",
-            "--innodb-buffer-pool-size=64M",
+            "--innodb-buffer-pool-size=64M", *_PLAIN,
         ]  # fmt: skip
 
     def answers(self) -> bool:

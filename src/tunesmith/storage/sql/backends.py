@@ -62,8 +62,9 @@ class Backend:
         """
         return named
 
-    def set_up(self, connection: Any, where: str) -> None:
-        """Check and set up a new connection."""
+    def set_up(self, connection: Any, where: str) -> str:
+        """Check and set up a new connection; return a statement that ends its session from another one, or ""."""
+        return ""
 
     def define(self, dialect: Any) -> None:
         """Teach a dialect of SQLAlchemy how our tables and statements are written."""
@@ -89,7 +90,7 @@ class SQLite(Backend):
         # timeout: SQLite's own way of waiting sleeps up to 100 ms while the lock is free; see Retry.
         return {**named, "check_same_thread": False, "timeout": 0.0, "isolation_level": None}
 
-    def set_up(self, connection: Any, where: str) -> None:
+    def set_up(self, connection: Any, where: str) -> str:
         import sqlite3
 
         try:
@@ -106,6 +107,7 @@ class SQLite(Backend):
             connection.execute("PRAGMA synchronous = NORMAL")
             # Rarer and larger than by default: each checkpoint waits for the disk, and the writers for it.
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        return ""
 
     def fault(self, error: BaseException) -> Fault:
         name = getattr(error, "sqlite_errorname", "")
@@ -168,7 +170,7 @@ class PostgreSQL(Backend):
             return {"timeout": silence, **named}
         return named
 
-    def set_up(self, connection: Any, where: str) -> None:
+    def set_up(self, connection: Any, where: str) -> str:
         info = getattr(connection, "info", None)
         status = getattr(info, "parameter_status", None)
         if status is not None and status("server_encoding") == "SQL_ASCII":  # it returns texts as bytes
@@ -177,15 +179,25 @@ class PostgreSQL(Backend):
                 "'UTF8' TEMPLATE template0"
             )
         cursor = connection.cursor()
-        cursor.execute("SELECT pg_backend_pid()")
-        (pid,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT pid, extract(epoch FROM backend_start)::text, current_setting('server_version_num')::integer "
+            "FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        )
+        pid, start, version = cursor.fetchone()
+        end = ""
         if pid == getattr(info, "backend_pid", None):
             cursor.execute(self._PEER)
+            wait = ", 5000" if version >= 140_000 else ""
+            end = (
+                f"SELECT pg_terminate_backend(pid{wait}) FROM pg_stat_activity "
+                f"WHERE pid = {pid} AND extract(epoch FROM backend_start)::text = '{start}'"
+            )
         elif hasattr(connection, "prepare_threshold"):
             # A pool: the next transaction may be in a session that knows none of the prepared statements.
             connection.prepare_threshold = None
         cursor.close()
         connection.commit()
+        return end
 
     def fault(self, error: BaseException) -> Fault:
         code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
@@ -229,7 +241,7 @@ class MariaDB(Backend):
         limits = {"connect_timeout": CONNECT, "read_timeout": limit, "write_timeout": limit, "charset": "utf8mb4"}
         return {**limits, **named, "conv": converters()}
 
-    def set_up(self, connection: Any, where: str) -> None:
+    def set_up(self, connection: Any, where: str) -> str:
         cursor = connection.cursor()
         cursor.execute("SELECT version()")
         maria = "mariadb" in str(cursor.fetchone()[0]).lower()
@@ -242,6 +254,7 @@ class MariaDB(Backend):
             f"SESSION innodb_lock_wait_timeout = {math.ceil(_lock(self.timeout))}"
         )
         cursor.close()
+        return ""
 
     def define(self, dialect: Any) -> None:
         dialect.type_compiler_instance = ColumnTypes(dialect)

@@ -14,6 +14,7 @@ from tunesmith.storage.checks import GIVEN_UP
 from tunesmith.storage.sql.attributes import (
     ENDED,
     IS_THERE,
+    LOCK_STUDY,
     RUNS_THIS,
     STUDY,
     STUDY_IS_THERE,
@@ -96,6 +97,8 @@ def claim_waiting(session: Session, study_id: int, worker: str, token: int, belo
 
 def held(session: Session, study_id: int, token: int) -> tuple[int, int, bool] | None:
     """Return what a claim took whose answer was lost: (number, version, whether the trial was there before)."""
+    # A transaction of before that ends at this moment has the lock.
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     row = session.row(_HELD, study=study_id, held=token) if token else None
     if row is None:
         return None

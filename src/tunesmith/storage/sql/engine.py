@@ -126,7 +126,8 @@ class Database:
     ) -> T:
         """Run a transaction, again if it was rolled back or its end is unknown."""
         retry: Retry | None = None
-        broken = 0
+        broken, collided = 0, False
+        before = ""  # ends the session in which the run before may still be on its way
         while True:
             begun = committing = False
             uncertain = retry is not None and retry.was_lost
@@ -140,6 +141,9 @@ class Database:
                     if writes:
                         self._file.check(recent)
                     try:
+                        if before:
+                            self._end(connection, before)
+                            before = ""
                         for statement in begin:
                             session.execute(statement)
                         begun = True
@@ -152,7 +156,12 @@ class Database:
                         return result
                     except self._errors as error:
                         fault = self._roll_back(connection, error)
-                        broken += begun and fault is Fault.LOST
+                        if uncertain and not collided and isinstance(error, self.dbapi.IntegrityError):
+                            # What the run before had on its way was committed meanwhile; now it can be seen.
+                            collided, fault = True, Fault.LOCKED
+                        if begun and fault is Fault.LOST:
+                            broken += 1
+                            before = connection.end if writes else ""
                         if committing and fault is Fault.LOST and not again:
                             self._fail(error, unknown=True)
                         retry = retry or Retry(self.timeout, patience)
@@ -164,6 +173,15 @@ class Database:
             finally:
                 self._pool.give(connection)
             retry.wait()
+
+    def _end(self, connection: Connection, statement: str) -> None:
+        """End the session of a lost connection: what it had on its way is done or undone now, and not in a moment."""
+        try:
+            connection.session.execute(statement)
+        except self._errors as error:
+            if self._fault(error, connection) is Fault.LOST:
+                raise
+            # Not allowed there: it ends by itself, in nearly all cases before anybody could see a difference.
 
     def _commit(self, session: Session) -> None:
         try:
@@ -236,12 +254,7 @@ class Database:
         query = self._backend.uptime
         if not query:
             return math.inf
-
-        def work(session: Session) -> float:
-            session.execute(query)
-            return float(session.cursor.fetchone()[-1])
-
-        return self.read(work)
+        return float(self.read(lambda session: session.query(query))[0][-1])
 
     def _take(self, retry: Retry | None, patience: float) -> Connection:
         """Return a connection of the pool; others may hold a lock on the file while they turn its journal to WAL."""
@@ -265,7 +278,7 @@ class Database:
         self._pool.add(connection)
         try:
             with connection.session.waited_for():
-                self._backend.set_up(driver, self.where)
+                connection.end = self._backend.set_up(driver, self.where)
                 if not self.is_sqlite:
                     self._driver.set_isolation_level(driver, "AUTOCOMMIT")
         except BaseException:
@@ -287,12 +300,7 @@ class Database:
         if not query:
             with self.sqlalchemy() as connection:
                 return list(inspect(connection).get_table_names())
-
-        def work(session: Session) -> list[str]:
-            session.execute(query)
-            return [str(name) for (name,) in session.cursor.fetchall()]
-
-        return self.read(work)
+        return [str(name) for (name,) in self.read(lambda session: session.query(query))]
 
     def close(self) -> None:
         """Close the connections of all threads, and forget which file they had open."""
@@ -312,11 +320,7 @@ class Database:
             self._backend.define(engine.dialect)
             if self.is_sqlite:
                 raw.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
-
-                @event.listens_for(engine, "begin")
-                def begin(connection: SQLAlchemyConnection) -> None:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin later, without a lock
-
+                event.listen(engine, "begin", _begin_at_once)
             try:
                 with engine.begin() as connection:
                     for statement in self._backend.one_at_a_time:
@@ -329,3 +333,8 @@ class Database:
                 raise
             finally:
                 engine.dispose()
+
+
+def _begin_at_once(connection: SQLAlchemyConnection) -> None:
+    """Begin with a lock; SQLite's driver would begin later, without one."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

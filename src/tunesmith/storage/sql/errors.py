@@ -36,7 +36,15 @@ _PASSING = tuple(
 
 def broke_off(text: str) -> bool:
     """Return whether an error at the start of a connection says that the other side was there, and broke off."""
-    words = ("closed the connection", "EOF", "reset by peer", "Lost connection", "Broken pipe", "BrokenPipe")
+    words = (
+        "closed the connection",
+        "EOF",
+        "reset by peer",
+        "Lost connection",
+        "gone away",
+        "Broken pipe",
+        "BrokenPipe",
+    )
     return any(word in text for word in words)
 
 

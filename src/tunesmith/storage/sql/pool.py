@@ -27,13 +27,14 @@ SILENCE = 20.0  # seconds that a server may send nothing; twice as long after ea
 class Connection:
     """An open connection. Its thread holds the lock while it uses it, so that other threads can close it safely."""
 
-    __slots__ = ("__weakref__", "driver", "lock", "pid", "session", "used")
+    __slots__ = ("__weakref__", "driver", "end", "lock", "pid", "session", "used")
 
     def __init__(self, connection: Any, session: Session) -> None:
         self.driver = connection
         self.session = session
         self.lock = threading.RLock()
         self.pid = os.getpid()
+        self.end = ""  # a statement that ends its session from another one
         self.used = 0.0  # when it was given back, by the monotonic clock
 
     def close(self) -> None:

@@ -65,6 +65,12 @@ class Session:
         """Run a statement that has no parameters, such as COMMIT."""
         self.cursor.execute(text)
 
+    def query(self, text: str) -> list[Row]:
+        """Return all rows of a query that has no parameters."""
+        self.execute(text)
+        rows: list[Row] = self.cursor.fetchall()
+        return rows
+
     def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
         text, order = self._compiled.get(statement) or self.dialect.compile(statement)
         return self.cursor.execute(text, [values[name] for name in order])
