@@ -17,7 +17,7 @@ from sqlalchemy import URL, create_engine, event, inspect  # noqa: TID253 - impo
 from sqlalchemy.engine import Connection as SQLAlchemyConnection  # noqa: TID253 - as above
 from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
 
-from tunesmith.errors import StorageError, StorageUnavailableError
+from tunesmith.errors import StorageError
 from tunesmith.storage.sql.backends import backend_of
 from tunesmith.storage.sql.errors import broke_off, explain
 from tunesmith.storage.sql.files import FileIdentity
@@ -90,7 +90,6 @@ class Database:
         work: Callable[[Session], T],
         *,
         recent: float = 0.0,
-        again: bool = True,
         durable: bool = True,
         single: bool = False,
         patience: float = PATIENCE,
@@ -98,10 +97,9 @@ class Database:
         """Return what a work returns, when its changes are durable; if it raises, nothing is changed.
 
         Args:
-            work: changes rows by the statements of a session; it runs again after a deadlock or a lost connection.
+            work: changes rows by the statements of a session; it runs again after a deadlock or a lost connection. The
+                answer to its COMMIT may be lost too: if `session.uncertain`, it has to look whether it was done.
             recent: how old the last check that the file is still there may be, in seconds.
-            again: whether it may also run again when the answer to its COMMIT was lost: it must then notice that it has
-                been done, or not mind. Without it, that is a StorageUnavailableError.
             durable: whether it has to survive a power cut of the server.
             single: whether at most one of its statements changes anything, so that a server needs no transaction.
             patience: how long to wait for a server that is away, in seconds.
@@ -112,7 +110,7 @@ class Database:
         begin = () if single and not self.is_sqlite else self._backend.begin_write
         if begin and not durable and self._backend.relaxed:
             begin = (f"{begin[0]}; {self._backend.relaxed}",)
-        return self._run(work, begin, recent, patience, writes=True, again=again)
+        return self._run(work, begin, recent, patience, writes=True)
 
     def _run(
         self,
@@ -122,14 +120,13 @@ class Database:
         patience: float = PATIENCE,
         *,
         writes: bool = False,
-        again: bool = True,
     ) -> T:
         """Run a transaction, again if it was rolled back or its end is unknown."""
         retry: Retry | None = None
         broken, collided = 0, False
         before = ""  # ends the session in which the run before may still be on its way
         while True:
-            begun = committing = False
+            begun = False
             uncertain = retry is not None and retry.was_lost
             connection = self._take(retry, patience)
             try:
@@ -149,7 +146,6 @@ class Database:
                         begun = True
                         result = work(session)
                         if begin:
-                            committing = writes
                             self._commit(session)
                         if self._connected == math.inf:
                             self._connected = time.monotonic()
@@ -162,8 +158,6 @@ class Database:
                         if begun and fault is Fault.LOST:
                             broken += 1
                             before = connection.end if writes else ""
-                        if committing and fault is Fault.LOST and not again:
-                            self._fail(error, unknown=True)
                         retry = retry or Retry(self.timeout, patience)
                         if broken > BREAKS or not retry.goes_on(fault):
                             self._fail(error)
@@ -200,17 +194,12 @@ class Database:
                     error = another
             raise error
 
-    def _fail(self, error: BaseException, *, unknown: bool = False) -> NoReturn:
+    def _fail(self, error: BaseException) -> NoReturn:
         """Raise a StorageError that explains a driver's exception."""
         said = str(error)
         shown = self._secrets.hide(said)
         text = printable(" ".join(shown.split()))
-        found: Exception = explain(error, text, self.where, self.timeout, self.dbapi, self._backend.fault(error))
-        if unknown:
-            found = StorageUnavailableError(
-                f"{self.where} was lost while a change was stored, and it is unknown whether it was ({text}); look "
-                "before you try again"
-            )
+        found = explain(error, text, self.where, self.timeout, self.dbapi, self._backend.fault(error))
         raise found from (error if shown == said else None)
 
     def _roll_back(self, connection: Connection, error: BaseException | None = None) -> Fault:
