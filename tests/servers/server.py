@@ -92,6 +92,7 @@ class Server(ABC):
             if done.returncode == 0:
                 return
             if last:
+                shutil.rmtree(self.home, ignore_errors=True)
                 pytest.fail(f"{self.name}: {command[0]} failed:\n{done.stdout}{done.stderr}")
             shutil.rmtree(self.home / "data", ignore_errors=True)
 
