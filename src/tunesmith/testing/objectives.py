@@ -109,7 +109,7 @@ def compute_in_c(trial: Trial) -> float:
         with open(path + ".new", "w") as file:
             file.write(f"{os.getpid()} {child.pid}")
         os.rename(path + ".new", path)
-        7 ** (10**8)
+        sum(range(10**12))  # looks at no signal, unlike long integers
     return 1.0
 
 

@@ -37,6 +37,7 @@ _RETURNING = {
     statement: statement.returning(*_COUNTERS) for statement in (CHANGED, STARTED, RESERVED, FINISHED, ORDERED, ADDED)
 }
 VERSION = sa.select(_s.version).where(_s.id == _STUDY)
+LAST_SEQ = sa.select(_s.last_seq).where(_s.id == _STUDY)
 _READ = sa.select(*_COUNTERS).where(_s.id == _STUDY)
 
 

@@ -26,7 +26,7 @@ from tunesmith.storage.sql.attributes import (
     existing,
     write_attributes,
 )
-from tunesmith.storage.sql.counters import ADDED, FINISHED, ORDERED, bump
+from tunesmith.storage.sql.counters import ADDED, FINISHED, LAST_SEQ, ORDERED, bump
 from tunesmith.storage.sql.schema import OPEN, RUNNING, WAITING, trials
 from tunesmith.storage.sql.session import Session, Values
 from tunesmith.storage.sql.values import outcome_columns, trial_row
@@ -94,9 +94,10 @@ def order_ends(session: Session, study_id: int) -> None:
     numbers = [number for (number,) in session.rows(_ALL_WITHOUT_PLACE, study=study_id)]
     if not numbers:  # another transaction was faster
         return
-    counters = existing(session, study_id, bump(session, ORDERED, study=study_id, seqs=len(numbers)))
-    first = counters[2] - len(numbers) + 1
-    session.many(_PLACE, [{"study": study_id, "at": n, "place": first + i} for i, n in enumerate(numbers)])
+    (last,) = existing(session, study_id, session.row(LAST_SEQ, study=study_id))
+    session.many(_PLACE, [{"study": study_id, "at": n, "place": last + i} for i, n in enumerate(numbers, 1)])
+    # Last, for whoever reserves a number waits for this row from now until the COMMIT.
+    existing(session, study_id, bump(session, ORDERED, study=study_id, seqs=len(numbers)))
 
 
 def add(
