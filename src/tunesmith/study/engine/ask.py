@@ -23,7 +23,7 @@ from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
 
-SEEN_LATELY = 5.0  # seconds for which a history will do whose results no proposal depends on
+SEEN_LATELY = 60.0  # seconds for which a history will do whose results no proposal depends on
 
 
 @dataclass(slots=True)
@@ -125,7 +125,8 @@ class Asker:
         if self.sampler.is_adaptive or study.storage.prompt or study.history.space is None:
             return True
         # Where many workers share a server, one whose proposals do not depend on the results need not read them all.
-        return self.sampler.exclusive_at(study.history) or study.age() > SEEN_LATELY
+        # Its space may grow by what others suggest, unless it is declared.
+        return self.sampler.exclusive_at(study.history) or (not study.declared and study.age() > SEEN_LATELY)
 
     def propose(self, claim: Claim, token: int, cheap: bool) -> tuple[Trial, TrialRecord]:
         """Return the trial of a claim, and what is to be stored of it."""

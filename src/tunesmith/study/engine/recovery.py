@@ -13,7 +13,7 @@ from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.study.engine.retries import Retries, may_run_again
 
 _LOOK = 1.0  # seconds between two looks for dead workers
-_LOOK_PER_TRIAL = 1 / 32  # seconds for each running trial: with many workers each looks less often
+_REST = 50.0  # times what a look took: with many workers, or a slow server, each looks less often
 
 _LOOK_AT_END = 0.2  # seconds between two looks when there is nothing else to do
 
@@ -37,9 +37,10 @@ class Recovery:
         now = time.monotonic()
         if not study.storage.shared or now < self._next:
             return []
-        pause = max(_LOOK, _LOOK_PER_TRIAL * len(study.history.running))
+        found = recover(study, retries)
+        pause = max(_LOOK, _REST * (time.monotonic() - now))
         self._next = now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
-        return recover(study, retries)
+        return found
 
 
 def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[int]:
