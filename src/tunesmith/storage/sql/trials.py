@@ -209,7 +209,9 @@ class SQLTrials(Storage):
         self._open(create=True)
         ttl, statements = self.lease.ttl, self._statements
         try:
-            self.database.write(lambda session: leases.beat(session, statements, worker, ttl), single=True)
+            # Whoever beats tries again soon; meanwhile nothing holds on to a storage that is no longer used.
+            work = leases.beat
+            self.database.write(lambda session: work(session, statements, worker, ttl), single=True, patience=BRIEF)
         except StorageError as error:
             if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
                 raise  # else another thread wrote the first one at the same time
