@@ -226,9 +226,13 @@ def test_notes_of_a_worker_process_wait_for_the_end(tmp_path: Path) -> None:
 
 def test_an_interrupt_while_a_result_is_stored(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     study = ts.create_study(storage=storage, seed=0)
+    own, real_sleep = threading.get_ident(), retry.time.sleep
 
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+    def interrupt(seconds: float) -> None:
+        if threading.get_ident() != own:
+            real_sleep(seconds)
+        else:
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(retry.time, "sleep", interrupt)
     storage.faults = Faults(finish=1)
