@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ from tunesmith.storage.sql import SQLStorage
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
+def interrupt() -> None:
+    """Send SIGINT, and let Python act on it before it goes on.
+
+    While other threads run (those of Dask, say, from an earlier test), it notices a signal only when the interpreter's
+    lock changes hands; a search of some trials would have ended by then.
+    """
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(0.001)
+
+
 def interrupted(base: type[Any], times: int = 1) -> type[Any]:
     class Interrupted(base):  # type: ignore[misc]
         """Gets SIGINT as soon as a method has done its work."""
@@ -29,7 +40,7 @@ def interrupted(base: type[Any], times: int = 1) -> type[Any]:
             if name == self.after:
                 self.after = ""
                 for _ in range(times):
-                    signal.raise_signal(signal.SIGINT)
+                    interrupt()
 
         def claim(self, *args: Any) -> Any:
             claim = super().claim(*args)
@@ -96,7 +107,7 @@ def test_an_interrupt_while_the_history_grows(storage: Any, method: str, monkeyp
     def cut(self: History, *args: Any, **named: Any) -> None:
         real(self, *args, **named)
         monkeypatch.undo()
-        signal.raise_signal(signal.SIGINT)
+        interrupt()
 
     monkeypatch.setattr(History, method, cut)
     with pytest.raises(KeyboardInterrupt):
@@ -120,7 +131,7 @@ def test_an_interrupt_at_the_very_end_of_a_search_is_not_lost(monkeypatch: pytes
 
     def cut(self: History, *args: Any, **named: Any) -> None:
         real(self, *args, **named)
-        signal.raise_signal(signal.SIGINT)
+        interrupt()
 
     monkeypatch.setattr(History, "append", cut)
     with pytest.raises(KeyboardInterrupt):
