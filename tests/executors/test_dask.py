@@ -254,12 +254,13 @@ def test_a_driver_that_is_killed_leaves_nothing_running_and_the_same_command_goe
     for _ in range(times):
         driver = subprocess.Popen(command, stderr=subprocess.PIPE)
         until(lambda: set(tmp_path.glob("*.pids")) - seen)
-        (path,) = set(tmp_path.glob("*.pids")) - seen
-        seen.add(path)
         driver.send_signal(signal.SIGKILL)
+        new = set(tmp_path.glob("*.pids")) - seen  # of two trials, if they began at the same moment
+        seen.update(new)
         driver.communicate()
         killed = time.monotonic()
-        until(lambda path=path: not any(is_alive(int(pid)) for pid in path.read_text().split()))
+        pids = [int(pid) for path in new for pid in path.read_text().split()]
+        until(lambda pids=pids: not any(map(is_alive, pids)))
         assert time.monotonic() - killed < 5 + 5, "orphans are gone in 5 s; a busy machine may take longer"
     subprocess.run(command, check=True, timeout=120, capture_output=True)
     study = ts.load_study(study_name="s", storage=str(tmp_path / "tune.db"))
