@@ -284,7 +284,7 @@ class Trial(Suggestions):
         That is what the study's own copy could not store, and what it never received because of an interrupt. The
         attempt is the one that the study's copy has by now.
         """
-        self.attempt, self.token, self.previous_attempts = own.attempt, own.token, own.previous_attempts
+        self.take_attempt(own)
         held, heard = self._user or {}, own._user or {}
         unsent: set[str | int] = set(own._unsent or ())
         unsent |= (self.reports or {}).keys() - (own.reports or {}).keys()
@@ -297,10 +297,9 @@ class Trial(Suggestions):
         self._last_step = 0
         self._unsent = {key for key in self._unsent or () if isinstance(key, str)} or None
 
-    def take_attempt(self, record: FrozenTrial) -> None:
-        """Go on as the attempt that a record is at."""
-        self.attempt, self.token = record.attempt, record.token
-        self.previous_attempts = record.previous_attempts
+    def take_attempt(self, of: Trial | FrozenTrial) -> None:
+        """Go on as the attempt that a record, or another copy of this trial, is at."""
+        self.attempt, self.token, self.previous_attempts = of.attempt, of.token, of.previous_attempts
 
     def _keep_for_the_end(self, what: str | int) -> None:
         if self._unsent is None:

@@ -39,13 +39,10 @@ def is_dead(worker: str) -> bool:
         True only if it is certain. False for a process that lives, for another machine, boot or container, for a text
         that is no worker's name, and where the system does not tell.
     """
-    host, *rest = worker.removesuffix(APART).rsplit(":", 2)
-    if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
+    found = _of_this_machine(worker)
+    if found is None:
         return False
-    pid = int(rest[0])
-    machine, _, started = rest[1].partition("@")
-    if machine == _UNKNOWN or machine != _machine():
-        return False
+    pid, started = found
     if pid == os.getpid():
         return started != _UNKNOWN and started != _started(pid)
     if not _exists(pid):
@@ -63,11 +60,17 @@ def is_alive(worker: str) -> bool:
     Returns:
         True only if it is certain.
     """
+    found = _of_this_machine(worker)
+    return found is not None and found[1] != _UNKNOWN and found[1] == _started(found[0])
+
+
+def _of_this_machine(worker: str) -> tuple[int, str] | None:
+    """Return the pid of a worker and the moment it started; None if it is not certain that it ran on this machine."""
     host, *rest = worker.removesuffix(APART).rsplit(":", 2)
     if len(rest) != 2 or not rest[0].isdecimal() or host != _host():
-        return False
+        return None
     machine, _, started = rest[1].partition("@")
-    return _UNKNOWN not in (machine, started) and machine == _machine() and started == _started(int(rest[0]))
+    return None if machine == _UNKNOWN or machine != _machine() else (int(rest[0]), started)
 
 
 def runs_apart(worker: str) -> bool:

@@ -217,23 +217,27 @@ class SQLTrials(Storage):
                 raise  # else another thread wrote the first one at the same time
 
     def expired(self, study_id: int) -> list[TrialRecord]:
-        self._need(study_id)
-        running = self.database.read(lambda session: leases.running_workers(session, study_id))
-        names = {worker.removesuffix(APART) for worker in running.values()} - {current_worker()}
+        running = self._running_elsewhere(study_id)
+        names = set(running.values())
         dead = {name for name in names if is_dead(name)}
         if names - dead and self._is_settled():
             found = self.database.read(lambda session: leases.beats(session, self._statements))
             dead |= self._watch.dead(names - dead, found)
-        numbers = [number for number, worker in running.items() if worker.removesuffix(APART) in dead]
+        numbers = [number for number, name in running.items() if name in dead]
         return self.trials(study_id, numbers, [TrialState.RUNNING])
 
     def is_doubtful(self, study_id: int) -> bool:
-        self._need(study_id)
-        running = self.database.read(lambda session: leases.running_workers(session, study_id))
-        names = {worker.removesuffix(APART) for worker in running.values()} - {current_worker()}
-        names = {name for name in names if not is_alive(name)}
+        names = {name for name in self._running_elsewhere(study_id).values() if not is_alive(name)}
         found = self.database.read(lambda session: leases.beats(session, self._statements)) if names else {}
         return self._watch.has_silent(names, found)
+
+    def _running_elsewhere(self, study_id: int) -> dict[int, str]:
+        """Return the process that runs each running trial, for those of other processes."""
+        self._need(study_id)
+        running = self.database.read(lambda session: leases.running_workers(session, study_id))
+        names = {number: worker.removesuffix(APART) for number, worker in running.items()}
+        own = current_worker()
+        return {number: name for number, name in names.items() if name != own}
 
     def _is_settled(self) -> bool:
         """Tell whether the storage was there for a whole `ttl`, so that every living worker could give a sign."""
