@@ -145,6 +145,22 @@ def test_handlers_are_as_before() -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+def test_a_handler_that_a_library_puts_back_after_the_search_swallows_no_interrupt() -> None:
+    """Ray and others keep the handler that they find and install it again later, when that search is over."""
+    kept = []
+    before = signal.getsignal(signal.SIGINT)
+    study = ts.create_study(seed=0, sampler="random")
+    study.optimize(lambda trial: kept.append(signal.getsignal(signal.SIGINT)) or 1.0, n_trials=1)  # type: ignore[func-returns-value]
+    storage = interrupted(MemoryStorage)()
+    storage.after = "claim"
+    signal.signal(signal.SIGINT, kept[0])
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ts.create_study(seed=0, sampler="random", storage=storage).optimize(objective, n_trials=4)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_what_the_driver_never_heard_of_comes_with_the_end(tmp_path: Path) -> None:
     """An interrupt came between a worker's message and its place in the study; the worker's own record is whole."""
     study = ts.create_study(seed=0, sampler="random", storage=tmp_path / "a.db")

@@ -69,6 +69,7 @@ def reraise_lost_interrupts(
     """
     inner = {f.__code__: True for f in shielded} | {f.__code__: False for f in but_for}
     delayed: list[Callable[[], Any]] = []
+    ended = threading.Event()
     before = sys.unraisablehook
 
     def note(unraisable: Any) -> None:
@@ -85,7 +86,8 @@ def reraise_lost_interrupts(
 
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:
-            if not delayed and _is_inside(frame, inner):
+            # A library may have kept this handler and put it back after the search: then it only passes on.
+            if not ended.is_set() and not delayed and _is_inside(frame, inner):
                 delayed.append(lambda: handler(number, frame))
             else:
                 handler(number, frame)
@@ -105,6 +107,7 @@ def reraise_lost_interrupts(
     try:
         yield reraise
     finally:
+        ended.set()
         if sys.unraisablehook is note:
             sys.unraisablehook = before
         for number, (old, new) in installed.items():
