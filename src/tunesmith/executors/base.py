@@ -140,6 +140,10 @@ class Executor(ABC):
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.grace = grace
+        self._prepare()
+
+    def _prepare(self) -> None:  # noqa: B027 - some have nothing to do here
+        """Check the arguments, and make what is needed before ``open``; the end of the constructor."""
 
     @classmethod
     def accepts(cls, client: Any) -> bool:

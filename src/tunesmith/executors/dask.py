@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from tunesmith.errors import MissingDependencyError, ObjectiveError, WorkerDiedError
 from tunesmith.executors import wire
-from tunesmith.executors.base import GRACE, Event, Objective
+from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.dask_task import ANSWER, CANCEL, run_task
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.supervisor import Setup
@@ -68,20 +68,9 @@ class DaskExecutor(RelayExecutor):
     resources_aware: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        client: Any = None,
-        *,
-        jobs: int | None = None,
-        resources: Mapping[str, float] | None = None,
-        time_limit: float | None = None,
-        memory_limit: int | None = None,
-        grace: float = GRACE,
-    ) -> None:
-        super().__init__(
-            client, jobs=jobs, resources=resources, time_limit=time_limit, memory_limit=memory_limit, grace=grace
-        )
-        if client is not None and not isinstance(client, str) and not self.accepts(client):
+    def _prepare(self) -> None:
+        client = self.client
+        if not (client is None or isinstance(client, str) or self.accepts(client)):
             raise TypeError(f"DaskExecutor takes a distributed.Client or the address of a scheduler; got {client!r}")
         if getattr(client, "asynchronous", False):
             raise TypeError("DaskExecutor needs a client of its own thread: make it without asynchronous=True")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunesmith.errors import WorkerDiedError
 from tunesmith.executors import wire
-from tunesmith.executors.base import GRACE, Event, Objective
+from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.cores import cpu_count
 from tunesmith.executors.gpus import GpuLeases
 from tunesmith.executors.launch import PATIENCE
@@ -24,7 +24,7 @@ from tunesmith.text import listing
 from tunesmith.trial import Channel, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 DRAIN = 1.0  # seconds for reading what lies in the pipes when the driver is interrupted
 LOOK_AGAIN = 1.0  # seconds after which silent workers are checked: a pipe may outlive its process
@@ -66,23 +66,11 @@ class ProcessExecutor(RelayExecutor):
     resources_aware: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        client: Any = None,
-        *,
-        jobs: int | None = None,
-        resources: Mapping[str, float] | None = None,
-        time_limit: float | None = None,
-        memory_limit: int | None = None,
-        grace: float = GRACE,
-    ) -> None:
-        super().__init__(
-            client, jobs=jobs, resources=resources, time_limit=time_limit, memory_limit=memory_limit, grace=grace
-        )
+    def _prepare(self) -> None:
         if unknown := set(self.resources) - {"cpus", "gpus"}:
             raise ValueError(f"the executor 'processes' has the resources 'cpus' and 'gpus'; got {listing(unknown)}")
         self._gpus = GpuLeases(self.resources["gpus"]) if self.resources.get("gpus") else None
-        places = max(1, int(cpu_count() / self.resources.get("cpus", 1))) if jobs is None else jobs
+        places = max(1, int(cpu_count() / self.resources.get("cpus", 1))) if self.jobs is None else self.jobs
         self._places = places if self._gpus is None else min(places, self._gpus.places)
         self._workers: list[Worker] = []
         self._leases: dict[Worker, list[str]] = {}

@@ -8,13 +8,12 @@ was lost with its node is run again by the study, which counts how often.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
 from tunesmith.errors import MissingDependencyError, ObjectiveError
-from tunesmith.executors.base import GRACE, Event, Objective
+from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.ray_task import ANSWER, CANCEL, Mail, run_task
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.state import FailureKind
@@ -62,20 +61,9 @@ class RayExecutor(RelayExecutor):
     resources_aware: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        client: Any = None,
-        *,
-        jobs: int | None = None,
-        resources: Mapping[str, float] | None = None,
-        time_limit: float | None = None,
-        memory_limit: int | None = None,
-        grace: float = GRACE,
-    ) -> None:
-        super().__init__(
-            client, jobs=jobs, resources=resources, time_limit=time_limit, memory_limit=memory_limit, grace=grace
-        )
-        if client is not None and not isinstance(client, str) and not self.accepts(client):
+    def _prepare(self) -> None:
+        client = self.client
+        if not (client is None or isinstance(client, str) or self.accepts(client)):
             raise TypeError(f"RayExecutor takes the ray module or the address of a cluster; got {client!r}")
 
     @classmethod

@@ -11,7 +11,7 @@ import heapq
 import math
 import pickle
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar, cast
@@ -19,7 +19,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from tunesmith.executors import wire
-from tunesmith.executors.base import GRACE, Event, Objective
+from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.cluster import LogEntry, SimulatedCluster, lognormal
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.remote import RemoteChannel
@@ -55,25 +55,8 @@ class SimulatedExecutor(RelayExecutor):
     name: ClassVar[str] = "simulated"
     streams: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        client: SimulatedCluster | None = None,
-        *,
-        jobs: int | None = None,
-        resources: Mapping[str, float] | None = None,
-        time_limit: float | None = None,
-        memory_limit: int | None = None,
-        grace: float = GRACE,
-    ) -> None:
-        super().__init__(
-            client,
-            jobs=jobs,
-            resources=resources,
-            time_limit=time_limit,
-            memory_limit=memory_limit,
-            grace=grace,
-        )
-        self.cluster = client or SimulatedCluster()
+    def _prepare(self) -> None:
+        self.cluster: SimulatedCluster = self.client or SimulatedCluster()
         self.log: list[LogEntry] = []
         self._now = 0.0
         self._live: dict[int, list[_Run]] = {}
