@@ -140,13 +140,15 @@ class AttemptLaws:
         assert found.system_attrs[LATE] == {"state": "COMPLETE", "values": [0.25], "reason": None}
         assert storage.read_since(study.id, 0).failure.tolist() == [FailureKind.LOST]
 
-    def test_a_start_whose_answer_was_lost(self, storage: Storage, study: StudyRecord) -> None:
+    @pytest.mark.parametrize("reserve", [True, False])
+    def test_a_start_whose_answer_was_lost(self, storage: Storage, study: StudyRecord, reserve: bool) -> None:
         """Started again with the same token, the trial is the same one."""
-        claim = storage.claim(study.id, "w", reserve=True, token=7)
+        claim = storage.claim(study.id, "w", reserve=reserve, token=7)
         first = storage.start(study.id, claim, running(0, token=7))
         assert first is not None
         assert storage.start(study.id, claim, running(0, token=7)) is not None
         assert storage.count(study.id) == {RUNNING: 1}
+        assert reserve or storage.start(study.id, claim, running(0, token=8)) is None, "it is another worker's"
 
     def test_workers_that_beat_are_not_expired(self, storage: Storage, study: StudyRecord) -> None:
         """However long their trials run."""

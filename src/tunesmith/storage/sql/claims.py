@@ -131,11 +131,13 @@ def reserve_at_once(session: Session, study_id: int, worker: str, token: int, be
 
 
 def start(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int | None:
-    """Insert a new running trial; return the version, or None if the number is taken."""
+    """Insert a new running trial; return the version, or None if another claim took the number."""
     counters = bump(session, STARTED, study=study_id, at=trial.number)
     if counters is None:
-        existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
-        return None
+        (version,) = existing(session, study_id, session.row(VERSION, study=study_id))
+        row = session.row(IS_THERE, study=study_id, at=trial.number) if trial.token else None
+        done_before = row is not None and row[:3] == (TrialState.RUNNING, *trial.fence)  # and the answer was lost
+        return int(version) if done_before else None
     session.run(INSERT_TRIAL, **trial_row(study_id, trial, space_id, None))
     write_attributes(session, study_id, trial, new=True)
     return int(counters[0])

@@ -105,12 +105,18 @@ class SQLTrials(Storage):
     def _take(self, study_id: int, worker: str, token: int, limit: int, change: claims.Taking) -> Claim | None:
         """Make a trial RUNNING; None: there is none to be taken."""
 
-        def work(session: Session) -> tuple[int, int, bool] | None:
+        def work(session: Session) -> Claim | None:
             again = session.uncertain or token in self._open_claims
-            if again and (before := claims.held(session, study_id, token)) is not None:
-                return before
-            taken = change(session, study_id, worker, token, limit)
-            return None if taken is None else (*taken, waits)
+            taken = claims.held(session, study_id, token) if again else None
+            if taken is None:
+                new = change(session, study_id, worker, token, limit)
+                taken = None if new is None else (*new, waits)
+            if taken is None:
+                return None
+            number, version, was_there = taken
+            # Read here, for in another transaction it might be at a later attempt already.
+            trial = self._reader.records(session, study_id, [number], None)[0] if was_there else None
+            return Claim(number, version, True, trial)
 
         waits = change is claims.claim_waiting
         try:
@@ -120,10 +126,7 @@ class SQLTrials(Storage):
             self._open_claims.add(token)
             raise
         self._open_claims.discard(token)
-        if found is None:
-            return None
-        number, version, was_there = found
-        return Claim(number, version, True, self.trials(study_id, [number])[0] if was_there else None)
+        return found
 
     def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
         self._check_point(trial)
