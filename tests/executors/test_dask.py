@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.executors.killed_driver import kill_drivers
 
 import tunesmith as ts
 from tunesmith.executors.base import Failed, Finished
@@ -219,50 +217,12 @@ def test_a_cluster_that_adapts_grows_and_shrinks_under_a_search() -> None:
     ended_once(study, TRIALS + 2)
 
 
-DRIVER = """
-    import os, subprocess, sys, time
-    from pathlib import Path
-    import tunesmith as ts
-    from distributed import Client
-
-    HERE = Path(sys.argv[1])
-
-    def objective(trial):
-        x = trial.suggest_float("x", 0, 1)
-        if trial.attempt == 1 and trial.number % 4 == 3:
-            program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"
-            child = subprocess.Popen([sys.executable, "-c", program])
-            (HERE / f"{trial.number}.new").write_text(f"{os.getpid()} {child.pid}")
-            (HERE / f"{trial.number}.new").rename(HERE / f"{trial.number}.pids")
-            7 ** (10**8)  # holds the interpreter's lock for minutes
-        return x
-
-    storage = str(HERE / "tune.db")
-    study = ts.create_study(storage=storage, study_name="s", seed=0, sampler="random", load_if_exists=True)
-    study.optimize(objective, n_trials_total=int(sys.argv[3]), executor=Client(sys.argv[2]))
-"""
-
-
 def test_a_driver_that_is_killed_leaves_nothing_running_and_the_same_command_goes_on(
     dask_client: Any, tmp_path: Path
 ) -> None:
-    times = 20 if TRIALS == 300 else 2
-    script = tmp_path / "driver.py"
-    script.write_text(textwrap.dedent(DRIVER))
-    command = [sys.executable, str(script), str(tmp_path), dask_client.scheduler.address, str(4 * times)]
-    seen: set[Path] = set()
-    for _ in range(times):
-        driver = subprocess.Popen(command, stderr=subprocess.PIPE)
-        until(lambda: set(tmp_path.glob("*.pids")) - seen)
-        driver.send_signal(signal.SIGKILL)
-        new = set(tmp_path.glob("*.pids")) - seen  # of two trials, if they began at the same moment
-        seen.update(new)
-        driver.communicate()
-        killed = time.monotonic()
-        pids = [int(pid) for path in new for pid in path.read_text().split()]
-        until(lambda pids=pids: not any(map(is_alive, pids)))
-        assert time.monotonic() - killed < 5 + 5, "orphans are gone in 5 s; a busy machine may take longer"
-    subprocess.run(command, check=True, timeout=120, capture_output=True)
-    study = ts.load_study(study_name="s", storage=str(tmp_path / "tune.db"))
-    ended_once(study, 4 * times)
-    assert {t.state for t in study.trials} == {TrialState.COMPLETE}
+    run = """
+        from distributed import Client
+
+        study.optimize(objective, n_trials_total=trials, executor=Client(address))
+    """
+    kill_drivers(tmp_path, 20 if TRIALS == 300 else 2, dask_client.scheduler.address, run)

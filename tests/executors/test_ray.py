@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.executors.killed_driver import kill_drivers
 
 import tunesmith as ts
 from tunesmith.executors.base import Began, Failed, Finished
@@ -87,52 +88,17 @@ def test_a_process_of_ray_that_is_killed_is_a_loss_and_ends_what_it_ran(ray_modu
     assert isinstance(second, Finished)
 
 
-DRIVER = """
-    import os, subprocess, sys
-    from pathlib import Path
-    import ray
-    import tunesmith as ts
-
-    HERE = Path(sys.argv[1])
-
-    def objective(trial):
-        x = trial.suggest_float("x", 0, 1)
-        if trial.attempt == 1 and trial.number % 4 == 3:
-            program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)"
-            child = subprocess.Popen([sys.executable, "-c", program])
-            (HERE / f"{trial.number}.new").write_text(f"{os.getpid()} {child.pid}")
-            (HERE / f"{trial.number}.new").rename(HERE / f"{trial.number}.pids")
-            7 ** (10**8)  # holds the interpreter's lock for minutes
-        return x
-
-    storage = str(HERE / "tune.db")
-    study = ts.create_study(storage=storage, study_name="s", seed=0, sampler="random", load_if_exists=True)
-    ray.init(address=sys.argv[2], log_to_driver=False, logging_level="ERROR")
-    study.optimize(objective, n_trials_total=int(sys.argv[3]), executor=ray)
-"""
-
-
 @pytest.mark.slow
 def test_a_driver_that_is_killed_leaves_nothing_running_and_the_same_command_goes_on(
     ray_module: Any, tmp_path: Path
 ) -> None:
-    times = 20 if FULL else 1
-    script = tmp_path / "driver.py"
-    script.write_text(textwrap.dedent(DRIVER))
-    address = ray_module.get_runtime_context().gcs_address
-    command = [sys.executable, str(script), str(tmp_path), address, str(4 * times)]
-    seen: set[Path] = set()
-    for _ in range(times):
-        driver = subprocess.Popen(command, stderr=subprocess.PIPE)
-        until(lambda: set(tmp_path.glob("*.pids")) - seen)
-        (path,) = set(tmp_path.glob("*.pids")) - seen
-        seen.add(path)
-        driver.send_signal(signal.SIGKILL)
-        driver.communicate()
-        until(lambda path=path: not any(is_alive(int(pid)) for pid in path.read_text().split()))
-    subprocess.run(command, check=True, timeout=120, capture_output=True)
-    study = ts.load_study(study_name="s", storage=str(tmp_path / "tune.db"))
-    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * (4 * times)
+    run = """
+        import ray
+
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        study.optimize(objective, n_trials_total=trials, executor=ray)
+    """
+    kill_drivers(tmp_path, 20 if FULL else 1, ray_module.get_runtime_context().gcs_address, run)
 
 
 CLUSTER = """
