@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
@@ -29,7 +30,8 @@ LONG = 60.0  # seconds after which something hangs, also on a busy machine
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 
 # A worker that obeys its standard input: "ask" starts a trial; "write" reports, notes and tells it, and says which of
-# these were refused. FAR makes it one of another machine, so that its death is not seen at once; SHIFT sets its clock.
+# these were refused; "clock" says what time it has. FAR makes it one of another machine, so that its death is not seen
+# at once; SHIFT sets Python's clock.
 WORKER = """
 import json, sys, time
 far, shift = sys.argv[2] == "far", float(sys.argv[3])
@@ -51,6 +53,9 @@ for line in sys.stdin:
         trial.report(1.0, 0)
         print(json.dumps([trial.number, trial.attempt]), flush=True)
         continue
+    if line.strip() == "clock":
+        print(time.time(), flush=True)
+        continue
     refused = []
     for write in (
         lambda: trial.report(2.0, 1),
@@ -67,9 +72,16 @@ for line in sys.stdin:
 
 
 class Worker:
-    def __init__(self, url: str, far: bool = False, shift: float = 0.0, sampler: str = "random") -> None:
+    def __init__(
+        self,
+        url: str,
+        far: bool = False,
+        shift: float = 0.0,
+        sampler: str = "random",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         command = [sys.executable, "-c", WORKER, url, "far" if far else "near", str(shift), sampler]
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **(environment or {})}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         assert self._pipe(self.process.stdout).readline() == "ready\n"
 
@@ -207,10 +219,25 @@ def test_a_worker_that_was_killed(url: str, study: ts.Study, far: bool) -> None:
     assert len(study.history) == kills
 
 
+@pytest.fixture(params=["Python", "libfaketime"])
+def faked_clock(request: pytest.FixtureRequest) -> Callable[[float], dict[str, Any]]:
+    """What gives a worker another clock: of Python alone, or of all that its process calls."""
+    if request.param == "Python":
+        return lambda shift: {"shift": shift}
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not found:
+        pytest.skip("needs libfaketime: apt install faketime")
+    return lambda shift: {"environment": {"LD_PRELOAD": str(found[0]), "FAKETIME": f"{shift:+.0f}s"}}
+
+
 @pytest.mark.parametrize("shift", [-86400.0, 86400.0], ids=["a day behind", "a day ahead"])
-def test_the_clocks_of_workers_do_not_matter(url: str, study: ts.Study, shift: float) -> None:
-    worker = Worker(url, far=True, shift=shift)
+def test_the_clocks_of_workers_do_not_matter(
+    url: str, study: ts.Study, shift: float, faked_clock: Callable[[float], dict[str, Any]]
+) -> None:
+    worker = Worker(url, far=True, **faked_clock(shift))
     try:
+        worker.send("clock")
+        assert worker.answer() == pytest.approx(time.time() + shift, abs=LONG)
         worker.send("ask")
         assert worker.answer() == [0, 1]
         end = time.monotonic() + 3 * LEASE.ttl
