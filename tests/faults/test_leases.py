@@ -19,9 +19,12 @@ from typing import IO, Any
 import pytest
 
 import tunesmith as ts
+from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
+from tunesmith.storage.workers import current_worker
+from tunesmith.testing.storage_model import begin
 
 FULL = os.environ.get("TUNESMITH_FAULTS") == "full"
 LEASE = Lease(beat=0.1, ttl=0.5)
@@ -249,6 +252,25 @@ def test_the_clocks_of_workers_do_not_matter(
         taken_over(study, 0)
     finally:
         worker.close()
+
+
+def test_a_trial_that_another_took_over_meanwhile_is_left_to_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at who is dead and the look at what they ran."""
+    storage = SQLStorage(url, lease=LEASE)
+    study = storage.create_study("s", ["minimize"], 0)
+    begin(storage, study, current_worker() + "0", token=7)  # a process that had our number before us
+    assert [t.failure for t in storage.expired(study.id)] == [FailureKind.LOST]
+    read = storage.trials
+
+    def meanwhile(*arguments: Any) -> list[TrialRecord]:
+        storage.release(study.id, {0: Fence(1, 7)}, FailureKind.LOST)
+        storage.claim(study.id, "far away:1:boot@2", token=8)
+        return read(*arguments)
+
+    monkeypatch.setattr(storage, "trials", meanwhile)
+    assert storage.expired(study.id) == []
+    assert [t.fence for t in read(study.id)] == [Fence(2, 8)]
+    storage.close()
 
 
 def test_an_idle_worker_takes_over_by_itself(url: str, study: ts.Study) -> None:

@@ -26,7 +26,8 @@ class Liveness(ABC):
             study_id: the study.
 
         Returns:
-            their records.
+            their records; `failure` is LOST where the process is known to be gone, and LEASE where only its signs of
+            life are missing.
         """
 
     def is_doubtful(self, study_id: int) -> bool:

@@ -222,12 +222,19 @@ class SQLTrials(Storage):
     def expired(self, study_id: int) -> list[TrialRecord]:
         running = self._running_elsewhere(study_id)
         names = set(running.values())
-        dead = {name for name in names if is_dead(name)}
-        if names - dead and self._is_settled():
+        dead = {name: FailureKind.LOST for name in names if is_dead(name)}
+        others = names - dead.keys()
+        if others and self._is_settled():
             found = self.database.read(lambda session: leases.beats(session, self._statements))
-            dead |= self._watch.dead(names - dead, found)
+            dead |= dict.fromkeys(self._watch.dead(others, found), FailureKind.LEASE)
         numbers = [number for number, name in running.items() if name in dead]
-        return self.trials(study_id, numbers, [TrialState.RUNNING])
+        left = []
+        for trial in self.trials(study_id, numbers, [TrialState.RUNNING]):
+            failure = dead.get(_process_of(trial.worker))
+            if failure is not None:  # else a living worker took it over meanwhile
+                trial.failure = failure
+                left.append(trial)
+        return left
 
     def is_doubtful(self, study_id: int) -> bool:
         names = {name for name in self._running_elsewhere(study_id).values() if not is_alive(name)}
@@ -238,7 +245,7 @@ class SQLTrials(Storage):
         """Return the process that runs each running trial, for those of other processes."""
         self._need(study_id)
         running = self.database.read(lambda session: leases.running_workers(session, study_id))
-        names = {number: worker.removesuffix(APART) for number, worker in running.items()}
+        names = {number: _process_of(worker) for number, worker in running.items()}
         own = current_worker()
         return {number: name for number, name in names.items() if name != own}
 
@@ -316,6 +323,11 @@ class SQLTrials(Storage):
         # In its own short transaction: what is remembered here must be there even if the next one fails.
         space_id = self._write(study_id, lambda session: studies.intern_space(session, study_id, space))
         return self._spaces.keep(study_id, space, space_id)
+
+
+def _process_of(worker: str) -> str:
+    """Return the name of the process that runs a worker's trials, or hands them out."""
+    return worker.removesuffix(APART)
 
 
 def _open_database(url: URL, where: str, timeout: float) -> Database:

@@ -8,7 +8,7 @@ import time
 from tunesmith.errors import AttemptReplacedError, TrialFinishedError
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.storage.workers import is_dead, runs_apart
+from tunesmith.storage.workers import runs_apart
 from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.study.engine.retries import Retries, may_run_again
 
@@ -73,7 +73,7 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
     left: dict[FailureKind | None, dict[int, Fence]] = {}
     for trial in storage.expired(study.study_id):
         study.version = STALE
-        failure = None if runs_apart(trial.worker) else _kind(trial)
+        failure = None if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
         if failure is None or may_run_again(retries, trial, failure):
             left.setdefault(failure, {})[trial.number] = trial.fence
         else:
@@ -84,10 +84,6 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
     for failure, fences in left.items():
         storage.release(study.study_id, fences, failure)
     return sorted(number for fences in left.values() for number in fences)
-
-
-def _kind(trial: TrialRecord) -> FailureKind:
-    return FailureKind.LOST if is_dead(trial.worker) else FailureKind.LEASE
 
 
 def _failed(trial: TrialRecord, failure: FailureKind, retries: Retries) -> TrialRecord:
