@@ -8,14 +8,14 @@ was made.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from tests.faults.history import At, History, at_of
 from tests.faults.recorded import OK, REFUSED, UNKNOWN, Operation, Stored
 
 from tunesmith.state import FailureKind
 
-At = tuple[int, int]  # number and attempt of a trial
 CRASHES = (FailureKind.LOST, FailureKind.LEASE)
 
 
@@ -26,7 +26,7 @@ def violations(operations: Sequence[Operation], stored: Sequence[Stored]) -> lis
         operations: what was called.
         stored: all trials after the last call, by number.
     """
-    history = _History(operations, stored)
+    history = History(operations, stored)
     laws = (
         _errors, _numbers, _attempts, _owners, _tokens, _ends, _late_ends, _releases, _refusals, _late_writes, _reports,
         _notes, _points, _additions, _places, _readers, _acknowledged_ends_are_read,
@@ -34,107 +34,18 @@ def violations(operations: Sequence[Operation], stored: Sequence[Stored]) -> lis
     return [said for law in laws for said in law(history)]
 
 
-class _History:
-    """A history with what the laws look up in it.
-
-    Attributes:
-        trials: what was stored, by number.
-        owners: the worker of each attempt that had one.
-        held: the token of each attempt, as far as an answer told it.
-        replaced: from when on an attempt was certainly replaced by a later one.
-    """
-
-    def __init__(self, operations: Sequence[Operation], stored: Sequence[Stored]) -> None:
-        self._by_name: dict[str, list[Operation]] = defaultdict(list)
-        self._by_attempt: dict[tuple[str, int, int, int], list[Operation]] = defaultdict(list)
-        for one in operations:
-            self._by_name[one.name].append(one)
-            if "attempt" in one.given:
-                g = one.given
-                self._by_attempt[one.name, g["number"], g["attempt"], g["token"]].append(one)
-        self.operations = operations
-        self.trials = {trial.number: trial for trial in stored}
-        self.owners: dict[At, str] = {}
-        for trial in stored:
-            for ended in trial.previous:
-                self.owners[trial.number, ended.attempt] = ended.worker
-            if trial.worker:
-                self.owners[trial.number, trial.attempt] = trial.worker
-        self._before = {o.given["next"]: o.given["token"] for o in self.named("renew")}
-        self.held = self._tokens()
-        self.replaced = self._times_of_replacement()
-
-    def named(self, *names: str) -> Iterator[Operation]:
-        """All operations of some kinds."""
-        for name in names:
-            yield from self._by_name[name]
-
-    def of(self, name: str, like: Operation) -> list[Operation]:
-        """All operations of a kind with the fence of another."""
-        g = like.given
-        return self._by_attempt[name, g["number"], g["attempt"], g["token"]]
-
-    def worker(self, token: int) -> str:
-        """The worker behind a token: it has the name of the first one."""
-        while token in self._before:
-            token = self._before[token]
-        return str(token)
-
-    def owned(self, write: Operation) -> bool:
-        """Whether the attempt that a write names was its worker's."""
-        return self.owners.get(_at(write)) == self.worker(write.given["token"])
-
-    def takes(self) -> Iterator[tuple[Operation, At, int]]:
-        """The calls that certainly gave an attempt to a worker: with number and attempt, and the token."""
-        for one in self.named("claim"):
-            if one.outcome == OK and one.answer["reserved"]:
-                yield one, (one.answer["number"], one.answer["attempt"]), one.given["token"]
-        for one in self.named("start"):
-            if one.outcome == OK:
-                yield one, _at(one), one.given["token"]
-        for one in self.named("renew"):
-            if one.outcome == OK:
-                yield one, (one.given["number"], one.given["attempt"] + 1), one.given["next"]
-
-    def _tokens(self) -> dict[At, int]:
-        return {at: token for _, at, token in self.takes()}
-
-    def _times_of_replacement(self) -> dict[At, float]:
-        seen: dict[int, list[tuple[int, float]]] = defaultdict(list)  # by number: (attempt, when it was there)
-        for one, (number, attempt), _ in self.takes():
-            seen[number].append((attempt, one.returned))
-        for one in self.named("read"):
-            if one.outcome == OK:
-                for number, attempt, _ in [*one.answer["rows"], *one.answer["running"]]:
-                    seen[number].append((attempt, one.returned))
-        for one in self.named("release"):
-            number, attempt = _at(one)
-            trial = self.trials.get(number)
-            if one.outcome == OK and self.owned(one) and trial is not None and trial.attempt > attempt:
-                seen[number].append((attempt + 1, one.returned))
-        return {
-            (number, earlier): min(t for a, t in times if a > earlier)
-            for number, times in seen.items()
-            for earlier in range(1, max(a for a, _ in times))
-        }
-
-
-def _at(one: Operation) -> At:
-    return one.given["number"], one.given["attempt"]
-
-
-def _errors(h: _History) -> Iterator[str]:
+def _errors(h: History) -> Iterator[str]:
     for one in h.operations:
         if one.outcome not in (OK, REFUSED, UNKNOWN):
             yield f"error: {one.name} raised {one.outcome}"
 
 
-def _numbers(h: _History) -> Iterator[str]:
+def _numbers(h: History) -> Iterator[str]:
     if sorted(h.trials) != list(range(len(h.trials))):
         yield f"number: a gap in {sorted(h.trials)}"
 
 
-def _attempts(h: _History) -> Iterator[str]:
+def _attempts(h: History) -> Iterator[str]:
     """Attempts grow by one, each because somebody released or renewed the one before."""
     for trial in h.trials.values():
         if [ended.attempt for ended in trial.previous] != list(range(1, trial.attempt)):
@@ -149,18 +60,29 @@ def _attempts(h: _History) -> Iterator[str]:
             yield f"attempt: {number} was given away at attempt {attempt} before anybody ended the one before"
 
 
-def _replacers(h: _History, at: At) -> list[Operation]:
+def _replacers(h: History, at: At) -> list[Operation]:
     """Calls that may have ended an attempt."""
-    return [o for o in h.named("release", "renew") if _at(o) == at and o.may_be_done and h.owned(o)]
+    calls = [o for o in h.named("release", "renew") if at_of(o) == at and h.owned(o)]
+    return [o for o in calls if o.may_be_done or (o.name == "renew" and _may_be_repeated(h, o, at[1] + 1, "next"))]
 
 
-def _owners(h: _History) -> Iterator[str]:
+def _may_be_repeated(h: History, one: Operation, attempt: int, token: str) -> bool:
+    """Whether a refused call may have been done and repeated inside, after its attempt was released in between."""
+    released = [o for o in h.named("release") if at_of(o) == (one.given["number"], attempt)]
+    return any(
+        o.given["token"] == one.given[token] and o.invoked < one.returned and o.returned > one.invoked for o in released
+    )
+
+
+def _owners(h: History) -> Iterator[str]:
     """An attempt has one worker, who claimed it, and a claim gives one attempt."""
-    calls = Counter(o.given["token"] for o in h.named("claim") if o.may_be_done)
-    tokens = {str(token): token for token in calls}
+    calls: dict[str, list[Operation]] = defaultdict(list)
+    for one in h.named("claim"):
+        if one.may_be_done:
+            calls[str(one.given["token"])].append(one)
     periods: dict[str, list[At]] = defaultdict(list)
     for (number, attempt), worker in sorted(h.owners.items()):
-        if worker not in tokens:
+        if worker not in calls:
             yield f"owner: {worker!r} has trial {number} at attempt {attempt}, and never claimed"
         goes_on = h.owners.get((number, attempt - 1)) == worker and any(
             o.name == "renew" for o in _replacers(h, (number, attempt - 1))
@@ -168,22 +90,25 @@ def _owners(h: _History) -> Iterator[str]:
         if not goes_on:
             periods[worker].append((number, attempt))
     for worker, began in periods.items():
-        live = [number for number, _ in began if h.trials[number].worker == worker]
-        if len(live) > 1 or len(began) > max(1, calls[tokens.get(worker, 0)]):
+        live = {number for number, _ in began if h.trials[number].worker == worker}
+        # A call that was repeated inside takes another trial if the first one was released meanwhile.
+        until = max((one.returned for one in calls[worker]), default=0.0)
+        kept = [at for at in began if not any(o.invoked < until for o in _replacers(h, at))]
+        if len(live) > 1 or len(kept) > max(1, len(calls[worker])):
             yield f"owner: one claim gave {began} to {worker}"
     for one, at, token in h.takes():
         if h.owners.get(at) != h.worker(token):
             yield f"owner: {one.name} gave {at} to {token}, and it is {h.owners.get(at)}'s"
 
 
-def _tokens(h: _History) -> Iterator[str]:
+def _tokens(h: History) -> Iterator[str]:
     for trial in h.trials.values():
         token = h.held.get((trial.number, trial.attempt))
         if trial.worker and token not in (None, trial.token):
             yield f"owner: trial {trial.number} has the token {trial.token}, not {token}"
 
 
-def _ends(h: _History) -> Iterator[str]:
+def _ends(h: History) -> Iterator[str]:
     """An end that was acknowledged is there, one that was refused is not, and none is there that nobody wrote."""
     added = {value for one in h.named("add") for value in one.given["values"]}
     for one in h.named("finish"):
@@ -202,28 +127,28 @@ def _ends(h: _History) -> Iterator[str]:
 
 def _is_end(trial: Stored, end: Operation) -> bool:
     given = end.given
-    return (trial.number, trial.attempt, trial.token, trial.value) == (*_at(end), given["token"], given["value"])
+    return (trial.number, trial.attempt, trial.token, trial.value) == (*at_of(end), given["token"], given["value"])
 
 
-def _late_ends(h: _History) -> Iterator[str]:
+def _late_ends(h: History) -> Iterator[str]:
     """The result of an attempt that was replaced is kept as a note, and no other is."""
     refused: dict[At, set[float]] = defaultdict(set)
     for one in h.named("finish"):
         if one.outcome == UNKNOWN or one.answer == "AttemptReplacedError":
-            refused[_at(one)].add(one.given["value"])
+            refused[at_of(one)].add(one.given["value"])
     kept = {(t.number, e.attempt): e.late for t in h.trials.values() for e in t.previous}
     for at, late in kept.items():
         if late is not None and late not in refused[at]:
             yield f"note: {late} is kept as the late result of {at}, and nobody sent it"
     for one in h.named("finish"):
-        if one.answer == "AttemptReplacedError" and h.owned(one) and _at(one) in kept and kept[_at(one)] is None:
+        if one.answer == "AttemptReplacedError" and h.owned(one) and at_of(one) in kept and kept[at_of(one)] is None:
             yield f"note: the late result {one.given} was not kept"
 
 
-def _releases(h: _History) -> Iterator[str]:
+def _releases(h: History) -> Iterator[str]:
     """After a release was acknowledged its attempt does not run."""
     for one in h.named("release"):
-        number, attempt = _at(one)
+        number, attempt = at_of(one)
         trial = h.trials.get(number)
         if one.outcome != OK or trial is None or trial.attempt != attempt or not h.owned(one):
             continue
@@ -233,12 +158,12 @@ def _releases(h: _History) -> Iterator[str]:
             yield f"release: {one.given} was acknowledged, and the attempt ended after it"
 
 
-def _refusals(h: _History) -> Iterator[str]:
+def _refusals(h: History) -> Iterator[str]:
     """A write is refused only if its attempt may have been replaced or ended, or was not its worker's."""
     for one in h.named("start", "report", "note", "finish", "renew"):
         if one.outcome != REFUSED or not h.owned(one):
             continue
-        if one.name != "start" and _at(one) not in h.held:
+        if one.name != "start" and at_of(one) not in h.held:
             continue  # whether it had been started is not known
         others = h.of("release", one) + h.of("renew", one)
         if one.name in ("start", "finish", "renew"):
@@ -247,26 +172,26 @@ def _refusals(h: _History) -> Iterator[str]:
             yield f"refusal: {one.name} {one.given} was refused without a reason ({one.answer})"
 
 
-def _late_writes(h: _History) -> Iterator[str]:
+def _late_writes(h: History) -> Iterator[str]:
     """What an attempt writes after it was certainly replaced is refused."""
     for one in h.named("start", "report", "note", "finish", "renew"):
-        if one.outcome == OK and one.invoked > h.replaced.get(_at(one), math.inf) and not _was_done_before(h, one):
+        if one.outcome == OK and one.invoked > h.replaced.get(at_of(one), math.inf) and not _was_done_before(h, one):
             yield f"late: {one.name} {one.given} was taken from an attempt that was replaced"
 
 
-def _was_done_before(h: _History, one: Operation) -> bool:
+def _was_done_before(h: History, one: Operation) -> bool:
     """Whether a renewal may be the repetition of one that is still the last."""
     return one.name == "renew" and any(o.given == one.given and o.invoked < one.invoked for o in h.of("renew", one))
 
 
-def _reports(h: _History) -> Iterator[str]:
+def _reports(h: History) -> Iterator[str]:
     stored: dict[At, dict[int, float]] = {}
     for trial in h.trials.values():
         stored[trial.number, trial.attempt] = dict(trial.reports)
         stored.update({(trial.number, e.attempt): dict(e.reports) for e in trial.previous})
     sent: dict[tuple[int, int, int, float], Operation] = {}
     for one in h.named("report"):
-        key = (*_at(one), one.given["step"], one.given["value"])
+        key = (*at_of(one), one.given["step"], one.given["value"])
         if one.may_be_done and h.owned(one):
             sent.setdefault(key, one)
     for at, reports in stored.items():
@@ -276,38 +201,42 @@ def _reports(h: _History) -> Iterator[str]:
     for one in h.named("report"):
         if one.outcome != OK or not h.owned(one):
             continue
-        value = stored[_at(one)].get(one.given["step"])
+        value = stored[at_of(one)].get(one.given["step"])
         if value is None:
             ends = [o for o in h.of("finish", one) if o.may_be_done and o.invoked < one.returned]
-            if _at(one) in h.held and not any(_is_end(h.trials[one.given["number"]], o) for o in ends):
+            if at_of(one) in h.held and not any(_is_end(h.trials[one.given["number"]], o) for o in ends):
                 yield f"report: {one.given} was acknowledged, and is lost"
         elif value != one.given["value"]:
-            first = sent.get((*_at(one), one.given["step"], value))
+            first = sent.get((*at_of(one), one.given["step"], value))
             if first is not None and first.invoked > one.returned:
                 yield f"report: {one.given} was acknowledged, and a later one has its place"
 
 
-def _notes(h: _History) -> Iterator[str]:
+def _notes(h: History) -> Iterator[str]:
     found = {(t.number, key): value for t in h.trials.values() for key, value in t.notes.items()}
+    sent = {(o.given["number"], o.given["key"]) for o in h.named("note") if o.may_be_done}
     for one in h.named("note"):
         value = found.get((one.given["number"], one.given["key"]))
         if one.outcome == OK and value != one.given["value"]:
             yield f"note: {one.given} was acknowledged, and is lost"
-        if one.outcome == REFUSED and value is not None:
+        if value is not None and (one.given["number"], one.given["key"]) not in sent:
             yield f"note: {one.given} was refused, and is there"
-    written = {(one.given["number"], one.given["key"]) for one in h.named("note")}
-    for number, key in found.keys() - written:
+    for number, key in found.keys() - {(o.given["number"], o.given["key"]) for o in h.named("note")}:
         yield f"note: nobody wrote {key!r} of trial {number}"
 
 
-def _points(h: _History) -> Iterator[str]:
+def _points(h: History) -> Iterator[str]:
     """A trial has the point that it was started with first, at all of its attempts."""
     starts: dict[int, list[Operation]] = defaultdict(list)
     for one in h.named("start"):
         starts[one.given["number"]].append(one)
     added = {value for one in h.named("add") for value in one.given["values"]}
     for trial in h.trials.values():
-        known = {o.given["x"] for o in starts[trial.number] if o.may_be_done}
+        known = {
+            o.given["x"]
+            for o in starts[trial.number]
+            if o.may_be_done or _may_be_repeated(h, o, o.given["attempt"], "token")
+        }
         if trial.x is not None and trial.x not in known and trial.x not in added:
             yield f"point: nobody started trial {trial.number} at {trial.x}"
         for one in starts[trial.number]:
@@ -315,7 +244,7 @@ def _points(h: _History) -> Iterator[str]:
                 yield f"point: trial {trial.number} was started at {one.given['x']}, and has {trial.x}"
 
 
-def _additions(h: _History) -> Iterator[str]:
+def _additions(h: History) -> Iterator[str]:
     """Trials are added all or none, once, under consecutive numbers."""
     found: dict[float, list[int]] = defaultdict(list)
     for trial in h.trials.values():
@@ -342,7 +271,7 @@ def _by_content(calls: Iterator[Operation]) -> Iterator[tuple[tuple[float, ...],
     yield from found.items()
 
 
-def _places(h: _History) -> Iterator[str]:
+def _places(h: History) -> Iterator[str]:
     places = sorted(t.seq for t in h.trials.values() if t.is_finished)
     if places != list(range(1, len(places) + 1)):
         yield f"place: those of the ends are {places}"
@@ -351,7 +280,7 @@ def _places(h: _History) -> Iterator[str]:
             yield f"place: trial {trial.number} has one, and did not end"
 
 
-def _readers(h: _History) -> Iterator[str]:
+def _readers(h: History) -> Iterator[str]:
     """Whoever has read up to a place never learns of an earlier one, and nobody reads less than another did before."""
     ends = {t.seq: [t.number, t.attempt, t.value] for t in h.trials.values() if t.is_finished}
     numbers = {t.number: t.seq for t in h.trials.values() if t.is_finished}
@@ -376,7 +305,7 @@ def _readers(h: _History) -> Iterator[str]:
         yield from _goes_back(h, key)
 
 
-def _goes_back(h: _History, key: str) -> Iterator[str]:
+def _goes_back(h: History, key: str) -> Iterator[str]:
     reads = [o for o in h.named("read") if o.outcome == OK]
     returned = sorted(reads, key=lambda o: o.returned)
     highest, at = -1, 0
@@ -388,7 +317,7 @@ def _goes_back(h: _History, key: str) -> Iterator[str]:
             yield f"reader: the {key} {one.answer[key]} came after {highest}"
 
 
-def _acknowledged_ends_are_read(h: _History) -> Iterator[str]:
+def _acknowledged_ends_are_read(h: History) -> Iterator[str]:
     """Who reads after an end was acknowledged reads it."""
     acknowledged: list[tuple[float, int]] = []  # when, and which place
     for one in h.named("finish", "add"):

@@ -27,6 +27,7 @@ from tunesmith.storage.sql import SQLStorage
 HISTORIES = 50 if os.environ.get("TUNESMITH_FAULTS") == "full" else 3
 PROCESSES, THREADS, STEPS = 3, 2, 80  # of one history
 BREAKS = (0, 1, 10)  # lost connections after which a call gives up, so that its outcome is unknown; for each process
+CALM = 120  # replies of a server between two disturbances, at most
 KILLS = 2  # of one history, at most
 LONG = 120.0
 SESSIONS = {
@@ -45,6 +46,7 @@ class Place:
     database: str = ""
     server: Server | None = None
     proxy: Proxy | None = None
+    _calm_until: int = 0
 
     @property
     def through(self) -> str:
@@ -54,9 +56,10 @@ class Place:
         return self.server.url(self.database, self.proxy.port)
 
     def disturb(self, chance: random.Random) -> None:
-        """Break something on the way to the server."""
-        if self.proxy is None:
+        """Break something on the way to the server, after some replies of it: whoever connects must get through."""
+        if self.proxy is None or self.proxy.replies < self._calm_until:
             return
+        self._calm_until = self.proxy.replies + chance.randrange(CALM)
         what = chance.random()
         if what < 0.6:
             self.proxy.drop(chance.randrange(1, 8))
@@ -125,7 +128,7 @@ def record(place: Place, study_id: int, folder: Path, seed: int) -> tuple[list[O
         done = 0
         while running:
             assert time.monotonic() < end, "workers hang"
-            time.sleep(chance.uniform(0.01, 0.1))
+            time.sleep(0.01)
             place.disturb(chance)
             for first, process in list(running.items()):
                 path = folder / f"{first}.jsonl"

@@ -1,6 +1,6 @@
 """Workers that stop, die and come back: what they left is taken over, and what they still write is refused.
 
-With TUNESMITH_FAULTS=full the schedules are as many as the table in docs/scale.md says; by default a few.
+With TUNESMITH_FAULTS=full there are 100 kills and 200 stops on each database; by default a few.
 """
 
 from __future__ import annotations

@@ -17,8 +17,11 @@ from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 
 import tunesmith as ts
+from tunesmith.frozen import Fence
 from tunesmith.state import TrialState
-from tunesmith.storage.sql import trials
+from tunesmith.storage.sql import SQLStorage, trials
+from tunesmith.storage.sql.retry import Retry
+from tunesmith.testing.storage_model import begin, ended, running
 
 SERVERS: dict[str, Callable[[], Server]] = {"postgres": PostgresServer, "mariadb": MariaDBServer}
 BOTH = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in SERVERS]
@@ -137,6 +140,58 @@ def test_each_reply_to_added_trials_may_be_lost(server: Server, database: str, p
     stored = ts.load_study(storage=server.url(database), study_name="added").trials
     assert len(stored) == 4 * (replies + 2)
     assert [t.state is TrialState.WAITING for t in stored] == [False, False, False, True] * (replies + 2)
+
+
+def test_each_reply_to_a_start_without_a_reservation_may_be_lost(server: Server, database: str, proxy: Proxy) -> None:
+    storage = SQLStorage(server.url(database, proxy.port))
+    study = storage.create_study("starts", ["minimize"], 0)
+    begin(storage, study, token=1)
+    before = proxy.replies
+    begin(storage, study, token=2)
+    replies = proxy.replies - before
+    for lost in range(1, replies + 1):
+        proxy.drop(lost)
+        assert begin(storage, study, token=2 + lost) == 1 + lost
+    proxy.drop(None)
+    assert storage.count(study.id) == {TrialState.RUNNING: 2 + replies}
+    storage.close()
+
+
+@pytest.mark.parametrize("kind", ["report", "note"])
+def test_a_write_whose_answer_was_lost_before_its_trial_was_released(
+    server: Server, database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It is refused and not there, or there and not refused, whichever reply was lost."""
+    storage, other = SQLStorage(server.url(database, proxy.port)), SQLStorage(server.url(database))
+    study = storage.create_study("writes", ["minimize"], 0)
+    found = set()
+    for lost in range(1, 8):
+        number = begin(storage, study, eager=True, token=lost)
+        fence = Fence(1, lost)
+        monkeypatch.setattr(Retry, "wait", lambda retry, n=number, f=fence: other.release(study.id, {n: f}))
+        proxy.drop(lost)
+        try:
+            if kind == "report":
+                storage.report(study.id, number, fence, 0, 1.0)
+            else:
+                storage.set_attr(study.id, number, "key", 1, fence=fence)
+            refused = False
+        except ts.AttemptReplacedError:
+            refused = True
+        proxy.drop(None)
+        monkeypatch.undo()
+        (trial,) = other.trials(study.id, [number])
+        is_there = bool(trial.intermediate_values or trial.user_attrs)
+        assert is_there is not refused
+        found.add((refused, trial.attempt))
+        storage.finish(study.id, ended(running(number, token=lost))) if trial.attempt == 1 else None
+        for waiting in other.trials(study.id, states=[TrialState.WAITING]):
+            claim = other.claim(study.id, "w", token=100 + lost)
+            other.finish(study.id, ended(running(waiting.number, attempt=2, token=100 + lost)))
+            assert claim.number == waiting.number
+    assert found >= {(True, 2), (False, 2)}
+    storage.close()
+    other.close()
 
 
 def test_a_training_goes_on_while_the_server_is_away(

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
+from tunesmith.errors import AttemptReplacedError
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import refuse_replaced, study_gone
@@ -54,6 +55,10 @@ _ATTR = (
     & (_a.key == sa.bindparam("name"))
     & (_a.attempt == sa.bindparam("attempted"))
 )
+_STORED_ATTR = sa.select(_a.value).where(_ATTR)
+_STORED_REPORT = sa.select(_r.value).where(
+    _r.study_id == STUDY, _r.number == AT, _r.attempt == sa.bindparam("attempted"), _r.step == sa.bindparam("step")
+)
 _CHANGE_ATTR = sa.update(attrs).where(_ATTR).values({_a.value: sa.bindparam("value")})
 ADD_ATTR = sa.insert(attrs)
 
@@ -73,8 +78,13 @@ def report(session: Session, study_id: int, number: int, fence: Fence, step: int
     row = session.row(IS_THERE, study=study_id, at=number)
     if row is None:
         existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
-    else:
-        _refuse(row, number, fence)
+        return
+    # The attempt may have been replaced after the report was stored, and before the answer that was lost.
+    if session.uncertain and _is_stored(
+        session, _STORED_REPORT, value, study=study_id, at=number, attempted=attempt, step=step
+    ):
+        return
+    _refuse(row, number, fence)
 
 
 def locked_attempt(session: Session, study_id: int, number: int, fence: Fence | None) -> int:
@@ -97,13 +107,25 @@ def set_attr(
     session: Session, study_id: int, number: int, kind: int, key: str, text: str, fence: Fence | None = None
 ) -> None:
     """Insert or change an attribute of a trial."""
-    put_attr(session, study_id, number, locked_attempt(session, study_id, number, fence), kind, key, text)
+    try:
+        attempt = locked_attempt(session, study_id, number, fence)
+    except AttemptReplacedError:
+        before: dict[str, Values] = {"study": study_id, "at": number, "what": kind, "name": key}
+        if fence and session.uncertain and _is_stored(session, _STORED_ATTR, text, **before, attempted=fence.attempt):
+            return  # as in `report`
+        raise
+    put_attr(session, study_id, number, attempt, kind, key, text)
 
 
 def set_study_attr(session: Session, study_id: int, kind: int, key: str, text: str) -> None:
     """Insert or change an attribute of a study."""
     existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     put_attr(session, study_id, OF_STUDY, 0, kind, key, text)
+
+
+def _is_stored(session: Session, statement: sa.Select[Any], value: Values, **values: Values) -> bool:
+    """Tell whether a report or an attribute is there with a value."""
+    return session.row(statement, **values) == (value,)
 
 
 def _refuse(row: Row, number: int, fence: Fence) -> None:
