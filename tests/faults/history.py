@@ -47,8 +47,11 @@ class History:
 
     def of(self, name: str, like: Operation) -> list[Operation]:
         """All operations of a kind with the fence of another."""
-        g = like.given
-        return self._by_attempt[name, g["number"], g["attempt"], g["token"]]
+        return self.with_fence(name, like.given["number"], like.given["attempt"], like.given["token"])
+
+    def with_fence(self, name: str, number: int, attempt: int, token: int) -> list[Operation]:
+        """All operations of a kind with a fence."""
+        return list(self._by_attempt[name, number, attempt, token])
 
     def worker(self, token: int) -> str:
         """The worker behind a token: it has the name of the first one."""

@@ -168,6 +168,8 @@ def _refusals(h: History) -> Iterator[str]:
         others = h.of("release", one) + h.of("renew", one)
         if one.name in ("start", "finish", "renew"):
             others += h.of("finish", one)
+        if one.name == "renew":  # what it made may have been released before it was repeated
+            others += h.with_fence("release", one.given["number"], one.given["attempt"] + 1, one.given["next"])
         if not any(o.may_be_done and o.invoked < one.returned and o.given != one.given for o in others):
             yield f"refusal: {one.name} {one.given} was refused without a reason ({one.answer})"
 
