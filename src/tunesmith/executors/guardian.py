@@ -15,21 +15,39 @@ import subprocess
 import sys
 import threading
 
-# The guardian's standard input tells it of groups: "+123" and "-123". It ends with its parent, or when that closes the
-# pipe. A process that its parent forked may hold the pipe open, so it looks at who its parent is as well.
+# The guardian's standard input tells it of groups: "+123" and "-123". It ends with the process that it stands beside,
+# or when that closes the pipe, which a process that was forked may hold open. An engine that ends a process may kill
+# its children first (Ray does). So where the system tells of the end of any process, the guardian is nobody's child.
 PROGRAM = """\
 import os, select, signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
-parent, groups, text = int(sys.argv[1]), set(), b""
-while os.getppid() == parent:
-    if select.select([0], [], [], 1.0)[0]:
+ward, groups, text, ended = int(sys.argv[1]), set(), b"", []
+try:
+    ended = [os.pidfd_open(ward)]
+except (AttributeError, OSError):
+    pass
+lives = os.getppid() == ward
+if not lives:
+    ended = []  # perhaps of another process that got its number
+try:
+    if ended and os.fork():
+        os._exit(0)
+except OSError:
+    pass
+while True:
+    found = select.select([0, *ended], [], [], 1.0 if lives else 0.0)[0]
+    if 0 in found:
         data = os.read(0, 4096)
         if not data:
             break
         *lines, text = (text + data).split(b"\\n")
         for line in lines:
             (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
+    elif found or not lives:
+        break
+    else:
+        lives = bool(ended) or os.getppid() == ward
 for group in groups:
     try:
         os.killpg(group, signal.SIGKILL)
@@ -57,6 +75,8 @@ class Guardian:
             if self._parent != os.getpid():  # the first time, or in a process that was forked
                 self._process, self._parent, self._groups = None, os.getpid(), set()
             self._groups.add(group)
+            if self._process is not None:
+                self._process.poll()  # it may have ended at once, and left its work to a process that is not our child
             if not self._tell(f"+{group}\n"):
                 self._start()
                 self._tell("".join(f"+{g}\n" for g in self._groups))
