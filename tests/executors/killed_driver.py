@@ -36,9 +36,7 @@ PROGRAM = """
         return x
 
     storage = str(HERE / "tune.db")
-    study = ts.create_study(
-        storage=storage, study_name="s", seed=0, sampler="random", retries=trials, load_if_exists=True
-    )
+    study = ts.create_study(storage=storage, study_name="s", seed=0, sampler="random", load_if_exists=True)
 """
 
 
