@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections.abc import Sequence
 
@@ -12,30 +13,61 @@ from tunesmith.state import TrialState
 
 
 class Curves:
-    """Append-only record of reports (trial number, step, value), values always minimised."""
+    """Append-only record of reports (trial number, step, value, cost), values always minimised.
+
+    Attributes:
+        can_resume: whether runs go on where they were paused, since the objective saves checkpoints; else a run that
+            goes on repeats its steps.
+    """
 
     def __init__(self) -> None:
         self._reports: dict[int, dict[int, float]] = {}
+        self._costs: dict[int, dict[int, float]] = {}
         self._state: dict[int, TrialState] = {}
         # Extended when trials complete, so that a pruner need not walk through thousands of curves.
         self._complete_at: dict[int, list[float]] = {}
         self._n_complete = 0
+        self._n_reports = 0
+        self.can_resume = False
 
-    def append(self, number: int, step: int, value: float) -> None:
-        """Add one report; a step that the trial reported before is ignored."""
+    def append(self, number: int, step: int, value: float, cost: float = math.nan) -> None:
+        """Add one report; a step that the trial reported before is ignored.
+
+        Args:
+            number: the trial.
+            step: of the report.
+            value: minimised.
+            cost: what the trial spent since its report before, in seconds or the user's unit; NaN: not known.
+        """
         reports = self._reports.setdefault(number, {})
         if step not in reports:
             reports[step] = value
+            self._n_reports += 1
+            if cost == cost:
+                self._costs.setdefault(number, {})[step] = cost
             if self._state.get(number) is TrialState.COMPLETE:  # the end was read before the last reports
                 self._count(step, value)
 
     def drop(self, number: int) -> None:
         """Forget the reports of a trial that will be run again."""
-        if number not in self._state:
-            self._reports.pop(number, None)
+        if number not in self._state or self._state[number] is TrialState.PAUSED:
+            self._n_reports -= len(self._reports.pop(number, ()))
+            self._costs.pop(number, None)
+            self._state.pop(number, None)
+
+    def pause(self, number: int) -> None:
+        """Note that a trial is paused, unless it ended."""
+        if number in self._reports:
+            self._state.setdefault(number, TrialState.PAUSED)
+
+    def resume(self, number: int) -> None:
+        """Note that a trial that was paused goes on."""
+        if self._state.get(number) is TrialState.PAUSED:
+            del self._state[number]
 
     def close(self, number: int, state: TrialState) -> None:
         """Set how a trial ended; the first end counts."""
+        self.resume(number)
         if number in self._reports and number not in self._state:
             self._state[number] = state
             if state is TrialState.COMPLETE:
@@ -49,7 +81,7 @@ class Curves:
             insort(values, value)
 
     def __len__(self) -> int:
-        return sum(map(len, self._reports.values()))
+        return self._n_reports
 
     @property
     def numbers(self) -> list[int]:
@@ -61,8 +93,13 @@ class Curves:
         """How many of them are COMPLETE."""
         return self._n_complete
 
+    @property
+    def paused(self) -> list[int]:
+        """The trials that are PAUSED, in the order in which they were."""
+        return [number for number, state in self._state.items() if state is TrialState.PAUSED]
+
     def state(self, number: int) -> TrialState:
-        """Return a trial's state: RUNNING until it ended."""
+        """Return a trial's state: RUNNING until it ended or was paused."""
         return self._state.get(number, TrialState.RUNNING)
 
     def of(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -70,6 +107,15 @@ class Curves:
         reports = self._reports.get(number, {})
         steps = sorted(reports)
         return np.array(steps, np.int64), np.array([reports[s] for s in steps], np.float64)
+
+    def costs_of(self, number: int) -> NDArray[np.float64]:
+        """Return what each step of `of` cost since the one before, float64[k]; NaN where that is not known."""
+        costs = self._costs.get(number, {})
+        return np.array([costs.get(s, np.nan) for s in sorted(self._reports.get(number, {}))], np.float64)
+
+    def spent(self, number: int) -> float:
+        """Return the sum of a trial's known costs."""
+        return math.fsum(self._costs.get(number, {}).values())
 
     def complete_at(self, step: int) -> Sequence[float]:
         """Return what the COMPLETE trials reported at a step, without NaN, in rising order; not to be changed."""

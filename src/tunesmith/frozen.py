@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tunesmith.replay import Replay
 from tunesmith.space import Parameter, Space, merge
@@ -42,6 +42,7 @@ class Attempt:
     Attributes:
         attempt: which one; 1 is the first.
         reports: its reported values by step.
+        costs: what each of these steps cost, in seconds or the user's unit; without those that are not known.
         user_attrs: the trial's user attributes at the end of the attempt.
         failure: why it ended; None: it was interrupted, or that is not known.
         worker: who ran it.
@@ -51,6 +52,7 @@ class Attempt:
 
     attempt: int
     reports: Mapping[int, float] = field(default_factory=dict)
+    costs: Mapping[int, float] = field(default_factory=dict, kw_only=True)
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
     failure: FailureKind | None = None
     worker: str = ""
@@ -62,19 +64,30 @@ class Attempt:
         return max(self.reports) if self.reports else None
 
 
-def curve(attempts: Sequence[Mapping[int, float]]) -> dict[int, float]:
+V = TypeVar("V")
+
+
+def curve(attempts: Sequence[Mapping[int, V]]) -> dict[int, V]:
     """Return one learning curve from the reports of a trial's attempts, oldest first.
 
     An attempt that went on from a checkpoint reports later steps alone, and one that began anew reports all of them: so
     each attempt's reports stand in place of all earlier ones from its first step on.
     """
-    merged: dict[int, float] = {}
+    merged: dict[int, V] = {}
     for reports in attempts:
         if reports:
             first = min(reports)
             merged = {step: value for step, value in merged.items() if step < first}
             merged.update(reports)
     return merged
+
+
+def with_costs(
+    reports: Mapping[int, float] | None, costs: Mapping[int, float] | None
+) -> dict[int, tuple[float, float]]:
+    """Return (value, cost) by step; a cost that is not known is NaN."""
+    costs = costs or {}
+    return {step: (value, costs.get(step, NAN)) for step, value in (reports or {}).items()}
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -96,11 +109,12 @@ class TrialRecord(Replay):
         state: a `TrialState`.
         values: the objective's values in the user's own directions, or None; of a pruned trial the last report.
         sampler_state: what the sampler that proposed it has to remember (see `tunesmith.samplers.base`).
-        cost: seconds from start to finish, unless the user gave another figure.
+        cost: seconds that its attempts ran up to a pause or the end, or the sum of what the user gave with reports.
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
         failure: the kind of failure of a FAIL trial; None where it is not known.
         reports: step to value, of the last attempt alone; ``intermediate_values`` has the whole curve.
+        costs: step to what that step cost, of the last attempt alone; without those that are not known.
         started: unix time of the start, seconds.
         finished: unix time of the end, seconds.
         worker: who runs or ran it.
@@ -144,8 +158,10 @@ class TrialRecord(Replay):
     crashes: int = 0
     token: int = 0
     failure: FailureKind | None = None
+    costs: dict[int, float] | None = None
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        self.costs = None  # pickles of before have none
         for name, value in state[1].items():
             setattr(self, "sampler_state" if name == "tag" else name, value)  # tag: its name in pickles of 0.1
 
@@ -213,6 +229,16 @@ class TrialRecord(Replay):
         if not self.previous_attempts:
             return MappingProxyType(self.reports or {})
         return MappingProxyType(curve([*(a.reports for a in self.previous_attempts), self.reports or {}]))
+
+    @property
+    def intermediate_costs(self) -> Mapping[int, float]:
+        """What each step of ``intermediate_values`` cost, in seconds or the user's unit; NaN: that is not known."""
+        return MappingProxyType({step: cost for step, (_, cost) in self.learning_curve().items()})
+
+    def learning_curve(self) -> dict[int, tuple[float, float]]:
+        """Return value and cost by step, over all attempts."""
+        before = [with_costs(a.reports, a.costs) for a in self.previous_attempts]
+        return curve([*before, with_costs(self.reports, self.costs)])
 
     @property
     def last_step(self) -> int | None:

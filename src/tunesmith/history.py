@@ -43,7 +43,7 @@ class SourceStudy:
 
 
 class History:
-    """Finished trials as columns, in commit order; the running ones; the reports.
+    """Finished trials as columns, in commit order; those that are running or paused; the reports.
 
     Args:
         space: the declared space; None: the space grows with what trials suggest (see `tunesmith.space.merge`).
@@ -70,7 +70,8 @@ class History:
         self._c = np.empty((16, 0))
         self._constraints: dict[str, int] = {}
         self._units: dict[int, tuple[Space, Floats, int]] = {}
-        self._running = RunningRows()
+        self._pending = RunningRows()
+        self._paused: set[int] = set()
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -145,8 +146,8 @@ class History:
 
     @property
     def pending(self) -> Pending:
-        """The running trials."""
-        return self._running.table(self._columns)
+        """The trials that are begun and not finished: the running and the paused ones."""
+        return self._pending.table(self._columns)
 
     def points(self, space: Space) -> Floats:
         """Return the internal values float64[n, d] in the order of a space's parameters."""
@@ -156,7 +157,7 @@ class History:
         return _view(self._gather(self._x[: self._n], at))
 
     def pending_points(self, space: Space) -> Floats:
-        """Return the running trials' internal values float64[p, d] in the order of a space's parameters."""
+        """Return the pending trials' internal values float64[p, d] in the order of a space's parameters."""
         return self._gather(self.pending.x, self._columns.at(space))
 
     def unit(self, space: Space) -> Floats:
@@ -204,15 +205,11 @@ class History:
         n = self._n
         if n == len(self._number):
             self._grow(n + 1)
-        if space is not None and x is not None:
-            columns = self._columns.known.get(id(space)) or self._columns_of(space)
-            if columns.identity and len(columns.at) == self._x.shape[1]:
-                self._x[n] = x
-            else:
-                self._x[n] = np.nan
-                self._x[n, columns.at] = columns.translate(np.array([x], float))[0]
-        else:
-            self._x[n] = np.nan
+        columns = None if space is None else self._columns.known.get(id(space)) or self._columns_of(space)
+        self._x[n] = np.nan
+        if columns is not None and x is not None:
+            whole = columns.identity and len(columns.at) == self._x.shape[1]
+            self._x[n, columns.at] = x if whole else columns.translate(np.array([x], float))[0]
         self._y[n] = np.nan if y is None else y
         self._number[n] = number
         self._state[n] = state
@@ -222,7 +219,8 @@ class History:
         if self._constraints or constraints:
             self._set_constraints(n, constraints or {})
         self._n = n + 1
-        self._running.end(number)
+        self._pending.end(number)
+        self._paused.discard(number)
         self.curves.close(number, state)
 
     def extend(
@@ -272,31 +270,47 @@ class History:
             for i in range(count):
                 self._set_constraints(start + i, (constraints or {}).get(i, {}))
         self._n = start + count
-        if len(self._running):
+        if len(self._pending):
             for k in number.tolist():
-                self._running.end(k)
+                self._pending.end(k)
+                self._paused.discard(k)
         if self.curves.numbers:
             for k, s in zip(number.tolist(), state.tolist(), strict=True):
                 self.curves.close(k, TrialState(s))
 
     def begin(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
-        """Add a running trial, at a point over its own space."""
-        self._running.begin(number, space, x, sampler_state)
+        """Add a running trial, at a point over its own space; one that was paused runs again."""
+        self._pending.begin(number, space, x, sampler_state)
+        self._paused.discard(number)
+        self.curves.resume(number)
+
+    def pause(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
+        """Note that a trial is paused, at a point over its own space; its reports stay."""
+        if number not in self._paused:
+            self._pending.begin(number, space, x, sampler_state)  # what it suggested may be more than what was proposed
+            self._paused.add(number)
+            self.curves.pause(number)
 
     def end(self, number: int) -> None:
-        """Remove a running trial that has no result."""
-        self._running.end(number)
+        """Remove a pending trial that has no result."""
+        self._pending.end(number)
+        self._paused.discard(number)
         self.curves.drop(number)
 
     @property
-    def n_running(self) -> int:
-        """How many trials run."""
-        return len(self._running)
+    def n_pending(self) -> int:
+        """How many trials are begun and not finished."""
+        return len(self._pending)
 
     @property
     def running(self) -> list[int]:
         """Numbers of the running trials."""
-        return self._running.numbers
+        return [number for number in self._pending.numbers if number not in self._paused]
+
+    @property
+    def paused(self) -> list[int]:
+        """Numbers of the paused trials."""
+        return [number for number in self._pending.numbers if number in self._paused]
 
     # -- columns -----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The running trials of a history as columns, kept up to date as trials begin and end.
+"""The running and paused trials of a history as columns, kept up to date as trials begin and end.
 
 A sampler reads them at every proposal, so with thousands of workers they must not be collected anew each time.
 """
@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(slots=True, frozen=True)
 class Pending:
-    """The running trials: number int64[p], points float64[p, d] in the history's columns, sampler states int64[p]."""
+    """Running and paused trials: number int64[p], points float64[p, d] in the history's columns, states int64[p]."""
 
     number: Ints
     x: Floats

@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 
 
 class TrialState(IntEnum):
-    """The state of a trial. COMPLETE, PRUNED and FAIL are final.
+    """The state of a trial. COMPLETE, PRUNED and FAIL are final; PAUSED is a run that may go on later.
 
     Example:
         ```python
@@ -24,6 +24,7 @@ class TrialState(IntEnum):
     PRUNED = 2
     FAIL = 3
     WAITING = 4
+    PAUSED = 5
     FAILED = 3  # an alias
 
     def __str__(self) -> str:

@@ -6,48 +6,28 @@ and a channel for its reports. It knows neither the study nor the sampler, so it
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError
-from tunesmith.frozen import EMPTY, MOST_STEPS, Attempt, Fence, FrozenTrial, create_trial
+from tunesmith.frozen import EMPTY, Attempt, Fence, FrozenTrial, create_trial
 from tunesmith.numerics.scalars import real
+from tunesmith.reporting import Channel, Reporting
 from tunesmith.state import TrialState
 from tunesmith.storable import checked_key, storable
 from tunesmith.suggest import Proposals, Suggestions
-from tunesmith.text import shown
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
-    from tunesmith.artifacts.pointers import Pointers
 
 __all__ = ["Channel", "FrozenTrial", "Proposals", "Trial", "TrialState", "create_trial"]
 
 
-class Channel(Protocol):
-    """How a running trial reaches its study: it sends reports and user attributes, and gets the pruner's answer.
-
-    Each message carries the fence of the attempt, so that one that was replaced cannot write to the record of the next.
-    """
-
-    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
-        """Send a reported value; False: it could not be stored now, and comes with the end of the trial."""
-
-    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
-        """Send a user attribute, as ``storable`` made it; the answer is that of ``report``."""
-
-    def should_prune(self, number: int, step: int) -> bool:
-        """Ask whether the trial should stop, given all its reports."""
-
-    def pointers(self, number: int, fence: Fence) -> Pointers:
-        """Return what publishes the trial's artifacts."""
-
-
-class Trial(Suggestions):
+class Trial(Reporting):
     """A running trial: what an objective gets.
 
     Args:
@@ -65,12 +45,14 @@ class Trial(Suggestions):
 
     Attributes:
         number: the trial's number in its study.
-        attempt: 1, or more where an earlier attempt was interrupted or its process died.
+        attempt: 1, or more where an earlier attempt was paused or interrupted, or its process died.
+        continues: whether the trial was paused, and goes on.
         token: with the attempt, the fence of what it writes (see `tunesmith.frozen.Fence`).
         previous_attempts: what those left, oldest first, as `tunesmith.frozen.Attempt`: ``reports`` by step, and
             ``user_attrs``.
         params: the parameters suggested so far, by name.
         reports: what this attempt reported, by step; None if nothing.
+        costs: what each of these steps cost, in seconds or the user's unit.
 
     Example:
         ```python
@@ -93,15 +75,11 @@ class Trial(Suggestions):
     """
 
     __slots__ = (
-        "_channel",
         "_constraints",
-        "_last_step",
         "_own_seed",
-        "_unsent",
-        "_user",
         "attempt",
+        "continues",
         "previous_attempts",
-        "reports",
         "token",
     )
 
@@ -131,55 +109,18 @@ class Trial(Suggestions):
         self.attempt = attempt
         self.token = token
         self.previous_attempts = previous_attempts
-        self.reports: dict[int, float] | None = None
+        self.reports = None
         self._own_seed = own_seed
         self._channel = channel
         self._user = user
         self._constraints: dict[str, float] | None = None
         self._last_step = 0
-        self._unsent: set[str | int] | None = None  # keys of notes and steps of reports that the storage lacks
-
-    # -- reports -----------------------------------------------------------------------------------------------
-
-    def report(self, value: float, step: int) -> None:
-        """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
-
-        Args:
-            value: the objective's value by now.
-            step: an epoch, a number of rows, a fold; from 0.
-
-        Raises:
-            TypeError: the value is no number or the step no integer.
-            ValueError: the step is negative, or 2**63 or more.
-            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
-        """
-        try:
-            value, index = real(value), int(step)
-        except (TypeError, ValueError, OverflowError):
-            raise TypeError(
-                f"report(value, step) takes a number and an integer step; got value={shown(value)}, step={shown(step)}"
-            ) from None
-        if not 0 <= index < MOST_STEPS:
-            raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
-        if self.reports is None:
-            self.reports = {}
-        if index in self.reports:
-            caution(f"trial {self.number}: step {index} was reported already; ignored")
-            return
-        self.reports[index] = value
-        self._last_step = index
-        stored = False
-        try:
-            stored = self._channel is not None and self._channel.report(self.number, self.fence, index, value)
-        finally:  # an interrupt of the driver, while a worker goes on
-            if not stored:
-                self._keep_for_the_end(index)
-
-    def should_prune(self) -> bool:
-        """Ask the pruner, after a report, whether this trial should stop (``raise TrialPruned``)."""
-        if self._channel is None or not self.reports:
-            return False
-        return self._channel.should_prune(self.number, self._last_step)
+        self._unsent = None
+        self.continues = False
+        self.costs = {}
+        self._costs_given = False
+        self._since = None
+        self._checkpoints = None
 
     # -- attributes ---------------------------------------------------------------------------------------------
 
@@ -271,13 +212,6 @@ class Trial(Suggestions):
 
     # -- for the study -----------------------------------------------------------------------------------------
 
-    def unsent(self) -> tuple[dict[str, Any] | None, dict[int, float] | None]:
-        """Return the user attributes and the reports that the storage lacks still; None: none."""
-        if not self._unsent:
-            return None, None
-        notes = {k: v for k, v in (self._user or {}).items() if k in self._unsent}
-        return notes or None, {s: v for s, v in (self.reports or {}).items() if s in self._unsent} or None
-
     def take_unsent(self, own: Trial) -> None:
         """Find out what the storage lacks, for a trial that a worker sent back.
 
@@ -291,26 +225,17 @@ class Trial(Suggestions):
         unsent |= {key for key in held if key not in heard or held[key] is not heard[key] != held[key]}
         self._unsent = unsent or None
 
-    def forget_reports(self) -> None:
-        """Forget what this attempt reported: another one takes its place."""
-        self.reports = None
-        self._last_step = 0
-        self._unsent = {key for key in self._unsent or () if isinstance(key, str)} or None
-
     def take_attempt(self, of: Trial | FrozenTrial) -> None:
         """Go on as the attempt that a record, or another copy of this trial, is at."""
         self.attempt, self.token, self.previous_attempts = of.attempt, of.token, of.previous_attempts
 
-    def _keep_for_the_end(self, what: str | int) -> None:
-        if self._unsent is None:
-            self._unsent = set()
-        self._unsent.add(what)
-
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         # Without the channel, which belongs to this process: a copy of the trial may be told elsewhere.
-        names = (*Suggestions.__slots__, *Trial.__slots__)
-        return None, {name: None if name == "_channel" else getattr(self, name) for name in names}
+        names = (*Suggestions.__slots__, *Reporting.__slots__, *Trial.__slots__)
+        here = ("_channel", "_checkpoints", "_since")
+        return None, {name: None if name in here else getattr(self, name) for name in names}
 
     def connect(self, channel: Channel | None) -> None:
         """Set the channel; None: remove it, so that the trial can be sent to another process."""
         self._channel = channel
+        self._since = time.monotonic()

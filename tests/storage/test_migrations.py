@@ -73,6 +73,10 @@ def check_golden(storage: Storage) -> None:
     assert trial.distributions == {"x": Float(0, 1), "n": Int(0, 10, step=5)}
     if any(record.name == "again" for record in storage.list_studies()):  # from schema 2 on
         check_attempts(storage)
+    if any(record.name == "paused" for record in storage.list_studies()):  # from schema 4 on
+        paused, alive = storage.trials(storage.load_study("paused").id)
+        assert (paused.state.name, paused.attempt, paused.cost, paused.params) == ("PAUSED", 2, 1.5, {"x": 0.5, "n": 5})
+        assert paused.learning_curve() == alive.learning_curve() == {3: (0.25, 1.5)}
 
 
 def check_attempts(storage: Storage) -> None:

@@ -97,8 +97,8 @@ class RelayExecutor(Executor):
         elif drawn != run.drawn:
             return None
         elif word == wire.REPORT:
-            step, value = rest
-            if run.keep(lambda: run.trial.report(value, step)):
+            step, value, cost = rest
+            if run.keep(lambda: run.trial.take_report(value, step, cost)):
                 self._events.append(Report(run.trial, step, value))
         elif word == wire.NOTE:
             key, value = rest

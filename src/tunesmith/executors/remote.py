@@ -64,9 +64,9 @@ class RemoteChannel:
         self._pointers = RemotePointers(lambda what, *arguments: self._ask(wire.POINTERS, what, arguments))
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
 
-    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
         """Send a report without waiting for the driver, which keeps what it cannot store."""
-        self.send(wire.REPORT, step, value)
+        self.send(wire.REPORT, step, value, cost)
         return True
 
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:

@@ -26,7 +26,7 @@ LOADED = b"l"  # (): the objective is there
 UNUSABLE = b"u"  # (reason, traceback): the objective cannot be loaded in this process
 # and of a trial, each with the number that the worker drew for the run:
 BEGUN = b"b"  # (run,): the objective is called now
-REPORT = b"v"  # (run, step, value); not answered
+REPORT = b"v"  # (run, step, value, cost); not answered
 NOTE = b"n"  # (run, key, value); not answered
 ASK = b"a"  # (run,): should the trial be pruned? Answered by (bool | None, Fault | None), pickled, without a word
 POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers; answered by (anything, Fault | None)

@@ -6,11 +6,17 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import ClassVar
 
-from tunesmith.history import Curves
+import numpy as np
+
+from tunesmith.history import Curves, History
 
 
 class Decision(IntEnum):
-    """What happens to a running trial after a report."""
+    """What happens to a running trial after a report.
+
+    A trial that is to pause or to stop is told the same: ``should_prune`` says yes, and the objective raises
+    ``TrialPruned``. One that pauses becomes PAUSED, and ``Pruner.resume`` tells whether and when it goes on.
+    """
 
     CONTINUE = 0
     PAUSE = 1
@@ -18,13 +24,19 @@ class Decision(IntEnum):
 
 
 class Pruner(ABC):
-    """Decides whether a running trial goes on. A pure function of the curves.
+    """Decides whether a running trial goes on, and which paused one does. Its methods are pure functions.
 
-    ``decide`` is called in the driver, each time the objective asks ``should_prune`` after a report; a pruner keeps
-    nothing between calls.
+    ``decide`` is called in the driver, each time the objective asks ``should_prune`` after a report. ``resume`` is
+    called each time a worker is free, before the sampler proposes a new trial. A pruner keeps nothing between calls but
+    what it could compute again.
+
+    Attributes:
+        name: its name in the registry.
+        resumes: whether it ever pauses trials, so that ``resume`` is worth a call.
     """
 
     name: ClassVar[str] = ""
+    resumes: ClassVar[bool] = False
 
     @abstractmethod
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
@@ -38,3 +50,17 @@ class Pruner(ABC):
         Returns:
             Whether the trial goes on.
         """
+
+    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
+        """Choose what a free worker does: go on with a paused trial, or begin a new one.
+
+        Args:
+            history: the study so far; ``history.paused`` has the numbers to choose from.
+            rng: its random numbers.
+            may_begin: whether a new trial may begin; else the budget of the search for new trials is spent, and what is
+                returned is run before the search ends.
+
+        Returns:
+            The number of the paused trial that goes on; None: a new one begins, or the search ends.
+        """
+        return None

@@ -93,11 +93,11 @@ class AutoSampler(Sampler):
         Returns:
             A name of the registry, and the reason.
         """
-        running = history.n_running if history.n_running > FEW else 0
+        running = history.n_pending if history.n_pending > FEW else 0
         return self._choice.get((history, len(history), running, space), lambda: self._chosen(history, space))
 
     def _chosen(self, history: History, space: Space) -> tuple[str, str]:
-        n, m, running = len(history), history.n_objectives, history.n_running
+        n, m, running = len(history), history.n_objectives, history.n_pending
         if self.cheap and n < MODEL_ALWAYS:
             return "tpe", f"{n} trials, and little time for proposals"
         if m > 1:
@@ -137,7 +137,7 @@ def _affordable(history: History, n: int) -> bool:
     One driver proposes for all workers, so with many of them it must be cheaper.
     """
     cost = sorted(c for c in history.cost[-RECENT:].tolist() if math.isfinite(c))
-    running = history.n_running
+    running = history.n_pending
     proposal = 0.01 * max(1.0, n / 100) if n <= MAX_GLOBAL else 0.1  # seconds, as measured on one core
     if running > MANY:
         proposal = CROWD_PROPOSAL

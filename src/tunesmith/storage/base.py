@@ -4,6 +4,9 @@ The calls for one trial: `claim` (a number), then the sampler proposes, `start` 
 was faster), `report` for each reported value, `finish` (one transaction, durable when it returns). An enqueued or
 released trial is WAITING; `claim` returns it before any new number.
 
+`pause` ends an attempt of a trial that may go on later; the trial is PAUSED, and no `claim` returns it. `resume` claims
+it by its number.
+
 A trial runs by attempts. Every write of an attempt carries its `Fence`: the number of the attempt, and the token of its
 claim. Once the trial was released, a later attempt may run, and the writes of the earlier one are refused. Workers give
 signs of life by `beat`; `expired` tells whose trials may be released. That a worker is expired refuses nothing by
@@ -16,20 +19,21 @@ A new storage is one subclass of `Storage`, one line in `registry.py` (or an ent
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.state import TrialState
 from tunesmith.storage.artifacts import ArtifactPointers
+from tunesmith.storage.attempts import Attempts
 from tunesmith.storage.liveness import Liveness
 from tunesmith.storage.records import Block, Claim, Increment, Lease, StudyRecord
 
 __all__ = ["Block", "Claim", "Increment", "Lease", "Storage", "StudyRecord"]
 
 
-class Storage(ArtifactPointers, Liveness):
+class Storage(Attempts, ArtifactPointers, Liveness):
     """Keeps studies and trials. All methods may be called by several threads and, for a shared store, processes.
 
     A storage never gives one trial to two live workers, never loses a finished one, and numbers the finishes of a study
@@ -105,85 +109,6 @@ class Storage(ArtifactPointers, Liveness):
         """
 
     @abstractmethod
-    def claim(
-        self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
-    ) -> Claim:
-        """Claim the lowest WAITING trial, which becomes RUNNING under this worker, or else the next free number.
-
-        Args:
-            study_id: the study.
-            worker: the worker's name.
-            reserve: whether to take the number at once, by an empty RUNNING trial, so that `start` cannot fail. Without
-                it, if no trial is waiting, nothing is written.
-            token: a number that no other claim has, 0 < token < 2**63; it is part of the trial's fence. 0: the fence is
-                the attempt alone.
-            below: claim no number that is this or higher.
-
-        Returns:
-            the claim.
-
-        Raises:
-            TrialsSpentError: no number below the limit is left.
-        """
-
-    @abstractmethod
-    def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
-        """Write a RUNNING trial with its whole point, in one transaction.
-
-        Args:
-            study_id: the study.
-            claim: what `claim` returned.
-            trial: the record, with the point that the sampler proposed, and the claim's token.
-
-        Returns:
-            the study's new version; None: another worker took the number, or the reserved trial was released.
-        """
-
-    @abstractmethod
-    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
-        """Store a value that an attempt of a RUNNING trial reported; a server that dies may lose the last ones.
-
-        Nothing happens if the attempt has a value for the step, or the trial is finished or does not exist.
-
-        Args:
-            study_id: the study.
-            number: the trial.
-            fence: the attempt that reports.
-            step: the step of the value.
-            value: the value.
-
-        Raises:
-            AttemptReplacedError: the trial was released, or is run by another claim.
-        """
-
-    @abstractmethod
-    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
-        """Record the end of an attempt and with it of its trial, in one transaction; durable on return.
-
-        A second call for the same attempt with the same state and values changes nothing. The result of an attempt that
-        was replaced is refused, and kept as the note `late` of the attempt (see `tunesmith.frozen.Attempt`).
-
-        Attributes and reports that only the storage has are kept; those of the record belong to its attempt. `worker`,
-        `started` and `fixed` of the record are those that `start` got; its `previous_attempts` and `crashes` are
-        ignored.
-
-        Args:
-            study_id: the study.
-            trial: the record, with state, values, point, attributes and reports.
-
-        Returns:
-            (seq, version), both 0 where the storage is not `prompt`.
-
-        Raises:
-            AttemptReplacedError: the trial was released, is run by another claim, or was ended because its worker
-                seemed to be dead.
-            TrialFinishedError: it ended otherwise.
-            KeyError: the study has no trial of this number.
-            ValueError: the state is not final, the values do not fit the study's directions, or an attribute cannot be
-                stored.
-        """
-
-    @abstractmethod
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         """Add WAITING or finished trials under new numbers, all in one transaction.
 
@@ -202,42 +127,8 @@ class Storage(ArtifactPointers, Liveness):
         """
 
     @abstractmethod
-    def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
-        """Turn RUNNING trials of dead or interrupted workers into WAITING ones, at the next attempt.
-
-        `claim` returns such a trial with its point, so that it is run again as it was proposed. The reports of the
-        attempt move to the trial's `previous_attempts`, with a copy of its attributes.
-
-        Args:
-            study_id: the study.
-            fences: the attempts to be released, by number; those that are not running are ignored.
-            failure: why they ended; None: an interruption that nothing is to blame for. LOST and LEASE raise `crashes`
-                of each trial by one.
-        """
-
-    @abstractmethod
-    def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
-        """Begin the next attempt of a RUNNING trial under the same worker: an engine ran its task a second time.
-
-        The reports of the attempt before move to `previous_attempts`, as in `release`.
-
-        Args:
-            study_id: the study.
-            number: the trial.
-            fence: the attempt that ended.
-            token: of the next one, as in `claim`.
-            failure: why it ended.
-
-        Returns:
-            the fence of the next attempt.
-
-        Raises:
-            AttemptReplacedError: the trial is not at that attempt any more, or does not run.
-        """
-
-    @abstractmethod
     def read_since(self, study_id: int, cursor: int) -> Increment:
-        """Return the trials that finished since a cursor, and the running ones.
+        """Return the trials that finished since a cursor, the running ones and the paused ones.
 
         Args:
             study_id: the study.

@@ -17,7 +17,19 @@ from tunesmith.storage.records import Block, Increment, StudyRecord
 class StudyBook:
     """One study: all trials by number, the finished ones by seq, the running and the waiting ones."""
 
-    __slots__ = ("best", "counted", "counts", "finished", "m", "record", "running", "trials", "version", "waiting")
+    __slots__ = (
+        "best",
+        "counted",
+        "counts",
+        "finished",
+        "m",
+        "paused",
+        "record",
+        "running",
+        "trials",
+        "version",
+        "waiting",
+    )
 
     def __init__(self, record: StudyRecord) -> None:
         self.record = record
@@ -26,6 +38,7 @@ class StudyBook:
         self.trials: list[TrialRecord] = []
         self.finished: list[TrialRecord] = []
         self.running: dict[int, TrialRecord] = {}
+        self.paused: dict[int, TrialRecord] = {}
         self.waiting: list[int] = []  # a heap
         # What `best` and `count` found, and how many of `finished` they have seen: a finish need not update them.
         self.best: dict[str, tuple[int, TrialRecord | None]] = {}
@@ -35,11 +48,12 @@ class StudyBook:
     def since(self, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called under the storage's lock, for trials go on reporting."""
         new, running, m = self.finished[cursor:], list(self.running.values()), self.m
+        paused = list(self.paused.values())
         reports = [
-            (t.number, step, v)
-            for t in (*new, *running)
+            (t.number, step, value, cost)
+            for t in (*new, *running, *paused)
             if t.reports or t.previous_attempts
-            for step, v in t.intermediate_values.items()
+            for step, (value, cost) in t.learning_curve().items()
         ]
         nothing = (NAN,) * m
         groups: dict[int, tuple[Space | None, list[int]]] = {}
@@ -63,6 +77,7 @@ class StudyBook:
             constraints={i: t.constraints for i, t in enumerate(new) if t.constraints},
             reports=reports,
             running=running,
+            paused=paused,
         )
 
 
@@ -76,6 +91,7 @@ def copy_trial(trial: TrialRecord) -> TrialRecord:
     twin = copy.copy(trial)
     twin.user, twin.system = dict(trial.user) if trial.user else None, dict(trial.system) if trial.system else None
     twin.reports = dict(trial.reports) if trial.reports else None
+    twin.costs = dict(trial.costs) if trial.costs else None
     return twin
 
 
@@ -83,8 +99,16 @@ def after_attempt(trial: TrialRecord, failure: FailureKind | None) -> TrialRecor
     """Return a copy of a running trial at its next attempt, with what this one leaves."""
     twin = copy_trial(trial)
     late = None if twin.system is None else twin.system.pop(LATE, None)
-    left = Attempt(trial.attempt, dict(twin.reports or {}), dict(twin.user or {}), failure, trial.worker, late)
-    twin.previous_attempts, twin.reports = (*trial.previous_attempts, left), None
+    left = Attempt(
+        trial.attempt,
+        dict(twin.reports or {}),
+        dict(twin.user or {}),
+        failure,
+        trial.worker,
+        late,
+        costs=dict(twin.costs or {}),
+    )
+    twin.previous_attempts, twin.reports, twin.costs = (*trial.previous_attempts, left), None, None
     twin.attempt, twin.token = trial.attempt + 1, 0
     twin.crashes += failure in GIVEN_UP
     return twin
@@ -98,6 +122,7 @@ def carry_over(old: TrialRecord, new: TrialRecord) -> None:
         new.system = {**old.system, **(new.system or {})}
     if old.reports and old.reports is not new.reports:
         new.reports = {**(new.reports or {}), **old.reports}
+        new.costs = {**(new.costs or {}), **(old.costs or {})} or None
     if new.fixed is None:
         new.fixed = old.fixed
     new.previous_attempts, new.crashes = old.previous_attempts, old.crashes

@@ -52,8 +52,8 @@ def check_finished(trial: TrialRecord, n_objectives: int) -> None:
 def check_added(trials: Sequence[TrialRecord], n_objectives: int) -> None:
     """Check that records can be added to a study."""
     for trial in trials:
-        if trial.state is TrialState.RUNNING:
-            raise ValueError("only WAITING and finished trials can be added; got a RUNNING one (release it first)")
+        if trial.state in (TrialState.RUNNING, TrialState.PAUSED):
+            raise ValueError(f"only WAITING and finished trials can be added; got a {trial.state.name} one")
         if trial.state is not TrialState.WAITING:
             check_finished(trial, n_objectives)
 
@@ -105,6 +105,21 @@ def check_same_end(trial: TrialRecord, stored: TrialRecord) -> None:
             "result that came later is kept as a note"
         )
     raise finished_otherwise(stored)
+
+
+def check_paused_before(trial: TrialRecord, stored: TrialRecord) -> None:
+    """Check that the pause of an attempt is stored: the answer to the first time was lost.
+
+    Raises:
+        AttemptReplacedError: the trial was released, or is run by another claim.
+        TrialFinishedError: it ended.
+    """
+    if stored.state is TrialState.PAUSED and stored.attempt == trial.attempt + 1:
+        return
+    refuse_replaced(stored, trial.fence)
+    if stored.state.is_finished():
+        raise finished_otherwise(stored)
+    raise ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
 
 
 def finished_otherwise(stored: TrialRecord) -> TrialFinishedError:

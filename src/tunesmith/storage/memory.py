@@ -8,37 +8,30 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tunesmith.errors import AttemptReplacedError, DuplicatedStudyError
-from tunesmith.frozen import NAN, Fence, TrialRecord
+from tunesmith.errors import DuplicatedStudyError
+from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.space import Space
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.state import TrialState
 from tunesmith.storable import storable_items
-from tunesmith.storage.base import Claim, Increment, StudyRecord
-from tunesmith.storage.book import StudyBook, after_attempt, carry_over, copy_record, copy_trial, note_late
+from tunesmith.storage.base import Increment, StudyRecord
+from tunesmith.storage.book import StudyBook, copy_record, copy_trial
 from tunesmith.storage.checks import (
-    attempt_replaced,
     check_added,
     check_direction,
-    check_finished,
-    check_same_end,
     check_study,
     new_name,
     refuse_replaced,
-    study_gone,
     study_not_found,
-    trials_spent,
 )
-from tunesmith.storage.memory_artifacts import MemoryArtifacts
+from tunesmith.storage.memory_trials import WHERE, MemoryTrials
 
-_RUNNING = TrialState.RUNNING
 _COMPLETE = TrialState.COMPLETE
-_WHERE = "this storage in memory"
 
 
-class MemoryStorage(MemoryArtifacts):
+class MemoryStorage(MemoryTrials):
     """Keeps studies for as long as the object lives.
 
     Example:
@@ -58,7 +51,6 @@ class MemoryStorage(MemoryArtifacts):
 
     def __init__(self) -> None:
         super().__init__()
-        self._books: dict[int, StudyBook] = {}
         self._ids: dict[str, int] = {}
         self._next_id = 1
 
@@ -72,7 +64,7 @@ class MemoryStorage(MemoryArtifacts):
             name = name or new_name()
             if name in self._ids:
                 raise DuplicatedStudyError(
-                    f"{_WHERE} already holds a study {name!r}; choose another name or pass load_if_exists=True"
+                    f"{WHERE} already holds a study {name!r}; choose another name or pass load_if_exists=True"
                 )
             record = StudyRecord(self._next_id, name, directions, seed, space, time.time())
             self._next_id += 1
@@ -85,7 +77,7 @@ class MemoryStorage(MemoryArtifacts):
             if name is None and len(self._ids) == 1:
                 name = next(iter(self._ids))
             if name is None or name not in self._ids:
-                raise study_not_found(name, self._ids, _WHERE)
+                raise study_not_found(name, self._ids, WHERE)
             return copy_record(self._books[self._ids[name]].record)
 
     def list_studies(self) -> list[StudyRecord]:
@@ -102,95 +94,7 @@ class MemoryStorage(MemoryArtifacts):
         with self._lock:
             self._book(study_id).record.space = space
 
-    # -- a trial's way -----------------------------------------------------------------------------------------
-
-    def claim(
-        self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
-    ) -> Claim:
-        with self._lock:
-            book = self._book(study_id)
-            number = book.waiting[0] if book.waiting else len(book.trials)
-            if below is not None and number >= below:
-                raise trials_spent(below)
-            if book.waiting:
-                heapq.heappop(book.waiting)
-                trial = copy_trial(book.trials[number])
-                trial.state, trial.worker, trial.token, trial.started = _RUNNING, worker, token, time.time()
-                book.trials[number] = book.running[number] = trial
-                book.version += 1
-                return Claim(number, book.version, True, copy_trial(trial))
-            if reserve:
-                trial = TrialRecord(number, _RUNNING, worker=worker, token=token, started=time.time())
-                book.trials.append(trial)
-                book.running[number] = trial
-                book.version += 1
-                return Claim(number, book.version, True)
-            return Claim(number, book.version)
-
-    def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
-        number = claim.number
-        with self._lock:
-            book = self._book(study_id)
-            if claim.reserved:
-                old = book.running.get(number)
-                if old is None or old.attempt != trial.attempt or old.token != trial.token:
-                    return None
-                carry_over(old, trial)
-                book.trials[number] = trial
-            elif number == len(book.trials):
-                book.trials.append(trial)
-            else:
-                started = book.running.get(number)
-                is_same = trial.token and started is not None and started.fence == trial.fence
-                return book.version if is_same else None
-            book.running[number] = trial
-            book.version += 1
-            return book.version
-
-    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
-        with self._lock:
-            book = self._book(study_id)
-            trial = book.running.get(number)
-            if trial is None or trial.attempt != fence.attempt or trial.token != fence.token:
-                if 0 <= number < len(book.trials):
-                    refuse_replaced(book.trials[number], fence)
-                return
-            if trial.reports is None:
-                trial.reports = {}
-            trial.reports.setdefault(step, value)
-
-    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
-        number = trial.number
-        with self._lock:
-            book = self._book(study_id)
-            values = trial.values
-            # The common end of a trial, one value that is not NaN, needs no check.
-            if trial.state is not _COMPLETE or book.m != 1 or not values or len(values) != 1 or values[0] != values[0]:
-                check_finished(trial, book.m)
-            old = book.running.get(number)
-            if old is None or old.attempt != trial.attempt or old.token != trial.token:
-                return self._finished_before(book, trial)
-            if old.user is not None or old.system is not None or old.reports is not None or old.attempt > 1:
-                carry_over(old, trial)
-            del book.running[number]
-            book.trials[number] = trial
-            book.finished.append(trial)
-            trial.seq = seq = len(book.finished)
-            book.version += 1
-            return seq, book.version
-
-    def _finished_before(self, book: StudyBook, trial: TrialRecord) -> tuple[int, int]:
-        """Return the place of an end that is recorded already; refuse one that is late, and keep it as a note."""
-        stored = self._trial(book, trial.number)
-        try:
-            refuse_replaced(stored, trial.fence)
-            if not stored.state.is_finished() or stored.attempt != trial.attempt:
-                raise ValueError(f"trial {trial.number}: attempt {trial.attempt} was not begun; {stored.attempt} is")
-            check_same_end(trial, stored)
-        except AttemptReplacedError:
-            note_late(stored, trial)
-            raise
-        return stored.seq, book.version
+    # -- trials -----------------------------------------------------------------------------------------------
 
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         with self._lock:
@@ -201,56 +105,21 @@ class MemoryStorage(MemoryArtifacts):
             for trial in twins:  # all of them before any is added
                 trial.user, trial.system = storable_items(trial.user), storable_items(trial.system)
             for trial in twins:
-                trial.reports = dict(trial.intermediate_values) or None
+                curve = trial.learning_curve()
+                trial.reports = {step: value for step, (value, _) in curve.items()} or None
+                trial.costs = {step: cost for step, (_, cost) in curve.items() if cost == cost} or None
                 trial.number, trial.attempt, trial.seq = len(book.trials), 1, 0
                 trial.previous_attempts, trial.crashes = (), 0
                 book.trials.append(trial)
                 numbers.append(trial.number)
                 if trial.state is TrialState.WAITING:
-                    trial.values, trial.reports, trial.worker = None, None, ""
+                    trial.values, trial.reports, trial.costs, trial.worker = None, None, None, ""
                     heapq.heappush(book.waiting, trial.number)
                 else:
                     book.finished.append(trial)
                     trial.seq = len(book.finished)
             book.version += bool(trials)
             return numbers
-
-    def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
-        with self._lock:
-            book = self._book(study_id)
-            changed = False
-            for number, fence in fences.items():
-                running = book.running.get(number)
-                if running is None or running.fence != fence:
-                    continue
-                del book.running[number]
-                trial = book.trials[number] = after_attempt(running, failure)
-                trial.state, trial.worker, trial.started = TrialState.WAITING, "", NAN
-                heapq.heappush(book.waiting, number)
-                changed = True
-            book.version += changed
-
-    def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
-        with self._lock:
-            book = self._book(study_id)
-            running = book.running.get(number)
-            if running is None or running.fence != fence:
-                trial = self._trial(book, number)
-                raise attempt_replaced(number, fence.attempt, trial.attempt)
-            trial = book.trials[number] = book.running[number] = after_attempt(running, failure)
-            trial.token, trial.started = token, time.time()
-            book.version += 1
-            return trial.fence
-
-    def beat(self, worker: str) -> None:
-        """Do nothing: all workers are this process, and live."""
-
-    def expired(self, study_id: int) -> list[TrialRecord]:
-        with self._lock:
-            self._book(study_id)
-        return []
-
-    # -- reading -----------------------------------------------------------------------------------------------
 
     def read_since(self, study_id: int, cursor: int) -> Increment:
         with self._lock:
@@ -288,7 +157,11 @@ class MemoryStorage(MemoryArtifacts):
             for t in book.finished[book.counted :]:
                 book.counts[t.state] = book.counts.get(t.state, 0) + 1
             book.counted = len(book.finished)
-            live = {TrialState.RUNNING: len(book.running), TrialState.WAITING: len(book.waiting)}
+            live = {
+                TrialState.RUNNING: len(book.running),
+                TrialState.WAITING: len(book.waiting),
+                TrialState.PAUSED: len(book.paused),
+            }
             return {state: n for state, n in {**book.counts, **live}.items() if n}
 
     def set_attr(
@@ -312,25 +185,3 @@ class MemoryStorage(MemoryArtifacts):
                 trial.system = {**(trial.system or {}), key: value}
             else:
                 trial.user = {**(trial.user or {}), key: value}
-
-    # -- inside ------------------------------------------------------------------------------------------------
-
-    def _book(self, study_id: int) -> StudyBook:
-        book = self._books.get(study_id)
-        if book is None:
-            raise study_gone(study_id, _WHERE)
-        return book
-
-    def _attempt(self, study_id: int, number: int | None, fence: Fence | None) -> int:
-        book = self._book(study_id)
-        if number is None:
-            return 0
-        trial = self._trial(book, number)
-        if fence is not None:
-            refuse_replaced(trial, fence)
-        return trial.attempt
-
-    def _trial(self, book: StudyBook, number: int) -> TrialRecord:
-        if not 0 <= number < len(book.trials):
-            raise KeyError(f"the study {book.record.name!r} has no trial {number}; it has {len(book.trials)} trials")
-        return book.trials[number]

@@ -96,9 +96,10 @@ class Increment:
         values: float64[n, m] in the user's directions, NaN where there is none.
         blocks: the points, grouped by the trials' own spaces.
         constraints: place -> constraint values, for trials that have any.
-        reports: (number, step, value) of the curves of trials that finished since, and of the running ones, as in
-            `TrialRecord.intermediate_values`.
+        reports: (number, step, value, cost) of the curves of trials that finished since, and of the running and paused
+            ones, as in `TrialRecord.learning_curve`.
         running: the running trials (number, space, x, sampler_state, worker, attempt, started).
+        paused: the paused trials, in the same form.
         left_out: the trials that `without` left out.
     """
 
@@ -113,8 +114,9 @@ class Increment:
     values: NDArray[np.float64]
     blocks: list[Block]
     constraints: dict[int, dict[str, float]]
-    reports: list[tuple[int, int, float]]
+    reports: list[tuple[int, int, float, float]]
     running: list[TrialRecord]
+    paused: list[TrialRecord] = field(default_factory=list)
     left_out: tuple[int, ...] = ()
 
     def without(self, numbers: Collection[int]) -> Increment:

@@ -133,6 +133,15 @@ def check_budget(n_trials: Any, timeout: Any, name: str = "n_trials") -> None:
         raise ValueError(f"timeout must be seconds, 0 or more, or None for no limit; got {timeout!r}")
 
 
+def check_max_cost(cost: Any) -> None:
+    """Raise ValueError unless this is a cost, or None."""
+    if cost is not None and (isinstance(cost, bool) or not isinstance(cost, Real) or not float(cost) >= 0):
+        raise ValueError(
+            "max_cost must be 0 or more, in the unit of report(cost=...) or else in seconds, or None for no limit; "
+            f"got {cost!r}"
+        )
+
+
 def checked_time_limit(seconds: Any) -> float | None:
     """Return the time that a trial may take.
 

@@ -24,12 +24,14 @@ from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.interrupts import terminable
+from tunesmith.study.engine.leader import spent
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.outcome import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.execution import (
     Catch,
     check_budget,
+    check_max_cost,
     check_objective,
     checked_catch,
     checked_memory_limit,
@@ -55,6 +57,7 @@ def optimize(
     takes_params: bool,
     n_trials: int | None,
     timeout: float | None,
+    max_cost: float | None,
     n_jobs: int | None,
     catch: Any,
     callbacks: Sequence[AfterTrial],
@@ -72,6 +75,7 @@ def optimize(
     """
     check_objective(objective)
     check_budget(n_trials, timeout)
+    check_max_cost(max_cost)
     errors = checked_catch(catch)
     workers = choose_executor(
         executor, n_jobs, checked_time_limit(timeout_per_trial), checked_memory_limit(memory_per_trial)
@@ -102,7 +106,7 @@ def optimize(
         opened = True
         workers.open(objective, engine.channel)
         policy = TrialPolicy(
-            engine, workers, n_trials, n_trials_total, timeout, errors, after, gc_after_trial, progress
+            engine, workers, n_trials, n_trials_total, timeout, max_cost, errors, after, gc_after_trial, progress
         )
         run_loop(workers, policy)
     except BaseException as error:
@@ -131,6 +135,7 @@ class TrialPolicy(Policy[Trial, End]):
     n_trials: int | None
     n_trials_total: int | None
     timeout: float | None
+    max_cost: float | None
     catch: Catch
     after: Sequence[AfterTrial]
     gc_after_trial: bool
@@ -149,30 +154,47 @@ class TrialPolicy(Policy[Trial, End]):
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
-        before = 0.0 if self.timeout is None else self.executor.clock()
-        if self.engine.stop_requested or self.exhausted or self.started >= self.most or before >= self.deadline:
+        if self.engine.stop_requested:
             return None
-        ask = partial(self.engine.ask, below=self.n_trials_total, cheap=self.proposing > self.cheap_after)
+        trial = None if self._is_spent() else self._ask()
+        if trial is None and not self.begun:
+            trial = self.engine.finish_leader()
+        if trial is not None:
+            self.started += not trial.continues
+            self.begun[trial.number] = self.executor.clock()
+        return trial
+
+    def _ask(self) -> Trial | None:
+        """Return a new trial or a paused one; None: there is nothing left to do, or not before a trial ends."""
+        before = 0.0 if self.timeout is None else self.executor.clock()
+        cheap, may_begin = self.proposing > self.cheap_after, self.started < self.most
+        ask = partial(self.engine.ask, below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
         try:  # at the first trial, a storage that is away is more likely the user's mistake
-            trial = retry_while_unavailable(ask) if self.started else ask()
+            return retry_while_unavailable(ask) if self.started else ask()
         except (SpaceExhaustedError, TrialsSpentError):
+            if not may_begin:
+                return None
             if self.begun:  # a trial that ends may leave something to do
                 return None
             if self.engine.wait_for_lost(self.deadline - self.executor.clock()):
-                return self.next()
+                return self._ask()
             self.exhausted = True
             return None
         finally:
             if self.timeout is not None:
                 self.proposing += self.executor.clock() - before
-        self.started += 1
-        self.begun[trial.number] = self.executor.clock()
-        return trial
+
+    def _is_spent(self) -> bool:
+        """Tell whether nothing may begin any more, new or paused."""
+        if self.exhausted or (self.timeout is not None and self.executor.clock() >= self.deadline):
+            return True
+        if self.max_cost is not None and spent(self.engine.history) >= self.max_cost:
+            return True
+        return self.started >= self.most and not self.engine.history.paused
 
     def over(self) -> bool:
         """Tell whether the budget is spent."""
-        spent = self.engine.stop_requested or self.exhausted or self.started >= self.most
-        return spent or self.executor.clock() >= self.deadline
+        return self.engine.stop_requested or self._is_spent()
 
     def noticed(self, notices: list[Notice]) -> None:
         """Make a new attempt of a trial that the engine runs again."""
@@ -194,6 +216,8 @@ class TrialPolicy(Policy[Trial, End]):
         first: BaseException | None = None
         for done, fault in self._record_all(events):
             first = first or fault
+            if done.state is TrialState.PAUSED:
+                continue  # it has not ended
             for call in self.after:
                 call(done)
             if self.gc_after_trial:
@@ -218,7 +242,7 @@ class TrialPolicy(Policy[Trial, End]):
                 self.runs.pop(event.trial.number, None)
                 if isinstance(event, Failed) and self._is_to_run_again(event):
                     self.begun.pop(event.trial.number, None)
-                    self.started -= 1
+                    self.started -= not event.trial.continues
                 else:
                     told.append(self._record(event))
             except BaseException as error:
@@ -256,7 +280,8 @@ class TrialPolicy(Policy[Trial, End]):
         """Record an end; return the record of the trial, which is another's if the attempt was replaced."""
         cost = self.executor.clock() - self.begun.pop(trial.number, math.nan)
         try:
-            return self.engine.record(trial, outcome, cost=None if math.isnan(cost) else cost)
+            own = math.isnan(cost) or trial.reported_cost() is not None
+            return self.engine.record(trial, outcome, cost=None if own else cost)
         except AttemptReplacedError as replaced:
             caution(str(replaced))
             return self.engine.trials([trial.number])[0]

@@ -129,7 +129,7 @@ class RerunChannel:
     def __init__(self) -> None:
         self._scratch = Scratch()
 
-    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
         """Drop a report."""
         return False
 

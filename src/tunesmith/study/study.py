@@ -74,6 +74,7 @@ class Study(AskTellStudy):
         space: Any = None,
         stop: str | None = None,
         n_trials_total: int | None = None,
+        max_cost: float | None = None,
         executor: Any = None,
         timeout_per_trial: float | None = None,
         memory_per_trial: float | str | None = None,
@@ -84,8 +85,9 @@ class Study(AskTellStudy):
         Args:
             objective: gets a `Trial` and returns its value(s); with `space`, gets the parameters instead, as
                 one dict or as keywords, whichever it is written for.
-            n_trials: how many trials to run in this call; None: no limit.
-            timeout: seconds after which no trial is started any more; None: no limit.
+            n_trials: how many trials to begin in this call; None: no limit. Going on with a paused one does not count.
+            timeout: seconds after which no trial is started any more; None: no limit. If a paused trial leads by then,
+                it is run to its end, so that the best result is one of full length; so with the other limits.
             n_jobs: how many trials run at once, each in a process of its own where more than 1; -1: one a core. None:
                 one, or with `executor` as many as that has room for.
             catch: exceptions and kinds of failure (`FailureKind`) that make a trial FAIL but do not stop the study. A
@@ -99,6 +101,8 @@ class Study(AskTellStudy):
                 ``study.stop_reason`` then says so. For one objective.
             n_trials_total: how many trials the study is to have in all, in whatever state: those of earlier calls and
                 those of other processes on the same storage count. None: no limit.
+            max_cost: what all trials of the study may cost together before no trial is started any more, in the unit of
+                ``trial.report(cost=...)`` (epochs, GPU-hours), else in seconds; None: no limit.
             executor: where trials run: a name ("inline", "processes", ...), an `Executor`, or an engine's own object,
                 such as a Dask client or a pool. None: this process, or processes of this machine if `n_jobs` is more
                 than 1 or a limit is given.
@@ -131,6 +135,7 @@ class Study(AskTellStudy):
             takes_params=space is not None,
             n_trials=n_trials,
             timeout=timeout,
+            max_cost=max_cost,
             n_jobs=n_jobs,
             catch=catch,
             callbacks=[partial(callback, self) for callback in _checked_callbacks(callbacks)],

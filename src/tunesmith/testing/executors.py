@@ -61,7 +61,7 @@ class Recorder:
         self.notes.append((number, fence.attempt, key, value))
         return True
 
-    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
         """Record a report; NaN raises, to see whether an error gets through."""
         self.threads.add(threading.get_ident())
         if math.isnan(value):

@@ -6,12 +6,16 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tunesmith.curves import Curves
+from tunesmith.history import History
 from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.space import Float, Space
+from tunesmith.state import TrialState
 from tunesmith.testing.histories import Course, courses, curves_of
 
 # Each law runs for every pruner; the fixtures only hand out a function, so it does no harm that examples share them.
@@ -68,6 +72,32 @@ class PrunerConformance:
         for row, step in _last_reports(found):
             decision = make_pruner().decide(curves_of(found), row, step)
             assert make_pruner().decide(curves_of(found, order), row, step) is decision
+
+    @laws
+    @given(found=courses(), steps=st.integers(0, 9), seed=st.integers(0, 2**32))
+    def test_what_goes_on_is_paused(
+        self, make_pruner: Callable[[], Pruner], found: dict[int, Course], steps: int, seed: int
+    ) -> None:
+        """``resume`` returns a paused trial or none, the same for the same history, and changes nothing."""
+        space = Space(x=Float(0, 1))
+        history = History(space)
+        for number, course in found.items():
+            x = [number / (1 + len(found))]
+            history.begin(number, space, x)
+            for step, value in course.reports:
+                history.curves.append(number, step, value, 1.0)
+            if course.state is TrialState.RUNNING and number % 3:
+                history.pause(number, space, x)
+            elif course.state is not TrialState.RUNNING:
+                complete = course.state is TrialState.COMPLETE
+                history.append(number, course.state, space, x, [float(number)] if complete else None)
+        history.curves.can_resume = bool(steps % 2)
+        before = _digest(history.curves)
+        for may_begin in (True, False):
+            chosen = make_pruner().resume(history, np.random.default_rng(seed), may_begin)
+            assert chosen is None or chosen in history.paused
+            assert make_pruner().resume(history, np.random.default_rng(seed), may_begin) == chosen
+        assert _digest(history.curves) == before
 
 
 def _last_reports(found: dict[int, Course]) -> list[tuple[int, int]]:

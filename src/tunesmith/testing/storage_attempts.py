@@ -5,11 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tunesmith.errors import AttemptReplacedError
+from tunesmith.errors import AttemptReplacedError, TrialFinishedError
 from tunesmith.frozen import LATE, Attempt, Fence, TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.testing.storage_model import COMPLETE, FAIL, POINT, RUNNING, SPACE, WAITING, begin, ended, running
+from tunesmith.testing.storage_model import (
+    COMPLETE,
+    FAIL,
+    PAUSED,
+    POINT,
+    RUNNING,
+    SPACE,
+    WAITING,
+    begin,
+    ended,
+    running,
+)
 
 
 class AttemptLaws:
@@ -65,7 +76,7 @@ class AttemptLaws:
             storage.set_attr(study.id, 0, "checkpoint", "late", fence=Fence(1))
         storage.report(study.id, 0, Fence(2), 2, 2.2)
         storage.set_attr(study.id, 0, "checkpoint", "b", fence=Fence(2))
-        assert [r[1:] for r in storage.read_since(study.id, 0).reports] == [(0, 0.1), (1, 1.1), (2, 2.2)]
+        assert [r[1:3] for r in storage.read_since(study.id, 0).reports] == [(0, 0.1), (1, 1.1), (2, 2.2)]
         storage.release(study.id, {0: Fence(1)})
         storage.release(study.id, {0: Fence(2)})
         claim = storage.claim(study.id, "w")
@@ -80,7 +91,7 @@ class AttemptLaws:
         assert found.user_attrs == {"checkpoint": "b", "host": "three"}
         assert found.intermediate_values == {0: 0.1, 1: 1.1, 2: 2.2, 3: 3.3, 4: 4.3}
         new = storage.read_since(study.id, 0)
-        assert (new.attempt.tolist(), sorted(r[1:] for r in new.reports)) == (
+        assert (new.attempt.tolist(), sorted(r[1:3] for r in new.reports)) == (
             [3],
             sorted(found.intermediate_values.items()),
         )
@@ -98,6 +109,48 @@ class AttemptLaws:
         quick = storage.claim(study.id, "quick")
         assert storage.start(study.id, slow, running(0, worker="slow")) is None
         assert storage.start(study.id, quick, running(0, worker="quick", attempt=2)) is not None
+
+    def test_a_paused_trial_goes_on_when_it_is_asked_for(self, storage: Storage, study: StudyRecord) -> None:
+        """No claim returns it; it keeps its point, cost and reports; one worker of two gets it."""
+        begin(storage, study, token=7)
+        storage.report(study.id, 0, Fence(1, 7), 0, 1.0, 2.5)
+        first = running(0, token=7)
+        first.reports, first.costs, first.cost, first.user = {1: 0.5}, {1: 3.5}, 6.0, {"at": "pause"}
+        storage.pause(study.id, first)
+        assert storage.count(study.id) == {PAUSED: 1}
+        (paused,) = storage.read_since(study.id, 0).paused
+        assert (paused.number, paused.state, paused.attempt, paused.cost) == (0, PAUSED, 2, 6.0)
+        assert sorted(storage.read_since(study.id, 0).reports) == [(0, 0, 1.0, 2.5), (0, 1, 0.5, 3.5)]
+        assert storage.claim(study.id, "v").number == 1
+        for late in (lambda: storage.report(study.id, 0, Fence(1, 7), 2, 0.0), lambda: storage.finish(study.id, first)):
+            first.state, first.values = COMPLETE, (0.0,)
+            with pytest.raises(AttemptReplacedError):
+                late()
+        claim, second = storage.resume(study.id, 0, "v", 8), storage.resume(study.id, 0, "u", 9)
+        assert claim is not None
+        assert claim.trial is not None
+        assert second is None
+        assert (claim.trial.x, claim.trial.user, claim.trial.cost) == (POINT, {"at": "pause"}, 6.0)
+        assert claim.trial.previous_attempts[0].costs == {0: 2.5, 1: 3.5}
+        again = running(0, attempt=2, worker="v", token=8)
+        assert storage.start(study.id, claim, again) is not None
+        storage.finish(study.id, ended(running(0, attempt=2, worker="v", token=8)))
+        with pytest.raises(TrialFinishedError):
+            storage.pause(study.id, running(0, attempt=2, worker="v", token=8))
+        assert storage.resume(study.id, 0, "w", 10) is None
+        assert storage.resume(study.id, 99, "w", 11) is None
+        with pytest.raises(KeyError):
+            storage.pause(study.id, running(99))
+
+    def test_a_resumed_trial_whose_worker_dies_waits(self, storage: Storage, study: StudyRecord) -> None:
+        """Then it comes before any new one, as every trial that was interrupted."""
+        begin(storage, study)
+        storage.pause(study.id, running(0))
+        claim = storage.resume(study.id, 0, "v", 8)
+        assert claim is not None
+        storage.release(study.id, {0: Fence(2, 8)}, FailureKind.LOST)
+        again = storage.claim(study.id, "u", token=9)
+        assert (again.number, again.trial and again.trial.attempt) == (0, 3)
 
     def test_every_write_of_a_replaced_attempt_is_refused(self, storage: Storage, study: StudyRecord) -> None:
         """By its number, and by its token where the number is the same; its result is kept as a note."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,22 @@ SPACE = Space(
 )
 POINT = [1e-3, 3.0, 2.0, NAN]
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
-RUNNING, WAITING = TrialState.RUNNING, TrialState.WAITING
+RUNNING, WAITING, PAUSED = TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED
 
-_KINDS = ("start", "start", "reserve", "finish", "finish", "release", "enqueue", "add", "report", "note")
+_KINDS = (
+    "start",
+    "start",
+    "reserve",
+    "finish",
+    "finish",
+    "release",
+    "pause",
+    "resume",
+    "enqueue",
+    "add",
+    "report",
+    "note",
+)
 _FINAL = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -152,14 +166,50 @@ class Model:
         changed = False
         for t in self.trials:
             if fences.get(t.number) == t.fence and t.state is TrialState.RUNNING:
-                late = None if t.system is None else t.system.pop(LATE, None)
-                t.previous_attempts += (Attempt(t.attempt, t.reports or {}, t.user or {}, failure, t.worker, late),)
-                t.token = 0
-                t.state, t.worker, t.reports, t.started = TrialState.WAITING, "", None, math.nan
-                t.attempt += 1
+                self._end_attempt(t, failure)
+                t.state = TrialState.WAITING
                 t.crashes += action.look
                 changed = True
         self.version += changed
+
+    def _pause(self, action: Action) -> None:
+        if not self.trials:
+            return
+        old = self.trials[action.index % len(self.trials)]
+        paused = copy(old)
+        paused.state, paused.cost = PAUSED, 0.5
+        paused.x = None if old.x is None else [old.x[0], 4.0, *list(old.x)[2:]]  # what it suggested, in the end
+        if old.state is not RUNNING:
+            with pytest.raises(ValueError, match=f"trial {old.number}") if old.state is not PAUSED else nullcontext():
+                self.storage.pause(self.study.id, copy(paused))
+            return
+        self.version += 1
+        self._check_version(self.storage.pause(self.study.id, copy(paused)))
+        self._end_attempt(old, None)
+        old.state, old.cost, old.x = PAUSED, paused.cost, paused.x
+        assert self.storage.pause(self.study.id, copy(paused)) in (self.version, 0), "the second time changes nothing"
+
+    def _resume(self, action: Action) -> None:
+        number, token = action.index % (len(self.trials) + 1), 10**6 + self.version
+        claim = self.storage.resume(self.study.id, number, "w", token)
+        old = self.trials[number] if number < len(self.trials) else None
+        assert (claim is not None) == (old is not None and old.state is PAUSED)
+        if claim is None or old is None:
+            return
+        self.version += 1
+        assert (claim.number, claim.reserved) == (number, True)
+        assert claim.trial is not None
+        assert (claim.trial.attempt, claim.trial.cost, claim.trial.token) == (old.attempt, 0.5, token)
+        old.state, old.worker, old.token, old.started = RUNNING, "w", token, 1.0
+        self.version += 1
+        self._check_version(self.storage.start(self.study.id, claim, copy(old)))
+
+    def _end_attempt(self, t: TrialRecord, failure: FailureKind | None) -> None:
+        late = None if t.system is None else t.system.pop(LATE, None)
+        left = Attempt(t.attempt, t.reports or {}, t.user or {}, failure, t.worker, late, costs=t.costs or {})
+        t.previous_attempts += (left,)
+        t.token, t.worker, t.reports, t.costs, t.started = 0, "", None, None, math.nan
+        t.attempt += 1
 
     def _enqueue(self, action: Action) -> None:
         given = [TrialRecord(-1, TrialState.WAITING, fixed={"lr": action.value}) for _ in range(1 + action.index % 2)]
@@ -190,9 +240,11 @@ class Model:
             with pytest.raises(AttemptReplacedError):
                 self.storage.report(self.study.id, number, fence, step, action.value)
             return
-        self.storage.report(self.study.id, number, fence, step, action.value)
-        if trial is not None and trial.state is TrialState.RUNNING:
+        cost = 0.5 + step if action.look else math.nan
+        self.storage.report(self.study.id, number, fence, step, action.value, cost)
+        if trial is not None and trial.state is TrialState.RUNNING and step not in (trial.reports or {}):
             trial.reports = {step: action.value, **(trial.reports or {})}
+            trial.costs = {**(trial.costs or {}), step: cost} if cost == cost else trial.costs
 
     def _note(self, action: Action) -> None:
         if self.trials:
@@ -228,11 +280,12 @@ class Model:
         self._check_version(new.version)
         assert new.cursor == self.seq
         assert new.attempt.tolist() == [self.trials[n].attempt for n in new.number.tolist()]
-        curves = {t.number: sorted(t.intermediate_values.items()) for t in self.trials if t.state is not WAITING}
-        read: dict[int, list[tuple[int, float]]] = {n: [] for n in curves}
-        for number, step, value in new.reports:
-            read[number].append((step, value))
-        assert {n: sorted(curve) for n, curve in read.items()} == curves
+        curves = {t.number: sorted(t.learning_curve().items()) for t in self.trials if t.state is not WAITING}
+        read: dict[int, list[tuple[int, tuple[float, float]]]] = {n: [] for n in curves}
+        for number, step, value, cost in new.reports:
+            read[number].append((step, (value, cost)))
+        assert repr({n: sorted(curve) for n, curve in read.items()}) == repr(curves)
+        assert [t.number for t in new.paused] == [t.number for t in self.trials if t.state is PAUSED]
 
 
 class Reader:
@@ -249,8 +302,8 @@ class Reader:
         new = self.storage.read_since(self.study.id, self.cursor)
         assert new.cursor == self.cursor + len(new.number)
         assert new.version >= self.version
-        running = {t.number for t in new.running}
-        assert not running.intersection(self.numbers), "a finished trial does not run again"
+        pending = {t.number for t in (*new.running, *new.paused)}
+        assert not pending.intersection(self.numbers), "a finished trial does not run again"
         self.rows += rows_of(new)
         self.numbers += new.number.tolist()
         self.cursor, self.version = new.cursor, new.version
@@ -283,7 +336,7 @@ def assert_same(found: TrialRecord, expected: TrialRecord) -> None:
     """Compare two records field by field; NaN is equal to NaN, and None to an empty dict."""
     for name in TrialRecord.__slots__:
         a, b = getattr(found, name), getattr(expected, name)
-        if name in ("user", "system", "reports", "constraints"):
+        if name in ("user", "system", "reports", "costs", "constraints"):
             a, b = sorted((a or {}).items()), sorted((b or {}).items())
         elif name == "x" and a is not None and b is not None:
             a, b = list(a), list(b)

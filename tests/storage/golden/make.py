@@ -62,6 +62,14 @@ def main(path: str) -> None:
         storage.set_attr(again.id, 0, f"only {attempt}", attempt, fence=Fence(attempt))
         storage.report(again.id, 0, Fence(attempt), attempt, attempt / 8)
         storage.release(again.id, {0: Fence(attempt)}, failure)
+    costly = storage.create_study("paused", ["minimize"], 2, own)  # from schema 4 on
+    for number in range(2):
+        claim = storage.claim(costly.id, "host:1:boot@2", reserve=True)
+        begun = FrozenTrial(number, TrialState.RUNNING, space=own, x=[0.5, 5.0], worker="host:1:boot@2", cost=1.5)
+        storage.start(costly.id, claim, begun)
+        storage.report(costly.id, number, Fence(1), 3, 0.25, 1.5)
+        if number == 0:
+            storage.pause(costly.id, begun)
     storage.close()
     connection = sqlite3.connect(path)
     connection.execute("VACUUM")

@@ -40,9 +40,9 @@ class DuplicateFilter:
             history: the trials.
             n: how many points are to be proposed.
         """
-        if not self._finite and history.n_running + n - 1 <= FEW:
+        if not self._finite and history.n_pending + n - 1 <= FEW:
             return None
-        return set(self.keys_of(history.pending_points(self.space))) if history.n_running else set()
+        return set(self.keys_of(history.pending_points(self.space))) if history.n_pending else set()
 
     def is_new(self, x: Floats, running: set[bytes] | None) -> bool:
         """Tell whether a point x[1, d] was not tried; its key is then added to `running`."""

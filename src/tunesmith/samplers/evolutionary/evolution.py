@@ -68,7 +68,7 @@ class EvolutionSampler(StatefulSampler[Population]):
         states = np.zeros(n, np.int64)
         with self._state_after(history, space) as population:
             running = population.tried.running(history, n)
-            count = len(history) + history.n_running
+            count = len(history) + history.n_pending
             for i in range(n):
                 slot = (count + i) % population.n
                 for attempt in range(ATTEMPTS):

@@ -93,7 +93,7 @@ class GPSampler(Sampler):
     def _starting(self, history: History, space: Space) -> bool:
         if int(np.isfinite(history.y).all(axis=1).sum()) < MIN_ROWS:
             return True
-        begun = len(history) + history.n_running
+        begun = len(history) + history.n_pending
         if self.n_startup_trials is not None:
             return begun < self.n_startup_trials
         return begun < MAX_BRANCHES and begun < self._design.size(history, space)

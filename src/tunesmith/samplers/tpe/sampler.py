@@ -96,7 +96,7 @@ class TPESampler(StatefulSampler[TpeState]):
         if len(space) == 0:
             return np.empty((n, 0)), states
         with self._state_after(history, space) as state:
-            running = history.pending_points(space) if history.n_running else np.empty((0, len(space)))
+            running = history.pending_points(space) if history.n_pending else np.empty((0, len(space)))
             points: list[Floats] = []
             for _ in range(n):
                 points.append(self._propose(state, history.unit(space), running, rng))

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.frozen import Fence, TrialRecord, with_costs
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import refuse_replaced, study_gone
 from tunesmith.storage.sql.schema import OF_STUDY, RUNNING, SYSTEM, USER, attrs, reports, studies, trials
@@ -40,9 +40,10 @@ def _add_report(where: sa.ColumnElement[bool]) -> sa.Insert:
         _t.attempt,
         sa.cast(sa.bindparam("step"), sa.BigInteger),
         sa.cast(sa.bindparam("value"), sa.Double),
+        sa.cast(sa.bindparam("cost"), sa.Double),
     )
     return sa.insert(reports).from_select(
-        ["study_id", "number", "attempt", "step", "value"], row.where(where, ~_HAS_REPORT)
+        ["study_id", "number", "attempt", "step", "value", "cost"], row.where(where, ~_HAS_REPORT)
     )
 
 
@@ -70,10 +71,13 @@ def existing(session: Session, study_id: int, row: Row | None) -> Row:
     return row
 
 
-def report(session: Session, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
+def report(session: Session, study_id: int, number: int, fence: Fence, step: int, value: float, cost: float) -> None:
     """Insert a report of an attempt of a running trial; a step that is there already stays."""
     attempt, token = fence
-    if session.run(_REPORT, study=study_id, at=number, attempted=attempt, held=token, step=step, value=value):
+    spent = None if cost != cost else cost
+    if session.run(
+        _REPORT, study=study_id, at=number, attempted=attempt, held=token, step=step, value=value, cost=spent
+    ):
         return
     row = session.row(IS_THERE, study=study_id, at=number)
     if row is None:
@@ -149,11 +153,25 @@ def write_attributes(session: Session, study_id: int, trial: TrialRecord, *, new
         else:
             put_attr(session, study_id, number, attempt, kind, key, text)
     if trial.reports:
-        rows: list[dict[str, Values]] = [
-            {"study": study_id, "at": trial.number, "attempted": trial.attempt, "step": step, "value": value}
-            for step, value in trial.reports.items()
-        ]
-        session.many(ADD_REPORT, rows)
+        curve = with_costs(trial.reports, trial.costs)
+        session.many(ADD_REPORT, report_rows(study_id, trial.number, trial.attempt, curve))
+
+
+def report_rows(
+    study_id: int, number: int, attempt: int, curve: Mapping[int, tuple[float, float]]
+) -> list[dict[str, Values]]:
+    """Return what `ADD_REPORT` needs for each step of a curve, step -> (value, cost)."""
+    return [
+        {
+            "study": study_id,
+            "at": number,
+            "attempted": attempt,
+            "step": step,
+            "value": value,
+            "cost": None if cost != cost else cost,
+        }
+        for step, (value, cost) in curve.items()
+    ]
 
 
 def attributes_of(trial: TrialRecord) -> list[tuple[int, str, str]]:

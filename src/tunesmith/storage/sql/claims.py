@@ -25,7 +25,7 @@ from tunesmith.storage.sql.attributes import (
 )
 from tunesmith.storage.sql.counters import CHANGED, RESERVED, STARTED, VERSION, bump
 from tunesmith.storage.sql.ends import INSERT_TRIAL
-from tunesmith.storage.sql.schema import IS_WAITING, OPEN, RUNNING, SYSTEM, WAITING, studies, trials
+from tunesmith.storage.sql.schema import IS_WAITING, OPEN, PAUSED, RUNNING, SYSTEM, WAITING, studies, trials
 from tunesmith.storage.sql.session import Session, Values
 from tunesmith.storage.sql.values import floats_to_bytes, trial_row
 
@@ -43,11 +43,12 @@ _NEXT_WAITING = (
     .offset(_ZERO)  # else SQLite gets a parameter for it
     .with_for_update(skip_locked=True)
 )
-_CLAIM_WAITING = (
+_TAKE = (
     sa.update(trials)
-    .where(THIS, _t.state == WAITING)
+    .where(THIS)
     .values(state=RUNNING, worker=sa.bindparam("by"), token=sa.bindparam("held"), started=sa.bindparam("now"))
 )
+_CLAIM_WAITING, _RESUME = _TAKE.where(_t.state == WAITING), _TAKE.where(_t.state == PAUSED)
 _HELD = sa.select(_t.number, _t.space_id, _t.fixed, _t.attempt).where(
     _t.study_id == STUDY, OPEN, _t.state == RUNNING, _t.token == sa.bindparam("held")
 )
@@ -63,6 +64,10 @@ _NEXT_ATTEMPT = (
 )
 _RELEASE = _NEXT_ATTEMPT.values(
     state=WAITING, worker=sa.literal_column("''"), token=_ZERO, started=sa.literal_column("NULL")
+)
+_PAUSE = _NEXT_ATTEMPT.values(
+    {c: sa.bindparam(c.name) for c in (_t.space_id, _t.x, _t.cost)}
+    | {_t.state: PAUSED, _t.worker: sa.literal_column("''"), _t.token: _ZERO, _t.started: sa.literal_column("NULL")}
 )
 _RESERVE_AT_ONCE = sa.text(
     f"""
@@ -172,6 +177,27 @@ def release(session: Session, study_id: int, fences: Mapping[int, Fence], failur
     existing(session, study_id, bump(session, CHANGED, study=study_id))
     ended = [_end_attempt(session, study_id, n, fence, failure, _RELEASE, {}) for n, fence in fences.items()]
     return any(ended)
+
+
+def pause(session: Session, study_id: int, trial: TrialRecord, space_id: int | None) -> int | None:
+    """Turn a running trial into a paused one; return the study's version, None if the attempt does not run."""
+    (version, *_) = existing(session, study_id, bump(session, CHANGED, study=study_id))
+    write_attributes(session, study_id, trial)
+    values: dict[str, Values] = {
+        "space_id": space_id,
+        "x": None if space_id is None else floats_to_bytes(trial.x),
+        "cost": None if trial.cost != trial.cost else trial.cost,
+    }
+    paused = _end_attempt(session, study_id, trial.number, trial.fence, None, _PAUSE, values)
+    return int(version) if paused else None
+
+
+def resume(session: Session, study_id: int, number: int, worker: str, token: int) -> tuple[int, int] | None:
+    """Take a paused trial; return (number, version), None if it is not paused."""
+    if not session.run(_RESUME, study=study_id, at=number, by=worker, held=token, now=time.time()):
+        existing(session, study_id, session.row(STUDY_IS_THERE, study=study_id))
+        return None
+    return number, existing(session, study_id, bump(session, CHANGED, study=study_id))[0]
 
 
 def renew(

@@ -24,10 +24,11 @@ from tunesmith.storage.sql.attributes import (
     STUDY,
     attributes_of,
     existing,
+    report_rows,
     write_attributes,
 )
 from tunesmith.storage.sql.counters import ADDED, FINISHED, LAST_SEQ, ORDERED, bump
-from tunesmith.storage.sql.schema import OPEN, RUNNING, WAITING, trials
+from tunesmith.storage.sql.schema import OPEN, PAUSED, RUNNING, WAITING, trials
 from tunesmith.storage.sql.session import Session, Values
 from tunesmith.storage.sql.values import outcome_columns, trial_row
 
@@ -38,7 +39,7 @@ _ENDED = (
 )  # fmt: skip
 _END = sa.update(trials).where(RUNS_THIS).values({name: sa.bindparam(name) for name in _ENDED})
 INSERT_TRIAL = sa.insert(trials)
-_WITHOUT_PLACE = (_t.study_id == STUDY) & OPEN & _t.state.not_in([RUNNING, WAITING])
+_WITHOUT_PLACE = (_t.study_id == STUDY) & OPEN & _t.state.not_in([RUNNING, WAITING, PAUSED])
 ANY_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).limit(sa.literal_column("1"))
 _ALL_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).order_by(_t.finished, _t.number)
 _PLACE = sa.update(trials).where(_t.study_id == STUDY, _t.number == AT).values(seq=sa.bindparam("place"))
@@ -139,11 +140,11 @@ def add(
         for kind, key, text in attributes_of(t)
     ]
     session.many(ADD_ATTR, notes)
-    curves: list[dict[str, Values]] = [
-        {"study": study_id, "at": n, "attempted": 1, "step": step, "value": value}
+    curves = [
+        row
         for t, n in zip(given, numbers, strict=True)
         if t.state is not TrialState.WAITING
-        for step, value in t.intermediate_values.items()
+        for row in report_rows(study_id, n, 1, t.learning_curve())
     ]
     session.many(ADD_REPORT, curves)
     return numbers

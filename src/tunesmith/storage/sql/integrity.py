@@ -29,7 +29,7 @@ _FAULTS = (
 )  # fmt: skip
 _LARGEST = np.finfo(np.float64).max
 Types = set[type[Any]]
-OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING})
+OPEN_STATES = frozenset({TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED})
 
 
 def damaged(where: str, what: str, why: object) -> StorageError:

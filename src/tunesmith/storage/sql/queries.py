@@ -11,6 +11,7 @@ from tunesmith.storage.sql.schema import (
     IS_WAITING,
     OF_STUDY,
     OPEN,
+    PAUSED,
     RANKED,
     RUNNING,
     attrs,
@@ -23,7 +24,7 @@ from tunesmith.storage.sql.schema import (
 _STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
 _OF_STUDY = _t.study_id == _STUDY
-_IS_RUNNING = _t.state == RUNNING
+_IS_PENDING = _t.state.in_([RUNNING, PAUSED])
 _OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(OF_STUDY))
 
 CLAIM = sa.select(
@@ -42,17 +43,17 @@ COLUMNS = (
     .where(_OF_STUDY, _t.seq > sa.bindparam("cursor"))
     .order_by(_t.seq)
 )  # fmt: skip
-_REPORTS = sa.select(_r.number, _r.attempt, _r.step, _r.value)
+_REPORTS = sa.select(_r.number, _r.attempt, _r.step, _r.value, _r.cost)
 ALL_REPORTS = _REPORTS.where(_r.study_id == _STUDY).order_by(_r.number, _r.attempt, _r.step)
 _NEW_REPORTS = _REPORTS.join(trials, (_t.study_id == _r.study_id) & (_t.number == _r.number)).where(_OF_STUDY)
 REPORTS_OF_FINISHED = _NEW_REPORTS.where(_t.seq > sa.bindparam("cursor"))
-REPORTS_OF_RUNNING = _NEW_REPORTS.where(OPEN, _IS_RUNNING)
+REPORTS_OF_PENDING = _NEW_REPORTS.where(OPEN, _IS_PENDING)
 
 FULL = sa.select(
     _t.number, _t.state, _t.attempt, _t.seq, _t.space_id, _t.x, _t.y, _t.value, _t.feasible, _t.tag, _t.cost,
     _t.constraints, _t.reason, _t.started, _t.finished, _t.worker, _t.fixed, _t.crashes, _t.token, _t.failure,
 )  # fmt: skip
-FULL_RUNNING = FULL.where(_OF_STUDY, OPEN, _IS_RUNNING).order_by(_t.number)
+FULL_PENDING = FULL.where(_OF_STUDY, OPEN, _IS_PENDING).order_by(_t.number)
 FULL_OPEN = FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
 FULL_ALL = FULL.where(_OF_STUDY).order_by(_t.number)
 _ATTRS = sa.select(_a.number, _a.attempt, _a.kind, _a.key, _a.value)

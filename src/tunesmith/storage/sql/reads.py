@@ -36,13 +36,13 @@ from tunesmith.storage.sql.session import Row, Session
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_from_json
 
-_UNFINISHED = frozenset({TrialState.RUNNING, TrialState.WAITING})
+_UNFINISHED = frozenset({TrialState.RUNNING, TrialState.WAITING, TrialState.PAUSED})
 _CHUNK = 4096  # rows in memory as Python objects at a time
 
 
-def _of_trials(found: list[Row], finished: NDArray[np.int64], running: list[Row]) -> list[Row]:
+def _of_trials(found: list[Row], finished: NDArray[np.int64], pending: list[Row]) -> list[Row]:
     """Leave out the reports of waiting trials: they belong to attempts that ended."""
-    shown = {*finished.tolist(), *(row[0] for row in running)}
+    shown = {*finished.tolist(), *(row[0] for row in pending)}
     return found if all(row[0] in shown for row in found) else [row for row in found if row[0] in shown]
 
 
@@ -114,17 +114,18 @@ class Reader:
         if cursor <= 0:
             found = session.rows(queries.ALL_REPORTS, study=study_id)
         else:
-            found = session.rows(queries.REPORTS_OF_RUNNING, study=study_id)
+            found = session.rows(queries.REPORTS_OF_PENDING, study=study_id)
             if last > cursor:
                 found = session.rows(queries.REPORTS_OF_FINISHED, study=study_id, cursor=cursor) + found
         self._check_types(session, found, queries.TYPES_OF_REPORT, "reports")
-        running = session.rows(queries.FULL_RUNNING, study=study_id)
-        self._check_types(session, running, queries.TYPES_OF_TRIAL, "running trials")
-        known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in running)])
+        pending = session.rows(queries.FULL_PENDING, study=study_id)
+        self._check_types(session, pending, queries.TYPES_OF_TRIAL, "running and paused trials")
+        known = self._spaces_of(session, study_id, [*columns.points, *(row[4] for row in pending)])
         with decoding(self._where, f"finished trials of study {study_id}"):
             points = columns.points_by_space()
             for i, (_, x) in points.items():
                 self._check_points(known[i], x)
+        open_ones = self._read_records(pending, known, m, session.dialect.loose)
         return Increment(
             cursor=max(last, cursor),
             version=version,
@@ -137,8 +138,9 @@ class Reader:
             values=columns.values(),
             blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
-            reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), running)),
-            running=self._read_records(running, known, m, session.dialect.loose),
+            reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), pending)),
+            running=[t for t in open_ones if t.state is TrialState.RUNNING],
+            paused=[t for t in open_ones if t.state is TrialState.PAUSED],
         )
 
     def _read_counters(self, session: Session, row: Row) -> tuple[int, int, int]:

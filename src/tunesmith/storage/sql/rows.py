@@ -77,6 +77,7 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool
     )
 
 
+CostlyCurve = dict[int, tuple[float, float]]  # value and cost by step
 AttrsByAttempt = dict[int, dict[int, tuple[dict[str, Any], dict[str, Any]]]]  # (user, own) by trial and attempt
 
 
@@ -102,7 +103,7 @@ def attach_attempts(found: Mapping[int, TrialRecord], notes: AttrsByAttempt, cur
     """Put reports, and what earlier attempts left, into the records of their trials."""
     reported = _by_attempt(row for row in curves if row[0] in found)
     for n, attempts in reported.items():
-        found[n].reports = attempts.get(found[n].attempt)
+        found[n].reports, found[n].costs = _apart(attempts.get(found[n].attempt, {}))
     for n, trial in found.items():
         if trial.attempt > 1:
             _attach_previous(trial, notes.get(n, {}), reported.get(n, {}))
@@ -111,7 +112,7 @@ def attach_attempts(found: Mapping[int, TrialRecord], notes: AttrsByAttempt, cur
 def _attach_previous(
     trial: TrialRecord,
     notes: Mapping[int, tuple[dict[str, Any], dict[str, Any]]],
-    reported: Mapping[int, dict[int, float]],
+    reported: Mapping[int, CostlyCurve],
 ) -> None:
     user: dict[str, Any] = {}
     earlier = []
@@ -121,25 +122,33 @@ def _attach_previous(
         user = {**user, **its_user}
         end = own.get(ENDED, {})
         failure = None if end.get("failure") is None else FailureKind(end["failure"])
-        earlier.append(Attempt(attempt, reported.get(attempt, {}), user, failure, end.get("worker", ""), own.get(LATE)))
+        reports, costs = _apart(reported.get(attempt, {}))
+        worker, late = end.get("worker", ""), own.get(LATE)
+        earlier.append(Attempt(attempt, reports or {}, user, failure, worker, late, costs=costs or {}))
     trial.previous_attempts = tuple(earlier)
     trial.user = {**user, **notes.get(trial.attempt, nothing)[USER]} or None
 
 
-def join_curves(rows: list[Row]) -> list[tuple[int, int, float]]:
-    """Return rows of reports, (number, attempt, step, value), as one curve a trial: (number, step, value)."""
+def join_curves(rows: list[Row]) -> list[tuple[int, int, float, float]]:
+    """Return rows of reports, with their attempts, as one curve a trial: (number, step, value, cost)."""
     if all(row[1] == 1 for row in rows):
-        return [(n, step, NAN if value is None else value) for n, _, step, value in rows]
+        return [(n, step, float_or_nan(value), float_or_nan(cost)) for n, _, step, value, cost in rows]
     joined = {n: curve([attempts[a] for a in sorted(attempts)]) for n, attempts in _by_attempt(rows).items()}
-    return [(n, step, value) for n, values in joined.items() for step, value in values.items()]
+    return [(n, step, *found) for n, curve_ in joined.items() for step, found in curve_.items()]
 
 
-def _by_attempt(rows: Iterable[Row]) -> dict[int, dict[int, dict[int, float]]]:
-    """Return rows of reports as number -> attempt -> step -> value."""
-    found: dict[int, dict[int, dict[int, float]]] = {}
-    for n, attempt, step, value in rows:
-        found.setdefault(n, {}).setdefault(attempt, {})[step] = float_or_nan(value)
+def _by_attempt(rows: Iterable[Row]) -> dict[int, dict[int, CostlyCurve]]:
+    """Return rows of reports by number and attempt."""
+    found: dict[int, dict[int, CostlyCurve]] = {}
+    for n, attempt, step, value, cost in rows:
+        found.setdefault(n, {}).setdefault(attempt, {})[step] = (float_or_nan(value), float_or_nan(cost))
     return found
+
+
+def _apart(found: CostlyCurve) -> tuple[dict[int, float] | None, dict[int, float] | None]:
+    """Return the values by step, and the costs that are known."""
+    values = {step: value for step, (value, _) in found.items()}
+    return values or None, {step: cost for step, (_, cost) in found.items() if cost == cost} or None
 
 
 class IncrementColumns:

@@ -15,7 +15,7 @@ import sqlalchemy as sa  # noqa: TID253 - nobody imports this package before a d
 
 from tunesmith.state import TrialState
 
-HEAD = 3  # the schema that this version writes; migrations/versions has one file for each
+HEAD = 4  # the schema that this version writes; migrations/versions has one file for each
 
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts an INTEGER key up by itself, and no other
 _Key = sa.String(255).with_variant(sa.Text(), "sqlite", "postgresql")  # a text that an index holds
@@ -89,6 +89,7 @@ reports = sa.Table(
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("value", sa.Double),  # NULL or NaN: NaN
+    sa.Column("cost", sa.Double),  # since the report before, in seconds or the user's unit; NULL: not known
     sqlite_with_rowid=False,
 )
 
@@ -137,6 +138,7 @@ FINISHED = trials.c.seq.is_not(None)
 OPEN = trials.c.seq.is_(None)
 RUNNING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.RUNNING)))
 WAITING: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.WAITING)))
+PAUSED: sa.ColumnClause[int] = sa.literal_column(str(int(TrialState.PAUSED)))
 # The condition of a partial index, as literals: SQLite takes it only for a query that has the very same text.
 RANKED = (trials.c.state == sa.literal_column("1")) & (trials.c.feasible == sa.literal_column("1"))
 

@@ -16,7 +16,7 @@ from tunesmith.errors import (
     MissingDependencyError,
     StorageError,
 )
-from tunesmith.frozen import LATE, Fence, TrialRecord
+from tunesmith.frozen import LATE, NAN, Fence, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Claim, Lease, Storage, StudyRecord
@@ -24,6 +24,7 @@ from tunesmith.storage.checks import (
     attempt_replaced,
     check_added,
     check_finished,
+    check_paused_before,
     check_same_end,
     late_note,
     refuse_replaced,
@@ -92,7 +93,7 @@ class SQLTrials(Storage):
         if type(version) is not int or type(number) is not int:  # SQLite lets a column hold anything
             raise damaged(self._where, f"the study {study_id}", f"its counters are {version!r:.40} and {number!r:.40}")
         if waiting is not None and waiting < limit:
-            claim = self._take(study_id, worker, token, limit, claims.claim_waiting)
+            claim = self._take(study_id, worker, token, limit, claims.claim_waiting, was_there=True)
             if claim is not None:  # else another worker took the last one
                 return claim
         claim = None if reserve else Claim(number, version)
@@ -102,26 +103,27 @@ class SQLTrials(Storage):
             raise trials_spent(limit)
         return claim
 
-    def _take(self, study_id: int, worker: str, token: int, limit: int, change: claims.Taking) -> Claim | None:
-        """Make a trial RUNNING; None: there is none to be taken."""
+    def _take(
+        self, study_id: int, worker: str, token: int, limit: int, change: claims.Taking, *, was_there: bool = False
+    ) -> Claim | None:
+        """Make a trial RUNNING, one that was there before or a new one; None: there is none to be taken."""
 
         def work(session: Session) -> Claim | None:
             again = session.uncertain or token in self._open_claims
             taken = claims.held(session, study_id, token) if again else None
             if taken is None:
                 new = change(session, study_id, worker, token, limit)
-                taken = None if new is None else (*new, waits)
+                taken = None if new is None else (*new, was_there)
             if taken is None:
                 return None
-            number, version, was_there = taken
+            number, version, is_old = taken
             # Read here, for in another transaction it might be at a later attempt already.
-            trial = self._reader.records(session, study_id, [number], None)[0] if was_there else None
+            trial = self._reader.records(session, study_id, [number], None)[0] if is_old else None
             return Claim(number, version, True, trial)
 
-        waits = change is claims.claim_waiting
         try:
             # A new number that is lost with the server was not started yet, so that nobody misses it.
-            found = self.database.write(work, durable=waits, single=change is claims.reserve_at_once)
+            found = self.database.write(work, durable=was_there, single=change is claims.reserve_at_once)
         except StorageError:
             self._open_claims.add(token)
             raise
@@ -141,11 +143,36 @@ class SQLTrials(Storage):
         )
         return claim.version if written else None
 
-    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float) -> None:
-        work = attributes.report
-        self._write(
-            study_id, lambda session: work(session, study_id, number, fence, step, value), durable=False, patience=BRIEF
-        )
+    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float, cost: float = NAN) -> None:
+        def work(session: Session) -> None:
+            attributes.report(session, study_id, number, fence, step, value, cost)
+
+        self._write(study_id, work, durable=False, patience=BRIEF)
+
+    def pause(self, study_id: int, trial: TrialRecord) -> int:
+        self._check_point(trial)
+        space_id = self._intern(study_id, trial.space)
+
+        def work(session: Session) -> int:
+            version = claims.pause(session, study_id, trial, space_id)
+            if version is None:
+                raise _UnchangedError
+            return version
+
+        try:
+            version = self._write(study_id, work)
+            return version if self.prompt else 0
+        except _UnchangedError:
+            (stored,) = self.trials(study_id, [trial.number])
+            check_paused_before(trial, stored)
+            return 0
+
+    def resume(self, study_id: int, number: int, worker: str, token: int = 0) -> Claim | None:
+        def change(session: Session, study_id: int, worker: str, token: int, _: int) -> tuple[int, int] | None:
+            return claims.resume(session, study_id, number, worker, token)
+
+        self._need(study_id)
+        return self._take(study_id, worker, token, MOST_NUMBERS, change, was_there=True)
 
     def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
         check_finished(trial, len(self._study(study_id).directions))

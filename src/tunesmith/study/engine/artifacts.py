@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 
 from tunesmith.artifacts import open_store
 from tunesmith.artifacts.base import BlobStore
+from tunesmith.artifacts.checkpoints import step_of
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import ArtifactError
 from tunesmith.frozen import Fence
@@ -67,11 +69,15 @@ class StudyPointers:
     Args:
         home: where the study keeps its artifacts.
         fence: the attempt of a trial that writes; None: whoever runs it.
+        note_checkpoint: called when a trial publishes a checkpoint.
     """
 
-    def __init__(self, home: ArtifactHome, fence: Fence | None = None) -> None:
+    def __init__(
+        self, home: ArtifactHome, fence: Fence | None = None, note_checkpoint: Callable[[], None] | None = None
+    ) -> None:
         self._home = home
         self._fence = fence
+        self._note_checkpoint = note_checkpoint
 
     def place(self) -> tuple[BlobStore, str]:
         """Return the store and the study's space."""
@@ -89,7 +95,10 @@ class StudyPointers:
                 f"artifact {artifact.name!r} was written by a worker to {home.store.url}, and is not there when this "
                 "process looks. Is it the disk of another machine? Name a place that all of them reach: artifact_store="
             )
-        return home.storage.put_artifact(home.study_id, artifact, self._fence)
+        put = home.storage.put_artifact(home.study_id, artifact, self._fence)
+        if self._note_checkpoint is not None and step_of(artifact) is not None:
+            self._note_checkpoint()
+        return put
 
     def all(self, number: int | None) -> list[Artifact]:
         """Return the artifacts of a trial, or of the study."""

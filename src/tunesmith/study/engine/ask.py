@@ -13,6 +13,7 @@ import numpy as np
 
 from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
 from tunesmith.state import TrialState
@@ -23,6 +24,7 @@ from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
 
+Choice = Callable[[History], int | None]
 SEEN_LATELY = 60.0  # seconds for which a history will do whose results no proposal depends on
 
 
@@ -76,12 +78,20 @@ class Asker:
             return None
         return number
 
-    def start(self, below: int | None, cheap: bool) -> Trial:
-        """Claim a number, propose a point and start the trial; see SHIELDED in loop.py for interrupts."""
+    def start(self, below: int | None, cheap: bool, choose: Choice | None = None) -> Trial:
+        """Claim a number, propose a point and start the trial; see SHIELDED in loop.py for interrupts.
+
+        Args:
+            below: claim no number that is this or higher.
+            cheap: whether the proposal must cost little.
+            choose: returns the number of the paused trial that goes on, None: a new one begins.
+        """
         study, storage = self._study, self._study.storage
         keep_beating(storage, self.worker.removesuffix(APART))
         taken = False  # whether another worker took a number that this one wanted
         while True:
+            if choose is not None and (resumed := self._resume(choose)) is not None:
+                return resumed
             exclusive = self.sampler.exclusive_at(study.history)
             token = self._token = self._token or new_token()  # the one of a claim whose answer is still open
             reserve = not exclusive and (taken or not storage.prompt)
@@ -109,12 +119,50 @@ class Asker:
             # Another worker took the number. A sampler that must see every start tries again; any other takes a
             # number for itself first, so that a long proposal is wasted at most once.
             study.version, taken = STALE, True
+        return self._begun(trial, record, version)
+
+    def _begun(self, trial: Trial, record: TrialRecord, version: int) -> Trial:
+        """Note that a trial runs."""
+        study = self._study
         if version == study.version + 1:
             study.version = version
         study.next_number = max(study.next_number, record.number + 1)
         study.history.begin(record.number, record.space, record.x, record.sampler_state)
         study.running[record.number] = RunningTrial(trial, record, time.monotonic())
         return trial
+
+    def _resume(self, choose: Choice) -> Trial | None:
+        """Go on with a paused trial, if one is chosen; trials that wait come before."""
+        study, storage = self._study, self._study.storage
+        while True:
+            if storage.shared or study.version == STALE:
+                study.sync()
+            if not study.history.paused or storage.count(study.study_id).get(TrialState.WAITING):
+                return None
+            number = choose(study.history)
+            if number is None:
+                return None
+            if (trial := self.resume(number)) is not None:
+                return trial
+
+    def resume(self, number: int) -> Trial | None:
+        """Go on with a paused trial; None: another worker was faster."""
+        study, storage = self._study, self._study.storage
+        token = new_token()
+        claim = storage.resume(study.study_id, number, self.worker, token)
+        if claim is None or claim.version != study.version + 1:
+            study.version = STALE
+        else:
+            study.version = claim.version
+        if claim is None:
+            return None
+        trial, record = self.propose(claim, token, cheap=True)
+        trial.continues = True
+        version = storage.start(study.study_id, claim, record)
+        if version is None:
+            study.version = STALE
+            return None
+        return self._begun(trial, record, version)
 
     def _must_sync(self, claim: Claim) -> bool:
         """Tell whether the history has to be brought up to date for the proposal of a claim."""
@@ -135,6 +183,7 @@ class Asker:
         if old is not None:
             record.attempt, record.system, record.fixed = old.attempt, old.system, old.fixed
             record.previous_attempts, record.crashes = old.previous_attempts, old.crashes
+            record.cost = old.cost
         if old is not None and old.x is not None:  # released: run again what was proposed
             proposal = Proposal(number, old.space, list(old.x), old.sampler_state)
         elif self._planned is not None and self._planned.number == number and old is None:

@@ -9,7 +9,7 @@ from typing import Any
 from tunesmith.artifacts.pointers import Pointers
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError, StudyNotFoundError
-from tunesmith.frozen import Fence, curve
+from tunesmith.frozen import Fence, curve, with_costs
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import StudyReplica
@@ -31,23 +31,36 @@ class TrialChannel:
         self._study = study
         self._artifacts = artifacts
         self._away_until = 0.0
+        self._pausing: set[int] = set()
+        self._finishing: set[int] = set()
 
-    def report(self, number: int, fence: Fence, step: int, value: float) -> bool:
+    def finish(self, number: int) -> None:
+        """Let a trial run to its end, whatever the pruner would say."""
+        self._finishing.add(number)
+
+    def is_pausing(self, number: int) -> bool:
+        """Tell whether a running trial was told to stop and may go on later; asked once, at its end."""
+        pausing = number in self._pausing
+        self._pausing.discard(number)
+        return pausing
+
+    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
         """Store a report and add it to the trial's curve; False if the storage did not take it."""
         study = self._study
         if len(study.signs) > 1:
             raise RuntimeError("reports and pruning are for studies with one objective")
         with study.lock:
-            stored = self._reach(lambda: study.storage.report(study.study_id, number, fence, step, value))
+            stored = self._reach(lambda: study.storage.report(study.study_id, number, fence, step, value, cost))
             curves = study.history.curves
             running = study.running.get(number)
             first = running is not None and len(running.trial.reports or ()) <= 1  # of this attempt
             if fence.attempt > 1 and running is not None and first:
                 curves.drop(number)
-                for s, v in curve([*(a.reports for a in running.trial.previous_attempts), {step: value}]).items():
-                    curves.append(number, s, v * study.sign)
+                before = [with_costs(a.reports, a.costs) for a in running.trial.previous_attempts]
+                for s, (v, spent) in curve([*before, {step: (value, cost)}]).items():
+                    curves.append(number, s, v * study.sign, spent)
             else:
-                curves.append(number, step, value * study.sign)
+                curves.append(number, step, value * study.sign, cost)
             return stored
 
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
@@ -62,11 +75,17 @@ class TrialChannel:
         with study.lock:
             if study.storage.shared:
                 self._reach(study.sync)
-            return self.pruner.decide(study.history.curves, number, step) is not Decision.CONTINUE
+            running = study.running.get(number)
+            before = [] if running is None else [max(a.reports) for a in running.trial.previous_attempts if a.reports]
+            if number in self._finishing or step <= max(before, default=-1):
+                return False  # a run that began anew repeats steps at which it was let go on before
+            decision = self.pruner.decide(study.history.curves, number, step)
+            (self._pausing.add if decision is Decision.PAUSE else self._pausing.discard)(number)
+            return decision is not Decision.CONTINUE
 
     def pointers(self, number: int, fence: Fence) -> Pointers:
         """Return what publishes the artifacts of a running trial."""
-        return StudyPointers(self._artifacts, fence)
+        return StudyPointers(self._artifacts, fence, self._study.note_checkpoint)
 
     def _reach(self, call: Callable[[], None]) -> bool:
         """Use the storage; False if it cannot be used now, so that the training goes on all the same."""

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from tunesmith.artifacts.base import BlobStore
-from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
+from tunesmith.artifacts.collection import Artifacts
+from tunesmith.errors import ArtifactError, AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
 from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.storable import storable
 from tunesmith.storage.base import Storage, StudyRecord
-from tunesmith.study.engine.artifacts import ArtifactHome
+from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.ask import Asker, new_token
 from tunesmith.study.engine.channel import TrialChannel
+from tunesmith.study.engine.data import StudyData
+from tunesmith.study.engine.leader import paused_leader
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.recovery import Recovery, recover, wait_for_lost
-from tunesmith.study.engine.replica import STALE, StudyReplica
+from tunesmith.study.engine.replica import STALE
 from tunesmith.study.engine.retries import may_run_again, stored_retries
 from tunesmith.study.engine.tell import Teller
 from tunesmith.trial import Trial
 
-STOPPED = "stopped"  # the system attribute that says why the search ended by itself
 
-
-class TrialEngine(StudyReplica):
+class TrialEngine(StudyData):
     """Asks and tells for a `tunesmith.Study`, and for all that runs trials of it.
 
     Args:
@@ -45,7 +46,6 @@ class TrialEngine(StudyReplica):
         retries: how often a trial is run again whose attempt ended without a result, by the kind of failure.
         optimizing: whether ``optimize`` runs in this object.
         stop_requested: whether it shall end after the running trials.
-        stopped: why the search ended by itself the last time; None if it did not.
         takes_params: whether the last objective took parameters and not a trial.
     """
 
@@ -67,7 +67,6 @@ class TrialEngine(StudyReplica):
         self.channel = TrialChannel(self, pruner, self.artifacts)
         self.optimizing = False
         self.stop_requested = False
-        self.stopped: dict[str, Any] | None = record.system.get(STOPPED)
         self.takes_params = False
 
     # -- ask and tell --------------------------------------------------------------------------------------------
@@ -78,20 +77,24 @@ class TrialEngine(StudyReplica):
         *,
         below: int | None = None,
         cheap: bool = False,
+        may_begin: bool = True,
     ) -> Trial:
-        """Start a trial; see `tunesmith.Study.ask`.
+        """Start a trial, or go on with a paused one; see `tunesmith.Study.ask`.
 
         Args:
             fixed_distributions: parameters to suggest at once.
             below: start no trial whose number is this or higher.
             cheap: whether the proposal must cost little.
+            may_begin: whether a new trial may begin; else only a paused one may go on.
         """
         unsaved = self.teller.unsaved
         if unsaved.ends or unsaved.released:
             self.flush()
         with self.lock:
             self.recovery.look(self.retries)
-            trial = self.asker.start(below, cheap)
+            pruner = self.channel.pruner
+            choose = (lambda history: self._choose(history, may_begin)) if pruner.resumes else None
+            trial = self.asker.start(below if may_begin else 0, cheap, choose)
         trial.connect(self.channel)
         if self.declared:
             trial.take_whole()
@@ -100,6 +103,27 @@ class TrialEngine(StudyReplica):
                 if p.condition is None or p.condition.holds(trial.params):
                     trial.suggest(name, p)
         return trial
+
+    def finish_leader(self) -> Trial | None:
+        """Go on with the paused trial that leads, to its end; None: the best trial is complete, or there is none."""
+        if len(self.signs) > 1 or not self.history.paused:
+            return None
+        with self.lock:
+            self.sync()
+            if (number := paused_leader(self.history)) is None:
+                return None
+            trial = self.asker.resume(number)
+            if trial is not None:
+                self.channel.finish(number)
+                trial.connect(self.channel)
+                if self.declared:
+                    trial.take_whole()
+        return trial
+
+    def _choose(self, history: History, may_begin: bool) -> int | None:
+        """Ask the pruner which paused trial goes on."""
+        words = (self.seed, self.next_number, len(history.curves), 2)  # 2: other numbers than the proposal has
+        return self.channel.pruner.resume(history, np.random.default_rng(words), may_begin)
 
     def ask_batch(
         self, n: int, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None
@@ -140,11 +164,21 @@ class TrialEngine(StudyReplica):
             else:
                 if isinstance(trial, Trial):
                     running.trial = trial
-                done = teller.finish(running, outcome, cost)
+                pauses = self.channel.is_pausing(number) and outcome.state is TrialState.PRUNED
+                done = teller.pause(running, cost) if pauses else teller.finish(running, outcome, cost)
+                if not pauses and self.history.curves.can_resume:
+                    self._remove_checkpoints(number)
             if unsaved.ends or unsaved.released:
                 with suppress(Exception):  # of other trials, whose results stay here
                     self.flush()
             return done
+
+    def _remove_checkpoints(self, number: int) -> None:
+        """Remove what a trial that ended was to go on from."""
+        from tunesmith.artifacts.checkpoints import remove
+
+        with suppress(ArtifactError, StorageError):  # what stays is found by ``study.artifacts.clean``
+            remove(Artifacts(StudyPointers(self.artifacts), number))
 
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
         """Use a point for the next new trial, unless another worker starts that trial first.
@@ -250,70 +284,3 @@ class TrialEngine(StudyReplica):
                 self.storage.set_space(self.study_id, space)
                 self.reset(space)
                 self.asker.reset()
-
-    def current_history(self) -> History:
-        """Return the history, up to date."""
-        with self.lock:
-            self.sync()
-            return self.history
-
-    def trials(
-        self, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
-    ) -> list[TrialRecord]:
-        """Return the records by number, optionally only those of some numbers or in some states."""
-        return self.storage.trials(self.study_id, numbers, states)
-
-    def add(self, trials: Sequence[TrialRecord]) -> list[int]:
-        """Add finished or waiting trials; return their numbers."""
-        return self.storage.add(self.study_id, trials)
-
-    def best(self) -> TrialRecord | None:
-        """Return the best feasible complete trial by the first objective, or None."""
-        return self.storage.best(self.study_id, self.directions[0].value)
-
-    def count(self) -> dict[TrialState, int]:
-        """Return how many trials there are in each state."""
-        return self.storage.count(self.study_id)
-
-    def tally(self) -> str:
-        """Return how many trials there are in each state, in words."""
-        return ", ".join(f"{n} {s.name}" for s, n in sorted(self.count().items()) if n) or "no trials"
-
-    def none_complete(self) -> ValueError:
-        """Return the error that says that no trial is complete and feasible yet."""
-        return ValueError(f"the study {self.study_name!r} has no complete feasible trial yet: {self.tally()}")
-
-    def check_single_objective(self, name: str, instead: str) -> None:
-        """Raise RuntimeError if there are several objectives, for `name` is not for them and `instead` is."""
-        if len(self.signs) > 1:
-            raise RuntimeError(f"study.{name} is for one objective; this study has {len(self.signs)}: use .{instead}")
-
-    # -- attributes ----------------------------------------------------------------------------------------------
-
-    @property
-    def user_attrs(self) -> Mapping[str, Any]:
-        """User attributes of the study (read-only)."""
-        return MappingProxyType(self.storage.load_study(self.study_name).user)
-
-    @property
-    def system_attrs(self) -> Mapping[str, Any]:
-        """Attributes of tunesmith's own (read-only)."""
-        return MappingProxyType(self.storage.load_study(self.study_name).system)
-
-    def set_user_attr(self, key: str, value: Any) -> None:
-        """Set a user attribute of the study."""
-        self.storage.set_attr(self.study_id, None, key, storable(key, value))
-
-    def set_system_attr(self, key: str, value: Any) -> None:
-        """Set an attribute of tunesmith's own."""
-        self.storage.set_attr(self.study_id, None, key, storable(key, value), system=True)
-
-    def set_trial_attr(self, number: int, key: str, value: Any) -> None:
-        """Set a user attribute of a trial, whoever runs it."""
-        self.storage.set_attr(self.study_id, number, key, value)
-
-    def set_stopped(self, stopped: dict[str, Any] | None) -> None:
-        """Store why the search ended by itself; None: it goes on."""
-        if stopped is not None or self.stopped is not None:
-            self.stopped = stopped
-            self.set_system_attr(STOPPED, stopped)

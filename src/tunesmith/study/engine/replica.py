@@ -18,6 +18,7 @@ from tunesmith.storage.base import Increment, Storage, StudyRecord
 from tunesmith.study.warm_start import KEY, decode_warm_start
 from tunesmith.trial import Trial
 
+CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints
 STALE = -1  # the version of a history that must be read again
 
 
@@ -67,6 +68,7 @@ class StudyReplica:
         self.running: dict[int, RunningTrial] = {}
         self.claimed: int | None = None
         self._warm_start = decode_warm_start(record.system.get(KEY))
+        self._can_resume = bool(record.system.get(CAN_RESUME))
         self.reset(record.space)
 
     def reset(self, space: Space | None) -> None:
@@ -74,6 +76,7 @@ class StudyReplica:
         self.declared = space is not None
         self.history = History(space, len(self.signs))
         self.history.warm_start = self._warm_start
+        self.history.curves.can_resume = self._can_resume
         self.cursor = 0
         self.version = STALE
         self.next_number = 0
@@ -110,21 +113,37 @@ class StudyReplica:
         )
         running = {t.number: t for t in new.running if t.number != self.claimed}
         self.claimed = None
-        for number in history.running:
-            if number not in running:
+        paused = {t.number: t for t in new.paused}
+        for number in (*history.running, *history.paused):
+            if number not in running and number not in paused:
                 history.end(number)
         known = set(history.running)
         for number, t in running.items():
             if number not in known or number in self._pointless:
                 history.begin(number, t.space, t.x, t.sampler_state)
         self._pointless = {number for number, t in running.items() if t.x is None}
-        for number, step, value in new.reports:
-            history.curves.append(number, step, value * self.sign)
+        for number, step, value, cost in new.reports:
+            history.curves.append(number, step, value * self.sign, cost)
+        for number, t in paused.items():
+            history.pause(number, t.space, t.x, t.sampler_state)
         if new.reports:  # else `extend` has closed them
             for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):
                 history.curves.close(number, TrialState(state))
         self.cursor, self.version = new.cursor, new.version
-        self.next_number = max([self.next_number, *(k + 1 for k in running), int(new.number.max(initial=-1)) + 1])
+        begun = (k + 1 for k in (*running, *paused))
+        self.next_number = max([self.next_number, *begun, int(new.number.max(initial=-1)) + 1])
+
+    def note_checkpoint(self) -> None:
+        """Note that the objective saves checkpoints, so that its runs can go on where they were paused."""
+        if not self._can_resume:
+            self._can_resume = self.history.curves.can_resume = True
+            self.storage.set_attr(self.study_id, None, CAN_RESUME, True, system=True)
+
+    def add_pause(self, paused: TrialRecord, version: int) -> None:
+        """Note that a trial of this object was paused."""
+        self.history.pause(paused.number, paused.space, paused.x, paused.sampler_state)
+        if version == self.version + 1:
+            self.version = version
 
     def add_end(self, done: TrialRecord, seq: int, version: int) -> None:
         """Add a trial that this object ended, unless others recorded something since the last ``sync``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -44,6 +45,47 @@ class Teller:
     def finish(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> TrialRecord:
         """Store the end of a trial, and add it to the history."""
         study, trial, record = self._study, told.trial, told.record
+        done = self._ended(told, outcome, cost)
+        system, reports = done.system or {}, trial.reports
+        try:
+            stored = self.save(done)
+        except (AttemptReplacedError, TrialFinishedError):
+            study.version = STALE
+            raise
+        finally:
+            study.running.pop(record.number, None)
+        if done.state is outcome.state:
+            notes = trial.user_attrs
+            done.user, done.reports, done.costs = dict(notes) if notes else None, reports, trial.costs
+            done.system = {**(record.system or {}), **system} if system else record.system
+        study.add_end(done, *stored)
+        if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
+            caution(
+                f"trial {record.number}: the objective never asked for the enqueued {unused}; "
+                f"it asked for {sorted(trial.params)}"
+            )
+        return done
+
+    def pause(self, told: RunningTrial, cost: float | None) -> TrialRecord:
+        """Store that a trial is paused, and note it in the history."""
+        study = self._study
+        paused = self._ended(told, Outcome(TrialState.PAUSED), cost)
+        try:
+            version = retry_while_unavailable(lambda: study.storage.pause(study.study_id, paused))
+        except (AttemptReplacedError, TrialFinishedError):
+            study.version = STALE
+            raise
+        except StorageError:  # it runs again from its last checkpoint, when the storage is there
+            self.unsaved.released[paused.number] = paused.fence
+            raise
+        finally:
+            study.running.pop(paused.number, None)
+        study.add_pause(paused, version)
+        return paused
+
+    def _ended(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> TrialRecord:
+        """Return the record of a trial at the end of its attempt, with what the storage lacks still."""
+        study, trial, record = self._study, told.trial, told.record
         space, x = trial.point()
         reports, outside, values = trial.reports, trial.outside, outcome.values
         if outcome.state is TrialState.PRUNED and reports:
@@ -51,11 +93,15 @@ class Teller:
             values = (last,) if len(study.signs) == 1 and last == last else None
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
+        spent = trial.reported_cost()
+        if cost is not None:
+            spent = float(cost)
+        before = 0.0 if math.isnan(record.cost) else record.cost  # of attempts that were paused
         user, unsent = trial.unsent()  # the storage has the others
         system: dict[str, Any] = {OUTSIDE: dict(outside)} if outside else {}  # it has what stood there before
         if outcome.output and outcome.state is TrialState.FAIL:
             system[OUTPUT] = plain_text(outcome.output)
-        done = TrialRecord(
+        return TrialRecord(
             record.number,
             outcome.state,
             space=space,
@@ -63,7 +109,7 @@ class Teller:
             values=values,
             attempt=record.attempt,
             sampler_state=record.sampler_state,
-            cost=elapsed if cost is None else float(cost),
+            cost=before + (elapsed if spent is None else spent),
             constraints=trial.constraints,
             reason=None if outcome.reason is None else shorten(plain_text(str(outcome.reason))),
             started=record.started,
@@ -77,25 +123,8 @@ class Teller:
             crashes=record.crashes,
             token=record.token,
             failure=outcome.failure,
+            costs={step: trial.costs[step] for step in unsent if step in trial.costs} if unsent else None,
         )
-        try:
-            stored = self.save(done)
-        except (AttemptReplacedError, TrialFinishedError):
-            study.version = STALE
-            raise
-        finally:
-            study.running.pop(record.number, None)
-        if done.state is outcome.state:
-            notes = trial.user_attrs
-            done.user, done.reports = dict(notes) if notes else None, reports
-            done.system = {**(record.system or {}), **system} if system else record.system
-        study.add_end(done, *stored)
-        if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
-            caution(
-                f"trial {record.number}: the objective never asked for the enqueued {unused}; "
-                f"it asked for {sorted(trial.params)}"
-            )
-        return done
 
     def tell_untracked(
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool, cost: float | None
@@ -138,6 +167,7 @@ class Teller:
         )
         trial.take_whole()
         trial.reports = dict(stored.reports) if stored.reports else None
+        trial.costs = dict(stored.costs) if stored.costs else {}
         return trial
 
     # -- results that the storage did not take -------------------------------------------------------------------

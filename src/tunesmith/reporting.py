@@ -1,0 +1,223 @@
+"""The part of a running trial that reports: values and costs of its steps, and its checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tunesmith.caution import caution
+from tunesmith.frozen import MOST_STEPS, NAN, Fence
+from tunesmith.numerics.scalars import real
+from tunesmith.suggest import Suggestions
+from tunesmith.text import shown
+
+if TYPE_CHECKING:
+    from tunesmith.artifacts.checkpoints import Checkpoints
+    from tunesmith.artifacts.collection import Artifacts
+    from tunesmith.artifacts.pointers import Pointers
+
+
+class Channel(Protocol):
+    """How a running trial reaches its study: it sends reports and user attributes, and gets the pruner's answer.
+
+    Each message carries the fence of the attempt, so that one that was replaced cannot write to the record of the next.
+    """
+
+    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
+        """Send a reported value and its cost; False: it could not be stored now, and comes with the trial's end."""
+
+    def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
+        """Send a user attribute, as ``storable`` made it; the answer is that of ``report``."""
+
+    def should_prune(self, number: int, step: int) -> bool:
+        """Ask whether the trial should stop, given all its reports."""
+
+    def pointers(self, number: int, fence: Fence) -> Pointers:
+        """Return what publishes the trial's artifacts."""
+
+
+class Reporting(Suggestions):
+    """The part of a `tunesmith.Trial` that reports; the constructor is there.
+
+    Attributes:
+        reports: what this attempt reported, by step; None if nothing.
+        costs: what each of these steps cost, in seconds or the user's unit.
+    """
+
+    __slots__ = (
+        "_channel",
+        "_checkpoints",
+        "_costs_given",
+        "_last_step",
+        "_since",
+        "_unsent",
+        "_user",
+        "costs",
+        "reports",
+    )
+
+    reports: dict[int, float] | None
+    costs: dict[int, float]
+    _channel: Channel | None
+    _checkpoints: Checkpoints | None
+    _costs_given: bool
+    _last_step: int
+    _since: float | None  # when what the next report costs began, by this process's clock
+    _unsent: set[str | int] | None  # keys of notes and steps of reports that the storage lacks
+    _user: dict[str, Any] | None
+
+    @property
+    @abstractmethod
+    def fence(self) -> Fence:
+        """What its writes carry."""
+
+    @property
+    @abstractmethod
+    def artifacts(self) -> Artifacts:
+        """Its artifacts."""
+
+    def report(self, value: float, step: int, cost: float | None = None) -> None:
+        """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
+
+        If ``checkpoint_dir`` holds something new, it is published as the state after this step.
+
+        Args:
+            value: the objective's value by now.
+            step: an epoch, a number of rows, a fold; from 0. A resumed trial goes on with the step after
+                ``resumed_from_step``.
+            cost: what was spent since the report before, in a unit of your own (GPU-hours, tokens): give it with each
+                report or with none. None: the seconds are measured.
+
+        Raises:
+            TypeError: the value or the cost is no number, or the step no integer.
+            ValueError: the step is negative, or 2**63 or more; or the cost is not above 0, or not finite.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
+        """
+        now = time.monotonic()
+        try:
+            value, index = real(value), int(step)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(
+                f"report(value, step) takes a number and an integer step; got value={shown(value)}, step={shown(step)}"
+            ) from None
+        if not 0 <= index < MOST_STEPS:
+            raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
+        spent = NAN if cost is None else checked_cost(cost)
+        if index in (self.reports or ()):
+            caution(f"trial {self.number}: step {index} was reported already; ignored")
+            return
+        if cost is not None:
+            self._costs_given = True
+        elif self._since is not None and not self._costs_given:
+            spent = now - self._since
+        if self._checkpoints is not None:
+            self._checkpoints.publish(index)
+        try:
+            self.take_report(value, index, spent)
+        finally:
+            self._since = time.monotonic()
+
+    def take_report(self, value: float, step: int, cost: float) -> None:
+        """Keep a report, and send it to the study.
+
+        Args:
+            value: as in `report`.
+            step: as in `report`.
+            cost: NaN: not known.
+        """
+        if self.reports is None:
+            self.reports = {}
+        self.reports[step] = value
+        if cost == cost:
+            self.costs[step] = cost
+        self._last_step = step
+        stored = False
+        try:
+            stored = self._channel is not None and self._channel.report(self.number, self.fence, step, value, cost)
+        finally:  # an interrupt of the driver, while a worker goes on
+            if not stored:
+                self._keep_for_the_end(step)
+
+    def should_prune(self) -> bool:
+        """Ask the pruner, after a report, whether this trial should stop (``raise TrialPruned``).
+
+        It may only be paused: then it is continued later, from its checkpoint if it has one.
+        """
+        if self._channel is None or not self.reports:
+            return False
+        if self._checkpoints is not None:
+            self._checkpoints.publish(self._last_step)  # where it was saved after the report
+        return self._channel.should_prune(self.number, self._last_step)
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """A folder of the trial's own for its checkpoint: whatever is needed to go on with the training.
+
+        It is empty at first. What it holds at a report is published as the state after that step, all of it or nothing,
+        in the place of the one before; so write to it before you report, and to the same names each time. When the
+        trial is run again, on any machine, after a pause or because its process died, the folder holds the last one
+        that was published, and ``resumed_from_step`` is its step. When the trial has ended, it is removed.
+
+        Raises:
+            ArtifactError: this is a copy of the trial that has no connection to its study, or the study has no place
+                for artifacts.
+        """
+        return self._own_checkpoints().folder
+
+    @property
+    def resumed_from_step(self) -> int | None:
+        """The step of the checkpoint in ``checkpoint_dir`` that this attempt begins with; None: it begins anew."""
+        if self._channel is None:
+            return None
+        found = self._own_checkpoints()
+        if found.step is not None:
+            _ = found.folder  # where it cannot be read, there is no step either
+        return found.step
+
+    def _own_checkpoints(self) -> Checkpoints:
+        if self._checkpoints is None:
+            from tunesmith.artifacts.checkpoints import Checkpoints
+
+            _ = self.artifacts  # an error, if there can be none
+            self._checkpoints = Checkpoints(lambda: self.artifacts, self.number)
+        return self._checkpoints
+
+    # -- for the study -----------------------------------------------------------------------------------------
+
+    def reported_cost(self) -> float | None:
+        """Return the sum of the costs that this attempt gave with its reports; None: it gave none."""
+        return math.fsum(self.costs.values()) if self._costs_given else None
+
+    def unsent(self) -> tuple[dict[str, Any] | None, dict[int, float] | None]:
+        """Return the user attributes and the reports that the storage lacks still; None: none."""
+        if not self._unsent:
+            return None, None
+        notes = {k: v for k, v in (self._user or {}).items() if k in self._unsent}
+        return notes or None, {s: v for s, v in (self.reports or {}).items() if s in self._unsent} or None
+
+    def forget_reports(self) -> None:
+        """Forget what this attempt reported: another one takes its place."""
+        self.reports, self.costs = None, {}
+        self._last_step = 0
+        self._unsent = {key for key in self._unsent or () if isinstance(key, str)} or None
+
+    def _keep_for_the_end(self, what: str | int) -> None:
+        if self._unsent is None:
+            self._unsent = set()
+        self._unsent.add(what)
+
+
+def checked_cost(cost: Any) -> float:
+    """Return the cost of a step; an error if it is none."""
+    try:
+        value = real(cost)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"report: cost must be a number; got {shown(cost)}") from None
+    if not 0 < value < math.inf:
+        raise ValueError(
+            f"report: cost is what was spent since the report before, above 0 and finite; got {shown(cost)}"
+        )
+    return value

@@ -1,0 +1,229 @@
+"""Trials that pause and go on: through optimize and ask/tell, with checkpoints and without, and what they cost."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith.artifacts.local import LocalStore
+from tunesmith.curves import Curves
+from tunesmith.errors import ArtifactError
+from tunesmith.history import History
+from tunesmith.pruners import Decision, Pruner
+from tunesmith.state import FailureKind, TrialState
+
+PAUSED, COMPLETE, PRUNED = TrialState.PAUSED, TrialState.COMPLETE, TrialState.PRUNED
+LAST = 9
+
+
+class Rungs(Pruner):
+    """Pauses each trial after the steps 1 and 3, and goes on with the best third of those at a rung."""
+
+    resumes = True
+
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+        return Decision.PAUSE if step in (1, 3) else Decision.CONTINUE
+
+    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
+        for rung in (3, 1):
+            found = {n: history.curves.of(n) for n in history.curves.numbers}
+            curves = {
+                n: dict(zip(steps.tolist(), values.tolist(), strict=True)) for n, (steps, values) in found.items()
+            }
+            there = sorted((reports[rung], n) for n, reports in curves.items() if rung in reports)
+            for _, number in there[: len(there) // 3]:
+                if number in history.paused and max(curves[number]) == rung:
+                    return number
+        return None
+
+
+def train(trial: ts.Trial) -> float:
+    """Nine steps whose sum is the loss; they are saved, and each costs 1."""
+    x = trial.suggest_float("x", 0, 1)
+    state = trial.checkpoint_dir / "state.json"
+    done = trial.resumed_from_step or 0
+    loss = json.loads(state.read_text()) if done else 0.0
+    for step in range(done + 1, LAST + 1):
+        loss += x
+        state.write_text(json.dumps(loss))
+        trial.report(loss / step, step, cost=1.0)
+        if trial.should_prune():
+            raise ts.TrialPruned
+    return loss / LAST
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    return None if request.param == "memory" else tmp_path / "tune.db"
+
+
+def made(storage: Any = None, **arguments: Any) -> ts.Study:
+    return ts.create_study(storage=storage, sampler="random", seed=0, **{"pruner": Rungs(), **arguments})
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_best_go_on_where_they_stopped(storage: Any, jobs: int) -> None:
+    study = made(storage)
+    study.optimize(train, n_trials=9, n_jobs=jobs)
+    trials = study.trials
+    assert {t.state for t in trials} == {PAUSED, COMPLETE}
+    for t in trials:
+        steps = list(t.intermediate_values)
+        assert steps == list(range(1, len(steps) + 1)), "no step twice, none left out"
+        assert all(v == pytest.approx(t.params["x"]) for v in t.intermediate_values.values())
+        assert len(steps) in ((1, 3) if t.state is PAUSED else (LAST,))
+        assert t.cost == len(steps)
+        assert list(t.intermediate_costs.values()) == [1.0] * len(steps)
+    assert study.best_trial.params["x"] == min(t.params["x"] for t in trials)
+    for t in trials:
+        names = [f"checkpoint/{t.last_step}"] if t.state is PAUSED else []
+        assert list(study.artifacts.of(t.number)) == names, "one that can go on has its last checkpoint, and no other"
+
+
+def test_who_opens_the_study_again_goes_on_with_what_is_paused(tmp_path: Path) -> None:
+    first = made(tmp_path / "tune.db")
+    first.optimize(train, n_trials=6)
+    paused = [t.number for t in first.trials if t.state is PAUSED]
+    again = ts.load_study(study_name=first.study_name, storage=tmp_path / "tune.db", sampler="random", pruner=Rungs())
+    assert again.history.paused == paused
+    assert again.history.curves.can_resume
+    again.optimize(train, n_trials=12)
+    assert [t.attempt for t in again.trials if t.number in paused] != [2] * len(paused)
+    assert sum(t.state is COMPLETE for t in again.trials) >= 2
+
+
+def test_a_trial_without_a_checkpoint_begins_anew(storage: Any) -> None:
+    begun = []
+
+    def objective(trial: ts.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        begun.append((trial.number, trial.attempt, trial.continues, trial.resumed_from_step))
+        for step in range(1, LAST + 1):
+            trial.report(x, step)
+            if trial.should_prune():
+                raise ts.TrialPruned
+        return x
+
+    study = made(storage)
+    study.optimize(objective, n_trials=4)
+    assert not study.history.curves.can_resume
+    (done,) = [t for t in study.trials if t.state is COMPLETE]
+    assert list(done.intermediate_values) == list(range(1, LAST + 1))
+    assert [b[1:] for b in begun if b[0] == done.number] == [(1, False, None)] + [(k, True, None) for k in (2, 3)]
+
+
+def test_the_paused_leader_is_run_to_its_end(storage: Any) -> None:
+    class All(Rungs):
+        def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
+            return None
+
+    study = made(storage, pruner=All())
+    study.optimize(train, n_trials=5)
+    assert [t.state for t in study.trials].count(COMPLETE) == 1
+    assert study.best_trial.params["x"] == min(t.params["x"] for t in study.trials)
+    study.optimize(train, max_cost=study.best_trial.cost)
+    assert len(study.trials) == 5, "all that it may cost is spent"
+
+
+def test_max_cost_is_in_the_unit_of_the_reports(storage: Any) -> None:
+    study = made(storage, pruner="nop")
+    study.optimize(train, max_cost=20)
+    assert [t.cost for t in study.trials] == [9.0, 9.0, 9.0]
+    for wrong in (-1, math.nan, "much", True):
+        with pytest.raises(ValueError, match="max_cost"):
+            study.optimize(train, max_cost=wrong)  # type: ignore[arg-type]
+
+
+def test_ask_and_tell(storage: Any) -> None:
+    study = made(storage)
+    states = []
+    for _ in range(24):
+        trial = study.ask()
+        try:
+            value = train(trial)
+        except ts.TrialPruned:
+            states.append(study.tell(trial, state=PRUNED).state)
+        else:
+            states.append(study.tell(trial, value).state)
+    assert set(states) == {PAUSED, COMPLETE}
+    assert len(study.trials) < 24
+
+
+def test_a_report_without_a_cost_is_measured_in_seconds() -> None:
+    study = made(pruner="nop")
+
+    def objective(trial: ts.Trial) -> float:
+        trial.report(1.0, 0)
+        trial.report(1.0, 1)
+        return 1.0
+
+    study.optimize(objective, n_trials=1)
+    costs = study.trials[0].intermediate_costs
+    assert 0 <= costs[0] < 60
+    assert 0 <= costs[1] < 60
+
+
+@pytest.mark.parametrize("cost", [0, -1.0, math.nan, math.inf, "much", [1]])
+def test_a_cost_that_is_none(cost: Any) -> None:
+    trial = made().ask()
+    with pytest.raises((ValueError, TypeError), match="report: cost"):
+        trial.report(1.0, 0, cost=cost)
+    assert trial.reports is None
+
+
+def test_a_checkpoint_folder_that_is_deleted_or_cannot_be_kept(tmp_path: Path) -> None:
+    study = made(tmp_path / "tune.db", pruner="nop")
+    trial = study.ask()
+    (trial.checkpoint_dir / "a").write_text("1")
+    trial.report(1.0, 1)
+    shutil.rmtree(trial.checkpoint_dir)
+    trial.report(1.0, 2)
+    assert list(trial.artifacts) == ["checkpoint/1"], "what was published stays"
+    (trial.checkpoint_dir / "link").symlink_to("/etc/passwd")
+    with pytest.warns(UserWarning, match="checkpoint at step 3 cannot be kept"):
+        trial.report(1.0, 3)
+    assert list(trial.artifacts) == ["checkpoint/1"]
+    study.release([trial.number])
+    again = study.ask()
+    assert (again.number, again.attempt, again.resumed_from_step) == (trial.number, 2, 1)
+    assert (again.checkpoint_dir / "a").read_text() == "1"
+
+
+def test_a_checkpoint_that_is_damaged(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    study = made(pruner="nop", artifact_store=store)
+    trial = study.ask()
+    (trial.checkpoint_dir / "a").write_text("1")
+    trial.report(1.0, 1)
+    for blob in (tmp_path / "store").rglob("*"):
+        if blob.is_file():
+            blob.chmod(0o644)
+            blob.write_bytes(b"")
+    study.release([trial.number])
+    again = study.ask()
+    with pytest.warns(UserWarning, match="begins anew"):
+        assert again.resumed_from_step is None
+    assert not list(again.checkpoint_dir.iterdir())
+
+
+def test_a_copy_without_its_study_has_no_checkpoint() -> None:
+    trial = made().ask()
+    trial.connect(None)
+    assert trial.resumed_from_step is None
+    with pytest.raises(ArtifactError, match="no connection"):
+        _ = trial.checkpoint_dir
+
+
+def test_a_pause_is_not_a_failure(storage: Any) -> None:
+    study = made(storage)
+    study.optimize(train, n_trials=3)
+    assert all(a.failure is None for t in study.trials for a in t.previous_attempts)
+    assert not any(kind is FailureKind.RAISED for kind in study.history.failure)
+    assert "PAUSED" in study.trials_dataframe()["state"].tolist()
