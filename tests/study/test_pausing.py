@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 
 def made(storage: Any = None, **arguments: Any) -> ts.Study:
-    return ts.create_study(storage=storage, sampler="random", seed=0, **{"pruner": Rungs(), **arguments})
+    return ts.create_study(storage=storage, seed=0, **{"sampler": "random", "pruner": Rungs(), **arguments})
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -139,6 +141,31 @@ def test_max_cost_is_in_the_unit_of_the_reports(storage: Any) -> None:
     for wrong in (-1, math.nan, "much", True):
         with pytest.raises(ValueError, match="max_cost"):
             study.optimize(train, max_cost=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("sampler", "step"), [("grid", 0.125), ("qmc", None)])
+def test_a_sampler_whose_points_are_counted(storage: Any, sampler: str, step: float | None) -> None:
+    """A paused trial has its cell, though it has no result."""
+    study = made(storage, sampler=sampler, space={"x": ts.Float(0, 1, step=step)})
+    study.optimize(train, n_trials=9)
+    assert len({t.params["x"] for t in study.trials}) == len(study.trials) == 9
+
+
+def test_a_resumed_trial_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    mark = tmp_path / "died"
+
+    def objective(trial: ts.Trial) -> float:
+        if trial.continues and trial.resumed_from_step == 3 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return train(trial)
+
+    study = made(tmp_path / "tune.db")
+    study.optimize(objective, n_trials=4, executor="processes")
+    (done,) = [t for t in study.trials if t.state is COMPLETE]
+    assert mark.exists()
+    assert [a.failure for a in done.previous_attempts] == [None, None, FailureKind.LOST]
+    assert list(done.intermediate_values) == list(range(1, LAST + 1))
 
 
 def test_ask_and_tell(storage: Any) -> None:

@@ -242,7 +242,7 @@ class TrialPolicy(Policy[Trial, End]):
                 self.runs.pop(event.trial.number, None)
                 if isinstance(event, Failed) and self._is_to_run_again(event):
                     self.begun.pop(event.trial.number, None)
-                    self.started -= not event.trial.continues
+                    self.started -= 1  # what waits is not one that continues
                 else:
                     told.append(self._record(event))
             except BaseException as error:

@@ -100,7 +100,7 @@ class Asker:
             if self._must_sync(claim):
                 study.claimed = claim.number if claim.reserved else None
                 study.sync()
-                seen = len(study.history) + len(study.history.running)
+                seen = len(study.history) + study.history.n_pending
                 if self.sampler.exclusive_at(study.history) and not claim.reserved and seen < claim.number:
                     continue  # a trial was released since the claim; it comes first
             try:
@@ -158,7 +158,11 @@ class Asker:
             return None
         trial, record = self.propose(claim, token, cheap=True)
         trial.continues = True
-        version = storage.start(study.study_id, claim, record)
+        try:
+            version = storage.start(study.study_id, claim, record)
+        except StorageError:
+            self.abandoned[number] = _fence(claim, token)
+            raise
         if version is None:
             study.version = STALE
             return None
