@@ -53,6 +53,7 @@ def test_the_same_command_goes_on_after_each_kill_and_no_orphan_is_left(tmp_path
             program = [sys.executable, "-c", textwrap.dedent(PROGRAM), path, str(TRIALS), limit]
             return subprocess.Popen(program, stdout=file)
 
+    longest = 0.0
     for _ in range(KILLS):
         before = printed.stat().st_size if printed.exists() else 0
         driver = start("1000")
@@ -60,8 +61,11 @@ def test_the_same_command_goes_on_after_each_kill_and_no_orphan_is_left(tmp_path
         time.sleep(chance.random())
         driver.send_signal(signal.SIGKILL)
         driver.wait(LIMIT)
+        killed = time.monotonic()
         pids = [int(pid) for pid in printed.read_text().split()]
         until(lambda pids=pids: not any(map(is_alive, pids)))  # type: ignore[misc]  # bound now
+        longest = max(longest, time.monotonic() - killed)
+    print(f"{KILLS} kills: orphans were gone after {longest:.2f} s at most")
     last = start("2.0")
     assert last.wait(LIMIT) == 0
     trials = tunesmith.load_study(study_name="s", storage=path).trials
