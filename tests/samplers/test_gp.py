@@ -269,7 +269,7 @@ def test_beyond_the_limit_the_model_is_local() -> None:
     x = space.sample(np.random.default_rng(0), MAX_GLOBAL_ROWS + 60)
     for i, row in enumerate(x):
         history.append(i, TrialState.COMPLETE, space, row, [bowl(dict(zip(space, row, strict=True)))])
-    from tunesmith.samplers.gp.feature_map import FeatureMap
+    from tunesmith.space.feature_map import FeatureMap
 
     rows = local_rows(history.y[:, 0], history.unit(space), FeatureMap(space))
     assert 200 <= len(rows) <= 400

@@ -13,9 +13,10 @@ import numpy as np
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.gp.branches import Branch
-from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.qmc import MAX_SOBOL
 from tunesmith.space import Space
+from tunesmith.space.feature_map import FeatureMap
+from tunesmith.space.perturbation import perturbed
 
 Box = tuple[Floats, Floats]
 Region = Space | Branch  # where the maximum is searched
@@ -82,24 +83,3 @@ def _sobol(d: int) -> Floats:
     if d > MAX_SOBOL:
         return np.random.default_rng(0).random((N_SPREAD, d))
     return np.asarray(qmc.Sobol(d, scramble=True, seed=np.random.default_rng(0)).random(N_SPREAD))
-
-
-def perturbed(
-    u: Floats, step: float, features: FeatureMap, rng: np.random.Generator, low: Floats, high: Floats
-) -> Floats:
-    """Return each row of u[q, d] with some coordinates changed: two on average, one at least.
-
-    Ordered ones move by a normal step, at least to the next cell of a lattice; categoricals are drawn anew.
-    """
-    q, d = int(u.shape[0]), int(u.shape[1])
-    if not q or not d:
-        return u
-    moved = rng.random((q, d)) < min(1.0, 2.0 / d)
-    moved[np.arange(q), rng.integers(d, size=q)] = True
-    change = step * rng.standard_normal((q, d))
-    least = features.cell_width * (np.abs(change) < features.cell_width)
-    change = np.where(least > 0, np.sign(change) * least, change)
-    v = np.clip(u + change * moved, low, high)
-    for j, _ in features.nominal:
-        v[:, j] = np.where(moved[:, j], rng.random(q), u[:, j])
-    return v

@@ -13,12 +13,12 @@ from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.gp.candidates import Box
-from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.gp.hyperparameters import PRIOR
 from tunesmith.samplers.gp.prior_weight import PriorWeight
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.space import Space
+from tunesmith.space.feature_map import FeatureMap
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -30,10 +30,11 @@ from tunesmith.numerics.gp import Posterior, fit
 from tunesmith.samplers.common.boundaries import N_BEST
 from tunesmith.samplers.common.duplicates import DuplicateFilter, point_keys
 from tunesmith.samplers.gp.acquisition import Model
-from tunesmith.samplers.gp.candidates import candidate_pool, on_region, perturbed
+from tunesmith.samplers.gp.candidates import candidate_pool, on_region
 from tunesmith.samplers.gp.context import SearchContext
-from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, HyperparameterCache, constraint_models
+from tunesmith.space.feature_map import FeatureMap
+from tunesmith.space.perturbation import perturbed
 
 MANY = 100  # running trials from which on the next one is proposed in this way
 GROWTH = 1.25  # of the number of trials from one model to the next

@@ -13,9 +13,9 @@ import numpy as np
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import Warp, standardise
-from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
+from tunesmith.space.feature_map import FeatureMap
 
 REFIT_ALWAYS = 25  # rows up to which hyperparameters are fitted at each ask; then each time the rows grow by GROWTH
 GROWTH = 1.08

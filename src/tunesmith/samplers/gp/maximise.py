@@ -12,8 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Mask
-from tunesmith.samplers.gp.candidates import Box, CandidatePool, Region, on_region, perturbed
-from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.samplers.gp.candidates import Box, CandidatePool, Region, on_region
+from tunesmith.space.feature_map import FeatureMap
+from tunesmith.space.perturbation import perturbed
 
 COARSE_STEPS = (0.1, 0.03)  # sizes of perturbations in the unit cube
 FINE_STEPS = (0.01, 0.003)  # the same, where no gradient leads to the maximum

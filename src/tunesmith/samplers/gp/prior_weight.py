@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats
-from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
+from tunesmith.space.feature_map import FeatureMap
 from tunesmith.space.priors import UnitPrior
 
 BETA = 3.0  # not the 10 of the paper: a wrong prior then costs half, a right one gains as much (measured)

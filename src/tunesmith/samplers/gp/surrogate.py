@@ -20,12 +20,12 @@ from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.gp.candidates import candidate_pool
-from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.maximise import maximise
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space import Space
+from tunesmith.space.feature_map import FeatureMap
 
 MIN_TRIALS = 5  # complete trials; more where there are many parameters
 PRIOR = Prior(scale_mean=0.0, noise_mean=-4.0, noise_var=6.0, noise_bounds=(1e-6, 2.0))

@@ -17,8 +17,8 @@ from tunesmith.history import SourceStudy
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.numerics.transfer import PosteriorMean, thin, weights
-from tunesmith.samplers.gp.feature_map import FeatureMap
 from tunesmith.space import Categorical, Parameter, Space
+from tunesmith.space.feature_map import FeatureMap
 
 MODEL_ROWS = 200  # of an earlier study, in its model
 MIN_ROWS = 4  # of an earlier study, before it has a model

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Indices
-from tunesmith.samplers.gp.feature_map import FeatureMap
+from tunesmith.space.feature_map import FeatureMap
 
 MAX_GLOBAL_ROWS = 500  # up to so many rows one model of everything
 N_BEST, N_NEAREST, N_RANDOM = 100, 200, 100
