@@ -55,7 +55,9 @@ class Prior:
         return [(math.log(low), math.log(high)) for low, high in pairs]
 
 
-def objective(theta: Floats, z: Floats, g: Indices, y: Floats, mean: Floats, var: Floats) -> tuple[float, Floats]:
+def objective(
+    theta: Floats, z: Floats, g: Indices, y: Floats, mean: Floats, var: Floats, known: Floats | float = 0.0
+) -> tuple[float, Floats]:
     """Return minus the log posterior of θ (up to a constant) and its gradient.
 
     No array of shape [n, n, F] is made: with W = (ααᵀ - K⁻¹) ∘ ∂k/∂r² and w = W 1, the sum of
@@ -68,6 +70,7 @@ def objective(theta: Floats, z: Floats, g: Indices, y: Floats, mean: Floats, var
         y: standardised values [n].
         mean: prior means [G + 1].
         var: prior variances [G + 1].
+        known: variance of each observation [n] that is known beforehand, and adds to s².
     """
     from scipy.linalg import lapack
 
@@ -75,7 +78,7 @@ def objective(theta: Floats, z: Floats, g: Indices, y: Floats, mean: Floats, var
     noise = math.exp(theta[-1])
     a = z * np.exp(-theta[:-1])[g]
     k, e = matern52(square_distances(a, a))
-    k.flat[:: n + 1] = 1.0 + noise
+    k.flat[:: n + 1] = 1.0 + noise + known
     factor, info = lapack.dpotrf(k.T, lower=1, overwrite_a=1, clean=1)  # k.T: in the column order that LAPACK takes
     if info != 0:
         return _HUGE, np.zeros_like(theta)
@@ -104,6 +107,7 @@ def fit(
     y: Floats,
     prior: Prior | None = None,
     starts: Sequence[Floats] | None = None,
+    known: Floats | float = 0.0,
 ) -> Floats:
     """Return the θ[G + 1] of the best of some searches (L-BFGS-B).
 
@@ -114,6 +118,7 @@ def fit(
         prior: of θ.
         starts: where they start, [G + 1] each; by default `fixed_starts`, and the result is then a function of
             the data alone.
+        known: variance of each observation [n] that is known beforehand, and adds to s².
     """
     from scipy.optimize import minimize
 
@@ -127,7 +132,7 @@ def fit(
         found = minimize(
             objective,
             np.clip(start, low, high),
-            args=(z, g, y, mean, var),
+            args=(z, g, y, mean, var, known),
             jac=True,
             method="L-BFGS-B",
             bounds=box,
