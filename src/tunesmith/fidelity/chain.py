@@ -21,7 +21,7 @@ import numpy as np
 
 from tunesmith.fidelity.fits import MAX_FIT, MIN_FIT, FitCache, scheduled, some
 from tunesmith.numerics.arrays import Floats, Indices, Ints
-from tunesmith.numerics.gp import Prior, fit
+from tunesmith.numerics.gp import Prior, fit, fixed_starts
 from tunesmith.numerics.linear_gp import LinearGP
 from tunesmith.numerics.warp import Warp, standardise
 
@@ -56,6 +56,10 @@ class Chain:
         raw: the same as they were reported.
         positions: of the rungs [L].
         fits: where hyperparameters are kept.
+
+    Attributes:
+        ends: forecasts of these runs.
+        path: s with what is expected in place of NaN [n, L].
     """
 
     def __init__(self, z: Floats, g: Indices, s: Floats, raw: Floats, positions: Ints, fits: FitCache) -> None:
@@ -77,6 +81,7 @@ class Chain:
             theta = self._theta(level, theta)
             self._levels.append(LinearGP(z[at], g, h, y, theta, amplitude, b_mean, np.diag(b_sd**2)))
         self._gain = self._gains()
+        self.ends, self.path = self.forecast(z, s)
         self._end = self._end_model()
 
     def _regressors(self, s: Floats, level: int) -> Floats:
@@ -143,7 +148,7 @@ class Chain:
 
     def _end_model(self) -> LinearGP:
         """Return the process of ends over the configuration: those seen, and those expected of other runs."""
-        ends, _ = self.forecast(self._z, self._s)
+        ends = self.ends
         known = ends.variance.sum(axis=1)
         at = some(ends.mean - np.sqrt(known))
         y, known, z = ends.mean[at], known[at], self._z[at]
@@ -151,15 +156,24 @@ class Chain:
         middle = float((weight * y).sum() / weight.sum())
         amplitude = float(np.sqrt((3.0 + ((y - middle) ** 2).sum()) / (3.0 + len(y))))
         few = np.sort(np.argsort(known, kind="stable")[:MAX_FIT])
-        theta = fit(z[few], self._g, (y[few] - middle) / amplitude, END_PRIOR, known=known[few] / amplitude**2)
+        theta = fit(
+            z[few],
+            self._g,
+            (y[few] - middle) / amplitude,
+            END_PRIOR,
+            fixed_starts(self._g, END_PRIOR)[1:],
+            known[few] / amplitude**2,
+        )
         one = np.ones((len(at), 1))
         return LinearGP(z, self._g, one, y, theta, amplitude, np.array([middle]), np.eye(1), known)
 
     def fresh(self, z: Floats) -> Forecast:
-        """Return the expected ends of new runs with features z[q, F]; how soon each shows is as in the chain."""
+        """Return the expected ends of new runs with features z[q, F], without the noise of a run.
+
+        How soon each shows is as in the chain. To try a configuration again for the luck of a run is no improvement.
+        """
         chained, _ = self.forecast(z, np.full((len(z), len(self._levels)), np.nan))
         mean, var = self._end.predict(z, np.ones((len(z), 1)))
-        var = var + self._end.noise
         open_before = np.cumsum(chained.variance[:, ::-1], axis=1)[:, ::-1]
         left = np.minimum(np.column_stack([open_before[:, 1:], np.zeros(len(z))]), var[:, None])
         before = np.column_stack([var, left[:, :-1]])

@@ -46,8 +46,7 @@ class Knowledge:
         self.chain = Chain(self.z, group, self.s, table.best, ladder.positions, fits)
         running = np.flatnonzero((runs.state == RunState.RUNNING) & ~table.diverged)
         if len(running):
-            _, path = self.chain.forecast(self.z[running], self.s[running])
-            for k, row in zip(running, path, strict=True):
+            for k, row in zip(running, self.chain.path[running], strict=True):
                 until = int(runs.until[k])
                 heads_for = len(row) if until < 0 else max(ladder.rung_of(until) + 1, int(table.reached[k]))
                 self.s[k, :heads_for] = row[:heads_for]

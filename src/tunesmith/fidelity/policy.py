@@ -148,7 +148,7 @@ class FidelityPolicy:
         rng: np.random.Generator,
     ) -> Action:
         """Return the action of the highest index."""
-        ends, _ = know.chain.forecast(know.z, know.s)
+        ends = know.chain.ends
         good = runs.u[np.argsort(ends.mean, kind="stable")[:N_GOOD]]
 
         def cost_of(z: Floats) -> Floats:
@@ -159,7 +159,7 @@ class FidelityPolicy:
             new = know.chain.fresh(z)
             return log_rate(new.mean, new.variance, cost_of(z), know.best) + know.failure.log_success(z)
 
-        x, z = candidates(space, features, good, runs.u, rate, rng)
+        x, z = candidates(space, features, good, runs.u, rate, rng, SHORTLIST)
         new = know.chain.fresh(z)
         both = Forecast(
             np.concatenate([ends.mean[paused], new.mean]), np.concatenate([ends.variance[paused], new.variance])

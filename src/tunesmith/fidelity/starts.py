@@ -41,7 +41,13 @@ def designed(space: Space, begun: int, rng: np.random.Generator) -> Floats:
 
 
 def candidates(
-    space: Space, features: FeatureMap, good: Floats, tried: Floats, rate: Rate, rng: np.random.Generator
+    space: Space,
+    features: FeatureMap,
+    good: Floats,
+    tried: Floats,
+    rate: Rate,
+    rng: np.random.Generator,
+    most: int,
 ) -> tuple[Floats, Floats]:
     """Return points x[q, d] for a new run, with their features z[q, F]; none that was tried, if others are left.
 
@@ -52,6 +58,7 @@ def candidates(
         tried: unit coordinates of all runs [n, d].
         rate: what the search maximises.
         rng: the source of randomness.
+        most: q is at most this; the best are kept.
     """
     d = len(space)
     low, high = np.zeros(d), np.ones(d)
@@ -62,7 +69,7 @@ def candidates(
     spread = (_sobol(d) + rng.random(d)) % 1.0
     u = np.concatenate([spread, *(near(good, step, N_NEAR) for step in NEAR_STEPS)])
     found: list[tuple[Floats, Floats, Floats, Floats]] = []
-    all_u = u
+    all_u, value = u, np.empty(0)
     for step in (*FINE_STEPS, None):
         x = space.from_unit(u)
         x = x[space.feasible(x)]
@@ -76,9 +83,11 @@ def candidates(
     if not len(x):
         x = space.sample(rng, 1)
         return x, features(space.to_unit(x))
+    order = np.argsort(-value, kind="stable")
     known = set(_keys(tried))
-    new = np.array([key not in known for key in _keys(all_u)])
-    return (x[new], z[new]) if new.any() else (x, z)
+    new = np.array([key not in known for key in _keys(all_u[order])])
+    best = (order[new] if new.any() else order)[:most]
+    return x[best], z[best]
 
 
 def _keys(u: Floats) -> list[bytes]:
