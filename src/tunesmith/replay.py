@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.space import Parameter
@@ -96,13 +96,26 @@ class Replay:
             raise ValueError(f"trial {self.number} has no value of the parameter {name!r}; its parameters are: {has}")
         return params[name]
 
-    def report(self, value: float, step: int) -> None:
+    def report(self, value: float, step: int, cost: float | None = None) -> None:
         """Do nothing: what a replay reports is not part of the record.
 
         Args:
             value: dropped.
             step: dropped.
+            cost: dropped.
         """
+
+    def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Iterable[int]:
+        """Return all epochs: a replay runs from its beginning to its end, and saves nothing.
+
+        Args:
+            n: the last epoch; the first is 1.
+            state: not looked at.
+
+        Returns:
+            The numbers of the epochs.
+        """
+        return range(1, n + 1)
 
     def should_prune(self) -> bool:
         """Return False: a replay runs to its end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tunesmith.artifacts.checkpoints import Checkpoints
     from tunesmith.artifacts.collection import Artifacts
     from tunesmith.artifacts.pointers import Pointers
+    from tunesmith.epochs import Epochs
 
 
 class Channel(Protocol):
@@ -51,6 +53,7 @@ class Reporting(Suggestions):
         "_channel",
         "_checkpoints",
         "_costs_given",
+        "_epochs",
         "_last_step",
         "_since",
         "_unsent",
@@ -64,6 +67,7 @@ class Reporting(Suggestions):
     _channel: Channel | None
     _checkpoints: Checkpoints | None
     _costs_given: bool
+    _epochs: Epochs | None
     _last_step: int
     _since: float | None  # when what the next report costs began, by this process's clock
     _unsent: set[str | int] | None  # keys of notes and steps of reports that the storage lacks
@@ -78,6 +82,11 @@ class Reporting(Suggestions):
     @abstractmethod
     def artifacts(self) -> Artifacts:
         """Its artifacts."""
+
+    @property
+    @abstractmethod
+    def seed(self) -> int:
+        """A seed of its own."""
 
     def report(self, value: float, step: int, cost: float | None = None) -> None:
         """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
@@ -113,6 +122,8 @@ class Reporting(Suggestions):
             self._costs_given = True
         elif self._since is not None and not self._costs_given:
             spent = now - self._since
+        if self._epochs is not None:
+            self._epochs.save()
         if self._checkpoints is not None:
             self._checkpoints.publish(index)
         try:
@@ -176,6 +187,60 @@ class Reporting(Suggestions):
         if found.step is not None:
             _ = found.folder  # where it cannot be read, there is no step either
         return found.step
+
+    def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Iterable[int]:
+        """Return the epochs that are left, for a training loop that can be paused, resumed and repeated.
+
+        At each report, the state of the training is saved to ``checkpoint_dir``: report once an epoch, at its end. A
+        run that is resumed gets the state back and goes on with the next epoch, and ends with the same numbers as one
+        that was never interrupted: the random numbers of Python, NumPy and, where it is imported, PyTorch are seeded
+        with ``seed`` when the loop begins, and their states are saved too. After epoch n nothing is saved.
+
+        Args:
+            n: the last epoch; the first is 1.
+            state: objects by name. Those that have ``state_dict`` and ``load_state_dict`` (models, optimisers,
+                schedulers), ``get_state`` and ``set_state`` (``torch.Generator``), or are lists, dicts or sets get
+                their state back in place. Others are pickled, and replaced in this dict. None: nothing is saved, and
+                the loop goes on after ``resumed_from_step``.
+
+        Returns:
+            The numbers of the epochs, to be iterated over once.
+
+        Raises:
+            TypeError: n is no whole number, or the state no dict with names.
+            ValueError: n is below 1, or the saved state has other names.
+            RuntimeError: this attempt has a loop with a state already.
+
+        Example:
+            ```python
+            import tunesmith
+
+            def objective(trial):
+                rate = trial.suggest_float("rate", 1e-3, 1.0, log=True)
+                state = {"weight": 0.0}  # a model and an optimiser, in real life
+                for epoch in trial.epochs(20, state):
+                    state["weight"] -= rate * 2 * (state["weight"] - 3)
+                    loss = (state["weight"] - 3) ** 2
+                    trial.report(loss, epoch)
+                    if trial.should_prune():
+                        raise tunesmith.TrialPruned
+                return loss
+
+            study = tunesmith.create_study(seed=0)
+            study.optimize(objective, n_trials=10)
+            ```
+        """
+        from tunesmith.epochs import Epochs
+
+        if state is None:
+            return Epochs(n, None, None, self.resumed_from_step or 0, self.seed)
+        if self._epochs is not None:
+            raise RuntimeError(
+                f"trial {self.number}: epochs(n, state) was called before in this attempt; a trial has one checkpoint, "
+                "so put all of the state into one loop"
+            )
+        self._epochs = Epochs(n, state, None if self._channel is None else self.checkpoint_dir, 0, self.seed)
+        return self._epochs
 
     def _own_checkpoints(self) -> Checkpoints:
         if self._checkpoints is None:

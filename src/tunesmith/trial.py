@@ -121,6 +121,7 @@ class Trial(Reporting):
         self._costs_given = False
         self._since = None
         self._checkpoints = None
+        self._epochs = None
 
     # -- attributes ---------------------------------------------------------------------------------------------
 
@@ -232,7 +233,7 @@ class Trial(Reporting):
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         # Without the channel, which belongs to this process: a copy of the trial may be told elsewhere.
         names = (*Suggestions.__slots__, *Reporting.__slots__, *Trial.__slots__)
-        here = ("_channel", "_checkpoints", "_since")
+        here = ("_channel", "_checkpoints", "_epochs", "_since")
         return None, {name: None if name in here else getattr(self, name) for name in names}
 
     def connect(self, channel: Channel | None) -> None:

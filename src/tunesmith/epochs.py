@@ -1,0 +1,243 @@
+"""The epochs of a training loop that are left to run, and the file that keeps what the loop needs to go on.
+
+The file holds the states of the user's objects and of the random numbers of Python, NumPy and PyTorch after an epoch.
+It is written by ``pickle``, or by ``torch.save`` where there are tensors; neither PyTorch nor anything else is imported
+for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import random
+import sys
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunesmith.caution import caution
+from tunesmith.text import shown
+
+FILE = "epochs"  # its suffix says what wrote it
+PICKLE, TORCH = ".pickle", ".pt"
+FORMAT = 1
+
+
+class Epochs:
+    """The epochs that are left, from 1 to n. Each may be iterated over once.
+
+    Args:
+        n: the last epoch.
+        state: the user's objects by name; None: nothing is saved.
+        folder: where the file is or will be; None: nowhere.
+        done: how many epochs are done already, as far as is known without the file.
+        seed: of the random numbers, where no state of them was saved.
+
+    Raises:
+        TypeError: n is no whole number, or the state no mapping of names to objects.
+        ValueError: n is below 1, or what was saved has other names than the state.
+    """
+
+    def __init__(
+        self, n: int, state: MutableMapping[str, Any] | None, folder: Path | None, done: int, seed: int
+    ) -> None:
+        if isinstance(n, bool) or not hasattr(n, "__index__"):
+            raise TypeError(f"epochs(n) takes how many epochs there are, a whole number; got {shown(n)}")
+        if n < 1:
+            raise ValueError(f"epochs(n) takes how many epochs there are, 1 or more; got {shown(n)}")
+        if state is not None and not _is_named(state):
+            raise TypeError(
+                'epochs(n, state) takes a dict of names and objects, such as {"model": model, "optimizer": optimizer}; '
+                f"got {shown(state)}"
+            )
+        self._last = int(n)
+        self._state = state
+        self._folder = folder if state is not None else None
+        self._seed = seed
+        self._random: dict[str, Any] | None = None
+        self._current: int | None = None
+        self._done = done if self._folder is None else self._load(self._folder)
+
+    def __iter__(self) -> Iterator[int]:
+        # Not before: what lies between the call and the loop may draw random numbers, after a resume once more.
+        if self._random is not None:
+            restore_random(self._random)
+        elif self._done:
+            seed_random(int(np.random.SeedSequence([self._seed, self._done]).generate_state(1)[0]))
+        else:
+            seed_random(self._seed)
+        self._random = None
+        try:
+            for epoch in range(self._done + 1, self._last + 1):
+                self._current = epoch
+                yield epoch
+        finally:
+            self._current = None
+
+    def save(self) -> None:
+        """Write the state after the current epoch, all of it or nothing.
+
+        After the last epoch there is nothing to go on with. The one before stays: a process that dies between the last
+        report and the result would find no epoch to run, and have no value to return.
+
+        Raises:
+            TypeError: an object of the state can neither be pickled nor has a ``state_dict``.
+        """
+        folder, state = self._folder, self._state
+        if folder is None or state is None or self._current is None or self._current >= self._last:
+            return
+        kept = {
+            "format": FORMAT,
+            "epoch": self._current,
+            "state": {name: _taken(value) for name, value in state.items()},
+            "random": random_state(),
+        }
+        torch = sys.modules.get("torch")
+        with_torch = torch is not None and _has_tensor(kept["state"], torch.Tensor)
+        path = folder / (FILE + (TORCH if with_torch else PICKLE))
+        part = path.with_name(path.name + ".part")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(part, "wb") as file:
+                if with_torch and torch is not None:
+                    torch.save(kept, file)
+                else:
+                    pickle.dump(kept, file, protocol=5)
+            os.replace(part, path)
+            path.with_suffix(PICKLE if with_torch else TORCH).unlink(missing_ok=True)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            part.unlink(missing_ok=True)
+            raise TypeError(
+                f"epochs: the state after epoch {self._current} cannot be saved: {error}. Each object needs state_dict "
+                f"and load_state_dict, or must be picklable; the names are: {', '.join(map(repr, state))}"
+            ) from error
+        except (OSError, RuntimeError) as error:  # torch.save makes a RuntimeError of a full disk
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            if not isinstance(error, OSError) and not isinstance(error.__context__, OSError):
+                raise
+            caution(f"the state after epoch {self._current} cannot be saved, the one before stays: {error}")
+
+    def _load(self, folder: Path) -> int:
+        """Give the user's objects what was saved, and return the epoch after which that was; 0: there is nothing."""
+        kept = _read(folder)
+        if kept is None or self._state is None:
+            return 0
+        saved: dict[str, Any] = kept["state"]
+        if saved.keys() != self._state.keys():
+            raise ValueError(
+                f"epochs: the checkpoint holds {sorted(saved)}, and state= has {sorted(self._state)}; "
+                "use the same names in each run of a trial"
+            )
+        for name, value in saved.items():
+            self._state[name] = _given_back(self._state[name], value)
+        self._random = kept["random"]
+        return int(kept["epoch"])
+
+
+def _is_named(state: Any) -> bool:
+    return isinstance(state, MutableMapping) and all(isinstance(name, str) for name in state)
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    """Return what was saved last; None: nothing, or nothing that can be read."""
+    for suffix in (TORCH, PICKLE):
+        path = folder / (FILE + suffix)
+        if not path.exists():
+            continue
+        try:
+            if suffix == TORCH:
+                import torch
+
+                # On the CPU, since a GPU of the same number may not be there; load_state_dict moves it back.
+                found = torch.load(path, map_location="cpu", weights_only=False)
+            else:
+                with open(path, "rb") as file:
+                    found = pickle.load(file)
+            if found["format"] == FORMAT:
+                return dict(found)
+            caution(f"{path.name} was written by another version of tunesmith, so that the training begins anew")
+        except Exception as error:  # whatever unpickling may raise
+            caution(f"{path.name} cannot be read, so that the training begins anew: {error}")
+    return None
+
+
+# ------------------------------------------------------------------------------------------------ the user's objects
+
+
+def _taken(value: Any) -> Any:
+    """Return what is saved of an object."""
+    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+        return value.state_dict()
+    if hasattr(value, "get_state") and hasattr(value, "set_state"):  # torch.Generator, numpy.random.RandomState
+        return value.get_state()
+    return value
+
+
+def _given_back(value: Any, saved: Any) -> Any:
+    """Give an object what was saved of it; return what takes its place in the mapping."""
+    if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+        value.load_state_dict(saved)
+        return value
+    if hasattr(value, "get_state") and hasattr(value, "set_state"):
+        value.set_state(saved)
+        return value
+    # Other names for the same container or generator stay right.
+    if isinstance(value, np.random.Generator) and isinstance(saved, np.random.Generator):
+        value.bit_generator.state = saved.bit_generator.state
+        return value
+    if isinstance(value, dict | set) and type(value) is type(saved):
+        value.clear()
+        value.update(saved)
+        return value
+    if isinstance(value, list) and isinstance(saved, list):
+        value[:] = saved
+        return value
+    return saved
+
+
+def _has_tensor(value: Any, tensor: type) -> bool:
+    if isinstance(value, dict):
+        return any(_has_tensor(one, tensor) for one in value.values())
+    if isinstance(value, list | tuple):
+        return any(_has_tensor(one, tensor) for one in value)
+    return isinstance(value, tensor)
+
+
+# --------------------------------------------------------------------------------------------------- random numbers
+
+
+def seed_random(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and, if it is imported, PyTorch."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)  # those of all GPUs too
+
+
+def random_state() -> dict[str, Any]:
+    """Return the states of the global generators of Python, NumPy and, if it is imported, PyTorch."""
+    found: dict[str, Any] = {"python": random.getstate(), "numpy": np.random.get_state()}
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        found["torch"] = torch.get_rng_state().numpy()
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            found["cuda"] = [state.numpy() for state in torch.cuda.get_rng_state_all()]
+    return found
+
+
+def restore_random(found: dict[str, Any]) -> None:
+    """Set the global generators to what `random_state` returned."""
+    random.setstate(found["python"])
+    np.random.set_state(found["numpy"])
+    if "torch" in found:
+        import torch
+
+        torch.set_rng_state(torch.from_numpy(found["torch"]))
+        if "cuda" in found and torch.cuda.is_available():
+            for device, state in enumerate(found["cuda"][: torch.cuda.device_count()]):
+                torch.cuda.set_rng_state(torch.from_numpy(state), device)

@@ -1,0 +1,254 @@
+"""`trial.epochs`: a loop that is paused or killed goes on as if it had not been, without PyTorch."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tunesmith as ts
+from tunesmith.curves import Curves
+from tunesmith.history import History
+from tunesmith.pruners import Decision, Pruner
+from tunesmith.state import TrialState
+
+LAST = 6
+
+
+class EachEpoch(Pruner):
+    """Pauses a trial after each of its first epochs, and goes on with the first of those that pause."""
+
+    resumes = True
+
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+        return Decision.PAUSE if step < LAST else Decision.CONTINUE
+
+    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
+        return history.paused[0] if history.paused else None
+
+
+class Walk:
+    """A model whose parameter moves at random."""
+
+    def __init__(self) -> None:
+        self.weight = 0.0
+
+    def step(self, rate: float) -> None:
+        self.weight += rate * (random.random() + np.random.random())
+
+    def state_dict(self) -> dict[str, float]:
+        return {"weight": self.weight}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self.weight = state["weight"]
+
+
+def train(trial: ts.Trial) -> float:
+    rate = trial.suggest_float("rate", 0.1, 1)
+    model, seen, own = Walk(), [], np.random.default_rng(7)
+    state = {"model": model, "seen": seen, "own": own, "best": 0.0}
+    for epoch in trial.epochs(LAST, state):
+        model.step(rate)
+        seen.append(epoch)
+        state["best"] = max(state["best"], model.weight + own.random())
+        trial.report(state["best"], epoch)
+        if trial.should_prune():
+            raise ts.TrialPruned
+    assert seen == list(range(1, LAST + 1)), "no epoch twice, none left out"
+    return state["best"]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    return None if request.param == "memory" else tmp_path / "tune.db"
+
+
+def results(study: ts.Study) -> list[tuple[Any, ...]]:
+    return [(t.state, t.value, dict(t.intermediate_values)) for t in study.trials]
+
+
+def made(storage: Any = None, pruner: Any = "nop") -> ts.Study:
+    return ts.create_study(storage=storage, seed=0, sampler="random", pruner=pruner)
+
+
+def test_a_paused_loop_ends_with_the_same_numbers(storage: Any) -> None:
+    paused, undisturbed = made(storage, EachEpoch()), made()
+    undisturbed.optimize(train, n_trials=3)
+    paused.optimize(train, n_trials=3)
+    assert results(paused) == results(undisturbed)
+    assert [t.attempt for t in paused.trials] == [LAST] * 3
+
+
+def test_a_killed_loop_ends_with_the_same_numbers(tmp_path: Path) -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.attempt == 1:
+            report = trial.report
+
+            class Dies:
+                def __getattr__(self, name: str) -> Any:
+                    return getattr(trial, name)
+
+                def report(self, value: float, step: int) -> None:
+                    report(value, step)
+                    if step == dies_at:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            return train(Dies())
+        return train(trial)
+
+    undisturbed = made()
+    undisturbed.optimize(train, n_trials=1)
+    for dies_at in (1, 3, LAST):  # after the last report there is still an epoch left, and a value to return
+        study = made(tmp_path / f"{dies_at}.db")
+        study.optimize(objective, n_trials=1, executor="processes")
+        assert results(study) == results(undisturbed)
+        assert study.trials[0].attempt == 2
+
+
+def test_without_a_state_the_loop_follows_the_users_own_checkpoint() -> None:
+    def objective(trial: ts.Trial) -> float:
+        for epoch in trial.epochs(LAST):
+            run.append((epoch, random.random()))
+            (trial.checkpoint_dir / "mine").write_text(str(epoch))
+            trial.report(1.0, epoch)
+            if trial.should_prune():
+                raise ts.TrialPruned
+        return 1.0
+
+    run: list[Any] = []
+    made(pruner=EachEpoch()).optimize(objective, n_trials=1)
+    assert [epoch for epoch, _ in run] == list(range(1, LAST + 1))
+    assert len({number for _, number in run}) == LAST, "each attempt has random numbers of its own"
+
+
+def test_a_record_in_the_place_of_a_trial_runs_all_epochs() -> None:
+    study = made()
+    study.optimize(train, n_trials=1)
+    assert train(study.best_trial) > 0
+    trial = study.ask()
+    trial.connect(None)
+    assert list(trial.epochs(3, {"a": 1})) == [1, 2, 3]
+
+
+def test_epochs_that_are_reported_now_and_then(tmp_path: Path) -> None:
+    study = made(tmp_path / "tune.db")
+    trial = study.ask()
+    seen: list[int] = []
+    for epoch in trial.epochs(10, {"seen": seen}):
+        seen.append(epoch)
+        if epoch % 3 == 0:
+            trial.report(1.0, epoch)
+        if epoch == 8:
+            break
+    trial.report(1.0, 100)  # after the loop: no state of an epoch
+    study.release([trial.number])
+    again = study.ask()
+    seen = []
+    assert next(iter(again.epochs(10, {"seen": seen}))) == 7
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((0, None), ValueError, "1 or more"),
+        ((2.5, None), TypeError, "whole number"),
+        ((True, None), TypeError, "whole number"),
+        ((3, [1]), TypeError, "dict of names"),
+        ((3, {1: 2}), TypeError, "dict of names"),
+    ],
+)
+def test_wrong_arguments(arguments: tuple[Any, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        made().ask().epochs(*arguments)
+
+
+def test_a_second_loop_with_a_state_is_refused() -> None:
+    trial = made().ask()
+    assert list(trial.epochs(1, {"a": 1})) == [1]
+    with pytest.raises(RuntimeError, match="called before"):
+        trial.epochs(1, {"a": 1})
+
+
+def test_a_state_that_cannot_be_saved_is_named() -> None:
+    trial = made().ask()
+    loop = iter(trial.epochs(3, {"f": lambda: 1}))
+    next(loop)
+    with pytest.raises(TypeError, match=r"state_dict.*'f'"):
+        trial.report(1.0, 1)
+    assert not list(trial.checkpoint_dir.iterdir())
+
+
+def next_attempt(study: ts.Study, trial: ts.Trial, state: dict[str, Any]) -> ts.Trial:
+    loop = iter(trial.epochs(3, state))
+    next(loop)
+    trial.report(1.0, 1)
+    study.release([trial.number])
+    return study.ask()
+
+
+def test_other_names_than_those_that_were_saved() -> None:
+    study = made()
+    again = next_attempt(study, study.ask(), {"a": 1})
+    with pytest.raises(ValueError, match=r"holds \['a'\], and state= has \['b'\]"):
+        again.epochs(3, {"b": 1})
+
+
+def test_a_file_that_cannot_be_read_begins_anew() -> None:
+    study = made()
+    again = next_attempt(study, study.ask(), {"a": 1})
+    (again.checkpoint_dir / "epochs.pickle").write_bytes(b"half")
+    with pytest.warns(UserWarning, match="cannot be read, so that the training begins anew"):
+        assert list(again.epochs(3, {"a": 1})) == [1, 2, 3]
+
+
+def test_a_disk_that_is_full_keeps_the_checkpoint_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made()
+    trial = study.ask()
+    state = {"a": 0}
+    for epoch in trial.epochs(4, state):
+        state["a"] = epoch
+        if epoch == 2:
+
+            def full(*_: Any) -> None:
+                raise OSError(28, "No space left on device")
+
+            monkeypatch.setattr(os, "replace", full)
+            with pytest.warns(UserWarning, match="the one before stays: .*No space left"):
+                trial.report(1.0, epoch)
+            break
+        trial.report(1.0, epoch)
+    monkeypatch.undo()
+    assert list(trial.artifacts) == ["checkpoint/1"]
+    study.release([trial.number])
+    state = {"a": 0}
+    assert list(study.ask().epochs(4, state)) == [2, 3, 4]
+    assert state == {"a": 1}
+
+
+def test_no_deep_learning_library_is_imported() -> None:
+    program = (
+        "import sys, tunesmith as ts\n"
+        "def f(trial):\n"
+        "    for e in trial.epochs(3, {'a': 1}): trial.report(1.0, e)\n"
+        "    return 1.0\n"
+        "ts.create_study(sampler='random').optimize(f, n_trials=2)\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
+def test_states_are_those_of_running_trials() -> None:
+    """What a loop saved is removed when the trial has ended."""
+    study = made(pruner=EachEpoch())
+    study.optimize(train, n_trials=2)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2
+    assert not any(study.artifacts.of(t.number) for t in study.trials)
