@@ -25,6 +25,7 @@ MAX_GLOBAL, MAX_LOCAL = 500, 2000  # trials up to which one model holds all, and
 RECENT = 20  # trials whose cost is looked at
 FEW = 16  # running trials up to which they make no difference
 MANY = 100  # running trials from which on proposals must be cheap, and two samplers take turns
+MAX_CROWD = 10_000  # trials up to which they do
 CROWD_PROPOSAL = 0.002  # seconds of a proposal of the process among so many
 
 
@@ -106,7 +107,7 @@ class AutoSampler(Sampler):
             is_modelled = n < MODEL_ALWAYS or (n < MAX_GLOBAL and _affordable(history, n))
             return "gp" if is_modelled else "nsga2", f"{m} objectives, {n} trials"
         if running > MANY:
-            is_modelled = n < MAX_LOCAL and not self.cheap and (n < MODEL_ALWAYS or _affordable(history, n))
+            is_modelled = n < MAX_CROWD and not self.cheap and (n < MODEL_ALWAYS or _affordable(history, n))
             turn = "gp" if is_modelled and (n + running) % 2 else "evolution"
             return turn, f"{n} trials, {running} running" + (", in turn with another sampler" if is_modelled else "")
         if n < MODEL_ALWAYS:

@@ -9,7 +9,7 @@ from tunesmith.space.feature_map import FeatureMap
 
 
 def perturbed(
-    u: Floats, step: float, features: FeatureMap, rng: np.random.Generator, low: Floats, high: Floats
+    u: Floats, step: float | Floats, features: FeatureMap, rng: np.random.Generator, low: Floats, high: Floats
 ) -> Floats:
     """Return each row of u[q, d] with some coordinates changed: two on average, one at least.
 

@@ -9,10 +9,11 @@ With very many workers it does not pay to take every running trial into account,
   acquisition function for each worker anew); several objectives are weighted at random for each proposal, too;
 - the search for it stays near a few points, and only the running trials closest to the best of them shrink σ.
 
-Measured with 1,000 workers, after 1,000 and 4,000 trials (regret, geometric mean of 2 seeds), beside differential
-evolution and Parzen estimators: Hartmann 6 0.015 and 0.004 against 0.25 and 0.001, 0.18 and 0.003; Rastrigin in 5
-dimensions 1.0 and 0.07 against 3.4 and 0.03, 4.2 and 1.0; Rosenbrock in 4, whose valley 200 rows do not show, 1.3 and
-1.1 against 1.7 and 0.04, 1.2 and 0.2. So ``auto`` lets it take turns with differential evolution, up to 2,000 trials.
+- with one objective, four of five proposals are those of a `Neighbourhood`: a local process around a good trial, made
+  anew for each few dozen results, since a valley or a second basin is not to be seen in 200 rows of the whole space.
+
+``auto`` lets it take turns with differential evolution, which is better where there are very many local minima. What
+that reaches, beside few workers, is measured by ``benchmarks/scale.py`` (docs/samplers.md).
 
 Symbols: n finished trials, m objectives, z[q, F] features, μ[q, m] and σ[q, m] posterior mean and standard deviation.
 """
@@ -20,6 +21,7 @@ Symbols: n finished trials, m objectives, z[q, F] features, μ[q, m] and σ[q, m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,11 +30,15 @@ from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, fit
 from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.duplicates import DuplicateFilter, point_keys
 from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.candidates import candidate_pool, on_region
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR, HyperparameterCache, constraint_models
+from tunesmith.samplers.gp.neighbourhood import Neighbourhood, rows_near
+from tunesmith.samplers.gp.training_data import TrainingData
+from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.space.perturbation import perturbed
 
@@ -43,6 +49,7 @@ MAX_ROWS, MAX_BEST, MAX_NEAREST = (
     80,
     60,
 )  # of a model: in all, the best, and those nearest to the best; some others
+NEAR_SHARE = 0.8  # of the proposals of one objective: those near a good trial
 KAPPA = 0.3  # mean of κ
 STEPS = (0.1, 0.03, 0.01)  # sizes of perturbations in the unit cube, one of them for each proposal
 N_LEADERS, N_PERTURBED = 4, 8  # points that are perturbed, and how often each
@@ -65,9 +72,10 @@ class Crowd:
 
     Args:
         context: what is known of those rows.
+        space: the space as the study has it.
     """
 
-    def __init__(self, context: SearchContext) -> None:
+    def __init__(self, context: SearchContext, space: Space) -> None:
         data, features = context.data, context.features
         self.context = context
         rng = context.rng
@@ -75,7 +83,8 @@ class Crowd:
         self.u, self.z, good = data.u[rows], features(data.u[rows]), data.feasible[rows]
         cache = HyperparameterCache()
         self.t = [cache.normalised(y) for y in np.ascontiguousarray(data.y[rows].T)]
-        self.own = [Posterior(self.z, features.group, t, fit(self.z, features.group, t, PRIOR)) for t in self.t]
+        self.theta = [fit(self.z, features.group, t, PRIOR) for t in self.t]
+        self.own = [Posterior(self.z, features.group, t, theta) for t, theta in zip(self.t, self.theta, strict=True)]
         self.constraints = constraint_models(cache, data, rows, self.z, features)
         self.hopeful = bool(good.any())
         models = self._given(self.u[:0])
@@ -94,13 +103,24 @@ class Crowd:
         self._tried: set[bytes] = set()
         self._filter = DuplicateFilter(context.space)
         self._seen = 0
+        self._space = space
+        self._neighbourhood: Cache[Neighbourhood] = Cache()
+        self._near: Neighbourhood | None = None
 
     def update(self, history: History) -> None:
-        """Note which points were tried since the models were made."""
+        """Note which points were tried since the models were made, and look at the surroundings of a good one."""
         x = self.context.space.mask(history.points(self.context.space)[self._seen :])
         self._tried.update(point_keys(x))
         self._filter.add(self.context.space.to_unit(x))
         self._seen = len(history)
+        rows, turn = rows_near(history)
+        is_known = len(self.context.sources.good) == 0 or len(self.z) >= MAX_ROWS  # better than from earlier studies
+        if len(self.own) == 1 and is_known:
+            self._near = self._neighbourhood.get((rows,), lambda: self._around(history, rows, turn))
+
+    def _around(self, history: History, rows: int, turn: int) -> Neighbourhood:
+        data = TrainingData.of(history, self._space, self.context.space, rows).without_boundary_failures()
+        return Neighbourhood(replace(self.context, data=data), self.theta[0], self.constraints, turn)
 
     def propose(self, pending: Floats, running: set[bytes], rng: np.random.Generator) -> Floats:
         """Return internal values [d] of the next point.
@@ -114,6 +134,10 @@ class Crowd:
         space, features = context.space, context.features
         kappa, weights = rng.exponential(KAPPA), rng.dirichlet(np.ones(len(self.own)))
         at_once = space.to_unit(space.mask(pending))
+        if self._near is not None and rng.random() < NEAR_SHARE:
+            found = self._near.propose(at_once, self._tried, running, rng)
+            if found is not None:
+                return found
         low, high = context.data.boundaries.limits(self.u[self.order[:N_BEST]], at_once)
         value = self._value(self.models, self.pool.z, kappa, weights)
         best = np.argsort(value, kind="stable")[:N_LEADERS]

@@ -106,44 +106,11 @@ class _Search:
         return np.asarray(np.nan_to_num(self.u[np.argsort(-self.value, kind="stable")[:k]], nan=0.5))
 
     def ascended(self, k: int, iterations: int) -> Floats | None:
-        """Return the k best candidates moved uphill along their ordered, active coordinates; None if there is no slope.
-
-        Spectral projected gradients (Birgin, Martínez & Raydan, SIAM J. Optim. 10, 2000), all candidates at once; a
-        step that leads downhill is taken back.
-        """
-        columns = self.features.ordered
-        if not len(columns) or not len(self.u):
+        """Return the k best candidates moved uphill; None if there is no slope."""
+        if not len(self.u):
             return None
         u = self.u[np.argsort(-self.value, kind="stable")[:k]]
-        z = self.features(u)
-        found = self.acquisition.gradient(z)
-        if found is None:
-            return None
-        width = len(columns)
-        value, slope = found[0], found[1][:, :width]
-        free = ~np.isnan(u[:, columns])
-        u = np.nan_to_num(u, nan=0.5)
-        x, low, high = u[:, columns], self.low[columns], self.high[columns]
-        slope = np.where(free, slope, 0.0)
-        length = FIRST_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
-        for _ in range(iterations):
-            there = np.clip(x + length[:, None] * slope, low, high)
-            z[:, :width] = there
-            new_value, new_slope = self.acquisition.gradient(z) or found
-            new_slope = np.where(free, new_slope[:, :width], 0.0)
-            gain = new_value - value
-            up = gain > 0.0
-            move = there - x
-            bend = -_dot(move, new_slope - slope)
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                spectral = np.where(bend > 0.0, _dot(move, move) / bend, 4.0 * length)
-            length = np.where(up, np.minimum(spectral, 1e6 * length), 0.25 * length)
-            x = np.where(up[:, None], there, x)
-            value, slope = np.where(up, new_value, value), np.where(up[:, None], new_slope, slope)
-            if np.all(np.abs(gain) < TOLERANCE):
-                break
-        u[:, columns] = x
-        return u
+        return ascended(self.acquisition, self.features, u, (self.low, self.high), iterations)
 
     def winner(self, is_taken: Callable[[Floats], Mask]) -> Floats | None:
         """Return x[d] of the best candidate that is not taken."""
@@ -154,6 +121,53 @@ class _Search:
             if len(left):
                 return np.asarray(self.x[left[0]])
         return None
+
+
+def ascended(acquisition: Acquisition, features: FeatureMap, u: Floats, box: Box, iterations: int) -> Floats | None:
+    """Return points moved uphill along their ordered, active coordinates [q, d]; None if there is no slope.
+
+    Spectral projected gradients (Birgin, Martínez & Raydan, SIAM J. Optim. 10, 2000), all points at once; a step that
+    leads downhill is taken back.
+
+    Args:
+        acquisition: what to maximise.
+        features: of the space.
+        u: where to begin, unit coordinates [q, d].
+        box: where to stay.
+        iterations: how many steps, at most.
+    """
+    columns = features.ordered
+    if not len(columns):
+        return None
+    z = features(u)
+    found = acquisition.gradient(z)
+    if found is None:
+        return None
+    width = len(columns)
+    value, slope = found[0], found[1][:, :width]
+    free = ~np.isnan(u[:, columns])
+    u = np.nan_to_num(u, nan=0.5)
+    x, low, high = u[:, columns], box[0][columns], box[1][columns]
+    slope = np.where(free, slope, 0.0)
+    length = FIRST_STEP / np.maximum(np.sqrt(_dot(slope, slope)), 1e-300)
+    for _ in range(iterations):
+        there = np.clip(x + length[:, None] * slope, low, high)
+        z[:, :width] = there
+        new_value, new_slope = acquisition.gradient(z) or found
+        new_slope = np.where(free, new_slope[:, :width], 0.0)
+        gain = new_value - value
+        up = gain > 0.0
+        move = there - x
+        bend = -_dot(move, new_slope - slope)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            spectral = np.where(bend > 0.0, _dot(move, move) / bend, 4.0 * length)
+        length = np.where(up, np.minimum(spectral, 1e6 * length), 0.25 * length)
+        x = np.where(up[:, None], there, x)
+        value, slope = np.where(up, new_value, value), np.where(up[:, None], new_slope, slope)
+        if np.all(np.abs(gain) < TOLERANCE):
+            break
+    u[:, columns] = x
+    return u
 
 
 def _dot(a: Floats, b: Floats) -> Floats:

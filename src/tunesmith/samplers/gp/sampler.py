@@ -129,7 +129,7 @@ class GPSampler(Sampler):
         """Return n points for one of very many workers each."""
         rows = rows_modelled(history)
         crowd = self._crowd.get(
-            (history, rows, space), lambda: Crowd(SearchContext.of(history, space, self._sources, rows))
+            (history, rows, space), lambda: Crowd(SearchContext.of(history, space, self._sources, rows), space)
         )
         crowd.update(history)
         running = set(point_keys(crowd.context.space.mask(pending)))

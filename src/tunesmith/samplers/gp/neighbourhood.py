@@ -1,0 +1,153 @@
+"""A local process around one good trial, and the minimum of a function that is drawn from it (Thompson sampling).
+
+With hundreds of trials running, those near the best one cannot be taken into account one by one. A drawn function needs
+no account of them: where the process is sure its minimum lies in one place, and where it is not each worker gets
+another one (Hernández-Lobato et al., ICML 2017). Of hundreds of draws the best one counts, not the mean of them, so
+most are drawn with more variance than the process claims.
+
+The process is local, as in Eriksson et al., "TuRBO", NeurIPS 2019, so that 120 rows show a valley.
+
+- Which trial it lies around takes turns: the best one most often, then others that have no better one near them, so
+  that a second basin is searched until it is known to be worse (as the peaks of Rodriguez & Laio, Science 344, 2014).
+- How far it reaches is drawn anew for each: hundreds of workers fill the surroundings of the best trial within minutes,
+  and a box that shrank to them would let the search creep along a valley. Of the rows within its reach it takes the
+  best ones, and others that lie far apart.
+
+Symbols: n rows, d parameters, z[n, F] features, a = z / ℓ, y[n] values, u[n, d] unit coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import numpy as np
+
+from tunesmith.history import History
+from tunesmith.numerics.acquisition import log_probability_below
+from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.gp import Posterior, fit
+from tunesmith.numerics.kernel import square_distances
+from tunesmith.numerics.warp import Warp
+from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.duplicates import point_keys
+from tunesmith.samplers.gp.acquisition import Constraint
+from tunesmith.samplers.gp.candidates import Box
+from tunesmith.samplers.gp.context import SearchContext
+from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, PRIOR
+from tunesmith.samplers.gp.local_candidates import local_candidates
+
+N_ROWS, N_KEPT = 120, 30  # rows of the process, and how many of them are the best ones
+REACHES = (1, 2, 4, 8)  # times as many rows: how far it may reach
+GROWTH, STEP, SHARE = 8, 48, 64  # a new one for each eighth more trials, at most 48 of them, or a 64th if that is more
+N_CENTRES, N_BEST_SHARE, N_LOOKED_AT = 4, 5, 200  # centres; they are among the best fifth, and so many, of the rows
+N_LEADERS = 8
+DOUBT = 1.0  # mean of what is added to the factor 1 of the standard deviation
+
+
+def rows_near(history: History) -> tuple[int, int]:
+    """Return how many rows of a history a neighbourhood is made of, and how many neighbourhoods came before it."""
+    finite = np.flatnonzero(np.isfinite(history.y).all(axis=1))
+    count, turn = MIN_ROWS, 0
+    while (following := count + min(max(1, count // GROWTH), max(STEP, count // SHARE))) <= len(finite):
+        count, turn = following, turn + 1
+    return int(finite[count - 1]) + 1, turn
+
+
+class Neighbourhood:
+    """Proposes the minima of functions drawn from a local process.
+
+    Args:
+        context: what is known, of one objective.
+        theta: hyperparameters of a process of the whole space.
+        constraints: models of the constraints with their bounds.
+        turn: how many neighbourhoods came before it.
+    """
+
+    def __init__(self, context: SearchContext, theta: Floats, constraints: Sequence[Constraint], turn: int) -> None:
+        data, features, rng = context.data, context.features, context.rng
+        y = np.where(data.feasible, data.y[:, 0], np.inf) if data.feasible.any() else data.y[:, 0]
+        z, u = features(data.u), np.nan_to_num(data.u, nan=0.5)
+        a = z * np.exp(-theta[:-1])[features.group]
+        centre = _centre(y, a, turn)
+        reach = N_ROWS * REACHES[int(rng.integers(len(REACHES)))]
+        near = np.argsort(square_distances(a, a[[centre]])[:, 0], kind="stable")[:reach]
+        rows = np.sort(near[_spread(a[near], y[near])])
+        t = Warp(data.y[rows, 0]).values
+        own = Posterior(z[rows], features.group, t, fit(z[rows], features.group, t, PRIOR, starts=[theta]))
+        top = rows[np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:N_LEADERS]]
+        self._boundaries, self._best = data.boundaries, data.u[top[:N_BEST]]
+        box = self._box(u[rows], u[centre])
+        pool = self._pool = local_candidates(context.space, features, own, u[rows], u[top], box, rng)
+        self._keys = point_keys(pool.x)
+        self._value = own.predict(pool.z)[0]
+        if context.prior_weight:
+            self._value -= context.prior_weight.value(pool.z)
+        for model, limit in constraints:
+            self._value -= log_probability_below(*model.predict(pool.z), limit)
+        self._root = _root(own.covariance(pool.z))
+
+    def _box(self, u: Floats, centre: Floats) -> Box:
+        """Return the lowest and highest unit coordinates [d] to look at: as far from the centre as rows go."""
+        limits = self._boundaries.limits(self._best, u[:0])
+        half = np.abs(u - centre).max(axis=0)
+        return np.clip(centre - half, *limits), np.clip(centre + half, *limits)
+
+    def propose(
+        self, at_once: Floats, tried: Container[bytes], running: Container[bytes], rng: np.random.Generator
+    ) -> Floats | None:
+        """Return internal values [d] of the next point; None: every candidate was tried.
+
+        Args:
+            at_once: unit coordinates [p, d] of running trials.
+            tried: the keys of finished trials.
+            running: the keys of running trials.
+            rng: the source of randomness.
+        """
+        low, high = self._boundaries.limits(self._best, at_once)
+        doubt = 1.0 + rng.exponential(DOUBT)
+        drawn = self._value + doubt * (self._root @ rng.standard_normal(len(self._root)))
+        with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
+            drawn[((self._pool.u < low) | (self._pool.u > high)).any(axis=1)] = np.inf
+        for i in np.argsort(drawn, kind="stable").tolist():
+            if drawn[i] < np.inf and self._keys[i] not in tried and self._keys[i] not in running:
+                return np.array(self._pool.x[i])
+        return None
+
+
+def _centre(y: Floats, a: Floats, turn: int) -> int:
+    """Return the row to lie around: every second time the best one, every fourth time that of another basin.
+
+    A row is the best of a basin if no better one lies within a lengthscale.
+    """
+    order = np.argsort(y, kind="stable")[: min(N_LOOKED_AT, max(N_CENTRES, len(y) // N_BEST_SHARE))]
+    order = order[np.isfinite(y[order])]
+    is_near = square_distances(a[order], a[order]) < 1.0
+    basins = order[~np.tril(is_near, -1).any(axis=1)]
+    halvings = (turn & -turn).bit_length() - 1 if turn else 0  # 0, 1, 0, 2, 0, 1, 0, 3, …
+    return int(basins[min(halvings, N_CENTRES - 1) % len(basins)])
+
+
+def _spread(a: Floats, y: Floats) -> Indices:
+    """Return which rows of a[r, F] to use: all, or the best ones and others as far from all chosen ones as can be."""
+    if len(a) <= N_ROWS:
+        return np.arange(len(a))
+    chosen = np.argsort(y, kind="stable")[:N_KEPT].tolist()
+    distance = square_distances(a, a[chosen]).min(axis=1)
+    while len(chosen) < N_ROWS:
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, square_distances(a, a[chosen[-1:]])[:, 0])
+    return np.array(chosen)
+
+
+def _root(covariance: Floats) -> Floats:
+    """Return a square root [q, q] of a covariance matrix."""
+    from scipy.linalg import lapack
+
+    jitter = 1e-9
+    while len(covariance):  # ends: the diagonal grows until it dominates
+        covariance.flat[:: len(covariance) + 1] += jitter
+        factor, info = lapack.dpotrf(covariance, lower=1, clean=1)
+        if info == 0:
+            return np.asarray(factor)
+        jitter *= 10.0
+    return covariance
