@@ -1,4 +1,5 @@
 """tunesmith inside of other libraries: each module is imported by who uses that library, and needs it.
 
-`ray_tune.py` is a search algorithm of Ray Tune.
+`ray_tune.py` is a search algorithm of Ray Tune. `xgboost.py`, `lightgbm.py` and `catboost.py` report the rounds of a
+training, on what they share, `rounds.py`.
 """

@@ -1,0 +1,110 @@
+"""What the callbacks of the boosting libraries share: which metric is monitored, when it is reported, what follows.
+
+A round adds one tree to a model, or one for each class. Rounds are counted over all attempts of a trial, so step 20 of
+its curve is a model of 20 rounds, however often it was paused on the way.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tunesmith.frozen import curve
+from tunesmith.numerics.scalars import real
+from tunesmith.text import shown
+from tunesmith.trial import Trial
+
+Scores = Mapping[tuple[str, str], float]  # the value of each metric on each set of rows, by (set, metric)
+
+TRAINING = {"train", "training", "learn"}  # what the sets of rows that a model learns from are called
+
+
+class RoundReports:
+    """Reports the rounds of one training to its trial.
+
+    Args:
+        trial: whose training it is.
+        monitor: "SET-METRIC", the set of rows and the metric that count; None: the only one besides the training's.
+        every: report each so many rounds.
+        checkpoint: whether the trial can be continued.
+
+    Attributes:
+        trial: whose training it is.
+        every: a report comes each so many rounds.
+        checkpoint: whether the trial can be continued.
+        last: the monitored metric after the last round; None before the first one.
+        total: rounds at the end; None: not known.
+        stopped: whether the trial was told to stop.
+    """
+
+    def __init__(self, trial: Trial, monitor: str | None, every: int, checkpoint: bool) -> None:
+        if monitor is not None and not isinstance(monitor, str):
+            raise TypeError(f"monitor= takes the text 'SET-METRIC', such as 'valid-auc', or None; got {shown(monitor)}")
+        self.trial = trial
+        self.monitor = monitor
+        self.every = whole(every, "every")
+        self.checkpoint = bool(checkpoint)
+        self.total: int | None = None
+        self.stopped = False
+        self.begin = (trial.resumed_from_step or 0) if checkpoint else 0
+        self.last: float | None = None
+        if self.begin:
+            self.last = curve([attempt.reports for attempt in trial.previous_attempts]).get(self.begin)
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file of the checkpoint."""
+        return self.trial.checkpoint_dir / name
+
+    def rounds_left(self, total: Any) -> int:
+        """Return how many rounds there are to go, and remember how many there are in all."""
+        self.total = whole(total, "the number of rounds")
+        return max(0, self.total - self.begin)
+
+    def is_due(self, number: int) -> bool:
+        """Tell whether a round is reported: each ``every``-th one, and the last one where that is known."""
+        return number > self.begin and (number % self.every == 0 or number == self.total)
+
+    def take(self, number: int, scores: Scores) -> bool:
+        """Take the scores after a round, and report them if they are due.
+
+        Returns:
+            Whether the training is to end. The last round of all ends it anyhow.
+        """
+        self.last = real(scores[chosen(scores, self.monitor)])
+        if self.is_due(number):
+            self.trial.report(self.last, number)
+            self.stopped = number != self.total and self.trial.should_prune()
+        return self.stopped
+
+
+def whole(value: Any, name: str) -> int:
+    """Return a number of rounds.
+
+    Raises:
+        ValueError: it is no whole number above 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} must be a whole number, 1 or more; got {shown(value)}")
+    return int(value)
+
+
+def chosen(scores: Scores, monitor: str | None) -> tuple[str, str]:
+    """Return which score counts.
+
+    Raises:
+        ValueError: there is none of that name, or there are several and none is named.
+    """
+    names = {f"{rows}-{metric}": (rows, metric) for rows, metric in scores}
+    if monitor is None:
+        held_out = [key for key in names.values() if key[0] not in TRAINING]
+        if len(held_out) == 1:
+            return held_out[0]
+        if not names:
+            raise ValueError("there is nothing to report: give the training a set of rows to validate on, and a metric")
+        found = "several metrics" if held_out else "only metrics of the rows it is trained on"
+        raise ValueError(f"the training has {found}: say which counts, with monitor= one of {sorted(names)}")
+    if monitor not in names:
+        raise ValueError(f"monitor={monitor!r} is no metric of the training; it has {sorted(names)}")
+    return names[monitor]
