@@ -96,7 +96,15 @@ class XGBoostCallback(xgboost.callback.TrainingCallback):
         return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Report a round; the answer is whether the training is to end.
+        """Report a round.
+
+        Args:
+            model: the booster so far.
+            epoch: the round, from 0; those before this training do not count.
+            evals_log: the values of each metric on each set, one a round.
+
+        Returns:
+            Whether the training is to end.
 
         Raises:
             TrialPruned: the trial is to stop, and ``xgboost.cv`` runs.
