@@ -18,6 +18,7 @@ class Curves:
     Attributes:
         can_resume: whether runs go on where they were paused, since the objective saves checkpoints; else a run that
             goes on repeats its steps.
+        longest_complete: the most reports that a COMPLETE trial has; 0: there is none.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class Curves:
         self._n_complete = 0
         self._n_reports = 0
         self.can_resume = False
+        self.longest_complete = 0
 
     def append(self, number: int, step: int, value: float, cost: float = math.nan) -> None:
         """Add one report; a step that the trial reported before is ignored.
@@ -46,6 +48,7 @@ class Curves:
             if cost == cost:
                 self._costs.setdefault(number, {})[step] = cost
             if self._state.get(number) is TrialState.COMPLETE:  # the end was read before the last reports
+                self.longest_complete = max(self.longest_complete, len(reports))
                 self._count(step, value)
 
     def drop(self, number: int) -> None:
@@ -72,6 +75,7 @@ class Curves:
             self._state[number] = state
             if state is TrialState.COMPLETE:
                 self._n_complete += 1
+                self.longest_complete = max(self.longest_complete, len(self._reports[number]))
                 for step, value in self._reports[number].items():
                     self._count(step, value)
 
@@ -112,6 +116,10 @@ class Curves:
         """Return what each step of `of` cost since the one before, float64[k]; NaN where that is not known."""
         costs = self._costs.get(number, {})
         return np.array([costs.get(s, np.nan) for s in sorted(self._reports.get(number, {}))], np.float64)
+
+    def size(self, number: int) -> int:
+        """Return how many reports a trial has."""
+        return len(self._reports.get(number, ()))
 
     def spent(self, number: int) -> float:
         """Return the sum of a trial's known costs."""

@@ -152,9 +152,8 @@ class History:
     def points(self, space: Space) -> Floats:
         """Return the internal values float64[n, d] in the order of a space's parameters."""
         at = self._columns.at(space)
-        if np.array_equal(at, np.arange(self._x.shape[1])):
-            return self.x
-        return _view(self._gather(self._x[: self._n], at))
+        same = np.array_equal(at, np.arange(self._x.shape[1]))
+        return self.x if same else _view(self._gather(self._x[: self._n], at))
 
     def pending_points(self, space: Space) -> Floats:
         """Return the pending trials' internal values float64[p, d] in the order of a space's parameters."""
@@ -287,7 +286,9 @@ class History:
     def pause(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
         """Note that a trial is paused, at a point over its own space; its reports stay."""
         if number not in self._paused:
-            self._pending.begin(number, space, x, sampler_state)  # what it suggested may be more than what was proposed
+            if space is not None:
+                self._columns_of(space)  # what it suggested is searched from now on
+            self._pending.begin(number, space, x, sampler_state)
             self._paused.add(number)
             self.curves.pause(number)
 

@@ -24,6 +24,7 @@ SAMPLERS: dict[str, str] = {
     "tpe": "tunesmith.samplers.tpe:TPESampler",
 }
 PRUNERS: dict[str, str] = {
+    "auto": "tunesmith.pruners.auto:AutoPruner",
     "nop": "tunesmith.pruners.nop:NopPruner",
     "median": "tunesmith.pruners.median:MedianPruner",
 }

@@ -254,3 +254,36 @@ def test_a_pause_is_not_a_failure(storage: Any) -> None:
     assert all(a.failure is None for t in study.trials for a in t.previous_attempts)
     assert not any(kind is FailureKind.RAISED for kind in study.history.failure)
     assert "PAUSED" in study.trials_dataframe()["state"].tolist()
+
+
+def test_what_pruning_saved_is_told(storage: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    study = made(storage)
+    assert study.savings is None
+    study.optimize(train, n_trials=9, show_progress_bar=True)
+    saved = study.savings
+    assert saved is not None
+    assert (saved.begun, saved.pruned, saved.full_reports) == (9, 0, 9 * LAST)
+    assert saved.reports == saved.cost == sum(len(t.intermediate_values) for t in study.trials)
+    assert saved.full_cost == 9 * LAST
+    assert str(saved) in capsys.readouterr().err
+    assert saved.note() in study.recommend().notes
+    report = study.confirm(train, top_k=1, repeats=2)
+    assert saved.note() in str(report)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), type("OutOfMemoryError", (RuntimeError,), {})("x"), RuntimeError("CUDA out of memory. Tried to")],
+)
+def test_a_run_that_needs_too_much_memory_does_not_stop_the_search(error: Exception) -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.suggest_int("batch", 1, 64) > 32:
+            raise error
+        return 1.0
+
+    study = ts.create_study(seed=0)
+    study.optimize(objective, n_trials=30)
+    failed = [t for t in study.trials if t.state is TrialState.FAIL]
+    assert failed
+    assert {t.failure for t in failed} == {FailureKind.OOM}
+    assert sum(t.state is TrialState.FAIL for t in study.trials[15:]) < 0.3 * 15, "the sampler learns to avoid them"

@@ -118,6 +118,9 @@ class RungTable:
             upto = ((at <= reports) & inside).sum(axis=1)
             has = (upto > 0) & ((position >= reports) | (diverged | (runs.state == RunState.COMPLETE)))
             best[has, rung] = least[row, np.maximum(upto - 1, 0)][has]
+        for rung in range(len(p) - 2, -1, -1):  # a run that reported first beyond a rung
+            unseen = np.isnan(best[:, rung])
+            best[unseen, rung] = best[unseen, rung + 1]
         known = inside & (_padded(runs.costs, inside, np.nan) > 0)
         paid_at = np.where(known, np.arange(inside.shape[1]), -1).max(axis=1)
         rate = np.full(n, np.nan)

@@ -22,6 +22,7 @@ from tunesmith.fidelity.knowledge import Knowledge
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.fidelity.runs import Action, Resume, Runs, RunState, Start
 from tunesmith.fidelity.starts import candidates, designed
+from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.price import highest_index, log_rate
 from tunesmith.numerics.threads import one_thread
@@ -32,6 +33,7 @@ N_START = 4  # runs before the model takes over
 MIN_SEEN = 2  # of which so many have reported a finite value
 SHORTLIST = 64  # runs and candidates whose index is computed
 N_GOOD = 8  # runs near which new ones are looked for
+LIKELY = 0.05  # the probability of ending best from which on a paused run is finished when no new one may begin
 KEPT_SHARE = 0.1  # of the cost that goes to runs however they look
 KEPT_EVERY, KEPT_FIRST = 10, 3  # which runs those are
 
@@ -79,6 +81,37 @@ class FidelityPolicy:
         with one_thread():
             return self._decide(runs, space, rng, None)
 
+    def propose(self, runs: Runs, space: Space, rng: np.random.Generator) -> Start:
+        """Return the best new run, whatever a paused one promises; the arguments are those of `decide`."""
+        with one_thread():
+            action = self._decide(runs, space, rng, None, begins=True)
+        if not isinstance(action, Start):
+            raise RuntimeError(f"propose: a new run was to be chosen; got {action}")
+        return action
+
+    def finish(self, runs: Runs, space: Space) -> Resume | None:
+        """Return the paused run that is most likely to end best, where no new run may begin; None: none is likely to.
+
+        Args:
+            runs: all runs.
+            space: what is searched; it has parameters.
+        """
+        ladder = Ladder.of(runs)
+        table = RungTable.of(runs, ladder)
+        paused = np.flatnonzero((runs.state == RunState.PAUSED) & ~table.ended)
+        if not len(paused) or np.isfinite(table.best).any(axis=1).sum() < MIN_SEEN:
+            return None
+        with one_thread():
+            know = Knowledge(runs, ladder, table, FeatureMap(space), self._fits)
+            ends, _ = know.chain.forecast(know.z[paused], know.s[paused])
+        sd = np.sqrt(np.maximum(ends.variance.sum(axis=1), 1e-12))
+        chance = log_probability_below(ends.mean, sd**2, know.best)
+        at = int(np.argmax(chance))
+        if chance[at] < np.log(LIKELY):
+            return None
+        k = int(paused[at])
+        return Resume(int(runs.number[k]), ladder.step(min(int(table.reached[k]), len(ladder.positions) - 1)))
+
     def judge(self, runs: Runs, number: int, space: Space, rng: np.random.Generator) -> tuple[Verdict, int | None]:
         """Return whether a running run that has just reported goes on, and up to which step.
 
@@ -113,8 +146,18 @@ class FidelityPolicy:
             return Verdict.CONTINUE, action.until_step
         return Verdict.PAUSE, None
 
-    def _decide(self, runs: Runs, space: Space, rng: np.random.Generator, live: int | None) -> Action:
-        """Return the best action; `live` is the row of a running run that is taken to be paused, and can go on."""
+    def _decide(
+        self, runs: Runs, space: Space, rng: np.random.Generator, live: int | None, begins: bool = False
+    ) -> Action:
+        """Return the best action.
+
+        Args:
+            runs: all runs.
+            space: what is searched.
+            rng: the source of randomness.
+            live: the row of a running run that is taken to be paused, and can go on.
+            begins: whether a new run is to be begun.
+        """
         if live is not None:
             runs = runs.paused(live)
         ladder = Ladder.of(runs)
@@ -122,7 +165,7 @@ class FidelityPolicy:
         if len(runs) < N_START or np.isfinite(table.best).any(axis=1).sum() < MIN_SEEN:
             return Start(designed(space, len(runs), rng), ladder.step(0))
         last = len(ladder.positions) - 1
-        paused = np.flatnonzero((runs.state == RunState.PAUSED) & ~table.ended & (table.reached <= last))
+        paused = np.flatnonzero((runs.state == RunState.PAUSED) & ~table.ended & (table.reached <= last) & (not begins))
         features = FeatureMap(space)
         know = Knowledge(runs, ladder, table, features, self._fits)
         can_go_on = np.full(len(runs), runs.resumable)

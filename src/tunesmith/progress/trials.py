@@ -28,6 +28,8 @@ class _Study(Protocol):
     def stop_reason(self) -> str | None: ...
     @property
     def regret_bound(self) -> float | None: ...
+    @property
+    def savings(self) -> object: ...
 
 
 class Progress:
@@ -59,6 +61,8 @@ class Progress:
         self._go_on = go_on
         self._sign = 0.0 if len(study.directions) > 1 else 1.0 if study.directions[0] == "minimize" else -1.0
         self._best = math.inf
+        self._paused: set[int] = set()
+        self._counted: set[int] = set()
         self._line = ProgressLine(n_trials, "trial", timeout=timeout, stream=stream)
         self._pruned = pruned
         self._line.notes = {"failed": 0, pruned: 0}
@@ -80,15 +84,29 @@ class Progress:
         self.count(trial)
 
     def count(self, trial: FrozenTrial) -> None:
-        """Count a finished trial."""
+        """Count a trial that finished, or was paused; one that was paused before is counted once."""
+        if trial.state is TrialState.PAUSED:
+            self._paused.add(trial.number)
+        else:
+            self._paused.discard(trial.number)
+        if self._paused:
+            self._line.notes["paused"] = len(self._paused)
+        else:
+            self._line.notes.pop("paused", None)
         if trial.state is TrialState.COMPLETE:
             if self._sign:
                 self._note_value(trial)
+        elif trial.state is TrialState.PAUSED:
+            pass
         elif trial.state is TrialState.PRUNED:
             self._line.notes[self._pruned] += 1
         else:
             self._line.notes["failed"] += 1
-        self._line.advance()
+        if trial.number in self._counted:
+            self._line.tick()
+        else:
+            self._counted.add(trial.number)
+            self._line.advance()
 
     def note(self, what: str, n: int) -> None:
         """Count something that is shown at the end of the line.
@@ -118,6 +136,8 @@ class Progress:
         message = self._how_to_go_on() if isinstance(error, KeyboardInterrupt) else ""
         if error is None and (reason := self._study.stop_reason) is not None:
             message = f"Stopped {reason}; a longer search is expected to gain at most {self._study.regret_bound:.3g}."
+        if error is None and (saved := self._study.savings) is not None:
+            message = f"{message}\n{saved}" if message else str(saved)
         self._line.close(message)
 
     def _how_to_go_on(self) -> str:
@@ -139,6 +159,7 @@ class Progress:
             again = f"study = tunesmith.load_study(study_name={study.study_name!r}, storage={given})\n  {again}"
         kept = f"{_are(finished, 'finished trial', f'of {study.study_name!r} ')} kept {where}"
         more = f"; {_are(waiting, 'trial')} waiting to be run" if waiting else ""
+        more += f"; {_are(paused, 'trial')} paused" if (paused := count.get(TrialState.PAUSED, 0)) else ""
         return f"Interrupted. {kept}{more}.\nTo go on:\n  {self._go_on or again}"
 
 

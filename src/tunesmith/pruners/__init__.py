@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from tunesmith import registry
 
 if TYPE_CHECKING:
+    from tunesmith.pruners.auto import AutoPruner
     from tunesmith.pruners.base import Decision, Pruner
     from tunesmith.pruners.median import MedianPruner
     from tunesmith.pruners.nop import NopPruner
 
-__all__ = ["Decision", "MedianPruner", "NopPruner", "Pruner"]
+__all__ = ["AutoPruner", "Decision", "MedianPruner", "NopPruner", "Pruner"]
 
 _TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.PRUNERS.values()}
 _TARGETS |= dict.fromkeys(("Decision", "Pruner"), "tunesmith.pruners.base")

@@ -14,10 +14,11 @@ import numpy as np
 
 from tunesmith import registry
 from tunesmith.history import History
-from tunesmith.samplers.base import Points, Sampler, SamplerStates
+from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
 from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.space import Space
+from tunesmith.state import TrialState
 
 MODEL_ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all
 COST_RATIO = 10.0  # the model may take so many times as long as a trial
@@ -67,6 +68,11 @@ class AutoSampler(Sampler):
         self, history: History, space: Space, rng: np.random.Generator, n: int
     ) -> tuple[Points, SamplerStates, str]:
         """Return what the chosen sampler proposes, its name, and why it was chosen; see `Sampler.propose`."""
+        if n == 1 and _is_multi_fidelity(history, space):
+            from tunesmith.fidelity import joint
+
+            x = joint.begin(history, space, rng)[None]
+            return x, np.full(1, encode_state(self.name, 0), np.int64), "fidelity: from unfinished runs and their costs"
         chosen, why = self.choose(history, space)
         return *self._sampler(chosen).ask(history, space, rng, n), f"{chosen}: {why}"
 
@@ -123,6 +129,13 @@ class AutoSampler(Sampler):
         if name not in self._samplers:
             self._samplers[name] = registry.load("samplers", name)()
         return self._samplers[name]
+
+
+def _is_multi_fidelity(history: History, space: Space) -> bool:
+    """Tell whether unfinished runs have reported, so that there is more to learn from than ends."""
+    if history.n_objectives > 1 or not len(space) or not len(history.curves):
+        return False
+    return bool(history.paused) or bool((history.state == int(TrialState.PRUNED)).any())
 
 
 def _kind_of(space: Space, x: Points) -> str:

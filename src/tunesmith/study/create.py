@@ -72,7 +72,7 @@ def create_study(
         storage: None for memory; a file ("tune.db"), an SQLAlchemy URL, or a storage object.
         sampler: a name of the registry, or an object; by default the one that suits the space and budget best.
         pruner: a name of the registry, or an object; by default trials are not pruned unless the objective asks, and
-            then by the median rule.
+            then as suits what it does ("auto"): it saves checkpoints, or it does not.
         study_name: unique in the storage; made up if missing.
         direction: "minimize" (the default) or "maximize".
         load_if_exists: go on with the study of that name if there is one; it keeps its seed and directions.
@@ -337,7 +337,7 @@ def _sampler(sampler: SamplerLike) -> Sampler:
 
 
 def _pruner(pruner: PrunerLike) -> Pruner:
-    made: Pruner = _named("pruners", Pruner, pruner, "median")
+    made: Pruner = _named("pruners", Pruner, pruner, "auto")
     return made
 
 

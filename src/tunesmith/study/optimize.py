@@ -216,8 +216,10 @@ class TrialPolicy(Policy[Trial, End]):
         first: BaseException | None = None
         for done, fault in self._record_all(events):
             first = first or fault
-            if done.state is TrialState.PAUSED:
-                continue  # it has not ended
+            if done.state is TrialState.PAUSED:  # it has not ended
+                if self.progress is not None:
+                    self.progress.count(done)
+                continue
             for call in self.after:
                 call(done)
             if self.gc_after_trial:
@@ -266,7 +268,8 @@ class TrialPolicy(Policy[Trial, End]):
             outcome = outcome_of_error(error, event.kind, event.traceback)
             outcome.output = event.output
             done = self._recorded(trial, outcome)
-            passes = outcome.state is TrialState.PRUNED or self.catch.names(error, event.kind)
+            kind = event.kind if outcome.failure is None else outcome.failure
+            passes = outcome.state is TrialState.PRUNED or self.catch.names(error, kind)
             passes = passes or isinstance(error, AttemptReplacedError)  # another worker has the trial
             return done, None if passes else error
         outcome = outcome_of(event.value, len(engine.signs))

@@ -14,6 +14,7 @@ from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
 from tunesmith.selection.wording import NumberFormat, level_of, params_of
 from tunesmith.study.engine.engine import TrialEngine
+from tunesmith.study.savings import savings
 from tunesmith.text import block, printable
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def recommend(engine: TrialEngine, simplest: str | None, complexity: Complexity 
     if found is None:
         raise engine.none_complete()
     at, notes = 0, notes_on(found)
+    if (saved := savings(engine.current_history())) is not None:
+        notes = (*notes, saved.note())
     if complexity is not None:
         at, note = _simplest(engine, found, complexity)
         notes = (*notes, note)

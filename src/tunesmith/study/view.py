@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tunesmith.selection.simplest import Complexity
     from tunesmith.study.artifacts import StudyArtifacts
     from tunesmith.study.recommend import Recommendation
+    from tunesmith.study.savings import Savings
 
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 
@@ -208,6 +209,13 @@ class StudyView:
         from tunesmith.study.frame import to_frame
 
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
+
+    @property
+    def savings(self) -> Savings | None:
+        """What pruning saved so far; None: nothing was pruned, or no trial is complete to compare with."""
+        from tunesmith.study.savings import savings
+
+        return savings(self.history)
 
     @property
     def artifacts(self) -> StudyArtifacts:

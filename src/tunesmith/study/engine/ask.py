@@ -234,8 +234,7 @@ class Asker:
         if ahead is not None and ahead.number == number and ahead.space is space:
             return ahead
         sampler = self.sampler.cheap_variant() if cheap else self.sampler
-        words = (self._study.seed, number)  # an array of them is read 2 microseconds faster
-        rng = np.random.default_rng(np.array(words, np.uint32) if words[0] < 2**32 else words)
+        rng = proposal_rng(self._study.seed, number)
         x, states, proposed_by = sampler.propose(history, space, rng, 1)
         if len(x) == 0:
             raise SpaceExhaustedError(f"the sampler {self.sampler.name!r} has proposed every point it has")
@@ -245,6 +244,12 @@ class Asker:
         if not self._study.declared and self.sampler.space is not None:
             return self.sampler.space
         return self._study.history.space
+
+
+def proposal_rng(seed: int, number: int) -> np.random.Generator:
+    """Return the random numbers for the proposal of a trial."""
+    words = (seed, number)  # an array of them is read 2 microseconds faster
+    return np.random.default_rng(np.array(words, np.uint32) if seed < 2**32 else words)
 
 
 def new_token() -> int:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
-
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.errors import ArtifactError, AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
@@ -19,7 +17,7 @@ from tunesmith.space import Parameter, Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
-from tunesmith.study.engine.ask import Asker, new_token
+from tunesmith.study.engine.ask import Asker, new_token, proposal_rng
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.data import StudyData
 from tunesmith.study.engine.leader import paused_leader
@@ -122,8 +120,9 @@ class TrialEngine(StudyData):
 
     def _choose(self, history: History, may_begin: bool) -> int | None:
         """Ask the pruner which paused trial goes on."""
-        words = (self.seed, self.next_number, len(history.curves), 2)  # 2: other numbers than the proposal has
-        return self.channel.pruner.resume(history, np.random.default_rng(words), may_begin)
+        # With the random numbers of the next proposal, so that a pruner and a sampler may share a decision.
+        rng = proposal_rng(self.seed, self.next_number)
+        return self.channel.pruner.resume(history, rng, may_begin)
 
     def ask_batch(
         self, n: int, fixed_distributions: Mapping[str, Parameter] | None = None, *, below: int | None = None

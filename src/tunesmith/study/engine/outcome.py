@@ -13,6 +13,8 @@ from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import MOST, message_of, name_and_message, shown
 
 MOST_ITEMS = 1000  # of a result that are read: an iterator may have no end
+_OUT_OF_MEMORY = frozenset({"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"})  # Python, PyTorch, TensorFlow
+_OUT_OF_MEMORY_WORDS = ("out of memory", "RESOURCE_EXHAUSTED")  # older PyTorch and CuPy; JAX
 NAN_REASON = "the objective returned NaN (the run diverged?)"
 
 
@@ -97,7 +99,17 @@ def outcome_of_error(
     reason = name_and_message(error)
     if traceback:
         reason = f"{reason}\n{traceback[-MOST // 2 :]}"
+    if kind is FailureKind.RAISED and is_out_of_memory(error):
+        kind = FailureKind.OOM
     return Outcome(TrialState.FAIL, reason=reason, failure=kind)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an objective ran out of memory, of the machine or of its accelerator, whatever library says so."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & _OUT_OF_MEMORY:
+        return True
+    return isinstance(error, RuntimeError) and any(words in message_of(error) for words in _OUT_OF_MEMORY_WORDS)
 
 
 def _read(result: Any, n_objectives: int) -> tuple[float, ...] | str:

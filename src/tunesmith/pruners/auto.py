@@ -1,0 +1,202 @@
+"""The default: pauses runs at rungs where they can go on from a checkpoint, and stops the worst where they cannot.
+
+With checkpoints, each run is paused at rungs that grow by the factor three, and what a free worker does then, go on
+with a paused run or begin a new one, is one decision, from a model of learning curves and costs (`tunesmith.fidelity`).
+Without, a run that goes on would repeat its steps, so this is asynchronous successive halving in the form that stops
+(Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops
+nothing while the order of runs there was not seen to be that of their ends, and every tenth run goes to its end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from tunesmith.caution import caution
+from tunesmith.curves import Curves
+from tunesmith.fidelity import joint
+from tunesmith.fidelity.ladder import FIRST, GROWTH, LAST_GAP
+from tunesmith.fidelity.policy import KEPT_EVERY, KEPT_FIRST
+from tunesmith.fidelity.runs import Resume
+from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
+from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.state import TrialState
+
+LATE_FALL = 1.5  # times the middle third of a full run, from which on a fall in its last third is suspicious
+MIN_COMPLETE = 5  # runs that came to their end before any is stopped
+MIN_AGREEMENT = 0.3  # Kendall's τ between a rung and the ends, less its error, from which on a rung stops runs
+_log = logging.getLogger("tunesmith")
+
+
+class AutoPruner(Pruner):
+    """Decides from what the objective does: it saves checkpoints, or it does not.
+
+    Rungs are numbers of reports: 2, 6, 18, and so on up to the length of a full run, which becomes known when the first
+    run completes. One report alone orders runs hardly better than chance. The logger ``tunesmith`` tells at level INFO
+    what was inferred. There is a warning where full runs fall fastest in their last third, as with a learning rate that
+    decays over the whole length: then a run that is cut short says little about its end.
+
+    Example:
+        ```python
+        import tunesmith
+
+        def objective(trial):
+            rate = trial.suggest_float("rate", 0, 1)
+            for epoch in range(1, 28):
+                trial.report((1 - rate) ** epoch, epoch)
+                if trial.should_prune():
+                    raise tunesmith.TrialPruned
+            return (1 - rate) ** 27
+
+        study = tunesmith.create_study(pruner="auto", seed=0)
+        study.optimize(objective, n_trials=20)
+        ```
+    """
+
+    name: ClassVar[str] = "auto"
+    resumes: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+        """Decide at rungs.
+
+        Args:
+            curves: the reports of all trials.
+            trial_number: the trial in question.
+            step: the step of its last report.
+
+        Returns:
+            PAUSE at each rung where the objective saves checkpoints; else STOP where the trial is not among the best
+            third there; else CONTINUE.
+        """
+        count, end = curves.size(trial_number), curves.longest_complete
+        if not is_rung(count, end):
+            return Decision.CONTINUE
+        self._tell(curves, end)
+        if curves.can_resume:
+            return Decision.PAUSE
+        if curves.n_complete < MIN_COMPLETE or trial_number % KEPT_EVERY == KEPT_FIRST:
+            return Decision.CONTINUE
+        return Decision.STOP if _is_behind(curves, trial_number, count) else Decision.CONTINUE
+
+    def _tell(self, curves: Curves, end: int) -> None:
+        """Log what is inferred, and warn of schedules that mislead; each once."""
+        length = f"a full run makes {end} reports" if end else "how long a full run is shows when the first completes"
+        how = (
+            "runs pause, and go on from their checkpoints"
+            if curves.can_resume
+            else f"runs that are behind are stopped, once {MIN_COMPLETE} are complete; with trial.checkpoint_dir they "
+            "would be paused"
+        )
+        self._once(f"pruner auto: {length}; at rungs ({_rungs(end)} reports) {how}", _log.info)
+        late = "the losses of full runs"
+        if curves.n_complete >= MIN_COMPLETE and not any(late in said for said in self._said) and _falls_late(curves):
+            self._once(
+                f"{late} fall fastest near the end, as with a learning rate that decays over the whole length: a run "
+                "that is cut short says little about its end. Use a schedule that does not depend on the length, or "
+                "pruner='nop'",
+                caution,
+            )
+
+    def _once(self, text: str, say: Callable[[str], None]) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            say(text)
+
+    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
+        """Choose by the expected improvement of each paused trial and of a new one, per what it costs.
+
+        Args:
+            history: the study so far.
+            rng: its random numbers.
+            may_begin: whether a new trial may begin.
+
+        Returns:
+            The number of a paused trial; None: a new one begins.
+        """
+        space = history.space
+        if not history.paused or space is None or not len(space) or history.n_objectives > 1:
+            return None
+        if not may_begin:
+            return joint.finish(history, space)
+        action = joint.decide(history, space, rng)
+        return action.number if isinstance(action, Resume) else None
+
+
+def is_rung(count: int, end: int) -> bool:
+    """Tell whether a run of so many reports is at a rung.
+
+    Args:
+        count: its reports.
+        end: those of a full run; 0: not known.
+    """
+    rung = FIRST
+    while rung < count:
+        rung *= GROWTH
+    return rung == count and (not end or count * LAST_GAP <= end or count > end)
+
+
+def _rungs(end: int) -> str:
+    found = [FIRST * GROWTH**k for k in range(20)]
+    shown = [str(count) for count in found if not end or count * LAST_GAP <= end]
+    return ", ".join(shown[:4] + (["..."] if len(shown) > 4 else [])) or "none"
+
+
+def _falls_late(curves: Curves) -> bool:
+    """Tell whether the median full run falls more in its last third than a usual curve does."""
+    ratios = []
+    for number in curves.numbers:
+        values = curves.of(number)[1]
+        if curves.state(number) is TrialState.COMPLETE and len(values) >= 9 and np.isfinite(values).all():
+            middle, late = (
+                values[len(values) // 3] - values[2 * len(values) // 3],
+                values[2 * len(values) // 3] - values[-1],
+            )
+            ratios.append(late / middle if middle > 0 else np.inf if late > 0 else 0.0)
+    return len(ratios) >= MIN_COMPLETE and float(np.median(ratios)) > LATE_FALL
+
+
+def _is_behind(curves: Curves, number: int, count: int) -> bool:
+    """Tell whether a run is worse than the best third of those that made so many reports, where that means anything."""
+    there, ends = [], []
+    own = np.inf
+    for other in curves.numbers:
+        if curves.size(other) < count:
+            continue
+        values = curves.of(other)[1]
+        best = _least(values[:count])
+        if other == number:
+            own = best
+        there.append(best)
+        if curves.state(other) is TrialState.COMPLETE:
+            ends.append((best, _least(values)))
+    if len(there) < GROWTH or _agreement(np.array(ends)) < MIN_AGREEMENT:
+        return False
+    allowed = np.sort(np.array(there))[max(1, len(there) // GROWTH) - 1]
+    return bool(own > allowed)
+
+
+def _least(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.min()) if len(finite) else np.inf
+
+
+def _agreement(pairs: Floats) -> float:
+    """Return a cautious estimate of Kendall's τ between values [k, 2] at a rung and at the end; -1 for few."""
+    k = len(pairs)
+    if k < MIN_COMPLETE:
+        return -1.0
+    first, second = (np.greater(*pair).astype(float) - np.less(*pair) for pair in _pairs(pairs))
+    tau = float((first * second).sum() / (k * (k - 1)))
+    error = np.sqrt(2.0 * (2 * k + 5) / (9.0 * k * (k - 1)))  # of τ where there is no order at all
+    return tau - float(error)
+
+
+def _pairs(values: Floats) -> list[tuple[Floats, Floats]]:
+    return [(column[:, None], column[None, :]) for column in values.T]
