@@ -35,6 +35,12 @@ class Epochs:
         folder: where the file is or will be; None: nowhere.
         done: how many epochs are done already, as far as is known without the file.
         seed: of the random numbers, where no state of them was saved.
+        rank: of this process among those that run the training together.
+        kept: what rank 0 read from the file.
+
+    Attributes:
+        kept: what was read from the file, until the loop begins; None: nothing.
+        gathered: the states of the random numbers of all ranks, to be saved next; None: there is one process.
 
     Raises:
         TypeError: n is no whole number, or the state no mapping of names to objects.
@@ -42,7 +48,15 @@ class Epochs:
     """
 
     def __init__(
-        self, n: int, state: MutableMapping[str, Any] | None, folder: Path | None, done: int, seed: int
+        self,
+        n: int,
+        state: MutableMapping[str, Any] | None,
+        folder: Path | None,
+        done: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         if isinstance(n, bool) or not hasattr(n, "__index__"):
             raise TypeError(f"epochs(n) takes how many epochs there are, a whole number; got {shown(n)}")
@@ -57,19 +71,25 @@ class Epochs:
         self._state = state
         self._folder = folder if state is not None else None
         self._seed = seed
-        self._random: dict[str, Any] | None = None
+        self._rank = rank
         self._current: int | None = None
-        self._done = done if self._folder is None else self._load(self._folder)
+        self._done = done
+        self.gathered: list[dict[str, Any]] | None = None
+        self.kept = kept if self._folder is None else read(self._folder)
+        if self.kept is not None and state is not None:
+            _give_back(state, self.kept["state"])
+            self._done = int(self.kept["epoch"])
 
     def __iter__(self) -> Iterator[int]:
         # Not before: what lies between the call and the loop may draw random numbers, after a resume once more.
-        if self._random is not None:
-            restore_random(self._random)
+        states = [] if self.kept is None else self.kept["random"]
+        self.kept = None
+        if self._rank < len(states):
+            restore_random(states[self._rank])
         elif self._done:
             seed_random(int(np.random.SeedSequence([self._seed, self._done]).generate_state(1)[0]))
         else:
             seed_random(self._seed)
-        self._random = None
         try:
             for epoch in range(self._done + 1, self._last + 1):
                 self._current = epoch
@@ -93,7 +113,7 @@ class Epochs:
             "format": FORMAT,
             "epoch": self._current,
             "state": {name: _taken(value) for name, value in state.items()},
-            "random": random_state(),
+            "random": self.gathered or [random_state()],
         }
         torch = sys.modules.get("torch")
         with_torch = torch is not None and _has_tensor(kept["state"], torch.Tensor)
@@ -121,28 +141,12 @@ class Epochs:
                 raise
             caution(f"the state after epoch {self._current} cannot be saved, the one before stays: {error}")
 
-    def _load(self, folder: Path) -> int:
-        """Give the user's objects what was saved, and return the epoch after which that was; 0: there is nothing."""
-        kept = _read(folder)
-        if kept is None or self._state is None:
-            return 0
-        saved: dict[str, Any] = kept["state"]
-        if saved.keys() != self._state.keys():
-            raise ValueError(
-                f"epochs: the checkpoint holds {sorted(saved)}, and state= has {sorted(self._state)}; "
-                "use the same names in each run of a trial"
-            )
-        for name, value in saved.items():
-            self._state[name] = _given_back(self._state[name], value)
-        self._random = kept["random"]
-        return int(kept["epoch"])
-
 
 def _is_named(state: Any) -> bool:
     return isinstance(state, MutableMapping) and all(isinstance(name, str) for name in state)
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
+def read(folder: Path) -> dict[str, Any] | None:
     """Return what was saved last; None: nothing, or nothing that can be read."""
     for suffix in (TORCH, PICKLE):
         path = folder / (FILE + suffix)
@@ -166,6 +170,16 @@ def _read(folder: Path) -> dict[str, Any] | None:
 
 
 # ------------------------------------------------------------------------------------------------ the user's objects
+
+
+def _give_back(state: MutableMapping[str, Any], saved: dict[str, Any]) -> None:
+    if saved.keys() != state.keys():
+        raise ValueError(
+            f"epochs: the checkpoint holds {sorted(saved)}, and state= has {sorted(state)}; "
+            "use the same names in each run of a trial"
+        )
+    for name, value in saved.items():
+        state[name] = _given_back(state[name], value)
 
 
 def _taken(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -188,7 +188,7 @@ class Reporting(Suggestions):
             _ = found.folder  # where it cannot be read, there is no step either
         return found.step
 
-    def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Iterable[int]:
+    def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Epochs:
         """Return the epochs that are left, for a training loop that can be paused, resumed and repeated.
 
         At each report, the state of the training is saved to ``checkpoint_dir``: report once an epoch, at its end. A

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.integrations.pausing import EachStep
 
 import tunesmith as ts
-from tunesmith.curves import Curves
-from tunesmith.history import History
-from tunesmith.pruners import Decision, Pruner
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install torch", exc_type=ImportError)
 
@@ -20,23 +18,8 @@ from torch import nn  # noqa: E402  it needs torch
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402  it needs torch
 
 LAST = 5
-
-
-class EachEpoch(Pruner):
-    """Pauses a trial after each epoch, and goes on with the first that pauses."""
-
-    resumes = True
-
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
-        return Decision.PAUSE if step < LAST else Decision.CONTINUE
-
-    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
-        return history.paused[0] if history.paused else None
-
-
 X = torch.linspace(-1, 1, 64)[:, None]
 DATA = TensorDataset(X, torch.sin(3 * X))
-FINAL: dict[str, list[Any]] = {}
 
 
 def train(trial: ts.Trial, keep: list[Any]) -> float:
@@ -83,7 +66,7 @@ def same(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("in_file", [False, True])
 def test_a_paused_training_equals_an_undisturbed_one(in_file: bool, tmp_path: Path) -> None:
     found: list[Any] = []
-    for pruner in ("nop", EachEpoch()):
+    for pruner in ("nop", EachStep()):
         keep: list[Any] = []
         study = ts.create_study(
             storage=tmp_path / "tune.db" if in_file else None,
@@ -93,7 +76,9 @@ def test_a_paused_training_equals_an_undisturbed_one(in_file: bool, tmp_path: Pa
             pruner=pruner,
         )
         study.optimize(lambda trial, keep=keep: train(trial, keep), n_trials=2)
-        assert [t.attempt for t in study.trials] == [1 if pruner == "nop" else LAST] * 2
+        assert [t.attempt for t in study.trials] == [1 if pruner == "nop" else LAST + 1] * 2, (
+            "the last epoch is run again"
+        )
         found.append((keep, [(t.value, dict(t.intermediate_values)) for t in study.trials]))
     assert same(*found)
 

@@ -1,5 +1,6 @@
 """tunesmith inside of other libraries: each module is imported by who uses that library, and needs it.
 
 `ray_tune.py` is a search algorithm of Ray Tune. `xgboost.py`, `lightgbm.py` and `catboost.py` report the rounds of a
-training, on what they share, `rounds.py`.
+training, on what they share, `rounds.py`; `lightning.py` and `pytorch_lightning.py` its epochs, on
+`lightning_epochs.py`. `torch_distributed.py` is one trial in all processes of torchrun.
 """
