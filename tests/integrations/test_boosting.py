@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split
+from tests.integrations.orders import PauseAt, StopAfter
 
 import tunesmith as ts
-from tunesmith.curves import Curves
-from tunesmith.history import History
-from tunesmith.pruners import Decision, Pruner
 from tunesmith.state import TrialState
 
 X_TRAIN, X_VALID, Y_TRAIN, Y_VALID = train_test_split(
@@ -21,31 +19,6 @@ X_TRAIN, X_VALID, Y_TRAIN, Y_VALID = train_test_split(
 )
 ROUNDS = 12
 MONITORS = {"xgboost": "valid-logloss", "lightgbm": "valid-binary_logloss", "catboost": "validation-Logloss"}
-
-
-class StopAfter(Pruner):
-    """Gives every trial up after one step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
-        return Decision.STOP if step >= self.step else Decision.CONTINUE
-
-
-class PauseAt(Pruner):
-    """Pauses at some steps, and goes on at once."""
-
-    resumes = True
-
-    def __init__(self, steps: Sequence[int]) -> None:
-        self.steps = steps
-
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
-        return Decision.PAUSE if step in self.steps else Decision.CONTINUE
-
-    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
-        return min(history.paused, default=None)
 
 
 def with_xgboost(trial: Any, **options: Any) -> Any:

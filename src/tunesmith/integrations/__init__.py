@@ -2,5 +2,7 @@
 
 `ray_tune.py` is a search algorithm of Ray Tune. `xgboost.py`, `lightgbm.py` and `catboost.py` report the rounds of a
 training, on what they share, `rounds.py`; `lightning.py` and `pytorch_lightning.py` its epochs, on
-`lightning_epochs.py`. `torch_distributed.py` is one trial in all processes of torchrun.
+`lightning_epochs.py`. `torch_distributed.py` is one trial in all processes of torchrun. `stepwise.py` trains estimators
+of scikit-learn in steps. `mlflow.py`, `tensorboard.py` and `wandb.py` log finished trials, on what they share,
+`trackers.py`.
 """
