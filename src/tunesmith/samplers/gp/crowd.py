@@ -9,7 +9,7 @@ With very many workers it does not pay to take every running trial into account,
   acquisition function for each worker anew); several objectives are weighted at random for each proposal, too;
 - the search for it stays near a few points, and only the running trials closest to the best of them shrink σ.
 
-- with one objective, four of five proposals are those of a `Neighbourhood`: a local process around a good trial, made
+- with one objective, half of the proposals are those of a `Neighbourhood`: a local process around a good trial, made
   anew for each few dozen results, since a valley or a second basin is not to be seen in 200 rows of the whole space.
 
 ``auto`` lets it take turns with differential evolution, which is better where there are very many local minima. What
@@ -49,7 +49,7 @@ MAX_ROWS, MAX_BEST, MAX_NEAREST = (
     80,
     60,
 )  # of a model: in all, the best, and those nearest to the best; some others
-NEAR_SHARE = 0.8  # of the proposals of one objective: those near a good trial
+NEAR_SHARE = 0.5  # of the proposals of one objective: those near a good trial
 KAPPA = 0.3  # mean of κ
 STEPS = (0.1, 0.03, 0.01)  # sizes of perturbations in the unit cube, one of them for each proposal
 N_LEADERS, N_PERTURBED = 4, 8  # points that are perturbed, and how often each

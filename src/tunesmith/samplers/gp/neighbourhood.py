@@ -3,7 +3,7 @@
 With hundreds of trials running, those near the best one cannot be taken into account one by one. A drawn function needs
 no account of them: where the process is sure its minimum lies in one place, and where it is not each worker gets
 another one (Hernández-Lobato et al., ICML 2017). Of hundreds of draws the best one counts, not the mean of them, so
-most are drawn with more variance than the process claims.
+some are drawn with more variance than the process claims.
 
 The process is local, as in Eriksson et al., "TuRBO", NeurIPS 2019, so that 120 rows show a valley.
 
@@ -41,7 +41,7 @@ REACHES = (1, 2, 4, 8)  # times as many rows: how far it may reach
 GROWTH, STEP, SHARE = 8, 48, 64  # a new one for each eighth more trials, at most 48 of them, or a 64th if that is more
 N_CENTRES, N_BEST_SHARE, N_LOOKED_AT = 4, 5, 200  # centres; they are among the best fifth, and so many, of the rows
 N_LEADERS = 8
-DOUBT = 1.0  # mean of what is added to the factor 1 of the standard deviation
+DOUBT = 0.3  # mean of what is added to the factor 1 of the standard deviation
 
 
 def rows_near(history: History) -> tuple[int, int]:
