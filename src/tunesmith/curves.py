@@ -9,7 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.rungs import Ends, Group, Rung
 from tunesmith.state import TrialState
+
+MOST_RUNGS = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer
 
 
 class Curves:
@@ -19,6 +22,7 @@ class Curves:
         can_resume: whether runs go on where they were paused, since the objective saves checkpoints; else a run that
             goes on repeats its steps.
         longest_complete: the most reports that a COMPLETE trial has; 0: there is none.
+        sign: 1 where the objective is minimised, -1 where it is maximised: a value times it is what was reported.
     """
 
     def __init__(self) -> None:
@@ -27,10 +31,13 @@ class Curves:
         self._state: dict[int, TrialState] = {}
         # Extended when trials complete, so that a pruner need not walk through thousands of curves.
         self._complete_at: dict[int, list[float]] = {}
-        self._n_complete = 0
+        self._ends = Ends()
+        self._rungs: dict[tuple[int, Group | None], Rung] = {}
+        self._arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of complete trials
         self._n_reports = 0
         self.can_resume = False
         self.longest_complete = 0
+        self.sign = 1.0
 
     def append(self, number: int, step: int, value: float, cost: float = math.nan) -> None:
         """Add one report; a step that the trial reported before is ignored.
@@ -47,9 +54,13 @@ class Curves:
             self._n_reports += 1
             if cost == cost:
                 self._costs.setdefault(number, {})[step] = cost
+            for rung in self._rungs.values():
+                rung.append(number, step, value)
             if self._state.get(number) is TrialState.COMPLETE:  # the end was read before the last reports
                 self.longest_complete = max(self.longest_complete, len(reports))
                 self._count(step, value)
+                self._ends.update(number, reports)
+                self._arrays.pop(number, None)
 
     def drop(self, number: int) -> None:
         """Forget the reports of a trial that will be run again."""
@@ -57,6 +68,8 @@ class Curves:
             self._n_reports -= len(self._reports.pop(number, ()))
             self._costs.pop(number, None)
             self._state.pop(number, None)
+            for rung in self._rungs.values():
+                rung.drop(number)
 
     def pause(self, number: int) -> None:
         """Note that a trial is paused, unless it ended."""
@@ -74,8 +87,8 @@ class Curves:
         if number in self._reports and number not in self._state:
             self._state[number] = state
             if state is TrialState.COMPLETE:
-                self._n_complete += 1
                 self.longest_complete = max(self.longest_complete, len(self._reports[number]))
+                self._ends.update(number, self._reports[number])
                 for step, value in self._reports[number].items():
                     self._count(step, value)
 
@@ -95,7 +108,12 @@ class Curves:
     @property
     def n_complete(self) -> int:
         """How many of them are COMPLETE."""
-        return self._n_complete
+        return len(self._ends.numbers)
+
+    @property
+    def ends(self) -> Ends:
+        """What is known of the COMPLETE trials at their ends; not to be changed."""
+        return self._ends
 
     @property
     def paused(self) -> list[int]:
@@ -107,10 +125,18 @@ class Curves:
         return self._state.get(number, TrialState.RUNNING)
 
     def of(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the steps and values of one trial, shape [k] each, in the order of the steps."""
+        """Return the steps and values of one trial, shape [k] each, in the order of the steps; not to be changed."""
+        kept = self._arrays.get(number)
+        if kept is not None:
+            return kept
         reports = self._reports.get(number, {})
         steps = sorted(reports)
-        return np.array(steps, np.int64), np.array([reports[s] for s in steps], np.float64)
+        made = np.array(steps, np.int64), np.array([reports[s] for s in steps], np.float64)
+        if self._state.get(number) is TrialState.COMPLETE:
+            for array in made:
+                array.flags.writeable = False
+            self._arrays[number] = made
+        return made
 
     def costs_of(self, number: int) -> NDArray[np.float64]:
         """Return what each step of `of` cost since the one before, float64[k]; NaN where that is not known."""
@@ -128,3 +154,19 @@ class Curves:
     def complete_at(self, step: int) -> Sequence[float]:
         """Return what the COMPLETE trials reported at a step, without NaN, in rising order; not to be changed."""
         return self._complete_at.get(step, ())
+
+    def rung(self, step: int, group: Group | None = None) -> Rung:
+        """Return what trials had at their first report at a step or after it, in order; not to be changed.
+
+        It is gathered once, and kept from then on.
+
+        Args:
+            step: of the rung.
+            group: the trials that are compared; None: all.
+        """
+        rung = self._rungs.get((step, group))
+        if rung is None:
+            if len(self._rungs) >= MOST_RUNGS:
+                self._rungs.clear()
+            rung = self._rungs[step, group] = Rung(step, group, self._reports)
+        return rung

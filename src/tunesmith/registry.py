@@ -27,6 +27,13 @@ PRUNERS: dict[str, str] = {
     "auto": "tunesmith.pruners.auto:AutoPruner",
     "nop": "tunesmith.pruners.nop:NopPruner",
     "median": "tunesmith.pruners.median:MedianPruner",
+    "percentile": "tunesmith.pruners.percentile:PercentilePruner",
+    "patient": "tunesmith.pruners.patient:PatientPruner",
+    "threshold": "tunesmith.pruners.threshold:ThresholdPruner",
+    "halving": "tunesmith.pruners.successive_halving:SuccessiveHalvingPruner",
+    "hyperband": "tunesmith.pruners.hyperband:HyperbandPruner",
+    "wilcoxon": "tunesmith.pruners.wilcoxon:WilcoxonPruner",
+    "learning-curve": "tunesmith.pruners.learning_curve:LearningCurvePruner",
 }
 STORAGES: dict[str, str] = {
     "memory": "tunesmith.storage.memory:MemoryStorage",

@@ -9,13 +9,31 @@ import pytest
 
 from tunesmith import registry
 from tunesmith.pruners.base import Pruner
+from tunesmith.pruners.hyperband import HyperbandPruner
+from tunesmith.pruners.learning_curve import LearningCurvePruner
 from tunesmith.pruners.median import MedianPruner
+from tunesmith.pruners.patient import PatientPruner
+from tunesmith.pruners.percentile import PercentilePruner
+from tunesmith.pruners.successive_halving import SuccessiveHalvingPruner
+from tunesmith.pruners.threshold import ThresholdPruner
+from tunesmith.pruners.wilcoxon import WilcoxonPruner
 from tunesmith.testing import PrunerConformance
 
 # Arguments other than the default ones that are worth a run of their own.
 VARIANTS: dict[str, Callable[[], Pruner]] = {
     "median-eager": partial(MedianPruner, 0),
     "median-interval": partial(MedianPruner, 1, 1, 2, n_min_trials=2),
+    "percentile-strict": partial(PercentilePruner, 0, 0),
+    "patient-median": partial(PatientPruner, MedianPruner(0), 1, 0.5),
+    "patient-halving": partial(PatientPruner, SuccessiveHalvingPruner(1, 2, promotion=True), 0),
+    "threshold-both": partial(ThresholdPruner, -2.0, 2.0, 1, 2),
+    "halving-stops": partial(SuccessiveHalvingPruner, 1, 2, promotion=False),
+    "halving-promotes": partial(SuccessiveHalvingPruner, 1, 2, promotion=True, max_resource=6),
+    "halving-bootstrap": partial(SuccessiveHalvingPruner, 1, 2, 1, 2),
+    "hyperband-stops": partial(HyperbandPruner, 1, 6, 2, promotion=False),
+    "hyperband-promotes": partial(HyperbandPruner, 1, 6, 2, promotion=True),
+    "wilcoxon-eager": partial(WilcoxonPruner, 0.5),
+    "learning-curve-eager": partial(LearningCurvePruner, 0.5, 0, top_k=2),
 }
 
 

@@ -14,10 +14,30 @@ from tunesmith import registry
 if TYPE_CHECKING:
     from tunesmith.pruners.auto import AutoPruner
     from tunesmith.pruners.base import Decision, Pruner
+    from tunesmith.pruners.hyperband import HyperbandPruner
+    from tunesmith.pruners.learning_curve import LearningCurvePruner
     from tunesmith.pruners.median import MedianPruner
     from tunesmith.pruners.nop import NopPruner
+    from tunesmith.pruners.patient import PatientPruner
+    from tunesmith.pruners.percentile import PercentilePruner
+    from tunesmith.pruners.successive_halving import SuccessiveHalvingPruner
+    from tunesmith.pruners.threshold import ThresholdPruner
+    from tunesmith.pruners.wilcoxon import WilcoxonPruner
 
-__all__ = ["AutoPruner", "Decision", "MedianPruner", "NopPruner", "Pruner"]
+__all__ = [
+    "AutoPruner",
+    "Decision",
+    "HyperbandPruner",
+    "LearningCurvePruner",
+    "MedianPruner",
+    "NopPruner",
+    "PatientPruner",
+    "PercentilePruner",
+    "Pruner",
+    "SuccessiveHalvingPruner",
+    "ThresholdPruner",
+    "WilcoxonPruner",
+]
 
 _TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.PRUNERS.values()}
 _TARGETS |= dict.fromkeys(("Decision", "Pruner"), "tunesmith.pruners.base")

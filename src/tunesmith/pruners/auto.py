@@ -58,7 +58,7 @@ class AutoPruner(Pruner):
     """
 
     name: ClassVar[str] = "auto"
-    resumes: ClassVar[bool] = True
+    resumes = True
 
     def __init__(self) -> None:
         self._said: set[str] = set()

@@ -36,7 +36,7 @@ class Pruner(ABC):
     """
 
     name: ClassVar[str] = ""
-    resumes: ClassVar[bool] = False
+    resumes: bool = False
 
     @abstractmethod
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:

@@ -1,21 +1,13 @@
-"""The median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2, in the form that Optuna gave it.
-
-There the best value of the trial meets the median of the others' *running averages*, here that of their values at the
-same step, so that curves which begin badly and end well do not lower the bar for others.
-"""
+"""The median rule; see `tunesmith.pruners.percentile`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
-
-from tunesmith.history import Curves
-from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.pruners.percentile import PercentilePruner
 
 
-class MedianPruner(Pruner):
+class MedianPruner(PercentilePruner):
     """Stops a trial whose best value so far is worse than the median of what complete trials reported at this step.
 
     Pruned and failed trials are not in the median: a curve that was cut because it was bad must not make the next one
@@ -60,50 +52,4 @@ class MedianPruner(Pruner):
         *,
         n_min_trials: int = 1,
     ) -> None:
-        self.n_startup_trials = _at_least(0, "n_startup_trials", n_startup_trials)
-        self.n_warmup_steps = _at_least(0, "n_warmup_steps", n_warmup_steps)
-        self.interval_steps = _at_least(1, "interval_steps", interval_steps)
-        self.n_min_trials = _at_least(1, "n_min_trials", n_min_trials)
-
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
-        """Compare a trial with the others at its last step.
-
-        Args:
-            curves: the reports of all trials.
-            trial_number: the trial in question.
-            step: the step of its last report.
-
-        Returns:
-            STOP if the trial's best value is worse than the median, else CONTINUE.
-        """
-        if curves.n_complete < max(1, self.n_startup_trials) or step < self.n_warmup_steps:
-            return Decision.CONTINUE
-        steps, values = curves.of(trial_number)
-        if not len(steps):
-            return Decision.CONTINUE
-        before = steps[steps != step]
-        since_warmup = step - self.n_warmup_steps
-        due = self.n_warmup_steps + since_warmup // self.interval_steps * self.interval_steps
-        if len(before) and before[-1] >= due:  # this interval has been judged
-            return Decision.CONTINUE
-        best = float(np.fmin.reduce(values))
-        if best != best:
-            return Decision.STOP
-        others = curves.complete_at(step)
-        if len(others) < self.n_min_trials:
-            return Decision.CONTINUE
-        return Decision.STOP if best > _median(others) else Decision.CONTINUE
-
-
-def _median(ordered: Sequence[float]) -> float:
-    """The median of values in rising order; NaN between two opposite infinities, which no value is worse than."""
-    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return low if low == high else 0.5 * low + 0.5 * high
-
-
-def _at_least(least: int, name: str, value: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"MedianPruner: {name} must be a whole number; got {value!r}")
-    if value < least:
-        raise ValueError(f"MedianPruner: {name} must be at least {least}; got {value!r}")
-    return int(value)
+        super().__init__(50, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials)

@@ -77,6 +77,7 @@ class StudyReplica:
         self.history = History(space, len(self.signs))
         self.history.warm_start = self._warm_start
         self.history.curves.can_resume = self._can_resume
+        self.history.curves.sign = self.sign
         self.cursor = 0
         self.version = STALE
         self.next_number = 0

@@ -1,0 +1,113 @@
+"""The rule of asynchronous successive halving (ASHA), with promotion or with stopping.
+
+Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, is the source; stopping is as in Optuna.
+
+Symbols: eta is the reduction factor, R the step at which a run ends. A *rung* is a step at which trials are compared;
+at each, one in eta goes on to the next. Runs that pass a rung and are not compared there (R was not known yet) are
+compared at the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunesmith.curves import Curves
+from tunesmith.history import History
+from tunesmith.pruners.base import Decision
+from tunesmith.rungs import Group, Rung
+
+SHARE = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Halving:
+    """The rungs of a group of trials, and who goes on from each.
+
+    Attributes:
+        steps: of the rungs, rising.
+        eta: one in so many goes on.
+        group: the trials that are compared; None: all.
+        bootstrap: from a rung nobody goes on until more trials than this have reached it.
+    """
+
+    steps: tuple[int, ...]
+    eta: int
+    group: Group | None = None
+    bootstrap: int = 0
+
+    def decide(self, curves: Curves, number: int, step: int, pauses: bool) -> Decision:
+        """Decide about a trial at each rung that its last report is the first to reach.
+
+        Args:
+            curves: the reports of all trials.
+            number: the trial.
+            step: of its last report.
+            pauses: whether a trial that does not go on now may do so later, when more have reached the rung.
+        """
+        due = [s for s in self.steps if s <= step]
+        if not due:
+            return Decision.CONTINUE
+        steps, values = curves.of(number)
+        before = max((s for s in steps.tolist() if s != step), default=-1)
+        due = [s for s in due if s > before]
+        if not due or not len(steps):
+            return Decision.CONTINUE
+        value = float(values[steps == step][0])
+        if value != value:
+            return Decision.STOP
+        for at in due:
+            rung = curves.rung(at, self.group)
+            if pauses and number not in rung.best(self._promoted(rung)):
+                return Decision.PAUSE
+            if not pauses and (len(rung) <= self.bootstrap or value > rung.cut(max(1, len(rung) // self.eta))):
+                return Decision.STOP
+        return Decision.CONTINUE
+
+    def promotable(self, history: History, paused: set[int]) -> tuple[int, int] | None:
+        """Return the highest rung from which a paused trial may go on, and its number; None: no trial may."""
+        curves = history.curves
+        mine = {n for n in paused if self.group is None or n in self.group}
+        for place in reversed(range(len(self.steps) if mine else 0)):
+            rung = curves.rung(self.steps[place], self.group)
+            above = curves.rung(self.steps[place + 1], self.group) if place + 1 < len(self.steps) else None
+            for number in rung.best(self._promoted(rung)):
+                if number in mine and (above is None or number not in above):
+                    return self.steps[place], number
+        below = [n for n in mine if n not in curves.rung(self.steps[0], self.group)] if self.steps else []
+        return (0, min(below)) if below else None  # it paused at a rung that is none any more
+
+    def _promoted(self, rung: Rung) -> int:
+        return len(rung) // self.eta if len(rung) > self.bootstrap else 0
+
+
+def steps_before(end: int, eta: int, share: float = SHARE) -> tuple[int, ...]:
+    """Return the steps of the rungs when the last is at R / eta, so that none is near the end of a run.
+
+    Args:
+        end: R.
+        eta: the factor from one rung to the next.
+        share: the first rung is not before R divided by this.
+    """
+    steps: set[int] = set()
+    part = eta
+    while part <= min(share, end):
+        steps.add(round(end / part))
+        part *= eta
+    return tuple(sorted(steps))
+
+
+def steps_of(lowest: int, end: int | None, eta: int, rate: int) -> tuple[int, ...]:
+    """Return the steps of the rungs, below the end of a run.
+
+    Args:
+        lowest: the step of the first rung there could be.
+        end: R; None: not known, and there are as many rungs as steps can have.
+        eta: the factor from one rung to the next.
+        rate: how many rungs are left out at the beginning.
+    """
+    steps = []
+    step = lowest * eta**rate
+    while step < (2**63 if end is None else end):
+        steps.append(step)
+        step *= eta
+    return tuple(steps)

@@ -1,0 +1,109 @@
+"""The rule that compares a trial with a percentile of the others.
+
+It is the median rule of Golovin et al., "Google Vizier", KDD 2017, section 3.2.2, in the general form that Optuna gave
+it. In the paper the best value of the trial meets the median of the others' *running averages*; here it meets a
+percentile of their values at the same step, so that curves which begin badly and end well do not lower the bar for
+others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from tunesmith.history import Curves
+from tunesmith.pruners.arguments import number, whole
+from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.pruners.schedule import Schedule
+
+
+class PercentilePruner(Pruner):
+    """Stops a trial whose best value so far is worse than a percentile of what complete trials reported at this step.
+
+    Pruned and failed trials do not count: a curve that was cut because it was bad must not make the next one look good.
+    A trial that has reported nothing but NaN is stopped as soon as the rule applies at all.
+
+    Args:
+        percentile: 0 to 100. A trial goes on while its best value is among so many percent of the best: 25 keeps the
+            best quarter. 50 is `MedianPruner`.
+        n_startup_trials: the rule applies from this many complete trials (with reports) on.
+        n_warmup_steps: the first step, counted from 0, at which a trial may be stopped.
+        interval_steps: how many steps lie between two looks, counted from `n_warmup_steps`; where nothing is reported
+            at that step, the next report is looked at.
+        n_min_trials: at how many complete trials' values, NaN not counted, a step is judged at all.
+
+    Raises:
+        TypeError: an argument is no number, or no whole number.
+        ValueError: an argument is out of its range.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.pruners import PercentilePruner
+
+        def objective(trial):
+            rate = trial.suggest_float("rate", 0, 1)
+            for epoch in range(10):
+                trial.report((1 - rate) ** epoch, epoch)
+                if trial.should_prune():
+                    raise tunesmith.TrialPruned
+            return (1 - rate) ** 10
+
+        study = tunesmith.create_study(pruner=PercentilePruner(25, n_startup_trials=5), seed=0)
+        study.optimize(objective, n_trials=20)
+        ```
+    """
+
+    name: ClassVar[str] = "percentile"
+
+    def __init__(
+        self,
+        percentile: float = 25.0,
+        n_startup_trials: int = 5,
+        n_warmup_steps: int = 0,
+        interval_steps: int = 1,
+        *,
+        n_min_trials: int = 1,
+    ) -> None:
+        own = type(self).__name__
+        self.percentile = number(own, "percentile", percentile, 0, 100)
+        self.n_startup_trials = whole(0, own, "n_startup_trials", n_startup_trials)
+        self.n_min_trials = whole(1, own, "n_min_trials", n_min_trials)
+        self.schedule = Schedule(
+            whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
+        )
+
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+        """Compare a trial with the others at its last step.
+
+        Args:
+            curves: the reports of all trials.
+            trial_number: the trial in question.
+            step: the step of its last report.
+
+        Returns:
+            STOP if the trial's best value is worse than the percentile, else CONTINUE.
+        """
+        if curves.n_complete < max(1, self.n_startup_trials):
+            return Decision.CONTINUE
+        steps, values = curves.of(trial_number)
+        if not self.schedule.due(steps, step):
+            return Decision.CONTINUE
+        best = float(np.fmin.reduce(values))
+        if best != best:
+            return Decision.STOP
+        others = curves.complete_at(step)
+        if len(others) < self.n_min_trials:
+            return Decision.CONTINUE
+        return Decision.STOP if best > _percentile(others, self.percentile) else Decision.CONTINUE
+
+
+def _percentile(ordered: Sequence[float], percent: float) -> float:
+    """A percentile of values in rising order; NaN between two opposite infinities, which no value is worse than."""
+    place = (len(ordered) - 1) * percent / 100
+    below = int(place)
+    part = place - below
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return low if low == high or part == 0 else (1 - part) * low + part * high

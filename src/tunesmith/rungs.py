@@ -1,0 +1,122 @@
+"""What the trials of a group had reached at one step, in order: what successive halving compares."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Protocol
+
+
+class Group(Hashable, Protocol):
+    """Some of a study's trials, by number. Equal groups have the same trials."""
+
+    def __contains__(self, number: int, /) -> bool:
+        """Tell whether a trial belongs to it."""
+
+
+class Rung:
+    """The value of each trial at its first report at a step or after it, kept in order as reports come.
+
+    The order in which reports are read makes no difference. NaN counts as infinity, which nothing is worse than.
+
+    Args:
+        step: of the rung.
+        group: whose trials it has; None: all.
+        reports: step -> value by trial, so far.
+    """
+
+    def __init__(self, step: int, group: Group | None, reports: Mapping[int, Mapping[int, float]]) -> None:
+        self.step = step
+        self._group = group
+        self._at: dict[int, tuple[int, float]] = {}  # number -> step, value
+        self._ordered: list[tuple[float, int]] = []  # value, number
+        for number, found in reports.items():
+            if group is None or number in group:
+                first = min((s for s in found if s >= step), default=None)
+                if first is not None:
+                    value = found[first]
+                    self._at[number] = first, (math.inf if value != value else value)
+        self._ordered = sorted((value, number) for number, (_, value) in self._at.items())
+
+    def append(self, number: int, step: int, value: float) -> None:
+        """Take a report in."""
+        if step < self.step or (self._group is not None and number not in self._group):
+            return
+        known = self._at.get(number)
+        if known is not None:
+            if known[0] < step:
+                return
+            self.drop(number)
+        value = math.inf if value != value else value
+        self._at[number] = step, value
+        insort(self._ordered, (value, number))
+
+    def drop(self, number: int) -> None:
+        """Forget a trial that will be run again."""
+        known = self._at.pop(number, None)
+        if known is not None:
+            del self._ordered[bisect_left(self._ordered, (known[1], number))]
+
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._at
+
+    def value(self, number: int) -> float:
+        """Return what a trial that is there had, NaN as infinity."""
+        return self._at[number][1]
+
+    def best(self, k: int) -> list[int]:
+        """Return the numbers of the `k` best, best first; among equals the one that began first."""
+        return [number for _, number in self._ordered[: max(k, 0)]]
+
+    def cut(self, k: int) -> float:
+        """Return the value of the k-th best, counted from 1."""
+        return self._ordered[k - 1][0]
+
+
+class Ends:
+    """What is known of the COMPLETE trials at their ends, kept as they end.
+
+    Attributes:
+        numbers: of these trials, in rising order.
+        first: the lowest step that one of them reported; None: there is none.
+        last: the highest one; None: there is none.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.first: int | None = None
+        self.last: int | None = None
+        self._means: list[tuple[float, int]] = []
+        self._mean_of: dict[int, float] = {}
+
+    def update(self, number: int, reports: Mapping[int, float]) -> None:
+        """Take in a trial that completed, or whose last reports were read after its end."""
+        at = bisect_left(self.numbers, number)
+        if at == len(self.numbers) or self.numbers[at] != number:
+            self.numbers.insert(at, number)
+        self.first = min(reports) if self.first is None else min(self.first, min(reports))
+        self.last = max(reports) if self.last is None else max(self.last, max(reports))
+        old = self._mean_of.pop(number, None)
+        if old is not None:
+            del self._means[bisect_left(self._means, (old, number))]
+        mean = _mean(reports.values())
+        if math.isfinite(mean):
+            self._mean_of[number] = mean
+            insort(self._means, (mean, number))
+
+    @property
+    def best_on_average(self) -> int | None:
+        """The trial with the lowest mean of all it reported, among those that reported finite values only."""
+        return self._means[0][1] if self._means else None
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    try:
+        return math.fsum(listed) / len(listed)
+    except (OverflowError, ValueError):  # infinities of both signs, or a sum beyond what a float can hold
+        return math.nan
