@@ -22,9 +22,11 @@ SAMPLERS: dict[str, str] = {
     "nsga2": "tunesmith.samplers.evolutionary.nsga2:NSGA2Sampler",
     "gp": "tunesmith.samplers.gp:GPSampler",
     "tpe": "tunesmith.samplers.tpe:TPESampler",
+    "pbt": "tunesmith.samplers.evolutionary.population_based:PopulationBasedTraining",
 }
 PRUNERS: dict[str, str] = {
     "auto": "tunesmith.pruners.auto:AutoPruner",
+    "interval": "tunesmith.pruners.interval:IntervalPruner",
     "nop": "tunesmith.pruners.nop:NopPruner",
     "median": "tunesmith.pruners.median:MedianPruner",
     "percentile": "tunesmith.pruners.percentile:PercentilePruner",

@@ -287,3 +287,15 @@ def test_a_run_that_needs_too_much_memory_does_not_stop_the_search(error: Except
     assert failed
     assert {t.failure for t in failed} == {FailureKind.OOM}
     assert sum(t.state is TrialState.FAIL for t in study.trials[15:]) < 0.3 * 15, "the sampler learns to avoid them"
+
+
+def test_a_copy_of_a_study_has_its_paused_trials_as_pruned(storage: Any, tmp_path: Path) -> None:
+    study = made(storage)
+    study.optimize(train, n_trials=4)
+    twin = ts.copy_study(
+        from_study_name=study.study_name, from_storage=study.engine.storage, to_storage=tmp_path / "copy.db"
+    ) or ts.load_study(study_name=study.study_name, storage=tmp_path / "copy.db")
+    states = [PRUNED if t.state is PAUSED else t.state for t in study.trials]
+    assert [t.state for t in twin.trials] == states
+    assert [dict(t.intermediate_values) for t in twin.trials] == [dict(t.intermediate_values) for t in study.trials]
+    assert [t.state for t in study.trials].count(PAUSED) == 3, "the study itself stays as it was"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tunesmith.pruners.auto import AutoPruner
     from tunesmith.pruners.base import Decision, Pruner
     from tunesmith.pruners.hyperband import HyperbandPruner
+    from tunesmith.pruners.interval import IntervalPruner
     from tunesmith.pruners.learning_curve import LearningCurvePruner
     from tunesmith.pruners.median import MedianPruner
     from tunesmith.pruners.nop import NopPruner
@@ -28,6 +29,7 @@ __all__ = [
     "AutoPruner",
     "Decision",
     "HyperbandPruner",
+    "IntervalPruner",
     "LearningCurvePruner",
     "MedianPruner",
     "NopPruner",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # for type checkers; tests/samplers/test_registry.py compares
     from tunesmith.samplers.evolutionary.cmaes import CmaEsSampler as CmaEsSampler
     from tunesmith.samplers.evolutionary.evolution import EvolutionSampler as EvolutionSampler
     from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler as NSGA2Sampler
+    from tunesmith.samplers.evolutionary.population_based import PopulationBasedTraining as PopulationBasedTraining
     from tunesmith.samplers.gp import GPSampler as GPSampler
     from tunesmith.samplers.grid import GridSampler as GridSampler
     from tunesmith.samplers.qmc import QMCSampler as QMCSampler

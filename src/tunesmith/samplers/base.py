@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import ClassVar
 from zlib import crc32
 
@@ -35,12 +36,14 @@ class Sampler(ABC):
             them.
         space: a space that the sampler brings along (the values of a grid), or None. A study that declares none
             searches it, from the first trial on; names that are not in it are drawn at random.
+        inherits: whether trials begin from the checkpoints of others: ``parent_of`` and ``parents`` say which.
     """
 
     name: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
     is_adaptive: ClassVar[bool] = True
     space: Space | None = None
+    inherits: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -53,6 +56,18 @@ class Sampler(ABC):
     def exclusive_at(self, history: History) -> bool:
         """Tell whether proposals are exclusive now: ``exclusive``, unless that changes in the course of a study."""
         return self.exclusive
+
+    def parent_of(self, state: int) -> int | None:
+        """Return the number of the trial whose checkpoint a trial of this sampler state begins from; None: of none."""
+        return None
+
+    def parents(self, history: History) -> Collection[int]:
+        """Return the trials whose checkpoints later ones may begin from; those of others are removed at their ends."""
+        return ()
+
+    def default_pruner(self) -> tuple[str, int] | None:
+        """Return the name and the argument of the pruner that belongs to this sampler; None: any will do."""
+        return None
 
     def cheap_variant(self) -> Sampler:
         """Return the sampler to use in place of this one while proposals are too slow: by default, this one.

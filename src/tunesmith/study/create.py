@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from tunesmith import registry
 from tunesmith.artifacts import BlobStore, open_store
 from tunesmith.errors import DuplicatedStudyError
+from tunesmith.frozen import FrozenTrial
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
@@ -121,7 +124,8 @@ def create_study(
     declared = None if space is None else space if isinstance(space, Space) else Space(space)
     given = _store(artifact_store)
     store = open_storage(storage)
-    chosen, rule = _sampler(sampler), _pruner(pruner)
+    chosen = _sampler(sampler)
+    rule = _pruner(pruner, chosen)
     own_seed = seed if seed is not None else getattr(chosen, "seed", None)
     try:
         record = store.create_study(
@@ -187,7 +191,8 @@ def load_study(
     """
     store = open_storage(storage)
     record, given = store.load_study(study_name), _store(artifact_store)
-    return Study(record, store, _sampler(sampler), _pruner(pruner), given)
+    made = _sampler(sampler)
+    return Study(record, store, made, _pruner(pruner, made), given)
 
 
 def delete_study(*, study_name: str, storage: StorageLike, artifact_store: StoreLike = None) -> None:
@@ -263,11 +268,13 @@ def copy_study(
         target.set_attr(new.id, None, key, value, system=True)
     states = [state for state in TrialState if state is not TrialState.RUNNING]
     trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
+    trials = [_ended(t) if t.state is TrialState.PAUSED else t for t in trials]
     numbers = dict(zip((t.number for t in trials), target.add(new.id, trials), strict=True)) if trials else {}
     given = _store(artifact_store)
     if given is not None:
         target.set_attr(new.id, None, STORE, given.url, system=True)
-    study = Study(target.load_study(new.name), target, _sampler(None), _pruner(None), given)
+    chosen = _sampler(None)
+    study = Study(target.load_study(new.name), target, chosen, _pruner(None, chosen), given)
     copy_artifacts(ArtifactHome(old, source), study.engine.artifacts, numbers)
     return study
 
@@ -336,9 +343,23 @@ def _sampler(sampler: SamplerLike) -> Sampler:
     return made
 
 
-def _pruner(pruner: PrunerLike) -> Pruner:
+def _pruner(pruner: PrunerLike, sampler: Sampler) -> Pruner:
+    if pruner is None and (own := sampler.default_pruner()) is not None:
+        name, argument = own
+        belongs: Pruner = registry.load("pruners", name)(argument)
+        return belongs
     made: Pruner = _named("pruners", Pruner, pruner, "auto")
     return made
+
+
+def _ended(paused: FrozenTrial) -> FrozenTrial:
+    """Return a paused trial as a pruned one: it goes on in its own study only."""
+    curve = paused.intermediate_values
+    last = curve[max(curve)] if curve else math.nan
+    ended = copy(paused)
+    ended.state, ended.values = TrialState.PRUNED, None if math.isnan(last) else (last,)
+    ended.reason = "it was paused in the study that this is a copy of"
+    return ended
 
 
 def _store(given: StoreLike) -> BlobStore | None:

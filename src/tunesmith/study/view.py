@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tunesmith.study.artifacts import StudyArtifacts
     from tunesmith.study.recommend import Recommendation
     from tunesmith.study.savings import Savings
+    from tunesmith.study.schedule import ScheduleStep
 
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 
@@ -209,6 +210,20 @@ class StudyView:
         from tunesmith.study.frame import to_frame
 
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
+
+    @property
+    def best_schedule(self) -> list[ScheduleStep]:
+        """How the best trial was trained: its parameters and those of the trials that it went on from, first to last.
+
+        After population-based training, that is the schedule to train with; after any other search, the best trial.
+
+        Raises:
+            ValueError: no trial is complete and feasible yet.
+            RuntimeError: the study has several objectives.
+        """
+        from tunesmith.study.schedule import schedule_of
+
+        return schedule_of(self.best_trial, lambda number: self.engine.trials([number])[0])
 
     @property
     def savings(self) -> Savings | None:

@@ -24,6 +24,7 @@ from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.trial import Proposals, Trial
 
+PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
 Choice = Callable[[History], int | None]
 SEEN_LATELY = 60.0  # seconds for which a history will do whose results no proposal depends on
 
@@ -201,6 +202,8 @@ class Asker:
                 proposal = Proposal(number, proposal.space, x)
         if proposal.proposed_by is not None:
             record.system = {**(record.system or {}), "proposed_by": proposal.proposed_by}
+        if (parent := self.sampler.parent_of(proposal.sampler_state)) is not None:
+            record.system = {**(record.system or {}), PARENT: parent}
         if self._proposals.space is not proposal.space:
             self._proposals = Proposals(proposal.space)
         record.space, record.x, record.sampler_state = proposal.space, proposal.x, proposal.sampler_state

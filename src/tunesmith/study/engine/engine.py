@@ -17,7 +17,7 @@ from tunesmith.space import Parameter, Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
-from tunesmith.study.engine.ask import Asker, new_token, proposal_rng
+from tunesmith.study.engine.ask import PARENT, Asker, new_token, proposal_rng
 from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.data import StudyData
 from tunesmith.study.engine.leader import paused_leader
@@ -66,6 +66,7 @@ class TrialEngine(StudyData):
         self.optimizing = False
         self.stop_requested = False
         self.takes_params = False
+        self._kept: set[int] = set()  # trials that ended and may have a checkpoint
 
     # -- ask and tell --------------------------------------------------------------------------------------------
 
@@ -93,6 +94,8 @@ class TrialEngine(StudyData):
             pruner = self.channel.pruner
             choose = (lambda history: self._choose(history, may_begin)) if pruner.resumes else None
             trial = self.asker.start(below if may_begin else 0, cheap, choose)
+            if self.asker.sampler.inherits:
+                self._inherit(trial)
         trial.connect(self.channel)
         if self.declared:
             trial.take_whole()
@@ -172,12 +175,29 @@ class TrialEngine(StudyData):
                     self.flush()
             return done
 
+    def _inherit(self, trial: Trial) -> None:
+        """Let a new trial begin from the checkpoint of its parent; only the pointer is copied."""
+        from tunesmith.artifacts.checkpoints import newest
+
+        parent = (self.running[trial.number].record.system or {}).get(PARENT)
+        if parent is None or trial.attempt > 1:  # a later attempt has its own
+            return
+        found = newest(Artifacts(StudyPointers(self.artifacts), parent).values())
+        if found is not None:
+            own = Artifacts(StudyPointers(self.artifacts, trial.fence, self.note_checkpoint), trial.number)
+            own.copy_from(parent, found.name)
+
     def _remove_checkpoints(self, number: int) -> None:
-        """Remove what a trial that ended was to go on from."""
+        """Remove what a trial that ended was to go on from, and others of before that none will begin from any more."""
         from tunesmith.artifacts.checkpoints import remove
 
-        with suppress(ArtifactError, StorageError):  # what stays is found by ``study.artifacts.clean``
-            remove(Artifacts(StudyPointers(self.artifacts), number))
+        self._kept.add(number)
+        sampler = self.asker.sampler
+        needed = set(sampler.parents(self.history)) if sampler.inherits else set()
+        for ended in self._kept - needed:
+            with suppress(ArtifactError, StorageError):  # what stays is found by ``study.artifacts.clean``
+                remove(Artifacts(StudyPointers(self.artifacts), ended))
+        self._kept &= needed
 
     def plan_next(self, x: list[float], proposed_by: str, unless: Callable[[dict[str, Any]], bool]) -> int | None:
         """Use a point for the next new trial, unless another worker starts that trial first.

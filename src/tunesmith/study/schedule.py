@@ -1,0 +1,47 @@
+"""The schedule of a trial that went on from others: which parameters it was trained with, and when they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tunesmith.frozen import FrozenTrial
+from tunesmith.study.engine.ask import PARENT
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleStep:
+    """A part of a training.
+
+    Attributes:
+        number: its trial.
+        first_step: the first step that it reported; None: it reported nothing.
+        last_step: the last one.
+        params: its parameters.
+    """
+
+    number: int
+    first_step: int | None
+    last_step: int | None
+    params: dict[str, Any]
+
+
+def schedule_of(trial: FrozenTrial, load: Callable[[int], FrozenTrial]) -> list[ScheduleStep]:
+    """Return the parts of a trial's training, first to last.
+
+    Args:
+        trial: the last part.
+        load: returns a trial by its number.
+    """
+    parts = []
+    seen: set[int] = set()
+    while trial.number not in seen:  # a damaged file may hold a circle
+        seen.add(trial.number)
+        steps = trial.intermediate_values
+        parts.append(ScheduleStep(trial.number, min(steps, default=None), max(steps, default=None), trial.params))
+        parent = trial.system_attrs.get(PARENT)
+        if not isinstance(parent, int):
+            break
+        trial = load(parent)
+    return parts[::-1]
