@@ -292,6 +292,50 @@ def test_lightgbm_cross_validation_and_estimators() -> None:
     assert one_trial(estimator, StopAfter(2)).state is TrialState.PRUNED
 
 
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_a_continued_training_draws_other_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip(name, reason=f"needs {name}: pip install {name}")
+    seeds = []
+    original = library.train
+    monkeypatch.setattr(
+        library, "train", lambda params, *a, **k: [seeds.append(params.get("seed")), original(params, *a, **k)][1]
+    )
+    run(name, PauseAt([3, 6]), checkpoint=True)
+    first, *others = seeds
+    assert first is None
+    assert len(set(others)) == 2
+    seeds.clear()
+    run(name, PauseAt([3, 6]), checkpoint=True)
+    assert seeds == [first, *others], "they follow from the trial's seed"
+
+
+def test_lightgbm_that_finds_no_more_splits_keeps_count() -> None:
+    lightgbm = pytest.importorskip("lightgbm", reason="needs LightGBM: pip install lightgbm")
+    from tunesmith.integrations.lightgbm import LightGBMCallback
+
+    def objective(trial: ts.Trial) -> float:
+        train = lightgbm.Dataset(X_TRAIN, Y_TRAIN, free_raw_data=False)
+        valid = lightgbm.Dataset(X_VALID, Y_VALID, reference=train, free_raw_data=False)
+        report = LightGBMCallback(trial, checkpoint=True)
+        params = {"objective": "binary", "min_gain_to_split": 100, "num_threads": 1, "verbosity": -1}
+        booster = report.train(params, train, ROUNDS, valid_sets=[valid])
+        assert booster.current_iteration() < ROUNDS
+        assert report.last is not None
+        return report.last
+
+    trial = one_trial(objective, PauseAt([4, 10]))
+    assert list(trial.intermediate_values) == list(range(1, ROUNDS + 1))
+    assert [list(a.reports) for a in trial.previous_attempts] == [[1, 2, 3, 4], [5, 6, 7, 8, 9, 10]]
+
+
+def test_the_cost_of_a_round_is_the_users(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if library == "catboost":
+        monkeypatch.setattr("tunesmith.integrations.catboost.SECONDS", 0)
+    trial, _ = run(library, PauseAt([4]), checkpoint=True, every=2, cost=0.5)
+    assert trial.cost == ROUNDS * 0.5
+    assert set(trial.intermediate_costs.values()) == {1.0}
+
+
 def test_catboost_on_a_gpu_is_refused_in_words() -> None:
     catboost = pytest.importorskip("catboost", reason="needs CatBoost: pip install catboost")
     from tunesmith.integrations.catboost import CatBoostCallback
@@ -332,7 +376,7 @@ def test_an_error_in_the_callback_is_no_error_of_catboost() -> None:
     class Replaced:
         resumed_from_step = None
 
-        def report(self, value: float, step: int) -> None:
+        def report(self, value: float, step: int, cost: float | None) -> None:
             raise AttemptReplacedError("gone")
 
     with pytest.raises(AttemptReplacedError, match="gone"):

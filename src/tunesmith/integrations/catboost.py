@@ -28,9 +28,10 @@ class CatBoostCallback:
             metric of the only set that is not "learn"; an error if there are several.
         every: report each so many rounds.
         checkpoint: let CatBoost save a snapshot each second, from which a paused or interrupted trial goes on.
+        cost: of one round, in a unit of your own, for ``optimize(max_cost=)``; None: seconds are measured.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0.
+        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0.
         TypeError: ``monitor`` is no text.
 
     Example:
@@ -54,8 +55,16 @@ class CatBoostCallback:
         ```
     """
 
-    def __init__(self, trial: Trial, monitor: str | None = None, *, every: int = 1, checkpoint: bool = False) -> None:
-        self._reports = RoundReports(trial, monitor, every, checkpoint)
+    def __init__(
+        self,
+        trial: Trial,
+        monitor: str | None = None,
+        *,
+        every: int = 1,
+        checkpoint: bool = False,
+        cost: float | None = None,
+    ) -> None:
+        self._reports = RoundReports(trial, monitor, every, checkpoint, cost)
         self._error: BaseException | None = None
 
     @property

@@ -26,6 +26,7 @@ class LightGBMCallback:
             "training"; an error if there are several.
         every: report each so many rounds.
         checkpoint: save the model at each report, so that a paused or interrupted trial goes on from there.
+        cost: of one round, in a unit of your own, for ``optimize(max_cost=)``; None: seconds are measured.
 
     Attributes:
         order: where it stands among LightGBM's callbacks: after those that record, before early stopping, which hides
@@ -33,7 +34,8 @@ class LightGBMCallback:
         before_iteration: False: it is called after each round.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0. In the training: ``monitor`` is none of its metrics.
+        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0. In the training: ``monitor``
+            is none of its metrics.
         TypeError: ``monitor`` is no text.
 
     Example:
@@ -63,8 +65,16 @@ class LightGBMCallback:
     order = 25
     before_iteration = False
 
-    def __init__(self, trial: Trial, monitor: str | None = None, *, every: int = 1, checkpoint: bool = False) -> None:
-        self._reports = RoundReports(trial, monitor, every, checkpoint)
+    def __init__(
+        self,
+        trial: Trial,
+        monitor: str | None = None,
+        *,
+        every: int = 1,
+        checkpoint: bool = False,
+        cost: float | None = None,
+    ) -> None:
+        self._reports = RoundReports(trial, monitor, every, checkpoint, cost)
 
     @property
     def last(self) -> float | None:
@@ -88,6 +98,7 @@ class LightGBMCallback:
         """
         left = self._reports.rounds_left(num_boost_round)
         if self._reports.begin:
+            params = self._reports.continued(params, ("seed", "random_seed", "random_state"))
             options["init_model"] = self._reports.file(MODEL)
             if not left:  # LightGBM refuses to train for no rounds
                 return lightgbm.Booster(model_file=options["init_model"])
@@ -103,8 +114,10 @@ class LightGBMCallback:
         Raises:
             TrialPruned: the trial is to stop.
         """
-        number = env.iteration + 1  # of a continued training too
-        self._reports.total = env.end_iteration
+        # LightGBM counts on from an init_model, but only the rounds of that which found a split.
+        shift = self._reports.begin - env.begin_iteration if self._reports.begin else 0
+        number = env.iteration + 1 + shift
+        self._reports.total = env.end_iteration + shift
         if self._reports.checkpoint and self._reports.is_due(number):
             if not isinstance(env.model, lightgbm.Booster):
                 raise ValueError("lightgbm.cv cannot go on with a model: leave out checkpoint=")

@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tunesmith.frozen import curve
 from tunesmith.numerics.scalars import real
+from tunesmith.reporting import checked_cost
 from tunesmith.text import shown
 from tunesmith.trial import Trial
 
@@ -29,26 +32,30 @@ class RoundReports:
         monitor: "SET-METRIC", the set of rows and the metric that count; None: the only one besides the training's.
         every: report each so many rounds.
         checkpoint: whether the trial can be continued.
+        cost: of one round, in a unit of the user's; None: seconds are measured.
 
     Attributes:
         trial: whose training it is.
         every: a report comes each so many rounds.
         checkpoint: whether the trial can be continued.
+        cost: of one round, or None.
         last: the monitored metric after the last round; None before the first one.
         total: rounds at the end; None: not known.
         stopped: whether the trial was told to stop.
     """
 
-    def __init__(self, trial: Trial, monitor: str | None, every: int, checkpoint: bool) -> None:
+    def __init__(self, trial: Trial, monitor: str | None, every: int, checkpoint: bool, cost: float | None) -> None:
         if monitor is not None and not isinstance(monitor, str):
             raise TypeError(f"monitor= takes the text 'SET-METRIC', such as 'valid-auc', or None; got {shown(monitor)}")
         self.trial = trial
         self.monitor = monitor
         self.every = whole(every, "every")
         self.checkpoint = bool(checkpoint)
+        self.cost = None if cost is None else checked_cost(cost)
         self.total: int | None = None
         self.stopped = False
         self.begin = (trial.resumed_from_step or 0) if checkpoint else 0
+        self.reported = self.begin  # the last round that was
         self.last: float | None = None
         if self.begin:
             self.last = curve([attempt.reports for attempt in trial.previous_attempts]).get(self.begin)
@@ -62,6 +69,17 @@ class RoundReports:
         self.total = whole(total, "the number of rounds")
         return max(0, self.total - self.begin)
 
+    def continued(self, params: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+        """Return the parameters of a training that goes on: with another seed, or it would draw the same rows again.
+
+        Args:
+            params: those of the whole training.
+            names: what the library calls the seed, its usual name first.
+        """
+        name = next((name for name in names if name in params), names[0])
+        seed = np.random.SeedSequence([self.trial.seed, self.begin]).generate_state(1)[0]
+        return {**params, name: int(seed) % 2**31}
+
     def is_due(self, number: int) -> bool:
         """Tell whether a round is reported: each ``every``-th one, and the last one where that is known."""
         return number > self.begin and (number % self.every == 0 or number == self.total)
@@ -74,7 +92,9 @@ class RoundReports:
         """
         self.last = real(scores[chosen(scores, self.monitor)])
         if self.is_due(number):
-            self.trial.report(self.last, number)
+            spent = None if self.cost is None else self.cost * (number - self.reported)
+            self.trial.report(self.last, number, cost=spent)
+            self.reported = number
             self.stopped = number != self.total and self.trial.should_prune()
         return self.stopped
 

@@ -26,9 +26,11 @@ class XGBoostCallback(xgboost.callback.TrainingCallback):
             only metric of the only set that is not called "train"; an error if there are several.
         every: report each so many rounds.
         checkpoint: save the model at each report, so that a paused or interrupted trial goes on from there.
+        cost: of one round, in a unit of your own, for ``optimize(max_cost=)``; None: seconds are measured.
 
     Raises:
-        ValueError: ``every`` is no whole number above 0. In the training: ``monitor`` is none of its metrics.
+        ValueError: ``every`` is no whole number above 0, or ``cost`` no number above 0. In the training: ``monitor``
+            is none of its metrics.
         TypeError: ``monitor`` is no text.
 
     Example:
@@ -53,9 +55,17 @@ class XGBoostCallback(xgboost.callback.TrainingCallback):
         ```
     """
 
-    def __init__(self, trial: Trial, monitor: str | None = None, *, every: int = 1, checkpoint: bool = False) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        monitor: str | None = None,
+        *,
+        every: int = 1,
+        checkpoint: bool = False,
+        cost: float | None = None,
+    ) -> None:
         super().__init__()
-        self._reports = RoundReports(trial, monitor, every, checkpoint)
+        self._reports = RoundReports(trial, monitor, every, checkpoint, cost)
         self._offset = 0  # rounds of the model before this training
         self._seen = 0  # rounds of this training
         self._log: Any = {}
@@ -82,6 +92,7 @@ class XGBoostCallback(xgboost.callback.TrainingCallback):
         """
         left = self._reports.rounds_left(num_boost_round)
         if self._reports.begin:
+            params = self._reports.continued(params, ("seed", "random_state"))
             options["xgb_model"] = self._reports.file(MODEL)
         callbacks = [*(options.pop("callbacks", None) or ()), self]
         return xgboost.train(params, dtrain, left, callbacks=callbacks, **options)
@@ -90,7 +101,7 @@ class XGBoostCallback(xgboost.callback.TrainingCallback):
 
     def before_training(self, model: Any) -> Any:
         """Note how many rounds the model has had."""
-        self._offset = 0 if _is_cv(model) else model.num_boosted_rounds()
+        self._offset = self._reports.begin or (0 if _is_cv(model) else model.num_boosted_rounds())
         if self._reports.checkpoint and _is_cv(model):
             raise ValueError("xgboost.cv cannot go on with a model: leave out checkpoint=")
         return model
