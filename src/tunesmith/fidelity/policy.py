@@ -21,7 +21,7 @@ from tunesmith.fidelity.fits import FitCache
 from tunesmith.fidelity.knowledge import Knowledge
 from tunesmith.fidelity.ladder import Ladder, RungTable
 from tunesmith.fidelity.runs import Action, Resume, Runs, RunState, Start
-from tunesmith.fidelity.starts import candidates, designed
+from tunesmith.fidelity.starts import candidates, designed, n_designed
 from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.price import highest_index, log_rate
@@ -29,7 +29,6 @@ from tunesmith.numerics.threads import one_thread
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 
-N_START = 4  # runs before the model takes over
 MIN_SEEN = 2  # of which so many have reported a finite value
 SHORTLIST = 64  # runs and candidates whose index is computed
 N_GOOD = 8  # runs near which new ones are looked for
@@ -138,7 +137,7 @@ class FidelityPolicy:
         at_rung = reached > 0 and ladder.position(int(runs.steps[k][-1])) == ladder.positions[reached - 1]
         if not at_rung:
             return Verdict.CONTINUE, ladder.step(min(reached, len(ladder.positions) - 1))
-        if not runs.resumable and len(runs) < N_START:
+        if not runs.resumable and len(runs) < n_designed(space, runs.resumable):
             return Verdict.CONTINUE, ladder.step(min(reached, len(ladder.positions) - 1))
         with one_thread():
             action = self._decide(runs, space, rng, k)
@@ -162,7 +161,7 @@ class FidelityPolicy:
             runs = runs.paused(live)
         ladder = Ladder.of(runs)
         table = RungTable.of(runs, ladder)
-        if len(runs) < N_START or np.isfinite(table.best).any(axis=1).sum() < MIN_SEEN:
+        if len(runs) < n_designed(space, runs.resumable) or np.isfinite(table.best).any(axis=1).sum() < MIN_SEEN:
             return Start(designed(space, len(runs), rng), ladder.step(0))
         last = len(ladder.positions) - 1
         paused = np.flatnonzero((runs.state == RunState.PAUSED) & ~table.ended & (table.reached <= last) & (not begins))

@@ -1,4 +1,4 @@
-"""Configurations for new runs: a few central ones first, then candidates around what looks good.
+"""Configurations for new runs: a spread of them first, then candidates around what looks good.
 
 Symbols: d parameters, u unit coordinates.
 """
@@ -15,7 +15,7 @@ from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.space.perturbation import perturbed
 
-SHRINKAGE = 0.6  # of the distance to the middle at which the first points lie
+FEWEST, MOST = 4, 16  # runs of the design: one more than there are parameters, within these
 N_SOBOL = 256
 MAX_SOBOL = 1000  # parameters; beyond, points are pseudo-random
 N_NEAR = 16  # perturbations of each good run, by each step
@@ -26,8 +26,19 @@ ATTEMPTS = 64  # to find a point under constraints in the design
 Rate = Callable[[Floats], Floats]  # from features [q, F] to how good they are [q]
 
 
+def n_designed(space: Space, resumable: bool) -> int:
+    """Return how many runs are spread over a space before the model takes over.
+
+    They are few where runs cannot be resumed, as these are not paused.
+    """
+    return min(max(len(space) + 1, FEWEST), MOST) if resumable else FEWEST
+
+
 def designed(space: Space, begun: int, rng: np.random.Generator) -> Floats:
-    """Return one of the first configurations [d]: the middle, then quasi-random ones drawn towards it.
+    """Return one of the first configurations [d]: the middle, then quasi-random ones.
+
+    They are not drawn towards the middle: to begin a run is cheap, and a model that knows the middle alone sends what
+    follows into far corners.
 
     Args:
         space: the space.
@@ -35,7 +46,7 @@ def designed(space: Space, begun: int, rng: np.random.Generator) -> Floats:
         rng: draws where constraints bar the design.
     """
     points = _sobol(len(space))
-    u = np.full(len(space), 0.5) if begun == 0 else 0.5 + SHRINKAGE * (points[begun % len(points)] - 0.5)
+    u = np.full(len(space), 0.5) if begun == 0 else points[begun % len(points)]
     x = space.from_unit(u[None])
     return np.asarray(x[0] if space.feasible(x)[0] else space.sample(rng, 1)[0])
 
