@@ -82,14 +82,13 @@ class Ends:
 
     Attributes:
         numbers: of these trials, in rising order.
-        first: the lowest step that one of them reported; None: there is none.
-        last: the highest one; None: there is none.
     """
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
-        self.first: int | None = None
-        self.last: int | None = None
+        self._first: int | None = None
+        self._last: int | None = None
+        self._new: dict[int, Mapping[int, float]] = {}  # looked at when it is asked for, once for many reports
         self._means: list[tuple[float, int]] = []
         self._mean_of: dict[int, float] = {}
 
@@ -98,20 +97,38 @@ class Ends:
         at = bisect_left(self.numbers, number)
         if at == len(self.numbers) or self.numbers[at] != number:
             self.numbers.insert(at, number)
-        self.first = min(reports) if self.first is None else min(self.first, min(reports))
-        self.last = max(reports) if self.last is None else max(self.last, max(reports))
-        old = self._mean_of.pop(number, None)
-        if old is not None:
-            del self._means[bisect_left(self._means, (old, number))]
-        mean = _mean(reports.values())
-        if math.isfinite(mean):
-            self._mean_of[number] = mean
-            insort(self._means, (mean, number))
+        self._new[number] = reports
+
+    @property
+    def first(self) -> int | None:
+        """The lowest step that one of them reported; None: there is none."""
+        self._look()
+        return self._first
+
+    @property
+    def last(self) -> int | None:
+        """The highest step that one of them reported; None: there is none."""
+        self._look()
+        return self._last
 
     @property
     def best_on_average(self) -> int | None:
         """The trial with the lowest mean of all it reported, among those that reported finite values only."""
+        self._look()
         return self._means[0][1] if self._means else None
+
+    def _look(self) -> None:
+        for number, reports in self._new.items():
+            self._first = min(reports) if self._first is None else min(self._first, min(reports))
+            self._last = max(reports) if self._last is None else max(self._last, max(reports))
+            old = self._mean_of.pop(number, None)
+            if old is not None:
+                del self._means[bisect_left(self._means, (old, number))]
+            mean = _mean(reports.values())
+            if math.isfinite(mean):
+                self._mean_of[number] = mean
+                insort(self._means, (mean, number))
+        self._new.clear()
 
 
 def _mean(values: Iterable[float]) -> float:

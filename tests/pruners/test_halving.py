@@ -81,6 +81,27 @@ def test_rungs_that_nobody_asks_for_any_more_do_not_pile_up() -> None:
     assert len(curves._rungs) < 200
 
 
+def test_a_rung_is_gathered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of trials cost a decision no walk through their reports."""
+    curves = Curves()
+    rng = np.random.default_rng(0)
+    for number in range(3000):
+        for step in range(1, 10):
+            curves.append(number, step, float(rng.random()))
+        curves.close(number, COMPLETE)
+    gathered: list[int] = []
+    made = Rung.__init__
+    monkeypatch.setattr(Rung, "__init__", lambda self, *given: (gathered.append(given[0]), made(self, *given))[0])
+    pruner, bands = SuccessiveHalvingPruner(1, 3, promotion=False), HyperbandPruner(promotion=False)
+    for number in range(3000, 3100):
+        for step in range(1, 10):
+            curves.append(number, step, float(rng.random()))
+            pruner.decide(curves, number, step)
+            bands.decide(curves, number, step)
+    # Two brackets with the rungs 1 and 3, and 3; and without max_resource a rung at 9, the last step.
+    assert sorted(gathered) == [1, 1, 3, 3, 3, 9]
+
+
 # ------------------------------------------------------------------------------------------------------------- stopping
 
 

@@ -48,9 +48,9 @@ def test_the_end_of_a_curve_without_noise_is_foretold(shape: object) -> None:
     z = np.array([a + b * shape(u) for a, b in rng.uniform(0, 2, (20, 2))])  # type: ignore[operator]
     model = Extrapolation(u, z[:15], 60.0)
     mean, variance, weight = model.ends(u[:20], z[15:, :20])
-    assert np.allclose(np.sum(weight, axis=1), 1)
+    assert np.allclose(np.sum(weight, axis=0), 1)
     assert np.all(variance > 0)
-    error = np.abs(np.sum(mean * weight, axis=1) - z[15:, -1])
+    error = np.abs(np.sum(mean * weight, axis=0) - z[15:, -1])
     assert np.all(error < 0.01 + 0.08 * (z[15:, 0] - z[15:, -1]))
 
 
@@ -62,7 +62,7 @@ def test_outliers_are_not_believed() -> None:
     spoilt = z[19:, :20].copy()
     spoilt[0, 10] += 5
     mean, _, weight = model.ends(u[:20], np.concatenate([spoilt, z[19:, :20]]))
-    with_it, without = np.sum(mean * weight, axis=1)
+    with_it, without = np.sum(mean * weight, axis=0)
     assert abs(with_it - without) < 0.1
 
 

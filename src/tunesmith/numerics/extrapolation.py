@@ -10,12 +10,15 @@ Symbols: m earlier curves; k points of each; F shapes (a family with its shape p
     u  float[k], [.]  how far a point is, from 1 at the first step; U at the end
     z  float[m, k]    values of the curves at the points
     p  float[F, k]    the shapes there, 1 at u = 1 and 0 at u = U: z = a + b p + noise, and a is the value at the end
-    w  float[m, F, k] weights of the points, below 1 for those far off the curve
-    t  float[m, F, 2] a and b of the curves
+    w  float[F, m, k] weights of the points, below 1 for those far off the curve
+    a, b  float[F, m] of the curves
     v  float[F]       variances of the noise
+    mean, precision   of the prior over (a, b): float[F, 2], float[F, 2, 2]
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,58 +68,58 @@ class Extrapolation:
         p = shapes(u, end)
         flat = np.zeros((len(p), 2))
         loose = np.broadcast_to(np.eye(2) * 1e-6, (len(p), 2, 2))
-        t, _, _ = _posterior(p, z, np.ones(len(p)), flat, loose)
-        residual = z[:, None, :] - _curve(p, t)
-        self._noise = np.maximum(np.median(np.mean(residual**2, axis=2), axis=0), LEAST_NOISE)
-        self._mean = np.mean(t, axis=0)
-        off = t - self._mean
-        cov = np.einsum("mfi,mfj->fij", off, off) / max(1, len(z) - 1)
+        fit = _posterior(p, z, np.ones(len(p)), flat, loose)
+        residual = z - fit.a[:, :, None] - fit.b[:, :, None] * p[:, None, :]
+        self._noise = np.maximum(np.median(np.mean(residual**2, axis=2), axis=1), LEAST_NOISE)
+        t = np.stack([fit.a, fit.b], axis=2)  # [F, m, 2]
+        self._mean = np.mean(t, axis=1)
+        off = t - self._mean[:, None, :]
+        cov = off.transpose(0, 2, 1) @ off / max(1, len(z) - 1)
         self._precision = np.linalg.inv(WIDER * cov + RIDGE * np.eye(2))
 
     def ends(self, u: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return what curves that are known at some points come to: mean, variance and weight of each shape, [m, F].
+        """Return what curves that are known at some points come to: mean, variance and weight of each shape, [F, m].
 
         Args:
             u: the points float[k].
             z: values float[m, k].
         """
-        t, covariance, evidence = _posterior(shapes(u, self._end), z, self._noise, self._mean, self._precision)
-        weight = np.exp(evidence - np.max(evidence, axis=1, keepdims=True))
-        return t[:, :, 0], covariance[:, :, 0, 0] + self._noise, weight / np.sum(weight, axis=1, keepdims=True)
+        fit = _posterior(shapes(u, self._end), z, self._noise, self._mean, self._precision)
+        weight = np.exp(fit.evidence - np.max(fit.evidence, axis=0))
+        return fit.a, fit.variance + self._noise[:, None], weight / np.sum(weight, axis=0)
 
 
-def _posterior(p: Floats, z: Floats, v: Floats, mean: Floats, precision: Floats) -> tuple[Floats, Floats, Floats]:
-    """Fit each curve with each shape: t, its covariance float[m, F, 2, 2], and the log evidence float[m, F].
+class _Posterior(NamedTuple):
+    """What is known of a and b: their means, the variance of a, and the log evidence of the shape; float[F, m] each."""
 
-    Args:
-        p: shapes.
-        z: values.
-        v: noise.
-        mean: of the prior, float[F, 2].
-        precision: of the prior, float[F, 2, 2].
-    """
-    design = np.stack([np.ones_like(p), p], axis=2)  # [F, k, 2]
+    a: Floats
+    b: Floats
+    variance: Floats
+    evidence: Floats
+
+
+def _posterior(p: Floats, z: Floats, v: Floats, mean: Floats, precision: Floats) -> _Posterior:
+    """Fit each curve with each shape."""
+    moments = np.stack([np.ones_like(p), p, p * p], axis=2)  # [F, k, 3]
+    p00, p01, p11 = (precision[:, i, j, None] for i, j in ((0, 0), (0, 1), (1, 1)))
     pull = np.einsum("fij,fj->fi", precision, mean)
-    w = np.ones((len(z), *p.shape))
+    w = np.ones((len(p), *z.shape))
     cooling = iter(COOLING)
     while True:
-        wide = w[..., None] * design / v[:, None, None]  # [m, F, k, 2]
-        inner = precision + np.einsum("mfki,fkj->mfij", wide, design)
-        covariance = np.linalg.inv(inner)
-        t = np.einsum("mfij,mfj->mfi", covariance, pull + np.einsum("mfki,mk->mfi", wide, z))
-        off = np.abs(z[:, None, :] - _curve(p, t)) / np.sqrt(v)[:, None]
+        s0, s1, s2 = np.moveaxis(w @ moments, 2, 0) / v[:, None]
+        y0, y1 = np.moveaxis((w * z) @ moments[:, :, :2], 2, 0) / v[:, None]
+        s0, s1, s2 = s0 + p00, s1 + p01, s2 + p11
+        y0, y1 = y0 + pull[:, :1], y1 + pull[:, 1:]
+        volume = s0 * s2 - s1 * s1
+        a, b = (s2 * y0 - s1 * y1) / volume, (s0 * y1 - s1 * y0) / volume
+        off = (z - a[:, :, None] - b[:, :, None] * p[:, None, :]) ** 2 / v[:, None, None]
         factor = next(cooling, None)
         if factor is None:
             break
-        w = (TAILS + 1) / (TAILS + (off / factor) ** 2)
-    fit = (TAILS + 1) * np.sum(np.log1p(off**2 / TAILS), axis=2)
-    shift = t - mean
-    prior = np.einsum("mfi,fij,mfj->mf", shift, precision, shift)
-    volume = np.linalg.slogdet(inner)[1] - np.linalg.slogdet(precision)[1]
-    evidence: Floats = -0.5 * (fit + prior + volume + p.shape[1] * np.log(v))
-    return t, covariance, evidence
-
-
-def _curve(p: Floats, t: Floats) -> Floats:
-    out: Floats = t[:, :, :1] + t[:, :, 1:] * p
-    return out
+        w = (TAILS + 1) / (TAILS + off / factor**2)
+    misfit = (TAILS + 1) * np.sum(np.log1p(off / TAILS), axis=2)
+    da, db = a - mean[:, :1], b - mean[:, 1:]
+    prior = p00 * da**2 + 2 * p01 * da * db + p11 * db**2
+    shrinkage = np.log(volume) - np.log(p00 * p11 - p01 * p01)
+    evidence = -0.5 * (misfit + prior + shrinkage + p.shape[1] * np.log(v)[:, None])
+    return _Posterior(a, b, s2 / volume, evidence)

@@ -160,9 +160,9 @@ def _chance(u: Floats, z: Floats, whole_u: Floats, whole_z: Floats, earlier_z: F
 
     model = Extrapolation(whole_u, whole_z, end)
     mean, variance, weight = model.ends(u, np.concatenate([z, earlier_z]))
-    error = np.sum(mean[1:] * weight[1:], axis=1) - whole_z[:, -1]
-    variance = variance[0] + np.mean(error**2)
-    return float(np.sum(weight[0] * ndtr(-mean[0] / np.sqrt(variance))))
+    error = np.sum(mean * weight, axis=0)[1:] - whole_z[:, -1]
+    spread = np.sqrt(variance[:, 0] + np.mean(error**2))
+    return float(np.sum(weight[:, 0] * ndtr(-mean[:, 0] / spread)))
 
 
 def _known(steps: NDArray[np.int64], values: Floats) -> tuple[NDArray[np.int64], Floats]:
