@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.history import Curves
+from tunesmith.numerics.extrapolation import Extrapolation
 from tunesmith.pruners.arguments import number, whole
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.schedule import Schedule
@@ -155,8 +156,6 @@ def _chance(u: Floats, z: Floats, whole_u: Floats, whole_z: Floats, earlier_z: F
         end: the point of the end.
     """
     from scipy.special import ndtr
-
-    from tunesmith.numerics.extrapolation import Extrapolation
 
     model = Extrapolation(whole_u, whole_z, end)
     mean, variance, weight = model.ends(u, np.concatenate([z, earlier_z]))
