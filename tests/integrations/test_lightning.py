@@ -117,20 +117,20 @@ def test_a_paused_training_equals_an_undisturbed_one(package: SimpleNamespace, t
 def test_one_report_an_epoch(
     package: SimpleNamespace, tmp_path: Path, options: dict[str, Any], values: dict[int, float]
 ) -> None:
-    trial = ts.create_study(seed=0, sampler="random").ask()
+    trial = ts.create_study(seed=0, sampler="random", pruner="nop").ask()
     fit(package, trial, tmp_path, "count", **options)
     # Lightning logs the mean over the two batches of a validation.
     assert trial.reports == {step: value - 0.5 for step, value in values.items()}
 
 
 def test_a_metric_of_training_is_reported_each_epoch(package: SimpleNamespace, tmp_path: Path) -> None:
-    trial = ts.create_study(seed=0, sampler="random").ask()
+    trial = ts.create_study(seed=0, sampler="random", pruner="nop").ask()
     fit(package, trial, tmp_path, "training", check_val_every_n_epoch=2)
     assert list(trial.reports or ()) == [1, 2, 3, 4]
 
 
 def test_a_metric_that_is_not_logged_is_named(package: SimpleNamespace, tmp_path: Path) -> None:
-    trial = ts.create_study(seed=0, sampler="random").ask()
+    trial = ts.create_study(seed=0, sampler="random", pruner="nop").ask()
     with pytest.raises(ValueError, match="nothing was logged as 'val_loss'; did you mean 'valid_loss'"):
         fit(package, trial, tmp_path, "other")
     with pytest.raises(ValueError, match="nothing was logged as 'val_loss'"):
@@ -146,7 +146,7 @@ def test_a_trial_that_is_pruned(package: SimpleNamespace, tmp_path: Path) -> Non
 
 
 def test_a_fast_dev_run_and_a_training_without_checkpoints(package: SimpleNamespace, tmp_path: Path) -> None:
-    study = ts.create_study(seed=0, sampler="random")
+    study = ts.create_study(seed=0, sampler="random", pruner="nop")
     trial = study.ask()
     fit(package, trial, tmp_path, fast_dev_run=True)
     assert trial.reports is None

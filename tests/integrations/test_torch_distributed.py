@@ -129,4 +129,4 @@ def test_two_ranks_train_stop_and_go_on_together(tmp_path: Path) -> None:
 
 def test_without_a_process_group_it_says_what_to_do() -> None:
     with pytest.raises(RuntimeError, match="init_process_group"):
-        DistributedTrial(ts.create_study(sampler="random").ask())
+        DistributedTrial(ts.create_study(sampler="random", pruner="nop").ask())

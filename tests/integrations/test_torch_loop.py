@@ -95,7 +95,7 @@ def test_a_full_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Written through ``torch.save``, which makes an error of its own of it."""
     import builtins
 
-    trial = ts.create_study(seed=0, sampler="random").ask()
+    trial = ts.create_study(seed=0, sampler="random", pruner="nop").ask()
     model = nn.Linear(2, 2)
     loop = iter(trial.epochs(5, state={"model": model}))
     next(loop)
@@ -117,7 +117,7 @@ def test_a_full_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_model_of_another_shape_is_the_users_error() -> None:
-    study = ts.create_study(seed=0, sampler="random")
+    study = ts.create_study(seed=0, sampler="random", pruner="nop")
     trial = study.ask()
     loop = iter(trial.epochs(5, state={"model": nn.Linear(2, 2)}))
     next(loop)

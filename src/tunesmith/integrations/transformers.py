@@ -1,0 +1,198 @@
+"""Hugging Face's ``Trainer``: a callback that reports evaluations, prunes and saves checkpoints."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from tunesmith.errors import TrialPruned
+from tunesmith.integrations.torch_distributed import DistributedTrial
+from tunesmith.text import did_you_mean, listing
+from tunesmith.trial import Trial
+
+FOLDER = "checkpoint"
+
+
+class TunesmithCallback(TrainerCallback):
+    """Reports a metric of each evaluation of a `transformers.Trainer`, prunes, and saves checkpoints.
+
+    The step of a report is the number of epochs that are done with ``eval_strategy="epoch"``, and that of the updates
+    with ``"steps"``. What is evaluated before the first update, or outside of ``trainer.train``, is not reported.
+
+    With each report but that after the last update, a checkpoint of the ``Trainer`` is saved to
+    ``trial.checkpoint_dir``. Give ``checkpoint`` to ``train``, and a training that was paused or killed goes on.
+
+    Args:
+        trial: the running trial; a `tunesmith.integrations.torch_distributed.DistributedTrial` where several processes
+            train.
+        monitor: the name of the metric, with or without ``eval_``.
+        checkpoint: whether a checkpoint is saved with each report.
+
+    Attributes:
+        trial: the running trial.
+        monitor: the name of the metric.
+
+    Raises:
+        ValueError: nothing is evaluated, or the evaluation has no such metric; the message has the names of those that
+            it has.
+        RuntimeError: several processes train, and the trial is known to one of them only.
+        TrialPruned: the trial is to stop or to pause; out of ``trainer.train``, so leave it to the study.
+    """
+
+    def __init__(self, trial: Trial | DistributedTrial, monitor: str = "eval_loss", *, checkpoint: bool = True) -> None:
+        self.trial = trial
+        self.monitor = monitor if monitor.startswith("eval_") else f"eval_{monitor}"
+        self._saves = checkpoint
+        self._trains = False
+        self._seen: list[str] = []  # names of metrics
+        self._found = False
+        self._pending: tuple[float, int, int] | None = None  # value, step, update: to be reported once it is saved
+
+    @property
+    def checkpoint(self) -> str | None:
+        """What ``trainer.train(resume_from_checkpoint=)`` goes on from; None: the training begins anew."""
+        if self.trial.resumed_from_step is None:
+            return None
+        path = self.trial.checkpoint_dir / FOLDER
+        return str(path) if path.is_dir() else None
+
+    # -- what the Trainer calls ----------------------------------------------------------------------------------
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Refuse what cannot be reported.
+
+        Args:
+            args: the training arguments.
+            state: where the training is.
+            control: what happens next.
+            **others: not used.
+
+        Raises:
+            ValueError: nothing is evaluated.
+            RuntimeError: several processes train, and the trial is known to one of them only.
+        """
+        if args.eval_strategy == "no":
+            raise ValueError(
+                'TunesmithCallback reports evaluations: give TrainingArguments eval_strategy="epoch", or "steps"'
+            )
+        if args.world_size > 1 and not isinstance(self.trial, DistributedTrial):
+            raise RuntimeError(
+                f"{args.world_size} processes train; give TunesmithCallback a DistributedTrial, so that all of them "
+                "stop together (tunesmith.integrations.torch_distributed)"
+            )
+        self._trains = True
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Ask for a checkpoint, or report at once where none is needed.
+
+        Args:
+            args: the training arguments.
+            state: where the training is.
+            control: what happens next.
+            **others: ``metrics`` among it.
+
+        Raises:
+            TrialPruned: the trial is to stop, or to pause.
+        """
+        metrics = others["metrics"]
+        if not self._trains or state.global_step == 0:  # eval_on_start, trainer.evaluate()
+            return
+        self._seen += [name for name in metrics if name not in self._seen]
+        if self.monitor not in metrics:  # of several datasets, each is evaluated by itself
+            return
+        self._found = True
+        step = round(state.epoch) if args.eval_strategy == "epoch" else state.global_step
+        self._pending = (float(metrics[self.monitor]), step, state.global_step)
+        if self._saves and state.global_step < state.max_steps:
+            control.should_save = True
+        else:  # after the last update there is nothing to go on with: see tunesmith.epochs
+            self._report()
+
+    def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Take the checkpoint into the trial's folder, and report what it belongs to.
+
+        Args:
+            args: the training arguments.
+            state: where the training is.
+            control: what happens next.
+            **others: not used.
+
+        Raises:
+            TrialPruned: the trial is to stop, or to pause.
+        """
+        if not self._trains or self._pending is None or self._pending[2] != state.global_step:
+            return
+        folder = self.trial.checkpoint_dir  # not in the next line: all processes have to ask
+        if state.is_world_process_zero:
+            made_for_us = args.save_strategy == "no"
+            _take(Path(args.output_dir) / f"checkpoint-{state.global_step}", folder / FOLDER, move=made_for_us)
+        self._report()
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Report what was not saved after all; ``save_strategy="best"`` saves only what is better.
+
+        Args:
+            args: the training arguments.
+            state: where the training is.
+            control: what happens next.
+            **others: not used.
+
+        Raises:
+            ValueError: the evaluation has no such metric.
+            TrialPruned: the trial is to stop, or to pause.
+        """
+        self._report()
+        if self._seen and not self._found:
+            raise self._missing()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Report what is left, or complain if there was never anything.
+
+        Args:
+            args: the training arguments.
+            state: where the training is.
+            control: what happens next.
+            **others: not used.
+
+        Raises:
+            ValueError: the evaluation has no such metric, or there was none.
+            TrialPruned: the trial is to stop, or to pause.
+        """
+        self._trains = False
+        self._report()
+        if not self._found and self.trial.resumed_from_step is None:
+            raise self._missing()
+
+    # -- the parts -----------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        value, step, _ = pending
+        self.trial.report(value, step)
+        if self.trial.should_prune():
+            raise TrialPruned(f"after the evaluation at step {step}")
+
+    def _missing(self) -> ValueError:
+        return ValueError(
+            f"TunesmithCallback: no evaluation had a metric {self.monitor!r}{did_you_mean(self.monitor, self._seen)} "
+            f"(there is: {listing(self._seen) if self._seen else 'no evaluation'}); return it from compute_metrics, or "
+            "name another monitor="
+        )
+
+
+def _take(source: Path, target: Path, move: bool) -> None:
+    """Put a folder in the place of another one; whoever looks in between finds none or a whole one."""
+    part = target.with_name(target.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    if move:
+        shutil.move(source, part)
+    else:
+        shutil.copytree(source, part)
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(part, target)
