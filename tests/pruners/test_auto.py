@@ -89,7 +89,7 @@ def test_it_saves_steps_and_finds_as_good_a_result(saves: bool) -> None:
     spent, ends = {}, {}
     for pruner in ("nop", "auto"):
         spent[pruner], ends[pruner] = [], []
-        for seed in range(3):
+        for seed in range(2):
             training = Training(saves)
             study = ts.create_study(pruner=pruner, seed=seed, sampler="random")
             study.optimize(training, n_trials=30)
@@ -102,7 +102,7 @@ def test_it_saves_steps_and_finds_as_good_a_result(saves: bool) -> None:
 def test_the_default_finds_more_for_the_same_cost() -> None:
     found: dict[str, list[float]] = {"nop": [], "auto": []}
     for pruner, values in found.items():
-        for seed in range(3):
+        for seed in range(2):
             study = ts.create_study(pruner=pruner, seed=seed)
             study.optimize(Training(True), max_cost=6 * LENGTH)
             values.append(min(min(t.intermediate_values.values()) for t in study.trials))

@@ -7,7 +7,7 @@ import pytest
 from tests.samplers.searching import cube
 
 from tunesmith.history import History
-from tunesmith.samplers.common.cache import Cache
+from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.neighbourhood import N_ROWS, Neighbourhood, rows_near

@@ -23,11 +23,14 @@ from tunesmith.fidelity.policy import KEPT_EVERY, KEPT_FIRST
 from tunesmith.fidelity.runs import Resume
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.cache import Cache
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.state import TrialState
+from tunesmith.rungs import Rung
 
+RECENT = 20  # full runs whose falls are looked at
 LATE_FALL = 1.5  # times the middle third of a full run, from which on a fall in its last third is suspicious
 MIN_COMPLETE = 5  # runs that came to their end before any is stopped
+MOST_COMPLETE = 100  # of them that are looked at
 MIN_AGREEMENT = 0.3  # Kendall's τ between a rung and the ends, less its error, from which on a rung stops runs
 _log = logging.getLogger("tunesmith")
 
@@ -62,6 +65,8 @@ class AutoPruner(Pruner):
 
     def __init__(self) -> None:
         self._said: set[str] = set()
+        self._agreements: Cache[float] = Cache()
+        self._late: Cache[bool] = Cache()
 
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
         """Decide at rungs.
@@ -83,7 +88,7 @@ class AutoPruner(Pruner):
             return Decision.PAUSE
         if curves.n_complete < MIN_COMPLETE or trial_number % KEPT_EVERY == KEPT_FIRST:
             return Decision.CONTINUE
-        return Decision.STOP if _is_behind(curves, trial_number, count) else Decision.CONTINUE
+        return Decision.STOP if self._is_behind(curves, trial_number, step) else Decision.CONTINUE
 
     def _tell(self, curves: Curves, end: int) -> None:
         """Log what is inferred, and warn of schedules that mislead; each once."""
@@ -95,14 +100,21 @@ class AutoPruner(Pruner):
             "would be paused"
         )
         self._once(f"pruner auto: {length}; at rungs ({_rungs(end)} reports) {how}", _log.info)
-        late = "the losses of full runs"
-        if curves.n_complete >= MIN_COMPLETE and not any(late in said for said in self._said) and _falls_late(curves):
+        if self._late.get((curves, curves.n_complete), lambda: _falls_late(curves)):
             self._once(
-                f"{late} fall fastest near the end, as with a learning rate that decays over the whole length: a run "
-                "that is cut short says little about its end. Use a schedule that does not depend on the length, or "
-                "pruner='nop'",
+                "the losses of full runs fall fastest near the end, as with a learning rate that decays over the whole "
+                "length: a run that is cut short says little about its end. Use a schedule that does not depend on the "
+                "length, or pruner='nop'",
                 caution,
             )
+
+    def _is_behind(self, curves: Curves, number: int, step: int) -> bool:
+        """Tell whether a run is not among the best third of those at its step, where that means anything."""
+        rung = curves.rung(step)
+        if len(rung) < GROWTH or number not in rung or rung.value(number) <= rung.cut(max(1, len(rung) // GROWTH)):
+            return False
+        agreement = self._agreements.get((curves, curves.n_complete, step), lambda: _agreement_at(curves, rung))
+        return agreement >= MIN_AGREEMENT
 
     def _once(self, text: str, say: Callable[[str], None]) -> None:
         if text not in self._said:
@@ -149,42 +161,21 @@ def _rungs(end: int) -> str:
 
 
 def _falls_late(curves: Curves) -> bool:
-    """Tell whether the median full run falls more in its last third than a usual curve does."""
+    """Tell whether the median full run of the latest falls more in its last third than a usual curve does."""
     ratios = []
-    for number in curves.numbers:
+    for number in curves.ends.numbers[-RECENT:]:
         values = curves.of(number)[1]
-        if curves.state(number) is TrialState.COMPLETE and len(values) >= 9 and np.isfinite(values).all():
-            middle, late = (
-                values[len(values) // 3] - values[2 * len(values) // 3],
-                values[2 * len(values) // 3] - values[-1],
-            )
+        if len(values) >= 9 and np.isfinite(values).all():
+            first, second = values[len(values) // 3], values[2 * len(values) // 3]
+            middle, late = first - second, second - values[-1]
             ratios.append(late / middle if middle > 0 else np.inf if late > 0 else 0.0)
     return len(ratios) >= MIN_COMPLETE and float(np.median(ratios)) > LATE_FALL
 
 
-def _is_behind(curves: Curves, number: int, count: int) -> bool:
-    """Tell whether a run is worse than the best third of those that made so many reports, where that means anything."""
-    there, ends = [], []
-    own = np.inf
-    for other in curves.numbers:
-        if curves.size(other) < count:
-            continue
-        values = curves.of(other)[1]
-        best = _least(values[:count])
-        if other == number:
-            own = best
-        there.append(best)
-        if curves.state(other) is TrialState.COMPLETE:
-            ends.append((best, _least(values)))
-    if len(there) < GROWTH or _agreement(np.array(ends)) < MIN_AGREEMENT:
-        return False
-    allowed = np.sort(np.array(there))[max(1, len(there) // GROWTH) - 1]
-    return bool(own > allowed)
-
-
-def _least(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.min()) if len(finite) else np.inf
+def _agreement_at(curves: Curves, rung: Rung) -> float:
+    """Return how far the order at a rung is that of the ends, over the latest complete runs."""
+    there = [number for number in curves.ends.numbers if number in rung][-MOST_COMPLETE:]
+    return _agreement(np.array([(rung.value(n), curves.of(n)[1][-1]) for n in there]).reshape(-1, 2))
 
 
 def _agreement(pairs: Floats) -> float:
@@ -192,6 +183,7 @@ def _agreement(pairs: Floats) -> float:
     k = len(pairs)
     if k < MIN_COMPLETE:
         return -1.0
+    pairs = np.where(np.isnan(pairs), np.inf, pairs)
     first, second = (np.greater(*pair).astype(float) - np.less(*pair) for pair in _pairs(pairs))
     tau = float((first * second).sum() / (k * (k - 1)))
     error = np.sqrt(2.0 * (2 * k + 5) / (9.0 * k * (k - 1)))  # of τ where there is no order at all

@@ -14,8 +14,8 @@ import numpy as np
 
 from tunesmith import registry
 from tunesmith.history import History
+from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
-from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.space import Space
 from tunesmith.state import TrialState

@@ -18,8 +18,8 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Ints
+from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, decode_states, encode_state
-from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.optuna_arguments import INDEPENDENT_SAMPLER, NO_WARNING, accepts_optuna_arguments
 from tunesmith.space import Space
 

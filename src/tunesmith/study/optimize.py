@@ -167,10 +167,14 @@ class TrialPolicy(Policy[Trial, End]):
     def _ask(self) -> Trial | None:
         """Return a new trial or a paused one; None: there is nothing left to do, or not before a trial ends."""
         before = 0.0 if self.timeout is None else self.executor.clock()
-        cheap, may_begin = self.proposing > self.cheap_after, self.started < self.most
-        ask = partial(self.engine.ask, below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
-        try:  # at the first trial, a storage that is away is more likely the user's mistake
-            return retry_while_unavailable(ask) if self.started else ask()
+        may_begin = self.started < self.most
+        try:
+            try:
+                return self._asked(may_begin)
+            except (SpaceExhaustedError, TrialsSpentError):
+                if not may_begin or not self.engine.history.paused:
+                    raise
+                return self._asked(may_begin=False)
         except (SpaceExhaustedError, TrialsSpentError):
             if not may_begin:
                 return None
@@ -183,6 +187,12 @@ class TrialPolicy(Policy[Trial, End]):
         finally:
             if self.timeout is not None:
                 self.proposing += self.executor.clock() - before
+
+    def _asked(self, may_begin: bool) -> Trial:
+        cheap = self.proposing > self.cheap_after
+        ask = partial(self.engine.ask, below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
+        # At the first trial, a storage that is away is more likely the user's mistake.
+        return retry_while_unavailable(ask) if self.started else ask()
 
     def _is_spent(self) -> bool:
         """Tell whether nothing may begin any more, new or paused."""

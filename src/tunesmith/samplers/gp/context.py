@@ -10,7 +10,7 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Mask
-from tunesmith.samplers.common.cache import Cache
+from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.gp.candidates import Box
 from tunesmith.samplers.gp.hyperparameters import PRIOR

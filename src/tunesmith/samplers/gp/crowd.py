@@ -28,9 +28,9 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.gp import Posterior, fit
 from tunesmith.samplers.common.boundaries import N_BEST
-from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.duplicates import DuplicateFilter, point_keys
 from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.candidates import candidate_pool, on_region

@@ -20,8 +20,8 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, SamplerStates
-from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.common.duplicates import DuplicateFilter
 from tunesmith.samplers.gp.branches import branching_parameters

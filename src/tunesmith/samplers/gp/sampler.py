@@ -17,9 +17,9 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.threads import one_thread
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
-from tunesmith.samplers.common.cache import Cache
 from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.samplers.common.optuna_arguments import (
     CONSTRAINTS_FUNC,

@@ -1,4 +1,4 @@
-"""The last value that was computed for some key: what a sampler may keep between calls, and nothing more."""
+"""The last value that was computed for some key: what a sampler or pruner may keep between calls, and nothing more."""
 
 from __future__ import annotations
 
