@@ -124,10 +124,11 @@ class Reporting(Suggestions):
             spent = now - self._since
         if self._epochs is not None:
             self._epochs.save()
-        if self._checkpoints is not None:
-            self._checkpoints.publish(index)
         try:
             self.take_report(value, index, spent)
+            # After the report, which a run that goes on from this checkpoint will not make again.
+            if self._checkpoints is not None:
+                self._checkpoints.publish(index)
         finally:
             self._since = time.monotonic()
 
