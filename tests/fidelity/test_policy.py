@@ -97,6 +97,23 @@ def test_the_first_run_is_the_middle_of_the_space_and_is_paused_early() -> None:
     assert action.until_step == 2
 
 
+def test_the_first_runs_reach_all_parts_of_each_range_before_the_model_takes_over() -> None:
+    space = Space({f"x{j}": Float(0, 1) for j in range(7)})
+    points: list[np.ndarray] = []
+    for _ in range(len(space) + 1):  # workers that ask before anything was reported get the same
+        n = len(points)
+        u = np.array(points).reshape(n, len(space))
+        nothing = tuple(np.empty(0) for _ in points)
+        steps = tuple(np.empty(0, np.int64) for _ in points)
+        runs = Runs(np.arange(n), u, np.zeros(n, np.int8), steps, nothing, nothing, np.full(n, 2))
+        action = decided(runs, seed=n, space=space)
+        assert isinstance(action, Start)
+        points.append(space.to_unit(action.x[None])[0])
+    spread = np.array(points)
+    assert (spread.min(axis=0) < 0.25).all()
+    assert (spread.max(axis=0) > 0.75).all()
+
+
 @pytest.mark.parametrize(("first", "stride"), [(0, 1), (1, 1), (100, 100), (50, 7)])
 def test_the_choice_does_not_depend_on_how_steps_are_counted(first: int, stride: int) -> None:
     rng = np.random.default_rng(0)
