@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tunesmith.caution import caution
-from tunesmith.frozen import MOST_STEPS, NAN, Fence
+from tunesmith.frozen import MOST_STEPS, NAN, Attempt, Fence
 from tunesmith.numerics.scalars import real
 from tunesmith.suggest import Suggestions
 from tunesmith.text import shown
@@ -72,6 +72,7 @@ class Reporting(Suggestions):
     _since: float | None  # when what the next report costs began, by this process's clock
     _unsent: set[str | int] | None  # keys of notes and steps of reports that the storage lacks
     _user: dict[str, Any] | None
+    previous_attempts: tuple[Attempt, ...]
 
     @property
     @abstractmethod
@@ -252,6 +253,14 @@ class Reporting(Suggestions):
         return self._checkpoints
 
     # -- for the study -----------------------------------------------------------------------------------------
+
+    def count_on(self, before: float) -> None:
+        """Count in the user's unit if the attempts before did, which cost `before` together: the sum of what they gave.
+
+        What is measured for their reports is less than that, since an attempt ends after its last report.
+        """
+        given = math.fsum(cost for attempt in self.previous_attempts for cost in attempt.costs.values())
+        self._costs_given = given > 0 and math.isclose(given, before, rel_tol=1e-9)
 
     def reported_cost(self) -> float | None:
         """Return the sum of the costs that this attempt gave with its reports; None: it gave none."""

@@ -197,6 +197,20 @@ def test_a_report_without_a_cost_is_measured_in_seconds() -> None:
     assert 0 <= costs[1] < 60
 
 
+def test_an_attempt_that_reports_nothing_costs_nothing_in_the_users_unit(storage: Any) -> None:
+    def objective(trial: ts.Trial) -> float:
+        if trial.continues:
+            return 1.0
+        trial.report(1.0, 1, cost=1000.0)
+        if trial.should_prune():
+            raise ts.TrialPruned
+        return 1.0
+
+    study = made(storage)
+    study.optimize(objective, n_trials=1)
+    assert [(t.state, t.cost) for t in study.trials] == [(COMPLETE, 1000.0)]
+
+
 @pytest.mark.parametrize("cost", [0, -1.0, math.nan, math.inf, "much", [1]])
 def test_a_cost_that_is_none(cost: Any) -> None:
     trial = made().ask()

@@ -159,6 +159,7 @@ class Asker:
             return None
         trial, record = self.propose(claim, token, cheap=True)
         trial.continues = True
+        trial.count_on(record.cost)
         try:
             version = storage.start(study.study_id, claim, record)
         except StorageError:
