@@ -135,16 +135,17 @@ class Asker:
     def _resume(self, choose: Choice) -> Trial | None:
         """Go on with a paused trial, if one is chosen; trials that wait come before."""
         study, storage = self._study, self._study.storage
-        while True:
+        while study.history.paused:  # those of other processes are read with their next results
             if storage.shared or study.version == STALE:
                 study.sync()
-            if not study.history.paused or storage.count(study.study_id).get(TrialState.WAITING):
+            if not study.history.paused or storage.trials(study.study_id, states=[TrialState.WAITING]):
                 return None
             number = choose(study.history)
             if number is None:
                 return None
             if (trial := self.resume(number)) is not None:
                 return trial
+        return None
 
     def resume(self, number: int) -> Trial | None:
         """Go on with a paused trial; None: another worker was faster."""
