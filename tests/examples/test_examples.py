@@ -20,7 +20,8 @@ def run(name: str, *arguments: str, cwd: Path, without: tuple[str, ...] = ()) ->
     program = [str(EXAMPLES / name), *arguments]
     if without:
         blocked = "".join(f"sys.modules[{package!r}] = None; " for package in without)  # importing them then fails
-        start = "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+        where = f"sys.path[0] = {str(EXAMPLES)!r}; sys.argv = sys.argv[1:]"
+        start = f"{where}; runpy.run_path(sys.argv[0], run_name='__main__')"
         program = ["-c", f"import runpy, sys; {blocked}{start}", *program]
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(

@@ -72,13 +72,14 @@ def test_a_paused_training_equals_an_undisturbed_one() -> None:
         ({}, [1, 2, 3, 4]),
         ({"validation_freq": 2}, [2, 4]),
         ({"validation_data": None, "callback": {"monitor": "loss"}}, [1, 2, 3, 4]),
-        ({"callback": {"monitor": "val_mae", "checkpoint": False}}, [1, 2, 3, 4]),
+        ({"callback": {"monitor": "val_mae", "checkpoint": False, "cost": 1.0}}, [1, 2, 3, 4]),
     ],
 )
 def test_one_report_an_epoch(options: dict[str, Any], steps: list[int]) -> None:
     trial = asked()
     fit(trial, **options)
     assert list(trial.reports or ()) == steps
+    assert "cost" not in options.get("callback", {}) or list(trial.costs.values()) == [1.0] * len(steps)
     assert bool(trial.artifacts) == ("checkpoint" not in options.get("callback", {}))
 
 

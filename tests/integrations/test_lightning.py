@@ -64,7 +64,7 @@ def fit(package: SimpleNamespace, trial: Any, folder: Path, of: str = "validatio
     rate = trial.suggest_float("rate", 1e-3, 1e-1, log=True)
     loader = torch.utils.data.DataLoader
     data = torch.utils.data.TensorDataset(X, torch.sin(3 * X))
-    callback = package.Callback(trial, **{k: options.pop(k) for k in ("monitor", "checkpoint") if k in options})
+    callback = package.Callback(trial, **{k: options.pop(k) for k in ("monitor", "checkpoint", "cost") if k in options})
     trainer = package.pl.Trainer(
         **{
             "max_epochs": EPOCHS,
@@ -150,6 +150,7 @@ def test_a_fast_dev_run_and_a_training_without_checkpoints(package: SimpleNamesp
     trial = study.ask()
     fit(package, trial, tmp_path, fast_dev_run=True)
     assert trial.reports is None
-    fit(package, trial, tmp_path, checkpoint=False)
+    fit(package, trial, tmp_path, checkpoint=False, cost=2.0)
+    assert list(trial.costs.values()) == [2.0] * 4
     assert list(trial.reports or ()) == [1, 2, 3, 4]
     assert not trial.artifacts

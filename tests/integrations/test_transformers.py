@@ -111,7 +111,7 @@ def test_a_paused_training_equals_an_undisturbed_one(options: dict[str, Any], tm
         {"save_strategy": "best", "metric_for_best_model": "eval_loss"},
         {"save_strategy": "epoch", "load_best_model_at_end": True, "save_total_limit": 1},
         {"eval_dataset": {"a": Rows(8, 1), "b": Rows(8, 2)}, "callback": {"monitor": "b_loss"}},
-        {"callback": {"checkpoint": False}},
+        {"callback": {"checkpoint": False, "cost": 1.0}},
     ],
 )
 def test_one_report_an_epoch(options: dict[str, Any], tmp_path: Path) -> None:
@@ -119,6 +119,7 @@ def test_one_report_an_epoch(options: dict[str, Any], tmp_path: Path) -> None:
     trainer = train(trainer_of(trial, tmp_path, **options))
     trainer.evaluate()
     assert list(trial.reports or ()) == [1, 2, 3]
+    assert "cost" not in options.get("callback", {}) or list(trial.costs.values()) == [1.0] * 3
     if options.get("save_strategy") == "epoch" and "save_total_limit" not in options:
         assert len(list(tmp_path.glob("checkpoint-*"))) == EPOCHS, "the user's own stay"
     assert bool(trial.artifacts) == ("callback" not in options or "checkpoint" not in options["callback"])

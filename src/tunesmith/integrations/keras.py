@@ -31,6 +31,7 @@ class TunesmithCallback(keras.callbacks.Callback):
         trial: the running trial.
         monitor: the name of the metric in the logs.
         checkpoint: whether a checkpoint is saved with each report.
+        cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:
         trial: the running trial.
@@ -42,11 +43,14 @@ class TunesmithCallback(keras.callbacks.Callback):
         TrialPruned: the trial is to stop or to pause; out of ``model.fit``, so leave it to the study.
     """
 
-    def __init__(self, trial: Trial, monitor: str = "val_loss", *, checkpoint: bool = True) -> None:
+    def __init__(
+        self, trial: Trial, monitor: str = "val_loss", *, checkpoint: bool = True, cost: float | None = None
+    ) -> None:
         super().__init__()
         self.trial = trial
         self.monitor = monitor
         self._saves = checkpoint
+        self._cost = cost
         self._kept: dict[str, Any] | None = None
         self._reported = False
 
@@ -114,7 +118,7 @@ class TunesmithCallback(keras.callbacks.Callback):
         ends = self.model.stop_training or epoch + 1 >= self.params["epochs"]
         if self._saves and not ends:  # after the last one there is nothing to go on with: see tunesmith.epochs
             self._save(epoch + 1)
-        self.trial.report(float(metrics[self.monitor]), epoch + 1)
+        self.trial.report(float(metrics[self.monitor]), epoch + 1, self._cost)
         if self.trial.should_prune():
             raise TrialPruned(f"after epoch {epoch + 1}")
 

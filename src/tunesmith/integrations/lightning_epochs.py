@@ -27,16 +27,25 @@ class LightningEpochs:
             several processes.
         monitor: the name by which the module logs the metric.
         checkpoint: whether a checkpoint is saved with each report.
+        cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:
         trial: the running trial.
         monitor: the name of the metric.
     """
 
-    def __init__(self, trial: Trial | DistributedTrial, monitor: str = "val_loss", *, checkpoint: bool = True) -> None:
+    def __init__(
+        self,
+        trial: Trial | DistributedTrial,
+        monitor: str = "val_loss",
+        *,
+        checkpoint: bool = True,
+        cost: float | None = None,
+    ) -> None:
         self.trial = trial
         self.monitor = monitor
         self._saves = checkpoint
+        self._cost = cost
         self._random: dict[str, Any] | None = None
         self._validated = False  # since the epoch began
         self._of_validation: bool | None = None  # whether validation logs the metric; None: not known yet
@@ -175,7 +184,7 @@ class LightningEpochs:
         if self._saves and goes_on:  # after the last epoch there is nothing to go on with: see tunesmith.epochs
             self._save(trainer)
         self._reported = True
-        self.trial.report(float(metrics[self.monitor]), step)
+        self.trial.report(float(metrics[self.monitor]), step, self._cost)
         if self.trial.should_prune():
             raise TrialPruned(f"after epoch {step}")
 

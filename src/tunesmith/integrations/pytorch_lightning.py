@@ -22,6 +22,7 @@ class TunesmithCallback(LightningEpochs, Callback):
             several processes.
         monitor: the name by which the module logs the metric.
         checkpoint: whether a checkpoint is saved with each report.
+        cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:
         trial: the running trial.

@@ -31,6 +31,7 @@ class TunesmithCallback(TrainerCallback):
             train.
         monitor: the name of the metric, with or without ``eval_``.
         checkpoint: whether a checkpoint is saved with each report.
+        cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:
         trial: the running trial.
@@ -43,10 +44,18 @@ class TunesmithCallback(TrainerCallback):
         TrialPruned: the trial is to stop or to pause; out of ``trainer.train``, so leave it to the study.
     """
 
-    def __init__(self, trial: Trial | DistributedTrial, monitor: str = "eval_loss", *, checkpoint: bool = True) -> None:
+    def __init__(
+        self,
+        trial: Trial | DistributedTrial,
+        monitor: str = "eval_loss",
+        *,
+        checkpoint: bool = True,
+        cost: float | None = None,
+    ) -> None:
         self.trial = trial
         self.monitor = monitor if monitor.startswith("eval_") else f"eval_{monitor}"
         self._saves = checkpoint
+        self._cost = cost
         self._trains = False
         self._seen: list[str] = []  # names of metrics
         self._found = False
@@ -174,7 +183,7 @@ class TunesmithCallback(TrainerCallback):
         if pending is None:
             return
         value, step, _ = pending
-        self.trial.report(value, step)
+        self.trial.report(value, step, self._cost)
         if self.trial.should_prune():
             raise TrialPruned(f"after the evaluation at step {step}")
 
