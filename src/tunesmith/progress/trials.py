@@ -62,7 +62,6 @@ class Progress:
         self._sign = 0.0 if len(study.directions) > 1 else 1.0 if study.directions[0] == "minimize" else -1.0
         self._best = math.inf
         self._paused: set[int] = set()
-        self._counted: set[int] = set()
         self._line = ProgressLine(n_trials, "trial", timeout=timeout, stream=stream)
         self._pruned = pruned
         self._line.notes = {"failed": 0, pruned: 0}
@@ -83,8 +82,13 @@ class Progress:
         """
         self.count(trial)
 
-    def count(self, trial: FrozenTrial) -> None:
-        """Count a trial that finished, or was paused; one that was paused before is counted once."""
+    def count(self, trial: FrozenTrial, advance: bool = True) -> None:
+        """Note a trial that finished, or was paused.
+
+        Args:
+            trial: its record.
+            advance: whether it is one more; else it was counted when it was paused, or begun by an earlier call.
+        """
         if trial.state is TrialState.PAUSED:
             self._paused.add(trial.number)
         else:
@@ -102,11 +106,10 @@ class Progress:
             self._line.notes[self._pruned] += 1
         else:
             self._line.notes["failed"] += 1
-        if trial.number in self._counted:
-            self._line.tick()
-        else:
-            self._counted.add(trial.number)
+        if advance:
             self._line.advance()
+        else:
+            self._line.tick()
 
     def note(self, what: str, n: int) -> None:
         """Count something that is shown at the end of the line.

@@ -102,7 +102,6 @@ def optimize(
         if open_progress is not None:
             left = None if n_trials_total is None else max(0, n_trials_total - len(engine.current_history()))
             progress = open_progress(min((n for n in (n_trials, left) if n is not None), default=None))
-            after.append(progress.count)
         opened = True
         workers.open(objective, engine.channel)
         policy = TrialPolicy(
@@ -150,6 +149,7 @@ class TrialPolicy(Policy[Trial, End]):
         self.deadline = self.executor.clock() + timeout
         self.cheap_after = timeout * PROPOSAL_SHARE
         self.runs: dict[int, int] = {}  # which run of each trial is heard
+        self.uncounted: set[int] = set()  # trials that began in this call and were not shown yet
         self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
 
     def next(self) -> Trial | None:
@@ -160,7 +160,9 @@ class TrialPolicy(Policy[Trial, End]):
         if trial is None and not self.begun:
             trial = self.engine.finish_leader()
         if trial is not None:
-            self.started += not trial.continues
+            if not trial.continues:
+                self.started += 1
+                self.uncounted.add(trial.number)
             self.begun[trial.number] = self.executor.clock()
         return trial
 
@@ -226,10 +228,11 @@ class TrialPolicy(Policy[Trial, End]):
         first: BaseException | None = None
         for done, fault in self._record_all(events):
             first = first or fault
-            if done.state is TrialState.PAUSED:  # it has not ended
-                if self.progress is not None:
-                    self.progress.count(done)
-                continue
+            if self.progress is not None:
+                self.progress.count(done, advance=done.number in self.uncounted)
+                self.uncounted.discard(done.number)
+            if done.state is TrialState.PAUSED:
+                continue  # it has not ended
             for call in self.after:
                 call(done)
             if self.gc_after_trial:
