@@ -31,6 +31,7 @@ def minimize(
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
     stop: str | None = None,
+    max_cost: float | None = None,
     executor: Any = None,
     timeout_per_trial: float | None = None,
     memory_per_trial: float | str | None = None,
@@ -56,6 +57,7 @@ def minimize(
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
+        max_cost: what all trials may cost together before none is started any more; see `tunesmith.Study.optimize`.
         executor: where trials run: a name, an object, or an engine's own client; see `tunesmith.Study.optimize`.
         timeout_per_trial: seconds after which a trial is ended.
         memory_per_trial: what the processes of a trial may use together, in bytes or as text ("2GB").
@@ -79,8 +81,8 @@ def minimize(
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
-        space=space, stop=stop, n_trials_total=n_trials, executor=executor, timeout_per_trial=timeout_per_trial,
-        memory_per_trial=memory_per_trial,
+        space=space, stop=stop, n_trials_total=n_trials, max_cost=max_cost, executor=executor,
+        timeout_per_trial=timeout_per_trial, memory_per_trial=memory_per_trial,
     )  # fmt: skip
     return study
 
@@ -102,6 +104,7 @@ def maximize(
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
     stop: str | None = None,
+    max_cost: float | None = None,
     executor: Any = None,
     timeout_per_trial: float | None = None,
     memory_per_trial: float | str | None = None,
@@ -124,6 +127,7 @@ def maximize(
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
+        max_cost: what all trials may cost together before none is started any more; see `tunesmith.Study.optimize`.
         executor: where trials run: a name, an object, or an engine's own client; see `tunesmith.Study.optimize`.
         timeout_per_trial: seconds after which a trial is ended.
         memory_per_trial: what the processes of a trial may use together, in bytes or as text ("2GB").
@@ -144,8 +148,8 @@ def maximize(
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
-        space=space, stop=stop, n_trials_total=n_trials, executor=executor, timeout_per_trial=timeout_per_trial,
-        memory_per_trial=memory_per_trial,
+        space=space, stop=stop, n_trials_total=n_trials, max_cost=max_cost, executor=executor,
+        timeout_per_trial=timeout_per_trial, memory_per_trial=memory_per_trial,
     )  # fmt: skip
     return study
 

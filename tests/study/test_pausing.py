@@ -313,3 +313,13 @@ def test_a_copy_of_a_study_has_its_paused_trials_as_pruned(storage: Any, tmp_pat
     assert [t.state for t in twin.trials] == states
     assert [dict(t.intermediate_values) for t in twin.trials] == [dict(t.intermediate_values) for t in study.trials]
     assert [t.state for t in study.trials].count(PAUSED) == 3, "the study itself stays as it was"
+
+
+def test_a_cost_limits_minimize_too() -> None:
+    def objective(x: float, trial: ts.Trial) -> float:
+        for step in range(3):
+            trial.report(x, step, cost=2.0)
+        return x
+
+    study = ts.minimize(objective, {"x": ts.Float(0, 1)}, max_cost=20, pruner="nop", seed=0)
+    assert sum(t.cost for t in study.trials) == 24

@@ -94,6 +94,7 @@ def _run(options: Options) -> None:
             show_progress_bar=not options.quiet,
             space=space,
             n_trials_total=options.n_trials_total,
+            max_cost=options.max_cost,
         )
         spent = options.n_trials is not None and done >= options.n_trials
         if not options.wait or spent or not _wait_for_others(study, options.n_trials_total, end):

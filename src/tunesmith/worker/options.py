@@ -39,6 +39,7 @@ class Options:
     n_trials: int | None
     n_trials_total: int | None
     timeout: float | None
+    max_cost: float | None
     n_jobs: int | None
     executor: str | None
     timeout_per_trial: float | None
@@ -115,6 +116,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
     budget.add_argument("--timeout", type=_duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
     budget.add_argument(
+        "--max-cost",
+        type=_cost,
+        metavar="COST",
+        help="begin none when all trials cost so much together, in the unit of trial.report(cost=), else in seconds",
+    )
+    budget.add_argument(
         "--wait",
         action="store_true",
         help="when nothing is left to begin, wait until the trials of other workers ended, and run those of workers "
@@ -159,6 +166,16 @@ def _jobs(text: str) -> int:
         return checked_jobs(int(text))
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a whole number, 1 or more, or -1; got {text!r}") from None
+
+
+def _cost(text: str) -> float:
+    try:
+        cost = float(text)
+    except ValueError:
+        cost = math.nan
+    if not cost >= 0:
+        raise argparse.ArgumentTypeError(f"a cost is a number, 0 or more; got {text!r}")
+    return cost
 
 
 def _duration(text: str) -> float:
