@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tunesmith.space import Parameter
 
@@ -117,6 +121,23 @@ class Replay:
         """
         return range(1, n + 1)
 
+    @property
+    def checkpoint_dir(self) -> Path:
+        """A folder that lasts as long as this process: what a replay saves there is not published."""
+        folder = _scratch_folder() / str(self.number)
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
+    def resumed_from_step(self) -> None:
+        """None: a replay runs from its beginning."""
+        return None
+
+    @property
+    def seed(self) -> int:
+        """A seed that is the same in each replay of this trial; a record does not know that of its study."""
+        return int(np.random.SeedSequence([self.number]).generate_state(1)[0])
+
     def should_prune(self) -> bool:
         """Return False: a replay runs to its end."""
         return False
@@ -144,3 +165,17 @@ class Replay:
         from tunesmith.artifacts.scratch import Scratch
 
         return Artifacts(Scratch(), self.number)
+
+
+class _Process:
+    """Holds a folder until this process ends."""
+
+
+_process = _Process()
+
+
+@cache
+def _scratch_folder() -> Path:
+    from tunesmith.artifacts.scratch import temporary_folder
+
+    return Path(temporary_folder(_process))

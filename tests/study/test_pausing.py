@@ -323,3 +323,10 @@ def test_a_cost_limits_minimize_too() -> None:
 
     study = ts.minimize(objective, {"x": ts.Float(0, 1)}, max_cost=20, pruner="nop", seed=0)
     assert sum(t.cost for t in study.trials) == 24
+
+
+def test_an_objective_that_saves_checkpoints_runs_on_a_record() -> None:
+    study = made()
+    study.optimize(train, n_trials=4)
+    assert train(study.best_trial) == study.best_value  # type: ignore[arg-type]
+    assert 0 <= study.best_trial.seed < 2**32
