@@ -131,7 +131,8 @@ class Reporting(Suggestions):
             if self._checkpoints is not None:
                 self._checkpoints.publish(index)
         finally:
-            self._since = time.monotonic()
+            if self._since is not None:
+                self._since = time.monotonic()
 
     def take_report(self, value: float, step: int, cost: float) -> None:
         """Keep a report, and send it to the study.
@@ -253,6 +254,10 @@ class Reporting(Suggestions):
         return self._checkpoints
 
     # -- for the study -----------------------------------------------------------------------------------------
+
+    def stop_clock(self) -> None:
+        """Measure no seconds from now on: the time of the trial is not that of this process."""
+        self._since = None
 
     def count_on(self, before: float) -> None:
         """Count in the user's unit if the attempts before did, which cost `before` together: the sum of what they gave.

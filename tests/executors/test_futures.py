@@ -142,7 +142,7 @@ DRIVER = """
     from tunesmith.testing.executors import Recorder, a_trial
 
     def objective(trial):
-        print(os.getpid(), flush=True)
+        os.write(1, f"{os.getpid()}\\n".encode())  # in one piece, for two write to the same pipe
         time.sleep(1000)
 
     if __name__ == "__main__":
@@ -162,8 +162,10 @@ def test_trials_end_with_a_driver_that_is_killed(tmp_path: Any) -> None:
     script.write_text(textwrap.dedent(DRIVER))
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
-        pids = [int(driver.stdout.readline()) for _ in range(2)]
-        driver.kill()
+        try:
+            pids = [int(driver.stdout.readline()) for _ in range(2)]
+        finally:
+            driver.kill()
         until(lambda: not any(map(is_alive, pids)))
 
 

@@ -222,9 +222,9 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
             r"INDEX tunesmith_trials_waiting \(study_id=\?\)",
         ],
         queries.COLUMNS: [by_seq],
-        queries.FULL_RUNNING: [by_seq],
+        queries.FULL_PENDING: [by_seq],
         queries.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
-        queries.REPORTS_OF_RUNNING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
+        queries.REPORTS_OF_PENDING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
         queries.BEST["minimize"]: [
             r"INDEX tunesmith_trials_best \(study_id=\? AND value=\?\)",
             "tunesmith_trials_best",

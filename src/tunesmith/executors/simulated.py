@@ -335,6 +335,7 @@ class _Run:
         channel.run = 2 * self.attempt + self.index
         channel.send(wire.BEGUN)
         trial.connect(channel)
+        trial.stop_clock()
         value: Any = None
         fault: wire.Fault | None = None
         try:

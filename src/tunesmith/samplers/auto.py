@@ -18,7 +18,6 @@ from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 
 MODEL_ALWAYS = 100  # trials that are worth a model whatever they cost: a second or two in all
 COST_RATIO = 10.0  # the model may take so many times as long as a trial
@@ -132,10 +131,8 @@ class AutoSampler(Sampler):
 
 
 def _is_multi_fidelity(history: History, space: Space) -> bool:
-    """Tell whether unfinished runs have reported, so that there is more to learn from than ends."""
-    if history.n_objectives > 1 or not len(space) or not len(history.curves):
-        return False
-    return bool(history.paused) or bool((history.state == int(TrialState.PRUNED)).any())
+    """Tell whether runs pause and go on, so that there is more to learn from than ends."""
+    return history.n_objectives == 1 and len(space) > 0 and bool(history.paused)
 
 
 def _kind_of(space: Space, x: Points) -> str:
