@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from _curves import CurveTask
 
-from tunesmith import Space, create_study
+from tunesmith import Space, TrialState, create_study
 from tunesmith.fidelity.policy import FidelityPolicy
 from tunesmith.fidelity.runs import Runs, RunState, Start
 
@@ -158,6 +158,37 @@ class Decisions:
         self._state[key] = RunState.COMPLETE
 
 
+class WholeStudy:
+    """A study with its defaults, through ask and tell: what a user gets whose training saves checkpoints."""
+
+    def __init__(self, task: CurveTask, seed: int) -> None:
+        self._task = task
+        self._study = create_study(space=task.space, seed=seed)
+        self._work: dict[int, Work] = {}
+        self._trials: dict[int, Any] = {}
+        self._paid: dict[int, float] = {}
+
+    def next(self) -> Work:
+        trial = self._study.ask()
+        self._trials[trial.number] = trial
+        return self._work.setdefault(trial.number, Work(trial.number, dict(trial.params)))
+
+    def report(self, key: int, loss: float, seconds: float) -> bool:
+        trial, work = self._trials[key], self._work[key]
+        (trial.checkpoint_dir / "done").write_text(str(work.done + 1))
+        cost = seconds - self._paid.get(key, 0.0)
+        self._paid[key] = seconds
+        trial.report(loss, int(self._task.steps[work.done]), cost=max(cost, 1e-9))
+        if work.done + 1 == len(self._task.steps) or not trial.should_prune():
+            return True
+        self._study.tell(self._trials.pop(key), state=TrialState.PRUNED)
+        return False
+
+    def end(self, key: int) -> None:
+        trial = self._trials.pop(key)
+        self._study.tell(trial, trial.reports[max(trial.reports)])
+
+
 class FullRuns:
     """Full runs of what one of our samplers proposes; its value is the least loss of the run."""
 
@@ -229,6 +260,7 @@ def _suggested(trial: Any, name: str, parameter: Any) -> Any:
 
 Maker = Callable[[CurveTask, int], CurveSearch]
 SEARCHES: dict[str, Maker] = {
+    "study, default": WholeStudy,
     "decisions": lambda task, seed: Decisions(task, seed),
     "decisions, end given": lambda task, seed: Decisions(task, seed, knows_end=True),
     "auto, full runs": lambda task, seed: FullRuns(task, seed, "auto"),

@@ -2,12 +2,12 @@
 
     python benchmarks/multi_fidelity.py                        # built-in curves, and ../shared/bench where it is there
     python benchmarks/multi_fidelity.py --workers 8 --seeds 5
-    python benchmarks/multi_fidelity.py --only 'curves/*' --searches 'decisions,random, full runs'
+    python benchmarks/multi_fidelity.py --only 'curves/*' --searches 'study, default;random, full runs'
 
-The decision "start a new run, or go on with a paused one" is driven directly, beside full runs (random ones, and those
-of the default sampler) and, where it is installed, Optuna's TPE with Hyperband. A budget is so many full trainings:
-with one worker the mean cost of a random full run, with several the time of one. Regret 0 is the best loss known of a
-task, 1 the median of a random run's least loss; every reported loss counts.
+A study with its defaults, by ask and tell, and its decision "start a new run, or go on with a paused one" driven
+directly, beside full runs (random ones, and those of the default sampler) and, where it is installed, Optuna's TPE with
+Hyperband. A budget is so many full trainings: with one worker the mean cost of a random full run, with several the time
+of one. Regret 0 is the best loss known of a task, 1 the median of a random run's least loss; every reported loss counts.
 """
 
 from __future__ import annotations
