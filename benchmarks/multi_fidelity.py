@@ -7,7 +7,7 @@
 A study with its defaults, by ask and tell, and its decision "start a new run, or go on with a paused one" driven
 directly, beside full runs (random ones, and those of the default sampler) and, where it is installed, Optuna's TPE with
 Hyperband. A budget is so many full trainings: with one worker the mean cost of a random full run, with several the time
-of one. Regret 0 is the best loss known of a task, 1 the median of a random run's least loss; every reported loss counts.
+of one. Regret 0 is the best loss known of a task, 1 the median of a random run's least; every reported loss counts.
 """
 
 from __future__ import annotations
