@@ -16,6 +16,8 @@ from tunesmith import TrialState
 from tunesmith.history import History
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
+from tunesmith.study.engine.interrupts import reraise_lost_interrupts
+from tunesmith.study.engine.loop import OPEN, SHIELDED
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -159,6 +161,22 @@ def test_a_handler_that_a_library_puts_back_after_the_search_swallows_no_interru
             ts.create_study(seed=0, sampler="random", storage=storage).optimize(objective, n_trials=4)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_of_a_search_that_never_ended_swallows_no_interrupt() -> None:
+    """It may delay an interrupt, but not one that the search at work has delayed already."""
+    before = signal.getsignal(signal.SIGINT)
+    storage = interrupted(MemoryStorage)()
+    storage.after = "claim"
+    study = ts.create_study(seed=0, sampler="random", storage=storage)
+    abandoned = reraise_lost_interrupts(SHIELDED, OPEN)
+    abandoned.__enter__()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            study.optimize(objective, n_trials=4)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        abandoned.__exit__(None, None, None)
 
 
 def test_what_the_driver_never_heard_of_comes_with_the_end(tmp_path: Path) -> None:

@@ -88,7 +88,9 @@ def reraise_lost_interrupts(
         def handle(number: int, frame: Any) -> None:
             # A library may have kept this handler and put it back after the search: then it only passes on.
             if not ended.is_set() and not delayed and _is_inside(frame, inner):
-                delayed.append(lambda: handler(number, frame))
+                # Without the frame: when it acts, an outer search, or one that a library kept the handler of, must not
+                # delay it again because of what was running at the time.
+                delayed.append(lambda: handler(number, None))
             else:
                 handler(number, frame)
 
