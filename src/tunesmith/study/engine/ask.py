@@ -138,7 +138,8 @@ class Asker:
         while study.history.paused:  # those of other processes are read with their next results
             if storage.shared or study.version == STALE:
                 study.sync()
-            if not study.history.paused or storage.trials(study.study_id, states=[TrialState.WAITING]):
+            # Counted, for the records of what waits would be read with all that is paused, reports included.
+            if not study.history.paused or storage.count(study.study_id).get(TrialState.WAITING):
                 return None
             number = choose(study.history)
             if number is None:

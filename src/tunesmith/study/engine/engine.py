@@ -96,9 +96,7 @@ class TrialEngine(StudyData):
             trial = self.asker.start(below if may_begin else 0, cheap, choose)
             if self.asker.sampler.inherits:
                 self._inherit(trial)
-        trial.connect(self.channel)
-        if self.declared:
-            trial.take_whole()
+        self._hand_out(trial)
         if fixed_distributions:
             for name, p in fixed_distributions.items():
                 if p.condition is None or p.condition.holds(trial.params):
@@ -116,10 +114,14 @@ class TrialEngine(StudyData):
             trial = self.asker.resume(number)
             if trial is not None:
                 self.channel.finish(number)
-                trial.connect(self.channel)
-                if self.declared:
-                    trial.take_whole()
+                self._hand_out(trial)
         return trial
+
+    def _hand_out(self, trial: Trial) -> None:
+        """Let a trial that was started reach the study; of a declared space, it has all its parameters."""
+        trial.connect(self.channel)
+        if self.declared:
+            trial.take_whole()
 
     def _choose(self, history: History, may_begin: bool) -> int | None:
         """Ask the pruner which paused trial goes on."""
