@@ -72,7 +72,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "tunesmith.trial": ("FrozenTrial", "Trial", "create_trial"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_MODULES = ("artifacts", "errors", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing", "trial")
+_MODULES = (
+    "artifacts", "errors", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing", "trial",
+    "visualization",
+)  # fmt: skip
 
 __all__ = [
     "AttemptReplacedError",

@@ -113,3 +113,7 @@ class ResumeError(TunesmithError, ValueError):
 
 class SelectionError(TunesmithError, ValueError):
     """Losses or scores that no winner can be chosen from, or whose shapes do not fit."""
+
+
+class NothingToDrawError(TunesmithError, ValueError):
+    """A study does not have what a figure shows: no complete trial, no report, no parameter."""

@@ -16,7 +16,19 @@ from tunesmith import registry
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 GUIDES = sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / name for name in ("contributing.md", "glossary.md")})
-ROOMS = ("artifacts", "samplers", "pruners", "storage", "study", "selection", "sklearn", "space", "testing", "trial")
+ROOMS = (
+    "artifacts",
+    "samplers",
+    "pruners",
+    "storage",
+    "study",
+    "selection",
+    "sklearn",
+    "space",
+    "testing",
+    "trial",
+    "visualization",
+)
 
 
 def resolve(identifier: str) -> Any:

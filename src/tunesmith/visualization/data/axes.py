@@ -1,0 +1,281 @@
+"""`Axis`: a parameter or a user attribute as an axis, and where each trial lies on it.
+
+A parameter that is inactive in a trial is shown in a strip below the axis, and not dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
+from tunesmith.text import did_you_mean, listing, printable
+from tunesmith.visualization.data.columns import USER, Floats, Indices, StudyColumns, as_floats, attribute
+
+STRIP = 0.12  # where the strip of inactive trials lies, in lengths of the axis below its low end
+LABEL = 60  # characters of a category, at most
+MOST_TICKS = 12
+MOST_CATEGORIES = 40  # of a user attribute, by how often they occur
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """One axis, and the trials on it.
+
+    Attributes:
+        name: of the parameter or attribute.
+        kind: "linear", "log" or "category".
+        at: where each trial lies [n], in the parameter's own unit, or the index of its category; NaN: nowhere.
+        low: the low end.
+        high: the high end.
+        categories: their names, where it has any.
+        strip: where trials without a value are shown; NaN: all have one.
+        strip_name: what they are: "inactive" or "not set".
+    """
+
+    name: str
+    kind: str
+    at: Floats
+    low: float
+    high: float
+    categories: tuple[str, ...] = ()
+    strip: float = math.nan
+    strip_name: str = "inactive"
+
+    @property
+    def has_strip(self) -> bool:
+        """Whether some trials have no value here."""
+        return not math.isnan(self.strip)
+
+    @property
+    def placed(self) -> Floats:
+        """Where each trial is drawn [n]: those without a value in the strip."""
+        return np.where(np.isnan(self.at), self.strip, self.at) if self.has_strip else self.at
+
+    @property
+    def unit(self) -> Floats:
+        """How far along the axis each trial is drawn [n]: 0 at the low end, 1 at the high one, the strip below 0."""
+        return self.scaled(self.placed)
+
+    def scaled(self, at: Floats) -> Floats:
+        """Return positions on the axis as shares of its length."""
+        if self.kind == "log":
+            return np.asarray((np.log(at) - math.log(self.low)) / (math.log(self.high) - math.log(self.low)))
+        return np.asarray((at - self.low) / (self.high - self.low))
+
+    def rows(self, index: Indices) -> Axis:
+        """Return the axis with some of the trials alone."""
+        at = self.at[index]
+        return replace(self, at=at, strip=self.strip if np.isnan(at).any() else math.nan)
+
+    def text(self, row: int) -> str:
+        """Return one trial's value as text."""
+        at = float(self.at[row])
+        if math.isnan(at):
+            return self.strip_name
+        return self.categories[int(at)] if self.kind == "category" else f"{at:.6g}"
+
+    def ticks(self, most: int = 6) -> tuple[list[float], list[str]]:
+        """Return where ticks stand and what they say: none in the strip; of many categories every so many.
+
+        Args:
+            most: how many, of numbers about.
+        """
+        if self.kind == "category":
+            every = max(1, math.ceil(len(self.categories) / MOST_TICKS))
+            return [float(i) for i in range(0, len(self.categories), every)], list(self.categories[::every])
+        at = round_logs(self.low, self.high, most) if self.kind == "log" else round_values(self.low, self.high, most)
+        return at, [_tick(v) for v in at]
+
+    def grid(self, k: int) -> Floats:
+        """Return k positions from end to end, even to the eye; of categories each one."""
+        if self.kind == "category":
+            return np.arange(len(self.categories), dtype=np.float64)
+        if self.kind == "log":
+            return np.geomspace(self.low, self.high, k)
+        return np.linspace(self.low, self.high, k)
+
+
+def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most: int, figure: str) -> list[Axis]:
+    """Return the axes of some parameters, over all rows of a snapshot.
+
+    Args:
+        study: the study.
+        columns: its snapshot.
+        names: parameters, and "user_attrs_NAME"; None: all parameters that some trial has.
+        most: how many to return where `names` is None: those that go best with the value.
+        figure: what is drawn, for errors.
+
+    Raises:
+        NothingToDrawError: there is no parameter.
+        ValueError: there is no such parameter or attribute.
+    """
+    space = columns.space
+    if names is None:
+        if space is None or not len(space):
+            raise NothingToDrawError(f"{figure}: the trials of {columns.name!r} have no parameters")
+        return [parameter_axis(columns, space, j) for j in chosen(columns, space, most)]
+    if isinstance(names, str):
+        names = [names]
+    labels = {} if space is None else {label(space, j): j for j in reversed(range(len(space)))}
+    inner = {} if space is None else {name: j for j, name in enumerate(space.names)}
+    found = []
+    for name in names:
+        j = labels.get(name, inner.get(name))
+        if j is not None and space is not None:
+            found.append(parameter_axis(columns, space, j))
+        elif name.startswith(USER):
+            found.append(_attribute_axis(study, columns, name.removeprefix(USER)))
+        else:
+            known = listing(labels) or "none"
+            raise ValueError(
+                f"{figure}: {columns.name!r} has no parameter {name!r}{did_you_mean(name, labels)} (it has {known}; "
+                f"user attributes are written {USER + 'NAME'!r})"
+            )
+    if not found:
+        raise ValueError(f"{figure}: params is empty; give at least one name, or None for all")
+    return found
+
+
+def label(space: Space, j: int) -> str:
+    """Return the name that users know of a column."""
+    name = space.names[j]
+    return space.external.get(name, name)
+
+
+def chosen(columns: StudyColumns, space: Space, most: int) -> list[int]:
+    """Return the columns to show: those that vary, in order; of too many those whose order goes best with the value's.
+
+    Without any that varies, all.
+    """
+    with np.errstate(invalid="ignore"):
+        x = columns.x
+        known = ~np.isnan(x)
+        spread = np.where(known.any(axis=0), np.nanmax(np.where(known, x, -np.inf), axis=0, initial=-np.inf), 0.0)
+        spread -= np.where(known.any(axis=0), np.nanmin(np.where(known, x, np.inf), axis=0, initial=np.inf), 0.0)
+    named = [j for j in range(len(space)) if label(space, j)]
+    vary = [j for j in named if spread[j] > 0 or (known[:, j].any() and not known[:, j].all())] or named
+    if len(vary) <= most:
+        return vary
+    strength = np.array([_strength(columns, j) for j in vary])
+    return sorted(vary[i] for i in np.argsort(-strength, kind="stable")[:most])
+
+
+def _strength(columns: StudyColumns, j: int) -> float:
+    """Return how well the order of a column goes with that of the value: the share of variance between ten groups."""
+    rows = np.flatnonzero(columns.complete)[-2000:]
+    x, y = columns.x[rows, j], columns.loss[rows]
+    if len(rows) < 3:
+        return 0.0
+    rank = np.empty(len(y))
+    rank[np.argsort(y, kind="stable")] = np.arange(len(y))
+    edges = np.unique(np.nanquantile(x, np.linspace(0, 1, 11))) if np.isfinite(x).any() else np.zeros(1)
+    group = np.where(np.isnan(x), len(edges), np.searchsorted(edges, x, side="right") - 1)
+    count = np.bincount(group, minlength=len(edges) + 1)
+    mean = np.bincount(group, weights=rank, minlength=len(edges) + 1) / np.maximum(count, 1)
+    return float((count * (mean - rank.mean()) ** 2).sum() / max(rank.var() * len(y), 1e-12))
+
+
+def parameter_axis(columns: StudyColumns, space: Space, j: int) -> Axis:
+    """Return column j of a space as an axis, over all rows."""
+    p, at = space.params[space.names[j]], columns.x[:, j]
+    name = printable(label(space, j) or space.names[j])
+    if isinstance(p, Categorical | Ordinal):
+        categories = tuple(_short(p.to_label(float(k))) for k in range(int(p.n_values)))
+        return _with_strip(name, "category", at, 0.0, max(len(categories) - 1.0, 0.0), categories)
+    low, high = _range(p, at)
+    return _with_strip(name, "log" if getattr(p, "log", False) else "linear", at, low, high)
+
+
+def _range(p: Parameter, at: Floats) -> tuple[float, float]:
+    """Return the ends of a number's axis: the declared ones, or of other distributions those of the trials."""
+    if isinstance(p, Float | Int):
+        return float(p.low), float(p.high)
+    return _span(at)
+
+
+def _span(at: Floats) -> tuple[float, float]:
+    finite = at[np.isfinite(at)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+
+
+def _attribute_axis(study: Any, columns: StudyColumns, key: str) -> Axis:
+    """Return a user attribute as an axis: of numbers, or of categories in the order of their names."""
+    values = attribute(study, columns.number, key)
+    given = [v for v in values if v is not None]
+    if not given:
+        raise ValueError(f"no trial of {columns.name!r} has the user attribute {key!r}")
+    name = printable(key)
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in given):
+        at = as_floats(values)
+        low, high = _span(at)
+        return _with_strip(name, "linear", np.where(np.isfinite(at), at, np.nan), low, high, strip_name="not set")
+    texts = [None if v is None else _short(v) for v in values]
+    categories = tuple(_frequent(t for t in texts if t is not None))
+    place = {c: float(i) for i, c in enumerate(categories)}
+    at = np.array([np.nan if t is None else place.get(t, np.nan) for t in texts])
+    return _with_strip(name, "category", at, 0.0, len(categories) - 1.0, categories, "not set")
+
+
+def _frequent(texts: Iterable[str]) -> list[str]:
+    count: dict[str, int] = {}
+    for text in texts:
+        count[text] = count.get(text, 0) + 1
+    return sorted(sorted(count, key=lambda c: -count[c])[:MOST_CATEGORIES])
+
+
+def _with_strip(
+    name: str,
+    kind: str,
+    at: Floats,
+    low: float,
+    high: float,
+    categories: tuple[str, ...] = (),
+    strip_name: str = "inactive",
+) -> Axis:
+    """Return an axis of some length, with a strip if some trials have no value."""
+    if kind == "category":
+        low, high, strip = min(low, 0.0) - 0.5, high + 0.5, -1.25
+    elif kind == "log":
+        low, high = (low, high) if high > low else (low / 2.0, high * 2.0)
+        strip = low * (low / high) ** STRIP
+    else:
+        low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
+        strip = low - STRIP * (high - low)
+    return Axis(name, kind, at, low, high, categories, strip if np.isnan(at).any() else math.nan, strip_name)
+
+
+def round_values(low: float, high: float, most: int) -> list[float]:
+    """Return round numbers from low to high, about so many."""
+    size = 10.0 ** math.floor(math.log10((high - low) / most))
+    step = next(size * k for k in (1, 2, 5, 10) if (high - low) / (size * k) <= most)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
+
+
+def round_logs(low: float, high: float, most: int) -> list[float]:
+    """Return powers of ten from low to high, about so many; where there are few, 2 and 5 times them as well."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    if last - first >= 2:
+        every = max(1, math.ceil((last - first + 1) / most))
+        return [float(f"1e{k}") for k in range(first, last + 1, every)]
+    fine = [float(f"{m}e{k}") for k in range(first - 1, last + 1) for m in (1, 2, 5)]
+    inside = [v for v in fine if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
+    return inside if len(inside) > 1 else [low, high]
+
+
+def _tick(value: float) -> str:
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:.10g}"
+    mantissa, _, exponent = f"{value:.4e}".partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def _short(value: Any) -> str:
+    text = printable(str(value))
+    return text if len(text) <= LABEL else text[: LABEL - 1] + "…"

@@ -1,0 +1,87 @@
+"""`FigureData`: what all figures have in common, and how arrays become JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIGITS = 6  # significant ones, of a column that begins near 0; more where it does not
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FigureData:
+    """The arrays of one figure.
+
+    Attributes:
+        kind: names the figure, and the modules that draw it.
+        title: its heading.
+        summary: a few sentences that say what it shows, for who does not see it.
+        notes: what a reader must know, such as how many of the trials are drawn.
+    """
+
+    kind: ClassVar[str]
+    title: str
+    summary: str
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as lists, numbers and texts for JSON; numbers have the digits that a figure can show.
+
+        NaN and infinities are None.
+        """
+        return {"kind": self.kind, **_fields(self)}
+
+
+def _fields(data: Any) -> dict[str, Any]:
+    return {f.name: plain(getattr(data, f.name)) for f in dataclasses.fields(data)}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it; of arrays, as many digits as a figure can show."""
+    if isinstance(value, np.ndarray):
+        return [plain(row) for row in value] if value.ndim > 1 else short(value)
+    if dataclasses.is_dataclass(value):
+        return _fields(value)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(v) for v in value]
+    if isinstance(value, Enum):
+        return str(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def short(values: NDArray[Any]) -> list[Any]:
+    """Return a column [n] as a list without digits that no figure can show; None where it is not finite."""
+    if values.dtype.kind != "f":
+        made: list[Any] = values.tolist()
+        return made
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return [None] * len(values)
+    low, high = float(finite.min()), float(finite.max())
+    size, span = max(abs(low), abs(high)), high - low
+    digits = DIGITS + (min(11, max(0, math.floor(math.log10(size / span)))) if 0 < span < math.inf else 0)
+    write = f"%.{digits}g"
+    return [float(write % v) if math.isfinite(v) else None for v in values.tolist()]
+
+
+def join(sentences: Iterable[str | None]) -> str:
+    """Return sentences as one text."""
+    return " ".join(s for s in sentences if s)
+
+
+def number(value: float) -> str:
+    """Return a value as sentences have it: four digits."""
+    return f"{value:.4g}"

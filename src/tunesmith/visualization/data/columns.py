@@ -1,0 +1,253 @@
+"""The trials of a study as the columns that figures are made of: one snapshot, whoever adds trials meanwhile.
+
+Symbols: n finished trials, d parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.space import Space
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.text import printable, shown
+from tunesmith.visualization.data.base import number as written
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Target = Callable[[FrozenTrial], float] | int | str | None
+
+USER = "user_attrs_"  # before the name of a user attribute, as in a data frame of trials
+
+
+@dataclass(frozen=True, eq=False)
+class StudyColumns:
+    """What figures read of a study.
+
+    Attributes:
+        name: the study's name.
+        number: trial numbers int64[n].
+        state: as `TrialState`, int8[n].
+        feasible: which trials violate no constraint [n].
+        value: what is compared, in the user's own direction [n]; NaN: there is none.
+        target: its name.
+        maximize: whether high is good; None: that is not known, of a function.
+        space: the parameters; None: there are none.
+        x: internal values [n, d] over that space, NaN where a parameter is inactive or unknown.
+        running: numbers of the trials that run or are paused.
+    """
+
+    name: str
+    number: Ints
+    state: NDArray[np.int8]
+    feasible: Mask
+    value: Floats
+    target: str
+    maximize: bool | None
+    space: Space | None
+    x: Floats
+    running: Ints
+
+    @property
+    def complete(self) -> Mask:
+        """Which trials are COMPLETE and have a finite value [n]."""
+        return self.is_in(TrialState.COMPLETE) & np.isfinite(self.value)
+
+    def is_in(self, state: TrialState) -> Mask:
+        """Return which trials are in a state [n]."""
+        return np.equal(self.state, state)
+
+    @property
+    def loss(self) -> Floats:
+        """The values, minimised [n]; of a function they are taken as they are."""
+        return -self.value if self.maximize else self.value
+
+    @property
+    def best(self) -> int | None:
+        """The row of the best complete feasible trial, the first among equals; None: there is none."""
+        rows = np.flatnonzero(self.complete & self.feasible)
+        return int(rows[np.argmin(self.loss[rows])]) if len(rows) and self.maximize is not None else None
+
+    def rows_of(self, numbers: Iterable[int]) -> Mask:
+        """Return which rows are the trials of some numbers [n]."""
+        return np.isin(self.number, np.array(list(numbers), np.int64))
+
+    def need(self, figure: str, rows: Mask | None = None) -> None:
+        """Check that there is something to draw.
+
+        Args:
+            figure: what is to be drawn, for the error.
+            rows: the trials that it would draw [n]; None: the complete ones.
+
+        Raises:
+            NothingToDrawError: there is no such trial.
+        """
+        if not (self.complete if rows is None else rows).any():
+            raise NothingToDrawError(f"{figure}: no trial of {self.name!r} is complete with a finite value yet; {self}")
+
+    def about_best(self) -> str | None:
+        """Say which trial is the best; None: there is none."""
+        row = self.best
+        if row is None:
+            return None
+        return f"The best {self.target} is {written(self.value[row])}, of trial {self.number[row]}."
+
+    def __str__(self) -> str:
+        ends = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        count = [(int(self.is_in(s).sum()), str(s).lower()) for s in ends]
+        count.append((len(self.running), "running or paused"))
+        return f"it has {', '.join(f'{k:,} {word}' for k, word in count if k) or 'no trials'}"
+
+
+def read(study: Study, target: Target = None, target_name: str | None = None) -> StudyColumns:
+    """Return a snapshot of a study.
+
+    Args:
+        study: the study, or a fitted search with one as ``study_``.
+        target: what to compare: None, the one objective; a number, that objective; "user_attrs_NAME", a user attribute;
+            or a function of a `FrozenTrial` that returns a number.
+        target_name: what to call it; None: as the study does.
+
+    Raises:
+        TypeError: it is no study, or the target is none of these.
+        ValueError: the study has several objectives and the target does not say which.
+    """
+    study = as_study(study)
+    history = study.history
+    n, space = len(history), history.space
+    directions, names = study.directions, objective_names(study)
+    maximize: bool | None = None
+    if target is None or (isinstance(target, int) and not isinstance(target, bool)):
+        k = _objective(target, len(directions), study.study_name, names)
+        maximize = directions[k] == StudyDirection.MAXIMIZE
+        value = history.y[:n, k] * (-1.0 if maximize else 1.0)
+        name = names[k]
+    else:
+        value, name = _of_records(study, history.number[:n], target), _target_name(target)
+    return StudyColumns(
+        printable(study.study_name),
+        history.number[:n],
+        history.state[:n],
+        history.feasible[:n],
+        value,
+        printable(name if target_name is None else target_name),
+        maximize,
+        space,
+        np.empty((n, 0)) if space is None else history.points(space)[:n],
+        history.pending.number,
+    )
+
+
+def as_study(study: Any) -> Study:
+    """Return a study, or the one of a fitted search.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    found: Study = getattr(study, "study_", study)
+    if not hasattr(found, "history"):
+        raise TypeError(f"expected a study, or a fitted search with a study_; got {shown(study)}")
+    return found
+
+
+def as_studies(studies: Any) -> dict[str, Study]:
+    """Return one study, a list of them or a dict of them by name; names that are there twice get a number.
+
+    Raises:
+        TypeError: it is none of these.
+        ValueError: there is no study in it.
+    """
+    if isinstance(studies, Mapping):
+        named = [(str(name), as_study(s)) for name, s in studies.items()]
+    elif isinstance(studies, Iterable) and not hasattr(studies, "history"):
+        named = [((s := as_study(given)).study_name, s) for given in studies]
+    else:
+        named = [((s := as_study(studies)).study_name, s)]
+    if not named:
+        raise ValueError("expected at least one study; got none")
+    found: dict[str, Study] = {}
+    for name, s in named:
+        k, own = 2, name
+        while own in found:
+            own, k = f"{name} ({k})", k + 1
+        found[own] = s
+    return found
+
+
+def objective_names(study: Study) -> list[str]:
+    """Return the names of the objectives: those that the study has, else "objective" or "objective 0", and so on."""
+    given = getattr(study, "metric_names", None)
+    m = len(study.directions)
+    if given is not None and len(given) == m:
+        return [printable(str(name)) for name in given]
+    return ["objective"] if m == 1 else [f"objective {k}" for k in range(m)]
+
+
+def _objective(target: int | None, m: int, study: str, names: list[str]) -> int:
+    if target is None and m > 1:
+        raise ValueError(
+            f"the study {study!r} has {m} objectives ({', '.join(names)}) and this figure shows one: choose it with "
+            f"target=0 to target={m - 1}, or give a function of a trial"
+        )
+    k = target or 0
+    if not 0 <= k < m:
+        raise ValueError(f"target={target}: the study {study!r} has {m} objective(s), from 0 to {m - 1}")
+    return k
+
+
+def _target_name(target: Any) -> str:
+    return target.removeprefix(USER) if isinstance(target, str) else "target"
+
+
+def _of_records(study: Study, number: Ints, target: Any) -> Floats:
+    """Return a function, or a user attribute, of each trial [n]; NaN where it gives no number."""
+    if isinstance(target, str):
+        if not target.startswith(USER):
+            raise ValueError(f"target={target!r}: as text it names a user attribute, such as {USER + 'accuracy'!r}")
+        key = target.removeprefix(USER)
+        return as_floats(attribute(study, number, key))
+    if not callable(target):
+        raise TypeError(f"target takes a number, {USER + 'NAME'!r} or a function of a trial; got {shown(target)}")
+    at = _place(number)
+    value = np.full(len(number), np.nan)
+    for trial in study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]):
+        row = at.get(trial.number)
+        if row is not None and (trial.state is TrialState.COMPLETE or trial.values is not None):
+            value[row] = _number(target(trial))
+    return value
+
+
+def attribute(study: Study, number: Ints, key: str) -> list[Any]:
+    """Return a user attribute of each trial [n]; None where it is not set."""
+    at = _place(number)
+    found: list[Any] = [None] * len(number)
+    for trial in study.trials:
+        if trial.user and trial.number in at:
+            found[at[trial.number]] = trial.user.get(key)
+    return found
+
+
+def as_floats(values: list[Any]) -> Floats:
+    """Return values as numbers [n]; NaN where one is none."""
+    return np.array([_number(v) for v in values], np.float64)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+        return float(value)
+    return np.nan
+
+
+def _place(number: Ints) -> dict[int, int]:
+    return {k: i for i, k in enumerate(number.tolist())}

@@ -1,0 +1,86 @@
+"""Empirical distribution functions: which share of a study's trials has at most some value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tunesmith.visualization.data.base import FigureData, join, number
+from tunesmith.visualization.data.columns import Floats, Target, as_studies, read
+
+POINTS = 1000  # of a curve, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One study: the share [k] of its n trials with at most the value [k]."""
+
+    name: str
+    value: Floats
+    share: Floats
+    n: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Edf(FigureData):
+    """Distribution functions of values.
+
+    Attributes:
+        target: what is shown.
+        curves: one a study.
+    """
+
+    kind: ClassVar[str] = "edf"
+    target: str
+    curves: tuple[Curve, ...]
+
+
+def edf(study: Any, *, target: Target = None, target_name: str | None = None) -> Edf:
+    """Return the share of complete trials that have at most some value.
+
+    Args:
+        study: a study, a list of them or a dict of them by name.
+        target: what to show, see `tunesmith.visualization.data.columns.read`.
+        target_name: what to call it.
+
+    Returns:
+        The arrays.
+
+    Raises:
+        NothingToDrawError: no study has a complete trial with a finite value.
+        ValueError: a study has several objectives and the target does not say which.
+    """
+    tables = {name: read(s, target, target_name) for name, s in as_studies(study).items()}
+    if not any(t.complete.any() for t in tables.values()):
+        next(iter(tables.values())).need("plot_edf")
+    curves, sentences = [], []
+    for name, t in tables.items():
+        values = t.value[t.complete]
+        if len(values):
+            curves.append(Curve(name, *distribution(values), len(values)))
+            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+            sentences.append(
+                f"{name}: half of {len(values):,} trials have at most {number(middle)}, "
+                f"the middle half {number(low)} to {number(high)}."
+            )
+    names = list(dict.fromkeys(t.target for t in tables.values()))
+    missing = [name for name, t in tables.items() if not t.complete.any()]
+    return Edf(
+        title="Empirical distribution function",
+        summary=join([f"Distribution of {' / '.join(names)}.", *sentences]),
+        notes=tuple(f"{name} has no complete trial" for name in missing),
+        target=" / ".join(names),
+        curves=tuple(curves),
+    )
+
+
+def distribution(values: Floats) -> tuple[Floats, Floats]:
+    """Return distinct values and the share of all [n] that are at most each; of many, some of them."""
+    distinct, count = np.unique(values, return_counts=True)
+    share = np.cumsum(count) / len(values)
+    if len(distinct) > POINTS:
+        index = np.unique(np.linspace(0, len(distinct) - 1, POINTS).astype(np.intp))
+        distinct, share = distinct[index], share[index]
+    return distinct, share

@@ -1,0 +1,77 @@
+"""Draws the history of a search."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tunesmith.visualization.data.base import short
+from tunesmith.visualization.data.optimization_history import HistorySeries, MeanOverStudies, OptimizationHistory
+from tunesmith.visualization.figures.style import GREY, ORANGE, SERIES, VERMILION, Dict, axis, figure, scatter, text
+
+
+def draw(data: OptimizationHistory) -> Dict:
+    """Return the figure: points, and the best so far as a line."""
+    several = len(data.series) > 1
+    traces: list[Dict] = []
+    if data.means is not None:
+        traces = _means(data.means, data.target)
+    else:
+        for i, series in enumerate(data.series):
+            traces += _series(series, SERIES[i % len(SERIES)] if several else None, data.target)
+    values = [s.value for s in data.series if len(s.value)]
+    layout: Dict = {"xaxis": axis("trial"), "yaxis": axis(data.target), "showlegend": len(traces) > 1}
+    failed = [s for s in data.series if len(s.failed)]
+    if failed and values:
+        low, high = min(v.min() for v in values), max(v.max() for v in values)
+        layout["yaxis"]["range"] = [low - 0.12 * (high - low or 1.0), high + 0.05 * (high - low or 1.0)]
+        for s in failed:
+            at = np.full(len(s.failed), low - 0.07 * (high - low or 1.0))
+            traces.append(
+                scatter(s.failed.tolist(), short(at), "failed", marker={"symbol": "x", "color": VERMILION, "size": 6})
+            )
+    return figure(data, traces, layout)
+
+
+def _series(s: HistorySeries, colour: str | None, target: str) -> list[Dict]:
+    name = "" if colour is None else f"{s.name}: "
+    kinds = [
+        ("trials", ~s.pruned & s.feasible, {"color": colour or SERIES[0], "size": 5, "opacity": 0.55}),
+        ("infeasible", ~s.pruned & ~s.feasible, {"color": GREY, "size": 5, "symbol": "x"}),
+        ("pruned, last report", s.pruned, {"color": ORANGE, "size": 5, "symbol": "circle-open"}),
+    ]
+    traces = []
+    for word, rows, marker in kinds:
+        if rows.any():
+            traces.append(
+                scatter(
+                    s.number[rows].tolist(),
+                    short(s.value[rows]),
+                    name + word if word != "trials" or colour is None else s.name,
+                    marker=marker,
+                    hovertemplate=f"trial %{{x}}<br>{text(target)} %{{y}}<extra></extra>",
+                )
+            )
+    if len(s.step_number):
+        line = {"shape": "hv", "color": colour or VERMILION, "width": 2}
+        traces.append(
+            scatter(s.step_number.tolist(), short(s.step_value), f"{name}best so far", mode="lines", line=line)
+        )
+    if s.selected.any():
+        marker = {"color": "rgba(0,0,0,0)", "size": 11, "line": {"color": "black", "width": 2}}
+        rows = s.selected
+        traces.append(scatter(s.number[rows].tolist(), short(s.value[rows]), f"{name}selected", marker=marker))
+    return traces
+
+
+def _means(m: MeanOverStudies, target: str) -> list[Dict]:
+    traces = []
+    for word, mean, sd, colour in (
+        (f"mean {target}", m.mean, m.sd, SERIES[0]),
+        ("mean of the best so far", m.best_mean, m.best_sd, SERIES[1]),
+    ):
+        known = np.isfinite(mean)
+        x, low, high = m.number[known].tolist(), short((mean - sd)[known]), short((mean + sd)[known])
+        band = scatter(x + x[::-1], high + low[::-1], f"{word} ± sd", mode="lines", fill="toself")
+        traces.append({**band, "line": {"width": 0, "color": colour}, "opacity": 0.25, "hoverinfo": "skip"})
+        traces.append(scatter(x, short(mean[known]), word, mode="lines", line={"color": colour, "width": 2}))
+    return traces

@@ -1,0 +1,99 @@
+"""Draws slices: one panel a parameter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tunesmith.visualization.data.base import short
+from tunesmith.visualization.data.columns import Floats
+from tunesmith.visualization.data.slice import Slice
+from tunesmith.visualization.figures.style import (
+    GREY,
+    ORANGE,
+    SCALE,
+    VERMILION,
+    Dict,
+    axis,
+    figure,
+    name_of,
+    panels,
+    parameter_axis,
+    scatter,
+    spread,
+    strip,
+    text,
+)
+
+COLUMNS = 4  # panels in a row, at most
+
+
+def draw(data: Slice) -> Dict:
+    """Return the figure; later trials are darker, the best one has a ring."""
+    d = len(data.axes)
+    columns = min(d, COLUMNS)
+    rows = -(-d // columns)
+    domains = panels(rows, columns, 0.12, 0.42)
+    value, low, high = _heights(data)
+    layout: Dict = {"shapes": [], "annotations": [], "showlegend": False}
+    layout["height"] = 130 + 260 * rows
+    traces: list[Dict] = []
+    for k, of in enumerate(data.axes):
+        x, y = f"x{name_of(k)}", f"y{name_of(k)}"
+        layout[f"xaxis{name_of(k)}"] = parameter_axis(of, domain=domains[k][0], anchor=y)
+        more = {} if k == 0 else {"matches": "y"}
+        left = k % columns == 0
+        vertical = axis(data.target if left else "", domain=domains[k][1], anchor=x, showticklabels=left, **more)
+        layout[f"yaxis{name_of(k)}"] = {**vertical, "range": [low, high]}
+        shapes, names = strip(of, x, y)
+        layout["shapes"] += shapes
+        layout["annotations"] += names
+        traces += _panel(data, k, value, {"xaxis": x, "yaxis": y})
+    if not traces:
+        return figure(data, traces, layout)
+    first = next((t for t in traces if "colorscale" in t["marker"]), None)
+    if first is not None:
+        bar = {"title": {"text": "trial", "side": "right"}, "thickness": 12, "outlinewidth": 0}
+        first["marker"] = {**first["marker"], "showscale": True, "colorbar": bar}
+    return figure(data, traces, layout)
+
+
+def _heights(data: Slice) -> tuple[Floats, float, float]:
+    """Return where points are drawn [k], failed ones below all others, and the ends of the axis."""
+    finite = data.value[np.isfinite(data.value)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    span = (high - low) or abs(high) or 1.0
+    failed = bool(data.failed.any())
+    value = np.where(data.failed, low - 0.08 * span, data.value)
+    return value, low - (0.14 if failed else 0.05) * span, high + 0.05 * span
+
+
+def _panel(data: Slice, k: int, value: Floats, where: Dict) -> list[Dict]:
+    at, number = spread(data.axes[k]), data.number
+    hover = f"trial %{{customdata}}<br>{text(data.axes[k].name)} %{{x}}<br>{text(data.target)} %{{y}}<extra></extra>"
+    plain = ~data.pruned & ~data.failed & data.feasible
+    ramp = {"color": number[plain].tolist(), "colorscale": SCALE, "reversescale": True, "size": 5, "opacity": 0.8}
+    if plain.any():
+        ramp |= {"cmin": int(number.min()), "cmax": int(number.max())}
+    best = np.arange(len(number)) == data.best
+    ring = {"color": "rgba(0,0,0,0)", "size": 13}
+    kinds = [
+        ("trials", plain, ramp),
+        ("infeasible", ~data.feasible & ~data.failed, {"color": GREY, "size": 5, "symbol": "x"}),
+        ("pruned", data.pruned & data.feasible, {"color": ORANGE, "size": 5, "symbol": "circle-open"}),
+        ("failed", data.failed, {"color": VERMILION, "size": 6, "symbol": "x"}),
+        ("selected", data.selected, {**ring, "line": {"color": "black", "width": 2}}),
+        ("best", best, {**ring, "line": {"color": VERMILION, "width": 2.5}}),
+    ]
+    return [
+        scatter(
+            short(at[rows]),
+            short(value[rows]),
+            word,
+            marker=marker,
+            customdata=number[rows].tolist(),
+            hovertemplate=hover,
+            **where,
+        )
+        for word, rows, marker in kinds
+        if rows.any()
+    ]

@@ -1,0 +1,184 @@
+"""How figures look: colours, fonts, axes and panels."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tunesmith.text import printable
+from tunesmith.visualization.data.axes import Axis
+from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.data.columns import Floats
+
+Dict = dict[str, Any]
+
+# Okabe and Ito's colours, which colour-blind people tell apart.
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#a6568c", "#56b4e9"
+GREY, PALE, INK, GRID = "#8a8a8a", "#d0d0d0", "#2a2a2a", "#e8e8e8"
+SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#5d4a9c", GREY)
+# From good to bad, or from late to early: the good end is dark, the other one still to be seen on white.
+SCALE = [[0.0, "#08306b"], [0.35, "#2171b5"], [0.7, "#6baed6"], [1.0, "#c3d5e6"]]
+STATES = {
+    "complete": BLUE, "pruned": ORANGE, "failed": VERMILION, "running": GREEN, "paused": PURPLE, "waiting": GREY,
+}  # fmt: skip
+LABEL, TICK = 28, 16  # characters of an axis's name, and of a category at a tick, at most
+
+
+def figure(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
+    """Return a figure with its heading, its notes and what all figures share.
+
+    Args:
+        data: what is drawn.
+        traces: the traces.
+        layout: the layout besides.
+    """
+    notes = " · ".join(text(n, 200) for n in data.notes)
+    title: Dict = {"text": text(data.title, 120), "x": 0.02, "xanchor": "left", "font": {"size": 17}}
+    if notes:
+        title["subtitle"] = {"text": notes, "font": {"size": 12, "color": "#666666"}}
+    base: Dict = {
+        "title": title,
+        "font": {"family": "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif", "size": 12, "color": INK},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "colorway": list(SERIES),
+        "margin": {"l": 70, "r": 30, "t": 90 if notes else 70, "b": 60},
+        "legend": {"bgcolor": "rgba(255,255,255,0.7)"},
+        "hovermode": "closest",
+        "meta": {"kind": data.kind, "summary": data.summary},
+        "template": {"data": {}, "layout": {}},  # Python's Plotly would put its own one here
+    }
+    return {"data": list(traces), "layout": {**base, **layout}}
+
+
+def text(value: object, most: int = LABEL) -> str:
+    """Return any text so that plotly.js shows it as it is, and does not read it as markup; long ones are cut."""
+    shown = printable(str(value))
+    return html.escape(shown if len(shown) <= most else shown[: most - 1] + "…", quote=False)
+
+
+def axis(title: str = "", **more: Any) -> Dict:
+    """Return an axis of numbers.
+
+    Args:
+        title: its name.
+        **more: further settings of plotly.js.
+    """
+    made: Dict = {
+        "gridcolor": GRID,
+        "zeroline": False,
+        "linecolor": "#b0b0b0",
+        "showline": True,
+        "ticks": "outside",
+        "tickcolor": "#b0b0b0",
+        "automargin": True,
+        "title": {"text": text(title), "standoff": 8},
+    }
+    return {**made, **more}
+
+
+def parameter_axis(of: Axis, title: bool = True, **more: Any) -> Dict:
+    """Return the axis of a parameter: logarithmic, or with its categories, and with room for its strip.
+
+    Args:
+        of: the parameter.
+        title: whether its name is shown.
+        **more: further settings of plotly.js.
+    """
+    at, names = of.ticks()
+    made = axis(of.name if title else "", tickvals=at, ticktext=[text(n, TICK) for n in names], **more)
+    low, high = of.low, of.high
+    if of.kind == "category":
+        return {**made, "type": "linear", "range": [of.strip - 0.5 if of.has_strip else low, high]}
+    edge = of.strip
+    if of.kind == "log":
+        low, high, edge = math.log10(low), math.log10(high), math.log10(edge)
+    pad = 0.03 * (high - low)  # so that no point lies on the edge
+    kind = "log" if of.kind == "log" else "linear"
+    return {**made, "type": kind, "range": [edge - 2 * pad if of.has_strip else low - pad, high + pad]}
+
+
+def strip(of: Axis, x: str, y: str, along: str = "x") -> tuple[list[Dict], list[Dict]]:
+    """Return the shapes and annotations that mark the strip of trials without a value; none where there is none.
+
+    Args:
+        of: the parameter.
+        x: the panel's x axis, such as "x2".
+        y: its y axis.
+        along: which of the two axes the parameter is.
+    """
+    if not of.has_strip:
+        return [], []
+    if of.kind == "log":
+        end = of.low * (of.low / of.high) ** 0.03
+        start = of.strip**2 / end
+        at = math.log10(of.strip)
+    else:
+        end = of.low - (0.03 * (of.high - of.low) if of.kind == "linear" else 0.25)
+        start, at = 2 * of.strip - end, of.strip
+    refs = {"xref": x, "yref": f"{y} domain"} if along == "x" else {"xref": f"{x} domain", "yref": y}
+    box = {"x0": start, "x1": end, "y0": 0, "y1": 1} if along == "x" else {"x0": 0, "x1": 1, "y0": start, "y1": end}
+    shape = {"type": "rect", "layer": "below", "fillcolor": "#f1f1f1", "line": {"width": 0}, **refs, **box}
+    name: Dict = {"text": of.strip_name, "showarrow": False, "font": {"size": 9, "color": "#777777"}, **refs}
+    if along == "x":
+        name |= {"x": at, "y": 1, "yanchor": "bottom", "textangle": 0}
+    else:
+        name |= {"y": at, "x": 1, "xanchor": "left", "textangle": 90}
+    return [shape], [name]
+
+
+def jitter(n: int, width: float) -> Floats:
+    """Return shifts [n] that part points on the same place: the same ones each time, evenly spread over the width."""
+    return np.asarray((np.arange(n) * 0.6180339887498949 % 1.0 - 0.5) * width)
+
+
+def spread(of: Axis) -> Floats:
+    """Return where points are drawn on an axis [n]: on categories and in the strip parted a little."""
+    at = of.placed
+    n = len(at)
+    if of.kind == "category":
+        return at + jitter(n, 0.3)
+    if not of.has_strip:
+        return at
+    if of.kind == "log":
+        return np.where(np.isnan(of.at), at * (of.high / of.low) ** jitter(n, 0.08), at)
+    return np.where(np.isnan(of.at), at + jitter(n, 0.08) * (of.high - of.low), at)
+
+
+def panels(rows: int, columns: int, gap_x: float = 0.25, gap_y: float = 0.35) -> list[tuple[list[float], list[float]]]:
+    """Return the domains (x, y) of panels, row by row from the top.
+
+    Args:
+        rows: of panels.
+        columns: of panels.
+        gap_x: between two panels, as a share of a panel's width.
+        gap_y: the same of its height.
+    """
+    width, height = 1.0 / (columns + gap_x * (columns - 1)), 1.0 / (rows + gap_y * (rows - 1))
+    found = []
+    for r in range(rows):
+        for c in range(columns):
+            x, y = c * width * (1 + gap_x), 1.0 - r * height * (1 + gap_y)
+            found.append(([round(x, 5), round(min(x + width, 1.0), 5)], [round(max(y - height, 0.0), 5), round(y, 5)]))
+    return found
+
+
+def name_of(k: int) -> str:
+    """Return the suffix of the k-th axis, from 0: none, "2", "3"."""
+    return "" if k == 0 else str(k + 1)
+
+
+def scatter(x: Sequence[Any], y: Sequence[Any], name: str, **more: Any) -> Dict:
+    """Return a trace of points.
+
+    Args:
+        x: where they lie.
+        y: how high.
+        name: of the trace, in the legend.
+        **more: further settings of plotly.js.
+    """
+    return {"type": "scatter", "mode": "markers", "x": x, "y": y, "name": text(name, 60), **more}

@@ -1,0 +1,90 @@
+"""Small studies with known answers, and large ones, for the tests of figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+import tunesmith
+from tunesmith import Categorical, Float, Int, Space, Study, TrialState
+from tunesmith.frozen import TrialRecord
+
+SPACE = Space(
+    {
+        "model": ["svm", "forest"],
+        "C": Float(1e-2, 1e2, log=True).when(model="svm"),
+        "depth": Int(1, 9).when(model="forest"),
+        "scale": Categorical([True, False, None]),
+    }
+)
+VALUES = [5.0, 3.0, 4.0, 2.0, 6.0, 2.5]
+POINTS = [
+    {"model": "svm", "C": 0.01, "scale": True},
+    {"model": "forest", "depth": 3, "scale": None},
+    {"model": "svm", "C": 1.0, "scale": False},
+    {"model": "forest", "depth": 9, "scale": True},
+    {"model": "svm", "C": 100.0, "scale": True},
+    {"model": "svm", "C": 10.0, "scale": True},
+]
+
+
+def record(
+    point: dict[str, object] | None,
+    value: float | Sequence[float] | None,
+    state: TrialState = TrialState.COMPLETE,
+    *,
+    space: Space | None = SPACE,
+    started: float = math.nan,
+    seconds: float = 1.0,
+    **more: object,
+) -> TrialRecord:
+    x = None if point is None or space is None else space.encode([point])[0].tolist()
+    values = None if value is None else tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
+    return TrialRecord(
+        -1,
+        state,
+        space=space,
+        x=x,
+        values=values,
+        started=started,
+        finished=started + seconds,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def conditional(direction: str = "minimize", name: str = "small") -> Study:
+    """Six complete trials, then one that was pruned after two reports and one that failed."""
+    study = tunesmith.create_study(space=SPACE, direction=direction, study_name=name, seed=0)
+    sign = 1.0 if direction == "minimize" else -1.0
+    records = [
+        record(
+            p, sign * v, reports={1: sign * (v + 1), 2: sign * v}, user={"seconds": 10.0 * i, "host": f"node{i % 2}"}
+        )
+        for i, (p, v) in enumerate(zip(POINTS, VALUES, strict=True))
+    ]
+    records.append(record(POINTS[0], sign * 8.0, TrialState.PRUNED, reports={1: sign * 9.0, 3: sign * 8.0}))
+    records.append(record(POINTS[1], None, TrialState.FAIL))
+    study.add_trials(records)
+    return study
+
+
+def many(n: int = 20_000, d: int = 3, m: int = 1, seed: int = 0) -> Study:
+    """n complete trials of a smooth function with noise; every parameter logarithmic in turn."""
+    space = Space({f"x{j}": Float(1e-3, 1.0, log=True) if j % 2 else Float(0.0, 1.0) for j in range(d)})
+    study = tunesmith.create_study(space=space, directions=["minimize"] * m, seed=0)
+    rng = np.random.default_rng(seed)
+    u = rng.random((n, d))
+    x = space.from_unit(u)
+    y = np.column_stack([((u - 0.3 - 0.4 * k) ** 2).sum(axis=1) + 0.02 * rng.standard_normal(n) for k in range(m)])
+    study.add_trials(
+        [
+            TrialRecord(
+                -1, TrialState.COMPLETE, space=space, x=x[i].tolist(), values=tuple(y[i].tolist()), started=1e9 + i,
+                finished=1e9 + i + 0.5,
+            )
+            for i in range(n)
+        ]
+    )  # fmt: skip
+    return study

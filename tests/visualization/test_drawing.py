@@ -1,0 +1,111 @@
+"""Drawing: every figure is JSON, needs no Plotly to be made, and both backends draw it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.visualization.studies import conditional
+
+import tunesmith
+from tunesmith import Float, visualization
+from tunesmith.visualization.data.base import FigureData, plain
+from tunesmith.visualization.data.edf import edf
+from tunesmith.visualization.data.intermediate_values import intermediate_values
+from tunesmith.visualization.data.optimization_history import optimization_history
+from tunesmith.visualization.data.slice import slices
+from tunesmith.visualization.figures import draw
+from tunesmith.visualization.mpl import KINDS
+from tunesmith.visualization.mpl import draw as draw_by_matplotlib
+
+FIGURES: dict[str, Callable[[], FigureData]] = {
+    "history": lambda: optimization_history(conditional(), show_pruned=True, show_failed=True, selected=[1]),
+    "histories": lambda: optimization_history([conditional(), conditional()]),
+    "means": lambda: optimization_history([conditional(), conditional()], error_bar=True),
+    "slice": lambda: slices(conditional(), show_pruned=True, show_failed=True, selected=[1]),
+    "edf": lambda: edf([conditional(), conditional()]),
+    "intermediate": lambda: intermediate_values(conditional(), selected=[1]),
+}
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_every_figure_is_json_and_both_backends_draw_it(make: Callable[[], FigureData]) -> None:
+    from plotly.graph_objects import Figure
+
+    data = make()
+    figure = draw(data)
+    text = json.dumps(figure, allow_nan=False)
+    assert json.loads(text) == figure
+    assert json.loads(json.dumps(data.to_dict(), allow_nan=False))["kind"] == data.kind
+    made = Figure(figure)  # Plotly checks every name
+    assert made.layout.meta["summary"] == data.summary
+    assert data.summary.endswith(".")
+    assert made.layout.title.text
+    assert len(made.data)
+    if data.kind in KINDS:
+        drawn = draw_by_matplotlib(data)
+        drawn.draw_without_rendering()
+        assert drawn.get_label() == data.summary
+    else:
+        with pytest.raises(ValueError, match="does not draw"):
+            draw_by_matplotlib(data)
+
+
+def test_no_name_is_read_as_markup_or_as_a_formula() -> None:
+    study = tunesmith.create_study(space={"<b>a</b> $x_1": Float(0, 1)}, study_name="<i>s</i>", seed=0)
+    study.optimize(lambda trial: 1.0, n_trials=3)
+    for data in (slices(study), edf([study, study]), optimization_history([study, study])):
+        text = json.dumps(draw(data)["data"]) + json.dumps(draw(data)["layout"] | {"meta": None})
+        assert "<b>" not in text
+        assert "<i>" not in text
+        draw_by_matplotlib(data).draw_without_rendering()
+
+
+def test_figures_for_a_page_are_made_without_plotly() -> None:
+    code = (
+        "import sys, tunesmith\n"
+        "from tunesmith.visualization.data.slice import slices\n"
+        "from tunesmith.visualization.figures import draw\n"
+        "study = tunesmith.create_study(space={'x': tunesmith.Float(0, 1)}, seed=0, sampler='random')\n"
+        "study.optimize(lambda trial: trial.params['x'], n_trials=3)\n"
+        "draw(slices(study))\n"
+        "assert not {'plotly', 'matplotlib', 'pandas'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_numbers_have_the_digits_that_a_figure_can_show() -> None:
+    assert plain(np.array([1 / 3, np.nan, np.inf, 1e-9])) == [0.333333, None, None, 1e-9]
+    assert plain(np.array([123456.123456, 123456.123457])) == [123456.123456, 123456.123457]
+    assert plain({"a": (np.int64(3), float("nan"))}) == {"a": [3, None]}
+
+
+def test_an_unknown_backend_or_name_gets_an_answer() -> None:
+    with pytest.raises(ValueError, match="'plotly' or 'matplotlib'; got 'plotlyy'; did you mean 'plotly'"):
+        visualization.plot_edf(conditional(), backend="plotlyy")
+    with pytest.raises(AttributeError, match="did you mean 'plot_slice'"):
+        visualization.plot_slices  # noqa: B018  the access raises
+
+
+PLOTS: dict[str, Callable[[Any], Any]] = {
+    "plot_optimization_history": lambda s: s,
+    "plot_slice": lambda s: s,
+    "plot_edf": lambda s: s,
+    "plot_intermediate_values": lambda s: s,
+}
+
+
+def test_every_plot_has_a_test() -> None:
+    assert set(PLOTS) == set(visualization.__all__)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_every_plot_returns_a_figure_of_plotly(name: str) -> None:
+    from plotly.graph_objects import Figure
+
+    assert isinstance(getattr(visualization, name)(PLOTS[name](conditional())), Figure)

@@ -1,0 +1,124 @@
+"""Figures over the course of a search, from studies with known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.visualization.studies import VALUES, conditional, many
+
+import tunesmith
+from tunesmith import Float
+from tunesmith.errors import NothingToDrawError
+from tunesmith.visualization.data.intermediate_values import intermediate_values
+from tunesmith.visualization.data.optimization_history import optimization_history
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_history_has_the_values_and_the_best_so_far(direction: str) -> None:
+    data = optimization_history(conditional(direction))
+    (series,) = data.series
+    sign = 1 if direction == "minimize" else -1
+    assert series.number.tolist() == list(range(6))
+    assert (sign * series.value).tolist() == VALUES
+    assert series.step_number.tolist() == [0, 1, 3, 7]
+    assert (sign * series.step_value).tolist() == [5.0, 3.0, 2.0, 2.0]
+    assert not len(series.failed)
+    assert f"to the best, {2 * sign:g}, in trial 3" in data.summary
+    assert direction[:-1] in data.summary
+
+
+def test_pruned_failed_and_selected_trials_are_shown_if_asked() -> None:
+    (series,) = optimization_history(conditional(), show_pruned=True, show_failed=True, selected=[1, 99]).series
+    assert series.number.tolist() == list(range(7))
+    assert series.value[6] == 8.0
+    assert np.flatnonzero(series.pruned).tolist() == [6]
+    assert np.flatnonzero(series.selected).tolist() == [1]
+    assert series.failed.tolist() == [7]
+
+
+def test_several_studies_and_their_mean() -> None:
+    one, two = conditional(), conditional(name="other")
+    two.add_trial(tunesmith.create_trial(params={"z": 1.0}, distributions={"z": Float(0, 2)}, value=1.0))
+    assert [s.name for s in optimization_history([one, two]).series] == ["small", "other"]
+    assert [s.name for s in optimization_history([one, one]).series] == ["small", "small (2)"]
+    assert [s.name for s in optimization_history({"a": one, "b": two}).series] == ["a", "b"]
+    means = optimization_history({"a": one, "b": two}, error_bar=True).means
+    assert means is not None
+    assert means.number.tolist() == [0, 1, 2, 3, 4, 5, 8]
+    assert means.mean.tolist() == [*VALUES, 1.0]
+    assert means.best_mean.tolist() == [5.0, 3.0, 3.0, 2.0, 2.0, 2.0, 1.5]
+    assert means.best_sd.tolist() == [0.0] * 6 + [0.5]
+
+
+def test_a_target_is_an_attribute_or_a_function_or_an_objective() -> None:
+    study = conditional()
+    (series,) = optimization_history(study, target="user_attrs_seconds").series
+    assert series.value.tolist() == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    assert not len(series.step_number), "what is good is not known"
+    data = optimization_history(study, target=lambda t: 2 * t.values[0], target_name="twice")
+    assert data.series[0].value.tolist() == [2 * v for v in VALUES]
+    assert data.target == "twice"
+    two = many(20, m=2)
+    assert optimization_history(two, target=1).target == "objective 1"
+    with pytest.raises(ValueError, match=r"2 objectives .*target=0 to target=1"):
+        optimization_history(two)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        optimization_history(two, target=2)
+    with pytest.raises(ValueError, match="user_attrs_accuracy"):
+        optimization_history(study, target="seconds")
+    with pytest.raises(TypeError, match="a function of a trial"):
+        optimization_history(study, target=[1])  # type: ignore[arg-type]
+
+
+def test_of_very_many_trials_the_best_and_the_selected_ones_stay() -> None:
+    study = many(20_000)
+    data = optimization_history(study, selected=[777])
+    (series,) = data.series
+    assert data.notes == (f"{len(series.number):,} of 20,000 trials drawn",)
+    assert len(series.number) <= 5000
+    assert {777, study.best_trial.number, *series.step_number[:-1].tolist()} <= set(series.number.tolist())
+    assert series.value.max() == study.history.y.max()
+
+
+def test_learning_curves() -> None:
+    data = intermediate_values(conditional("maximize"))
+    assert [c.number for c in data.curves] == list(range(7))
+    assert data.best == 3
+    assert data.curves[6].step.tolist() == [1, 3]
+    assert data.curves[6].value.tolist() == [-9.0, -8.0]
+    assert [c.number for c in intermediate_values(conditional(), show_pruned=False).curves] == list(range(6))
+    assert "7 trials (6 complete, 1 pruned)" in data.summary
+
+
+def test_of_very_many_curves_the_best_the_running_and_the_selected_ones_stay() -> None:
+    study = tunesmith.create_study(seed=0, sampler="random")
+
+    def objective(trial: tunesmith.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        for step in range(3):
+            trial.report(x + 1 / (step + 1), step)
+        return x
+
+    study.optimize(objective, n_trials=400)
+    running = study.ask()
+    running.report(0.5, 0)
+    data = intermediate_values(study, selected=[123])
+    numbers = {c.number for c in data.curves}
+    assert {123, running.number, study.best_trial.number} <= numbers
+    assert len(numbers) == 300
+    assert data.notes == ("300 of 401 curves drawn",)
+
+
+def test_a_sentence_says_what_is_missing() -> None:
+    study = tunesmith.create_study(study_name="empty")
+    with pytest.raises(NothingToDrawError, match=r"no trial of 'empty' is complete .* it has no trials"):
+        optimization_history(study)
+    study.add_trial(tunesmith.create_trial(state=tunesmith.TrialState.FAIL))
+    with pytest.raises(NothingToDrawError, match="it has 1 fail"):
+        optimization_history(study)
+    with pytest.raises(NothingToDrawError, match=r"trial\.report"):
+        intermediate_values(study)
+    with pytest.raises(TypeError, match="expected a study"):
+        optimization_history(3)
+    with pytest.raises(ValueError, match="at least one study"):
+        optimization_history([])
