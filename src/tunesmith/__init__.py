@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tunesmith._version import __version__
 
 if TYPE_CHECKING:
-    from tunesmith import artifacts, errors, pruners, samplers, storage, study
+    from tunesmith import artifacts, errors, importance, pruners, samplers, storage, study
     from tunesmith.errors import (
         AttemptReplacedError,
         DuplicatedStudyError,
@@ -73,8 +73,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = (
-    "artifacts", "errors", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing", "trial",
-    "visualization",
+    "artifacts", "errors", "importance", "pruners", "samplers", "sklearn", "space", "storage", "study", "testing",
+    "trial", "visualization",
 )  # fmt: skip
 
 __all__ = [
@@ -110,6 +110,7 @@ __all__ = [
     "delete_study",
     "errors",
     "get_all_study_names",
+    "importance",
     "load_study",
     "maximize",
     "minimize",

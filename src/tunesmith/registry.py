@@ -1,4 +1,6 @@
-"""Which samplers, pruners, storages, executors and stores of artifacts there are: name to ``"module:Class"``.
+"""Which samplers, pruners, storages, executors, stores of artifacts and evaluators there are.
+
+Each table is name to ``"module:Class"``.
 
 A new one is one line here, or an entry point of the group ``tunesmith.<kind>`` in a package of its own. The
 conformance suites, the documentation check and the command line all read this table. Nothing of ours is imported
@@ -53,12 +55,16 @@ ARTIFACTS: dict[str, str] = {  # by the scheme of their URLs; "fsspec" has all o
     "file": "tunesmith.artifacts.local:LocalStore",
     "fsspec": "tunesmith.artifacts.remote:FsspecStore",
 }
+EVALUATORS: dict[str, str] = {  # of importance
+    "ped-anova": "tunesmith.importance.ped_anova:PedAnova",
+}
 KINDS: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,
     "pruners": PRUNERS,
     "storages": STORAGES,
     "executors": EXECUTORS,
     "artifacts": ARTIFACTS,
+    "evaluators": EVALUATORS,
 }
 
 
@@ -66,7 +72,7 @@ def names(kind: str) -> dict[str, str]:
     """Return name to ``"module:Class"`` of everything of a kind, entry points included.
 
     Args:
-        kind: "samplers", "pruners", "storages", "executors" or "artifacts".
+        kind: "samplers", "pruners", "storages", "executors", "artifacts" or "evaluators".
     """
     from importlib.metadata import entry_points
 

@@ -18,6 +18,7 @@ PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 GUIDES = sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / name for name in ("contributing.md", "glossary.md")})
 ROOMS = (
     "artifacts",
+    "importance",
     "samplers",
     "pruners",
     "storage",

@@ -1,0 +1,92 @@
+"""PED-ANOVA finds what decides, is quiet about noise, and judges conditional parameters where they are active."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.importance.studies import box, random_study
+
+import tunesmith as ts
+from tunesmith.importance import PedAnova, get_param_importances, importance
+
+
+def test_what_decides_stands_out_and_the_rest_does_not() -> None:
+    study = random_study(lambda p, r: 4.0 * (p["x0"] - 0.3) ** 2 + (p["x1"] - 0.6) ** 2, box(4), 200, 0)
+    table = importance(study)
+    assert [row.params for row in table.rows[:2]] == [("x0",), ("x1",)]
+    assert table["x0"].stands_out
+    assert not table["x2"].stands_out
+    assert not table["x3"].stands_out
+    assert table["x0"].p <= 0.01
+    assert table["x0"].interval[0] > table["x2"].value
+    assert list(get_param_importances(study)) == [row.name for row in table.rows]
+
+
+def test_noise_is_above_the_null_line_in_few_studies_and_zero_on_average() -> None:
+    tables = [importance(random_study(lambda p, r: float(r.normal()), box(3), 60, seed)) for seed in range(60)]
+    above = [any(row.stands_out for row in table.rows) for table in tables]
+    assert np.mean(above) <= 0.1  # 5 % are expected
+    assert abs(np.mean([row.value for table in tables for row in table.rows])) < 0.01
+
+
+def test_intervals_hold_what_such_searches_give_on_average() -> None:
+    def f(p: dict[str, float], r: np.random.Generator) -> float:
+        return 2.0 * p["x0"] + p["x1"] + 0.3 * float(r.normal())
+
+    tables = [importance(random_study(f, box(3), 200, seed)) for seed in range(40)]
+    held = []
+    for name in ("x0", "x1", "x2"):
+        mean = np.mean([table[name].value for table in tables])
+        held += [table[name].interval[0] <= mean <= table[name].interval[1] for table in tables]
+    assert np.mean(held) >= 0.9
+
+
+def test_an_effect_inside_a_branch_belongs_to_the_parameter_there_and_the_choice_to_its_parent() -> None:
+    space = {
+        "kind": ["a", "b"],
+        "inside": ts.Float(0.0, 1.0).when(kind="a"),
+        "idle": ts.Float(0.0, 1.0).when(kind="b"),
+    }
+    # All of branch "a" is better than all of "b": what decides is "kind", and in "a" its parameter.
+    study = random_study(lambda p, r: p["inside"] if p["kind"] == "a" else 5.0 + float(r.random()), space, 300, 1)
+    table = importance(study)
+    assert table["inside"].stands_out
+    assert table["kind"].stands_out
+    assert not table["idle"].stands_out
+    assert table["idle"].value == pytest.approx(0.0, abs=0.02)
+    assert table["idle"].interval[1] >= 0.0
+    assert table["idle"].n_trials + table["inside"].n_trials == 300
+    alone = importance(random_study(lambda p, r: float(p["kind"] == "b") + 0.3 * r.normal(), space, 300, 2))
+    assert alone["kind"].stands_out
+    assert not alone["inside"].stands_out
+
+
+def test_a_learning_search_still_shows_what_matters() -> None:
+    def objective(trial: ts.Trial) -> float:
+        x = [trial.suggest_float(f"x{j}", 0.0, 1.0) for j in range(3)]
+        return 2.0 * (x[0] - 0.3) ** 2 + 0.6 * (x[1] - 0.6) ** 2
+
+    values = {True: np.zeros(3), False: np.zeros(3)}
+    for seed in range(6):
+        study = ts.create_study(seed=seed, sampler="tpe")
+        study.optimize(objective, n_trials=80)
+        for weighted in values:
+            found = get_param_importances(study, evaluator=PedAnova(weighted=weighted))
+            values[weighted] += [found[f"x{j}"] for j in range(3)]
+    assert values[True][0] > 2.0 * abs(values[True][2])
+    assert values[True][0] > values[False][0]
+
+
+def test_maximised_studies_ask_for_the_largest() -> None:
+    def f(p: dict[str, float], r: np.random.Generator) -> float:
+        return float(p["x0"] > 0.9)  # the best tenth, if maximised; if minimised, nine tenths are equal
+
+    up = importance(random_study(f, box(1), 300, 0, direction="maximize"))
+    down = importance(random_study(f, box(1), 300, 0))
+    assert up["x0"].value > 0.3 > 0.2 > down["x0"].value
+
+
+def test_gamma_is_checked() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1; got"):
+        PedAnova(gamma=1.0)
+    assert repr(PedAnova(gamma=0.2)) == "PedAnova(gamma=0.2, weighted=True)"
