@@ -48,6 +48,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xdist_group(name))
 
 
+@pytest.fixture(autouse=True)
+def _handlers_of_signals_stay(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test leaves a handler of a signal behind: one of Ray Tune's takes the next Ctrl-C, and drops it."""
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    left = {n: found for n in numbers if (found := signal.getsignal(n)) is not before[n]}
+    for number in left:
+        signal.signal(number, before[number])
+    assert not left or request.node.get_closest_marker("ray") is not None, f"handlers left behind: {left}"
+
+
 def _running(server: Server) -> Iterator[Any]:
     try:
         server.start()
