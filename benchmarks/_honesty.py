@@ -97,6 +97,7 @@ class Model:
 
     estimator: Any
     space: dict[str, Any]  # scipy distributions and lists
+    fidelity: str = "n_samples"  # by which candidates can be screened
 
 
 def _counted(kind: type) -> type:
@@ -134,10 +135,12 @@ def models(n: int) -> dict[str, Model]:
                 "max_leaf_nodes": randint(2, 32),
                 "min_samples_leaf": randint(2, 40),
             },
+            "max_iter",
         ),
         "mlp": Model(
             _counted(MLPClassifier)(random_state=0, max_iter=100, hidden_layer_sizes=(32,)),
             {"alpha": loguniform(1e-6, 10), "learning_rate_init": loguniform(1e-4, 1e-1), "tol": [1e-3]},
+            "max_iter",
         ),
     }
 
@@ -177,12 +180,14 @@ def scikit_learn(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: 
     return Found(search.best_estimator_, search.best_score_, interval, FITS - before - 1, False)
 
 
-def tunesmith(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int) -> Found:
+def tunesmith(
+    model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int, fidelity: str | None = None
+) -> Found:
     from tunesmith.sklearn import SearchCV
 
-    before = FITS
+    before, trials = FITS, max(budget // FOLDS, 1)
     search = SearchCV(
-        model.estimator, model.space, n_trials=max(budget // FOLDS, 1), cv=_cv(seed), random_state=seed
+        model.estimator, model.space, n_trials=trials, cv=_cv(seed), random_state=seed, fidelity=fidelity
     ).fit(X, y)
     fits = FITS - before - 1
     score = getattr(search, "honest_score_", None)
@@ -190,6 +195,11 @@ def tunesmith(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int
         return Found(search.best_estimator_, search.best_score_, _t_interval(_folds_of_best(search)), fits, False)
     kept = bool(getattr(getattr(search, "report_", None), "kept_default", False))
     return Found(search.best_estimator_, score.value, score.interval, fits, kept)
+
+
+def tunesmith_screened(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int) -> Found:
+    """The same number of candidates, most of them judged by fits at a lower fidelity."""
+    return tunesmith(model, X, y, budget, seed, model.fidelity)
 
 
 def optuna(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int) -> Found:
@@ -210,7 +220,7 @@ def optuna(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int) -
     return Found(best.fit(X, y), study.best_value, _t_interval(folds[study.best_trial.number]), fits, False)
 
 
-SEARCHES = {"scikit-learn": scikit_learn, "tunesmith": tunesmith, "optuna": optuna}
+SEARCHES = {"scikit-learn": scikit_learn, "tunesmith": tunesmith, "tunesmith screened": tunesmith_screened, "optuna": optuna}
 
 
 def _cv(seed: int) -> StratifiedKFold:

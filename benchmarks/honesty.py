@@ -12,6 +12,7 @@ import importlib.util
 import itertools
 import json
 import math
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,9 @@ def run(name: str, data: str, model: str, n: int, seed: int, budget: int) -> Run
     X, y, X_test, y_test = drawn
     made = models(n)[model]
     default = clone(made.estimator).fit(X, y).score(X_test, y_test)
+    start = time.process_time()
     found = SEARCHES[name](made, X, y, budget, seed)
+    seconds = time.process_time() - start
     return {
         "search": name,
         "data": data,
@@ -42,6 +45,7 @@ def run(name: str, data: str, model: str, n: int, seed: int, budget: int) -> Run
         "seed": seed,
         "budget": budget,
         "fits": found.fits,
+        "seconds": seconds,
         "reported": float(found.reported),
         "low": float(found.interval[0]),
         "high": float(found.interval[1]),
@@ -85,7 +89,7 @@ def _key(made: Run) -> tuple[Any, ...]:
 
 
 def columns(made: list[Run]) -> dict[str, np.ndarray]:
-    return {k: np.array([r[k] for r in made]) for k in made[0]}
+    return {k: np.array([r.get(k, math.nan) for r in made]) for k in made[-1]}
 
 
 def row(label: str, made: list[Run]) -> str:
@@ -100,6 +104,7 @@ def row(label: str, made: list[Run]) -> str:
         f"{label:24s} {len(made):5d} {c['fits'].mean():6.0f} {100 * error.mean():+7.2f} ±{_se(draws):4.2f}"
         f" {100 * covered.mean():7.1f} {width:7.3f} {width / max(hold_out, 1e-9):6.2f}"
         f" {100 * gain.mean():+7.2f} {100 * (gain < -MARGIN).mean():7.1f} {100 * c['kept_default'].mean():6.0f}"
+        f" {c['seconds'].mean():7.1f}"
     )
 
 
@@ -117,9 +122,9 @@ def table(made: list[Run], fits: int) -> None:
     print(
         "intervals that hold the truth, %; x: their width over that of an independent hold-out of n rows; worse: than"
     )
-    print("the default by more than half a point, %; kept: the default was returned, %.\n")
+    print("the default by more than half a point, %; kept: the default was returned, %; CPU: seconds of a search.\n")
     print(f"{'':24s} {'runs':>5s} {'fits':>6s} {'error':>13s} {'covered':>7s} {'width':>7s} {'x':>6s}", end="")
-    print(f" {'gain':>7s} {'worse':>7s} {'kept':>6s}")
+    print(f" {'gain':>7s} {'worse':>7s} {'kept':>6s} {'CPU':>7s}")
     for name in dict.fromkeys(r["search"] for r in full):
         own = [r for r in full if r["search"] == name]
         print(row(name, own))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
 
 from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, score
 from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted, has_plain_set_params
@@ -110,7 +114,8 @@ class Evaluator:
             if stage is not None:
                 X = stage.train
                 _replace_steps(estimator, ["passthrough"] * len(stage.fitted))  # they are fitted already
-            _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
+            with _without_news() if unit.partial else nullcontext():
+                _fit(estimator, X, fold.y, fit_params, context, unit.caller, metadata)
         except Exception:
             fit_seconds = time.perf_counter() - start
             if isinstance(failure, str):
@@ -155,6 +160,14 @@ class Evaluator:
             check_method_params(task.X, params=task.score_params, indices=test),
             check_method_params(task.X, params=task.score_params, indices=train),
         )
+
+
+@contextmanager
+def _without_news() -> Iterator[None]:
+    """Show no warning that a fit has not converged."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _replace_steps(pipeline: Any, first: list[Any]) -> None:

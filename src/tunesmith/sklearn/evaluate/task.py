@@ -36,6 +36,7 @@ class Unit:
             holds all splits of its candidate.
         contexts: the callback context of each split, and the search that is handed to the callbacks.
         lenient: a fit that fails never ends the search, whatever ``error_score`` says.
+        partial: it is trained for a part only, so that it is no news that it has not converged.
     """
 
     candidate: int
@@ -46,6 +47,7 @@ class Unit:
     contexts: tuple[Any, ...] | None = None
     caller: Any = None
     lenient: bool = False
+    partial: bool = False
 
     def cut(self, n: int) -> tuple[Unit, Unit]:
         """Return two units with the first n splits and the others."""

@@ -39,7 +39,8 @@ def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: 
         return
     k, n_candidates = len(evidence.splits), len(evidence.params)
     extra = 0 if default is None else k * (evidence.numbers[default] == NOT_A_TRIAL)
-    left = int((~evidence.ran).sum()) - extra if wanted == "auto" else sys.maxsize
+    # What was saved pays for it, but it takes no longer than the search: screens save most of the fits.
+    left = int(min((~evidence.ran).sum(), evidence.ran.sum())) - extra if wanted == "auto" else sys.maxsize
     losses = table.losses(n_candidates)
     leaders = [c for c in range(n_candidates) if c != default and np.isfinite(losses[:, c]).all()]
     always = [] if default is None else [default]

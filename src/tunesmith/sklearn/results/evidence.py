@@ -74,6 +74,7 @@ class FinishedSearch:
         untold: the space's parameters of which the estimator does not tell its own value.
         cut: returns the splits of all rows that a splitter gives.
         rerun: runs candidates on other splits through the same workers; returns outcomes by candidate and split.
+        screened: what is to be said of the fits at lower fidelities; None: there were none.
     """
 
     evidence: Evidence
@@ -88,3 +89,4 @@ class FinishedSearch:
     untold: list[str]
     cut: Callable[[Splitter], Iterable[Split]]
     rerun: Callable[[Sequence[Params], list[Split]], list[list[Outcome]]]
+    screened: str | None = None

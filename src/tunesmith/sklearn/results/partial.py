@@ -20,9 +20,14 @@ Mask = NDArray[np.bool_]
 Record = dict[str, Any]
 
 
-def fill_missing(row: Sequence[Record | None]) -> list[Record]:
-    """Return scikit-learn's records of one candidate, with the mean of those that are there for those that are not."""
-    there = [r for r in row if r is not None]
+def fill_missing(row: Sequence[Record | None], others: Sequence[Record] = ()) -> list[Record]:
+    """Return scikit-learn's records of one candidate, with the mean of those that are there for those that are not.
+
+    Args:
+        row: its records by split.
+        others: what to take the mean of if there is none.
+    """
+    there = [r for r in row if r is not None] or list(others)
     if len(there) == len(row):
         return there
     mean = {key: None if key == "fit_error" else _mean([r[key] for r in there]) for key in there[0]}
@@ -39,22 +44,25 @@ def mark_missing(results: Results, ran: Mask) -> None:
     """Make ``cv_results_`` say what was run: NaN for other splits, means and deviations of those run, and ranks.
 
     Candidates that ran on all splits are ranked among themselves, as scikit-learn does. Those given up come after all
-    of them, by how far they were behind the best on the splits that they ran on, on average.
+    of them, by how far they were behind the best on the splits that they ran on, on average; those that ran on none
+    come last.
 
     Args:
         results: made from filled records; changed in place.
-        ran: which splits were run, bool[C, K]; at least one of each candidate.
+        ran: which splits were run, bool[C, K].
     """
     if ran.all():
         return
     n_splits = ran.shape[1]
-    given_up = np.flatnonzero(~ran.all(axis=1))
+    given_up = np.flatnonzero(~ran.all(axis=1) & ran.any(axis=1))
+    screened_out = np.flatnonzero(~ran.any(axis=1))
     for key in [k for k in results if k.startswith("std_")]:
         name = key.removeprefix("std_")
         splits = [f"split{i}_{name}" for i in range(n_splits)]
         if splits[0] not in results:  # a time: the mean is right, the deviation was spread over too many
             results[key][given_up] *= np.sqrt(n_splits / ran[given_up].sum(axis=1))
             continue
+        results[f"mean_{name}"][screened_out] = results[key][screened_out] = np.nan
         scores = np.column_stack([results[split] for split in splits])
         scores[~ran] = np.nan
         for i, split in enumerate(splits):
@@ -77,7 +85,9 @@ def ranks(scores: Floats, ran: Mask) -> NDArray[np.int32]:
     means = scores[whole].mean(axis=1)
     best = scores[whole][np.nanargmax(means)] if not np.isnan(means).all() else np.zeros(scores.shape[1])
     with np.errstate(invalid="ignore"):
-        behind = np.array([float(np.mean((scores[c] - best)[ran[c]])) for c in np.flatnonzero(~whole)])
+        behind = np.array(
+            [float(np.mean((scores[c] - best)[ran[c]])) if ran[c].any() else np.nan for c in np.flatnonzero(~whole)]
+        )
     rank = np.empty(len(scores), np.int32)
     rank[whole], rank[~whole] = _rank(means), whole.sum() + _rank(behind)
     return rank

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params
+from tunesmith.sklearn.search.screening import Screening
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.trial import Trial
 
@@ -25,10 +26,12 @@ class Candidate:
         trial: the running trial; None if it is finished, or there is none.
         unit: all splits in the order in which they are run; None if an earlier run ended the candidate.
         exempt: whether it is run on all splits, whatever the race says.
+        screening: what it has to pass before; None: nothing.
         rest: the splits that were not sent yet; None if there are none, or will be none.
         n_sent: how many splits are with the workers.
         dropped: whether it was given up.
         against: the incumbent by which it was given up.
+        estimate: what its value would have been, if a screen gave it up; NaN if that is not known.
         decided: whether it is certain how it ended; later outcomes are ignored.
         told: whether the study was told how it ended.
         n_stored: how many of its outcomes were stored before the study was told.
@@ -41,16 +44,34 @@ class Candidate:
     trial: Trial | None = None
     unit: Unit | None = None
     exempt: bool = False
+    screening: Screening | None = None
     rest: Unit | None = field(init=False)
     n_sent: int = field(default=0, init=False)
     dropped: bool = field(default=False, init=False)
     against: Race | None = field(default=None, init=False)
+    estimate: float = field(default=math.nan, init=False)
     decided: bool = field(default=False, init=False)
     told: bool = field(default=False, init=False)
     n_stored: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.rest = self.unit
+        self.rest = self.screening.unit if self.screening is not None and self.screening.open else self.unit
+
+    @property
+    def in_screen(self) -> bool:
+        """Whether it has not passed all screens yet."""
+        return self.screening is not None and self.screening.open
+
+    @property
+    def screened(self) -> dict[str, list[Outcome]]:
+        """Its outcomes at lower fidelities, by what these are called, the lowest first."""
+        return {} if self.screening is None else self.screening.by_label()
+
+    @property
+    def cost(self) -> float:
+        """The seconds that its fits and their scores took."""
+        screened = [o for at in self.screened.values() for o in at]
+        return sum(o.fit_seconds + o.score_seconds for o in (*screened, *self.outcomes))
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -93,12 +114,21 @@ class Candidate:
         """Enter an outcome; if it is hopeless, the other splits of its unit were not run and can be sent again."""
         if self.decided:
             return
+        if self.screening is not None and self.screening.receive(outcome):
+            self.n_sent -= 1
+            return
         place = outcome.split % len(self.row)
         self.row[place] = outcome._replace(split=place, hopeless=False)
         self.n_sent -= 1
         if outcome.hopeless:
             self.n_sent = 0
             self._recompute_rest()
+
+    def advance(self) -> None:
+        """Go on to the next level, and after the last one to the splits."""
+        if self.screening is not None:
+            self.screening.advance()
+            self.rest = self.screening.unit if self.screening.open else self.unit
 
     def restore(self, outcomes: Sequence[Outcome]) -> None:
         """Enter what an interrupted run stored, so that only the other splits are sent."""
@@ -121,6 +151,12 @@ class Candidate:
     def drop(self, race: Race | None) -> None:
         """Give the candidate up against an incumbent."""
         self.rest, self.dropped, self.against = None, True, race
+
+    def screen_out(self, level: int, estimate: float) -> None:
+        """Give the candidate up after a screen; what it ran beyond is dropped."""
+        self.rest, self.dropped, self.estimate, self.row = None, True, estimate, [None] * len(self.row)
+        if self.screening is not None:
+            self.screening.truncate(level)
 
     def truncate(self, row: list[Outcome | None]) -> None:
         """Leave only the outcomes up to the split after which it was given up."""

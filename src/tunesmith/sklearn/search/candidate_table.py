@@ -15,6 +15,7 @@ from tunesmith.sklearn.protocols import Data, Params, Split
 from tunesmith.sklearn.results.evidence import Evidence
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.choices import restore_objects
+from tunesmith.sklearn.search.screening import Screening, Screens
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, from_record
 from tunesmith.sklearn.store.predictions import PredictionCache, labels_of
 from tunesmith.space import Space
@@ -30,6 +31,7 @@ class CandidateTable:
         task: what is the same for all fits.
         n_splits: the number of splits of a candidate.
         splits: of all sets of splits, one set after the other.
+        screens: what candidates have to pass before they are run on the splits.
 
     Attributes:
         default_key: identifies the estimator's own configuration; None: it is not to be tried.
@@ -40,6 +42,7 @@ class CandidateTable:
     task: Task
     n_splits: int
     splits: list[Split]
+    screens: Screens = field(default_factory=Screens)
     default_key: str | None = None
     candidates: list[Candidate] = field(default_factory=list)
     _predictions: PredictionCache = field(default_factory=PredictionCache)
@@ -99,7 +102,9 @@ class CandidateTable:
             record: what is stored of it.
             exempt: whether it took no part in the race, and its failures end no search.
         """
-        candidate = Candidate(len(self.candidates), number, params, [None] * self.n_splits, exempt=exempt)
+        position = len(self.candidates)
+        candidate = Candidate(position, number, params, [None] * self.n_splits, exempt=exempt)
+        candidate.screening = self._restored_screens(position, record)
         candidate.load(from_record(candidate.position, record, self.task.failed(lenient=exempt)))
         self.candidates.append(candidate)
         self.archive(candidate)
@@ -114,6 +119,12 @@ class CandidateTable:
         if isinstance(failed, str) and any(record["error"]):
             return  # it is fitted again, so that the error is raised
         candidate.restore(from_record(candidate.position, record, failed))
+        candidate.screening = self._restored_screens(candidate.position, record)
+
+    def _restored_screens(self, position: int, record: dict[str, Any]) -> Screening | None:
+        """Return what is stored of a candidate's screens; None: there is nothing, or they were others."""
+        failed = self.task.failed(lenient=True)
+        return self.screens.restored({at["key"]: from_record(position, at, failed) for at in record.get("screens", ())})
 
     # -- results ---------------------------------------------------------------------------------------------------
 
@@ -121,7 +132,8 @@ class CandidateTable:
         """Move a candidate's predictions to the cache, which may let those of the worst candidates go."""
         seen = [None if o is None else o.predictions for o in candidate.row]
         scores = [o.figure(self.store.metric) for o in candidate.outcomes]
-        self._predictions.put(candidate.position, candidate.complete, float(np.mean(scores)), seen)
+        if scores:
+            self._predictions.put(candidate.position, candidate.complete, float(np.mean(scores)), seen)
         candidate.release_predictions()
 
     def noise(self) -> float | None:

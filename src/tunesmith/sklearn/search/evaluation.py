@@ -203,14 +203,19 @@ class Evaluation:
         return [units[i] for i in order_by_prefix(prefixes)]
 
     def add(
-        self, candidates: list[Params], rows: Sequence[Sequence[Outcome | None]], more: dict[str, list[Any]] | None
+        self,
+        candidates: list[Params],
+        rows: Sequence[Sequence[Outcome | None]],
+        more: dict[str, list[Any]] | None,
+        screened: Sequence[Sequence[Outcome]] | None = None,
     ) -> None:
         """Put further candidates into the results.
 
         Args:
             candidates: their parameters.
-            rows: the outcomes of each, by split; None where it was given up before, after the first one at least.
+            rows: the outcomes of each, by split; None where it was given up before.
             more: further columns, by name.
+            screened: the outcomes of each at lower fidelities: there is one where there is none of a split.
 
         Raises:
             ValueError: all fits failed.
@@ -223,7 +228,8 @@ class Evaluation:
             fill_error_scores(made, search.error_score)
         self._params.extend(candidates)
         self._ran += [[r is not None for r in row] for row in records]
-        self.outcomes += [r for row in records for r in fill_missing(row)]
+        lower = [[record(o) for o in own] for own in screened or [()] * len(records)]
+        self.outcomes += [r for row, own in zip(records, lower, strict=True) for r in fill_missing(row, own)]
         for key, values in (more or {}).items():
             self._more[key].extend(values)
         self.results = search._format_results(self._params, search.n_splits_, self.outcomes, self._more)

@@ -126,6 +126,8 @@ class Proposals:
             unit.contexts = split_contexts(self.context, position, unit.splits, n_splits)
         else:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(table.space)))[0]
-        candidate = Candidate(position, number, params, [None] * n_splits, trial, unit, exempt=table.is_default(params))
+        exempt = table.is_default(params)
+        screening = None if exempt else table.screens.begin(unit)
+        candidate = Candidate(position, number, params, [None] * n_splits, trial, unit, exempt, screening)
         table.candidates.append(candidate)
         return candidate

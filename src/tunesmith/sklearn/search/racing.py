@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn.evaluate.task import Unit, is_hopeless
 from tunesmith.sklearn.search.candidate import Candidate
+from tunesmith.sklearn.search.screening import Screens
 from tunesmith.sklearn.store.outcome import Outcome
 
 
@@ -25,6 +28,7 @@ class RacingScheduler:
         metric: which of several metrics counts.
         in_order: whether candidates are decided in their order, each against the best of all before it. If not, each
             is decided as soon as it can be, against the best that is known then.
+        screens: what candidates have to pass before they are run on the splits.
 
     Attributes:
         race: against the best candidate that is decided; None before there is one with a finite score on all splits.
@@ -34,6 +38,7 @@ class RacingScheduler:
     rule: str | None
     metric: str | None
     in_order: bool = True
+    screens: Screens = field(default_factory=Screens)
     race: Race | None = None
     under_way: list[Candidate] = field(default_factory=list)
 
@@ -43,10 +48,13 @@ class RacingScheduler:
         return (*range(first, n_splits), *range(first))
 
     def consider(self, candidate: Candidate) -> None:
-        """Make a complete candidate the incumbent if it is better; of equal ones the first stays.
+        """Learn from a candidate that is decided; make it the incumbent if it is complete and better.
 
-        A candidate with a split that has no finite score is none to be measured against.
+        Of equal ones the first stays. A candidate with a split that has no finite score is none to be measured against.
         """
+        if candidate.screening is not None:
+            mean = float(np.mean(candidate.scores(self.metric)))
+            self.screens.enter(candidate.screening.scores(self.metric), mean)
         if self.rule is None or not candidate.complete:
             return
         scores = candidate.scores(self.metric)
@@ -65,17 +73,45 @@ class RacingScheduler:
                 candidate.decide()
                 del self.under_way[at]
                 ended.append(candidate)
+                self.consider(candidate)
                 if candidate.complete:
-                    self.consider(candidate)
                     at = 0  # a new incumbent may leave those before no hope
             elif self.in_order:
                 break
             else:
                 at += 1
+        for candidate in self.under_way:
+            self._look_ahead(candidate)
         return ended
+
+    def _look_ahead(self, candidate: Candidate) -> None:
+        """Let a candidate go on to the next level, if what is known so far says so."""
+        screening = candidate.screening
+        if screening is not None and screening.open and screening.done(screening.level):
+            score = screening.score(screening.level, self.metric)
+            if self.screens.passes(screening.level, score):
+                candidate.advance()
+
+    def _screen(self, candidate: Candidate) -> bool | None:
+        """Tell whether a candidate has passed all screens; None: that is not certain yet."""
+        screening = candidate.screening
+        if screening is None or not (self.in_order or screening.open):
+            return True
+        for level in range(0 if self.in_order else screening.level, len(screening.units)):
+            if not screening.done(level):
+                return None
+            if not self.screens.passes(level, screening.score(level, self.metric)):
+                estimate = self.screens.estimate(screening.scores(self.metric)[: level + 1])
+                candidate.screen_out(level, estimate)
+                return False
+            if screening.open and screening.level == level:
+                candidate.advance()
+        return True
 
     def _ends_in_order(self, candidate: Candidate) -> bool:
         """Tell whether a candidate has ended, split by split in its own order, and drop what it ran beyond its end."""
+        if (passed := self._screen(candidate)) is not True:
+            return passed is False
         if candidate.exempt or self.race is None:
             return candidate.complete
         seen: list[Outcome | None] = [None] * len(candidate.row)
@@ -91,6 +127,8 @@ class RacingScheduler:
 
     def _ends_now(self, candidate: Candidate) -> bool:
         """Tell whether a candidate has ended; it is given up by all that it ran."""
+        if (passed := self._screen(candidate)) is not True:
+            return passed is False
         if not self.has_hope(candidate):
             candidate.drop(self.race)
         return candidate.complete or (candidate.dropped and not candidate.n_sent)
@@ -108,14 +146,14 @@ class RacingScheduler:
         ready = [
             c for i, c in enumerate(self.under_way) if c.rest is not None and (self.has_hope(c) or not (i or c.n_sent))
         ]
-        together = ready if idle or self.race is None else []
+        together = ready if idle or self.race is None else [c for c in ready if c.in_screen]
         chosen = next((c for c in ready if not c.n_sent), together[0] if together else None)
         return None if chosen is None else chosen.send(1)
 
     def all_splits(self, candidate: Candidate) -> Unit:
         """Return all splits of a candidate that are left; the worker gives it up by itself, if none was run before."""
         unit = candidate.send(len(candidate.row))
-        known_before = len(unit.splits) < len(candidate.row)
+        known_before = candidate.in_screen or len(unit.splits) < len(candidate.row)
         unit.race = None if candidate.exempt or known_before else self.race
         return unit
 

@@ -76,7 +76,7 @@ class Recorder:
         The trial is then run again as it was proposed, takes what is stored, and is told in its turn.
         """
         if candidate.trial is not None and candidate.n_stored < len(candidate.outcomes):
-            record = self.store.record(candidate.params, candidate.outcomes, len(candidate.row))
+            record = self.store.record(candidate.params, candidate.outcomes, len(candidate.row), candidate.screened)
             self.store.add_partial(candidate.number, record)
             candidate.mark_stored()
 
@@ -84,7 +84,7 @@ class Recorder:
         """Tell the study how a candidate ended."""
         trial, row = candidate.trial, candidate.outcomes
         seen = row if self.persistent else [o._replace(predictions=None) for o in row]
-        record = self.store.record(candidate.params, seen, len(candidate.row))
+        record = self.store.record(candidate.params, seen, len(candidate.row), candidate.screened)
         if trial is None:
             self.store.set_default_record(record)
             told = None
@@ -106,7 +106,7 @@ class Recorder:
 
     def _finish(self, candidate: Candidate, trial: Trial) -> TrialRecord:
         study, row = self.store.study, candidate.outcomes
-        cost = sum(o.fit_seconds + o.score_seconds for o in row)
+        cost = candidate.cost
         if candidate.complete:
             value, reason = self.store.value(row)
             if value is None:
@@ -115,5 +115,11 @@ class Recorder:
         # the value is the last report: what the mean on all splits would have been, for samplers to learn from
         if candidate.against is not None:
             trial.report(candidate.against.value(candidate.scores(self.store.metric)), len(row))
+        screening = candidate.screening
+        if screening is not None and not row:
+            if not math.isnan(candidate.estimate):
+                trial.report(candidate.estimate, 0)
+            reason = f"stopped at {screening.levels[screening.level].label}: not among the best third there"
+            return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
         reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
         return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)

@@ -24,6 +24,7 @@ from tunesmith.sklearn.search.budget import budget
 from tunesmith.sklearn.search.choices import tied_to_choices
 from tunesmith.sklearn.search.default import default_params, default_row
 from tunesmith.sklearn.search.evaluation import Evaluation
+from tunesmith.sklearn.search.fidelity import check_fidelity
 from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
@@ -53,12 +54,18 @@ class SearchCV(BaseSearchCV):
             the best finished candidate; "wilcoxon": a paired test against that candidate says so (see
             `tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit` chooses the
             best, nor with several metrics if `refit` does not name the one that decides.
+        fidelity: by what candidates are screened before they are run on the folds: the name of a parameter of the
+            estimator that counts rounds or iterations ("n_estimators", "clf__max_iter"), or "n_samples" for a share of
+            the training rows. Each candidate is fitted with a ninth of it first, on three folds, and the best third
+            with a third of it, on two; the best third of these is run on all folds at the full fidelity. So nine
+            candidates take about as many seconds as two without screens, where time grows with the fidelity. Only
+            full fits count for the choice and for the honest score. None: no screens.
         warm_start_from: earlier studies of similar searches, or one of them, such as ``search.study_`` or what
             `tunesmith.load_study` returns. Data, metric and some parameters may differ. Their best candidates are
             tried first; see `tunesmith.create_study`.
         confirm: on how many fresh sets of splits the leaders and the default configuration are run again: four leaders
-            on the first set, three on the others. "auto": on up to five, as far as the fits that racing has saved pay
-            for it; 0: on none. A splitter that makes the same splits each time (time series, fixed rows) has none.
+            on the first set, three on the others. "auto": on up to five, as far as the fits that were saved pay for
+            it, and with no more fits than the search took; 0: on none. A splitter that makes the same splits each time (time series, fixed rows) has none.
         prefer_default: how the estimator's own parameters are used. True: they are tried first, and returned unless a
             candidate is credibly better; False: they are tried for comparison; None: they are not tried. They count
             as one of `n_trials` if they lie in the space. If not, they are run in addition, last in ``cv_results_``;
@@ -101,11 +108,12 @@ class SearchCV(BaseSearchCV):
         honest_score_: the `HonestScore` of what is returned: what it can be expected to
             score on new rows, with an interval, and its gain over the default. None if no metric decides.
         report_: the `Report` with the same and more in plain sentences; print it.
-        n_fits_: the number of fits on folds, those on fresh splits included.
-        n_fits_saved_: how many more fits there would have been without racing.
+        n_fits_: the number of fits on folds, those on fresh splits included, those of screens not.
+        n_fits_saved_: how many more fits there would have been without racing and screens.
         cv_results_: as scikit-learn's searches have it, and ``n_splits_run``, on how many folds each candidate was run.
             Of a candidate that was given up, the scores of other folds are NaN, means and deviations are those of the
-            folds run, and its rank is below that of all that were not.
+            folds run, and its rank is below that of all that were not. With a `fidelity`, the columns ``fidelity``, the
+            highest at which a candidate was run, and ``screen_score``, its mean score there if that was a screen.
         best_index_: of the candidate that is returned. It need not have the best mean: see `prefer_default`, `confirm`.
         best_params_: of that candidate, like all that is best. Other attributes are as scikit-learn has them.
 
@@ -137,6 +145,7 @@ class SearchCV(BaseSearchCV):
         "random_state": ["random_state"],
         "warm_start_from": [object],  # create_study checks it
         "racing": [StrOptions(set(RULES)), None],
+        "fidelity": [str, None],
         "confirm": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), None],
         "prefer_default": ["boolean", None],
         "risk": [Interval(Real, 0, 1, closed="both")],
@@ -164,6 +173,7 @@ class SearchCV(BaseSearchCV):
         pre_dispatch: int | str = "n_jobs",
         random_state: RandomState = None,
         racing: str | None = "forgiving",
+        fidelity: str | None = None,
         confirm: int | str | None = "auto",
         prefer_default: bool | None = True,
         risk: float = USUAL_RISK,
@@ -205,6 +215,7 @@ class SearchCV(BaseSearchCV):
         check_simplest(self.simplest, self.complexity)
         check_risk(self.risk, self.prefer_default)
         space = tied_to_choices(self.space if isinstance(self.space, Space) else Space(self.space))
+        self._check_fidelity(space)
         self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
         seed: Any = None
         if self.random_state is not None:
@@ -215,6 +226,14 @@ class SearchCV(BaseSearchCV):
         store = self._create_store(metric, sampler, seed=seed, space=space, warm_start_from=self.warm_start_from)
         store.space = space
         return store
+
+    def _check_fidelity(self, space: Space) -> None:
+        """See that candidates can be screened, if they are to be."""
+        check_fidelity(self.fidelity, self.estimator, space)
+        if self.fidelity is not None and self.reshuffle:
+            raise ValueError("fidelity= needs the same splits for all candidates, and reshuffle=True gives them others")
+        if self.fidelity is not None and callable(self.refit):
+            raise ValueError("fidelity= needs a metric that decides, and refit= is a function; name a metric")
 
     def _run_search(self, evaluate_candidates: Evaluation, *, callback_ctx: Any = None) -> None:
         """Ask, fit and tell until the trials or the time are used up."""
@@ -244,6 +263,7 @@ class SearchCV(BaseSearchCV):
             None if self.stop is None else stopping(store.study.engine, self.stop),
             self.reshuffle,
             self.deterministic,
+            self.fidelity,
         )
         finished = SequentialSearch(evaluate_candidates, store, space, plan, context).run()
         check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)

@@ -18,6 +18,9 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
+
+from sklearn.base import is_classifier
 
 from tunesmith.errors import StorageError
 from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
@@ -29,6 +32,7 @@ from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
 from tunesmith.sklearn.search.default import undisclosed_params
 from tunesmith.sklearn.search.evaluation import Evaluation
+from tunesmith.sklearn.search.fidelity import make_screens
 from tunesmith.sklearn.search.proposals import Proposals
 from tunesmith.sklearn.search.racing import RacingScheduler
 from tunesmith.sklearn.search.recorder import MOST_PER_WORKER, Recorder
@@ -56,6 +60,7 @@ class Plan:
         stopping: looks whether the search has converged; None: it never ends by itself.
         reshuffle: whether each candidate has splits of its own; they take turns at a number of sets of splits.
         deterministic: whether candidates are asked for, given up and told in their order.
+        fidelity: by what candidates are screened; None: they are not.
     """
 
     n_trials: int | None
@@ -65,6 +70,7 @@ class Plan:
     stopping: Stopping | None = None
     reshuffle: bool = False
     deterministic: bool = True
+    fidelity: str | None = None
 
 
 class SequentialSearch(Policy[Batch, list[Outcome]]):
@@ -89,8 +95,11 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         splits = evaluate.splits(search._checked_cv_orig)
         if plan.reshuffle:
             splits += further_splits(search.cv, search._checked_cv_orig, evaluate.cut, store.study.seed)
-        self.table = CandidateTable(store, space, evaluate.task, search.n_splits_, splits)
-        self.scheduler = RacingScheduler(plan.racing, store.metric, plan.deterministic)
+        task = evaluate.task
+        classifies = is_classifier(task.estimator)
+        self.screens = make_screens(plan.fidelity, task.estimator, splits, task.y, classifies, store.study.seed)
+        self.table = CandidateTable(store, space, task, search.n_splits_, splits, self.screens)
+        self.scheduler = RacingScheduler(plan.racing, store.metric, plan.deterministic, self.screens)
         self.proposals = Proposals(
             evaluate, self.table, self.scheduler.split_order, plan.n_trials, context, plan.default
         )
@@ -151,7 +160,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             display.begin(most, len(table.candidates), self.plan.timeout)
         task = evaluate.task
         task.n_candidates, task.once, task.metric = most or 0, True, self.store.metric
-        self.pool.prepare(task, table.splits)
+        self.pool.prepare(task, table.splits + self.screens.splits)
         if self.plan.timeout is not None:
             self.deadline = time.monotonic() + self.plan.timeout
 
@@ -259,7 +268,11 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         """Put the candidates into the results, and say what the race has saved."""
         done = self.table.finished()
         n_run = [len(c.outcomes) for c in done]
-        self.evaluate.add([c.params for c in done], [c.row for c in done], {"n_splits_run": n_run})
+        more: dict[str, list[Any]] = {"n_splits_run": n_run}
+        if self.screens.levels:
+            more |= self.screens.columns([c.screening for c in done], n_run, self.store.metric)
+        screened = [[o for at in c.screened.values() for o in at] for c in done]
+        self.evaluate.add([c.params for c in done], [c.row for c in done], more, screened)
         saved = len(done) * self.table.n_splits - sum(n_run)
         if self.evaluate.search.verbose > 0 and saved:
             dropped = sum(not c.complete for c in done)
@@ -281,4 +294,5 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             untold=undisclosed_params(task.estimator, table.space),
             cut=evaluate.cut,
             rerun=partial(rerun, evaluate, self.store),
+            screened=self.screens.summary([c.screening for c in table.finished()]),
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -178,9 +178,9 @@ class CandidateStore:
         record: Record | None = trial.user_attrs.get(KEY)
         return record
 
-    def record(self, params: Params, row: Row, n_splits: int) -> Record:
+    def record(self, params: Params, row: Row, n_splits: int, screens: Mapping[str, Row] | None = None) -> Record:
         """Return a candidate's outcomes on the present splits in the form that is stored; see `to_record`."""
-        return to_record(self.key(params), row, n_splits)
+        return to_record(self.key(params), row, n_splits, screens)
 
     def attach(self, trial: Trial, record: Record) -> None:
         """Store a candidate with its trial, which is about to be told."""
@@ -266,25 +266,33 @@ def plain(value: Any) -> Any:
     return value if simple else describe(value)
 
 
-def to_record(key: str, row: Row, n_splits: int | None = None) -> Record:
+def to_record(key: str, row: Row, n_splits: int | None = None, screens: Mapping[str, Row] | None = None) -> Record:
     """Return a candidate's outcomes in the form that is kept.
 
     Args:
         key: of the candidate.
         row: its outcomes.
         n_splits: how many there would have been, if it was given up before all were made.
+        screens: its outcomes at lower fidelities, by what these are called, the lowest first.
     """
     row = sorted(row, key=lambda o: o.split)
+    any_outcome = next(iter(row or next(iter((screens or {}).values()), [])), None)
     kept: Record = {
         "key": key,
         "test": [_writable(None if o.error else o.test) for o in row],
-        "train": None if row[0].train is None else [_writable(None if o.error else o.train) for o in row],
+        "train": None
+        if any_outcome is None or any_outcome.train is None
+        else [_writable(None if o.error else o.train) for o in row],
         "fit": [o.fit_seconds for o in row],
         "score": [o.score_seconds for o in row],
         "error": [o.error for o in row],
     }
     if n_splits is not None and len(row) < n_splits:
         kept["splits"] = [o.split for o in row]
+    if screens:
+        kept["screens"] = [
+            to_record(label, [o._replace(predictions=None) for o in at]) for label, at in screens.items()
+        ]
     if (seen := _predictions.pack([o.predictions for o in row])) is not None:
         kept["predictions"] = seen
     return kept
@@ -296,6 +304,8 @@ def _check_kept(kept: Any, name: str) -> None:
     Raises:
         ResumeError: it is none.
     """
+    for screen in kept.get("screens", ()) if isinstance(kept, dict) else ():
+        _check_kept(screen, name)
     lengths = set()
     if isinstance(kept, dict) and isinstance(kept.get("key"), str):
         columns = [kept.get(name) for name in ("test", "fit", "score", "error")]

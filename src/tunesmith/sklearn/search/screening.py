@@ -1,0 +1,223 @@
+"""Screens: fits at a lower fidelity (fewer rounds, iterations or rows), which decide who is run at the full one.
+
+Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020,
+algorithm 2, in its stopping form): of those that came to a level, the best third goes on. Levels differ in their folds,
+so that not the same test rows decide each time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tunesmith.sklearn.evaluate.task import Unit
+from tunesmith.sklearn.protocols import Params, Split
+from tunesmith.sklearn.store.outcome import Outcome
+
+FACTOR = 3  # between levels, and of how many candidates one goes on: as ASHA's authors have it
+FOLDS = (3, 2)  # of the lowest level and of the next: their fits cost about as much as one at the full fidelity
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One screen.
+
+    Attributes:
+        label: what is told of it, such as "n_estimators=11".
+        value: the rounds, iterations or rows.
+        params: what candidates are set to besides their own parameters.
+        splits: on which splits it is run, counted on from those of the search.
+        shares_steps: whether the first steps of a pipeline are the same at each level.
+    """
+
+    label: str
+    value: int
+    params: Params
+    splits: tuple[int, ...]
+    shares_steps: bool = True
+
+
+@dataclass(slots=True)
+class Screens:
+    """The screens of one search, and what its candidates had there.
+
+    Attributes:
+        levels: the lowest first; none: every candidate is run at the full fidelity.
+        full: the full fidelity.
+        splits: the splits of all levels.
+    """
+
+    levels: tuple[Level, ...] = ()
+    full: int | None = None
+    splits: list[Split] = field(default_factory=list)
+    _scores: dict[str, list[float]] = field(default_factory=dict)
+    _pairs: list[tuple[tuple[float, ...], float]] = field(default_factory=list)
+
+    def begin(self, unit: Unit) -> Screening | None:
+        """Return what a candidate has to pass; None: nothing.
+
+        Args:
+            unit: the candidate on all splits.
+        """
+        if not self.levels:
+            return None
+        plain = replace(
+            unit, contexts=None, caller=None, partial=True
+        )  # callbacks hear of the fits on the splits alone
+        units = [
+            replace(
+                plain,
+                params={**unit.params, **level.params},
+                splits=level.splits,
+                prefix=unit.prefix if level.shares_steps else None,
+            )
+            for level in self.levels
+        ]
+        return Screening(self.levels, tuple(units))
+
+    def restored(self, found: Mapping[str, list[Outcome]]) -> Screening | None:
+        """Return the screens of a candidate that an earlier run has ended, or brought past them.
+
+        Args:
+            found: its outcomes by the names of levels; None is returned if they are not those of this search.
+        """
+        if not found or list(found) != [level.label for level in self.levels[: len(found)]]:
+            return None
+        return Screening(self.levels, (), list(found.values()), open=False)
+
+    def passes(self, level: int, score: float) -> bool:
+        """Tell whether a score at a level is among the best third of those that are known, its own counted too.
+
+        A candidate without a score passes: what is wrong with it is told by the fits at the full fidelity.
+        """
+        if math.isnan(score):
+            return True
+        better = sum(s > score for s in self._known(level))
+        return better < max(1, (len(self._known(level)) + 1) // FACTOR)
+
+    def enter(self, scores: Sequence[float], mean: float) -> None:
+        """Take in a candidate of which it is certain how it ended.
+
+        Args:
+            scores: at each level that it came to.
+            mean: of its scores at the full fidelity; NaN: it was not run there on all folds.
+        """
+        for level, score in enumerate(scores):
+            if not math.isnan(score):
+                self._known(level).append(score)
+        if not math.isnan(mean):
+            self._pairs.append((tuple(scores), mean))
+
+    def estimate(self, scores: Sequence[float]) -> float:
+        """Return what the mean at the full fidelity of a candidate that was given up would have been.
+
+        It is the last score and what other candidates gained from there, by their median; never above the best mean,
+        below which it was given up. NaN if nobody was run at the full fidelity.
+        """
+        gains = [mean - own[len(scores) - 1] for own, mean in self._pairs if len(own) >= len(scores)]
+        gains = [gain for gain in gains if not math.isnan(gain)]
+        if not gains:
+            return math.nan
+        return min(scores[-1] + float(np.median(gains)), max(mean for _, mean in self._pairs))
+
+    def columns(
+        self, screenings: Sequence[Screening | None], n_run: Sequence[int], metric: str | None
+    ) -> dict[str, list[Any]]:
+        """Return the columns of ``cv_results_`` that say how far each candidate came.
+
+        Args:
+            screenings: those of the candidates.
+            n_run: on how many splits each was run at the full fidelity.
+            metric: the metric that decides.
+        """
+        reached: list[float] = []
+        found: list[float] = []
+        for screening, n in zip(screenings, n_run, strict=True):
+            out = screening is not None and not n
+            reached.append(self.levels[screening.level].value if screening is not None and out else self.full or 0)
+            found.append(screening.scores(metric)[-1] if screening is not None and out else math.nan)
+        return {"fidelity": reached, "screen_score": found}
+
+    def summary(self, screenings: Sequence[Screening | None]) -> str | None:
+        """Return what a report says of the screens; None: there were none."""
+        counts = {level.label: 0 for level in self.levels}
+        for screening in filter(None, screenings):
+            for label, at in screening.by_label().items():
+                counts[label] += len(at)
+        if not sum(counts.values()):
+            return None
+        shown = " and ".join(f"{n} with {label}" for label, n in counts.items())
+        return f"Before that, short fits decided which candidates were worth full ones: {shown}."
+
+    def _known(self, level: int) -> list[float]:
+        return self._scores.setdefault(self.levels[level].label, [])
+
+
+def mean_score(outcomes: Sequence[Outcome], metric: str | None) -> float:
+    """Return the mean over some folds; NaN if one of them has no score."""
+    return float(np.mean([math.nan if o.error is not None else o.figure(metric) for o in outcomes]))
+
+
+@dataclass(slots=True)
+class Screening:
+    """The screens of one candidate. It is at one level at a time.
+
+    Attributes:
+        levels: the lowest first.
+        units: what is run at each.
+        outcomes: of each level that it came to.
+        open: whether there is a level that it has not passed.
+    """
+
+    levels: tuple[Level, ...]
+    units: tuple[Unit, ...]
+    outcomes: list[list[Outcome]] = field(default_factory=lambda: [[]])
+    open: bool = True
+
+    @property
+    def level(self) -> int:
+        """The level that it came to."""
+        return len(self.outcomes) - 1
+
+    @property
+    def unit(self) -> Unit:
+        """What is run at the level that it came to."""
+        return self.units[self.level]
+
+    def by_label(self) -> dict[str, list[Outcome]]:
+        """Return the outcomes of each level that it came to, by what it is called."""
+        return {level.label: at for level, at in zip(self.levels, self.outcomes, strict=False)}
+
+    def done(self, level: int) -> bool:
+        """Tell whether all splits of a level were run."""
+        return level < len(self.outcomes) and len(self.outcomes[level]) == len(self.levels[level].splits)
+
+    def score(self, level: int, metric: str | None) -> float:
+        """Return the mean score at a level; NaN if a fit failed or has no score."""
+        return mean_score(self.outcomes[level], metric)
+
+    def scores(self, metric: str | None) -> list[float]:
+        """Return the mean score at each level of which all splits were run."""
+        return [self.score(level, metric) for level in range(len(self.outcomes)) if self.done(level)]
+
+    def receive(self, outcome: Outcome) -> bool:
+        """Enter an outcome of the present level; tell whether it is one."""
+        if outcome.split not in self.levels[self.level].splits:
+            return False
+        self.outcomes[self.level].append(outcome)
+        return True
+
+    def advance(self) -> None:
+        """Go on to the next level, if there is one."""
+        if len(self.outcomes) < len(self.units):
+            self.outcomes.append([])
+        else:
+            self.open = False
+
+    def truncate(self, level: int) -> None:
+        """Drop what was run above a level."""
+        del self.outcomes[level + 1 :]
