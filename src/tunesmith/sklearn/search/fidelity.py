@@ -103,10 +103,7 @@ def make_screens(
         )
         screens.levels += (level,)
     if not screens.levels:
-        caution(
-            f"fidelity={fidelity!r} has no effect: a third of {full} is too "
-            "little to tell candidates apart"
-        )
+        caution(f"fidelity={fidelity!r} has no effect: a third of {full} is too little to tell candidates apart")
     return screens
 
 

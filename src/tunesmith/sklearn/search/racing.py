@@ -100,9 +100,9 @@ class RacingScheduler:
         for level in range(0 if self.in_order else screening.level, len(screening.units)):
             if not screening.done(level):
                 return None
-            if not self.screens.passes(level, screening.score(level, self.metric)):
-                estimate = self.screens.estimate(screening.scores(self.metric)[: level + 1])
-                candidate.screen_out(level, estimate)
+            score = screening.score(level, self.metric)
+            if not self.screens.passes(level, score):
+                candidate.screen_out(level, self.screens.estimate(level, score))
                 return False
             if screening.open and screening.level == level:
                 candidate.advance()

@@ -8,6 +8,7 @@ so that not the same test rows decide each time.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -55,7 +56,7 @@ class Screens:
     full: int | None = None
     splits: list[Split] = field(default_factory=list)
     _scores: dict[str, list[float]] = field(default_factory=dict)
-    _pairs: list[tuple[tuple[float, ...], float]] = field(default_factory=list)
+    _pairs: list[tuple[dict[str, float], float]] = field(default_factory=list)
 
     def begin(self, unit: Unit) -> Screening | None:
         """Return what a candidate has to pass; None: nothing.
@@ -83,11 +84,14 @@ class Screens:
         """Return the screens of a candidate that an earlier run has ended, or brought past them.
 
         Args:
-            found: its outcomes by the names of levels; None is returned if they are not those of this search.
+            found: its outcomes by the names of levels, which may be those of another search.
         """
-        if not found or list(found) != [level.label for level in self.levels[: len(found)]]:
+        if not found:
             return None
-        return Screening(self.levels, (), list(found.values()), open=False)
+        levels = [
+            Level(label, int(label.rpartition("=")[2]), {}, tuple(o.split for o in at)) for label, at in found.items()
+        ]
+        return Screening(tuple(levels), (), list(found.values()), open=False)
 
     def passes(self, level: int, score: float) -> bool:
         """Tell whether a score at a level is among the best third of those that are known, its own counted too.
@@ -96,33 +100,38 @@ class Screens:
         """
         if math.isnan(score):
             return True
-        better = sum(s > score for s in self._known(level))
-        return better < max(1, (len(self._known(level)) + 1) // FACTOR)
+        known = self._scores.get(self.levels[level].label, [])
+        better = sum(s > score for s in known)
+        return better < max(1, (len(known) + 1) // FACTOR)
 
-    def enter(self, scores: Sequence[float], mean: float) -> None:
+    def enter(self, scores: Mapping[str, float], mean: float) -> None:
         """Take in a candidate of which it is certain how it ended.
 
         Args:
-            scores: at each level that it came to.
+            scores: at each level that it came to, by the level's name.
             mean: of its scores at the full fidelity; NaN: it was not run there on all folds.
         """
-        for level, score in enumerate(scores):
-            if not math.isnan(score):
-                self._known(level).append(score)
+        scores = {label: score for label, score in scores.items() if not math.isnan(score)}
+        for label, score in scores.items():
+            self._scores.setdefault(label, []).append(score)
         if not math.isnan(mean):
-            self._pairs.append((tuple(scores), mean))
+            self._pairs.append((scores, mean))
 
-    def estimate(self, scores: Sequence[float]) -> float:
-        """Return what the mean at the full fidelity of a candidate that was given up would have been.
+    def estimate(self, level: int, score: float) -> float:
+        """Return what the mean at the full fidelity of a candidate that is given up would have been.
 
-        It is the last score and what other candidates gained from there, by their median; never above the best mean,
-        below which it was given up. NaN if nobody was run at the full fidelity.
+        It is its score and what other candidates gained from this level on, by their median; never above the best mean,
+        below which it is given up. NaN if nobody was run at the full fidelity.
+
+        Args:
+            level: at which it is given up.
+            score: its score there.
         """
-        gains = [mean - own[len(scores) - 1] for own, mean in self._pairs if len(own) >= len(scores)]
-        gains = [gain for gain in gains if not math.isnan(gain)]
+        label = self.levels[level].label
+        gains = [mean - own[label] for own, mean in self._pairs if label in own]
         if not gains:
             return math.nan
-        return min(scores[-1] + float(np.median(gains)), max(mean for _, mean in self._pairs))
+        return min(score + float(np.median(gains)), max(mean for _, mean in self._pairs))
 
     def columns(
         self, screenings: Sequence[Screening | None], n_run: Sequence[int], metric: str | None
@@ -137,24 +146,21 @@ class Screens:
         reached: list[float] = []
         found: list[float] = []
         for screening, n in zip(screenings, n_run, strict=True):
-            out = screening is not None and not n
-            reached.append(self.levels[screening.level].value if screening is not None and out else self.full or 0)
-            found.append(screening.scores(metric)[-1] if screening is not None and out else math.nan)
+            if n or screening is None:
+                reached.append(self.full or math.nan)
+                found.append(math.nan)
+            else:
+                reached.append(screening.levels[screening.level].value)
+                found.append(screening.score(screening.level, metric))
         return {"fidelity": reached, "screen_score": found}
 
     def summary(self, screenings: Sequence[Screening | None]) -> str | None:
         """Return what a report says of the screens; None: there were none."""
-        counts = {level.label: 0 for level in self.levels}
-        for screening in filter(None, screenings):
-            for label, at in screening.by_label().items():
-                counts[label] += len(at)
-        if not sum(counts.values()):
+        counts = Counter(label for s in screenings if s is not None for label, at in s.by_label().items() for _ in at)
+        if not counts:
             return None
         shown = " and ".join(f"{n} with {label}" for label, n in counts.items())
         return f"Before that, short fits decided which candidates were worth full ones: {shown}."
-
-    def _known(self, level: int) -> list[float]:
-        return self._scores.setdefault(self.levels[level].label, [])
 
 
 def mean_score(outcomes: Sequence[Outcome], metric: str | None) -> float:
@@ -200,9 +206,9 @@ class Screening:
         """Return the mean score at a level; NaN if a fit failed or has no score."""
         return mean_score(self.outcomes[level], metric)
 
-    def scores(self, metric: str | None) -> list[float]:
-        """Return the mean score at each level of which all splits were run."""
-        return [self.score(level, metric) for level in range(len(self.outcomes)) if self.done(level)]
+    def scores(self, metric: str | None) -> dict[str, float]:
+        """Return the mean score at each level of which all splits were run, by the level's name."""
+        return {level.label: self.score(i, metric) for i, level in enumerate(self.levels) if self.done(i)}
 
     def receive(self, outcome: Outcome) -> bool:
         """Enter an outcome of the present level; tell whether it is one."""

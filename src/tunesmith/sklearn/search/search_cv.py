@@ -65,7 +65,8 @@ class SearchCV(BaseSearchCV):
             tried first; see `tunesmith.create_study`.
         confirm: on how many fresh sets of splits the leaders and the default configuration are run again: four leaders
             on the first set, three on the others. "auto": on up to five, as far as the fits that were saved pay for
-            it, and with no more fits than the search took; 0: on none. A splitter that makes the same splits each time (time series, fixed rows) has none.
+            it, and with no more fits than the search took; 0: on none. A splitter that makes the same splits each
+            time (time series, fixed rows) has none.
         prefer_default: how the estimator's own parameters are used. True: they are tried first, and returned unless a
             candidate is credibly better; False: they are tried for comparison; None: they are not tried. They count
             as one of `n_trials` if they lie in the space. If not, they are run in addition, last in ``cv_results_``;

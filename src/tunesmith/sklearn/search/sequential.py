@@ -269,7 +269,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         done = self.table.finished()
         n_run = [len(c.outcomes) for c in done]
         more: dict[str, list[Any]] = {"n_splits_run": n_run}
-        if self.screens.levels:
+        if self.screens.levels or any(c.screening is not None for c in done):
             more |= self.screens.columns([c.screening for c in done], n_run, self.store.metric)
         screened = [[o for at in c.screened.values() for o in at] for c in done]
         self.evaluate.add([c.params for c in done], [c.row for c in done], more, screened)

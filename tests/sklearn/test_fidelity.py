@@ -1,0 +1,274 @@
+"""Searches whose candidates are screened by short fits: who goes on, what the results say, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris, make_classification
+from sklearn.model_selection import KFold
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+import tunesmith as ts
+from tunesmith import TrialState
+from tunesmith.sklearn import SearchCV
+from tunesmith.sklearn.search.screening import FACTOR, Level, Screens
+
+LEVELS = (10, 30)  # of 90 rounds
+
+
+class Rounds(ClassifierMixin, BaseEstimator):
+    """Scores `quality` with all its rounds, and less with fewer; notes each fit: quality, rounds, rows."""
+
+    fits: ClassVar[list[tuple[float, int, int]]] = []
+    lock: ClassVar[Any] = threading.Lock()
+    stop: ClassVar[int] = -1
+
+    def __init__(self, quality: float = 0.5, rounds: int = 90, broken: bool = False) -> None:
+        self.quality = quality
+        self.rounds = rounds
+        self.broken = broken
+
+    def fit(self, X: Any, y: Any) -> Rounds:
+        self.classes_ = np.unique(y)
+        with Rounds.lock:
+            if len(Rounds.fits) == Rounds.stop:
+                raise KeyboardInterrupt
+            Rounds.fits.append((self.quality, self.rounds, len(X)))
+        if self.broken:
+            raise RuntimeError("broken")
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.zeros(len(X), int)
+
+    def score(self, X: Any, y: Any) -> float:
+        return self.quality - 0.1 / self.rounds
+
+
+@pytest.fixture(autouse=True)
+def clean() -> None:
+    Rounds.fits.clear()
+    Rounds.stop = -1
+
+
+X = np.arange(200.0)[:, None]
+Y = np.tile([0, 1], 100)
+SPACE = {"quality": ts.Float(0.0, 1.0)}
+
+
+def run(fidelity: str | None = "rounds", space: Any = None, n_trials: int = 30, **settings: Any) -> SearchCV:
+    plain = {"cv": KFold(5), "confirm": 0, "prefer_default": None, "sampler": "random", "random_state": 0}
+    estimator = settings.pop("estimator", Rounds())
+    search = SearchCV(estimator, space or SPACE, n_trials=n_trials, fidelity=fidelity, **{**plain, **settings})
+    return search.fit(X, Y)
+
+
+def test_the_best_third_goes_on_and_the_results_say_so() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search = run()
+    table = search.cv_results_
+    assert set(table["fidelity"]) <= {*LEVELS, 90}
+    full = table["fidelity"] == 90
+    assert 0 < full.sum() < 15
+    assert (table["n_splits_run"] > 0).tolist() == full.tolist()
+    assert np.isnan(table["mean_test_score"]).tolist() == (~full).tolist()
+    assert np.isnan(table["std_test_score"]).tolist() == (~full).tolist()
+    assert np.isnan(table["screen_score"]).tolist() == full.tolist()
+    assert table["rank_test_score"][~full].min() > table["rank_test_score"][full].max()
+    assert table["mean_fit_time"].min() > 0
+    qualities = [p["quality"] for p in table["params"]]
+    assert search.best_params_["quality"] == max(qualities)  # as the order is the same at each level
+    assert search.n_fits_ == sum(rounds == 90 for _, rounds, _ in Rounds.fits) - 1  # one is on all rows
+    assert search.n_fits_saved_ == 30 * 5 - search.n_fits_
+    counts = [sum(rounds == level for _, rounds, _ in Rounds.fits) for level in LEVELS]
+    assert counts[0] == 3 * 30
+    assert f"{counts[0]} with rounds=10 and {counts[1]} with rounds=30" in str(search.report_)
+
+
+def test_trials_tell_why_they_ended_and_what_they_would_have_had() -> None:
+    search = run()
+    pruned = [t for t in search.study_.trials if t.state is TrialState.PRUNED and "rounds=10" in (t.reason or "")]
+    assert len(pruned) > 10
+    assert pruned[-1].reason == "stopped at rounds=10: not among the best third there"
+    estimates = [(t.params["quality"], t.reports[0]) for t in pruned if t.reports]
+    assert len(estimates) >= len(pruned) - 1
+    best = search.best_score_
+    for quality, estimate in estimates:
+        assert estimate == pytest.approx(min(quality - 0.1 / 90, best))
+    assert all(t.cost > 0 for t in pruned)
+
+
+def test_a_share_of_the_rows_has_the_classes_of_all_and_grows() -> None:
+    X, y = make_classification(600, weights=[0.9], random_state=0)
+    seen: list[Any] = []
+
+    class Noted(DecisionTreeClassifier):
+        def fit(self, X: Any, y: Any) -> Any:
+            seen.append((X, y))
+            return super().fit(X, y)
+
+    space = {"max_depth": ts.Int(1, 20)}
+    SearchCV(Noted(random_state=0), space, n_trials=6, fidelity="n_samples", random_state=0, confirm=0).fit(X, y)
+    sizes = sorted({len(y) for _, y in seen})
+    assert sizes == [53, 160, 480, 600]
+    for _, labels in seen:
+        assert np.mean(labels) == pytest.approx(np.mean(y), abs=1.5 / len(labels))
+    one, many = ({tuple(row) for row in rows} for rows, _ in (seen[5], seen[-2]))
+    assert len(one) == len(many) or one <= {tuple(row) for row in X}
+
+
+def test_all_workers_find_the_same() -> None:
+    tables = [run(n_jobs=n, n_trials=20).cv_results_ for n in (1, 2)]
+    for name in ("fidelity", "screen_score", "mean_test_score", "rank_test_score", "n_splits_run"):
+        np.testing.assert_array_equal(*[table[name] for table in tables])
+
+
+@pytest.mark.parametrize("sampler", ["random", "auto"])
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_workers_that_do_not_wait(deterministic: bool, sampler: str) -> None:
+    search = run(n_jobs=2, n_trials=15, deterministic=deterministic, sampler=sampler)
+    assert len(search.cv_results_["params"]) == 15
+    assert search.best_score_ == np.nanmax(search.cv_results_["mean_test_score"])
+
+
+@pytest.mark.parametrize("stop", [0, 7, 40])
+def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, stop: int) -> None:
+    kept = {"storage": str(tmp_path / "t.db"), "n_trials": 12, "return_train_score": True}
+    Rounds.stop = stop
+    with pytest.raises(KeyboardInterrupt):
+        run(**kept)
+    finished = {
+        t.params["quality"]
+        for t in ts.load_study(storage=kept["storage"], study_name="SearchCV-Rounds").trials
+        if t.state.is_finished()
+    }
+    Rounds.fits.clear()
+    Rounds.stop = -1
+    resumed = run(**kept).cv_results_
+    assert not finished & {quality for quality, _, rows in Rounds.fits if rows < 200}
+    Rounds.fits.clear()
+    whole = run(n_trials=12, return_train_score=True)
+    for name in ("fidelity", "screen_score", "mean_test_score", "mean_train_score", "rank_test_score"):
+        np.testing.assert_array_equal(resumed[name], whole.cv_results_[name])
+    again = run(**kept)  # all is there
+    assert np.array_equal(again.cv_results_["screen_score"], resumed["screen_score"], equal_nan=True)
+    assert again.cv_results_["fidelity"].tolist() == resumed["fidelity"].tolist()
+
+
+def test_a_study_of_another_fidelity_goes_on(tmp_path: Path) -> None:
+    where = str(tmp_path / "t.db")
+    run(None, storage=where, n_trials=5)
+    second = run(storage=where, n_trials=15)
+    assert (second.cv_results_["n_splits_run"][:5] > 0).all()
+    third = run(None, storage=where, n_trials=20)
+    assert (third.cv_results_["n_splits_run"][15:] > 0).all()
+    assert third.cv_results_["screen_score"][5:15] == pytest.approx(second.cv_results_["screen_score"][5:], nan_ok=True)
+
+
+def test_what_cannot_be_fitted_is_told_by_the_full_fits() -> None:
+    space = {"broken": [False, True], "quality": [0.1, 0.9]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = run(space=space, n_trials=4, sampler="grid")
+    broken = np.array([p["broken"] for p in search.cv_results_["params"]])
+    assert np.isnan(search.cv_results_["mean_test_score"][broken]).all()
+    assert (search.cv_results_["n_splits_run"][broken] == 5).all()
+    with pytest.raises(RuntimeError, match="broken"):
+        run(space=space, n_trials=4, sampler="grid", error_score="raise")
+
+
+def test_several_metrics_and_the_default() -> None:
+    X, y = load_iris(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    model = make_pipeline(StandardScaler(), MLPClassifier((5,), max_iter=60, random_state=0))
+    space = {"standardscaler__with_mean": [True, False], "mlpclassifier__alpha": ts.Float(1e-5, 1.0, log=True)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = SearchCV(
+            model,
+            space,
+            n_trials=8,
+            cv=3,
+            fidelity="mlpclassifier__max_iter",
+            scoring=["accuracy", "neg_log_loss"],
+            refit="neg_log_loss",
+            return_train_score=True,
+            random_state=0,
+        ).fit(X[order], y[order])
+    table = search.cv_results_
+    out = table["fidelity"] < 60
+    assert out.any()
+    for name in ("accuracy", "neg_log_loss"):
+        assert np.isnan(table[f"mean_test_{name}"]).tolist() == out.tolist()
+        assert np.isnan(table[f"mean_train_{name}"]).tolist() == out.tolist()
+    assert search.honest_score_ is not None
+    assert search.study_.trials[0].state is TrialState.COMPLETE  # the default is not screened
+    assert search.best_estimator_[-1].max_iter == 60
+
+
+def test_that_short_fits_have_not_converged_is_no_news() -> None:
+    X, y = load_iris(return_X_y=True)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        SearchCV(
+            MLPClassifier((3,), max_iter=9, tol=10.0, n_iter_no_change=2, random_state=0),
+            {"alpha": ts.Float(1e-5, 1.0, log=True)},
+            n_trials=4,
+            fidelity="max_iter",
+            prefer_default=None,
+            random_state=0,
+            confirm=0,
+        ).fit(X, y)
+    assert not [w for w in heard if "converge" in str(w.message)]
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "settings", "match"),
+    [
+        ("round", {}, r"'round': Rounds has no such parameter; did you mean 'rounds'\?"),
+        ("quality", {}, r"'quality' is searched too"),
+        ("broken", {}, r"it is False in the estimator; set it to the number of a full fit"),
+        ("rounds", {"estimator": Rounds(rounds=None)}, r"it is None in the estimator"),  # type: ignore[arg-type]
+        ("rounds", {"estimator": Rounds(rounds=1)}, r"it is 1 in the estimator"),
+        ("rounds", {"reshuffle": True}, r"fidelity= needs the same splits"),
+        ("rounds", {"refit": lambda results: 0}, r"fidelity= needs a metric that decides"),
+        ("max_iter", {"estimator": SVC(), "space": {"C": ts.Float(0.1, 1)}}, r"it is -1 in the estimator"),
+    ],
+)
+def test_what_is_refused(fidelity: str, settings: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        run(fidelity, **settings)
+
+
+def test_too_little_to_screen_with() -> None:
+    with pytest.warns(UserWarning, match="'n_samples' has no effect"):
+        search = SearchCV(Rounds(), SPACE, n_trials=3, fidelity="n_samples", random_state=0).fit(X[:40], Y[:40])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).any()
+    assert "fidelity" not in search.cv_results_
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60))
+def test_at_a_level_the_best_so_far_passes_and_a_third_of_many(scores: list[float]) -> None:
+    screens = Screens((Level("a", 1, {}, (5,)),))
+    passed = []
+    for i, score in enumerate(scores):
+        passed.append(screens.passes(0, score))
+        rank = sum(s > score for s in scores[:i])
+        assert passed[-1] == (rank < max(1, (i + 1) // FACTOR))
+        screens.enter({"a": score}, math.nan)
+    assert passed[0]
+    assert passed[int(np.argmax(scores))]
