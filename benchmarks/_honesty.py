@@ -180,9 +180,7 @@ def scikit_learn(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: 
     return Found(search.best_estimator_, search.best_score_, interval, FITS - before - 1, False)
 
 
-def tunesmith(
-    model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int, fidelity: str | None = None
-) -> Found:
+def tunesmith(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int, fidelity: str | None = None) -> Found:
     from tunesmith.sklearn import SearchCV
 
     before, trials = FITS, max(budget // FOLDS, 1)
@@ -220,7 +218,12 @@ def optuna(model: Model, X: np.ndarray, y: np.ndarray, budget: int, seed: int) -
     return Found(best.fit(X, y), study.best_value, _t_interval(folds[study.best_trial.number]), fits, False)
 
 
-SEARCHES = {"scikit-learn": scikit_learn, "tunesmith": tunesmith, "tunesmith screened": tunesmith_screened, "optuna": optuna}
+SEARCHES = {
+    "scikit-learn": scikit_learn,
+    "tunesmith": tunesmith,
+    "tunesmith screened": tunesmith_screened,
+    "optuna": optuna,
+}
 
 
 def _cv(seed: int) -> StratifiedKFold:
