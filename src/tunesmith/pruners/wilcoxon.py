@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.history import Curves
+from tunesmith.numerics.signed_rank import signed_rank_p
 from tunesmith.pruners.arguments import number, whole
 from tunesmith.pruners.base import Decision, Pruner
 
@@ -80,7 +81,4 @@ class WilcoxonPruner(Pruner):
             worse = worse[np.isfinite(worse)]
             if len(worse) < max(2, self.n_startup_steps) or not np.mean(worse) > 0:
                 return Decision.CONTINUE
-        from scipy.stats import wilcoxon
-
-        found = wilcoxon(worse, alternative="greater", zero_method="zsplit")
-        return Decision.STOP if float(found.pvalue) < self.p_threshold else Decision.CONTINUE
+        return Decision.STOP if signed_rank_p(-worse) < self.p_threshold else Decision.CONTINUE

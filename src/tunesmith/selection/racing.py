@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.numerics.signed_rank import signed_rank_p
 
 RULES = ("forgiving", "wilcoxon")
 LEVEL = 0.05  # of the paired test
 MIN_FOLDS = 3  # folds before the paired test says anything
-EXACT_TEST_FROM = 6  # pairs from which the exact signed-rank test can reach LEVEL with something to spare: 1/64
+RANKS_FROM = 6  # pairs from which the signed-rank test can reach LEVEL with something to spare: 1/64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Race:
     no loss on test data, if each candidate begins with another fold; in a fixed order it is 6 % and 7 %.
 
     ``"wilcoxon"`` gives a candidate up when a one-sided paired test against the incumbent on the same folds has a p
-    value below 0.05: the exact signed-rank test from six folds on. With fewer its p values are too coarse (1/32 at
+    value below 0.05: the signed-rank test from six folds on. With fewer its p values are too coarse (1/32 at
     best with five), so there it is Student's paired t test, from three folds on. So with ``cv=3`` it can save nothing,
     with ``cv=5`` at most two folds of a candidate, and it is made for ten folds and repeated ones. The test is made
     after each fold without a correction for looking often: a candidate as good as the incumbent is dropped more often
@@ -102,7 +102,7 @@ def p_worse(differences: Floats) -> float:
     d, n = differences, len(differences)
     if n < MIN_FOLDS or np.isnan(d).any() or not (d < 0).any():
         return 1.0
-    if n >= EXACT_TEST_FROM:
+    if n >= RANKS_FROM:
         return signed_rank_p(d)
     if not np.isfinite(d).all():
         return 0.0 if (d < 0).all() else 1.0
@@ -112,30 +112,3 @@ def p_worse(differences: Floats) -> float:
     from scipy.special import stdtr  # Student's distribution function
 
     return float(stdtr(n - 1, mean / (sd / math.sqrt(n))))
-
-
-def signed_rank_p(differences: Floats) -> float:
-    """Return the exact one-sided p value of Wilcoxon's signed-rank test, P(W+ <= observed), for differences [n].
-
-    Zeros are ranked with the others and count half to either side (Pratt's handling without loss of pairs); of equal
-    sizes each gets the mean rank. Ranks are doubled where needed, so that the distribution is counted in integers.
-    """
-    d = differences
-    _, inverse, counts = np.unique(np.abs(d), return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    doubled = (2 * last - counts + 1)[inverse]  # twice the mean rank
-    plus = float(doubled[d > 0].sum()) + 0.5 * float(doubled[d == 0].sum())
-    below = _distribution(tuple(sorted(doubled.tolist())))
-    return float(below[: math.floor(plus + 1e-9) + 1].sum())
-
-
-@lru_cache(maxsize=64)
-def _distribution(doubled: tuple[int, ...]) -> Floats:
-    """Probabilities of each sum of a random subset of the ranks, [total + 1]."""
-    probability = np.zeros(sum(doubled) + 1)
-    probability[0] = 1.0
-    for rank in doubled:
-        shifted = np.zeros_like(probability)
-        shifted[rank:] = probability[: len(probability) - rank]
-        probability = 0.5 * (probability + shifted)
-    return probability
