@@ -57,6 +57,9 @@ ARTIFACTS: dict[str, str] = {  # by the scheme of their URLs; "fsspec" has all o
 }
 EVALUATORS: dict[str, str] = {  # of importance
     "ped-anova": "tunesmith.importance.ped_anova:PedAnova",
+    "fanova": "tunesmith.importance.fanova:Fanova",
+    "shapley": "tunesmith.importance.shapley:Shapley",
+    "ablation": "tunesmith.importance.ablation:Ablation",
 }
 KINDS: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,

@@ -53,6 +53,7 @@ class Effects:
         notes: what else is to be known, in sentences.
         changes: of "ablation": the step of each effect, in the order of the path.
         start: of "ablation": what is expected of the default configuration.
+        positive: whether values of noise are positive by construction; their mean over the shuffles is subtracted.
     """
 
     params: tuple[tuple[int, ...], ...]
@@ -64,6 +65,7 @@ class Effects:
     notes: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     start: float | None = None
+    positive: bool = True
 
 
 class Evaluator(ABC):

@@ -38,12 +38,18 @@ class Cells:
         return len(self.share)
 
     @classmethod
-    def make(cls, param: Parameter, u: Floats) -> Cells:
-        """Return the cells of a parameter, given the unit coordinates [n] of the trials, NaN where not active."""
+    def make(cls, param: Parameter, u: Floats, most: int = MOST_CELLS) -> Cells:
+        """Return the cells of a parameter.
+
+        Args:
+            param: the parameter.
+            u: its unit coordinates [n] of the trials, NaN where it is not active.
+            most: cells of an ordered parameter, at most.
+        """
         width = BANDWIDTH * (TRIALS / max(len(u), TRIALS)) ** (1.0 / 3.0)
         values = param.n_values
         if param.is_ordered:
-            k = int(min(values, MOST_CELLS))
+            k = int(min(values, most))
             share = np.full(k, 1.0 / k)
             centre = (np.arange(k) + 0.5) / k
             kernel = np.exp(-0.5 * ((centre[:, None] - centre) / width) ** 2)

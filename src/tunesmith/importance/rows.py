@@ -15,11 +15,12 @@ from tunesmith.numerics.arrays import Floats
 def rows_of(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[ImportanceRow, ...]:
     """Return the rows of the main effects, or of the pairs, the largest first (those of a path in its order).
 
-    The values of noise are positive by construction. Their mean over shuffles is subtracted. The null line of an effect
-    lies so many standard deviations of its shuffled values above 0 that in 1 - 95 % of the shuffles any effect of the
-    kind passes its own line; p is the share of the shuffles in which any of them stands out as much (Westfall & Young,
-    1993, single-step maxT). Draws of a value that is positive by construction lie too high; the interval is moved to
-    have its mean at the value.
+    The values of noise are positive by construction. Their mean over shuffles is subtracted. In 95 %
+    of the shuffles no effect of the kind passes its own null line; p is the share of the shuffles in which any of them
+    stands out as much (Westfall & Young, 1993, single-step maxT). Such lines lie equally many standard deviations of
+    the shuffled values above 0; where the values of noise are not positive by construction, all are the same.
+
+    Draws of a value that is positive by construction lie too high; the interval is moved to have its mean at the value.
 
     Args:
         effects: what an evaluator found.
@@ -30,7 +31,9 @@ def rows_of(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[Impo
     if not at:
         return ()
     raw, draws, shuffled = effects.value[at], effects.draws[:, at], effects.shuffled[:, at]
-    bias, line, p = null_lines(raw, shuffled)
+    bias = shuffled.mean(axis=0) if effects.positive else np.zeros(len(at))
+    scale = shuffled.std(axis=0) if effects.positive else np.ones(len(at))
+    line, p = null_lines(raw - bias, shuffled - bias, scale)
     tail = (1.0 - LEVEL) / 2.0
     low, high = np.quantile(draws - draws.mean(axis=0) + raw - bias, [tail, 1.0 - tail], axis=0)
     high = np.where(bias > 0.0, np.maximum(high, 0.0), high)  # a value that is positive by construction is not below 0
@@ -50,20 +53,19 @@ def rows_of(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[Impo
     return tuple(rows if effects.changes else sorted(rows, key=lambda row: -row.value))
 
 
-def null_lines(raw: Floats, shuffled: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return what noise gives on average, the null lines above that, and p, [r] each.
+def null_lines(value: Floats, shuffled: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """Return the null lines and p, [r] each.
 
     Args:
-        raw: values [r].
+        value: values [r].
         shuffled: values with shuffled y [s, r].
+        scale: what the values are divided by before they are compared with one another [r].
     """
-    bias, sd = shuffled.mean(axis=0), shuffled.std(axis=0)
-    varies = sd > 1e-12
+    varies = scale > 1e-12
     if not varies.any():
-        return bias, np.zeros_like(bias), np.ones_like(bias)
-    scale = np.where(varies, sd, 1.0)
-    largest = np.where(varies, (shuffled - bias) / scale, -np.inf).max(axis=1)
-    out = np.where(varies, (raw - bias) / scale, -np.inf)
-    line = sd * float(np.quantile(largest, LEVEL, method="higher"))
-    p = (1.0 + (largest[:, None] >= out).sum(axis=0)) / (1.0 + len(largest))
-    return bias, line, p
+        return np.zeros_like(value), np.ones_like(value)
+    divisor = np.where(varies, scale, 1.0)
+    largest = np.where(varies, shuffled / divisor, -np.inf).max(axis=1)
+    p = (1.0 + (largest[:, None] >= np.where(varies, value / divisor, -np.inf)).sum(axis=0)) / (1.0 + len(largest))
+    line = float(np.quantile(largest, LEVEL, method="higher"))
+    return np.where(varies, scale, 0.0) * line, p

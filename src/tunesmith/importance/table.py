@@ -164,15 +164,20 @@ class Importance:
     def sentences(self) -> list[str]:
         """Return what was found, in sentences, the most important first."""
         clear = [row for row in sorted(self.rows, key=lambda r: -r.value) if row.stands_out]
+        together = [row for row in self.pairs if row.stands_out]
         if clear:
-            names = ", ".join(_short(row.name) for row in clear[:8]) + (" and others" if len(clear) > 8 else "")
-            head = f"Above the null line: {names}."
+            head = f"Above the null line: {_names(clear)}."
+        elif together:
+            head = "No parameter is above the null line by itself."
         else:
             head = "No parameter is above its null line: what these trials show of them may all be noise."
-        together = ", ".join(_short(row.name) for row in [row for row in self.pairs if row.stands_out][:5])
-        return [
-            printable(line) for line in (head, *([f"Pairs above it: {together}."] if together else []), *self.notes)
-        ]
+        lines = [head]
+        if together:
+            lines.append(f"Pairs above it: {_names(together)}.")
+        smaller = [row for row in self.rows if row.interval[0] > 0.0 and not row.stands_out]
+        if clear and smaller:
+            lines.append(f"Below it, though their intervals are above 0: {_names(smaller)}.")
+        return [printable(line) for line in (*lines, *self.notes)]
 
     def _cells(self) -> list[tuple[str, ...]]:
         """Return the printed rows, the head first."""
@@ -211,6 +216,11 @@ class Importance:
         return block(title, [f"A value is {self.unit}.", *self.sentences()], rows, kind="importance")
 
 
+def _names(rows: list[ImportanceRow]) -> str:
+    """Return the names of some rows, cut after eight."""
+    return ", ".join(_short(row.name) for row in rows[:8]) + (" and others" if len(rows) > 8 else "")
+
+
 def _short(name: str) -> str:
     return printable(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")
 
@@ -222,4 +232,9 @@ def _number(value: float) -> str:
 
 
 def _step(change: Change) -> str:
-    return shorten(f": {printable(str(change.before))} → {printable(str(change.after))}", 60)
+    def shown(value: Any) -> str:
+        if isinstance(value, float):
+            return f"{value:.4g}"
+        return "not active" if value is None else printable(shorten(str(value), 30))
+
+    return f": {shown(change.before)} → {shown(change.after)}"

@@ -1,0 +1,213 @@
+"""A Gaussian process over all of a study's trials, and joint draws from its posterior.
+
+The features and the transform of values are those of the samplers; the trials are a sample of the study, not those
+near its best one.
+
+Symbols: n trials of the model, d parameters, z[q, F] features, t[n] transformed values, σ² noise variance of t,
+b draws, m random features, K = k(r) + σ² I = L Lᵀ.
+
+Draws are whole functions, f(q) = φ(q) w + k(q) K⁻¹ (t - φ(X) w - ε) with w, ε normal (Matheron's rule; Wilson et al.,
+ICML 2020, eq. 13), so they can be evaluated anywhere and together. φ are random Fourier features (Rahimi & Recht, 2007)
+of the Matérn-5/2 kernel, whose spectral density is a Student t with 5 degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from tunesmith.importance.base import ImportanceData
+from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.gp import Posterior, Prior, fit
+from tunesmith.numerics.kernel import matern52, square_distances
+from tunesmith.numerics.warp import Warp
+from tunesmith.samplers.gp.surrogate import MIN_TRIALS
+from tunesmith.space import Space
+from tunesmith.space.feature_map import FeatureMap
+
+# Noise may be all that there is: with the prior that samplers have, a model of 150 random values of 10 parameters took
+# 87 % of their variance for a function; with this one 2 %, and it is as good where there is a function.
+PRIOR = Prior(scale_mean=1.4, scale_var=3.0, noise_mean=-1.0, noise_var=6.0, noise_bounds=(1e-6, 4.0))
+STARTS = ((0.5, -4.0), (3.0, -0.5))  # (lengthscale, ln s²) from which hyperparameters are searched: little noise, much
+MOST_ROWS = 500  # trials of a model; with more, the best ones and others at random
+N_BEST = 50  # of them, that are there in any case
+MOST_PARAMETERS = 100
+NULL_ROWS = 150  # trials of the models of shuffled values
+SHUFFLES = 40  # of them: each is fitted anew
+RANDOM_FEATURES = 512
+BLOCK = 2_000  # points that are evaluated at once
+GRID = np.linspace(-8.0, 8.0, 401)  # transformed values at which the transform back is computed
+
+
+class _Standard:
+    """Standardised values in the place of transformed ones; the same interface as that of `Warp`."""
+
+    def __init__(self, y: Floats) -> None:
+        self._mean, self._sd = float(y.mean()), float(y.std()) or 1.0
+        self.values: Floats = (y - self._mean) / self._sd
+
+    def inverse(self, t: Floats) -> Floats:
+        """Return the values that t stands for."""
+        return self._mean + self._sd * t
+
+    def expected(self, mean: Floats, sd: float) -> Floats:
+        """Return the expectation of the values that normal variables of these means stand for."""
+        return self.inverse(mean)
+
+
+class Model:
+    """A Gaussian process fitted to trials.
+
+    Args:
+        features: the map from the unit cube.
+        u: unit coordinates of the trials [n, d], NaN where inactive.
+        y: their values [n], minimised.
+        warped: whether values are transformed to look normal; else they are only standardised.
+
+    Attributes:
+        warped: as given.
+        error: mean squared error of the values that the others predict for each trial.
+    """
+
+    def __init__(self, features: FeatureMap, u: Floats, y: Floats, warped: bool) -> None:
+        self._features, self.warped = features, warped
+        z = features(u)
+        warp = Warp(y) if warped else _Standard(y)
+        self._t = warp.values
+        groups = int(features.group.max()) + 1
+        starts = [np.append(np.full(groups, math.log(scale)), noise) for scale, noise in STARTS]
+        theta = fit(z, features.group, self._t, PRIOR, starts=starts)
+        self._posterior = Posterior(z, features.group, self._t, theta)
+        sd = math.sqrt(self._posterior.noise)
+        self._expected = warp.expected(GRID, sd)
+        low, high = warp.inverse(GRID - sd), warp.inverse(GRID + sd)
+        self._noise: Floats = ((high - low) / 2.0) ** 2
+        predicted = np.interp(self._posterior.leave_one_out(self._t)[0], GRID, self._expected)
+        self.error = float(np.mean((predicted - y) ** 2))
+        self._w = np.zeros((RANDOM_FEATURES, 0))
+        self._v = self._posterior.alpha[:, None]
+        self._frequency = np.zeros((RANDOM_FEATURES, z.shape[1]))
+        self._phase = np.zeros(RANDOM_FEATURES)
+
+    def draw(self, draws: int, rng: np.random.Generator) -> None:
+        """Add functions drawn from the posterior; `values` then gives them behind the mean."""
+        from scipy.linalg import lapack
+
+        n, dimensions = self._posterior.a.shape
+        normal = rng.standard_normal((RANDOM_FEATURES, dimensions))
+        self._frequency = normal * np.sqrt(5.0 / rng.chisquare(5.0, RANDOM_FEATURES))[:, None]
+        self._phase = rng.uniform(0.0, 2.0 * math.pi, RANDOM_FEATURES)
+        self._w = rng.standard_normal((RANDOM_FEATURES, draws))
+        noise = math.sqrt(self._posterior.noise) * rng.standard_normal((n, draws))
+        off = self._t[:, None] - self._random_features(self._posterior.a) @ self._w - noise
+        solved = lapack.dpotrs(self._posterior.factor, off, lower=1)[0]
+        self._v = np.column_stack([self._posterior.alpha, solved])
+
+    def transformed(self, u: Floats) -> Floats:
+        """Return the mean and the draws at unit coordinates u[q, d], NaN where inactive: [q, 1 + b], transformed."""
+        out = np.empty((len(u), self._v.shape[1]))
+        for at in range(0, len(u), BLOCK):
+            a = self._features(u[at : at + BLOCK]) * self._posterior.scale
+            out[at : at + BLOCK] = matern52(square_distances(a, self._posterior.a))[0] @ self._v
+            if self._w.shape[1]:
+                out[at : at + BLOCK, 1:] += self._random_features(a) @ self._w
+        return out
+
+    def values(self, u: Floats) -> Floats:
+        """Return the expected results at unit coordinates u[q, d]: of the mean, and of each draw [q, 1 + b]."""
+        t = self.transformed(u)
+        return np.asarray(np.interp(t, GRID, self._expected))
+
+    def noise_variance(self, u: Floats) -> float:
+        """Return the mean variance of a result around its expected value over unit coordinates u[q, d]."""
+        t = self.transformed(u)[:, 0]
+        return float(np.interp(t, GRID, self._noise).mean())
+
+    def _random_features(self, a: Floats) -> Floats:
+        phi: Floats = np.cos(a @ self._frequency.T + self._phase)
+        phi *= math.sqrt(2.0 / RANDOM_FEATURES)
+        return phi
+
+
+def check_enough(data: ImportanceData, name: str) -> None:
+    """Check that a model can be fitted.
+
+    Args:
+        data: the trials.
+        name: of the evaluator.
+
+    Raises:
+        ValueError: there are too few trials, or too many parameters.
+    """
+    n, d = data.u.shape
+    if d > MOST_PARAMETERS:
+        raise ValueError(
+            f'evaluator="{name}" fits a model of at most {MOST_PARAMETERS} parameters, and the study has {d:,}; '
+            'use "ped-anova"'
+        )
+    if n < max(MIN_TRIALS, d + 1):
+        raise ValueError(
+            f'evaluator="{name}" fits a model, for which {d} parameter{"" if d == 1 else "s"} need '
+            f'{max(MIN_TRIALS, d + 1)} complete trials; this study has {n}. "ped-anova" needs two'
+        )
+
+
+def fitted(data: ImportanceData, features: FeatureMap, rng: np.random.Generator) -> tuple[Model, list[str]]:
+    """Return the model of a study, and notes on what it rests on.
+
+    Args:
+        data: the trials.
+        features: of their space.
+        rng: chooses trials where there are many.
+    """
+    rows = _chosen(data.y, MOST_ROWS, rng)
+    note = f"The model rests on {len(rows)} of the trials: the best {N_BEST}, and others at random."
+    # The transform helps with values of very different sizes, and ruins those of which many are equal.
+    models = [Model(features, data.u[rows], data.y[rows], warped) for warped in (False, True)]
+    return min(models, key=lambda model: model.error), [note] if len(rows) < len(data.y) else []
+
+
+def shuffled_models(
+    data: ImportanceData, features: FeatureMap, warped: bool, rng: np.random.Generator
+) -> Iterator[tuple[Model, Floats, Floats]]:
+    """Yield models of shuffled values, with the trials that each rests on, u[n, d], and their values [n].
+
+    Args:
+        data: the trials.
+        features: of their space.
+        warped: as for `Model`.
+        rng: shuffles, and chooses trials where there are many.
+    """
+    for _ in range(SHUFFLES):
+        rows = rng.permutation(len(data.y))[:NULL_ROWS]
+        y = rng.permutation(data.y)[: len(rows)]
+        if np.all(y == y[0]):
+            y = data.y[rows]
+        yield Model(features, data.u[rows], y, warped), data.u[rows], y
+
+
+def _chosen(y: Floats, most: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Return the places of at most so many values: the best ones, and others at random."""
+    if len(y) <= most:
+        return np.arange(len(y))
+    order = np.argsort(y, kind="stable")
+    others = rng.choice(order[N_BEST:], most - N_BEST, replace=False)
+    return np.sort(np.concatenate([order[:N_BEST], others]))
+
+
+def spread_points(space: Space, n: int, rng: np.random.Generator) -> Floats:
+    """Return unit coordinates [q, d] of points that fill a space evenly, NaN where inactive; q < n under constraints.
+
+    Args:
+        space: the space.
+        n: how many points, a power of two.
+        rng: scrambles the Sobol' sequence.
+    """
+    from scipy.stats import qmc
+
+    x = space.from_unit(qmc.Sobol(len(space), rng=rng).random(n))
+    if space.constraints:
+        x = x[space.feasible(x)]
+    return space.to_unit(x if len(x) else space.sample(rng, 1))
