@@ -65,3 +65,16 @@ def crowding(y: Floats) -> Floats:
         distance[order[1:-1]] += (v[2:] - v[:-2]) / span
         distance[order[[0, -1]]] = np.inf
     return distance
+
+
+def hypervolume(front: Floats, reference: Floats) -> float:
+    """Return the volume of what points front[n, m] dominate, up to a reference point [m]; all finite.
+
+    Points that are not better than the reference in every objective add nothing.
+    """
+    counting = front[(front < reference).all(axis=1)]
+    if len(counting) == 0:
+        return 0.0
+    import moocore
+
+    return float(moocore.hypervolume(counting, ref=reference))

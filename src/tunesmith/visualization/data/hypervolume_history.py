@@ -1,0 +1,97 @@
+"""The hypervolume of the front, as it grew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.numerics.pareto import hypervolume, non_dominated
+from tunesmith.state import StudyDirection
+from tunesmith.visualization.data.base import FigureData, number
+from tunesmith.visualization.data.columns import Floats, Ints, as_study, objective_names
+
+MOST_STEPS = 300  # trials after which it is computed, at most
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HypervolumeHistory(FigureData):
+    """The hypervolume after trials.
+
+    Attributes:
+        number: the trials after which it is known, int64[k].
+        hypervolume: what the front then dominates of the box up to the reference point [k].
+        reference: the reference point [m], in the user's directions.
+        targets: the objectives' names.
+    """
+
+    kind: ClassVar[str] = "hypervolume_history"
+    number: Ints
+    hypervolume: Floats
+    reference: Floats
+    targets: tuple[str, ...]
+
+
+def hypervolume_history(study: Any, reference_point: Sequence[float] | None = None) -> HypervolumeHistory:
+    """Return the hypervolume that feasible complete trials dominate, after each trial.
+
+    Args:
+        study: a study with two objectives or more.
+        reference_point: one value for each objective, in its own direction, worse than what counts; None: the worst
+            values of complete trials.
+
+    Returns:
+        The arrays.
+
+    Raises:
+        NothingToDrawError: no feasible trial is complete with finite values.
+        ValueError: the study has one objective, or the point is none.
+    """
+    study = as_study(study)
+    history, names = study.history, objective_names(study)
+    m, n = len(names), len(study.history)
+    if m < 2:
+        raise ValueError(
+            f"plot_hypervolume_history needs two objectives or more; {study.study_name!r} has one: "
+            "plot_optimization_history shows it"
+        )
+    sign = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions])
+    y, numbers = history.y[:n], history.number[:n]
+    rows = np.flatnonzero(history.complete[:n] & history.feasible[:n] & np.isfinite(y).all(axis=1))
+    if not len(rows):
+        raise NothingToDrawError(
+            f"plot_hypervolume_history: no feasible trial of {study.study_name!r} is complete with finite values yet"
+        )
+    rows = rows[np.argsort(numbers[rows], kind="stable")]
+    reference = y[rows].max(axis=0) if reference_point is None else _point(reference_point, m) * sign
+    ends = np.unique(np.linspace(1, len(rows), min(len(rows), MOST_STEPS)).astype(np.intp))
+    front, found, start = np.empty((0, m)), [], 0
+    for end in ends.tolist():
+        front = np.concatenate([front, y[rows[start:end]]])
+        front = front[non_dominated(front)]
+        found.append(hypervolume(front, reference))
+        start = end
+    volume, last = np.array(found), numbers[rows[ends - 1]]
+    counts = int((y[rows] < reference).all(axis=1).sum())
+    half = int(last[np.argmax(volume >= 0.9 * volume[-1])])
+    return HypervolumeHistory(
+        title="Hypervolume history",
+        summary=f"The hypervolume of {', '.join(names)} grew to {number(volume[-1])} over {len(rows):,} trials; "
+        f"nine tenths of it were reached by trial {half}. Reference point: "
+        f"{', '.join(number(v) for v in reference * sign)}, which {counts:,} trials beat in all objectives.",
+        notes=() if len(ends) == len(rows) else (f"computed after {len(ends):,} of {len(rows):,} trials",),
+        number=last,
+        hypervolume=volume,
+        reference=reference * sign,
+        targets=tuple(names),
+    )
+
+
+def _point(given: Sequence[float], m: int) -> Floats:
+    point = np.asarray(given, np.float64)
+    if point.shape != (m,) or not np.isfinite(point).all():
+        raise ValueError(f"reference_point takes {m} finite values, one for each objective; got {list(given)}")
+    return point

@@ -1,0 +1,150 @@
+"""The Pareto front: trials by two or three objectives, and which of them no other one beats in all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.numerics.pareto import non_dominated
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.text import printable
+from tunesmith.visualization.data.base import FigureData, number
+from tunesmith.visualization.data.columns import Floats, Ints, Mask, as_study, objective_names
+from tunesmith.visualization.data.thinning import drawn, thin
+
+Targets = Callable[[FrozenTrial], Sequence[float]] | Sequence[int] | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParetoFront(FigureData):
+    """Trials by two or three objectives.
+
+    Attributes:
+        targets: the objectives' names.
+        maximize: for each, whether high is good.
+        number: the drawn trials, int64[k].
+        values: theirs [k, m], in the user's own directions.
+        front: which of them are on the front [k].
+        feasible: which of them violate no constraint [k].
+        selected: which of them somebody asked for [k].
+    """
+
+    kind: ClassVar[str] = "pareto_front"
+    targets: tuple[str, ...]
+    maximize: tuple[bool, ...]
+    number: Ints
+    values: Floats
+    front: Mask
+    feasible: Mask
+    selected: Mask
+
+
+def pareto_front(
+    study: Any,
+    *,
+    target_names: Sequence[str] | None = None,
+    include_dominated_trials: bool = True,
+    targets: Targets = None,
+    selected: Sequence[int] = (),
+) -> ParetoFront:
+    """Return trials by two or three objectives, and which of them are on the front.
+
+    Args:
+        study: the study.
+        target_names: names of what is shown; None: as the study has them.
+        include_dominated_trials: show the others too.
+        targets: what to show: None, all objectives; numbers of two or three of them, such as [0, 2]; or a function of a
+            `FrozenTrial` that returns two or three values. The directions are those of the study if it returns as many
+            values as there are objectives, else low is good.
+        selected: numbers of trials to emphasise.
+
+    Returns:
+        The arrays. The front is that of the objectives shown, among feasible trials; all of it is drawn.
+
+    Raises:
+        NothingToDrawError: no trial is complete with finite values.
+        ValueError: there are not two or three objectives to show, or not as many names.
+    """
+    study = as_study(study)
+    history = study.history
+    n = len(history)
+    values, maximize, names = _values(study, n, targets)
+    m = values.shape[1]
+    if target_names is not None:
+        if len(target_names) != m:
+            raise ValueError(f"target_names has {len(target_names)} names, for {m} objectives")
+        names = [printable(str(name)) for name in target_names]
+    numbers, feasible = history.number[:n], history.feasible[:n]
+    rows = np.flatnonzero(np.equal(history.state[:n], TrialState.COMPLETE) & np.isfinite(values).all(axis=1))
+    if not len(rows):
+        raise NothingToDrawError(
+            f"plot_pareto_front: no trial of {study.study_name!r} is complete with finite values yet"
+        )
+    sign = np.where(maximize, -1.0, 1.0)
+    front = np.zeros(n, bool)
+    able = rows[feasible[rows]]
+    front[able[non_dominated(values[able] * sign)]] = True
+    chosen = np.isin(numbers, list(selected))
+    shown = rows if include_dominated_trials else rows[front[rows] | chosen[rows]]
+    index = shown[thin(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
+    k = int(front.sum())
+    ends = ", ".join(
+        f"{name} from {number(low)} to {number(high)}"
+        for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
+    )
+    goals = ", ".join(f"{name} {'maximized' if up else 'minimized'}" for name, up in zip(names, maximize, strict=True))
+    return ParetoFront(
+        title="Pareto front",
+        summary=f"{len(rows):,} trials by {goals}. {k:,} are on the front, with {ends}."
+        if k
+        else f"{len(rows):,} trials by {goals}. None of them is feasible; they have {ends}.",
+        notes=drawn(len(index), len(shown)),
+        targets=tuple(names),
+        maximize=tuple(maximize),
+        number=numbers[index],
+        values=values[index],
+        front=front[index],
+        feasible=feasible[index],
+        selected=chosen[index],
+    )
+
+
+def _ends(values: Floats) -> tuple[list[float], list[float]]:
+    return values.min(axis=0).tolist(), values.max(axis=0).tolist()
+
+
+def _values(study: Any, n: int, targets: Targets) -> tuple[Floats, list[bool], list[str]]:
+    """Return the values to show [n, m] in the user's directions, whether high is good, and their names."""
+    maximize = [d == StudyDirection.MAXIMIZE for d in study.directions]
+    names = objective_names(study)
+    if callable(targets):
+        found = _called(study, n, targets)
+        m = found.shape[1]
+        same = m == len(maximize)
+        return found, maximize if same else [False] * m, names if same else [f"target {k}" for k in range(m)]
+    chosen = list(range(len(maximize))) if targets is None else list(targets)
+    wrong = [k for k in chosen if not 0 <= k < len(maximize)]
+    if wrong or len(chosen) not in (2, 3) or len(set(chosen)) < len(chosen):
+        what = f"targets={chosen}" if targets is not None else "all of them"
+        raise ValueError(
+            f"plot_pareto_front shows two or three objectives; the study {study.study_name!r} has {len(maximize)} "
+            f"({', '.join(names)}) and {what} cannot be shown"
+            + ("; choose with targets=[0, 1]" if len(maximize) > 1 else "; plot_optimization_history shows one")
+        )
+    sign = np.where(maximize, -1.0, 1.0)
+    return (study.history.y[:n] * sign)[:, chosen], [maximize[k] for k in chosen], [names[k] for k in chosen]
+
+
+def _called(study: Any, n: int, targets: Callable[[FrozenTrial], Sequence[float]]) -> Floats:
+    """Return what a function gives for each complete trial [n, m]; NaN for the others."""
+    made = {t.number: [float(v) for v in targets(t)] for t in study.get_trials(states=[TrialState.COMPLETE])}
+    sizes = {len(v) for v in made.values()}
+    if sizes - {2, 3} or len(sizes) > 1:
+        raise ValueError(f"targets must return two values for each trial, or three; it returned {sorted(sizes)}")
+    m = sizes.pop() if sizes else 2
+    return np.array([made.get(k, [np.nan] * m) for k in study.history.number[:n].tolist()]).reshape(n, m)

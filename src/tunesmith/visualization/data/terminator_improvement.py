@@ -1,0 +1,103 @@
+"""What was left to gain as the search went on, and the noise of a result beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.samplers.gp.surrogate import has_enough_trials
+from tunesmith.state import TrialState
+from tunesmith.study.stopping import look
+from tunesmith.visualization.data.base import FigureData, number
+from tunesmith.visualization.data.columns import Floats, Indices, Ints, StudyColumns, as_study, read
+from tunesmith.visualization.data.model import as_history
+
+MOST_LOOKS = 12  # models that are fitted
+MOST_ROWS = 150  # trials of each; with 400 one takes a second
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TerminatorImprovement(FigureData):
+    """What was left to gain.
+
+    Attributes:
+        target: what is searched.
+        number: how many trials with a value there were, int64[k].
+        gap: the most that a longer search could then be expected to gain, in the target's unit [k].
+        noise: the standard deviation of one result then [k]; where `gap` is below it, the search has converged.
+        plot_error: whether the noise is drawn.
+    """
+
+    kind: ClassVar[str] = "terminator_improvement"
+    target: str
+    number: Ints
+    gap: Floats
+    noise: Floats
+    plot_error: bool
+
+
+def terminator_improvement(study: Any, plot_error: bool = True, min_n_trials: int = 20) -> TerminatorImprovement:
+    """Return what a longer search could be expected to gain, after more and more trials.
+
+    It is the regret bound that ``optimize(stop="converged")`` looks at: the difference of a Gaussian process's upper
+    bound at the best trial and of its lower bound anywhere (see `tunesmith.selection.converged`). Of many trials, the
+    models rest on 150: the best ones and others evenly.
+
+    Args:
+        study: the study.
+        plot_error: whether the noise of a result is drawn beside it.
+        min_n_trials: how many trials with a value there must be at the first look.
+
+    Returns:
+        The arrays, for twelve looks at most.
+
+    Raises:
+        NothingToDrawError: there are too few trials, or all values are equal.
+        ValueError: the study has several objectives.
+    """
+    t, study = read(study), as_study(study)
+    rows = np.flatnonzero(t.complete & t.feasible)
+    rows = rows[np.argsort(t.number[rows], kind="stable")]
+    d = 0 if t.space is None else len(t.space)
+    least = max(min_n_trials, 5, d + 1)
+    if t.space is None or d == 0 or len(rows) < least or np.ptp(t.loss[rows]) == 0:
+        raise NothingToDrawError(
+            f"plot_terminator_improvement: it takes {least} complete trials with different values, and parameters; "
+            f"{t.name!r} has {len(rows)}, and {d} parameters"
+        )
+    counts = np.unique(np.geomspace(least, len(rows), MOST_LOOKS).round().astype(np.int64))
+    found = [(int(k), *_look(t, rows[:k])) for k in counts if np.ptp(t.loss[rows[:k]]) > 0]
+    made = np.array(found, np.float64)
+    gap, noise = made[:, 1], made[:, 2]
+    last = "less than" if gap[-1] < noise[-1] else "more than"
+    return TerminatorImprovement(
+        title="What is left to gain",
+        summary=f"After {int(made[-1, 0]):,} trials a longer search is expected to gain at most {number(gap[-1])} of "
+        f"{t.target}, {last} the noise of one result, {number(noise[-1])}; after {int(made[0, 0]):,} it was "
+        f"{number(gap[0])}.",
+        target=t.target,
+        number=made[:, 0].astype(np.int64),
+        gap=gap,
+        noise=noise,
+        plot_error=plot_error,
+    )
+
+
+def _look(t: StudyColumns, rows: Indices) -> tuple[float, float]:
+    """Return gap and noise after the trials of some rows."""
+    if len(rows) > MOST_ROWS:
+        order = rows[np.argsort(t.loss[rows], kind="stable")]
+        best, others = order[: MOST_ROWS // 2], np.sort(order[MOST_ROWS // 2 :])
+        even = np.linspace(0, len(others) - 1, MOST_ROWS - len(best)).astype(np.intp)
+        rows = np.sort(np.concatenate([best, others[even]]))
+    space = t.space
+    if space is None:
+        return np.nan, np.nan
+    history = as_history(space, t.x[rows], t.loss[rows])
+    if not has_enough_trials(history, space):
+        return np.nan, np.nan
+    found = look(history, space)
+    return found.gap, found.noise

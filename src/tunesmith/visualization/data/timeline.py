@@ -1,0 +1,140 @@
+"""The timeline: when each trial began and ended, and how."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.state import TrialState
+from tunesmith.visualization.data.base import FigureData, join
+from tunesmith.visualization.data.columns import Floats, Ints, as_study
+from tunesmith.visualization.data.thinning import drawn, thin
+
+MOST_BARS = 3000
+UNITS = ((2 * 86400.0, 86400.0, "days"), (2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+WORDS = {TrialState.FAIL: "failed"}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Timeline(FigureData):
+    """When trials ran.
+
+    Attributes:
+        number: the drawn trials, int64[k], rising.
+        state: "complete", "infeasible", "pruned", "failed", "running" or "paused" [k].
+        begin: when they began [k], in `unit` after `start`.
+        end: when they ended [k]; of those that run: now.
+        reason: why they failed or were pruned, where that is known [k].
+        unit: "seconds", "minutes", "hours" or "days".
+        start: local time of the first start, as text.
+    """
+
+    kind: ClassVar[str] = "timeline"
+    number: Ints
+    state: tuple[str, ...]
+    begin: Floats
+    end: Floats
+    reason: tuple[str, ...]
+    unit: str
+    start: str
+
+
+def timeline(
+    study: Any,
+    n_recent_trials: int | None = None,
+    *,
+    show_pruned: bool = True,
+    show_failed: bool = True,
+    selected: Sequence[int] = (),
+    now: float | None = None,
+) -> Timeline:
+    """Return when each trial began and ended.
+
+    Args:
+        study: the study.
+        n_recent_trials: show only so many, those with the highest numbers; None: all.
+        show_pruned: show trials that were stopped early.
+        show_failed: show trials that failed.
+        selected: numbers of trials that stay however many there are.
+        now: when it is, in seconds of unix time; None: by the clock.
+
+    Returns:
+        The arrays. Of very many trials, the ones that took longest and shortest in each column of pixels are there.
+
+    Raises:
+        NothingToDrawError: no trial has a time.
+        ValueError: n_recent_trials is below 1.
+    """
+    if n_recent_trials is not None and n_recent_trials < 1:
+        raise ValueError(f"n_recent_trials must be 1 or more; got {n_recent_trials}")
+    study = as_study(study)
+    history = study.history
+    n = len(history)
+    numbers, states, cost = history.number[:n], history.state[:n], history.cost[:n]
+    shown = np.ones(n, bool)
+    if not show_pruned:
+        shown &= states != TrialState.PRUNED
+    if not show_failed:
+        shown &= states != TrialState.FAIL
+    rows = np.flatnonzero(shown)[np.argsort(numbers[shown], kind="stable")]
+    open_ones = np.sort(history.pending.number)
+    total = len(rows) + len(open_ones)
+    if n_recent_trials is not None and total > n_recent_trials:
+        least = np.sort(np.concatenate([numbers[rows], open_ones]))[-n_recent_trials]
+        rows, open_ones = rows[numbers[rows] >= least], open_ones[open_ones >= least]
+        total = n_recent_trials
+    keep = np.isin(numbers[rows], list(selected)) | (numbers[rows] == numbers[rows].max(initial=0))
+    chosen = rows[thin(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
+    trials = study.engine.trials([*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
+    timed = [t for t in trials if t.started == t.started and not (t.state.is_finished() and t.finished != t.finished)]
+    if not timed:
+        which = f"none of {total:,} trials" if total else "no trial"
+        raise NothingToDrawError(
+            f"plot_timeline: {which} of {study.study_name!r} has a time; trials have one if the study ran them"
+        )
+    return _arrays(timed, len(trials), total, time.time() if now is None else now)
+
+
+def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> Timeline:
+    """Return the arrays of the trials that have a time."""
+    started = np.array([t.started for t in trials])
+    finished = np.array([t.finished if t.state.is_finished() else now for t in trials])
+    finished = np.maximum(finished, started)
+    first, span = float(started.min()), float(finished.max() - started.min())
+    _, length, unit = next(u for u in UNITS if span >= u[0])
+    states = tuple(_word(t) for t in trials)
+    count = ", ".join(f"{states.count(s):,} {s}" for s in dict.fromkeys(states))
+    untimed = n_read - len(trials)
+    busy = float((finished - started).sum())
+    start = datetime.fromtimestamp(first).strftime("%Y-%m-%d %H:%M:%S")
+    return Timeline(
+        title="Timeline",
+        summary=join(
+            [
+                f"{len(trials):,} trials ({count}) within {span / length:.3g} {unit}, from {start} on;",
+                f"{busy / span if span > 0 else 1.0:.3g} ran at once on average; the longest took "
+                f"{float((finished - started).max()) / length:.3g} {unit}.",
+            ]
+        ),
+        notes=(*drawn(n_read, total), *((f"{untimed:,} trials have no time",) if untimed else ())),
+        number=np.array([t.number for t in trials], np.int64),
+        state=states,
+        begin=(started - first) / length,
+        end=(finished - first) / length,
+        reason=tuple((t.reason or "")[:200] for t in trials),
+        unit=unit,
+        start=start,
+    )
+
+
+def _word(trial: FrozenTrial) -> str:
+    if trial.state is TrialState.COMPLETE and not trial.feasible:
+        return "infeasible"
+    return WORDS.get(trial.state, str(trial.state).lower())
