@@ -16,7 +16,7 @@ OUT = ROOT / "docs" / "img" / "figures"
 sys.path.insert(0, str(ROOT / "src"))
 
 
-def classifier(seed: int = 0, sampler: str = "tpe") -> Any:
+def classifier(sampler: str = "tpe", pruner: str = "median") -> Any:
     """A study as in the guide."""
     import tunesmith
     from tunesmith import Categorical, Float, Int, Space
@@ -42,21 +42,79 @@ def classifier(seed: int = 0, sampler: str = "tpe") -> Any:
                 raise tunesmith.TrialPruned
         return final
 
-    study = tunesmith.create_study(space=space, sampler=sampler, pruner="median", seed=seed, study_name=sampler)
+    study = tunesmith.create_study(space=space, sampler=sampler, pruner=pruner, seed=0, study_name=sampler)
     study.optimize(error, n_trials=100)
     return study
+
+
+def trade_off() -> Any:
+    """A study with two objectives."""
+    import tunesmith
+
+    def cost_and_accuracy(trial: tunesmith.Trial) -> tuple[float, float]:
+        width, depth = trial.suggest_int("width", 8, 512, log=True), trial.suggest_int("depth", 1, 8)
+        return width * depth / 100.0, 1.0 - 0.4 / math.log(width) - 0.03 * (depth - 4) ** 2 / depth
+
+    study = tunesmith.create_study(directions=["minimize", "maximize"], sampler="random", seed=0)
+    study.optimize(cost_and_accuracy, n_trials=150)
+    return study
+
+
+def timed() -> Any:
+    """A study that eight workers ran in a (virtual) hour."""
+    import tunesmith
+    from tunesmith import Float, Space, TrialState
+    from tunesmith.frozen import TrialRecord
+
+    space, start, free = Space(x=Float(0.0, 1.0)), 1_767_258_000.0, [0.0] * 8
+    ends = [TrialState.COMPLETE] * 7 + [TrialState.PRUNED] * 2 + [TrialState.FAIL]
+    records = []
+    for k in range(90):
+        began, state = start + min(free), ends[k * 7 % 10]
+        seconds = (150.0 + 140.0 * math.sin(13.0 * k)) * (0.4 if state is TrialState.PRUNED else 1.0)
+        free[free.index(min(free))] += seconds + 4.0
+        value = None if state is TrialState.FAIL else (k / 90.0,)
+        records.append(
+            TrialRecord(-1, state, space=space, x=[k / 90.0], values=value, started=began, finished=began + seconds)
+        )
+    study = tunesmith.create_study(space=space, seed=0)
+    study.add_trials(records)
+    return study
+
+
+def search() -> Any:
+    """A search with a race."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.tree import DecisionTreeClassifier
+
+    from tunesmith import Float, Int
+    from tunesmith.sklearn import SearchCV
+
+    X, y = load_breast_cancer(return_X_y=True)
+    space = {"max_depth": Int(1, 20), "min_samples_leaf": Int(1, 60, log=True), "max_features": Float(0.05, 1)}
+    return SearchCV(DecisionTreeClassifier(random_state=0), space, n_trials=40, random_state=0).fit(X, y)
 
 
 def make() -> None:
     """Write all pictures."""
     from tunesmith import visualization as v
 
-    study = classifier()
+    study, random, two, fitted = classifier(), classifier("random", "nop"), trade_off(), search()
     figures = {
         "optimization_history": v.plot_optimization_history(study, show_pruned=True, backend="matplotlib"),
         "intermediate_values": v.plot_intermediate_values(study, backend="matplotlib"),
         "slice": v.plot_slice(study, show_pruned=True, backend="matplotlib"),
-        "edf": v.plot_edf([study, classifier(sampler="random")], backend="matplotlib"),
+        "timeline": v.plot_timeline(timed(), backend="matplotlib"),
+        "terminator_improvement": v.plot_terminator_improvement(random, backend="matplotlib"),
+        "contour": v.plot_contour(random, ["C", "gamma"], backend="matplotlib"),
+        "rank": v.plot_rank(random, ["C", "gamma", "model"], backend="matplotlib"),
+        "parallel_coordinate": v.plot_parallel_coordinate(random, backend="matplotlib"),
+        "param_importances": v.plot_param_importances(random, backend="matplotlib"),
+        "edf": v.plot_edf([study, random], backend="matplotlib"),
+        "pareto_front": v.plot_pareto_front(two, target_names=["cost", "accuracy"], backend="matplotlib"),
+        "hypervolume_history": v.plot_hypervolume_history(two, backend="matplotlib"),
+        "honest_score": v.plot_honest_score(fitted, backend="matplotlib"),
+        "racing": v.plot_racing(fitted, backend="matplotlib"),
     }
     OUT.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():

@@ -10,6 +10,7 @@ import numpy as np
 import tunesmith
 from tunesmith import Categorical, Float, Int, Space, Study, TrialState
 from tunesmith.frozen import TrialRecord
+from tunesmith.selection import Estimate, HonestScore, Report
 
 SPACE = Space(
     {
@@ -88,3 +89,40 @@ def many(n: int = 20_000, d: int = 3, m: int = 1, seed: int = 0) -> Study:
         ]
     )  # fmt: skip
     return study
+
+
+def trade_off() -> Study:
+    """A cost that is minimised and a gain that is maximised; the fourth trial is infeasible."""
+    study = tunesmith.create_study(directions=["minimize", "maximize"], study_name="trade-off", seed=0)
+    values = [(1, 1), (2, 3), (3, 2), (0.5, 9), (4, 4)]
+    study.add_trials(
+        [record(None, list(v), space=None, constraints={"size": 1.0} if v[1] == 9 else None) for v in values]
+    )
+    return study
+
+
+def report(sign: float = 1.0, metric: str = "accuracy") -> Report:
+    """The report of a search whose score of 0.9 is too good by 0.05."""
+    ends = sorted([sign * 0.8, sign * 0.9])
+    score = HonestScore(
+        sign * 0.85, (ends[0], ends[1]), sign * 0.9, 0.05, "a method", Estimate(0.05, (0.01, 0.09)), True, 0.01,
+        metric=metric,
+    )  # fmt: skip
+    return Report(score, {"C": 1.0}, {"C": 2.0}, sign * 0.8, n_candidates=4)
+
+
+class FakeSearch:
+    """What figures read of a fitted search: four candidates on three folds, two of them given up."""
+
+    best_index_ = 2
+    report_ = report()
+
+    def __init__(self) -> None:
+        nan = float("nan")
+        self.cv_results_ = {
+            "params": [{"C": k} for k in range(4)],
+            "split0_test_score": [0.8, 0.5, 0.9, nan],
+            "split1_test_score": [0.8, nan, 0.9, 0.6],
+            "split2_test_score": [0.8, nan, 0.9, 0.7],
+            "n_splits_run": [3, 1, 3, 2],
+        }

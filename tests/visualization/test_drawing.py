@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,17 +12,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.visualization.studies import conditional
+from tests.visualization.studies import FakeSearch, conditional, many, trade_off
 
 import tunesmith
 from tunesmith import Float, visualization
+from tunesmith.visualization.data.ablation import Ablation
 from tunesmith.visualization.data.base import FigureData, plain
+from tunesmith.visualization.data.contour import contour
 from tunesmith.visualization.data.edf import edf
+from tunesmith.visualization.data.honest_score import honest_score
+from tunesmith.visualization.data.hypervolume_history import hypervolume_history
 from tunesmith.visualization.data.intermediate_values import intermediate_values
 from tunesmith.visualization.data.optimization_history import optimization_history
+from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
+from tunesmith.visualization.data.param_importances import param_importances
+from tunesmith.visualization.data.pareto_front import pareto_front
+from tunesmith.visualization.data.racing import racing
+from tunesmith.visualization.data.rank import rank
 from tunesmith.visualization.data.slice import slices
+from tunesmith.visualization.data.terminator_improvement import terminator_improvement
+from tunesmith.visualization.data.timeline import timeline
 from tunesmith.visualization.figures import draw
-from tunesmith.visualization.mpl import KINDS
 from tunesmith.visualization.mpl import draw as draw_by_matplotlib
 
 FIGURES: dict[str, Callable[[], FigureData]] = {
@@ -30,7 +42,29 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
     "slice": lambda: slices(conditional(), show_pruned=True, show_failed=True, selected=[1]),
     "edf": lambda: edf([conditional(), conditional()]),
     "intermediate": lambda: intermediate_values(conditional(), selected=[1]),
-}
+    "contour": lambda: contour(many(40, 3), selected=[1]),
+    "contour of one pair": lambda: contour(conditional(), ["C", "scale"]),
+    "rank": lambda: rank(conditional("maximize"), selected=[1]),
+    "parallel": lambda: parallel_coordinate(conditional(), selected=[1]),
+    "timeline": lambda: timeline(many(20)),
+    "front": lambda: pareto_front(trade_off(), selected=[1]),
+    "front of three": lambda: pareto_front(many(50, m=3), selected=[1]),
+    "hypervolume": lambda: hypervolume_history(trade_off()),
+    "importances": lambda: param_importances(many(60)),
+    "left to gain": lambda: terminator_improvement(many(25, 2)),
+    "race": lambda: racing(FakeSearch()),
+    "honest score": lambda: honest_score(FakeSearch()),
+    "ablation": lambda: Ablation(
+        title="Path", summary="It falls.", target="loss", maximize=False, steps=("default", "lr: 1 → 2"),
+        expected=np.array([2.0, 1.0]), low=np.array([np.nan, 0.5]), high=np.array([np.nan, 1.5]),
+    ),
+}  # fmt: skip
+
+
+def test_every_kind_of_figure_is_drawn_here() -> None:
+    kinds = {make().kind for make in FIGURES.values()}
+    modules = {m.name for m in pkgutil.iter_modules(visualization.figures.__path__)} - {"style", "pairs"}
+    assert kinds == modules
 
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
@@ -47,13 +81,9 @@ def test_every_figure_is_json_and_both_backends_draw_it(make: Callable[[], Figur
     assert data.summary.endswith(".")
     assert made.layout.title.text
     assert len(made.data)
-    if data.kind in KINDS:
-        drawn = draw_by_matplotlib(data)
-        drawn.draw_without_rendering()
-        assert drawn.get_label() == data.summary
-    else:
-        with pytest.raises(ValueError, match="does not draw"):
-            draw_by_matplotlib(data)
+    drawn = draw_by_matplotlib(data)
+    drawn.draw_without_rendering()
+    assert drawn.get_label() == data.summary
 
 
 def test_no_name_is_read_as_markup_or_as_a_formula() -> None:
@@ -92,20 +122,30 @@ def test_an_unknown_backend_or_name_gets_an_answer() -> None:
         visualization.plot_slices  # noqa: B018  the access raises
 
 
-PLOTS: dict[str, Callable[[Any], Any]] = {
-    "plot_optimization_history": lambda s: s,
-    "plot_slice": lambda s: s,
-    "plot_edf": lambda s: s,
-    "plot_intermediate_values": lambda s: s,
+STUDIES: dict[str, Callable[[], Any]] = {
+    **dict.fromkeys(visualization.__all__, lambda: many(30)),
+    "plot_intermediate_values": conditional,
+    "plot_pareto_front": trade_off,
+    "plot_hypervolume_history": trade_off,
+    "plot_racing": FakeSearch,
+    "plot_honest_score": FakeSearch,
 }
 
 
-def test_every_plot_has_a_test() -> None:
-    assert set(PLOTS) == set(visualization.__all__)
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_every_plot_returns_a_figure_of_plotly(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(visualization.__all__) - {"plot_ablation"}))
+def test_every_plot_returns_a_figure(name: str) -> None:
+    from matplotlib.figure import Figure as Drawn
     from plotly.graph_objects import Figure
 
-    assert isinstance(getattr(visualization, name)(PLOTS[name](conditional())), Figure)
+    plot, study = getattr(visualization, name), STUDIES[name]()
+    assert isinstance(plot(study), Figure)
+    assert isinstance(plot(study, backend="matplotlib"), Drawn)
+
+
+def test_plots_take_what_optuna_takes() -> None:
+    optuna = pytest.importorskip("optuna.visualization")
+    for name in optuna.__all__:
+        if name.startswith("plot_"):
+            theirs, ours = (inspect.signature(getattr(m, name)).parameters for m in (optuna, visualization))
+            left_out = {"improvement_evaluator", "error_evaluator", "constraints_func"}
+            assert not theirs.keys() - ours.keys() - left_out, name

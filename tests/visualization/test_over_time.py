@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
-from tests.visualization.studies import VALUES, conditional, many
+from tests.visualization.studies import POINTS, VALUES, conditional, many, record
 
 import tunesmith
-from tunesmith import Float
+from tunesmith import Float, TrialState
 from tunesmith.errors import NothingToDrawError
+from tunesmith.visualization.data.edf import edf
 from tunesmith.visualization.data.intermediate_values import intermediate_values
 from tunesmith.visualization.data.optimization_history import optimization_history
+from tunesmith.visualization.data.slice import slices
+from tunesmith.visualization.data.terminator_improvement import terminator_improvement
+from tunesmith.visualization.data.timeline import timeline
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
@@ -113,7 +119,7 @@ def test_a_sentence_says_what_is_missing() -> None:
     study = tunesmith.create_study(study_name="empty")
     with pytest.raises(NothingToDrawError, match=r"no trial of 'empty' is complete .* it has no trials"):
         optimization_history(study)
-    study.add_trial(tunesmith.create_trial(state=tunesmith.TrialState.FAIL))
+    study.add_trial(tunesmith.create_trial(state=TrialState.FAIL))
     with pytest.raises(NothingToDrawError, match="it has 1 fail"):
         optimization_history(study)
     with pytest.raises(NothingToDrawError, match=r"trial\.report"):
@@ -122,3 +128,75 @@ def test_a_sentence_says_what_is_missing() -> None:
         optimization_history(3)
     with pytest.raises(ValueError, match="at least one study"):
         optimization_history([])
+
+
+def timed() -> tunesmith.Study:
+    study = conditional()
+    study.add_trials(
+        [
+            record(POINTS[0], 1.0, started=1000.0, seconds=60.0),
+            record(POINTS[1], None, TrialState.FAIL, started=1060.0, seconds=30.0, reason="out of memory"),
+            record(POINTS[2], 2.0, TrialState.PRUNED, started=1060.0, seconds=120.0),
+            record(POINTS[3], 2.0, started=1100.0, seconds=200.0, constraints={"size": 1.0}),
+        ]
+    )
+    return study
+
+
+def test_the_timeline() -> None:
+    data = timeline(timed())
+    assert data.unit == "minutes"
+    assert data.number.tolist() == [8, 9, 10, 11]
+    assert data.state == ("complete", "failed", "pruned", "infeasible")
+    assert data.begin == pytest.approx([0.0, 1.0, 1.0, 100 / 60])
+    assert data.end == pytest.approx([1.0, 1.5, 3.0, 5.0])
+    assert data.reason[1] == "out of memory"
+    assert data.notes == ("8 trials have no time",)
+    assert timeline(timed(), 2).number.tolist() == [10, 11]
+    assert timeline(timed(), show_failed=False, show_pruned=False).state == ("complete", "infeasible")
+    with pytest.raises(NothingToDrawError, match="none of 8 trials of 'small' has a time"):
+        timeline(conditional())
+    with pytest.raises(ValueError, match="1 or more"):
+        timeline(timed(), 0)
+
+
+def test_a_running_trial_lasts_until_now() -> None:
+    study = timed()
+    running = study.ask()
+    data = timeline(study, now=study.trials[running.number].started + 10.0)
+    assert data.state[-1] == "running"
+    assert data.number[-1] == running.number
+    assert data.end[-1] == data.end.max()
+
+
+def test_what_is_left_to_gain() -> None:
+    study = many(60, 2)
+    data = terminator_improvement(study)
+    assert data.number[0] == 20
+    assert data.number[-1] == 60
+    assert (data.gap >= 0).all()
+    assert (data.noise > 0).all()
+    assert data.gap[-1] < data.gap[0]
+    with pytest.raises(NothingToDrawError, match=r"it takes 20 complete trials .* has 6"):
+        terminator_improvement(conditional())
+    with pytest.raises(ValueError, match="2 objectives"):
+        terminator_improvement(many(20, 2, m=2))
+
+
+def test_a_study_that_grows_while_it_is_drawn() -> None:
+    """Another thread tells results, with parameters that are new, between any two steps of making a figure."""
+    study = tunesmith.create_study(seed=0, sampler="random")
+
+    def objective(trial: tunesmith.Trial) -> float:
+        x = trial.suggest_float(f"x{trial.number // 40}", 0, 1)
+        trial.report(x, 0)
+        return x
+
+    study.optimize(objective, n_trials=40)
+    worker = threading.Thread(target=study.optimize, args=(objective, 400))
+    worker.start()
+    while worker.is_alive():
+        for make in (optimization_history, slices, intermediate_values, timeline, edf):
+            make(study)
+    worker.join()
+    assert len(optimization_history(study).series[0].number) == 440

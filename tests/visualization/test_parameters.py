@@ -9,7 +9,14 @@ from tests.visualization.studies import VALUES, conditional, many
 import tunesmith
 from tunesmith import Float
 from tunesmith.errors import NothingToDrawError
+from tunesmith.importance import Change, Importance, ImportanceRow
+from tunesmith.visualization.data import ablation as path
 from tunesmith.visualization.data.axes import round_logs, round_values
+from tunesmith.visualization.data.contour import contour
+from tunesmith.visualization.data.ends import beyond, ends_of
+from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
+from tunesmith.visualization.data.param_importances import of_table, param_importances
+from tunesmith.visualization.data.rank import rank
 from tunesmith.visualization.data.slice import slices
 
 
@@ -81,3 +88,129 @@ def test_ticks_are_round() -> None:
     assert round_values(-3.0, 12.0, 6) == [0.0, 5.0, 10.0]
     assert round_logs(1e-5, 1e-1, 6) == [1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
     assert round_logs(1.0, 50.0, 6) == [1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
+
+
+def test_a_few_values_that_are_far_worse_are_drawn_at_the_edge() -> None:
+    values = np.array([*np.linspace(1.0, 2.0, 41), 1e9, np.inf, np.nan])
+    low, high = ends_of(values, maximize=False)
+    assert low == 1.0
+    assert 2.0 <= high < 3.0
+    assert ends_of(-values, maximize=True) == (-high, -low)
+    assert ends_of(values, maximize=None) == (1.0, 1e9)
+    assert beyond(values, (low, high)) == ("1 far worse value at the edge",)
+    assert ends_of(np.array([1.0, 2.0, 5.0]), maximize=False) == (1.0, 5.0)
+    assert ends_of(np.array([np.nan]), maximize=False) == (0.0, 1.0)
+
+
+def test_ranks() -> None:
+    data = rank(conditional(), ["C", "depth", "scale"])
+    assert data.panels == ((0, 1), (0, 2), (1, 2))
+    assert data.rank == pytest.approx([0.8, 0.4, 0.6, 0.0, 1.0, 0.2])
+    assert data.scale.tolist() == [2.0, 2.625, 3.5, 4.75, 6.0]
+    upside = rank(conditional("maximize"), ["C", "depth"])
+    assert upside.rank == pytest.approx(data.rank)
+    assert upside.scale[0] == -2.0
+
+
+def test_equal_values_share_a_rank() -> None:
+    study = tunesmith.create_study(space={"x": Float(0, 1), "y": Float(0, 1)}, seed=0)
+    study.optimize(lambda trial: 1.0, n_trials=5)
+    assert rank(study).rank.tolist() == [0.5] * 5
+
+
+def test_contours_are_what_a_model_expects() -> None:
+    study = many(120, 2, seed=1)
+    data = contour(study)
+    (panel,) = data.panels
+    assert panel.expected.shape == (len(panel.y), len(panel.x)) == (50, 50)
+    u, v = panel.x[None, :], data.axes[1].scaled(panel.y)[:, None]
+    truth = (u - 0.3) ** 2 + (v - 0.3) ** 2
+    assert np.sqrt(np.mean((panel.expected - truth) ** 2)) < 0.05
+    assert "model of 120 trials" in data.notes[-1]
+
+
+def test_contours_of_parameters_that_are_never_active_together_have_points_alone() -> None:
+    study = conditional()
+    for _ in range(3):
+        study.add_trials([t for t in study.trials if t.number < 6])
+    data = contour(study, ["C", "depth", "model", "user_attrs_seconds"])
+    sizes = {p.along: p.expected.size for p in data.panels}
+    assert sizes[0, 1] == 0
+    assert sizes[0, 2] > 0
+    assert sizes[2, 3] == 0
+    assert np.isfinite(data.panels[1].expected).all()
+
+
+def test_without_a_model_there_are_points_alone() -> None:
+    study = tunesmith.create_study(space={"x": Float(0, 1), "y": Float(0, 1)}, seed=0)
+    study.optimize(lambda trial: 1.0, n_trials=12)
+    data = contour(study)
+    assert data.panels[0].expected.size == 0
+    assert data.notes[-1].startswith("no contours")
+
+
+def test_pairs_need_two_parameters() -> None:
+    study = tunesmith.create_study(space={"x": Float(0, 1)}, seed=0)
+    study.optimize(lambda trial: trial.params["x"], n_trials=3)
+    with pytest.raises(NothingToDrawError, match="there is one, 'x'"):
+        contour(study)
+    with pytest.raises(ValueError, match="pairs need two parameters"):
+        rank(conditional(), ["C"])
+
+
+def test_a_thousand_parameters() -> None:
+    study = many(25, 1000)
+    assert len(slices(study).axes) == 12
+    assert len(parallel_coordinate(study).axes) == 20
+    assert rank(study).notes == ("5 of 1,000 parameters shown",)
+    assert contour(study, ["x7", "x500"]).panels[0].expected.size > 0
+    with pytest.raises(ValueError, match="13 parameters make too many panels"):
+        rank(study, [f"x{j}" for j in range(13)])
+
+
+def test_parallel_coordinates_draw_the_best_last() -> None:
+    data = parallel_coordinate(conditional(), ["C", "user_attrs_host"])
+    assert data.value.tolist() == sorted(VALUES, reverse=True)
+    assert data.best == len(data.value) - 1
+    assert [a.name for a in data.axes] == ["C", "host"]
+    assert np.isnan(data.axes[0].at[-1])
+    assert data.axes[0].placed[-1] == data.axes[0].strip
+
+
+def table(**more: object) -> Importance:
+    rows = (
+        ImportanceRow(("x",), 0.2, (0.1, 0.3), 0.15, 0.01, 0.0, 50),
+        ImportanceRow(("y",), 0.5, (0.4, 0.6), 0.1, 0.01, 0.0, 50),
+    )
+    pairs = (ImportanceRow(("x", "y"), 0.1, (0.0, 0.2), 0.12, 0.3, 0.0, 50),)
+    return Importance(rows, pairs, "fanova", "a share", (), 50, **more)  # type: ignore[arg-type]
+
+
+def test_importances_with_intervals_and_null_lines() -> None:
+    data = of_table(table(), "loss")
+    assert data.names == ("y", "x", "x × y")
+    assert data.value.tolist() == [0.5, 0.2, 0.1]
+    assert data.low.tolist() == [0.4, 0.1, 0.0]
+    assert data.null.tolist() == [0.1, 0.15, 0.12]
+    assert data.pair.tolist() == [False, False, True]
+    assert "y 0.5, x 0.2" in data.summary
+    found = param_importances(many(100, 2))
+    assert set(found.names) == {"x0", "x1"}
+    two = many(60, 2, m=2)
+    assert param_importances(two, target=1).target == "objective 1"
+    with pytest.raises(ValueError, match="2 objectives"):
+        param_importances(two)
+
+
+def test_the_ablation_path() -> None:
+    steps = (
+        ImportanceRow(("lr",), 0.3, (0.2, 0.4), 0.1, 0.01, 0.0, 50, Change(0.1, 0.001, 0.4, (0.3, 0.5))),
+        ImportanceRow(("depth",), 0.1, (0.0, 0.2), 0.1, 0.2, 0.0, 50, Change(3, None, 0.3, (0.2, 0.4))),
+    )
+    data = path.of_table(Importance(steps, (), "ablation", "a gain", (), 50, start=0.7), "loss", False)
+    assert data.steps == ("default", "lr: 0.1 → 0.001", "depth: 3 → inactive")
+    assert data.expected.tolist() == [0.7, 0.4, 0.3]
+    assert data.low[1:].tolist() == [0.3, 0.2]
+    assert "that of lr changes most" in data.summary
+    with pytest.raises(NothingToDrawError, match="no path"):
+        path.of_table(table(), "loss", False)

@@ -9,18 +9,60 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunesmith.visualization.plots.over_time import plot_intermediate_values, plot_optimization_history
-    from tunesmith.visualization.plots.parameters import plot_slice
-    from tunesmith.visualization.plots.results import plot_edf
+    from tunesmith.visualization.plots.over_time import (
+        plot_hypervolume_history,
+        plot_intermediate_values,
+        plot_optimization_history,
+        plot_terminator_improvement,
+        plot_timeline,
+    )
+    from tunesmith.visualization.plots.parameters import (
+        plot_ablation,
+        plot_contour,
+        plot_parallel_coordinate,
+        plot_param_importances,
+        plot_rank,
+        plot_slice,
+    )
+    from tunesmith.visualization.plots.results import plot_edf, plot_honest_score, plot_pareto_front, plot_racing
 
 _HOMES = {
-    "over_time": ("plot_intermediate_values", "plot_optimization_history"),
-    "parameters": ("plot_slice",),
-    "results": ("plot_edf",),
+    "over_time": (
+        "plot_hypervolume_history",
+        "plot_intermediate_values",
+        "plot_optimization_history",
+        "plot_terminator_improvement",
+        "plot_timeline",
+    ),
+    "parameters": (
+        "plot_ablation",
+        "plot_contour",
+        "plot_parallel_coordinate",
+        "plot_param_importances",
+        "plot_rank",
+        "plot_slice",
+    ),
+    "results": ("plot_edf", "plot_honest_score", "plot_pareto_front", "plot_racing"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["plot_edf", "plot_intermediate_values", "plot_optimization_history", "plot_slice"]
+__all__ = [
+    "plot_ablation",
+    "plot_contour",
+    "plot_edf",
+    "plot_honest_score",
+    "plot_hypervolume_history",
+    "plot_intermediate_values",
+    "plot_optimization_history",
+    "plot_parallel_coordinate",
+    "plot_param_importances",
+    "plot_pareto_front",
+    "plot_racing",
+    "plot_rank",
+    "plot_slice",
+    "plot_terminator_improvement",
+    "plot_timeline",
+]
 
 
 def __getattr__(name: str) -> Any:

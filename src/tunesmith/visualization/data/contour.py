@@ -106,7 +106,7 @@ def contour(
         title="Contours",
         summary=join(
             [
-                f"{t.target} over pairs of {listed(pairs.axes)}, of {pairs.n:,} trials.",
+                f"Values of {t.target} in {pairs.n:,} trials over pairs of {listed(pairs.axes)}.",
                 _range(panels),
                 t.about_best(),
                 at_best(t, pairs.axes),

@@ -19,6 +19,7 @@ from tunesmith.visualization.data.columns import (
     as_studies,
     read,
 )
+from tunesmith.visualization.data.ends import beyond, ends_of
 from tunesmith.visualization.data.thinning import MOST, drawn, thin
 
 
@@ -67,12 +68,14 @@ class OptimizationHistory(FigureData):
     Attributes:
         target: what is shown.
         series: one a study.
+        ends: of the axis of values (low, high); what lies beyond is drawn at its edge.
         means: over the studies, if asked for; drawn in place of the series.
     """
 
     kind: ClassVar[str] = "optimization_history"
     target: str
     series: tuple[HistorySeries, ...]
+    ends: tuple[float, float]
     means: MeanOverStudies | None = None
 
 
@@ -111,12 +114,15 @@ def optimization_history(
     series = tuple(_series(n, t, show_pruned, show_failed, selected, most) for n, t in tables.items())
     shown, n = sum(len(s.number) for s in series), sum(int(_shown(t, show_pruned).sum()) for t in tables.values())
     names = list(dict.fromkeys(t.target for t in tables.values()))
+    values = np.concatenate([t.value[_shown(t, show_pruned)] for t in tables.values()])
+    ends = ends_of(values, next(iter(tables.values())).maximize)
     return OptimizationHistory(
         title="Optimization history",
         summary=join(_sentence(name, t, len(tables) > 1) for name, t in tables.items()),
-        notes=() if error_bar else drawn(shown, n),
+        notes=() if error_bar else (*drawn(shown, n), *beyond(values, ends)),
         target=" / ".join(names),
         series=series,
+        ends=ends,
         means=_means(list(tables.values())) if error_bar else None,
     )
 
@@ -198,9 +204,9 @@ def _sentence(name: str, t: StudyColumns, several: bool) -> str:
     goal = {True: "is maximized", False: "is minimized", None: "is shown"}[t.maximize]
     n, head = int(t.complete.sum()), f"{name}: " if several else ""
     if t.best is None:
-        return f"{head}{t.target} {goal} over {n:,} complete trials."
+        return f"{head}Over {n:,} complete trials {t.target} {goal}."
     first, best = int(np.flatnonzero(t.complete & t.feasible)[0]), t.best
     return (
-        f"{head}{t.target} {goal} over {n:,} complete trials: from {number(t.value[first])} in trial {t.number[first]} "
+        f"{head}Over {n:,} complete trials {t.target} {goal}: from {number(t.value[first])} in trial {t.number[first]} "
         f"to the best, {number(t.value[best])}, in trial {t.number[best]}."
     )

@@ -81,7 +81,7 @@ def racing(search: Any) -> Racing:
     return Racing(
         title="Racing",
         summary=summary,
-        notes=(f"{saved:,} of {total:,} fits saved", *drawn(len(index), n, "candidates")),
+        notes=(f"{saved:,} of {total:,} fits saved; white: not run", *drawn(len(index), n, "candidates")),
         metric=name,
         candidate=index.astype(np.int64),
         scores=scores[:, index],

@@ -13,6 +13,7 @@ from tunesmith.text import listing
 from tunesmith.visualization.data.axes import Axis, axes_of
 from tunesmith.visualization.data.base import FigureData, join
 from tunesmith.visualization.data.columns import Floats, Indices, Ints, Mask, StudyColumns, Target, as_study, read
+from tunesmith.visualization.data.ends import beyond, ends_of
 from tunesmith.visualization.data.thinning import MOST, drawn, thin
 
 MOST_AXES = 12  # parameters that are shown if none are named
@@ -33,6 +34,7 @@ class Slice(FigureData):
         failed: which of them failed [k].
         best: the place of the best among them, or -1.
         selected: which of them somebody asked for [k].
+        ends: of the axis of values (low, high); what lies beyond is drawn at its edge.
     """
 
     kind: ClassVar[str] = "slice"
@@ -45,6 +47,7 @@ class Slice(FigureData):
     failed: Mask
     best: int
     selected: Mask
+    ends: tuple[float, float]
 
 
 def slices(
@@ -81,10 +84,13 @@ def slices(
     rows = shown_rows(t, show_pruned, show_failed)
     chosen = t.rows_of(selected)
     index = thin_panels(t, rows, axes, chosen, min(MOST, ROOM // len(axes)))
+    ends = ends_of(t.value[rows], t.maximize)
     return Slice(
         title="Slices",
-        summary=join([f"{t.target} of {len(rows):,} trials against {listed(axes)}.", t.about_best(), at_best(t, axes)]),
-        notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes)),
+        summary=join(
+            [f"Values of {t.target} in {len(rows):,} trials against {listed(axes)}.", t.about_best(), at_best(t, axes)]
+        ),
+        notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes), *beyond(t.value[rows], ends)),
         target=t.target,
         axes=tuple(a.rows(index) for a in axes),
         number=t.number[index],
@@ -94,6 +100,7 @@ def slices(
         failed=t.is_in(TrialState.FAIL)[index],
         best=place_of(index, t.best),
         selected=chosen[index],
+        ends=ends,
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.samplers.gp.surrogate import has_enough_trials
-from tunesmith.state import TrialState
 from tunesmith.study.stopping import look
 from tunesmith.visualization.data.base import FigureData, number
 from tunesmith.visualization.data.columns import Floats, Indices, Ints, StudyColumns, as_study, read

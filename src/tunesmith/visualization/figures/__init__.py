@@ -14,6 +14,8 @@ from tunesmith.visualization.data.base import FigureData
 def draw(data: FigureData) -> dict[str, Any]:
     """Return a figure for plotly.js, made of lists, numbers and texts; ``layout.meta`` has its summary.
 
+    Where a point is a trial, its ``customdata`` is the number of the trial, or a list that begins with it.
+
     Args:
         data: what a function of `tunesmith.visualization.data` returned.
     """

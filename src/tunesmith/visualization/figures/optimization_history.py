@@ -17,22 +17,21 @@ def draw(data: OptimizationHistory) -> Dict:
         traces = _means(data.means, data.target)
     else:
         for i, series in enumerate(data.series):
-            traces += _series(series, SERIES[i % len(SERIES)] if several else None, data.target)
-    values = [s.value for s in data.series if len(s.value)]
+            traces += _series(series, SERIES[i % len(SERIES)] if several else None, data)
     layout: Dict = {"xaxis": axis("trial"), "yaxis": axis(data.target), "showlegend": len(traces) > 1}
-    failed = [s for s in data.series if len(s.failed)]
-    if failed and values:
-        low, high = min(v.min() for v in values), max(v.max() for v in values)
-        layout["yaxis"]["range"] = [low - 0.12 * (high - low or 1.0), high + 0.05 * (high - low or 1.0)]
-        for s in failed:
-            at = np.full(len(s.failed), low - 0.07 * (high - low or 1.0))
-            traces.append(
-                scatter(s.failed.tolist(), short(at), "failed", marker={"symbol": "x", "color": VERMILION, "size": 6})
-            )
+    low, high = data.ends
+    span = (high - low) or abs(high) or 1.0
+    failed = [s for s in data.series if len(s.failed)] if data.means is None else []
+    if data.means is None:
+        layout["yaxis"]["range"] = [low - (0.12 if failed else 0.05) * span, high + 0.05 * span]
+    for s in failed:
+        at = np.full(len(s.failed), low - 0.07 * span)
+        cross = {"symbol": "x", "color": VERMILION, "size": 6}
+        traces.append(scatter(s.failed.tolist(), short(at), "failed", marker=cross, hoverinfo="x+name"))
     return figure(data, traces, layout)
 
 
-def _series(s: HistorySeries, colour: str | None, target: str) -> list[Dict]:
+def _series(s: HistorySeries, colour: str | None, data: OptimizationHistory) -> list[Dict]:
     name = "" if colour is None else f"{s.name}: "
     kinds = [
         ("trials", ~s.pruned & s.feasible, {"color": colour or SERIES[0], "size": 5, "opacity": 0.55}),
@@ -45,10 +44,11 @@ def _series(s: HistorySeries, colour: str | None, target: str) -> list[Dict]:
             traces.append(
                 scatter(
                     s.number[rows].tolist(),
-                    short(s.value[rows]),
+                    short(np.clip(s.value[rows], *data.ends)),
                     name + word if word != "trials" or colour is None else s.name,
                     marker=marker,
-                    hovertemplate=f"trial %{{x}}<br>{text(target)} %{{y}}<extra></extra>",
+                    customdata=[[k, f"{v:.6g}"] for k, v in zip(s.number[rows].tolist(), s.value[rows], strict=True)],
+                    hovertemplate=f"trial %{{x}}<br>{text(data.target)} %{{customdata[1]}}<extra></extra>",
                 )
             )
     if len(s.step_number):
@@ -59,7 +59,11 @@ def _series(s: HistorySeries, colour: str | None, target: str) -> list[Dict]:
     if s.selected.any():
         marker = {"color": "rgba(0,0,0,0)", "size": 11, "line": {"color": "black", "width": 2}}
         rows = s.selected
-        traces.append(scatter(s.number[rows].tolist(), short(s.value[rows]), f"{name}selected", marker=marker))
+        traces.append(
+            scatter(
+                s.number[rows].tolist(), short(np.clip(s.value[rows], *data.ends)), f"{name}selected", marker=marker
+            )
+        )
     return traces
 
 

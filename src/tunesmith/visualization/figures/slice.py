@@ -33,14 +33,14 @@ def draw(data: Slice) -> Dict:
     columns = min(d, COLUMNS)
     rows = -(-d // columns)
     domains = panels(rows, columns, 0.12, 0.42)
-    value, low, high = _heights(data)
+    value, low, high = heights(data)
     layout: Dict = {"shapes": [], "annotations": [], "showlegend": False}
     layout["height"] = 130 + 260 * rows
     traces: list[Dict] = []
     for k, of in enumerate(data.axes):
         x, y = f"x{name_of(k)}", f"y{name_of(k)}"
         layout[f"xaxis{name_of(k)}"] = parameter_axis(of, domain=domains[k][0], anchor=y)
-        more = {} if k == 0 else {"matches": "y"}
+        more: Dict = {} if k == 0 else {"matches": "y"}
         left = k % columns == 0
         vertical = axis(data.target if left else "", domain=domains[k][1], anchor=x, showticklabels=left, **more)
         layout[f"yaxis{name_of(k)}"] = {**vertical, "range": [low, high]}
@@ -57,19 +57,22 @@ def draw(data: Slice) -> Dict:
     return figure(data, traces, layout)
 
 
-def _heights(data: Slice) -> tuple[Floats, float, float]:
+def heights(data: Slice) -> tuple[Floats, float, float]:
     """Return where points are drawn [k], failed ones below all others, and the ends of the axis."""
-    finite = data.value[np.isfinite(data.value)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    low, high = data.ends
     span = (high - low) or abs(high) or 1.0
     failed = bool(data.failed.any())
-    value = np.where(data.failed, low - 0.08 * span, data.value)
+    value = np.where(data.failed, low - 0.08 * span, np.clip(data.value, low, high))
     return value, low - (0.14 if failed else 0.05) * span, high + 0.05 * span
 
 
 def _panel(data: Slice, k: int, value: Floats, where: Dict) -> list[Dict]:
     at, number = spread(data.axes[k]), data.number
-    hover = f"trial %{{customdata}}<br>{text(data.axes[k].name)} %{{x}}<br>{text(data.target)} %{{y}}<extra></extra>"
+    hover = f"trial %{{customdata[0]}}<br>{text(data.axes[k].name)} %{{customdata[1]}}<br>{text(data.target)} "
+    about = [
+        [number, text(data.axes[k].text(i), 40), "failed" if data.failed[i] else f"{data.value[i]:.6g}"]
+        for i, number in enumerate(data.number.tolist())
+    ]
     plain = ~data.pruned & ~data.failed & data.feasible
     ramp = {"color": number[plain].tolist(), "colorscale": SCALE, "reversescale": True, "size": 5, "opacity": 0.8}
     if plain.any():
@@ -90,8 +93,8 @@ def _panel(data: Slice, k: int, value: Floats, where: Dict) -> list[Dict]:
             short(value[rows]),
             word,
             marker=marker,
-            customdata=number[rows].tolist(),
-            hovertemplate=hover,
+            customdata=[about[i] for i in np.flatnonzero(rows)],
+            hovertemplate=hover + "%{customdata[2]}<extra></extra>",
             **where,
         )
         for word, rows, marker in kinds

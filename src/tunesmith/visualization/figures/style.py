@@ -57,15 +57,24 @@ def figure(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
 
 def text(value: object, most: int = LABEL) -> str:
     """Return any text so that plotly.js shows it as it is, and does not read it as markup; long ones are cut."""
+    return html.escape(cut(value, most), quote=False)
+
+
+def cut(value: object, most: int) -> str:
+    """Return any text as printable characters; of a long one the beginning and the end, which tell names apart."""
     shown = printable(str(value))
-    return html.escape(shown if len(shown) <= most else shown[: most - 1] + "…", quote=False)
+    if len(shown) <= most:
+        return shown
+    tail = (most - 1) * 2 // 5
+    return f"{shown[: most - 1 - tail]}…{shown[-tail:]}"
 
 
-def axis(title: str = "", **more: Any) -> Dict:
+def axis(title: str = "", most: int = 60, **more: Any) -> Dict:
     """Return an axis of numbers.
 
     Args:
         title: its name.
+        most: characters of it.
         **more: further settings of plotly.js.
     """
     made: Dict = {
@@ -76,7 +85,7 @@ def axis(title: str = "", **more: Any) -> Dict:
         "ticks": "outside",
         "tickcolor": "#b0b0b0",
         "automargin": True,
-        "title": {"text": text(title), "standoff": 8},
+        "title": {"text": text(title, most), "standoff": 8},
     }
     return {**made, **more}
 
@@ -90,7 +99,7 @@ def parameter_axis(of: Axis, title: bool = True, **more: Any) -> Dict:
         **more: further settings of plotly.js.
     """
     at, names = of.ticks()
-    made = axis(of.name if title else "", tickvals=at, ticktext=[text(n, TICK) for n in names], **more)
+    made = axis(of.name if title else "", LABEL, tickvals=at, ticktext=[text(n, TICK) for n in names], **more)
     low, high = of.low, of.high
     if of.kind == "category":
         return {**made, "type": "linear", "range": [of.strip - 0.5 if of.has_strip else low, high]}
@@ -131,22 +140,28 @@ def strip(of: Axis, x: str, y: str, along: str = "x") -> tuple[list[Dict], list[
     return [shape], [name]
 
 
-def jitter(n: int, width: float) -> Floats:
+def jitter(n: int, width: float, along: str = "x") -> Floats:
     """Return shifts [n] that part points on the same place: the same ones each time, evenly spread over the width."""
-    return np.asarray((np.arange(n) * 0.6180339887498949 % 1.0 - 0.5) * width)
+    step = 0.7548776662466927 if along == "x" else 0.5698402909980532  # even in the plane (Roberts' R2 sequence)
+    return np.asarray((np.arange(n) * step % 1.0 - 0.5) * width)
 
 
-def spread(of: Axis) -> Floats:
-    """Return where points are drawn on an axis [n]: on categories and in the strip parted a little."""
+def spread(of: Axis, along: str = "x") -> Floats:
+    """Return where points are drawn on an axis [n]: on categories and in the strip parted a little.
+
+    Args:
+        of: the parameter.
+        along: which of a panel's axes it is.
+    """
     at = of.placed
     n = len(at)
     if of.kind == "category":
-        return at + jitter(n, 0.3)
+        return at + jitter(n, 0.3, along)
     if not of.has_strip:
         return at
     if of.kind == "log":
-        return np.where(np.isnan(of.at), at * (of.high / of.low) ** jitter(n, 0.08), at)
-    return np.where(np.isnan(of.at), at + jitter(n, 0.08) * (of.high - of.low), at)
+        return np.where(np.isnan(of.at), at * (of.high / of.low) ** jitter(n, 0.08, along), at)
+    return np.where(np.isnan(of.at), at + jitter(n, 0.08, along) * (of.high - of.low), at)
 
 
 def panels(rows: int, columns: int, gap_x: float = 0.25, gap_y: float = 0.35) -> list[tuple[list[float], list[float]]]:

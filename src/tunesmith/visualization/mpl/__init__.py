@@ -11,8 +11,6 @@ from tunesmith.visualization.data.base import FigureData
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-KINDS = ("optimization_history", "slice", "edf", "intermediate_values")
-
 
 def draw(data: FigureData) -> Figure:
     """Return a Matplotlib figure, which no window of pyplot holds; its label is the summary.
@@ -22,12 +20,7 @@ def draw(data: FigureData) -> Figure:
 
     Raises:
         MissingDependencyError: Matplotlib is not installed.
-        ValueError: Matplotlib does not draw this figure.
     """
-    if data.kind not in KINDS:
-        raise ValueError(
-            f"backend='matplotlib' does not draw {data.kind}; it draws {', '.join(KINDS)}. Use backend='plotly'"
-        )
     try:
         import matplotlib.figure  # noqa: F401  only whether it is there
     except ImportError as error:

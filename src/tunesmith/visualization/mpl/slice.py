@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tunesmith.visualization.data.slice import Slice
-from tunesmith.visualization.figures.slice import COLUMNS
+from tunesmith.visualization.figures.slice import COLUMNS, heights
 from tunesmith.visualization.figures.style import GREY, ORANGE, VERMILION, spread
 from tunesmith.visualization.mpl.style import new, parameter, ramp, ring, text
 
@@ -19,10 +17,7 @@ def draw(data: Slice) -> Any:
     rows = -(-d // columns)
     figure, panels = new(data, rows, columns, (max(2.9 * columns, 5.0) + 0.8, 2.7 * rows + 0.7))
     plain = ~data.pruned & ~data.failed & data.feasible
-    finite = data.value[np.isfinite(data.value)]
-    low = float(finite.min()) if len(finite) else 0.0
-    span = (float(finite.max()) - low if len(finite) else 0.0) or 1.0
-    value = np.where(data.failed, low - 0.08 * span, data.value)
+    value, low, high = heights(data)
     points = None
     for k, ax in enumerate(panels.ravel()):
         if k >= d:
@@ -31,6 +26,7 @@ def draw(data: Slice) -> Any:
         parameter(ax, data.axes[k])
         if k:
             ax.sharey(panels[0, 0])
+        ax.set_ylim(low, high)
         if k % columns:
             ax.tick_params(labelleft=False)
         else:

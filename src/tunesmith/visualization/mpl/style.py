@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 import numpy as np
 
-from tunesmith.text import printable
 from tunesmith.visualization.data.axes import Axis
 from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.figures.style import GRID, INK, LABEL, TICK
+from tunesmith.visualization.figures.style import GRID, INK, LABEL, TICK, cut
 
 SCALE = ("#c3d5e6", "#6baed6", "#2171b5", "#08306b")  # from early to late, or from bad to good
 
@@ -28,8 +28,9 @@ def new(data: FigureData, rows: int = 1, columns: int = 1, size: tuple[float, fl
 
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
-    head = text(data.title, 120) + "".join(f"\n{text(n, 200)}" for n in data.notes)
-    figure.suptitle(head, x=0.02, ha="left", fontsize=12, color=INK)
+    notes = textwrap.wrap(" · ".join(data.notes), int(13 * size[0]))
+    head = "\n".join([text(data.title, 120), *(text(n, 200) for n in notes)])
+    figure.suptitle(head, x=0.02, ha="left", fontsize=11, color=INK)
     for ax in axes.ravel():
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color=GRID, linewidth=0.8)
@@ -39,8 +40,7 @@ def new(data: FigureData, rows: int = 1, columns: int = 1, size: tuple[float, fl
 
 def text(value: object, most: int = LABEL) -> str:
     """Return any text so that Matplotlib shows it as it is, and does not read it as a formula; long ones are cut."""
-    shown = printable(str(value))
-    return (shown if len(shown) <= most else shown[: most - 1] + "…").replace("$", r"\$")
+    return cut(value, most).replace("$", r"\$")
 
 
 def ramp() -> Any:
