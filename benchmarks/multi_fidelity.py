@@ -3,22 +3,26 @@
     python benchmarks/multi_fidelity.py                        # built-in curves, and ../shared/bench where it is there
     python benchmarks/multi_fidelity.py --workers 8 --seeds 5
     python benchmarks/multi_fidelity.py --only 'curves/*' --searches 'study, default;random, full runs'
+    python benchmarks/multi_fidelity.py --only 'real/*' --workers 1  # minutes of real training, with PyTorch
 
 A study with its defaults, by ask and tell, and its decision "start a new run, or go on with a paused one" driven
 directly, beside full runs (random ones, and those of the default sampler) and, where it is installed, Optuna's TPE with
 Hyperband. A budget is so many full trainings: with one worker the mean cost of a random full run, with several the time
 of one. Regret 0 is the best loss known of a task, 1 the median of a random run's least; every reported loss counts.
+Of the real training, a small network for images of digits, the loss is the share of errors, and regret 0 is none.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
 import _curves
+import _digits_cnn
 import numpy as np
 from _curve_searches import SEARCHES, Trace, simulate
 
@@ -46,6 +50,8 @@ def tasks(patterns: list[str], quick: bool) -> list[_curves.CurveTask]:
             found += _curves.folder(SHARED)
         except ImportError as error:
             print(f"left out the tasks of {os.path.relpath(SHARED)}: {error} (pip install 'tunesmith[bench]')")
+    if importlib.util.find_spec("torch") is not None and any(fnmatch("real/digits-cnn", p) for p in patterns):
+        found.append(_digits_cnn.task())
     return [t for t in found if not patterns or any(fnmatch(t.name, p) for p in patterns)]
 
 
@@ -82,8 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     seeds = 1 if args.quick else args.seeds
     for workers in [args.workers] if args.workers else [1] if args.quick else [1, 8]:
         budgets = BUDGETS[workers == 1][: 3 if args.quick else None]
-        groups = {"built in": [t for t in chosen if t.name.startswith("curves/")]}
-        groups[os.path.relpath(SHARED)] = [t for t in chosen if not t.name.startswith("curves/")]
+        groups = {"built in": [t for t in chosen if t.name.startswith(("curves/", "real/"))]}
+        groups[os.path.relpath(SHARED)] = [t for t in chosen if t not in groups["built in"]]
         for group, members in groups.items():
             if not members:
                 continue
