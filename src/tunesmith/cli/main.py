@@ -1,0 +1,100 @@
+"""The program ``tunesmith``: which commands there are, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tunesmith import __version__
+from tunesmith.errors import TunesmithError
+from tunesmith.text import did_you_mean, printable
+
+ERROR, USAGE, INTERRUPTED = 1, 2, 130
+
+# name: ("module:object", what --help says of it); in the order in which they are shown, by sections
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Tune": {
+        "worker": ("worker:worker", "Run trials of a study that many processes share."),
+    },
+    "Look": {
+        "studies": ("studies:studies", "List the studies of a storage."),
+    },
+}
+_HOME = {name: entry for section in COMMANDS.values() for name, entry in section.items()}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, and not for ``--help``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(_HOME)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None: there is none of that name."""
+        if cmd_name not in _HOME:
+            return None
+        import importlib
+
+        module, _, name = _HOME[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"tunesmith.cli.{module}"), name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command that the first word names."""
+        if args and not args[0].startswith("-") and args[0] not in _HOME:
+            hint = did_you_mean(args[0], _HOME) or f": there are {', '.join(_HOME)}"
+            raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections of ``--help``."""
+        for section, entries in COMMANDS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, summary) for name, (_, summary) in entries.items()], col_max=12)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="tunesmith COMMAND --help says what a command takes. STORAGE is a file (tune.db) or a database's URL; where "
+    "it is left out, the value of TUNESMITH_STORAGE.",
+)
+@click.version_option(__version__, prog_name="tunesmith", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find good hyperparameters with few training runs, and an honest figure for how good they are."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Args:
+        arguments: the command line without the program's name; None: that of this process.
+
+    Returns:
+        the exit status: 0 all went well, 1 an error, 2 the command cannot be run as it was given, 130 Ctrl-C.
+    """
+    try:
+        status = cli.main(None if arguments is None else list(arguments), "tunesmith", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except TunesmithError as error:
+        notes = getattr(error, "__notes__", ())
+        click.echo("\n".join([f"error: {printable(str(error), lines=True)}", *notes]), err=True)
+        return ERROR
+    except BrokenPipeError:  # what read the output has ended, `head` for instance
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def run() -> None:
+    """The entry point of the installed program."""
+    sys.exit(main())

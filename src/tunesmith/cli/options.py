@@ -1,0 +1,82 @@
+"""Arguments and options that several commands share, and the study that they name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tunesmith.text import did_you_mean, listing
+
+if TYPE_CHECKING:
+    from tunesmith.storage.base import Storage
+    from tunesmith.storage.records import StudyRecord
+    from tunesmith.study import Study
+
+STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+storage_argument: Decorator = click.argument("storage", envvar=STORAGE)
+study_option: Decorator = click.option(
+    "--study", "name", metavar="NAME", help="The study; it need not be named where there is only one."
+)
+json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def existing(spec: str) -> Storage:
+    """Open a storage that is there.
+
+    Args:
+        spec: a file or a URL.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    from tunesmith.storage import open_storage
+    from tunesmith.storage.redact import shown_spec
+
+    if "://" not in spec and not Path(spec).is_file():
+        what = "is a folder" if Path(spec).is_dir() else "does not exist"
+        raise click.UsageError(f"{os.fspath(spec)} {what}; give the file of a study, such as tune.db, or a URL")
+    try:
+        return open_storage(spec)
+    except ValueError as error:
+        raise click.UsageError(f"{shown_spec(spec)}: {error}") from error
+
+
+def study_record(storage: Storage, spec: str, name: str | None) -> StudyRecord:
+    """Return the study that is named, or the only one.
+
+    Args:
+        storage: where it is.
+        spec: the storage as it was given.
+        name: of the study; None: it is the only one.
+
+    Raises:
+        UsageError: there is none of that name, or several and none is named.
+    """
+    from tunesmith.storage.redact import shown_spec
+
+    there = {record.name: record for record in storage.list_studies()}
+    place = shown_spec(spec)
+    if not there:
+        raise click.UsageError(f"{place} holds no study yet")
+    if name is None:
+        if len(there) > 1:
+            raise click.UsageError(f"{place} holds {len(there)} studies; give --study, one of {listing(there)}")
+        return next(iter(there.values()))
+    if name not in there:
+        raise click.UsageError(f"{place} has no study {name!r}{did_you_mean(name, there)}; there are {listing(there)}")
+    return there[name]
+
+
+def open_study(spec: str, name: str | None) -> Study:
+    """Load the study that is named, or the only one of a storage."""
+    from tunesmith.study import load_study
+
+    storage = existing(spec)
+    return load_study(study_name=study_record(storage, spec, name).name, storage=storage)

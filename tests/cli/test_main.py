@@ -1,0 +1,78 @@
+"""The program itself: its help, what it says of mistakes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import tunesmith as ts
+from tunesmith.cli.main import _HOME, cli, main
+
+
+def test_help_is_what_the_commands_say_of_themselves() -> None:
+    group = cli
+    context = click.Context(group)
+    for name, (_, summary) in _HOME.items():
+        command = group.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.help is not None
+        assert command.help.startswith(summary.rstrip(".")), name
+
+
+def test_help_imports_no_command_and_nothing_heavy() -> None:
+    code = (
+        "import sys; from tunesmith.cli.main import main; status = main(['--help'])\n"
+        "heavy = {'numpy', 'sqlalchemy', 'rich', 'scipy', 'sklearn'} & set(sys.modules)\n"
+        "commands = [m for m in sys.modules if m.startswith('tunesmith.cli.') and m != 'tunesmith.cli.main']\n"
+        "print(status, sorted(heavy), commands, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split("\n")[0] == "0 [] []"
+    assert all(name in done.stdout for name in _HOME)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["studis", "a.db"], 2, "there is no command 'studis'; did you mean 'studies'?"),
+        (["studies"], 2, "Missing argument 'STORAGE'"),
+        (["studies", "a.db"], 2, "a.db does not exist; give the file of a study"),
+        (["studies", "."], 2, ". is a folder"),
+        (["studies", "nodb://user:secret@host/x"], 1, "host/x: SQLAlchemy knows no database"),
+    ],
+)
+def test_mistakes(words: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(words) == status
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert not shown.out
+    assert "secret" not in shown.err
+
+
+def test_studies(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    where = str(tmp_path / "t.db")
+    for name in ("one", "two"):
+        study = ts.create_study(storage=where, study_name=name, seed=0, direction="maximize")
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    study.enqueue_trial({"x": 0.5})
+    assert main(["studies", where, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [s["name"] for s in found] == ["one", "two"]
+    assert found[1]["trials"] == {"complete": 3, "waiting": 1}
+    assert found[1]["best_value"] == study.best_value
+    monkeypatch.setenv("TUNESMITH_STORAGE", where)
+    assert main(["studies"]) == 0
+    assert "1 waiting" in capsys.readouterr().out
+
+
+def test_the_worker_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["worker", "--help"])
+    assert ended.value.code == 0
+    assert "usage: tunesmith worker" in capsys.readouterr().out
