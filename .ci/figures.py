@@ -47,6 +47,23 @@ def classifier(sampler: str = "tpe", pruner: str = "median") -> Any:
     return study
 
 
+def from_default() -> Any:
+    """A study that begins with a default configuration."""
+    import tunesmith
+    from tunesmith import Float, Int, Space
+
+    space = Space(lr=Float(1e-5, 1e-1, log=True), layers=Int(1, 6), activation=["relu", "gelu", "tanh"])
+
+    def loss(p: dict[str, Any]) -> float:
+        activation = {"relu": 0.1, "gelu": 0.0, "tanh": 0.25}[p["activation"]]
+        return 0.3 + 0.1 * (math.log10(p["lr"]) + 3.0) ** 2 + 0.04 * (p["layers"] - 4) ** 2 + activation
+
+    study = tunesmith.create_study(space=space, sampler="random", seed=0)
+    study.enqueue_trial({"lr": 0.1, "layers": 2, "activation": "relu"})
+    study.optimize(loss, n_trials=80, space=space)
+    return study
+
+
 def trade_off() -> Any:
     """A study with two objectives."""
     import tunesmith
@@ -110,6 +127,7 @@ def make() -> None:
         "rank": v.plot_rank(random, ["C", "gamma", "model"], backend="matplotlib"),
         "parallel_coordinate": v.plot_parallel_coordinate(random, backend="matplotlib"),
         "param_importances": v.plot_param_importances(random, backend="matplotlib"),
+        "ablation": v.plot_ablation(from_default(), backend="matplotlib"),
         "edf": v.plot_edf([study, random], backend="matplotlib"),
         "pareto_front": v.plot_pareto_front(two, target_names=["cost", "accuracy"], backend="matplotlib"),
         "hypervolume_history": v.plot_hypervolume_history(two, backend="matplotlib"),

@@ -16,7 +16,7 @@ from tests.visualization.studies import FakeSearch, conditional, many, trade_off
 
 import tunesmith
 from tunesmith import Float, visualization
-from tunesmith.visualization.data.ablation import Ablation
+from tunesmith.visualization.data.ablation import AblationPath
 from tunesmith.visualization.data.base import FigureData, plain
 from tunesmith.visualization.data.contour import contour
 from tunesmith.visualization.data.edf import edf
@@ -54,7 +54,7 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
     "left to gain": lambda: terminator_improvement(many(25, 2)),
     "race": lambda: racing(FakeSearch()),
     "honest score": lambda: honest_score(FakeSearch()),
-    "ablation": lambda: Ablation(
+    "ablation": lambda: AblationPath(
         title="Path", summary="It falls.", target="loss", maximize=False, steps=("default", "lr: 1 → 2"),
         expected=np.array([2.0, 1.0]), low=np.array([np.nan, 0.5]), high=np.array([np.nan, 1.5]),
     ),
@@ -132,7 +132,7 @@ STUDIES: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(set(visualization.__all__) - {"plot_ablation"}))
+@pytest.mark.parametrize("name", visualization.__all__)
 def test_every_plot_returns_a_figure(name: str) -> None:
     from matplotlib.figure import Figure as Drawn
     from plotly.graph_objects import Figure

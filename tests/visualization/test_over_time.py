@@ -151,7 +151,7 @@ def test_the_timeline() -> None:
     assert data.begin == pytest.approx([0.0, 1.0, 1.0, 100 / 60])
     assert data.end == pytest.approx([1.0, 1.5, 3.0, 5.0])
     assert data.reason[1] == "out of memory"
-    assert data.notes == ("8 trials have no time",)
+    assert data.notes == ("8 trials without a time",)
     assert timeline(timed(), 2).number.tolist() == [10, 11]
     assert timeline(timed(), show_failed=False, show_pruned=False).state == ("complete", "infeasible")
     with pytest.raises(NothingToDrawError, match="none of 8 trials of 'small' has a time"):

@@ -42,7 +42,7 @@ def test_the_front_is_what_no_trial_beats_in_all() -> None:
     assert data.values.tolist() == [[1.0, 1.0], [2.0, 3.0], [3.0, 2.0], [0.5, 9.0], [4.0, 4.0]]
     assert data.front.tolist() == [True, True, False, False, True]
     assert data.feasible.tolist() == [True, True, True, False, True]
-    assert "3 are on the front" in data.summary
+    assert "3 on the front" in data.summary
     assert pareto_front(trade_off(), include_dominated_trials=False, selected=[2]).number.tolist() == [0, 1, 2, 4]
     assert pareto_front(trade_off(), target_names=["cost", "gain"]).targets == ("cost", "gain")
     swapped = pareto_front(trade_off(), targets=[1, 0])

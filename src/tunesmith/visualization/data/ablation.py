@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.importance import Importance, importance
+from tunesmith.importance import Ablation, Importance, importance
 from tunesmith.text import printable
 from tunesmith.visualization.data.base import FigureData, number
 from tunesmith.visualization.data.columns import Floats, as_study, read
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Ablation(FigureData):
+class AblationPath(FigureData):
     """The path.
 
     Attributes:
@@ -37,11 +38,12 @@ class Ablation(FigureData):
     high: Floats
 
 
-def ablation(study: Any) -> Ablation:
+def ablation(study: Any, default: Mapping[str, Any] | None = None) -> AblationPath:
     """Return the path from the default configuration to the best one.
 
     Args:
         study: a study with one objective.
+        default: the configuration to begin with; None: the first enqueued trial that gave all parameters.
 
     Returns:
         The arrays, for the evaluator "ablation" of `tunesmith.importance.importance`.
@@ -53,10 +55,10 @@ def ablation(study: Any) -> Ablation:
     study = as_study(study)
     t = read(study)
     t.need("plot_ablation")
-    return of_table(importance(study, evaluator="ablation"), t.target, bool(t.maximize))
+    return of_table(importance(study, evaluator=Ablation(default)), t.target, bool(t.maximize))
 
 
-def of_table(table: Importance, target: str, maximize: bool) -> Ablation:
+def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
     """Return the arrays of a table that is there already.
 
     Args:
@@ -75,7 +77,7 @@ def of_table(table: Importance, target: str, maximize: bool) -> Ablation:
     intervals = [(math.nan, math.nan), *(c.interval for _, c in changes)]
     gains = np.abs(np.diff(expected))
     most = changes[int(np.argmax(gains))][0]
-    return Ablation(
+    return AblationPath(
         title="From the default to the best",
         summary=f"The default is expected to give {number(expected[0])} of {target}, the best configuration "
         f"{number(expected[-1])}. Of {len(changes)} steps, that of {printable(most)} changes most.",

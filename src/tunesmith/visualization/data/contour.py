@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.selection.wording import count
 from tunesmith.visualization.data.axes import Axis, label
 from tunesmith.visualization.data.base import FigureData, join
 from tunesmith.visualization.data.columns import Floats, Ints, Mask, StudyColumns, Target, as_study, read
@@ -106,7 +107,7 @@ def contour(
         title="Contours",
         summary=join(
             [
-                f"Values of {t.target} in {pairs.n:,} trials over pairs of {listed(pairs.axes)}.",
+                f"Values of {t.target} in {count(pairs.n, 'trial')} over pairs of {listed(pairs.axes)}.",
                 _range(panels),
                 t.about_best(),
                 at_best(t, pairs.axes),

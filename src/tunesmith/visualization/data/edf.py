@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.selection.wording import count
 from tunesmith.visualization.data.base import FigureData, join, number
 from tunesmith.visualization.data.columns import Floats, Target, as_studies, read
 
@@ -62,7 +63,7 @@ def edf(study: Any, *, target: Target = None, target_name: str | None = None) ->
             curves.append(Curve(name, *distribution(values), len(values)))
             low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
             sentences.append(
-                f"{name}: half of {len(values):,} trials have at most {number(middle)}, "
+                f"{name}: half of {count(len(values), 'trial')} have at most {number(middle)}, "
                 f"the middle half {number(low)} to {number(high)}."
             )
     names = list(dict.fromkeys(t.target for t in tables.values()))

@@ -10,6 +10,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.numerics.pareto import hypervolume, non_dominated
+from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection
 from tunesmith.visualization.data.base import FigureData, number
 from tunesmith.visualization.data.columns import Floats, Ints, as_study, objective_names
@@ -79,9 +80,9 @@ def hypervolume_history(study: Any, reference_point: Sequence[float] | None = No
     half = int(last[np.argmax(volume >= 0.9 * volume[-1])])
     return HypervolumeHistory(
         title="Hypervolume history",
-        summary=f"The hypervolume of {', '.join(names)} grew to {number(volume[-1])} over {len(rows):,} trials; "
+        summary=f"The hypervolume of {', '.join(names)} grew to {number(volume[-1])} over {count(len(rows), 'trial')}; "
         f"nine tenths of it were reached by trial {half}. Reference point: "
-        f"{', '.join(number(v) for v in reference * sign)}, which {counts:,} trials beat in all objectives.",
+        f"{', '.join(number(v) for v in reference * sign)}, which {count(counts, 'trial')} beat in all objectives.",
         notes=() if len(ends) == len(rows) else (f"computed after {len(ends):,} of {len(rows):,} trials",),
         number=last,
         hypervolume=volume,

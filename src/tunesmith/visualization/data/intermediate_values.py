@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.data.base import FigureData, join, number
 from tunesmith.visualization.data.columns import Floats, Ints, StudyColumns, as_study, objective_names, read
@@ -85,13 +86,13 @@ def intermediate_values(
         value = value * curves.sign
         at = thin(step.astype(np.float64), value, most=room)
         made.append(LearningCurve(k, states[k], step[at], value[at], k in selected))
-    count = {s: sum(states[k] is s for k in numbers) for s in TrialState}
-    words = [f"{c:,} {str(s).lower()}" for s, c in count.items() if c]
+    tally = {s: sum(states[k] is s for k in numbers) for s in TrialState}
+    words = [f"{c:,} {str(s).lower()}" for s, c in tally.items() if c]
     return IntermediateValues(
         title="Intermediate values",
         summary=join(
             [
-                f"Reports of {len(numbers):,} trials ({', '.join(words)}), up to step "
+                f"Reports of {count(len(numbers), 'trial')} ({', '.join(words)}), up to step "
                 f"{max(int(c.step[-1]) for c in made if len(c.step)) if any(len(c.step) for c in made) else 0:,}.",
                 t.about_best(),
                 _end_of(best, made),

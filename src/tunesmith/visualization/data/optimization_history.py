@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.data.base import FigureData, join, number
 from tunesmith.visualization.data.columns import (
@@ -202,11 +203,9 @@ def mean_sd(a: Floats) -> tuple[Floats, Floats]:
 
 def _sentence(name: str, t: StudyColumns, several: bool) -> str:
     goal = {True: "is maximized", False: "is minimized", None: "is shown"}[t.maximize]
-    n, head = int(t.complete.sum()), f"{name}: " if several else ""
+    head = f"{name}: " if several else ""
+    head += f"Over {count(int(t.complete.sum()), 'complete trial')} {t.target} {goal}"
     if t.best is None:
-        return f"{head}Over {n:,} complete trials {t.target} {goal}."
+        return f"{head}."
     first, best = int(np.flatnonzero(t.complete & t.feasible)[0]), t.best
-    return (
-        f"{head}Over {n:,} complete trials {t.target} {goal}: from {number(t.value[first])} in trial {t.number[first]} "
-        f"to the best, {number(t.value[best])}, in trial {t.number[best]}."
-    )
+    return f"{head}: from {number(t.value[first])} in trial {t.number[first]} to the best, {number(t.value[best])}, in trial {t.number[best]}."

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.selection.wording import count
 from tunesmith.visualization.data.axes import Axis, axes_of
 from tunesmith.visualization.data.base import FigureData, join
 from tunesmith.visualization.data.columns import Floats, Ints, Mask, Target, as_study, read
@@ -78,7 +79,7 @@ def parallel_coordinate(
         title="Parallel coordinates",
         summary=join(
             [
-                f"{len(rows):,} trials as lines over {t.target} and {listed(axes)}.",
+                f"{count(len(rows), 'trial')} as lines over {t.target} and {listed(axes)}.",
                 t.about_best(),
                 at_best(t, axes),
             ]

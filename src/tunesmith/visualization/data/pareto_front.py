@@ -11,6 +11,7 @@ import numpy as np
 from tunesmith.errors import NothingToDrawError
 from tunesmith.frozen import FrozenTrial
 from tunesmith.numerics.pareto import non_dominated
+from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.text import printable
 from tunesmith.visualization.data.base import FigureData, number
@@ -100,9 +101,9 @@ def pareto_front(
     goals = ", ".join(f"{name} {'maximized' if up else 'minimized'}" for name, up in zip(names, maximize, strict=True))
     return ParetoFront(
         title="Pareto front",
-        summary=f"{len(rows):,} trials by {goals}. {k:,} are on the front, with {ends}."
+        summary=f"{count(len(rows), 'trial')} by {goals}. {k:,} on the front, with {ends}."
         if k
-        else f"{len(rows):,} trials by {goals}. None of them is feasible; they have {ends}.",
+        else f"{count(len(rows), 'trial')} by {goals}. None is feasible; {ends}.",
         notes=drawn(len(index), len(shown)),
         targets=tuple(names),
         maximize=tuple(maximize),

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.selection.wording import count
 from tunesmith.visualization.data.axes import Axis
 from tunesmith.visualization.data.base import FigureData, join, number
 from tunesmith.visualization.data.columns import Floats, Ints, Mask, Target, as_study, read
@@ -83,8 +84,8 @@ def rank(
         title="Rank",
         summary=join(
             [
-                f"Pairs of {listed(pairs.axes)}, coloured by the rank of {t.target} in {len(rows):,} trials; half have "
-                f"a value from {number(scale[0])} (best) to {number(scale[2])}.",
+                f"Pairs of {listed(pairs.axes)}, coloured by the rank of {t.target} in {count(len(rows), 'trial')}; "
+                f"half have a value from {number(scale[0])} (best) to {number(scale[2])}.",
                 t.about_best(),
                 at_best(t, pairs.axes),
             ]

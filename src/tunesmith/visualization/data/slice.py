@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.text import listing
 from tunesmith.visualization.data.axes import Axis, axes_of
@@ -88,7 +89,11 @@ def slices(
     return Slice(
         title="Slices",
         summary=join(
-            [f"Values of {t.target} in {len(rows):,} trials against {listed(axes)}.", t.about_best(), at_best(t, axes)]
+            [
+                f"Values of {t.target} in {count(len(rows), 'trial')} against {listed(axes)}.",
+                t.about_best(),
+                at_best(t, axes),
+            ]
         ),
         notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes), *beyond(t.value[rows], ends)),
         target=t.target,

@@ -12,6 +12,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.frozen import FrozenTrial
+from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.data.base import FigureData, join
 from tunesmith.visualization.data.columns import Floats, Ints, as_study
@@ -110,7 +111,7 @@ def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> T
     first, span = float(started.min()), float(finished.max() - started.min())
     _, length, unit = next(u for u in UNITS if span >= u[0])
     states = tuple(_word(t) for t in trials)
-    count = ", ".join(f"{states.count(s):,} {s}" for s in dict.fromkeys(states))
+    tally = ", ".join(f"{states.count(s):,} {s}" for s in dict.fromkeys(states))
     untimed = n_read - len(trials)
     busy = float((finished - started).sum())
     start = datetime.fromtimestamp(first).strftime("%Y-%m-%d %H:%M:%S")
@@ -118,12 +119,12 @@ def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> T
         title="Timeline",
         summary=join(
             [
-                f"{len(trials):,} trials ({count}) within {span / length:.3g} {unit}, from {start} on;",
+                f"{count(len(trials), 'trial')} ({tally}) within {span / length:.3g} {unit}, from {start} on;",
                 f"{busy / span if span > 0 else 1.0:.3g} ran at once on average; the longest took "
                 f"{float((finished - started).max()) / length:.3g} {unit}.",
             ]
         ),
-        notes=(*drawn(n_read, total), *((f"{untimed:,} trials have no time",) if untimed else ())),
+        notes=(*drawn(n_read, total), *((f"{count(untimed, 'trial')} without a time",) if untimed else ())),
         number=np.array([t.number for t in trials], np.int64),
         state=states,
         begin=(started - first) / length,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunesmith.visualization.data.ablation import Ablation
+from tunesmith.visualization.data.ablation import AblationPath
 from tunesmith.visualization.data.base import short
 from tunesmith.visualization.figures.style import BLUE, Dict, axis, figure, scatter, text
 
 
-def draw(data: Ablation) -> Dict:
+def draw(data: AblationPath) -> Dict:
     """Return the figure: what is expected after each step, from the default at the top to the best one."""
     n = len(data.steps)
     rows = list(range(n))[::-1]

@@ -11,8 +11,8 @@ def draw(data: Edf) -> Dict:
     """Return the figure: one step curve a study."""
     traces = [
         scatter(
-            short(c.value),
-            short(c.share),
+            [short(c.value)[0], *short(c.value)],  # from 0 on: one value alone is a line as well
+            [0.0, *short(c.share)],
             f"{c.name} ({c.n:,})",
             mode="lines",
             line={"shape": "hv", "width": 2, "color": SERIES[i % len(SERIES)]},

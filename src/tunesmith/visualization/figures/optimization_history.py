@@ -32,7 +32,8 @@ def draw(data: OptimizationHistory) -> Dict:
 
 
 def _series(s: HistorySeries, colour: str | None, data: OptimizationHistory) -> list[Dict]:
-    name = "" if colour is None else f"{s.name}: "
+    several = colour is not None
+    name = f"{s.name}: " if several else ""
     kinds = [
         ("trials", ~s.pruned & s.feasible, {"color": colour or SERIES[0], "size": 5, "opacity": 0.55}),
         ("infeasible", ~s.pruned & ~s.feasible, {"color": GREY, "size": 5, "symbol": "x"}),
@@ -45,8 +46,9 @@ def _series(s: HistorySeries, colour: str | None, data: OptimizationHistory) -> 
                 scatter(
                     s.number[rows].tolist(),
                     short(np.clip(s.value[rows], *data.ends)),
-                    name + word if word != "trials" or colour is None else s.name,
+                    s.name if several and word == "trials" else name + word,
                     marker=marker,
+                    legendgroup=text(s.name, 60) if several else word,
                     customdata=[[k, f"{v:.6g}"] for k, v in zip(s.number[rows].tolist(), s.value[rows], strict=True)],
                     hovertemplate=f"trial %{{x}}<br>{text(data.target)} %{{customdata[1]}}<extra></extra>",
                 )
@@ -54,7 +56,15 @@ def _series(s: HistorySeries, colour: str | None, data: OptimizationHistory) -> 
     if len(s.step_number):
         line = {"shape": "hv", "color": colour or VERMILION, "width": 2}
         traces.append(
-            scatter(s.step_number.tolist(), short(s.step_value), f"{name}best so far", mode="lines", line=line)
+            scatter(
+                s.step_number.tolist(),
+                short(s.step_value),
+                f"{name}best so far",
+                mode="lines",
+                line=line,
+                legendgroup=text(s.name, 60) if several else "best",
+                showlegend=not several,
+            )
         )
     if s.selected.any():
         marker = {"color": "rgba(0,0,0,0)", "size": 11, "line": {"color": "black", "width": 2}}

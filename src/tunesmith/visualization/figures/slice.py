@@ -76,7 +76,7 @@ def _panel(data: Slice, k: int, value: Floats, where: Dict) -> list[Dict]:
     plain = ~data.pruned & ~data.failed & data.feasible
     ramp = {"color": number[plain].tolist(), "colorscale": SCALE, "reversescale": True, "size": 5, "opacity": 0.8}
     if plain.any():
-        ramp |= {"cmin": int(number.min()), "cmax": int(number.max())}
+        ramp |= {"cmin": int(number.min()), "cmax": max(int(number.max()), int(number.min()) + 1)}
     best = np.arange(len(number)) == data.best
     ring = {"color": "rgba(0,0,0,0)", "size": 13}
     kinds = [

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.visualization.data.ablation import Ablation
+from tunesmith.visualization.data.ablation import AblationPath
 from tunesmith.visualization.figures.style import BLUE
 from tunesmith.visualization.mpl.style import new, text
 
 
-def draw(data: Ablation) -> Any:
+def draw(data: AblationPath) -> Any:
     """Return the figure: what is expected after each step, from the default at the top to the best one."""
     n = len(data.steps)
     figure, axes = new(data, size=(8.0, 1.4 + max(0.36 * n, 1.2)))

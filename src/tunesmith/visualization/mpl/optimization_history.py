@@ -47,7 +47,13 @@ def _series(ax: Any, s: HistorySeries, colour: str | None, ends: tuple[float, fl
         if rows.any():
             ax.scatter(s.number[rows], value[rows], s=16, color=hue, marker=marker, linewidths=1, label=name + word)
     if len(s.step_number):
-        ax.step(s.step_number, s.step_value, where="post", color=colour or VERMILION, label=f"{name}best so far")
+        ax.step(
+            s.step_number,
+            s.step_value,
+            where="post",
+            color=colour or VERMILION,
+            label=None if colour else "best so far",
+        )
     if len(s.failed):
         at = np.full(len(s.failed), 0.02)
         ax.plot(s.failed, at, "x", color=VERMILION, ms=4, transform=ax.get_xaxis_transform(), label=f"{name}failed")

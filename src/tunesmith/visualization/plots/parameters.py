@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.visualization.data.ablation import ablation
@@ -192,11 +192,12 @@ def plot_param_importances(
     return render(param_importances(study, evaluator, params, target=target, target_name=target_name), backend)
 
 
-def plot_ablation(study: Study, *, backend: str = "plotly") -> Any:
+def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:
     """Plot the path from the default configuration to the best one, a parameter at a time, by what is expected.
 
     Args:
         study: a study with one objective, or a fitted search.
+        default: the configuration to begin with; None: the first enqueued trial that gave all parameters.
         backend: "plotly" or "matplotlib".
 
     Returns:
@@ -207,4 +208,4 @@ def plot_ablation(study: Study, *, backend: str = "plotly") -> Any:
         ValueError: there are too few trials, no default, or several objectives.
         MissingDependencyError: the backend is not installed.
     """
-    return render(ablation(study), backend)
+    return render(ablation(study, default), backend)
