@@ -208,4 +208,5 @@ def _sentence(name: str, t: StudyColumns, several: bool) -> str:
     if t.best is None:
         return f"{head}."
     first, best = int(np.flatnonzero(t.complete & t.feasible)[0]), t.best
-    return f"{head}: from {number(t.value[first])} in trial {t.number[first]} to the best, {number(t.value[best])}, in trial {t.number[best]}."
+    head += f": from {number(t.value[first])} in trial {t.number[first]}"
+    return f"{head} to the best, {number(t.value[best])}, in trial {t.number[best]}."
