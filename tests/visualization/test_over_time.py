@@ -120,7 +120,7 @@ def test_a_sentence_says_what_is_missing() -> None:
     with pytest.raises(NothingToDrawError, match=r"no trial of 'empty' is complete .* it has no trials"):
         optimization_history(study)
     study.add_trial(tunesmith.create_trial(state=TrialState.FAIL))
-    with pytest.raises(NothingToDrawError, match="it has 1 fail"):
+    with pytest.raises(NothingToDrawError, match="it has 1 failed"):
         optimization_history(study)
     with pytest.raises(NothingToDrawError, match=r"trial\.report"):
         intermediate_values(study)
@@ -179,7 +179,7 @@ def test_what_is_left_to_gain() -> None:
     assert data.gap[-1] < data.gap[0]
     with pytest.raises(NothingToDrawError, match=r"it takes 20 complete trials .* has 6"):
         terminator_improvement(conditional())
-    with pytest.raises(ValueError, match="2 objectives"):
+    with pytest.raises(ValueError, match=r"is for one objective; .* has 2"):
         terminator_improvement(many(20, 2, m=2))
 
 

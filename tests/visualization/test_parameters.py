@@ -75,6 +75,14 @@ def test_a_name_that_is_not_there_gets_an_answer() -> None:
         slices(bare)
 
 
+def test_a_name_that_several_branches_share_is_told_apart() -> None:
+    space = tunesmith.Space([{"kernel": ["rbf"], "C": Float(0, 1), "gamma": Float(0, 1)}, {"C": Float(5, 9)}])
+    study = tunesmith.create_study(space=space, seed=0, sampler="random")
+    study.optimize(lambda trial: trial.params["C"], n_trials=20)
+    assert [a.name for a in slices(study).axes] == ["kernel", "C@0", "gamma", "C@1"]
+    assert slices(study, ["C@1"]).axes[0].low == 5
+
+
 def test_constant_values_and_a_constant_parameter() -> None:
     study = tunesmith.create_study(space={"x": Float(2.0, 2.0)}, seed=0)
     study.optimize(lambda trial: 1.0, n_trials=3)

@@ -13,7 +13,7 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Ablation, Importance, importance
 from tunesmith.text import printable
 from tunesmith.visualization.data.base import FigureData, number
-from tunesmith.visualization.data.columns import Floats, as_study, read
+from tunesmith.visualization.data.columns import Floats, as_study, need_one_objective, read
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,6 +53,7 @@ def ablation(study: Any, default: Mapping[str, Any] | None = None) -> AblationPa
         ValueError: the study has several objectives, too few trials or no default.
     """
     study = as_study(study)
+    need_one_objective(study, "plot_ablation")
     t = read(study)
     t.need("plot_ablation")
     return of_table(importance(study, evaluator=Ablation(default)), t.target, bool(t.maximize))

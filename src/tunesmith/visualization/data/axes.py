@@ -143,9 +143,10 @@ def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most
 
 
 def label(space: Space, j: int) -> str:
-    """Return the name that users know of a column."""
+    """Return the name that users know of a column; where several columns share it, the column's own."""
     name = space.names[j]
-    return space.external.get(name, name)
+    outer = space.external.get(name, name)
+    return name if outer and sum(o == outer for o in space.external.values()) > 1 else outer
 
 
 def chosen(columns: StudyColumns, space: Space, most: int) -> list[int]:

@@ -105,7 +105,7 @@ class StudyColumns:
 
     def __str__(self) -> str:
         ends = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        count = [(int(self.is_in(s).sum()), str(s).lower()) for s in ends]
+        count = [(int(self.is_in(s).sum()), "failed" if s == TrialState.FAIL else str(s).lower()) for s in ends]
         count.append((len(self.running), "running or paused"))
         return f"it has {', '.join(f'{k:,} {word}' for k, word in count if k) or 'no trials'}"
 
@@ -183,6 +183,20 @@ def as_studies(studies: Any) -> dict[str, Study]:
             own, k = f"{name} ({k})", k + 1
         found[own] = s
     return found
+
+
+def need_one_objective(study: Study, figure: str) -> None:
+    """Check that a study has one objective, for a figure that takes no target.
+
+    Args:
+        study: the study.
+        figure: what is to be drawn, for the error.
+
+    Raises:
+        ValueError: it has several.
+    """
+    if (m := len(study.directions)) > 1:
+        raise ValueError(f"{figure} is for one objective; {study.study_name!r} has {m}: plot_pareto_front shows them")
 
 
 def objective_names(study: Study) -> list[str]:

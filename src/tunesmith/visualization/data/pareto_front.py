@@ -128,14 +128,18 @@ def _values(study: Any, n: int, targets: Targets) -> tuple[Floats, list[bool], l
         m = found.shape[1]
         same = m == len(maximize)
         return found, maximize if same else [False] * m, names if same else [f"target {k}" for k in range(m)]
+    if len(maximize) == 1:
+        raise ValueError(
+            f"plot_pareto_front needs two objectives or three; {study.study_name!r} has one: plot_optimization_history "
+            "shows it"
+        )
     chosen = list(range(len(maximize))) if targets is None else list(targets)
     wrong = [k for k in chosen if not 0 <= k < len(maximize)]
     if wrong or len(chosen) not in (2, 3) or len(set(chosen)) < len(chosen):
         what = f"targets={chosen}" if targets is not None else "all of them"
         raise ValueError(
             f"plot_pareto_front shows two or three objectives; the study {study.study_name!r} has {len(maximize)} "
-            f"({', '.join(names)}) and {what} cannot be shown"
-            + ("; choose with targets=[0, 1]" if len(maximize) > 1 else "; plot_optimization_history shows one")
+            f"({', '.join(names)}) and {what} cannot be shown; choose with targets=[0, 1]"
         )
     sign = np.where(maximize, -1.0, 1.0)
     return (study.history.y[:n] * sign)[:, chosen], [maximize[k] for k in chosen], [names[k] for k in chosen]

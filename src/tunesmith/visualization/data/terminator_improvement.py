@@ -11,7 +11,7 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.samplers.gp.surrogate import has_enough_trials
 from tunesmith.study.stopping import look
 from tunesmith.visualization.data.base import FigureData, number
-from tunesmith.visualization.data.columns import Floats, Indices, Ints, StudyColumns, as_study, read
+from tunesmith.visualization.data.columns import Floats, Indices, Ints, StudyColumns, as_study, need_one_objective, read
 from tunesmith.visualization.data.model import as_history
 
 MOST_LOOKS = 12  # models that are fitted
@@ -57,7 +57,9 @@ def terminator_improvement(study: Any, plot_error: bool = True, min_n_trials: in
         NothingToDrawError: there are too few trials, or all values are equal.
         ValueError: the study has several objectives.
     """
-    t, study = read(study), as_study(study)
+    study = as_study(study)
+    need_one_objective(study, "plot_terminator_improvement")
+    t = read(study)
     rows = np.flatnonzero(t.complete & t.feasible)
     rows = rows[np.argsort(t.number[rows], kind="stable")]
     d = 0 if t.space is None else len(t.space)
