@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         delete_study,
         get_all_study_names,
         load_study,
+        rename_study,
     )
     from tunesmith.trial import FrozenTrial, Trial, create_trial
 
@@ -68,6 +69,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "delete_study",
         "get_all_study_names",
         "load_study",
+        "rename_study",
     ),
     "tunesmith.trial": ("FrozenTrial", "Trial", "create_trial"),
 }
@@ -115,6 +117,7 @@ __all__ = [
     "maximize",
     "minimize",
     "pruners",
+    "rename_study",
     "samplers",
     "storage",
     "study",

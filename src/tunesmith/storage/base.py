@@ -100,6 +100,19 @@ class Storage(Attempts, ArtifactPointers, Liveness):
         """Delete a study and its trials."""
 
     @abstractmethod
+    def rename_study(self, study_id: int, name: str) -> None:
+        """Give a study another name; trials that run go on.
+
+        Args:
+            study_id: the study.
+            name: unique in the storage.
+
+        Raises:
+            DuplicatedStudyError: another study has the name.
+            ValueError: it is empty, or no text that can be stored.
+        """
+
+    @abstractmethod
     def set_space(self, study_id: int, space: Space) -> None:
         """Declare the space of a study that was created without one.
 

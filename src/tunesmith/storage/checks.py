@@ -6,7 +6,13 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tunesmith.errors import AttemptReplacedError, StudyNotFoundError, TrialFinishedError, TrialsSpentError
+from tunesmith.errors import (
+    AttemptReplacedError,
+    DuplicatedStudyError,
+    StudyNotFoundError,
+    TrialFinishedError,
+    TrialsSpentError,
+)
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import checked_text, did_you_mean
@@ -23,13 +29,23 @@ def new_name() -> str:
 def check_study(name: str | None, directions: Sequence[str], seed: int) -> tuple[str, ...]:
     """Return the directions as a tuple."""
     if name is not None:
-        checked_text("a study's name", name)
+        check_name(name)
     wrong = [d for d in directions if d not in DIRECTIONS]
     if wrong or not directions or isinstance(directions, str):
         raise ValueError(f"directions must be a sequence of 'minimize' and 'maximize'; got {directions!r}")
     if not 0 <= seed < 2**63:
         raise ValueError(f"a study's seed must be at least 0 and less than 2**63; got {seed}")
     return tuple(str(d) for d in directions)
+
+
+def check_name(name: str) -> None:
+    """Check that a text can be a study's name."""
+    checked_text("a study's name", name)
+
+
+def name_taken(name: str, where: str) -> DuplicatedStudyError:
+    """Return the error that another study has the name."""
+    return DuplicatedStudyError(f"{where} already holds a study {name!r}; choose another name")
 
 
 def check_direction(direction: str) -> None:

@@ -21,7 +21,9 @@ from tunesmith.storage.book import StudyBook, copy_record, copy_trial
 from tunesmith.storage.checks import (
     check_added,
     check_direction,
+    check_name,
     check_study,
+    name_taken,
     new_name,
     refuse_replaced,
     study_not_found,
@@ -89,6 +91,15 @@ class MemoryStorage(MemoryTrials):
             book = self._book(study_id)
             del self._books[study_id], self._ids[book.record.name]
             self._forget_artifacts(study_id)
+
+    def rename_study(self, study_id: int, name: str) -> None:
+        check_name(name)
+        with self._lock:
+            record = self._book(study_id).record
+            if self._ids.get(name, study_id) != study_id:
+                raise name_taken(name, WHERE)
+            del self._ids[record.name]
+            self._ids[name], record.name = study_id, name
 
     def set_space(self, study_id: int, space: Space) -> None:
         with self._lock:

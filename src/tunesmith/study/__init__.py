@@ -12,6 +12,7 @@ from tunesmith.study.create import (
     get_all_study_names,
     load_study,
 )
+from tunesmith.study.rename import rename_study
 from tunesmith.study.study import Study
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "delete_study",
     "get_all_study_names",
     "load_study",
+    "rename_study",
 ]

@@ -92,6 +92,23 @@ class StudyLaws:
         storage.set_space(study.id, Space(x=Float(0, 1)))
         assert storage.load_study("a").space == Space(x=Float(0, 1))
 
+    def test_a_renamed_study_goes_on(self, storage: Storage, study: StudyRecord) -> None:
+        other = storage.create_study("another", ["minimize"], 0)
+        run(storage, study)
+        old = storage.load_study(study.name).name
+        with pytest.raises(DuplicatedStudyError, match="already holds a study 'another'"):
+            storage.rename_study(study.id, "another")
+        with pytest.raises(ValueError, match="name"):
+            storage.rename_study(study.id, "")
+        for name in ("Grüße, 你好", "Grüße, 你好", "last"):  # its own name is to be had
+            storage.rename_study(study.id, name)
+            assert storage.load_study(name).id == study.id
+        run(storage, study)
+        assert [s.name for s in storage.list_studies()] == ["last", "another"]
+        assert storage.count(study.id) == {COMPLETE: 2}
+        storage.rename_study(other.id, old)
+        assert storage.load_study(old).id == other.id
+
     def test_a_deleted_study_is_gone(self, storage: Storage, study: StudyRecord) -> None:
         """Other studies stay, its id is not used again, and every later call on it raises."""
         other = storage.create_study("other", ["minimize"], 0)
@@ -117,6 +134,7 @@ class StudyLaws:
             lambda: storage.set_attr(study.id, None, "a", 1),
             lambda: storage.set_space(study.id, SPACE),
             lambda: storage.delete_study(study.id),
+            lambda: storage.rename_study(study.id, "new"),
         ]
         for call in calls:
             with pytest.raises(StudyNotFoundError):

@@ -19,7 +19,9 @@ from tunesmith.state import TrialState
 from tunesmith.storage.base import Increment, StudyRecord
 from tunesmith.storage.checks import (
     check_direction,
+    check_name,
     check_study,
+    name_taken,
     new_name,
     study_not_found,
 )
@@ -143,6 +145,18 @@ class SQLStorage(SQLTrials):
     def delete_study(self, study_id: int) -> None:
         self._write(study_id, lambda session: studies.delete_study(session, study_id))
         self._studies.pop(study_id, None)
+
+    def rename_study(self, study_id: int, name: str) -> None:
+        check_name(name)
+        try:
+            renamed = self._write(study_id, lambda session: studies.rename_study(session, study_id, name))
+        except StorageError as error:
+            if not isinstance(error.__context__, self.database.dbapi.IntegrityError):
+                raise
+            renamed = False  # another process took the name at the same time
+        if not renamed:
+            raise name_taken(name, self._where)
+        self._studies[study_id] = replace(self._study(study_id), name=name)
 
     def set_space(self, study_id: int, space: Space) -> None:
         space_id = self._intern(study_id, space)

@@ -24,6 +24,7 @@ _INSERT_STUDY = sa.insert(studies).values(
 _STUDY_ID = sa.select(_s.id).where(_s.name == sa.bindparam("name"))
 _MADE = sa.select(_s.id, _s.space_id, _s.seed, _s.created).where(_s.name == sa.bindparam("name"))
 _DECLARE = sa.update(studies).where(_s.id == STUDY).values(space_id=sa.bindparam("space"))
+_RENAME = sa.update(studies).where(_s.id == STUDY).values(name=sa.bindparam("name"))
 _SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == sa.bindparam("digest"))
 _INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
 _DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (artifacts, reports, attrs, trials, spaces)]
@@ -43,6 +44,15 @@ def made_before(session: Session, name: str, seed: int, created: float) -> tuple
     """Return (id, id of the space) of a study that this process made when the answer was lost; None: another did."""
     row = session.row(_MADE, name=name)
     return None if row is None or row[2:] != (seed, created) else (int(row[0]), row[1])
+
+
+def rename_study(session: Session, study_id: int, name: str) -> bool:
+    """Give a study another name; tell whether it was to be had."""
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    taken = session.row(_STUDY_ID, name=name)
+    if taken is None:
+        session.run(_RENAME, study=study_id, name=name)
+    return taken is None or int(taken[0]) == study_id
 
 
 def delete_study(session: Session, study_id: int) -> None:
