@@ -93,6 +93,7 @@ class StudyLaws:
         assert storage.load_study("a").space == Space(x=Float(0, 1))
 
     def test_a_renamed_study_goes_on(self, storage: Storage, study: StudyRecord) -> None:
+        """Its old name is free, and no other study can be given the new one."""
         other = storage.create_study("another", ["minimize"], 0)
         run(storage, study)
         old = storage.load_study(study.name).name
