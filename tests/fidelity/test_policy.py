@@ -255,6 +255,21 @@ def test_conditions_and_constraints_of_the_space_hold() -> None:
                 assert space.contains_rows(action.x[None])[0]
 
 
+def test_runs_that_hardly_gain_anything_are_not_made_again_and_again() -> None:
+    """The best lies in a corner, and runs crowd there: without a margin each new one would join them."""
+    joins = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        u = np.concatenate([rng.random((14, 3)), np.clip(rng.normal(0.0, 0.01, (10, 3)), 0.0, 1.0)])
+        u = SPACE.to_unit(SPACE.from_unit(u))
+        fall = 0.8 * np.arange(1, LENGTH + 1) ** -0.7
+        losses = [list(0.2 + 0.8 * v[0] ** 0.8 + v[1] + 0.5 * v[2] + fall) for v in u]
+        action = decided(runs_of(list(u), losses, [RunState.COMPLETE] * len(u), [list(seconds(v)) for v in u]), seed)
+        assert isinstance(action, Start)
+        joins.append(np.abs(u - SPACE.to_unit(action.x[None])).max(axis=1).min() < 0.03)
+    assert sum(joins) <= len(joins) / 2
+
+
 @pytest.mark.slow
 def test_it_searches_better_than_random_full_runs() -> None:
     budget = 4.0 * LENGTH * 3.4  # about four full runs

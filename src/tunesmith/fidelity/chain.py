@@ -60,6 +60,7 @@ class Chain:
     Attributes:
         ends: forecasts of these runs.
         path: s with what is expected in place of NaN [n, L].
+        spread: standard deviation of ends over the space, as far as nothing is known.
     """
 
     def __init__(self, z: Floats, g: Indices, s: Floats, raw: Floats, positions: Ints, fits: FitCache) -> None:
@@ -82,7 +83,7 @@ class Chain:
             self._levels.append(LinearGP(z[at], g, h, y, theta, amplitude, b_mean, np.diag(b_sd**2)))
         self._gain = self._gains()
         self.ends, self.path = self.forecast(z, s)
-        self._end = self._end_model()
+        self._end, self.spread = self._end_model()
 
     def _regressors(self, s: Floats, level: int) -> Floats:
         """Return h[q, p] of a level, given s[q, L] up to the level before."""
@@ -146,8 +147,8 @@ class Chain:
                 variance[unseen, level] = (var + model.noise) * self._gain[level] ** 2
         return Forecast(s[:, -1], variance), s
 
-    def _end_model(self) -> LinearGP:
-        """Return the process of ends over the configuration: those seen, and those expected of other runs."""
+    def _end_model(self) -> tuple[LinearGP, float]:
+        """Return the process of ends over the configuration, and its amplitude: of those seen, and those expected."""
         ends = self.ends
         known = ends.variance.sum(axis=1)
         at = some(ends.mean - np.sqrt(known))
@@ -165,7 +166,7 @@ class Chain:
             known[few] / amplitude**2,
         )
         one = np.ones((len(at), 1))
-        return LinearGP(z, self._g, one, y, theta, amplitude, np.array([middle]), np.eye(1), known)
+        return LinearGP(z, self._g, one, y, theta, amplitude, np.array([middle]), np.eye(1), known), amplitude
 
     def fresh(self, z: Floats) -> Forecast:
         """Return the expected ends of new runs with features z[q, F], without the noise of a run.

@@ -16,6 +16,8 @@ from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.warp import Warp
 from tunesmith.space.feature_map import FeatureMap
 
+MARGIN = 0.02  # what is less of an improvement than this share of the spread of ends counts for nothing
+
 
 class Knowledge:
     """Models of ends, costs and failures.
@@ -33,6 +35,7 @@ class Knowledge:
         z: features [n, F].
         s: transformed least losses, NaN where not reached [n, L].
         best: the least of them, those expected of running runs included.
+        goal: the end that a run must get below to be an improvement.
         chain: the model of ends.
         cost: the model of costs.
         failure: the model of failures.
@@ -52,6 +55,7 @@ class Knowledge:
                 self.s[k, :heads_for] = row[:heads_for]
             self.chain = Chain(self.z, group, self.s, table.best, ladder.positions, fits)
         self.best = float(np.nanmin(self.s))
+        self.goal = self.best - MARGIN * self.chain.spread
         self.cost = CostModel(self.z, group, table.rate)
         self.failure = FailureModel(self.z, group, table.diverged, table.reached > 0)
         known = np.isfinite(table.rate) & (table.rate > 0)

@@ -5,6 +5,9 @@ paused runs and of many candidates for a new one, the one of the highest index i
 expected improvement per cost, with the right to stop. So cheap configurations come first, and a new run needs no
 promise to be finished.
 
+An improvement counts from a small margin on. Else, as soon as nothing much is expected anywhere, what is best per cost
+is to train configurations like the best one over and over for gains of no use (measured: up to half of all cost).
+
 A tenth of the cost goes to every tenth run, however it looks: else what early losses say about the end would be learnt
 of runs alone that looked good early.
 """
@@ -199,7 +202,7 @@ class FidelityPolicy:
 
         def rate(z: Floats) -> Floats:
             new = know.chain.fresh(z)
-            return log_rate(new.mean, new.variance, cost_of(z), know.best) + know.failure.log_success(z)
+            return log_rate(new.mean, new.variance, cost_of(z), know.goal) + know.failure.log_success(z)
 
         x, z = candidates(space, features, good, runs.u, rate, rng, SHORTLIST)
         new = know.chain.fresh(z)
@@ -208,9 +211,9 @@ class FidelityPolicy:
         )
         costs = np.concatenate([cost, cost_of(z)])
         log_chance = np.concatenate([np.zeros(len(paused)), know.failure.log_success(z)])
-        static = log_rate(both.mean, both.variance, costs, know.best) + log_chance
+        static = log_rate(both.mean, both.variance, costs, know.goal) + log_chance
         top = np.argsort(-static, kind="stable")[:SHORTLIST]
-        worth, _ = highest_index(both.mean[top], both.variance[top], costs[top], know.best, np.exp(log_chance[top]))
+        worth, _ = highest_index(both.mean[top], both.variance[top], costs[top], know.goal, np.exp(log_chance[top]))
         at = int(top[int(np.argmax(worth))])
         if at < len(paused):
             k = int(paused[at])
