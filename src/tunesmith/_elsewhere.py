@@ -30,7 +30,6 @@ ELSEWHERE: dict[str, str] = {
     "search_space": "study.space is the space that the study searches",
     "terminator": "use optimize(stop='converged'); study.stop_reason says why it ended",
     "integration": f"{NOT_YET}; trial.report and trial.should_prune work in any training loop",
-    "visualization": f"{NOT_YET}; study.trials_dataframe() has all figures",
     "artifacts": f"{NOT_YET}; trial.set_user_attr can note a path",
     "version": "use tunesmith.__version__",
     "BruteForceSampler": "use sampler='grid' with a declared finite space; conditions are followed",

@@ -16,6 +16,7 @@ from tests.visualization.studies import FakeSearch, conditional, many, trade_off
 
 import tunesmith
 from tunesmith import Float, visualization
+from tunesmith.visualization import matplotlib as by_matplotlib
 from tunesmith.visualization.data.ablation import AblationPath
 from tunesmith.visualization.data.base import FigureData, plain
 from tunesmith.visualization.data.contour import contour
@@ -118,8 +119,9 @@ def test_numbers_have_the_digits_that_a_figure_can_show() -> None:
 def test_an_unknown_backend_or_name_gets_an_answer() -> None:
     with pytest.raises(ValueError, match="'plotly' or 'matplotlib'; got 'plotlyy'; did you mean 'plotly'"):
         visualization.plot_edf(conditional(), backend="plotlyy")
-    with pytest.raises(AttributeError, match="did you mean 'plot_slice'"):
-        visualization.plot_slices  # noqa: B018  the access raises
+    for module in (visualization, by_matplotlib):
+        with pytest.raises(AttributeError, match="did you mean 'plot_slice'"):
+            module.plot_slices  # noqa: B018  the access raises
 
 
 STUDIES: dict[str, Callable[[], Any]] = {
@@ -139,7 +141,7 @@ def test_every_plot_returns_a_figure(name: str) -> None:
 
     plot, study = getattr(visualization, name), STUDIES[name]()
     assert isinstance(plot(study), Figure)
-    assert isinstance(plot(study, backend="matplotlib"), Drawn)
+    assert isinstance(getattr(by_matplotlib, name)(study), Drawn)
 
 
 def test_plots_take_what_optuna_takes() -> None:

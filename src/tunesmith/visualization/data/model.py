@@ -31,7 +31,7 @@ class Model:
 
     def __init__(self, t: StudyColumns, columns: list[int]) -> None:
         self._t = t
-        self.rows = chosen_rows(t)
+        self.rows = chosen_rows(t.loss, np.flatnonzero(t.complete), MOST_TRIALS)
         self.usable = False
         if t.space is None or not len(self.rows) or np.ptp(t.loss[self.rows]) == 0:
             return
@@ -48,12 +48,20 @@ class Model:
         return -value if self._t.maximize else value
 
 
-def chosen_rows(t: StudyColumns, most: int = MOST_TRIALS) -> Indices:
-    """Return the complete trials that a model is fitted to: all, or the best third of so many, and others evenly."""
-    rows = np.flatnonzero(t.complete)
+def chosen_rows(loss: Floats, rows: Indices, most: int) -> Indices:
+    """Return the trials that a model is fitted to: all, or the best third of so many, and others evenly.
+
+    Args:
+        loss: minimised values of all trials.
+        rows: those that it may be fitted to.
+        most: how many.
+
+    Returns:
+        Rows, rising.
+    """
     if len(rows) <= most:
         return rows
-    order = rows[np.argsort(t.loss[rows], kind="stable")]
+    order = rows[np.argsort(loss[rows], kind="stable")]
     best, others = order[: most // 3], np.sort(order[most // 3 :])
     even = np.linspace(0, len(others) - 1, most - len(best)).astype(np.intp)
     return np.sort(np.concatenate([best, others[even]]))

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
-from tunesmith.samplers.gp.surrogate import has_enough_trials
+from tunesmith.space import Space
 from tunesmith.study.stopping import look
 from tunesmith.visualization.data.base import FigureData, number
 from tunesmith.visualization.data.columns import Floats, Indices, Ints, StudyColumns, as_study, need_one_objective, read
-from tunesmith.visualization.data.model import as_history
+from tunesmith.visualization.data.model import as_history, chosen_rows
 
 MOST_LOOKS = 12  # models that are fitted
 MOST_ROWS = 150  # trials of each; with 400 one takes a second
@@ -62,15 +62,16 @@ def terminator_improvement(study: Any, plot_error: bool = True, min_n_trials: in
     t = read(study)
     rows = np.flatnonzero(t.complete & t.feasible)
     rows = rows[np.argsort(t.number[rows], kind="stable")]
-    d = 0 if t.space is None else len(t.space)
+    space = t.space
+    d = 0 if space is None else len(space)
     least = max(min_n_trials, 5, d + 1)
-    if t.space is None or d == 0 or len(rows) < least or np.ptp(t.loss[rows]) == 0:
+    if space is None or d == 0 or len(rows) < least or np.ptp(t.loss[rows]) == 0:
         raise NothingToDrawError(
             f"plot_terminator_improvement: it takes {least} complete trials with different values, and parameters; "
             f"{t.name!r} has {len(rows)}, and {d} parameters"
         )
     counts = np.unique(np.geomspace(least, len(rows), MOST_LOOKS).round().astype(np.int64))
-    found = [(int(k), *_look(t, rows[:k])) for k in counts if np.ptp(t.loss[rows[:k]]) > 0]
+    found = [(int(k), *_look(t, space, rows[:k])) for k in counts if np.ptp(t.loss[rows[:k]]) > 0]
     made = np.array(found, np.float64)
     gap, noise = made[:, 1], made[:, 2]
     last = "less than" if gap[-1] < noise[-1] else "more than"
@@ -87,18 +88,8 @@ def terminator_improvement(study: Any, plot_error: bool = True, min_n_trials: in
     )
 
 
-def _look(t: StudyColumns, rows: Indices) -> tuple[float, float]:
+def _look(t: StudyColumns, space: Space, rows: Indices) -> tuple[float, float]:
     """Return gap and noise after the trials of some rows."""
-    if len(rows) > MOST_ROWS:
-        order = rows[np.argsort(t.loss[rows], kind="stable")]
-        best, others = order[: MOST_ROWS // 2], np.sort(order[MOST_ROWS // 2 :])
-        even = np.linspace(0, len(others) - 1, MOST_ROWS - len(best)).astype(np.intp)
-        rows = np.sort(np.concatenate([best, others[even]]))
-    space = t.space
-    if space is None:
-        return np.nan, np.nan
-    history = as_history(space, t.x[rows], t.loss[rows])
-    if not has_enough_trials(history, space):
-        return np.nan, np.nan
-    found = look(history, space)
+    rows = chosen_rows(t.loss, rows, MOST_ROWS)
+    found = look(as_history(space, t.x[rows], t.loss[rows]), space)
     return found.gap, found.noise

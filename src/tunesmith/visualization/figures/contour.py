@@ -6,8 +6,8 @@ import numpy as np
 
 from tunesmith.visualization.data.base import short
 from tunesmith.visualization.data.contour import Contour
-from tunesmith.visualization.figures.pairs import bar, layout_of, points
-from tunesmith.visualization.figures.style import SCALE, Dict, figure
+from tunesmith.visualization.figures.pairs import layout_of, points
+from tunesmith.visualization.figures.style import SCALE, Dict, bar, figure
 
 
 def draw(data: Contour) -> Dict:

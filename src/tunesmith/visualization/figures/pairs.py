@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -100,13 +99,3 @@ def points(
             trace = scatter(short(x[rows]), short(y[rows]), word, marker=own, customdata=about, **where)
             traces.append({**trace, "hovertemplate": hover + "<extra></extra>"})
     return traces
-
-
-def bar(title: str, **more: Any) -> Dict:
-    """Return the scale of colours beside a figure.
-
-    Args:
-        title: what it shows.
-        **more: further settings of plotly.js.
-    """
-    return {"title": {"text": text(title), "side": "right"}, "thickness": 12, "outlinewidth": 0, **more}

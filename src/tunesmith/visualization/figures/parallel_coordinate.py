@@ -10,7 +10,7 @@ import numpy as np
 from tunesmith.visualization.data.axes import Axis, round_values
 from tunesmith.visualization.data.base import short
 from tunesmith.visualization.data.parallel_coordinate import ParallelCoordinate
-from tunesmith.visualization.figures.style import SCALE, TICK, Dict, figure, spread, text
+from tunesmith.visualization.figures.style import SCALE, TICK, Dict, bar, figure, spread, text
 
 NAME = 18  # characters of an axis's name, at most
 
@@ -24,12 +24,11 @@ def draw(data: ParallelCoordinate) -> Dict:
     ticks = round_values(low, high, 6)
     first: Dict = {"label": text(data.target, NAME), "values": short(data.value), "range": [low, high]}
     first |= {"tickvals": ticks, "ticktext": [f"{v:.6g}" for v in ticks]}
-    bar = {"title": {"text": text(data.target), "side": "right"}, "thickness": 12, "outlinewidth": 0}
     line = {"color": short(data.value), "colorscale": SCALE, "reversescale": data.maximize, "cmin": low, "cmax": high}
     trace: Dict = {
         "type": "parcoords",
         "dimensions": [first, *(_dimension(a) for a in data.axes)],
-        "line": {**line, "showscale": True, "colorbar": bar},
+        "line": {**line, "showscale": True, "colorbar": bar(data.target)},
         "customdata": data.number.tolist(),
         "labelangle": -20 if len(data.axes) > 4 else 0,
         "labelfont": {"size": 12},

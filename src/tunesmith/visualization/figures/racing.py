@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tunesmith.visualization.data.base import short
 from tunesmith.visualization.data.racing import Racing
-from tunesmith.visualization.figures.pairs import bar
-from tunesmith.visualization.figures.style import BLUE, GREY, SCALE, VERMILION, Dict, axis, figure, scatter
+from tunesmith.visualization.figures.style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, figure, scatter
 
 
 def draw(data: Racing) -> Dict:

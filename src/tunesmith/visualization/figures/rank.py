@@ -5,8 +5,8 @@ from __future__ import annotations
 from tunesmith.visualization.data.base import number, short
 from tunesmith.visualization.data.rank import SHARES, Rank
 from tunesmith.visualization.figures.contour import show_bar
-from tunesmith.visualization.figures.pairs import bar, layout_of, points
-from tunesmith.visualization.figures.style import Dict, figure, text
+from tunesmith.visualization.figures.pairs import layout_of, points
+from tunesmith.visualization.figures.style import Dict, bar, figure, text
 
 # From the best to the worst: both ends stand out, and what is between does not.
 NAMES = ("best", "25 %", "50 %", "75 %", "worst")

@@ -14,6 +14,7 @@ from tunesmith.visualization.figures.style import (
     VERMILION,
     Dict,
     axis,
+    bar,
     figure,
     name_of,
     panels,
@@ -48,12 +49,9 @@ def draw(data: Slice) -> Dict:
         layout["shapes"] += shapes
         layout["annotations"] += names
         traces += _panel(data, k, value, {"xaxis": x, "yaxis": y})
-    if not traces:
-        return figure(data, traces, layout)
     first = next((t for t in traces if "colorscale" in t["marker"]), None)
     if first is not None:
-        bar = {"title": {"text": "trial", "side": "right"}, "thickness": 12, "outlinewidth": 0}
-        first["marker"] = {**first["marker"], "showscale": True, "colorbar": bar}
+        first["marker"] |= {"showscale": True, "colorbar": bar("trial")}
     return figure(data, traces, layout)
 
 

@@ -197,3 +197,13 @@ def scatter(x: Sequence[Any], y: Sequence[Any], name: str, **more: Any) -> Dict:
         **more: further settings of plotly.js.
     """
     return {"type": "scatter", "mode": "markers", "x": x, "y": y, "name": text(name, 60), **more}
+
+
+def bar(title: str, **more: Any) -> Dict:
+    """Return the scale of colours beside a figure.
+
+    Args:
+        title: what it shows.
+        **more: further settings of plotly.js.
+    """
+    return {"title": {"text": text(title), "side": "right"}, "thickness": 12, "outlinewidth": 0, **more}

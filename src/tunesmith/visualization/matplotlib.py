@@ -1,0 +1,23 @@
+"""The figures by Matplotlib, where Optuna has them: ``from tunesmith.visualization.matplotlib import plot_slice``.
+
+Each function is that of `tunesmith.visualization` with ``backend="matplotlib"``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from tunesmith import visualization
+
+
+def __getattr__(name: str) -> Any:
+    if name not in visualization.__all__:
+        from tunesmith.text import did_you_mean
+
+        raise AttributeError(f"tunesmith.visualization.matplotlib has no {name!r}{did_you_mean(name, __dir__())}")
+    return partial(getattr(visualization, name), backend="matplotlib")
+
+
+def __dir__() -> list[str]:
+    return list(visualization.__all__)
