@@ -117,3 +117,7 @@ class SelectionError(TunesmithError, ValueError):
 
 class NothingToDrawError(TunesmithError, ValueError):
     """A study does not have what a figure shows: no complete trial, no report, no parameter."""
+
+
+class QueryError(TunesmithError, ValueError):
+    """An expression that chooses trials cannot be read, or names a column that is not there."""
