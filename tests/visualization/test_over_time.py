@@ -33,6 +33,12 @@ def test_the_history_has_the_values_and_the_best_so_far(direction: str) -> None:
     assert direction[:-1] in data.summary
 
 
+def test_a_value_of_nought_has_no_sign() -> None:
+    study = tunesmith.create_study(direction="maximize", seed=0)
+    study.add_trial(tunesmith.create_trial(value=0.0))
+    assert "the best, 0, in" in optimization_history(study).summary
+
+
 def test_pruned_failed_and_selected_trials_are_shown_if_asked() -> None:
     (series,) = optimization_history(conditional(), show_pruned=True, show_failed=True, selected=[1, 99]).series
     assert series.number.tolist() == list(range(7))

@@ -83,17 +83,16 @@ class StudyColumns:
         """Return which rows are the trials of some numbers [n]."""
         return np.isin(self.number, np.array(list(numbers), np.int64))
 
-    def need(self, figure: str, rows: Mask | None = None) -> None:
-        """Check that there is something to draw.
+    def need(self, figure: str) -> None:
+        """Check that some trial is complete with a finite value.
 
         Args:
             figure: what is to be drawn, for the error.
-            rows: the trials that it would draw [n]; None: the complete ones.
 
         Raises:
-            NothingToDrawError: there is no such trial.
+            NothingToDrawError: there is none.
         """
-        if not (self.complete if rows is None else rows).any():
+        if not self.complete.any():
             raise NothingToDrawError(f"{figure}: no trial of {self.name!r} is complete with a finite value yet; {self}")
 
     def about_best(self) -> str | None:
@@ -131,7 +130,7 @@ def read(study: Study, target: Target = None, target_name: str | None = None) ->
     if target is None or (isinstance(target, int) and not isinstance(target, bool)):
         k = _objective(target, len(directions), study.study_name, names)
         maximize = directions[k] == StudyDirection.MAXIMIZE
-        value = history.y[:n, k] * (-1.0 if maximize else 1.0)
+        value = history.y[:n, k] * (-1.0 if maximize else 1.0) + 0.0  # and not -0
         name = names[k]
     else:
         value, name = _of_records(study, history.number[:n], target), _target_name(target)
