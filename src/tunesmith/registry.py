@@ -61,6 +61,10 @@ EVALUATORS: dict[str, str] = {  # of importance
     "shapley": "tunesmith.importance.shapley:Shapley",
     "ablation": "tunesmith.importance.ablation:Ablation",
 }
+REPORTS: dict[str, str] = {  # formats of reports
+    "html": "tunesmith.report.page:write",
+    "md": "tunesmith.report.markdown:write",
+}
 KINDS: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,
     "pruners": PRUNERS,
@@ -68,6 +72,7 @@ KINDS: dict[str, dict[str, str]] = {
     "executors": EXECUTORS,
     "artifacts": ARTIFACTS,
     "evaluators": EVALUATORS,
+    "reports": REPORTS,
 }
 
 
@@ -75,7 +80,7 @@ def names(kind: str) -> dict[str, str]:
     """Return name to ``"module:Class"`` of everything of a kind, entry points included.
 
     Args:
-        kind: "samplers", "pruners", "storages", "executors", "artifacts" or "evaluators".
+        kind: "samplers", "pruners", "storages", "executors", "artifacts", "evaluators" or "reports".
     """
     from importlib.metadata import entry_points
 

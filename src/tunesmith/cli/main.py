@@ -22,6 +22,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Look": {
         "studies": ("studies:studies", "List the studies of a storage."),
+        "report": ("report:report", "Write a report of a study: one page that opens from the disk, or Markdown."),
     },
 }
 _HOME = {name: entry for section in COMMANDS.values() for name, entry in section.items()}

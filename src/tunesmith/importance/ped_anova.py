@@ -115,7 +115,8 @@ def _shares(cells: list[Cells], best: Singles, every: Singles) -> Floats:
         every: weights of all trials [s or 1, n].
     """
     shares = np.zeros((len(best), len(cells)))
-    rate = best.sum(axis=1, dtype=float) / every.sum(axis=1, dtype=float)  # γ
+    total = np.maximum(every.sum(axis=1, dtype=float), 1e-12)  # a resample of few trials may hold none of them
+    rate = best.sum(axis=1, dtype=float) / total  # γ
     spread = rate * (1.0 - rate)
     at = 0
     while at < len(cells):
@@ -131,7 +132,7 @@ def _shares(cells: list[Cells], best: Singles, every: Singles) -> Floats:
         good, all_ = (best @ columns).astype(float), (every @ columns).astype(float)
         for i, (one, start) in enumerate(zip(part, starts, strict=False)):
             own = slice(start, start + one.k)
-            shares[:, at + i] = _variance(good[:, own], all_[:, own], one.kernel, every.sum(axis=1, dtype=float))
+            shares[:, at + i] = _variance(good[:, own], all_[:, own], one.kernel, total)
         at = stop
     out: Floats = np.divide(shares, spread[:, None], out=np.zeros_like(shares), where=spread[:, None] > 1e-9)
     return out

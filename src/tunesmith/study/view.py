@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -210,6 +212,25 @@ class StudyView:
         from tunesmith.study.frame import to_frame
 
         return to_frame(self.trials, len(self.directions), attrs, multi_index)
+
+    def report(self, path: str | os.PathLike[str] | None = None, *, format: str | None = None, lang: str = "en") -> str:
+        """Write a report of the study: what was found, how far to trust it, what mattered, what it cost, what failed.
+
+        Args:
+            path: the file, "report.html" or "report.md"; None: none is written.
+            format: "html" or "md"; None: what the file's name ends with, else "html".
+            lang: "en" or "zh".
+
+        Returns:
+            the text of the report.
+
+        Raises:
+            ValueError: there is no such format or language.
+        """
+        # By its name, since reports stand above studies: a study knows nothing of figures.
+        write = importlib.import_module("tunesmith.report").write_report
+        text: str = write(self, path, format=format, lang=lang)
+        return text
 
     @property
     def best_schedule(self) -> list[ScheduleStep]:

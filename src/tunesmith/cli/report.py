@@ -1,0 +1,36 @@
+"""``tunesmith report``: what was found, how far to trust it, and what it cost, as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tunesmith.cli.options import open_study, storage_argument, study_option
+
+LANGUAGES = ("en", "zh")
+
+
+@click.command()
+@storage_argument
+@study_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file; by default report.html, and Markdown is printed.",
+)
+@click.option("--format", "form", type=click.Choice(["html", "md"]), help="By default what the file's name ends with.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language.")
+def report(storage: str, name: str | None, output: Path | None, form: str | None, lang: str) -> None:
+    """Write a report of a study: one page that opens from the disk, or Markdown.
+
+    The page loads nothing and prints; with --format md it is text for a pull request.
+    """
+    study = open_study(storage, name)
+    if output is None and form == "md":
+        click.echo(study.report(format=form, lang=lang), nl=False)
+        return
+    file = output or Path("report.html")
+    study.report(file, format=form, lang=lang)
+    click.echo(str(file))

@@ -1,0 +1,11 @@
+"""Reports of studies and searches: one page that opens from the disk, or Markdown for a pull request.
+
+What a report says is collected once (`content`, `of_study`, `of_search`), and written in one of the formats
+of the registry (`page`, `markdown`), in one of the languages of `words`.
+"""
+
+from __future__ import annotations
+
+from tunesmith.report.write import write_report
+
+__all__ = ["write_report"]

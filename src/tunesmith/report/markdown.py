@@ -1,0 +1,50 @@
+"""A report as Markdown, for a pull request: sentences and tables; of each figure, what it shows in words."""
+
+from __future__ import annotations
+
+import re
+
+from tunesmith.report.content import Content, Table
+from tunesmith.report.words import Words
+from tunesmith.text import printable
+
+MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def write(content: Content, words: Words) -> str:
+    """Make the text.
+
+    Args:
+        content: what it says.
+        words: its language.
+
+    Returns:
+        the text of the file.
+    """
+    lines = [f"# {_text(content.title)}", "", _text(content.subtitle)]
+    for section in content.sections:
+        lines += ["", f"## {_text(section.title)}"]
+        for sentence in section.sentences:
+            lines += ["", _text(sentence)]
+        for table in section.tables:
+            lines += ["", *_table(table)]
+        for figure in section.figures:
+            lines += ["", f"**{_text(figure.title)}**: {_text(figure.summary)}"]
+        if section.code:
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", section.code)), default=0))
+            lines += ["", fence, printable(section.code, lines=True), fence]
+    return "\n".join(lines) + "\n"
+
+
+def _table(table: Table) -> list[str]:
+    rows = [[f"{v:.6g}" if isinstance(v, float) else _text(v) for v in row] for row in table.rows]
+    return [
+        f"| {' | '.join(map(_text, table.columns))} |",
+        f"|{'---|' * len(table.columns)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _text(value: object) -> str:
+    """Return a text in which nothing is markup."""
+    return MARKUP.sub(r"\\\1", printable(str(value)))

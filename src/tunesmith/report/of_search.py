@@ -1,0 +1,121 @@
+"""What a report says of a fitted scikit-learn search; it is known by its attributes alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from tunesmith import __version__
+from tunesmith.report.content import Content, Section, Table
+from tunesmith.report.of_study import course, drawn, mattered
+from tunesmith.report.words import Words
+from tunesmith.selection.wording import NumberFormat, level_of, params_of
+from tunesmith.text import printable, shorten
+from tunesmith.visualization.data.honest_score import honest_score
+from tunesmith.visualization.data.racing import racing
+
+SHOWN = 10  # candidates
+
+
+def of_search(search: Any, words: Words) -> Content:
+    """Return what a report says of a search.
+
+    Args:
+        search: a fitted `tunesmith.sklearn.SearchCV`.
+        words: the language.
+    """
+    t = words.translate
+    study = search.study_
+    sections = [
+        _result(search, words),
+        _candidates(search, words),
+        mattered(study, words),
+        course(study, words),
+        _cost(search, words),
+        _again(search, words),
+    ]
+    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    subtitle = t("{n} candidates; report of {when} by tunesmith {version}").format(
+        n=len(search.cv_results_["params"]), when=when, version=__version__
+    )
+    title = f"{type(search).__name__}: {type(search.estimator).__name__}"
+    return Content(title, subtitle, [s for s in sections if not s.empty], words.lang)
+
+
+def _result(search: Any, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("Result"))
+    report, score = search.report_, search.honest_score_
+    if words.lang == "en":
+        section.sentences += report.sentences()
+    else:
+        if report.chosen is not None:
+            section.sentences.append(t("Chosen: {params}.").format(params=params_of(report.chosen)))
+        if score is not None:
+            figures = NumberFormat.of(score.value, score.interval)
+            section.sentences.append(
+                t("Expected score on new data: {value} ({level} interval {between}).").format(
+                    value=figures.write(score.value),
+                    level=level_of(score.level),
+                    between=figures.between(score.interval),
+                )
+            )
+        if report.kept_default:
+            section.sentences.append(t("The default configuration was kept: nothing is credibly better."))
+    if report.chosen:
+        section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in report.chosen.items()]))
+    section.figures += drawn(lambda: honest_score(search))
+    return section
+
+
+def _candidates(search: Any, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("The best candidates"))
+    results = search.cv_results_
+    name = next((k for k in ("mean_test_score", *results) if k in results and k.startswith("mean_test_")), None)
+    if name is None:
+        return section
+    metric = name.removeprefix("mean_test_")
+    order = np.argsort(results[f"rank_test_{metric}"], kind="stable")[:SHOWN]
+    rows = [
+        [
+            int(results[f"rank_test_{metric}"][i]),
+            round(float(results[name][i]), 4),
+            round(float(results[f"std_test_{metric}"][i]), 4),
+            shorten(params_of(results["params"][i]), 200),
+        ]
+        for i in order
+    ]
+    section.tables.append(Table([t("rank"), t("mean score"), t("deviation"), t("parameters")], rows))
+    section.figures += drawn(lambda: racing(search))
+    return section
+
+
+def _cost(search: Any, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("What it cost"))
+    report = search.report_
+    if report.n_fits is not None:
+        section.sentences.append(
+            t("The search took {n} fits, and saved {saved} by giving candidates up.").format(
+                n=f"{report.n_fits:,}", saved=f"{report.n_fits_saved or 0:,}"
+            )
+        )
+    seconds = float(np.nansum(search.cv_results_["mean_fit_time"] * search.n_splits_))
+    section.sentences.append(t("Its fits on all folds would take about {n} seconds.").format(n=f"{seconds:,.3g}"))
+    return section
+
+
+def _again(search: Any, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("How to reproduce it"))
+    import scipy
+    import sklearn
+
+    versions = f"tunesmith {__version__}, scikit-learn {sklearn.__version__}, NumPy {np.__version__}, "
+    section.sentences.append(t("Versions: {versions}.").format(versions=f"{versions}SciPy {scipy.__version__}"))
+    section.sentences.append(t("The search that was fitted:"))
+    section.code = printable(repr(search), lines=True)
+    return section

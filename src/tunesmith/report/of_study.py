@@ -1,0 +1,257 @@
+"""What a report says of a study."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+import numpy as np
+
+from tunesmith import __version__
+from tunesmith.importance import importance
+from tunesmith.report.content import Content, Section, Table
+from tunesmith.report.words import Words
+from tunesmith.selection.wording import NumberFormat, level_of, params_of
+from tunesmith.state import TrialState
+from tunesmith.study import Study
+from tunesmith.text import printable, shorten
+from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.data.contour import contour
+from tunesmith.visualization.data.intermediate_values import intermediate_values
+from tunesmith.visualization.data.optimization_history import optimization_history
+from tunesmith.visualization.data.param_importances import of_table
+from tunesmith.visualization.data.pareto_front import pareto_front
+from tunesmith.visualization.data.slice import slices
+from tunesmith.visualization.data.timeline import timeline
+
+SHOWN = 10  # rows of a table of trials, kinds of failure
+MOST_PARAMS = 12  # in a figure with one panel for each
+
+
+def of_study(study: Study, words: Words) -> Content:
+    """Return what a report says of a study.
+
+    Args:
+        study: with any number of trials.
+        words: the language.
+    """
+    history = study.history
+    several = len(study.directions) > 1
+    sections = [
+        _front(study, words) if several else _result(study, words),
+        _searched(study, words),
+        mattered(study, words),
+        course(study, words),
+        _cost(study, words),
+        _failures(study, words),
+        _again(study, words),
+    ]
+    t = words.translate
+    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    subtitle = t("{n} trials; report of {when} by tunesmith {version}").format(
+        n=f"{len(history) + history.n_pending:,}", when=when, version=__version__
+    )
+    return Content(printable(study.study_name), subtitle, [s for s in sections if not s.empty], words.lang)
+
+
+def _result(study: Study, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("Result"))
+    try:
+        found = study.recommend()
+    except ValueError:
+        section.sentences.append(t("No trial is complete yet, so there is no result."))
+        return section
+    figures = NumberFormat.of(found.value, found.interval)
+    section.sentences.append(
+        t("Use trial {number}: {params}.").format(number=found.trial.number, params=params_of(found.params))
+    )
+    if math.isnan(found.interval[0]):
+        section.sentences.append(
+            t("Expected value of a new run: {value} (there are too few trials for an interval).").format(
+                value=figures.write(found.value)
+            )
+        )
+    else:
+        section.sentences.append(
+            t("Expected value of a new run: {value} ({level} interval {between}).").format(
+                value=figures.write(found.value), level=level_of(found.level), between=figures.between(found.interval)
+            )
+        )
+        if found.optimism > 0 and not figures.same(found.optimism, 0.0):
+            section.sentences.append(
+                t(
+                    "The best value seen, {naive}, is optimistic by {size} because it was picked for being the best."
+                ).format(naive=figures.write(found.naive), size=figures.write(found.optimism))
+            )
+    if words.lang == "en":
+        section.sentences += found.notes
+    if study.stop_reason:
+        section.sentences.append(t("The search stopped by itself: {reason}").format(reason=study.stop_reason))
+    section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in found.params.items()]))
+    return section
+
+
+def _front(study: Study, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("Result"))
+    front = study.best_trials
+    if not front:
+        section.sentences.append(t("No trial is complete yet, so there is no result."))
+        return section
+    section.sentences.append(
+        t("{n} of {all} complete trials are not dominated by any other.").format(
+            n=len(front), all=int(study.history.complete.sum())
+        )
+    )
+    names = [t("objective {k}").format(k=k) for k in range(len(study.directions))]
+    rows = [[f.number, *(f.values or ()), params_of(f.params)] for f in front[:SHOWN]]
+    section.tables.append(Table([t("trial"), *names, t("parameters")], rows))
+    if len(front) > SHOWN:
+        section.sentences.append(t("The table shows the first {n}.").format(n=SHOWN))
+    if len(study.directions) == 2:
+        section.figures += drawn(lambda: pareto_front(study))
+    return section
+
+
+def _searched(study: Study, words: Words) -> Section:
+    t = words.translate
+    history = study.history
+    section = Section(t("What was searched"))
+    ways = {"minimize": t("minimised"), "maximize": t("maximised")}
+    section.sentences.append(
+        t("The objective is {way}.").format(way=ways[study.directions[0].value])
+        if len(study.directions) == 1
+        else t("There are {n} objectives: {ways}.").format(
+            n=len(study.directions), ways=", ".join(ways[d.value] for d in study.directions)
+        )
+    )
+    if history.space is not None and len(history.space):
+        rows = [[name, str(p)] for name, p in history.space.params.items()]
+        section.tables.append(Table([t("parameter"), t("range")], rows))
+    counts = {state: n for state, n in sorted(study.engine.count().items()) if n}
+    section.tables.append(Table([t("state"), t("trials")], [[state.name, n] for state, n in counts.items()]))
+    return section
+
+
+def mattered(study: Study, words: Words) -> Section:
+    """Return the section on what mattered; it is empty if that cannot be told.
+
+    Args:
+        study: a study.
+        words: the language.
+    """
+    t = words.translate
+    section = Section(t("What mattered"))
+    try:
+        table = importance(study)
+    except ValueError:  # too few trials, one value, or several objectives
+        return section
+    if words.lang == "en":
+        section.sentences += table.sentences()
+    else:
+        loud = [row.name for row in table.rows if row.stands_out]
+        section.sentences.append(
+            t("Above its null line: {names}.").format(names=", ".join(loud))
+            if loud
+            else t("No parameter is above its null line: what these trials show of them may all be noise.")
+        )
+    rows = [
+        [r.name, round(r.value, 3), f"{r.interval[0]:.3f} – {r.interval[1]:.3f}", round(r.null, 3), round(r.p, 3)]
+        for r in sorted(table.rows, key=lambda r: -r.value)
+    ]
+    columns = [t("parameter"), t("importance"), t("95 % interval"), t("null line"), "p"]
+    section.tables.append(Table(columns, rows))
+    section.figures += drawn(lambda: of_table(table, "value"))
+    names = [str(row[0]) for row in rows]
+    section.figures += drawn(lambda: slices(study, names[:MOST_PARAMS]))
+    if len(names) > 1:
+        section.figures += drawn(lambda: contour(study, names[:2]))
+    return section
+
+
+def course(study: Study, words: Words) -> Section:
+    """Return the section that shows how the search went.
+
+    Args:
+        study: a study.
+        words: the language.
+    """
+    section = Section(words.translate("How the search went"))
+    if len(study.directions) == 1:
+        section.figures += drawn(lambda: optimization_history(study, show_pruned=True, show_failed=True))
+        section.figures += drawn(lambda: intermediate_values(study))
+    section.figures += drawn(lambda: timeline(study))
+    return section
+
+
+def _cost(study: Study, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("What it cost"))
+    costs = study.history.cost[np.isfinite(study.history.cost)]
+    if len(costs):
+        section.sentences.append(
+            t(
+                "All trials together cost {total}, the median one {median} (seconds, or the unit that was reported)."
+            ).format(total=f"{costs.sum():,.4g}", median=f"{float(np.median(costs)):.4g}")
+        )
+    saved = study.savings
+    if saved is not None:
+        section.sentences.append(
+            t(
+                "{n} trials were stopped early or are paused: {made:,} of {full:,} reports of full runs were made."
+            ).format(n=saved.pruned + saved.paused, made=saved.reports, full=saved.full_reports)
+        )
+    return section
+
+
+def _failures(study: Study, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("Failures"))
+    failed = study.get_trials(states=[TrialState.FAIL])
+    if not failed:
+        return section
+    reasons = Counter(shorten((f.reason or t("no reason is known")).strip().splitlines()[-1], 200) for f in failed)
+    first = {
+        shorten((f.reason or t("no reason is known")).strip().splitlines()[-1], 200): f.number for f in failed[::-1]
+    }
+    n = len(study.history)
+    section.sentences.append(t("{n} of {all} trials failed.").format(n=len(failed), all=n))
+    rows = [[count, reason, first[reason]] for reason, count in reasons.most_common(SHOWN)]
+    section.tables.append(Table([t("trials"), t("reason"), t("the first")], rows))
+    return section
+
+
+def _again(study: Study, words: Words) -> Section:
+    t = words.translate
+    section = Section(t("How to reproduce it"))
+    section.sentences.append(
+        t(
+            "The study's seed is {seed}. With the same seed, sampler and versions, a new study proposes the same."
+        ).format(seed=study.seed)
+    )
+    import scipy
+
+    section.sentences.append(
+        t("Versions: {versions}.").format(
+            versions=f"tunesmith {__version__}, NumPy {np.__version__}, SciPy {scipy.__version__}"
+        )
+    )
+    try:
+        best = study.best_params if len(study.directions) == 1 else {}
+    except ValueError:
+        best = {}
+    if best:
+        section.sentences.append(t("The parameters of the best trial seen:"))
+        section.code = repr(best)
+    return section
+
+
+def drawn(make: Callable[[], FigureData]) -> list[FigureData]:
+    """Return a figure, or nothing if the study does not have what it shows."""
+    try:
+        return [make()]
+    except ValueError:
+        return []

@@ -1,0 +1,180 @@
+"""Reports of studies and searches: what they say, and that nothing in them runs or is markup."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_wine
+from sklearn.tree import DecisionTreeClassifier
+
+import tunesmith as ts
+from tunesmith.cli.main import main
+from tunesmith.report import write_report
+from tunesmith.report.page import MOST_BYTES
+from tunesmith.report.words import words_of
+from tunesmith.report.zh import TABLE
+from tunesmith.sklearn import SearchCV
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+
+
+class Page(html.parser.HTMLParser):
+    """What is in a page: tags, addresses, and the text that is shown."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self._json: list[str] = []
+        self._in = ""
+        self.feed(text)
+        self.figures: list[Any] = [json.loads(figure) for figure in self._json]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        self._in = "json" if ("type", "application/json") in attrs else tag
+        if self._in == "json":
+            self._json.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._in == "json":
+            self._json[-1] += data
+        elif self._in not in ("script", "style"):
+            self.text += data
+
+
+def objective(trial: ts.Trial) -> float:
+    x = trial.suggest_float("x", 0, 1)
+    kind = trial.suggest_categorical("kind", ["a", EVIL])
+    if kind == "a":
+        trial.suggest_float("only a", 0, 1)
+    if trial.number == 7:
+        raise RuntimeError(f"no luck {EVIL}")
+    for step in range(3):
+        trial.report(x + 1 / (step + 1), step)
+    return x
+
+
+@pytest.fixture(scope="module")
+def study() -> ts.Study:
+    study = ts.create_study(study_name=EVIL, seed=0, sampler="random", pruner="nop")
+    study.optimize(objective, n_trials=30, catch=RuntimeError)
+    return study
+
+
+def test_a_page_says_all_and_runs_nothing_of_the_study(study: ts.Study, tmp_path: Path) -> None:
+    text = study.report(tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text(encoding="utf-8") == text
+    assert len(text.encode()) < MOST_BYTES
+    page = Page(text)
+    assert set(page.tags) <= {
+        *("html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "b", "section", "div", "table", "thead"),
+        *("tbody", "tr", "th", "td", "figure", "figcaption", "pre", "script"),
+    }
+    assert not [name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")]
+    for said in ("Result", "What mattered", "What it cost", "1 of 30 trials failed", "seed is 0", EVIL, "only a"):
+        assert said in page.text
+    assert page.tags.count("figure") == len(page.figures) >= 5
+    best = min(t.value for t in study.trials if t.value is not None)
+    assert f"{best:.3g}"[:4] in page.text
+
+
+def test_markdown_has_the_same_sentences(study: ts.Study, tmp_path: Path) -> None:
+    text = study.report(tmp_path / "r.md")
+    assert text.startswith("# ")
+    assert "<script" not in re.sub(r"\\.", "", text)
+    assert "| parameter | range |" in text
+    assert "## What it cost" in text
+    assert study.report(format="md").splitlines()[4:] == text.splitlines()[4:]
+
+
+def test_chinese_is_whole(study: ts.Study) -> None:
+    text = Page(study.report(lang="zh-CN")).text
+    assert "结果" in text
+    assert "30 次试验中有 1 次失败" in text
+    for english, chinese in TABLE.items():  # what is put in is the same
+        assert sorted(re.findall(r"{.*?}", english)) == sorted(re.findall(r"{.*?}", chinese))
+    source = "".join(p.read_text() for p in Path(words_of.__code__.co_filename).parent.glob("*.py") if p.stem != "zh")
+    flat = re.sub(r'"\s*\n\s*"', "", source)
+    asked = set(re.findall(r'\bt\(\s*"((?:[^"\\]|\\.)*)"', flat))
+    assert len(asked) > 30
+    assert not asked - TABLE.keys()
+
+
+@pytest.mark.parametrize(
+    ("directions", "trials"),
+    [(["minimize"], 0), (["minimize"], 1), (["minimize", "maximize"], 9), (["maximize"] * 3, 9)],
+)
+def test_studies_with_little_or_much(directions: list[str], trials: int) -> None:
+    study = ts.create_study(directions=directions, seed=0, sampler="random")
+    study.optimize(lambda t: [t.suggest_float(f"x{i}", 0, 1) for i in range(len(directions))], n_trials=trials)
+    text = Page(study.report()).text
+    assert ("so there is no result" in text) == (trials == 0)
+    assert ("not dominated" in text) == (len(directions) > 1)
+
+
+def test_only_failures() -> None:
+    study = ts.create_study(seed=0)
+    study.optimize(lambda t: float("nan"), n_trials=3)
+    assert "3 of 3 trials failed" in Page(study.report()).text
+
+
+def test_a_large_study_is_a_small_file() -> None:
+    rng = np.random.default_rng(0)
+    study = ts.create_study(seed=0, sampler="random")
+    floats = {f"p{i}": ts.Float(0, 1) for i in range(4)}
+    points = rng.random((5_000, 5))
+    study.add_trials(
+        [
+            ts.create_trial(params=dict(zip(floats, p, strict=False)), distributions=floats, value=p[4])
+            for p in points.tolist()
+        ]
+    )
+    assert len(study.report().encode()) < MOST_BYTES
+
+
+def test_a_search(tmp_path: Path) -> None:
+    X, y = load_wine(return_X_y=True)
+    space = {"max_depth": ts.Int(1, 9), "min_samples_leaf": ts.Int(1, 20)}
+    search = SearchCV(DecisionTreeClassifier(random_state=0), space, n_trials=9, cv=3, random_state=0).fit(X, y)
+    page = Page(write_report(search, tmp_path / "s.html"))
+    for sentence in search.report_.sentences():
+        assert sentence in page.text
+    assert "The best candidates" in page.text
+    assert "DecisionTreeClassifier" in page.text
+    assert len(page.figures) >= 3
+    assert "选中的配置" in Page(write_report(search, lang="zh")).text
+
+
+def test_what_is_refused(study: ts.Study) -> None:
+    with pytest.raises(TypeError, match="a report is of a study or of a fitted SearchCV; got 3"):
+        write_report(3)
+    with pytest.raises(ValueError, match="lang takes 'en' or 'zh'; got 'fr'"):
+        study.report(lang="fr")
+    with pytest.raises(ValueError, match="there is no report 'pdf'"):
+        study.report(format="pdf")
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    ts.create_study(storage="tune.db", study_name="mine", seed=0).optimize(
+        lambda t: t.suggest_float("x", 0, 1), n_trials=3
+    )
+    assert main(["report", "tune.db"]) == 0
+    assert capsys.readouterr().out == "report.html\n"
+    assert "<html" in Path("report.html").read_text(encoding="utf-8")
+    assert main(["report", "tune.db", "--format", "md"]) == 0
+    assert capsys.readouterr().out.startswith("# mine\n")
+    assert main(["report", "tune.db", "-o", "r.md", "--lang", "zh"]) == 0
+    assert "如何复现" in Path("r.md").read_text(encoding="utf-8")
