@@ -56,6 +56,17 @@ class TrialPruned(TunesmithError):
     """
 
 
+class TrialInterrupted(TunesmithError):
+    """Raised by an objective whose run was interrupted from outside: its trial waits, to be run again as it was.
+
+    That is what Ctrl-C and SIGTERM of the worker do as well. Whoever raises it again and again runs for ever.
+    """
+
+
+class ProgramError(TunesmithError, RuntimeError):
+    """A program that ``tunesmith run`` started failed, or ended without its metric."""
+
+
 def is_pruned(error: BaseException) -> bool:
     """Tell whether an objective raised TrialPruned: ours, or another library's exception of this name.
 

@@ -20,6 +20,7 @@ ROOMS = (
     "artifacts",
     "importance",
     "samplers",
+    "program",
     "pruners",
     "storage",
     "study",

@@ -18,6 +18,7 @@ ERROR, USAGE, INTERRUPTED = 1, 2, 130
 # name: ("module:object", what --help says of it); in the order in which they are shown, by sections
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Tune": {
+        "run": ("run:run", "Tune a program in any language: find the parameters of a command with the best metric."),
         "worker": ("worker:worker", "Run trials of a study that many processes share."),
     },
     "Look": {

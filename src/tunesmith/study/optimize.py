@@ -14,6 +14,7 @@ from tunesmith.errors import (
     AttemptReplacedError,
     ObjectiveError,
     SpaceExhaustedError,
+    TrialInterrupted,
     TrialsSpentError,
     is_pruned,
 )
@@ -268,7 +269,7 @@ class TrialPolicy(Policy[Trial, End]):
 
     def _is_to_run_again(self, event: Failed) -> bool:
         """Give a trial back whose run ended without an answer, if it may be run again; return whether."""
-        if event.kind is None:  # nobody's fault
+        if event.kind is None or isinstance(event.error, TrialInterrupted):  # nobody's fault
             self.engine.release([event.trial.number])
             return True
         return not is_pruned(event.error) and self.engine.run_again(event.trial, event.kind)

@@ -13,9 +13,11 @@ from tunesmith.storage.base import Storage
 from tunesmith.study.ask_tell import AskTellStudy
 
 if TYPE_CHECKING:
+    from tunesmith.progress import Progress
     from tunesmith.selection import Report
 
 Callback = Callable[["Study", FrozenTrial], None]
+OpenProgress = Callable[..., "Progress"]
 
 
 class Study(AskTellStudy):
@@ -69,7 +71,7 @@ class Study(AskTellStudy):
         catch: Iterable[type[Exception] | FailureKind] | type[Exception] | FailureKind = (),
         callbacks: Iterable[Callback] | None = None,
         gc_after_trial: bool = False,
-        show_progress_bar: bool = False,
+        show_progress_bar: bool | OpenProgress = False,
         *,
         space: Any = None,
         stop: str | None = None,
@@ -95,7 +97,8 @@ class Study(AskTellStudy):
                 ``ObjectiveError``.
             callbacks: called with (study, finished trial) in this process after each trial.
             gc_after_trial: collect garbage after each trial.
-            show_progress_bar: show trial n/N, the best so far, the rate and the time left.
+            show_progress_bar: show trial n/N, the best so far, the rate and the time left; or what makes another
+                display, called with (study, number of trials, timeout=...).
             space: what to search, in any form that `Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.
@@ -128,7 +131,8 @@ class Study(AskTellStudy):
         if show_progress_bar:
             from tunesmith.progress import Progress
 
-            open_progress = partial(Progress, self, timeout=timeout)
+            make = Progress if show_progress_bar is True else show_progress_bar
+            open_progress = partial(make, self, timeout=timeout)
         optimize(
             self.engine,
             given[0],

@@ -114,7 +114,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     budget = parser.add_argument_group("the budget (without one, until the space is exhausted)")
     budget.add_argument("--n-trials", type=_count, metavar="N", help="how many trials this worker runs")
     budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
-    budget.add_argument("--timeout", type=_duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
+    budget.add_argument("--timeout", type=duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
     budget.add_argument(
         "--max-cost",
         type=_cost,
@@ -178,7 +178,12 @@ def _cost(text: str) -> float:
     return cost
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
+    """Return a time as seconds: 90, 90s, 15m, 8h or 2d.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
     unit = SECONDS.get(text[-1:])
     try:
         seconds = float(text[:-1] if unit else text) * (unit or 1)
@@ -190,7 +195,7 @@ def _duration(text: str) -> float:
 
 
 def _limit_of_time(text: str) -> float | None:
-    return _checked(checked_time_limit, _duration(text))
+    return _checked(checked_time_limit, duration(text))
 
 
 def _limit_of_memory(text: str) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from tunesmith.errors import ObjectiveError, is_pruned
+from tunesmith.errors import ObjectiveError, ProgramError, is_pruned
 from tunesmith.numerics.scalars import real
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import MOST, message_of, name_and_message, shown
@@ -97,7 +97,7 @@ def outcome_of_error(
     if is_pruned(error):
         return Outcome(TrialState.PRUNED, reason=message_of(error) or None)
     reason = name_and_message(error)
-    if traceback:
+    if traceback and not isinstance(error, ProgramError):  # whose traceback shows tunesmith's own code alone
         reason = f"{reason}\n{traceback[-MOST // 2 :]}"
     if kind is FailureKind.RAISED and is_out_of_memory(error):
         kind = FailureKind.OOM

@@ -1,0 +1,161 @@
+"""``tunesmith run``: tunes a program in any language."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tunesmith import registry
+from tunesmith.cli.settings import Settings, parameter, read_file
+from tunesmith.program.program import TAKES
+from tunesmith.worker.options import duration
+
+STANDARD_FILE = "tune.toml"
+
+
+class Time(click.ParamType[float]):
+    """A time: 90, 90s, 15m, 8h or 2d."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        try:
+            return duration(str(value))
+        except argparse.ArgumentTypeError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Named(click.Choice[str]):
+    """A name of the registry, listed when it is asked for."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(sorted(registry.names(kind)))
+
+
+POSITIVE = click.IntRange(min=1)
+TYPES: dict[str, click.ParamType[Any]] = {
+    "trials": click.IntRange(min=0),
+    "timeout": Time(),
+    "jobs": POSITIVE,
+    "seed": click.IntRange(min=0),
+    "sampler": Named("samplers"),
+    "pruner": Named("pruners"),
+    "take": click.Choice(TAKES),
+    "timeout_per_trial": Time(),
+    "max_failures": POSITIVE,
+    "grace": Time(),
+    "gpus": click.FloatRange(min=0),
+    "cpus": click.FloatRange(min=0, min_open=True),
+}
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+    epilog="Example:  tunesmith run -p 'lr=log(1e-5, 1e-1)' -p 'opt=sgd | adam' --minimize val_loss --trials 50 -- "
+    "python train.py --lr {lr} --opt {opt}",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("-f", "--file", "file", metavar="FILE", help="Read the settings from FILE; options win over it.")
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    metavar="NAME=WHAT",
+    multiple=True,
+    help="A parameter: log(1e-5, 1e-1), int(1, 5), sgd | adam.",
+)
+@click.option(
+    "--minimize", metavar="METRIC", multiple=True, help="What the program prints or writes, to be as low as possible."
+)
+@click.option("--maximize", metavar="METRIC", multiple=True, help="The same, as high as possible.")
+@click.option("--take", type=TYPES["take"], help="Which of a metric's values counts (last).")
+@click.option("--trials", metavar="N", type=TYPES["trials"], help="How many trials the study has in all.")
+@click.option("--timeout", type=TYPES["timeout"], help="Begin no trial after this time: 90s, 15m, 8h, 2d.")
+@click.option("--jobs", metavar="N", type=TYPES["jobs"], help="How many trials run at once (1).")
+@click.option("--storage", metavar="PLACE", envvar="TUNESMITH_STORAGE", help="A file or a database's URL (tune.db).")
+@click.option("--study", metavar="NAME", help="The study (named after the program).")
+@click.option("--seed", metavar="N", type=TYPES["seed"], help="Of a new study; random by default.")
+@click.option("--sampler", metavar="NAME", type=TYPES["sampler"], help="Who proposes: auto, tpe, gp, random, ...")
+@click.option(
+    "--pruner", metavar="NAME", type=TYPES["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
+)
+@click.option("--timeout-per-trial", type=TYPES["timeout_per_trial"], help="End a trial that runs longer.")
+@click.option(
+    "--max-failures",
+    metavar="N",
+    type=TYPES["max_failures"],
+    help="Give up after N failed trials (3, if all of the first minute fail).",
+)
+@click.option("--grace", type=TYPES["grace"], help="Time between SIGTERM and SIGKILL (5s).")
+@click.option("--cpus", metavar="N", type=TYPES["cpus"], help="Threads for the numeric libraries of each trial.")
+@click.option("--gpus", metavar="N", type=TYPES["gpus"], help="GPUs that each trial sees; 0.5: two trials share one.")
+@click.option("--shell/--no-shell", default=None, help="Run the command in a shell.")
+@click.option("--pty/--no-pty", default=None, help="Run it in a pseudo-terminal.")
+@click.option("--resumable/--not-resumable", default=None, help="It keeps checkpoints in TUNESMITH_CHECKPOINT_DIR.")
+@click.option(
+    "--params-file", metavar="NAME", help="The file with the parameters, .json, .yaml or .toml (params.json)."
+)
+@click.option(
+    "--tensorboard", metavar="DIR", help="Read the metric from event files, in '{trial_dir}/logs' for example."
+)
+@click.option("--directory", metavar="DIR", help="Where the folders of the trials are (STORAGE.trials/STUDY).")
+@click.option("--change", is_flag=True, help="Go on with a study although the parameters are not those that it has.")
+@click.option("--dry-run", is_flag=True, help="Print what the first trial would run, and run nothing.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def run(
+    command: tuple[str, ...],
+    file: str | None,
+    params: Sequence[str],
+    change: bool,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Tune a program in any language: find the parameters of a command with the best metric.
+
+    COMMAND is what a trial runs, after --, with {name} where the parameter goes. The program prints its metric, as in
+    "val_loss: 0.31", or writes it to a file. The same command again goes on; so does `tunesmith run --study NAME`.
+    """
+    from tunesmith.cli.tuning import dry_run as show
+    from tunesmith.cli.tuning import tune
+
+    settings = settings_from(command, file, params, given)
+    if dry_run:
+        show(settings, as_json)
+        return 0
+    return tune(settings, change=change, quiet=quiet, as_json=as_json)
+
+
+def settings_from(command: Sequence[str], file: str | None, params: Sequence[str], given: dict[str, Any]) -> Settings:
+    """Return the settings: the options, over those of the file.
+
+    Args:
+        command: the words after the options.
+        file: the file; None: tune.toml, if no command is given and there is one.
+        params: the texts of ``-p``.
+        given: the other options, by the names of the settings.
+
+    Raises:
+        UsageError: something is not valid.
+    """
+    described: dict[str, Any] = {}
+    for text in params:
+        name, description = parameter(text)
+        if name in described:
+            raise click.UsageError(f"-p: the parameter {name!r} is described twice")
+        described[name] = description
+    given["minimize"], given["maximize"] = list(given["minimize"]), list(given["maximize"])
+    options = Settings(command=list(command) or None, params=described, **given)
+    if file is None and not command and given["study"] is None and Path(STANDARD_FILE).is_file():
+        file = STANDARD_FILE
+    if file is None:
+        return options
+    read = read_file(file, TYPES)
+    return options.over(read)

@@ -1,0 +1,189 @@
+"""What ``tunesmith run`` is told: by tune.toml, and by options, which win over it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tunesmith.space import Space
+from tunesmith.text import did_you_mean, listing
+
+# Programs whose first argument is the program that matters.
+_RUNNERS = re.compile(
+    r"python[\d.]*|pypy[\d.]*|ba?sh|zsh|dash|sh|ruby|perl|node|deno|bun|julia|Rscript|java|go|cargo|uv|poetry|torchrun|"
+    r"accelerate|srun|nice|env|time|run|launch"
+)
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """The settings of a run; None: not given.
+
+    Attributes:
+        file: the file that they come from.
+        params: what describes each parameter.
+    """
+
+    file: str | None = None
+    command: list[str] | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    minimize: list[str] = field(default_factory=list)
+    maximize: list[str] = field(default_factory=list)
+    trials: int | None = None
+    timeout: float | None = None
+    jobs: int | None = None
+    storage: str | None = None
+    study: str | None = None
+    seed: int | None = None
+    sampler: str | None = None
+    pruner: str | None = None
+    take: str | None = None
+    shell: bool | None = None
+    pty: bool | None = None
+    resumable: bool | None = None
+    params_file: str | None = None
+    tensorboard: str | None = None
+    directory: str | None = None
+    timeout_per_trial: float | None = None
+    max_failures: int | None = None
+    grace: float | None = None
+    gpus: float | None = None
+    cpus: float | None = None
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics, those that are minimised first."""
+        return [*self.minimize, *self.maximize]
+
+    @property
+    def directions(self) -> list[str]:
+        """The direction of each metric."""
+        return ["minimize"] * len(self.minimize) + ["maximize"] * len(self.maximize)
+
+    def space(self) -> Space:
+        """Return what is searched.
+
+        Raises:
+            SpaceError: a parameter is not valid.
+        """
+        return Space(self.params)
+
+    def over(self, other: Settings) -> Settings:
+        """Return these settings, and those of another object where these are not given."""
+        merged = Settings(**{f.name: _first(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)})
+        merged.params = {**other.params, **self.params}
+        if self.metrics:
+            merged.minimize, merged.maximize = self.minimize, self.maximize
+        return merged
+
+
+def _first(given: Any, other: Any) -> Any:
+    return other if given is None or given == [] else given
+
+
+def read_file(path: str, converters: Mapping[str, Callable[[Any], Any]]) -> Settings:
+    """Return the settings of a file.
+
+    Args:
+        path: the file.
+        converters: what makes values of those that can be written in several ways, by name.
+
+    Raises:
+        UsageError: the file cannot be read, or something in it is not valid.
+    """
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise click.UsageError(f"{path} cannot be read: {error}") from error
+    names = {f.name.replace("_", "-"): f for f in fields(Settings) if f.name != "file"}
+    made: dict[str, Any] = {"file": path}
+    for key, value in data.items():
+        known = names.get(key.replace("_", "-"))
+        if known is None:
+            raise click.UsageError(
+                f"{path}: there is no setting {key!r}{did_you_mean(key, names)}; there are {listing(names, 40)}"
+            )
+        try:
+            made[known.name] = _checked(known.name, value, converters)
+        except (ValueError, click.BadParameter) as error:
+            raise click.UsageError(f"{path}: {key}: {error}") from error
+    return Settings(**made)
+
+
+def _checked(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any]]) -> Any:
+    if name == "params":
+        if not isinstance(value, dict):
+            raise ValueError('expected a table such as [params] with lr = "log(1e-5, 1e-1)"')
+        return {key: _text(key, spec) for key, spec in _flat(value)}
+    if name == "command":
+        given = shlex.split(value) if isinstance(value, str) else value
+        if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
+            raise ValueError("expected a text, or a list of words")
+        return given
+    if name in ("minimize", "maximize"):
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, list) or not all(isinstance(metric, str) for metric in given):
+            raise ValueError("expected the name of a metric, or a list of names")
+        return given
+    if name in ("shell", "pty", "resumable"):
+        if not isinstance(value, bool):
+            raise ValueError(f"expected true or false; got {value!r}")
+        return value
+    convert = converters.get(name, str)
+    if convert is str and not isinstance(value, str):
+        raise ValueError(f"expected a text; got {value!r}")
+    return convert(value)
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the parameters of a table: ``[params.optimizer]`` with lr is ``optimizer.lr``."""
+    found = []
+    for key, value in table.items():
+        found += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return found
+
+
+def _text(name: str, spec: Any) -> Any:
+    if isinstance(spec, list):
+        return [tuple(item) if isinstance(item, list) else item for item in spec]
+    return spec if isinstance(spec, str) else [spec]  # a constant
+
+
+def parameter(text: str) -> tuple[str, str]:
+    """Return the name and the description of ``NAME=DESCRIPTION``.
+
+    Raises:
+        BadParameter: it is something else.
+    """
+    name, equals, description = text.partition("=")
+    if not name.strip() or not equals or not description.strip():
+        raise click.BadParameter(
+            "expected NAME=DESCRIPTION, such as 'lr=log(1e-5, 1e-1)', 'layers=int(1, 5)' or 'opt=sgd | adam'; got "
+            f"{text!r}"
+        )
+    return name.strip(), description.strip()
+
+
+def study_name(command: Sequence[str], shell: bool) -> str:
+    """Return the name of a study that was given none: that of its program."""
+    words = list(command)
+    if shell:
+        try:
+            words = shlex.split(" ".join(command))
+        except ValueError:
+            words = " ".join(command).split()
+    before = ""
+    for word in words:
+        if before == "-m":
+            return word.rpartition(".")[2] or "program"
+        before = word
+        if not (word.startswith("-") or "{" in word or "=" in word or _RUNNERS.fullmatch(Path(word).name)):
+            return Path(word).stem or "program"
+    return Path(words[0]).stem or "program"

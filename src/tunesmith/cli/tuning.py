@@ -1,0 +1,357 @@
+"""What ``tunesmith run`` does with its settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+import numpy as np
+
+from tunesmith.cli.output import cell, print_json
+from tunesmith.cli.settings import Settings, study_name
+from tunesmith.errors import ProgramError, StudyNotFoundError, WorkerDiedError
+from tunesmith.executors.processes import ProcessExecutor
+from tunesmith.frozen import FrozenTrial
+from tunesmith.program import Program, load_program, store_program
+from tunesmith.program.stored import KEY, description
+from tunesmith.program.template import places
+from tunesmith.space import Space
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.storage.redact import shown_spec
+from tunesmith.study import Study, create_study, load_study
+from tunesmith.text import did_you_mean, printable
+
+STORAGE = "tune.db"
+OPTIONS = "run"  # the system attribute with what `run` needs besides the program
+KEPT = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
+EARLY, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
+MOST_TOLD = 5  # failures that are told one by one
+OURS = (FailureKind.RAISED, FailureKind.LOST, FailureKind.OOM)  # kinds that speak against the command
+
+
+def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int:
+    """Run trials until there are as many as were asked for, and print what was found.
+
+    Args:
+        settings: what to run.
+        change: whether a study that has other parameters gets these.
+        quiet: whether to show no progress.
+        as_json: whether to print JSON.
+
+    Returns:
+        the exit status: 0, or 1 if no trial has a result.
+
+    Raises:
+        UsageError: the settings are not complete, or do not fit the study.
+        ClickException: the program fails again and again.
+    """
+    storage = settings.storage or STORAGE
+    if settings.command is None and settings.study is not None:
+        settings = _with_kept(settings, storage)
+        study, program = _resumed(settings, storage)
+    else:
+        study, program = _begun(settings, storage, change)
+    if not quiet and not as_json:
+        _say_what_begins(study, settings, storage)
+    failures = Failures(settings.max_failures)
+    executor = ProcessExecutor(
+        jobs=settings.jobs or 1,
+        resources={k: v for k, v in (("cpus", settings.cpus), ("gpus", settings.gpus)) if v},
+        time_limit=settings.timeout_per_trial,
+        grace=program.grace,
+    )
+    study.optimize(
+        program,
+        n_trials_total=settings.trials,
+        timeout=settings.timeout,
+        executor=executor,
+        catch=(ProgramError, WorkerDiedError, *OURS),
+        callbacks=[failures],
+        show_progress_bar=not quiet and not as_json,
+    )
+    return _conclude(study, program, storage, as_json)
+
+
+class Failures:
+    """Ends a run whose program fails again and again; a callback of the study.
+
+    Args:
+        most: how many trials may fail; None: as many as want to, but three at the very beginning.
+    """
+
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.n = 0
+        self.succeeded = False
+        self.began = time.monotonic()
+
+    def __call__(self, study: Study, trial: FrozenTrial) -> None:
+        """Count a trial."""
+        if trial.state is not TrialState.FAIL or trial.failure not in OURS:
+            self.succeeded = self.succeeded or trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+            return
+        self.n += 1
+        reason = printable(trial.reason or "it failed", lines=True).removeprefix("ProgramError: ")
+        if self.n <= MOST_TOLD:
+            head, _, _ = reason.partition("\n")
+            click.echo(f"trial {trial.number} failed: {head.removesuffix('; it printed at last:')}", err=True)
+        early = not self.succeeded and self.n >= EARLY_FAILURES and time.monotonic() < self.began + EARLY
+        if self.n >= self.most if self.most is not None else early:
+            more = "" if self.most is not None else ", and none succeeded; --max-failures N would bear more"
+            raise click.ClickException(f"{self.n} trials failed{more}. The last one, trial {trial.number}: {reason}")
+
+
+def dry_run(settings: Settings, as_json: bool) -> None:
+    """Print the command line of the first trial, its environment, and nothing else."""
+    storage = settings.storage or STORAGE
+    if settings.command is None and settings.study is not None:
+        study, program = _resumed(settings, storage)
+        space, seed = study.space, study.seed
+    else:
+        program, space = _program(settings, storage), _space(settings)
+        seed = settings.seed or 0
+    point = space.decode(space.sample(np.random.default_rng(seed), 1))[0] if space is not None else {}
+    words = program.words(0, point)
+    env = program.environment(0, point)
+    if as_json:
+        print_json({"command": words, "environment": env, "params": point})
+        return
+    click.echo(shlex.join(words))
+    for name, value in env.items():
+        if name.startswith("TUNESMITH_PARAM_"):
+            click.echo(f"  {name}={value}")
+
+
+# -- the study ---------------------------------------------------------------------------------------------------
+
+
+def _space(settings: Settings) -> Space:
+    if not settings.params:
+        raise click.UsageError(
+            "there is no parameter: give -p 'lr=log(1e-5, 1e-1)' once for each, or a file with [params]; "
+            "`tunesmith init -- COMMAND` suggests one"
+        )
+    return settings.space()
+
+
+def _program(settings: Settings, storage: str) -> Program:
+    if not settings.command:
+        raise click.UsageError(
+            "there is no command: give it after --, as in `tunesmith run -p 'lr=log(1e-5, 1e-1)' --minimize val_loss "
+            "-- python train.py --lr {lr}`, or a file that has it"
+        )
+    if not settings.metrics:
+        raise click.UsageError("there is no metric: give --minimize NAME or --maximize NAME, as the program prints it")
+    name = settings.study or study_name(settings.command, bool(settings.shell))
+    fields: dict[str, Any] = {
+        name: value
+        for name in ("take", "shell", "pty", "resumable", "params_file", "tensorboard", "grace")
+        if (value := getattr(settings, name)) is not None
+    }
+    try:
+        return Program(
+            command=settings.command,
+            metrics=settings.metrics,
+            names=list(_space(settings).names),
+            directory=_directory(settings, storage, name),
+            study=name,
+            storage=_from_anywhere(storage),
+            **fields,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _directory(settings: Settings, storage: str, name: str) -> str:
+    if settings.directory is not None:
+        return os.path.abspath(settings.directory)
+    place = "tunesmith" if "://" in storage else storage
+    return os.path.join(os.path.abspath(f"{place}.trials"), re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "study")
+
+
+def _from_anywhere(storage: str) -> str:
+    return storage if "://" in storage else os.path.abspath(storage)
+
+
+def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Program]:
+    """Create the study, or go on with it."""
+    program, space = _program(settings, storage), _space(settings)
+    _check_program(program)
+    _warn_of_names(program, space)
+    try:
+        study = create_study(
+            study_name=program.study,
+            storage=storage,
+            directions=settings.directions,
+            load_if_exists=True,
+            seed=settings.seed,
+            sampler=settings.sampler,
+            pruner=settings.pruner,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    there = study.space
+    if there is not None and there != space and not change and len(study.history) + len(study.engine.running):
+        raise click.UsageError(_other_parameters(study, there, space, storage))
+    study.declare(space)
+    before = study.engine.system_attrs.get(KEY)
+    if before is not None and before != description(program):
+        differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
+        if differ:
+            click.echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
+    store_program(study, program)
+    kept = {name: getattr(settings, name) for name in KEPT}
+    if study.engine.system_attrs.get(OPTIONS) != kept:
+        study.set_system_attr(OPTIONS, kept)
+    return study, program
+
+
+def _other_parameters(study: Study, there: Space, space: Space, storage: str) -> str:
+    differ = [n for n in dict.fromkeys([*there.names, *space.names]) if there.params.get(n) != space.params.get(n)]
+    lines = [f"  {n}: {there.params.get(n) or 'none'} there, {space.params.get(n) or 'none'} here" for n in differ]
+    return "\n".join(
+        [
+            f"the study {study.study_name!r} in {shown_spec(storage)} has other parameters:",
+            *lines,
+            "give --study NAME for a new study, or --change to go on with these",
+        ]
+    )
+
+
+def _with_kept(settings: Settings, storage: str) -> Settings:
+    """Return the settings, with what an earlier run of the study was told where they say nothing."""
+    kept = _loaded(settings, storage).engine.system_attrs.get(OPTIONS) or {}
+    before: dict[str, Any] = {name: kept.get(name) for name in KEPT}
+    return settings.over(Settings(**before))
+
+
+def _resumed(settings: Settings, storage: str) -> tuple[Study, Program]:
+    """Go on with a study as it was told the last time."""
+    if settings.params or settings.metrics:
+        raise click.UsageError("parameters and metrics are of no use without the command; give it after --")
+    study = _loaded(settings, storage)
+    program = load_program(study, _directory(settings, storage, study.study_name), _from_anywhere(storage))
+    _check_program(program)
+    return study, program
+
+
+def _loaded(settings: Settings, storage: str) -> Study:
+    from tunesmith.cli.options import existing
+
+    try:
+        return load_study(
+            study_name=settings.study, storage=existing(storage), sampler=settings.sampler, pruner=settings.pruner
+        )
+    except StudyNotFoundError as error:
+        raise click.UsageError(str(error)) from error
+
+
+# -- what is told ------------------------------------------------------------------------------------------------
+
+
+def _warn_of_names(program: Program, space: Space) -> None:
+    """Warn of parameters that the command does not use, where it uses others."""
+    used = [name for word in program.command for name in places(word)]
+    if {"args", "overrides", "params_file"} & set(used):
+        return
+    unknown = [name for name in used if name not in space.names and re.fullmatch(r"[A-Za-z_][\w.]*", name)]
+    unused = [name for name in space.names if name not in used]
+    if len(unused) == len(space.names) and not unknown:
+        return  # the program reads them from the environment, or from the file
+    for name in unused:
+        close = [u for u in unknown if did_you_mean(u, [name])]
+        hint = f"; {{{close[0]}}} stays as it is, did you mean {{{name}}}?" if close else ""
+        click.echo(f"warning: the command does not use the parameter {name!r}{hint}", err=True)
+
+
+def _check_program(program: Program) -> None:
+    """Raise UsageError if there is no such program."""
+    word = program.command[0]
+    if program.shell or "{" in word or shutil.which(word) is not None:
+        return
+    if os.path.isdir(word):
+        raise click.UsageError(f"{word!r} is a folder, and no program")
+    if os.path.isfile(word):
+        with open(word, "rb") as file:
+            first = file.readline(200)
+        how = f"make it executable (chmod +x {shlex.quote(word)})"
+        if not first.startswith(b"#!"):
+            how += ", or name what runs it, as in `python train.py`"
+        beside = "" if os.sep in word else f"; write ./{word} for a file of this folder, and"
+        raise click.UsageError(f"{word!r} is a file that cannot be run{beside}: {how}")
+    hint = "; give --shell for a line that a shell is to read" if re.search(r"[\s|;&<>]", word) else ""
+    raise click.UsageError(f"there is no program {word!r}, neither here nor in PATH{hint}")
+
+
+def _say_what_begins(study: Study, settings: Settings, storage: str) -> None:
+    n = len(study.history)
+    goal = ", ".join(f"{way} {metric}" for way, metric in zip(study.directions, _metrics(study), strict=False))
+    there = f"; it has {n} finished trials" if n else ""
+    of = "" if settings.trials is None else f" of {settings.trials}"
+    space = study.space
+    count = 0 if space is None else len(space.names)
+    click.echo(
+        f"study {study.study_name!r} in {shown_spec(storage)}: {count} parameter{'s' if count != 1 else ''}, {goal}"
+        f"{there}{of if n else ''}",
+        err=True,
+    )
+
+
+def _metrics(study: Study) -> Sequence[str]:
+    found: Sequence[str] = (study.engine.system_attrs.get(KEY) or {}).get("metrics", ())
+    return found
+
+
+def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> int:
+    """Print what was found."""
+    counts = {state.name.lower(): n for state, n in study.engine.count().items() if n}
+    try:
+        best = study.best_trials if len(study.directions) > 1 else [study.best_trial]
+    except ValueError:
+        best = []
+    if as_json:
+        print_json(
+            {
+                "study": study.study_name,
+                "storage": shown_spec(storage),
+                "trials": counts,
+                "metrics": list(program.metrics),
+                "best": [_described(trial, program) for trial in best],
+            }
+        )
+        return 0 if best else 1
+    if not best:
+        raise click.ClickException(f"no trial has a result; the study has {study.engine.tally()}")
+    for trial in best[:10]:
+        values = ", ".join(f"{m} {cell(v)}" for m, v in zip(program.metrics, trial.values or (), strict=False))
+        click.echo(f"best: trial {trial.number}, {values}" if len(best) == 1 else f"trial {trial.number}: {values}")
+        for name, value in trial.params.items():
+            click.echo(f"  {name} = {value!r}" if isinstance(value, str) else f"  {name} = {value}")
+    if len(best) > 10:
+        click.echo(f"and {len(best) - 10} more that no trial beats in all metrics")
+    if len(best) == 1:
+        click.echo(f"run it again:\n  {_again(program, best[0])}")
+    click.echo(f"what each trial printed: {program.directory}")
+    return 0
+
+
+def _again(program: Program, trial: FrozenTrial) -> str:
+    """Return what a user types to run a trial's command."""
+    words = program.words(trial.number, trial.params, trial.seed)
+    return words[-1] if program.shell else shlex.join(words)
+
+
+def _described(trial: FrozenTrial, program: Program) -> Mapping[str, Any]:
+    return {
+        "number": trial.number,
+        "values": list(trial.values or ()),
+        "params": trial.params,
+        "command": program.words(trial.number, trial.params, trial.seed),
+        "trial_dir": str(program.folder(trial.number)),
+    }

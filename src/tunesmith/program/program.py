@@ -1,0 +1,286 @@
+"""`Program`: a command line as an objective."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tunesmith.errors import ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
+from tunesmith.executors.launch import how_it_ended
+from tunesmith.program import template
+from tunesmith.program.events import EventFiles
+from tunesmith.program.files import FORMATS, params_text, read_results
+from tunesmith.program.log import Log
+from tunesmith.program.metrics import Metrics, Report, what_it_printed
+from tunesmith.program.process import Process
+from tunesmith.text import listing, printable
+from tunesmith.trial import Trial
+
+INTERRUPTED = 130  # the exit code of a program that was interrupted and is to be run again
+MOST_INTERRUPTS = 10  # of one trial
+NO_SUCH_PROGRAM, NO_PERMISSION = 127, 126  # exit codes of the shell that starts the program
+DENSE = 1000  # reports of a trial that are all stored; of the later ones, 1000 to 9999 each tenth, and so on
+TAIL = 1500  # characters of the output that stand in the reason of a failure
+LOOKED_AT = 32 * 1024  # characters of the output that are looked through for other metrics
+TAKES = ("last", "min", "max")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """An objective that runs a program, and reads its metrics from what it prints or writes.
+
+    It is what ``tunesmith run`` gives to ``study.optimize``, and it can be pickled. What its fields mean is on the page
+    "The command line". Each trial has a folder, which is kept: ``DIRECTORY/NUMBER`` with the parameters, the results,
+    and what the program printed.
+
+    Args:
+        command: the words of the command line, with ``{name}`` where parameters go.
+        metrics: the names of the metrics, one for each objective of the study.
+        names: all parameters of the space, also those that are not active in a trial.
+        directory: where the folders of the trials are.
+        take: which value of a metric counts: "last", "min" or "max".
+        shell: whether a shell runs the command.
+        pty: whether the program runs in a pseudo-terminal.
+        resumable: whether it saves checkpoints to TUNESMITH_CHECKPOINT_DIR, and goes on from there.
+        params_file: the name of the file with the parameters, in the folder of the trial.
+        tensorboard: the folder of TensorBoard's event files, with ``{trial_dir}`` for instance; None: it writes none.
+        grace: seconds between SIGTERM and SIGKILL.
+        study: the study's name, for the environment.
+        storage: its storage, for the environment.
+
+    Raises:
+        ValueError: a field has no valid value.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.program import Program
+
+        program = Program(
+            command=["sh", "-c", 'echo "loss: {x}"'], metrics=["loss"], names=["x"], directory="trials"
+        )
+        study = tunesmith.create_study(space={"x": "float(0, 1)"}, seed=0)
+        study.optimize(program, n_trials=3)
+        print(study.best_params)
+        ```
+    """
+
+    command: Sequence[str]
+    metrics: Sequence[str]
+    names: Collection[str]
+    directory: str
+    take: str = "last"
+    shell: bool = False
+    pty: bool = False
+    resumable: bool = False
+    params_file: str = "params.json"
+    tensorboard: str | None = None
+    grace: float = 5.0
+    study: str = ""
+    storage: str = ""
+
+    def __post_init__(self) -> None:
+        for field in ("command", "metrics", "names"):
+            given = getattr(self, field)
+            if isinstance(given, str) or not all(isinstance(one, str) for one in given):
+                raise ValueError(f"{field} must be a list of texts; got {given!r}")
+            object.__setattr__(self, field, tuple(given))
+        if not self.command or not self.command[0]:
+            raise ValueError("there is no command to run")
+        if not self.metrics or len(set(self.metrics)) < len(self.metrics) or not all(self.metrics):
+            raise ValueError(f"metrics must name each metric once, and at least one; got {list(self.metrics)}")
+        if self.take not in TAKES:
+            raise ValueError(f"take must be one of {listing(TAKES)}; got {self.take!r}")
+        if self.params_file.rpartition(".")[2] not in FORMATS:
+            raise ValueError(f"the parameters file must end in {listing(FORMATS)}; got {self.params_file!r}")
+
+    # -- what a trial gets -----------------------------------------------------------------------------------------
+
+    def folder(self, number: int) -> Path:
+        """Return the folder of a trial."""
+        return Path(self.directory).absolute() / str(number)
+
+    def words(self, number: int, params: Mapping[str, Any], seed: int = 0) -> list[str]:
+        """Return the command line of a trial, as the system gets it.
+
+        Args:
+            number: the trial's number.
+            params: its active parameters.
+            seed: what stands for ``{seed}``.
+        """
+        others = self._others(number, seed)
+        if self.shell:
+            return ["/bin/sh", "-c", template.shell_line(self.command, params, self.names, others)]
+        return template.words(self.command, params, self.names, others)
+
+    def environment(self, number: int, params: Mapping[str, Any], seed: int = 0) -> dict[str, str]:
+        """Return the environment variables that a trial adds to those of this process.
+
+        Args:
+            number: the trial's number.
+            params: its active parameters.
+            seed: the seed of the trial.
+        """
+        folder = self.folder(number)
+        return {
+            "PYTHONUNBUFFERED": "1",
+            **template.environment(params),
+            "TUNESMITH_TRIAL": str(number),
+            "TUNESMITH_TRIAL_DIR": str(folder),
+            "TUNESMITH_SEED": str(seed),
+            "TUNESMITH_RESULTS": str(folder / "results.json"),
+            "TUNESMITH_PARAMS_FILE": str(folder / self.params_file),
+            "TUNESMITH_STUDY": self.study,
+            "TUNESMITH_STORAGE": self.storage,
+        }
+
+    def _others(self, number: int, seed: int) -> dict[str, str]:
+        folder = self.folder(number)
+        return {
+            "trial": str(number),
+            "trial_dir": str(folder),
+            "results": str(folder / "results.json"),
+            "params_file": str(folder / self.params_file),
+            "seed": str(seed),
+            "study": self.study,
+        }
+
+    # -- one trial -------------------------------------------------------------------------------------------------
+
+    def __call__(self, trial: Trial) -> float | tuple[float, ...]:
+        """Run the program with the parameters of a trial; return the value of each metric.
+
+        Raises:
+            TrialPruned: the study stopped it.
+            TrialInterrupted: it ended with exit code 130.
+            ProgramError: it failed, or printed no metric.
+            ObjectiveError: it cannot be started at all.
+        """
+        params = dict(trial.take_whole())
+        number = trial.number
+        folder = self.folder(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "results.json").unlink(missing_ok=True)
+        path = folder / self.params_file
+        path.write_text(params_text(params, path.suffix[1:]), encoding="utf-8")
+        trial.set_user_attr("trial_dir", str(folder))
+        env = {**os.environ, **self.environment(number, params, trial.seed)}
+        if self.resumable:
+            env["TUNESMITH_CHECKPOINT_DIR"] = str(trial.checkpoint_dir)
+        words = self.words(number, params, trial.seed)
+        name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
+        with Log(folder / name) as log:
+            return _Run(self, trial, log).run(words, env)
+
+    def with_place(self, directory: str, study: str, storage: str) -> Program:
+        """Return the same program for another place.
+
+        Args:
+            directory: where the folders of the trials are.
+            study: the study's name.
+            storage: its storage.
+        """
+        return replace(self, directory=directory, study=study, storage=storage)
+
+
+class _Run:
+    """One run of a program for a trial."""
+
+    def __init__(self, program: Program, trial: Trial, log: Log) -> None:
+        self.program = program
+        self.trial = trial
+        self.log = log
+        self.metrics = Metrics(program.metrics, program.take)
+        self.single = len(program.metrics) == 1
+        self.began = time.monotonic()
+        self.reports = 0  # that the program made
+        self.last_step = (trial.resumed_from_step or 0) if program.resumable else 0
+        others = program._others(trial.number, trial.seed)
+        where = program.tensorboard
+        self.events = None if where is None else EventFiles(Path(template.filled(where, others, others.__getitem__)))
+
+    def run(self, words: Sequence[str], env: Mapping[str, str]) -> float | tuple[float, ...]:
+        program = self.program
+        try:
+            process = Process(words, env, program.pty, program.grace, self.log.add)
+        except OSError as error:
+            raise ObjectiveError(f"the program {words[0]!r} cannot be started: {error}") from error
+        with process:
+            while (code := process.exit_code) is None:
+                self._take(process.read())
+            self._take(process.rest())
+        self._report(self.metrics.flush())
+        self._look_at_events()
+        if code == INTERRUPTED and self.trial.attempt < MOST_INTERRUPTS:
+            raise TrialInterrupted(f"the program ended with exit code {INTERRUPTED}")
+        if code != 0:
+            self._fail(words, code)
+        return self._values()
+
+    def _take(self, printed: Sequence[tuple[int, bytes]]) -> None:
+        for stream, data in printed:
+            self._report(self.metrics.feed(stream, data))
+        self._look_at_events()
+
+    def _look_at_events(self) -> None:
+        if self.events is None:
+            return
+        found = []
+        for tag, step, value in self.events.read(self.program.metrics):
+            self.metrics.take_value(tag, value)
+            if tag == self.program.metrics[0]:
+                found.append(Report(step, value))
+        self._report(found)
+
+    def _report(self, found: Sequence[Report]) -> None:
+        """Report to the study, and ask whether to go on.
+
+        Raises:
+            TrialPruned: not.
+        """
+        for report in found if self.single else ():
+            step = self.last_step + 1 if report.step is None else report.step
+            self.last_step = step
+            self.reports += 1
+            if not is_stored(self.reports) or step in (self.trial.reports or ()):
+                continue
+            self.trial.report(report.value, step)
+            if self.trial.should_prune():
+                raise TrialPruned(f"stopped after step {step}")
+
+    def _values(self) -> float | tuple[float, ...]:
+        try:
+            for written in read_results(self.program.folder(self.trial.number) / "results.json"):
+                self.metrics.take_object("file", written)
+        except ValueError as error:
+            raise ProgramError(str(error)) from error
+        names, found = self.program.metrics, self.metrics.values()
+        if missing := [name for name, value in zip(names, found, strict=True) if value is None]:
+            words = what_it_printed(missing, self.log.text(LOOKED_AT))
+            raise ProgramError(words[0].upper() + words[1:] + self._last_lines())
+        values = tuple(value for value in found if value is not None)
+        return values[0] if self.single else values
+
+    def _fail(self, words: Sequence[str], code: int) -> None:
+        """Raise the error of a program that failed."""
+        text = self.log.text(TAIL)
+        if code in (NO_SUCH_PROGRAM, NO_PERMISSION) and text.startswith(("sh: ", "/bin/sh: ")):
+            raise ObjectiveError(f"the program {words[0]!r} cannot be started: {text.strip()}")
+        seconds = time.monotonic() - self.began
+        raise ProgramError(f"the program failed after {seconds:.3g} s: {how_it_ended(code)}{self._last_lines()}")
+
+    def _last_lines(self) -> str:
+        text = printable(self.log.text(TAIL), lines=True).strip()
+        return f"; it printed at last:\n{text}" if text else "; it printed nothing"
+
+
+def is_stored(n: int) -> bool:
+    """Tell whether the n-th report of a trial is stored: of very many, ever fewer are, in each trial the same."""
+    every = 1
+    while n >= DENSE * every * 10:
+        every *= 10
+    return n < DENSE or n % (every * 10) == 0

@@ -1,0 +1,245 @@
+"""``tunesmith run``: from the command line to a tuned program."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tunesmith as ts
+from tunesmith.cli.main import main
+from tunesmith.cli.settings import study_name
+from tunesmith.state import TrialState
+
+SH = ["sh", "-c", 'echo "loss: {x}"']
+X = ["-p", "x=float(0, 1)"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TUNESMITH_STORAGE", raising=False)
+
+
+def run(*words: str) -> int:
+    return main(["run", *words])
+
+
+def test_a_program_is_tuned_and_goes_on(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = [*X, "-p", "opt=sgd | adam", "--minimize", "loss", "--seed", "0", "--jobs", "2", "--study", "s"]
+    command = ["--", "sh", "-c", 'echo "loss: {x} {opt}"']
+    assert run(*words, "--trials", "3", *command) == 0
+    shown = capsys.readouterr()
+    assert "study 's' in tune.db: 2 parameters, minimize loss" in shown.err
+    assert "best: trial" in shown.out
+    assert run(*words, "--trials", "5", "--json", *command) == 0
+    shown = capsys.readouterr()
+    assert not shown.err
+    found = json.loads(shown.out)
+    assert found["trials"] == {"complete": 5}
+    (best,) = found["best"]
+    assert best["values"] == [best["params"]["x"]]
+    assert best["command"][-1] == f'echo "loss: {best["params"]["x"]} {best["params"]["opt"]}"'
+    assert Path(best["trial_dir"], "output.txt").read_text().startswith("loss: ")
+    # Without the command: what it was told before, five trials in all.
+    assert run("--study", "s", "--quiet", "--trials", "6") == 0
+    assert run("--study", "s", "--quiet") == 0
+    assert len(ts.load_study(study_name="s", storage="tune.db").trials) == 6
+
+
+TOML = """
+command = "sh -c 'echo loss: {model.x}; echo acc={opt}'"
+minimize = "loss"
+maximize = ["acc"]
+trials = 2
+timeout-per-trial = "1m"
+study = "from-file"
+
+[params]
+opt = [1, 2]
+depth = 3
+model = { x = "float(0, 1)" }
+"""
+
+
+def test_settings_come_from_a_file_and_options_win(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tune.toml").write_text(TOML)
+    assert run("--quiet", "--trials", "1") == 0
+    study = ts.load_study(study_name="from-file", storage="tune.db")
+    assert [d.value for d in study.directions] == ["minimize", "maximize"]
+    (trial,) = study.trials
+    assert trial.values == (trial.params["model.x"], trial.params["opt"])
+    assert trial.params["depth"] == 3
+    assert run("-f", "tune.toml", "--study", "b", "--minimize", "loss", "-p", "model.x=float(5, 6)", "--quiet") == 0
+    trials = ts.load_study(study_name="b", storage="tune.db").trials
+    assert len(trials) == 2
+    assert all(5 <= trial.value <= 6 for trial in trials)
+
+
+def test_a_dry_run_prints_the_exact_words_and_makes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["-p", "it's='a b'|c", "--minimize", "m", "--dry-run"]
+    assert run(*words, "--", "prog", "--x={it's}", "{args}") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    value = second.partition("=")[2]
+    assert value in ("a b", "c")
+    assert shlex.split(first) == ["prog", f"--x={value}", "--it's", value]
+    assert run(*words, "--json", "--", "prog", "{it's}") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["command"] == ["prog", found["params"]["it's"]]
+    assert found["environment"]["TUNESMITH_PARAM_IT_S"] == found["params"]["it's"]
+    assert not list(Path.cwd().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*X, "--minimize", "loss"], "there is no command: give it after --"),
+        ([*X, "--", *SH], "there is no metric: give --minimize NAME"),
+        (["--minimize", "loss", "--", *SH], "there is no parameter: give -p"),
+        (["-p", "x", "--minimize", "loss", "--", *SH], "expected NAME=DESCRIPTION"),
+        ([*X, *X, "--minimize", "loss", "--", *SH], "described twice"),
+        (["-p", "x=lgo(1, 2)", "--minimize", "loss", "--", *SH], "did you mean 'log'?"),
+        ([*X, "--minimize", "loss", "--", "no-such-program"], "there is no program 'no-such-program'"),
+        ([*X, "--minimize", "loss", "--", "./plain.py"], "name what runs it, as in `python train.py`"),
+        ([*X, "--minimize", "loss", "--", "a | b"], "give --shell"),
+        ([*X, "--minimize", "loss", "--jobs", "0", "--", *SH], "0 is not in the range"),
+        ([*X, "--minimize", "loss", "--timeout", "soon", "--", *SH], "a time such as 90s"),
+        ([*X, "--minimize", "loss", "--sampler", "tpee", "--", *SH], "'tpee' is not one of"),
+        ([*X, "--minimize", "a", "--maximize", "a", "--", *SH], "each metric once"),
+        (["-f", "none.toml"], "none.toml cannot be read"),
+        (["-f", "bad.toml"], "bad.toml: there is no setting 'trails'; did you mean 'trials'?"),
+        (["-f", "worse.toml"], "worse.toml: jobs: 0 is not in the range"),
+        (["--study", "none"], "tune.db does not exist"),
+    ],
+)
+def test_mistakes(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("plain.py").write_text("print(1)")
+    Path("bad.toml").write_text("trails = 3")
+    Path("worse.toml").write_text("jobs = 0")
+    assert run(*words) != 0
+    assert said in capsys.readouterr().err.replace("\n", " ")
+    assert not Path("tune.db").exists()
+
+
+def test_a_study_keeps_its_parameters_and_directions(capsys: pytest.CaptureFixture[str]) -> None:
+    begin = ["--trials", "1", "--study", "s", "--quiet"]
+    assert run(*X, "--minimize", "loss", *begin, "--", *SH) == 0
+    assert run("-p", "x=float(0, 2)", "--minimize", "loss", *begin, "--", *SH) == 2
+    said = capsys.readouterr().err
+    assert "has other parameters:\n  x: Float(" in said
+    assert "--change" in said
+    assert run("-p", "x=float(0, 2)", "--minimize", "loss", *begin, "--change", "--", *SH) == 0
+    assert run(*X, "--maximize", "loss", *begin, "--", *SH) == 2
+    assert "a study keeps its directions" in capsys.readouterr().err.lower()
+    assert run("-p", "x=float(0, 2)", "--minimize", "loss", *begin, "--", "echo", "loss: {x}") == 0
+    assert "was begun with another command" in capsys.readouterr().err
+
+
+def test_parameters_that_the_command_does_not_use(capsys: pytest.CaptureFixture[str]) -> None:
+    common = [*X, "-p", "rate=1|2", "--minimize", "loss", "--trials", "0", "--"]
+    run(*common, "echo", "{x}", "{rtae}")
+    said = capsys.readouterr().err
+    assert "does not use the parameter 'rate'; {rtae} stays as it is, did you mean {rate}?" in said
+    run(*common, "echo", "{args}")
+    run(*common, "echo", "all from the environment")
+    assert "does not use" not in capsys.readouterr().err
+
+
+def test_it_gives_up_when_all_trials_fail_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--", "sh", "-c", "echo no module named torch; exit 1"]
+    assert run(*X, "--minimize", "loss", "--trials", "50", "--quiet", *command) == 1
+    said = capsys.readouterr().err
+    assert "3 trials failed, and none succeeded" in said
+    assert "no module named torch" in said
+    assert len(ts.load_study(study_name=None, storage="tune.db").trials) == 3
+    assert run(*X, "--minimize", "loss", "--trials", "50", "--quiet", "--max-failures", "4", *command) == 1
+    assert "4 trials failed. The last one" in capsys.readouterr().err
+
+
+def test_a_trial_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*X, "--minimize", "loss", "--trials", "1", "--quiet", "--timeout-per-trial", "0.5s", "--json"]
+    assert run(*words, "--", "sh", "-c", "echo $$ > pid; sleep 60") == 1
+    assert json.loads(capsys.readouterr().out)["trials"] == {"fail": 1}
+    assert is_gone(int(Path("pid").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("python train.py --lr {lr}", "train"),
+        ("/usr/bin/python3.11 -u src/fit_model.py", "fit_model"),
+        ("python -m package.train", "train"),
+        ("bash run.sh", "run"),
+        ("./prog", "prog"),
+        ("env A=1 ./prog", "prog"),
+        ("sh -c {x}", "sh"),
+    ],
+)
+def test_a_study_is_named_after_its_program(command: str, name: str) -> None:
+    assert study_name(command.split(), shell=False) == name
+    assert study_name([command], shell=True) == name
+
+
+def is_gone(pid: int) -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+PROGRAM = """
+echo $$ >> pids
+echo {trial} >> begun
+sleep 30 & echo $! >> pids
+sleep 0.3
+echo "loss: {x}"
+"""
+
+
+def start(*more: str) -> subprocess.Popen[bytes]:
+    words = [*X, "--minimize", "loss", "--trials", "6", "--jobs", "2", "--seed", "1", "--quiet", *more]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tunesmith", "run", *words, "--", "sh", "-c", PROGRAM],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def wait_for(path: str, lines: int) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if Path(path).exists() and len(Path(path).read_text().split()) >= lines:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{path} did not get {lines} lines")
+
+
+@pytest.mark.slow
+def test_it_can_be_ended_at_any_moment() -> None:
+    for begun, number in ((1, signal.SIGKILL), (3, signal.SIGTERM), (4, signal.SIGINT), (6, signal.SIGKILL)):
+        process = start()
+        wait_for("begun", begun)
+        process.send_signal(number)
+        assert process.wait(60) == {signal.SIGINT: 130}.get(number, -number)
+        for pid in Path("pids").read_text().split():
+            assert is_gone(int(pid)), "it left a process behind"
+    assert start().wait(60) == 0
+    trials = ts.load_study(study_name=None, storage="tune.db").trials
+    assert [(t.number, t.state) for t in trials] == [(n, TrialState.COMPLETE) for n in range(6)]
+    own = [t.params["x"] for t in trials]
+    assert len(set(own)) == 6
+    assert own == [t.value for t in trials]

@@ -1,0 +1,229 @@
+"""A program as an objective: how it is run, read, stopped and ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+from tunesmith.errors import ObjectiveError, ProgramError
+from tunesmith.program import Program, load_program, store_program
+from tunesmith.pruners import ThresholdPruner
+from tunesmith.state import TrialState
+
+
+def study_of(program: Program, tmp_path: Path, **more: Any) -> ts.Study:
+    return ts.create_study(space={"x": "float(0, 1)"}, seed=0, **more)
+
+
+def sh(script: str, tmp_path: Path, **more: Any) -> Program:
+    fields: dict[str, Any] = {"metrics": ["loss"], "names": ["x"], "directory": str(tmp_path / "trials"), **more}
+    return Program(command=["sh", "-c", script], **fields)
+
+
+def run(program: Program, tmp_path: Path, **more: Any) -> ts.FrozenTrial:
+    study = study_of(program, tmp_path, **more)
+    study.optimize(program, n_trials=1, catch=ProgramError)
+    (trial,) = study.trials
+    return trial
+
+
+def is_gone(pid: int) -> bool:
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_trial_has_its_parameters_a_folder_and_an_environment(tmp_path: Path) -> None:
+    script = (
+        'echo "loss: {x}" >&2; cd {trial_dir}; test "$TUNESMITH_PARAM_X" = {x} && cp "$TUNESMITH_PARAMS_FILE" copy; '
+        'echo "$TUNESMITH_TRIAL $TUNESMITH_STUDY $TUNESMITH_STORAGE $PYTHONUNBUFFERED" > "$TUNESMITH_TRIAL_DIR/env"'
+    )
+    trial = run(sh(script, tmp_path, study="mine", storage="tune.db"), tmp_path)
+    folder = tmp_path / "trials" / "0"
+    assert trial.value == trial.params["x"]
+    assert trial.user_attrs["trial_dir"] == str(folder)
+    assert json.loads((folder / "copy").read_text()) == trial.params
+    assert (folder / "env").read_text() == "0 mine tune.db 1\n"
+    assert (folder / "output.txt").read_text() == f"loss: {trial.value}\n"
+
+
+def test_steps_are_reported_and_a_hopeless_run_is_ended(tmp_path: Path) -> None:
+    script = "trap 'echo bye; exit 0' TERM; for i in 1 2 3; do echo \"loss: 0.$i (step $i)\"; done; sleep 60 & wait"
+    began = time.monotonic()
+    trial = run(sh(script, tmp_path), tmp_path, pruner=ThresholdPruner(upper=0.25))
+    assert trial.state is TrialState.PRUNED
+    assert trial.intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert trial.reason == "stopped after step 3"
+    assert "bye" in (tmp_path / "trials/0/output.txt").read_text()
+    assert time.monotonic() < began + 30
+
+
+def test_one_that_ignores_sigterm_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    script = "trap '' TERM; sleep 60 & echo $! > {trial_dir}/pid; echo loss: 1; while :; do sleep 0.1; done"
+    trial = run(sh(script, tmp_path, grace=0.3), tmp_path, pruner=ThresholdPruner(upper=0.25))
+    assert trial.state is TrialState.PRUNED
+    assert is_gone(int((tmp_path / "trials/0/pid").read_text()))
+
+
+def test_what_a_program_leaves_behind_is_ended(tmp_path: Path) -> None:
+    trial = run(sh("sleep 60 & echo $! > {trial_dir}/pid; echo loss: 1", tmp_path), tmp_path)
+    assert trial.value == 1
+    assert is_gone(int((tmp_path / "trials/0/pid").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo boom >&2; exit 3", "exit code 3; it printed at last:\nboom"),
+        ("kill -SEGV $$", "SIGSEGV; it printed nothing"),
+        (
+            "echo Loss: 3",
+            "The metric 'loss' does not appear; what it printed has numbers for 'Loss'; did you mean 'Loss'?",
+        ),
+        ("echo '[1]' > $TUNESMITH_RESULTS", "must hold a JSON object"),
+        ("echo 'loss 1' > $TUNESMITH_RESULTS", "holds no JSON"),
+        ("printf '\\033[31mred\\033[0m'; exit 1", r"\x1b[31mred"),
+    ],
+)
+def test_failures_say_why(script: str, said: str, tmp_path: Path) -> None:
+    trial = run(sh(script, tmp_path), tmp_path)
+    assert trial.state is TrialState.FAIL
+    assert said in (trial.reason or "")
+    assert "Traceback" not in (trial.reason or "")
+
+
+@pytest.mark.parametrize("words", [["no-such-program"], ["/"], [""]])
+def test_a_program_that_is_none_ends_the_search(words: list[str], tmp_path: Path) -> None:
+    def attempt() -> None:
+        program = Program(command=words, metrics=["loss"], names=["x"], directory=str(tmp_path))
+        study_of(program, tmp_path).optimize(program, n_trials=3, catch=ProgramError)
+
+    with pytest.raises((ObjectiveError, ValueError), match=r"cannot be started|no command"):
+        attempt()
+
+
+def test_results_come_from_the_file_first(tmp_path: Path) -> None:
+    script = 'echo loss: 1; echo \'{"loss": 2}\'; printf \'{"loss": 3, "epoch": 1}\\n{"loss": 4}\\n\' > {results}'
+    assert run(sh(script, tmp_path), tmp_path).value == 4
+    assert run(sh(script, tmp_path, take="min"), tmp_path).value == 3
+
+
+def test_nan_fails_and_infinity_does_not(tmp_path: Path) -> None:
+    assert run(sh("echo loss: nan", tmp_path), tmp_path).state is TrialState.FAIL
+    assert run(sh("echo loss: inf", tmp_path), tmp_path).value == float("inf")
+
+
+def test_exit_130_is_run_again(tmp_path: Path) -> None:
+    script = "test -e {trial_dir}/again && { echo loss: 1; exit 0; }; touch {trial_dir}/again; exit 130"
+    trial = run(sh(script, tmp_path), tmp_path)
+    assert (trial.value, trial.attempt) == (1, 2)
+    assert {p.name for p in (tmp_path / "trials/0").glob("output*")} == {"output.txt", "output-2.txt"}
+    assert "130" in (run(sh("exit 130", tmp_path), tmp_path).reason or "")
+
+
+def test_several_metrics(tmp_path: Path) -> None:
+    program = sh("echo a: 1; echo b=2; echo '{\"a\": 3}'", tmp_path, metrics=["a", "b"])
+    study = study_of(program, tmp_path, directions=["minimize", "maximize"])
+    study.optimize(program, n_trials=1)
+    assert study.trials[0].values == (3, 2)
+
+
+def test_much_output_is_read_and_kept_bounded(tmp_path: Path) -> None:
+    script = 'awk \'BEGIN { for (i = 1; i <= 200000; i++) print "line", i, "of a long log"; print "loss: 2" }\''
+    assert run(sh(script, tmp_path), tmp_path).value == 2
+    kept = (tmp_path / "trials/0/output.txt").read_text()
+    assert kept.startswith("line 1 of")
+    assert kept.endswith("line 200000 of a long log\nloss: 2\n")
+    assert "bytes left out]" in kept
+    assert len(kept) < 1_100_000
+
+
+def test_binary_output(tmp_path: Path) -> None:
+    assert run(sh("head -c 100000 /dev/urandom; echo; echo loss: 2", tmp_path), tmp_path).value == 2
+
+
+def test_a_terminal(tmp_path: Path) -> None:
+    script = "test -t 1 && test -t 0 && echo loss: 1"
+    assert run(sh(script, tmp_path, pty=True), tmp_path).value == 1
+    assert run(sh(script, tmp_path), tmp_path).state is TrialState.FAIL
+
+
+def test_a_shell_gets_one_line(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"metrics": ["loss"], "names": ["x"], "directory": str(tmp_path)}
+    program = Program(command=["echo loss: {x}", "|", "cat"], shell=True, **fields)
+    trial = run(program, tmp_path)
+    assert trial.value == trial.params["x"]
+
+
+def test_event_files(tmp_path: Path) -> None:
+    code = (
+        "import os, struct; folder = os.environ['TUNESMITH_TRIAL_DIR'] + '/logs/run'; os.makedirs(folder)\n"
+        "value = lambda v: b'\\x0a\\x0f\\x0a\\x08val/loss\\x15' + struct.pack('<f', v)\n"
+        "event = lambda step, v: bytes([16, step, 42, len(value(v))]) + value(v)\n"
+        "record = lambda e: struct.pack('<QI', len(e), 0) + e + bytes(4)\n"
+        "open(folder + '/events.tfevents.1', 'wb').write(b''.join(record(event(s, 1 / (s + 1))) for s in range(3)))"
+    )
+    fields: dict[str, Any] = {"metrics": ["val/loss"], "names": ["x"], "directory": str(tmp_path)}
+    trial = run(Program(command=[sys.executable, "-c", code], tensorboard="{trial_dir}/logs", **fields), tmp_path)
+    assert trial.intermediate_values == {0: 1.0, 1: 0.5, 2: pytest.approx(1 / 3)}
+    assert trial.value == pytest.approx(1 / 3)
+
+
+def test_checkpoints_go_on_where_they_were(tmp_path: Path) -> None:
+    script = (
+        'cd "$TUNESMITH_CHECKPOINT_DIR"; n=$(cat step 2>/dev/null || echo 0); '
+        'while [ $n -lt 4 ]; do n=$((n + 1)); echo $n > new; mv new step; echo "loss: 0.$n (step $n)"; sleep 0.2; '
+        "test $n -eq 2 && ! test -e {trial_dir}/once && touch {trial_dir}/once && exit 130; done; true"
+    )
+    trial = run(sh(script, tmp_path, resumable=True), tmp_path, storage=str(tmp_path / "t.db"))
+    assert trial.value == 0.4
+    assert trial.intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4}
+    assert (tmp_path / "trials/0/output-2.txt").read_text().split("\n")[0] == "loss: 0.3 (step 3)"
+
+
+def test_a_study_keeps_its_program(tmp_path: Path) -> None:
+    program = sh("echo loss: {x}", tmp_path, take="min", study="s", storage="secret")
+    study = ts.create_study(storage=str(tmp_path / "t.db"), study_name="s")
+    with pytest.raises(ts.errors.StorageError, match="not made by `tunesmith run`"):
+        load_program(study, "trials")
+    store_program(study, program)
+    loaded = load_program(ts.load_study(storage=str(tmp_path / "t.db"), study_name="s"), program.directory, "secret")
+    assert loaded == program
+    assert "secret" not in str(study.engine.system_attrs)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"command": "python train.py"}, "command must be a list"),
+        ({"metrics": []}, "at least one"),
+        ({"metrics": ["a", "a"]}, "each metric once"),
+        ({"take": "mean"}, "take must be one of 'last', 'min', 'max'; got 'mean'"),
+        ({"params_file": "a.ini"}, "must end in 'json'"),
+    ],
+)
+def test_fields_that_are_not_valid(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Program(**{"command": ["x"], "metrics": ["m"], "names": ["x"], "directory": ".", **fields})
+
+
+def test_it_confirms_and_runs_in_processes(tmp_path: Path) -> None:
+    study = study_of(program := sh("echo loss: {x}", tmp_path), tmp_path)
+    study.optimize(program, n_trials=2, n_jobs=2)
+    report = study.confirm(program, top_k=1, repeats=2)
+    assert report is not None
+    assert os.path.isdir(tmp_path / "trials" / "1000000")
