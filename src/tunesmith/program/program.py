@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,9 @@ class Program:
             number: the trial's number.
             params: its active parameters.
             seed: what stands for ``{seed}``.
+
+        Returns:
+            its words.
         """
         others = self._others(number, seed)
         if self.shell:
@@ -124,6 +127,9 @@ class Program:
             number: the trial's number.
             params: its active parameters.
             seed: the seed of the trial.
+
+        Returns:
+            the variables by name.
         """
         folder = self.folder(number)
         return {
@@ -175,16 +181,6 @@ class Program:
         name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
         with Log(folder / name) as log:
             return _Run(self, trial, log).run(words, env)
-
-    def with_place(self, directory: str, study: str, storage: str) -> Program:
-        """Return the same program for another place.
-
-        Args:
-            directory: where the folders of the trials are.
-            study: the study's name.
-            storage: its storage.
-        """
-        return replace(self, directory=directory, study=study, storage=storage)
 
 
 class _Run:
