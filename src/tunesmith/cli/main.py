@@ -23,6 +23,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Look": {
         "studies": ("studies:studies", "List the studies of a storage."),
+        "dashboard": ("dashboard:dashboard", "Show studies in a browser, live."),
         "report": ("report:report", "Write a report of a study: one page that opens from the disk, or Markdown."),
     },
 }

@@ -1,0 +1,108 @@
+"""`app`: the dashboard as an ASGI application."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from tunesmith.dashboard.live import Live
+from tunesmith.dashboard.pages import actions, artifacts, events, figures, studies, study, trial, trials
+from tunesmith.dashboard.pages.errors import HANDLERS
+from tunesmith.dashboard.security import Access, Guard
+from tunesmith.dashboard.studies import Studies
+from tunesmith.dashboard.views import Views
+from tunesmith.storage import Storage, open_storage
+from tunesmith.visualization import static
+from tunesmith.visualization.static import NAME
+
+STATIC = Path(__file__).parent / "static"
+
+
+KEPT = "private, max-age=31536000, immutable"  # by a browser: the address carries the version
+
+
+class _Static(StaticFiles):
+    """Our own files."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = KEPT
+        return response
+
+
+async def plotly(_: Request) -> Response:
+    """Return plotly.js, which figures, reports and this dashboard share."""
+    return FileResponse(str(files(static) / NAME), headers={"cache-control": KEPT}, media_type="text/javascript")
+
+
+def app(
+    storage: str | Path | Storage,
+    *,
+    token: str | None = None,
+    allowed_hosts: Iterable[str] = (),
+    read_only: bool = False,
+) -> Starlette:
+    """Return the dashboard as an ASGI application, to be served alone or mounted under a path of another one.
+
+    Args:
+        storage: a file, a URL or a storage.
+        token: what a browser must know, once as ``?token=...``, then by a cookie. None: one is made up; it is in
+            ``app.state.token``. "": nothing need be known; who mounts it must then decide who may come in.
+        allowed_hosts: names by which it may be called, besides those of this machine itself.
+        read_only: whether nothing may be changed.
+
+    Returns:
+        The application.
+
+    Raises:
+        StorageError: the storage cannot be used.
+        TypeError: it is no storage.
+    """
+    opened = open_storage(storage)
+    access = Access(
+        secrets.token_urlsafe(24) if token is None else token,
+        frozenset(name.lower() for name in allowed_hosts),
+        read_only,
+    )
+    held = Studies(opened)
+    live = Live(held)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        live.close()
+        held.close()
+
+    routes: list[BaseRoute] = [
+        *studies.ROUTES, *study.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES,
+        *actions.ROUTES, *events.ROUTES, Mount("/static", _Static(directory=STATIC)),
+        Route("/favicon.ico", _no_icon),
+    ]  # fmt: skip
+    made = Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, access=access), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    made.state.token = access.token
+    made.state.access = access
+    made.state.studies = held
+    made.state.live = live
+    made.state.views = Views()
+    return made
+
+
+async def _no_icon(_: Request) -> Response:
+    return Response(status_code=204)

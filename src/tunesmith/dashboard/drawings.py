@@ -1,0 +1,125 @@
+"""The figures of a study page: which there are, how each is made, and what its axes show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tunesmith.errors import TunesmithError
+from tunesmith.study import Study
+from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.data.contour import contour
+from tunesmith.visualization.data.edf import edf
+from tunesmith.visualization.data.hypervolume_history import hypervolume_history
+from tunesmith.visualization.data.intermediate_values import intermediate_values
+from tunesmith.visualization.data.optimization_history import optimization_history
+from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
+from tunesmith.visualization.data.param_importances import param_importances
+from tunesmith.visualization.data.pareto_front import pareto_front
+from tunesmith.visualization.data.rank import rank
+from tunesmith.visualization.data.slice import slices
+from tunesmith.visualization.data.terminator_improvement import terminator_improvement
+from tunesmith.visualization.data.timeline import timeline
+from tunesmith.visualization.figures import draw
+from tunesmith.visualization.figures.style import name_of
+
+Make = Callable[[Study, Any], FigureData]  # from a study and the objective that is shown
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure of a study page.
+
+    Attributes:
+        name: in the address.
+        title: its heading.
+        make: makes its arrays.
+        several: whether it is for studies with several objectives ("only", "too" with one chosen, or "no").
+        heavy: whether a model is fitted for it, which takes a second; it is drawn when somebody asks.
+    """
+
+    name: str
+    title: str
+    make: Make
+    several: str = "too"
+    heavy: bool = False
+
+    def is_for(self, objectives: int) -> bool:
+        """Tell whether it can be drawn of a study with so many objectives."""
+        return {"only": objectives > 1, "too": True, "no": objectives == 1}[self.several]
+
+
+DRAWINGS = {
+    d.name: d
+    for d in (
+        Drawing("history", "History", lambda s, k: optimization_history(s, target=k, show_failed=True)),
+        Drawing("front", "Pareto front", lambda s, _: pareto_front(s), "only"),
+        Drawing("importance", "Importance of parameters", lambda s, k: param_importances(s, target=k)),
+        Drawing("parallel", "Parallel coordinates", lambda s, k: parallel_coordinate(s, target=k)),
+        Drawing("slice", "Value by parameter", lambda s, k: slices(s, target=k)),
+        Drawing("curves", "Intermediate values", lambda s, _: intermediate_values(s)),
+        Drawing("timeline", "Timeline", lambda s, _: timeline(s)),
+        Drawing("hypervolume", "Hypervolume", lambda s, _: hypervolume_history(s), "only"),
+        Drawing("edf", "Distribution of values", lambda s, k: edf(s, target=k)),
+        Drawing("rank", "Ranks over pairs of parameters", lambda s, k: rank(s, target=k)),
+        Drawing("contour", "Contours of what a model expects", lambda s, k: contour(s, target=k), heavy=True),
+        Drawing("gain", "What is left to gain", lambda s, _: terminator_improvement(s), "no", heavy=True),
+    )
+}
+
+
+def drawing(name: str, study: Study, objective: int) -> dict[str, Any]:
+    """Return a figure as JSON: what plotly.js draws, its sentence, its notes, and the columns along its axes.
+
+    Args:
+        name: of the figure.
+        study: the trials.
+        objective: which one is shown, where there are several.
+
+    Returns:
+        ``{"missing": sentence}`` where there is nothing to draw.
+    """
+    chosen = DRAWINGS[name]
+    try:
+        data = chosen.make(study, objective if len(study.directions) > 1 else None)
+    except (TunesmithError, ValueError) as error:
+        return {"missing": str(error)}
+    if name == "parallel":
+        return {"parallel": data.to_dict(), "summary": data.summary, "notes": list(data.notes)}
+    figure = draw(data)
+    figure["layout"].pop("title", None)  # the page has a heading and the notes
+    axes = columns_of(data, objective, len(study.directions))
+    return {"figure": figure, "summary": data.summary, "notes": list(data.notes), "axes": axes}
+
+
+def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:
+    """Return which column of the trials is along each axis of a figure, such as {"x": "number"}.
+
+    Args:
+        data: the figure.
+        objective: which one it shows.
+        objectives: how many there are.
+    """
+    value = "value" if objectives == 1 else f"values[{objective}]"
+    if data.kind == "optimization_history":
+        return {"x": "number", "y": value}
+    if data.kind == "edf":
+        return {"x": value}
+    if data.kind == "pareto_front" and len(data.targets) == 2:
+        return {"x": "values[0]", "y": "values[1]"}
+    found: dict[str, str] = {}
+    if data.kind == "slice":
+        for k, axis in enumerate(data.axes):
+            found |= {f"x{name_of(k)}": column_name(axis.name), f"y{name_of(k)}": value}
+    if data.kind in ("contour", "rank"):
+        names = [axis.name for axis in data.axes]
+        pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names))]
+        for k, (i, j) in enumerate(pairs):
+            found |= {f"x{name_of(k)}": column_name(names[i]), f"y{name_of(k)}": column_name(names[j])}
+    return found
+
+
+def column_name(parameter: str) -> str:
+    """Return the column of a parameter."""
+    return f"params.{parameter}"

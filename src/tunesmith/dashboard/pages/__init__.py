@@ -1,0 +1,1 @@
+"""What answers each address: each module has its ``ROUTES``."""

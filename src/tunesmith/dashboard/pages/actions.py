@@ -1,0 +1,130 @@
+"""What a reader can change: names, notes, what is tried next; deletion, which can be taken back for a while."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from tunesmith.dashboard.notes import KEY, MOST
+from tunesmith.dashboard.pages.request import studies_of
+from tunesmith.errors import DuplicatedStudyError, TunesmithError
+
+MOST_BODY = 1_000_000  # bytes of a form
+
+
+async def _field(request: Request, name: str) -> str:
+    """Return a field of a form.
+
+    Raises:
+        HTTPException: the form has no such text, or is too long.
+    """
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > MOST_BODY:
+        raise HTTPException(413, "The form is too long.")
+    try:  # read here: Starlette's own reading of forms needs a package more
+        fields = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
+    except ValueError:
+        raise HTTPException(400, "The form cannot be read.") from None
+    if name not in fields:
+        raise HTTPException(400, f"The form has no {name}.")
+    return fields[name][0]
+
+
+def _back(request: Request, path: str) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{path}", 303)
+
+
+async def rename(request: Request) -> Response:
+    """Give a study another name."""
+    study_id, name = request.path_params["study"], (await _field(request, "name")).strip()
+    held = studies_of(request)
+
+    def work() -> None:
+        held.record(study_id)
+        held.storage.rename_study(study_id, name)
+        held.forget(study_id)
+
+    try:
+        await run_in_threadpool(work)
+    except (DuplicatedStudyError, ValueError) as error:
+        raise HTTPException(400, str(error)) from error
+    return _back(request, f"/study/{study_id}")
+
+
+async def delete(request: Request) -> Response:
+    """Delete a study, unless that is taken back in time."""
+    await run_in_threadpool(studies_of(request).delete, request.path_params["study"])
+    return _back(request, "/")
+
+
+async def restore(request: Request) -> Response:
+    """Take a deletion back."""
+    if not studies_of(request).restore(request.path_params["study"]):
+        raise HTTPException(410, "It is too late: the study is deleted.")
+    return _back(request, "/")
+
+
+async def note(request: Request) -> Response:
+    """Set the note of a study, or of a trial."""
+    held, study_id, number = studies_of(request), request.path_params["study"], request.path_params.get("number")
+    given = (await _field(request, "note")).replace("\r\n", "\n")
+    if len(given) > MOST:
+        raise HTTPException(400, f"A note has at most {MOST:,} characters; this one has {len(given):,}.")
+
+    def work() -> None:
+        held.record(study_id)
+        held.storage.set_attr(study_id, number, KEY, given)
+
+    try:
+        await run_in_threadpool(work)
+    except KeyError:
+        raise HTTPException(404, f"The study has no trial {number}.") from None
+    return _back(request, f"/study/{study_id}" + ("" if number is None else f"/trial/{number}"))
+
+
+async def enqueue(request: Request) -> Response:
+    """Enqueue a point, which is run before any new proposal."""
+    held, study_id = studies_of(request), request.path_params["study"]
+    params = _params(await _field(request, "params"))
+
+    def work() -> None:
+        held.open(study_id).study.enqueue_trial(params)
+
+    try:
+        await run_in_threadpool(work)
+    except (TunesmithError, ValueError, TypeError) as error:
+        raise HTTPException(400, str(error)) from error
+    return _back(request, f"/study/{study_id}/trials?where=state%20%3D%3D%20waiting")
+
+
+def _params(text: str) -> dict[str, Any]:
+    """Return parameters that were given as JSON.
+
+    Raises:
+        HTTPException: they are no object.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"The parameters are no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise HTTPException(400, 'The parameters are a JSON object such as {"lr": 0.1}.')
+    return found
+
+
+_STUDY, _TRIAL = "/study/{study:int}", "/study/{study:int}/trial/{number:int}"
+ROUTES = [
+    Route(f"{_STUDY}/rename", rename, methods=["POST"]),
+    Route(f"{_STUDY}/delete", delete, methods=["POST"]),
+    Route(f"{_STUDY}/restore", restore, methods=["POST"]),
+    Route(f"{_STUDY}/note", note, methods=["POST"]),
+    Route(f"{_STUDY}/enqueue", enqueue, methods=["POST"]),
+    Route(f"{_TRIAL}/note", note, methods=["POST"]),
+]

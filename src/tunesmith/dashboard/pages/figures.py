@@ -1,0 +1,65 @@
+"""The data of figures, as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tunesmith.dashboard.drawings import DRAWINGS, drawing
+from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
+from tunesmith.dashboard.pages.studies import compared_ids
+from tunesmith.dashboard.seen import SeenStudy, seen
+from tunesmith.errors import TunesmithError
+from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.data.edf import edf
+from tunesmith.visualization.data.optimization_history import optimization_history
+from tunesmith.visualization.figures import draw
+
+
+def as_json(value: Any) -> Response:
+    """Return JSON without NaN, which browsers refuse."""
+    return Response(json.dumps(value, allow_nan=False, separators=(",", ":")), media_type="application/json")
+
+
+def figure(request: Request) -> Response:
+    """Return one figure of the trials that the address asks for."""
+    opened, name = study_of(request), request.path_params["name"]
+    if name not in DRAWINGS:
+        raise HTTPException(404, f"There is no figure {name!r}; there are {', '.join(DRAWINGS)}.")
+    stand = opened.standing()
+    chosen = Filter.of(request)
+    rows = chosen.rows(opened.table()) if chosen else None
+    objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
+    made = drawing(name, seen(opened, rows), objective)
+    return as_json(
+        {**made, "seq": stand.seq, "version": stand.version, "shown": None if rows is None else int(rows.sum())}
+    )
+
+
+def compared(request: Request) -> Response:
+    """Return a figure of several studies."""
+    held = studies_of(request)
+    opened = [held.open(study_id) for study_id in compared_ids(request)]
+    for one in opened:
+        one.standing()
+    objective = whole(request, "objective", 0, 0, min(len(one.study.directions) for one in opened) - 1)
+    several = [SeenStudy(one.study, one.history) for one in opened]
+    name = request.path_params["name"]
+    if name not in ("history", "edf"):
+        raise HTTPException(404, "There is no such figure.")
+    data: FigureData
+    try:
+        data = optimization_history(several, target=objective) if name == "history" else edf(several, target=objective)
+    except (TunesmithError, ValueError) as error:
+        return as_json({"missing": str(error)})
+    made = draw(data)
+    made["layout"].pop("title", None)
+    return as_json({"figure": made, "summary": data.summary, "notes": list(data.notes), "axes": {}})
+
+
+ROUTES = [Route("/study/{study:int}/figure/{name}", figure), Route("/compare/figure/{name}", compared)]

@@ -1,0 +1,125 @@
+"""What pages read from a request: which study, which filter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from tunesmith.dashboard.studies import OpenStudy, Studies
+from tunesmith.errors import QueryError
+from tunesmith.study.query import TrialTable
+from tunesmith.study.query.columns import Mask
+
+
+def studies_of(request: Request) -> Studies:
+    """Return the studies of the application."""
+    found: Studies = request.app.state.studies
+    return found
+
+
+def study_of(request: Request) -> OpenStudy:
+    """Return the study that the address names.
+
+    Raises:
+        StudyNotFoundError: there is none.
+    """
+    return studies_of(request).open(request.path_params["study"])
+
+
+@dataclass(frozen=True)
+class Range:
+    """What was brushed on one axis.
+
+    Attributes:
+        column: as in an expression.
+        low: the low end, in the column's own unit; of categories their index.
+        high: the high end.
+    """
+
+    column: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which trials a page shows.
+
+    Attributes:
+        where: the expression that was typed.
+        ranges: what was brushed.
+    """
+
+    where: str = ""
+    ranges: tuple[Range, ...] = ()
+
+    @classmethod
+    def of(cls, request: Request) -> Filter:
+        """Return the filter of an address: ``where=`` and any number of ``brush=column:low:high``.
+
+        Raises:
+            QueryError: a range is none.
+        """
+        query = request.query_params
+        return cls(query.get("where", "").strip(), tuple(map(_range, query.getlist("brush"))))
+
+    def __bool__(self) -> bool:
+        return bool(self.where or self.ranges)
+
+    def rows(self, table: TrialTable) -> Mask:
+        """Return which rows of a table are shown, bool[n].
+
+        Raises:
+            QueryError: the expression is none, or there is no such column.
+        """
+        found = table.where(self.where)
+        for brushed in self.ranges:
+            at = table.column(brushed.column)
+            found = found & (at.numbers >= brushed.low) & (at.numbers <= brushed.high) & ~at.missing
+        return found
+
+
+def _range(given: str) -> Range:
+    column, low, high = ([*given.rsplit(":", 2), "", ""])[:3]
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        ends = (math.nan, math.nan)
+    if not column or any(map(math.isnan, ends)):
+        raise QueryError(f"brush={given!r} is no range: it takes column:low:high")
+    return Range(column, min(ends), max(ends))
+
+
+def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
+    """Return a whole number of a query.
+
+    Args:
+        request: whose query it is.
+        name: of the number.
+        default: what it is if it is not given.
+        low: what it is at least.
+        high: what it is at most.
+
+    Raises:
+        HTTPException: it is no whole number.
+    """
+    given = request.query_params.get(name, "")
+    if not given:
+        return default
+    if not given.isascii() or not given.lstrip("-").isdecimal() or len(given) > 15:
+        raise HTTPException(400, f"{name}={given!r} is no whole number")
+    return max(low, min(high, int(given)))
+
+
+def plain(value: Any) -> Any:
+    """Return a cell for JSON: text where JSON has no such number."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

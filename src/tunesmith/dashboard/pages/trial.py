@@ -1,0 +1,68 @@
+"""The page of one trial."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tunesmith.dashboard.notes import KEY
+from tunesmith.dashboard.pages.request import plain, studies_of, study_of
+from tunesmith.frozen import TrialRecord
+
+MOST_STEPS = 2000  # of a curve that are shown
+
+
+def page(request: Request) -> Response:
+    """Show a trial: parameters, values, curve, what it printed, artifacts, attempts."""
+    opened, number = study_of(request), request.path_params["number"]
+    engine = opened.study.engine
+    trial = trial_of(opened.study.engine.trials, number)
+    artifacts = engine.storage.artifacts_of(engine.study_id, number)
+    made: Response = request.app.state.views.page(
+        request,
+        "trial.html",
+        {
+            "study": studies_of(request).record(request.path_params["study"]),
+            "trial": trial,
+            "state": str(trial.state).lower(),
+            "curve": json.dumps(curve_of(trial), allow_nan=False),
+            "steps": list(trial.intermediate_values.items())[-200:],
+            "artifacts": artifacts,
+            "note": str(trial.user_attrs.get(KEY, "")),
+            "attributes": {k: v for k, v in trial.user_attrs.items() if k != KEY},
+            "like": json.dumps({k: plain(v) for k, v in trial.params.items()}, ensure_ascii=False),
+            "tab": "trial",
+        },
+    )
+    return made
+
+
+def trial_of(read: Any, number: int) -> TrialRecord:
+    """Return a trial by its number.
+
+    Args:
+        read: returns records by numbers.
+        number: the trial.
+
+    Raises:
+        HTTPException: there is none.
+    """
+    try:
+        found: TrialRecord = read([number])[0]
+    except (KeyError, ValueError):  # the latter: no database has so high a number
+        raise HTTPException(404, f"The study has no trial {number}.") from None
+    return found
+
+
+def curve_of(trial: TrialRecord) -> list[list[Any]]:
+    """Return the steps and values of a curve for JSON; of very many, evenly chosen ones."""
+    points = [[step, plain(value)] for step, value in trial.intermediate_values.items()]
+    return points[:: max(1, -(-len(points) // MOST_STEPS))]
+
+
+ROUTES = [Route("/study/{study:int}/trial/{number:int}", page)]

@@ -1,0 +1,183 @@
+"""The table of trials: filtered and sorted on the columns, one page at a time; and all of it as CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tunesmith.dashboard.pages.errors import answer
+from tunesmith.dashboard.pages.request import Filter, plain, studies_of, study_of, whole
+from tunesmith.errors import QueryError
+from tunesmith.state import TrialState
+from tunesmith.study.query import TrialTable
+from tunesmith.study.query.columns import ABSENT, Indices
+
+SIZE, MOST_SIZE = 50, 500  # rows of a page
+CHUNK = 2000  # rows of a file that are made at a time
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One page of the table.
+
+    Attributes:
+        columns: (name as in an expression, heading) of each column.
+        rows: the cells, first the trial's number and state.
+        total: how many trials the filter lets through.
+        all: how many there are.
+        page: which page it is, from 1.
+        pages: how many there are.
+        size: rows of a page.
+        sort: the column that it is sorted by.
+        descending: whether the highest comes first.
+        error: why the filter could not be read; empty: it could.
+        at: the trial that was jumped to; -1: none.
+    """
+
+    columns: list[tuple[str, str]]
+    rows: list[list[Any]]
+    total: int
+    all: int
+    page: int
+    pages: int
+    size: int
+    sort: str
+    descending: bool
+    error: str
+    at: int
+
+
+def columns_of(table: TrialTable) -> list[tuple[str, str]]:
+    """Return the columns: number, state, values, seconds, parameters."""
+    m = table.values.shape[1]
+    values = [("value", "value")] if m == 1 else [(f"values[{k}]", f"values[{k}]") for k in range(m)]
+    params = [] if table.space is None else [(f"params.{name}", name) for name in table.space.names]
+    return [("number", "number"), ("state", "state"), *values, ("duration", "duration"), *params]
+
+
+def cells(table: TrialTable, rows: Indices, columns: list[tuple[str, str]]) -> list[list[Any]]:
+    """Return the cells of some rows; None where there is none."""
+    found = [[None if v is ABSENT else v for v in table.column(name).values(rows)] for name, _ in columns]
+    return [list(row) for row in zip(*found, strict=True)]
+
+
+def sheet_of(request: Request) -> Sheet:
+    """Return the page of the table that an address asks for."""
+    table = study_of(request).table()
+    error, sort = "", request.query_params.get("sort", "number")
+    descending = request.query_params.get("desc", "1" if "sort" not in request.query_params else "") == "1"
+    try:
+        rows = np.flatnonzero(Filter.of(request).rows(table))
+        ordered = table.order(rows, sort, descending)
+    except QueryError as wrong:
+        ordered, error = np.empty(0, np.intp), str(wrong)
+    size = whole(request, "size", SIZE, 1, MOST_SIZE)
+    pages = max(1, -(-len(ordered) // size))
+    page, at = whole(request, "page", 1, 1, pages), whole(request, "trial", -1, -1, 2**53)
+    if at >= 0 and len(place := np.flatnonzero(table.number[ordered] == at)):
+        page = int(place[0]) // size + 1
+    columns = columns_of(table)
+    shown = cells(table, ordered[(page - 1) * size : page * size], columns)
+    return Sheet(columns, shown, len(ordered), len(table), page, pages, size, sort, descending, error, at)
+
+
+def page(request: Request) -> Response:
+    """Show the table; ``part=table`` is the table alone."""
+    sheet = sheet_of(request)
+    part = request.query_params.get("part") == "table"
+    context = {
+        "study": studies_of(request).record(request.path_params["study"]),
+        "sheet": sheet,
+        "filter": Filter.of(request) if not sheet.error else Filter(request.query_params.get("where", "")),
+        "tab": "trials",
+        "address": lambda changes: _address(request, changes),
+    }
+    template = "_table.html" if part else "trials.html"
+    made: Response = request.app.state.views.page(request, template, context, 400 if sheet.error and part else 200)
+    return made
+
+
+def _address(request: Request, changes: dict[str, Any]) -> str:
+    """Return this page's query with some values changed; None leaves one out."""
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k != "part"]
+    parts = [*kept, *((k, str(v)) for k, v in changes.items() if v is not None)]
+    return "?" + "&".join(f"{quote(k)}={quote(v)}" for k, v in parts)
+
+
+def jump(request: Request) -> Response:
+    """Go to a trial by its number."""
+    number = whole(request, "number", 0, 0, 2**53)
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}/study/{request.path_params['study']}/trial/{number}", 303)
+
+
+def download(request: Request) -> Response:
+    """Return all trials that the filter lets through as CSV or JSON lines of a list."""
+    table = study_of(request).table()
+    try:
+        rows = np.flatnonzero(Filter.of(request).rows(table))
+        ordered = table.order(rows, request.query_params.get("sort", "number"), request.query_params.get("desc") == "1")
+    except QueryError as wrong:
+        return answer(request, 400, str(wrong))
+    kind = request.path_params["kind"]
+    made = (_csv if kind == "csv" else _json)(table, ordered)
+    headers = {"content-disposition": f'attachment; filename="trials.{kind}"'}
+    return StreamingResponse(made, media_type="text/csv" if kind == "csv" else "application/json", headers=headers)
+
+
+def _chunks(table: TrialTable, rows: Indices) -> Iterator[list[list[Any]]]:
+    columns = columns_of(table)
+    for start in range(0, len(rows), CHUNK):
+        yield cells(table, rows[start : start + CHUNK], columns)
+
+
+def _csv(table: TrialTable, rows: Indices) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([_no_formula(name.replace("params.", "params_", 1)) for name, _ in columns_of(table)])
+    for some in _chunks(table, rows):
+        writer.writerows([[_no_formula(cell) for cell in row] for row in some])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _no_formula(cell: Any) -> Any:
+    """Return a cell so that no spreadsheet takes it for a formula."""
+    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + cell
+    return "" if cell is None else cell
+
+
+def _json(table: TrialTable, rows: Indices) -> Iterator[str]:
+    names = [name for name, _ in columns_of(table)]
+    yield "["
+    first = True
+    for some in _chunks(table, rows):
+        text = ",\n".join(
+            json.dumps({k: plain(v) for k, v in zip(names, row, strict=True) if v is not None}, allow_nan=False)
+            for row in some
+        )
+        yield text if first else ",\n" + text
+        first = False
+    yield "]\n"
+
+
+STATES = [str(state).lower() for state in TrialState]
+
+ROUTES = [
+    Route("/study/{study:int}/trials", page),
+    Route("/study/{study:int}/jump", jump),
+    Route("/study/{study:int}/trials.{kind}", download),
+]

@@ -1,0 +1,515 @@
+// The dashboard's only script. Pages are made by the server and work without it; this draws figures, filters them by
+// brushing, and keeps open pages up to date. Text of studies is set as text, never as markup.
+
+const root = document.body.dataset.root;
+const words = JSON.parse(document.body.dataset.words);
+const say = (word, ...values) => words[word].replace(/\{(\d*)\}/g, () => values.shift());
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const one = (selector, from = document) => from.querySelector(selector);
+const make = (tag, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+};
+const status = one("#status");
+const tell = (text, bad = false) => { if (status.textContent !== text) status.textContent = text; status.classList.toggle("bad", bad); };
+const page = one("[data-live]");
+const grouped = new Intl.NumberFormat("en");
+const short = value => typeof value === "number" ? String(+value.toPrecision(6)) : value === null ? "" : String(value);
+
+async function fetchJSON(url, signal) {
+  const answer = await fetch(url, { signal, headers: { accept: "application/json" } });
+  if (answer.status === 401) throw new Error(words.token);
+  const data = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(data.error || words.failed);
+  return data;
+}
+
+// -- language and colours -------------------------------------------------------------------------------------------
+
+for (const name of ["language", "theme"]) {
+  one(`#${name}`)?.addEventListener("change", event => {
+    document.cookie = `tunesmith-${name}=${event.target.value}; path=${root || "/"}; max-age=31536000; samesite=strict`;
+    location.reload();
+  });
+}
+
+// -- the filter, kept in the address --------------------------------------------------------------------------------
+
+const query = new URLSearchParams(location.search);
+const brushes = new Map(query.getAll("brush").map(text => {
+  const [, column, low, high] = text.match(/^(.*):([^:]*):([^:]*)$/s) ?? [, text, NaN, NaN];
+  return [column, [Number(low), Number(high)]];
+}));
+
+function filterQuery() {
+  const found = new URLSearchParams();
+  if (query.get("where")) found.set("where", query.get("where"));
+  for (const [column, [low, high]] of brushes) found.append("brush", `${column}:${low}:${high}`);
+  return found;
+}
+
+function setBrush(column, range) {
+  if (range) brushes.set(column, range); else if (!brushes.delete(column)) return;
+  filterChanged();
+}
+
+function filterChanged() {
+  query.delete("brush");
+  query.delete("page");
+  for (const brush of filterQuery().getAll("brush")) query.append("brush", brush);
+  history.replaceState(null, "", `?${query}`.replace(/\?$/, location.pathname));
+  showChips();
+  for (const figure of all("[data-name]")) refresh(figure);
+  if (one("#sheet")) loadTable(`?${query}`);
+}
+
+function showChips() {
+  const chips = one("#chips");
+  if (!chips) return;
+  chips.replaceChildren(...[...brushes].map(([column, [low, high]]) => {
+    const label = say("range", column.replace(/^params\./, ""), short(low), short(high));
+    const chip = make("button", { type: "button", textContent: `${label}  ×`, title: words.remove });
+    chip.setAttribute("aria-label", `${words.remove}: ${label}`);
+    chip.addEventListener("click", () => setBrush(column, null));
+    return chip;
+  }));
+  const form = one("#filter");
+  for (const old of all("input[name=brush]", form)) old.remove();
+  for (const value of filterQuery().getAll("brush")) form.append(make("input", { type: "hidden", name: "brush", value }));
+  for (const link of all("a[data-keep]")) link.search = filterQuery();
+}
+
+one("#filter")?.addEventListener("submit", event => {
+  event.preventDefault();
+  query.set("where", one("#where").value.trim());
+  if (!query.get("where")) query.delete("where");
+  filterChanged();
+});
+showChips();
+
+// -- figures --------------------------------------------------------------------------------------------------------
+
+const dark = () => {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+};
+const ON_DARK = {
+  white: "#1b1f24", "#2a2a2a": "#e6e8ea", "#e8e8e8": "#2f353c", "#b0b0b0": "#5a626b", black: "#e6e8ea", "#666666": "#a3abb4",
+  "#777777": "#a3abb4", "#f1f1f1": "#262b31", "#0072b2": "#56b4e9", "#08306b": "#deebf7", "#2171b5": "#9ecae1", "#6baed6": "#4292c6",
+  "#c3d5e6": "#2f5273", "#d0d0d0": "#4a525b", "rgba(255,255,255,0.7)": "rgba(27,31,36,0.7)", "#5d4a9c": "#a795e0",
+};
+const coloured = figure => dark()
+  ? JSON.parse(JSON.stringify(figure), (key, value) => typeof value === "string" && Object.hasOwn(ON_DARK, value) ? ON_DARK[value] : value)
+  : figure;
+const CONFIG = { displayModeBar: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", displaylogo: false, showTips: false };
+
+const state = new WeakMap(); // figure -> {data, seq, loading, stale, drawn}
+const visible = new IntersectionObserver(entries => {
+  for (const { target, isIntersecting } of entries) {
+    const known = state.get(target);
+    known.visible = isIntersecting;
+    if (isIntersecting && known.stale) load(target);
+  }
+}, { rootMargin: "200px" });
+
+function prepare(figure) {
+  state.set(figure, { stale: true, visible: false, drawn: null });
+  const plot = make("div", { className: "plot" });
+  const caption = make("figcaption");
+  figure.append(plot, caption);
+  if (figure.classList.contains("heavy")) {
+    plot.hidden = true;
+    const button = make("button", { type: "button", textContent: words.draw });
+    button.addEventListener("click", () => { button.remove(); plot.hidden = false; figure.classList.remove("heavy"); visible.observe(figure); });
+    caption.append(button);
+  } else visible.observe(figure);
+}
+
+function refresh(figure) {
+  const known = state.get(figure);
+  known.stale = true;
+  if (known.visible) load(figure);
+}
+
+async function load(figure) {
+  const known = state.get(figure);
+  known.stop?.abort();
+  known.stop = new AbortController();
+  known.stale = false;
+  figure.setAttribute("aria-busy", "true");
+  const extra = figure.dataset.name ? filterQuery().toString() : "";
+  try {
+    const data = await fetchJSON(`${figure.dataset.figure}${extra && "&"}${extra}`, known.stop.signal);
+    known.seq = data.seq;
+    show(figure, data);
+    one("#where-error")?.replaceChildren();
+    if (one("#shown") && "shown" in data) one("#shown").textContent = data.shown === null ? "" : say("rows", grouped.format(data.shown));
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    known.stale = true;
+    const place = figure.dataset.name && query.get("where") ? one("#where-error") : null;
+    (place ?? one("figcaption", figure)).textContent = error.message;
+  }
+  figure.removeAttribute("aria-busy");
+}
+
+function show(figure, data) {
+  const known = state.get(figure), plot = one(".plot", figure), caption = one("figcaption", figure);
+  known.data = data;
+  plot.hidden = Boolean(data.missing);
+  if (data.missing) { caption.textContent = data.missing; return; }
+  if (data.parallel) drawParallel(plot, data.parallel); else drawPlot(figure, plot, data);
+  const parts = data.notes.length ? [make("p", { className: "notes", textContent: data.notes.join(" · ") })] : [];
+  const table = make("details", {}, make("summary", { textContent: words.table }));
+  table.addEventListener("toggle", () => { if (table.open && table.childElementCount === 1) table.append(tableOf(data)); });
+  caption.replaceChildren(...parts, make("p", { className: "sentence", textContent: data.summary }), table);
+}
+
+function drawPlot(figure, plot, data) {
+  const { data: traces, layout } = coloured(data.figure);
+  const brushable = Object.keys(data.axes).length > 0;
+  const many = Object.keys(layout).filter(key => /^xaxis/.test(key)).length;
+  layout.autosize = true;
+  layout.dragmode = brushable ? "select" : "zoom";
+  layout.margin = { ...layout.margin, t: layout.showlegend === false ? 20 : 44 };
+  layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
+  if (many < 2) delete layout.height;
+  figure.classList.toggle("tall", Boolean(layout.height));
+  plot.setAttribute("role", "img");
+  plot.setAttribute("aria-label", data.summary);
+  Plotly.react(plot, traces, layout, CONFIG);
+  if (plot.dataset.heard) return;
+  plot.dataset.heard = "1";
+  plot.on("plotly_selected", event => {
+    if (!event?.range) return;
+    const axes = state.get(figure).data.axes;
+    for (const [axis, range] of Object.entries(event.range)) if (axes[axis]) brushes.set(axes[axis], [Math.min(...range), Math.max(...range)]);
+    filterChanged();
+  });
+  plot.on("plotly_click", event => {
+    const mark = event.points[0]?.customdata, number = Array.isArray(mark) ? mark[0] : mark;
+    if (page && Number.isInteger(number)) location.href = `${root}/study/${page.dataset.live}/trial/${number}`;
+  });
+}
+
+const MOST_ROWS = 200;
+function tableOf(data) {
+  const rows = [], heads = data.parallel ? [words.trial, data.parallel.target, ...data.parallel.axes.map(axis => axis.name)] : ["", "x", "y"];
+  let n = 0;
+  if (data.parallel) {
+    const { axes, number, value } = data.parallel;
+    n = number.length;
+    for (let i = n - 1; i >= 0 && rows.length < MOST_ROWS; i--) rows.push([number[i], value[i], ...axes.map(axis => axis.at[i] === null ? words.inactive : axis.categories.length ? axis.categories[axis.at[i]] : axis.at[i])]);
+  } else {
+    for (const trace of data.figure.data) {
+      const x = trace.x ?? [], y = trace.y ?? [];
+      const size = Math.max(x.length ?? 0, y.length ?? 0);
+      n += size;
+      for (let i = 0; i < size && rows.length < MOST_ROWS; i++) rows.push([trace.name ?? "", x[i], Array.isArray(y[i]) ? "" : y[i]]);
+    }
+  }
+  const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map(head => make("th", { scope: "col", textContent: head })))),
+    make("tbody", {}, ...rows.map(row => make("tr", {}, ...row.map(cell => make("td", { textContent: short(cell ?? null) }))))));
+  const region = make("div", { className: "scroll", tabIndex: 0, role: "region" }, table);
+  region.setAttribute("aria-label", words.table);
+  return make("div", {}, make("p", { className: "notes", textContent: n > rows.length ? say("first", grouped.format(rows.length), grouped.format(n)) : say("rows", grouped.format(n)) }), region);
+}
+
+// -- parallel coordinates: a canvas of our own, with a slider on each axis --------------------------------------------
+
+function drawParallel(plot, data) {
+  const ends = data.value.filter(v => v !== null);
+  let low = Math.min(...ends), high = Math.max(...ends);
+  if (!(high > low)) { low -= 0.5; high += 0.5; }
+  const own = state.get(plot.closest("figure")).data.objectives > 1 ? null : "value";
+  const axes = [{ name: data.target, column: own ?? "value", kind: "linear", at: data.value, low, high, categories: [], strip: null },
+    ...data.axes.map(axis => ({ ...axis, column: `params.${axis.name}` }))];
+  const objective = new URLSearchParams(plot.closest("figure").dataset.figure.split("?")[1]).get("objective");
+  if (one("#objective")) axes[0].column = `values[${objective ?? 0}]`;
+  plot.classList.add("parallel");
+  let canvas = one("canvas", plot);
+  if (!canvas) {
+    canvas = make("canvas");
+    canvas.setAttribute("role", "img");
+    plot.replaceChildren(canvas, make("div", { className: "axes" }));
+    new ResizeObserver(() => plot.redraw?.()).observe(plot);
+  }
+  canvas.setAttribute("aria-label", state.get(plot.closest("figure")).data.summary);
+  plot.redraw = () => paint(plot, canvas, axes, data);
+  plot.redraw();
+  handles(plot, axes);
+}
+
+const TOP = 34, BOTTOM = 28, SIDE = 42, STRIP = 16;
+const unit = (axis, v) => axis.kind === "log" ? Math.log(v / axis.low) / Math.log(axis.high / axis.low) : (v - axis.low) / (axis.high - axis.low);
+const valueAt = (axis, u) => axis.kind === "log" ? axis.low * (axis.high / axis.low) ** u : axis.low + u * (axis.high - axis.low);
+const hasStrip = axis => typeof axis.strip === "number";
+const height = (axis, u, h) => TOP + (1 - u) * (h - TOP - BOTTOM - STRIP);
+
+function paint(plot, canvas, axes, data) {
+  const w = plot.clientWidth, h = 380, ratio = devicePixelRatio || 1, css = getComputedStyle(document.documentElement);
+  if (!w) return;
+  canvas.width = w * ratio;
+  canvas.height = h * ratio;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  const step = (w - 2 * SIDE) / Math.max(1, axes.length - 1), x = k => SIDE + k * step;
+  const ink = css.getPropertyValue("--ink"), muted = css.getPropertyValue("--muted");
+  const n = data.number.length, shades = dark() ? [[47, 82, 115], [222, 235, 247]] : [[195, 213, 230], [8, 48, 107]];
+  pen.lineWidth = 1;
+  for (let i = 0; i < n; i++) { // the best are last, and so on top
+    const share = n > 1 ? i / (n - 1) : 1;
+    pen.strokeStyle = `rgb(${shades[0].map((from, c) => Math.round(from + (shades[1][c] - from) * share ** 2)).join(" ")} / ${n > 400 ? 0.45 : 0.8})`;
+    if (i === data.best) { pen.strokeStyle = "#d55e00"; pen.lineWidth = 2.5; }
+    pen.beginPath();
+    for (let k = 0; k < axes.length; k++) {
+      const v = axes[k].at[i], y = v === null ? h - BOTTOM : height(axes[k], unit(axes[k], v), h);
+      if (k) pen.lineTo(x(k), y); else pen.moveTo(x(k), y);
+    }
+    pen.stroke();
+    pen.lineWidth = 1;
+  }
+  pen.font = "12px system-ui, sans-serif";
+  pen.textAlign = "center";
+  axes.forEach((axis, k) => {
+    pen.strokeStyle = muted;
+    pen.beginPath();
+    pen.moveTo(x(k), TOP);
+    pen.lineTo(x(k), h - BOTTOM - STRIP);
+    pen.stroke();
+    const brush = brushes.get(axis.column);
+    if (brush) {
+      const from = height(axis, Math.min(1, unit(axis, brush[1])), h), to = height(axis, Math.max(0, unit(axis, brush[0])), h);
+      pen.fillStyle = "rgb(213 94 0 / .35)";
+      pen.fillRect(x(k) - 6, from, 12, Math.max(3, to - from));
+    }
+    pen.fillStyle = ink;
+    const most = Math.max(4, Math.floor(step / 7));
+    pen.fillText(axis.name.length > most ? `${axis.name.slice(0, most - 1)}…` : axis.name, x(k), 14);
+    pen.fillStyle = muted;
+    if (axis.categories.length) axis.categories.slice(0, 12).forEach((name, i) => pen.fillText(String(name).slice(0, most), x(k), height(axis, unit(axis, i), h) - 3));
+    else { pen.fillText(short(+axis.high.toPrecision(3)), x(k), TOP - 5); pen.fillText(short(+axis.low.toPrecision(3)), x(k), h - BOTTOM - STRIP + 13); }
+    if (hasStrip(axis)) pen.fillText(words.inactive, x(k), h - BOTTOM + 14);
+  });
+  all("[role=slider]", plot).forEach((handle, k) => { handle.style.left = `${x(k)}px`; });
+}
+
+function handles(plot, axes) {
+  const box = one(".axes", plot), names = axes.map(axis => axis.column).join("\n");
+  plot.axes = axes;
+  if (box.dataset.names === names) { axes.forEach((axis, k) => describe(box.children[k], axis)); return; }
+  box.dataset.names = names;
+  box.replaceChildren(...axes.map((_, k) => {
+    const handle = make("div", { tabIndex: 0 });
+    handle.setAttribute("role", "slider");
+    handle.setAttribute("aria-orientation", "vertical");
+    describe(handle, axes[k]);
+    const at = event => {
+      const box = handle.getBoundingClientRect(), u = 1 - (event.clientY - box.top + 30 - TOP) / (380 - TOP - BOTTOM - STRIP);
+      return valueAt(plot.axes[k], Math.max(0, Math.min(1, u)));
+    };
+    let begin = null;
+    handle.addEventListener("pointerdown", event => { handle.setPointerCapture(event.pointerId); begin = at(event); });
+    handle.addEventListener("pointermove", event => {
+      if (begin === null) return;
+      brushes.set(plot.axes[k].column, [begin, at(event)].sort((a, b) => a - b));
+      plot.redraw();
+    });
+    handle.addEventListener("pointerup", event => {
+      if (begin === null) return;
+      const range = [begin, at(event)].sort((a, b) => a - b), axis = plot.axes[k];
+      begin = null;
+      setBrush(axis.column, Math.abs(unit(axis, range[1]) - unit(axis, range[0])) < 0.01 ? null : axis.categories.length ? [Math.ceil(range[0]), Math.floor(range[1])] : range);
+    });
+    handle.addEventListener("keydown", event => {
+      const axis = plot.axes[k], move = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5 }[event.key];
+      if (event.key === "Escape") { setBrush(axis.column, null); return; }
+      if (!move) return;
+      event.preventDefault();
+      const range = [...brushes.get(axis.column) ?? [axis.low, axis.high]], end = event.shiftKey ? 1 : 0;
+      const size = axis.categories.length ? 1 / Math.max(1, axis.categories.length - 1) : 0.05;
+      range[end] = valueAt(axis, Math.max(0, Math.min(1, unit(axis, range[end]) + move * size)));
+      if (range[0] <= range[1]) setBrush(axis.column, range);
+    });
+    return handle;
+  }));
+  plot.redraw();
+}
+
+function describe(handle, axis) {
+  const [low, high] = brushes.get(axis.column) ?? [axis.low, axis.high];
+  handle.setAttribute("aria-label", say("axis", axis.name, short(low), short(high)));
+  handle.setAttribute("aria-valuemin", axis.low);
+  handle.setAttribute("aria-valuemax", axis.high);
+  handle.setAttribute("aria-valuenow", low);
+  handle.setAttribute("aria-valuetext", say("range", axis.name, short(low), short(high)));
+}
+
+all("[data-figure]").forEach(prepare);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all("[data-figure]").forEach(refresh));
+
+const curve = one("[data-curve]");
+if (curve) {
+  const points = JSON.parse(curve.dataset.curve), css = getComputedStyle(document.documentElement);
+  const plot = make("div", { className: "plot" });
+  curve.append(plot);
+  const axis = { gridcolor: css.getPropertyValue("--grid"), zeroline: false, automargin: true };
+  Plotly.react(plot, [{ type: "scatter", mode: "lines+markers", x: points.map(p => p[0]), y: points.map(p => p[1]), line: { color: css.getPropertyValue("--accent") } }],
+    { margin: { t: 10, r: 20 }, xaxis: axis, yaxis: axis, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css.getPropertyValue("--ink") } }, CONFIG);
+}
+
+// -- parts that are fetched -------------------------------------------------------------------------------------------
+
+const sentences = async part => {
+  try {
+    const { sentences } = await fetchJSON(part.dataset.sentences);
+    part.replaceChildren(...sentences.map(textContent => make("p", { textContent })));
+  } catch (error) { part.textContent = error.message; }
+};
+const health = async list => {
+  try {
+    const found = await fetchJSON(list.dataset.health);
+    list.replaceChildren(...found.map(({ level, text, where }) => {
+      const item = make("li", { className: level, textContent: text });
+      if (where) item.append(" ", make("a", { href: `${root}/study/${page.dataset.live}/trials?where=${encodeURIComponent(where)}`, textContent: "→" }));
+      item.lastElementChild?.setAttribute("aria-label", where);
+      return item;
+    }));
+  } catch (error) { list.textContent = error.message; }
+};
+const later = () => { all("[data-sentences]").forEach(sentences); all("[data-health]").forEach(health); };
+if (page?.dataset.page === "study") setTimeout(later, 50);
+
+let tableStop = null;
+async function loadTable(search, focus = false) {
+  tableStop?.abort();
+  tableStop = new AbortController();
+  try {
+    const url = new URLSearchParams(search);
+    url.set("part", "table");
+    const answer = await fetch(`${location.pathname}?${url}`, { signal: tableStop.signal });
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const sheet = one("#sheet", made);
+    if (!sheet) return;
+    one("#sheet").replaceWith(document.adoptNode(sheet));
+    one("#where-error").textContent = one("#sheet .error")?.textContent ?? "";
+    one("#sheet > .error")?.remove();
+    if (focus) one("#sheet .scroll").focus();
+  } catch (error) { if (error.name !== "AbortError") tell(words.failed, true); }
+}
+document.addEventListener("click", event => {
+  const link = event.target.closest?.("a[data-part]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.pushState(null, "", link.href);
+  for (const key of [...query.keys()]) query.delete(key);
+  for (const [key, value] of new URL(link.href).searchParams) query.append(key, value);
+  loadTable(link.search, true);
+});
+addEventListener("popstate", () => location.reload());
+one("#at")?.scrollIntoView({ block: "center" });
+
+// -- live: one connection a browser -----------------------------------------------------------------------------------
+
+let busy = false, again = false, last = 0, refreshing = null;
+async function changed({ seq, counts }) {
+  showCounts(counts);
+  if (page.dataset.page === "trials") { loadTable(`?${query}`); return; }
+  const figure = one("#figure-history"), known = state.get(figure);
+  if (known?.seq !== undefined && known.seq !== seq && !filterQuery().size) {
+    if (busy) { again = true; return; }
+    busy = true;
+    try { await addNew(figure, known); } catch (error) { tell(error.message, true); }
+    busy = false;
+    if (again) { again = false; changed({ seq: -1, counts }); return; }
+  }
+  // All figures follow after a while; the more they cost, the later.
+  const wait = Math.max(3000, 10000 - (Date.now() - last));
+  refreshing ??= setTimeout(() => { refreshing = null; last = Date.now(); all("[data-name]").forEach(refresh); later(); }, wait);
+}
+
+async function addNew(figure, known) {
+  const objective = one("#objective")?.value ?? 0;
+  const found = await fetchJSON(`${root}/study/${page.dataset.live}/delta?since=${known.seq}&objective=${objective}`);
+  if (found.best && one("#best")) {
+    one("#best").textContent = short(found.best.value);
+    one("#best").href = `${root}/study/${page.dataset.live}/trial/${found.best.number}`;
+    one("#best-trial").textContent = found.best.number;
+  }
+  showCounts(found.counts);
+  const plot = one(".plot", figure), at = known.data?.figure?.data.findIndex(trace => trace.mode === "markers" && trace.customdata);
+  known.seq = found.seq;
+  if (found.gap || at === undefined || at < 0) { refresh(figure); return; }
+  const complete = found.new.filter(([, state, value]) => state === 1 && typeof value === "number");
+  if (complete.length) Plotly.extendTraces(plot, { x: [complete.map(t => t[0])], y: [complete.map(t => t[2])], customdata: [complete.map(t => [t[0], short(t[2])])] }, [at]);
+}
+
+function showCounts(counts) {
+  const place = one("#counts");
+  if (!place) return;
+  for (const [name, count] of Object.entries(counts)) {
+    const shown = one(`.count.${name} b`, place);
+    if (shown) shown.textContent = grouped.format(count);
+    else fetch(location.href).then(a => a.text()).then(text => { const made = one("#counts", new DOMParser().parseFromString(text, "text/html")); if (made) place.replaceChildren(...made.childNodes); });
+  }
+  for (const shown of all(".count", place)) if (!counts[shown.classList[1]]) shown.remove();
+}
+
+const heard = message => {
+  if (message.lost) { tell(words.lost, true); return; }
+  if (message.token) { tell(words.token, true); return; }
+  if (message.open) { tell(words.live); return; }
+  if (String(message.study) !== page?.dataset.live) return;
+  if (message.gone) tell(words.gone, true); else changed(message);
+};
+
+function connect(ids, announce) {
+  const source = new EventSource(`${root}/events?${ids.map(id => `study=${id}`).join("&")}`);
+  source.onopen = () => announce({ open: true });
+  source.onmessage = event => announce(JSON.parse(event.data));
+  source.addEventListener("gone", event => announce({ ...JSON.parse(event.data), gone: true }));
+  source.onerror = () => {
+    announce({ lost: true });
+    if (source.readyState === EventSource.CLOSED) setTimeout(async () => {
+      const answer = await fetch(`${root}/studies.json`).catch(() => null);
+      if (answer?.status === 401) announce({ token: true });
+      source.again?.();
+    }, 2000);
+  };
+  return source;
+}
+
+if (page && navigator.locks && window.BroadcastChannel) {
+  const prefix = `tunesmith${root}:view:`, channel = new BroadcastChannel(`tunesmith${root}`), known = new Map();
+  const forever = () => new Promise(() => {});
+  navigator.locks.request(prefix + page.dataset.live, { mode: "shared" }, forever);
+  channel.onmessage = event => { if (!event.data.hello) heard(event.data); };
+  // Only the tab that gets this lock connects; when it is closed, the next one does.
+  navigator.locks.request(`tunesmith${root}:leader`, () => {
+    let source = null, watched = "";
+    const announce = message => {
+      if (message.study) known.set(String(message.study), message);
+      channel.postMessage(message);
+      heard(message);
+    };
+    const follow = async (hello, force) => {
+      const { held } = await navigator.locks.query();
+      const ids = [...new Set(held.filter(lock => lock.name.startsWith(prefix)).map(lock => lock.name.slice(prefix.length)))].sort().slice(0, 10);
+      if (force || ids.join() !== watched) {
+        source?.close();
+        watched = ids.join();
+        source = ids.length ? connect(ids, announce) : null;
+        if (source) source.again = () => follow(null, true);
+      } else if (hello && known.has(hello)) { channel.postMessage({ open: true }); channel.postMessage(known.get(hello)); }
+    };
+    channel.onmessage = event => { if (event.data.hello) follow(event.data.hello); };
+    follow();
+    setInterval(follow, 30000);
+    return forever();
+  });
+  setTimeout(() => channel.postMessage({ hello: page.dataset.live }), 100);
+} else if (page) {
+  const open = () => { const source = connect([page.dataset.live], heard); source.again = open; };
+  open();
+}

@@ -1,0 +1,195 @@
+"""`Studies`: the studies of a storage, each with a history that is kept and read on, shared by all requests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunesmith.errors import StudyNotFoundError
+from tunesmith.frozen import TrialRecord
+from tunesmith.history import History
+from tunesmith.state import TrialState
+from tunesmith.storage import Storage
+from tunesmith.storage.base import StudyRecord
+from tunesmith.study import Study, delete_study, load_study
+from tunesmith.study.query import TrialTable
+
+UNDO = 20.0  # seconds for which a deletion can be taken back
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a study stands.
+
+    Attributes:
+        seq: the place of the last finished trial; with `version` it changes whenever trials begin or end.
+        version: the study's change counter.
+        counts: trials by the name of their state, without those of which there are none.
+    """
+
+    seq: int
+    version: int
+    counts: dict[str, int]
+
+
+class OpenStudy:
+    """One study with its history, its trials as a table, and their user attributes.
+
+    Args:
+        study: the study.
+
+    Attributes:
+        study: the study.
+        lock: held while the history is read on.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.lock = threading.Lock()
+        self._waiting: list[TrialRecord] = []
+        self._read = -1.0
+        self._stand: Standing | None = None
+        self._table: tuple[Standing, TrialTable] | None = None
+        self._attributes: tuple[Standing, dict[int, dict[str, Any]]] | None = None
+
+    @property
+    def history(self) -> History:
+        """The history as it was last read."""
+        return self.study.engine.history
+
+    def standing(self, max_age: float = 0.2) -> Standing:
+        """Read on, unless that was done less than `max_age` seconds ago, and return where the study stands.
+
+        Raises:
+            StudyNotFoundError: the study was deleted.
+        """
+        with self.lock:
+            engine = self.study.engine
+            if self._stand is None or time.monotonic() - self._read > max_age:
+                with engine.lock:
+                    engine.sync()
+                self._read = time.monotonic()
+                if self._stand is None or self._stand.version != engine.version or self._waiting:
+                    self._waiting = engine.trials(states=[TrialState.WAITING])
+                if (now := self._counted()) != self._stand:
+                    self._stand = now
+            return self._stand
+
+    def _counted(self) -> Standing:
+        history, engine = self.history, self.study.engine
+        per_state = np.bincount(history.state, minlength=len(TrialState))
+        per_state[TrialState.RUNNING] += len(history.running)
+        per_state[TrialState.PAUSED] += len(history.paused)
+        per_state[TrialState.WAITING] += len(self._waiting)
+        counts = {str(s).lower(): int(per_state[s]) for s in TrialState if per_state[s]}
+        return Standing(engine.cursor, engine.version, counts)
+
+    def table(self) -> TrialTable:
+        """Return all trials as columns, up to date."""
+        stand = self.standing()
+        if self._table is None or self._table[0] is not stand:
+            with self.lock:
+                made = TrialTable.of(self.history, self.study.engine.signs, self._waiting, self.attributes)
+            self._table = (stand, made)
+        return self._table[1]
+
+    def attributes(self) -> Mapping[int, Mapping[str, Any]]:
+        """Return the user attributes of all trials that have any; read when they are asked for."""
+        stand = self._stand
+        if stand is None or self._attributes is None or self._attributes[0] is not stand:
+            found = {t.number: dict(t.user) for t in self.study.engine.trials() if t.user}
+            if stand is None:
+                return found
+            self._attributes = (stand, found)
+        return self._attributes[1]
+
+
+class Studies:
+    """Opens studies by their ids, and keeps them.
+
+    Args:
+        storage: where they are.
+
+    Attributes:
+        storage: where they are.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._open: dict[int, OpenStudy] = {}
+        self._lock = threading.Lock()
+        self._deleted: dict[int, tuple[str, threading.Timer]] = {}
+
+    def records(self) -> list[StudyRecord]:
+        """Return the records of all studies that are not about to be deleted, oldest first."""
+        return [record for record in self.storage.list_studies() if record.id not in self._deleted]
+
+    def record(self, study_id: int) -> StudyRecord:
+        """Return the record of a study.
+
+        Raises:
+            StudyNotFoundError: there is none of this id.
+        """
+        for record in self.records():
+            if record.id == study_id:
+                return record
+        raise StudyNotFoundError("There is no such study (any more).")
+
+    def open(self, study_id: int) -> OpenStudy:
+        """Return a study by its id, opened when that is asked first. Nothing that it holds is unpickled.
+
+        Raises:
+            StudyNotFoundError: there is none of this id.
+        """
+        with self._lock:
+            if study_id in self._deleted:
+                raise StudyNotFoundError("This study is being deleted.")
+            found = self._open.get(study_id)
+            if found is None:
+                study = load_study(study_name=self.record(study_id).name, storage=self.storage)
+                found = self._open[study_id] = OpenStudy(study)
+            return found
+
+    def forget(self, study_id: int) -> None:
+        """Close a study; it is read anew when it is asked for."""
+        with self._lock:
+            self._open.pop(study_id, None)
+
+    def delete(self, study_id: int) -> None:
+        """Delete a study when the time for `restore` is over; until then it is only out of sight."""
+        record = self.record(study_id)
+        timer = threading.Timer(UNDO, self._delete, [study_id])
+        timer.daemon = True
+        self._deleted[study_id] = (record.name, timer)
+        self.forget(study_id)
+        timer.start()
+
+    def restore(self, study_id: int) -> bool:
+        """Take a deletion back; return whether there was still time."""
+        found = self._deleted.pop(study_id, None)
+        if found is not None:
+            found[1].cancel()
+        return found is not None
+
+    def deleting(self) -> dict[int, str]:
+        """Return the names of the studies that are about to be deleted, by their ids."""
+        return {study_id: name for study_id, (name, _) in list(self._deleted.items())}
+
+    def _delete(self, study_id: int) -> None:
+        if study_id not in self._deleted:
+            return
+        for record in self.storage.list_studies():  # its name may be another one by now
+            if record.id == study_id:
+                delete_study(study_name=record.name, storage=self.storage)
+        self._deleted.pop(study_id, None)
+
+    def close(self) -> None:
+        """End deletions whose time is not over: what was not deleted stays."""
+        for _, timer in list(self._deleted.values()):
+            timer.cancel()
+        self._deleted.clear()

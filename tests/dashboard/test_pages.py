@@ -1,0 +1,221 @@
+"""What pages show: studies, figures, the table of trials, one trial; and what they say where there is nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+import tunesmith as ts
+from tunesmith.dashboard import app
+from tunesmith.dashboard.drawings import DRAWINGS
+
+
+def get_json(client: TestClient, path: str) -> Any:
+    answer = client.get(path, headers={"accept": "application/json"})
+    assert answer.status_code == 200, answer.text
+    return json.loads(answer.text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+def test_the_list_has_every_study_and_can_be_searched_and_sorted(client: TestClient) -> None:
+    text = client.get("/").text
+    assert all(f'href="/study/{k}"' in text for k in (1, 2, 3, 4))
+    assert re.findall(r'data-study="(\d)"', client.get("/?q=PLAI").text) == ["2"]
+    assert "No study has such a name" in client.get("/?q=zzz").text
+    assert re.findall(r'data-study="(\d)"', client.get("/?sort=trials").text) == ["1", "2", "3", "4"]
+
+
+def test_a_storage_without_studies_says_so(tmp_path: Path) -> None:
+    with TestClient(app(tmp_path / "none.db", token=""), base_url="http://localhost") as client:
+        assert "There is no study yet" in client.get("/").text
+
+
+@pytest.mark.parametrize("study", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", [name for name, d in DRAWINGS.items() if not d.heavy])
+def test_each_figure_is_drawn_with_a_sentence_or_says_what_is_missing(
+    client: TestClient, study: int, name: str
+) -> None:
+    made = get_json(client, f"/study/{study}/figure/{name}")
+    if study == 4:
+        assert made["missing"]
+    if "missing" in made:
+        assert len(made["missing"]) > 20
+        return
+    assert made["summary"]
+    assert "parallel" in made or made["figure"]["data"]
+
+
+def test_a_filter_holds_for_figures_table_and_files_alike(client: TestClient) -> None:
+    where = "where=lr%20%3E%201e-3&brush=number:5:30&brush=value:0:1.5"
+    table = get_json(client, "/study/1/trials.json")
+    expected = [
+        t["number"]
+        for t in table
+        if t["params.lr"] > 1e-3 and 5 <= t["number"] <= 30 and 0 <= t.get("value", -1) <= 1.5
+    ]
+    assert 3 < len(expected) < 25
+    assert [t["number"] for t in get_json(client, f"/study/1/trials.json?{where}")] == expected
+    assert f'data-total="{len(expected)}"' in client.get(f"/study/1/trials?{where}&part=table").text
+    drawn = get_json(client, f"/study/1/figure/history?{where}")
+    assert drawn["shown"] == len(expected)
+    points = next(trace for trace in drawn["figure"]["data"] if trace["mode"] == "markers")
+    assert sorted(points["x"]) == expected
+    assert len(get_json(client, f"/study/1/figure/parallel?{where}")["parallel"]["number"]) == len(expected)
+    assert sorted(get_json(client, f"/study/1/figure/curves?{where}")["figure"]["data"][-1]) is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("where=value%20%3C", "at the end"),
+        ("where=valeu%20%3C%201", "did you mean"),
+        ("brush=value:a:b", "column:low:high"),
+        ("brush=nothing:1:2", "no column"),
+        ("sort=nothing", "no column"),
+    ],
+)
+def test_a_wrong_filter_is_a_sentence(client: TestClient, query: str, says: str) -> None:
+    answer = client.get(f"/study/2/trials?{query}")
+    assert answer.status_code == 200
+    assert says in answer.text
+    if "sort" not in query:
+        figure = client.get(f"/study/2/figure/history?{query}", headers={"accept": "application/json"})
+        assert figure.status_code == 400
+        assert says in figure.json()["error"]
+    assert client.get(f"/study/2/trials.csv?{query}").status_code == 400
+
+
+def test_the_table_sorts_pages_and_finds_a_trial(client: TestClient) -> None:
+    rows = get_json(client, "/study/2/trials.json?sort=value&desc=1")
+    values = [row["value"] for row in rows]
+    assert values == sorted(values, reverse=True)
+    first = client.get("/study/2/trials?sort=value&desc=1&size=7").text
+    assert re.findall(r'/trial/(\d+)">', first) == [str(row["number"]) for row in rows[:7]]
+    assert re.findall(r'/trial/(\d+)">', client.get("/study/2/trials?sort=value&desc=1&size=7&page=2").text) == [
+        str(row["number"]) for row in rows[7:14]
+    ]
+    at = client.get(f"/study/2/trials?sort=value&desc=1&size=7&trial={rows[20]['number']}").text
+    assert re.search(r'class="at" id="at"><th scope="row"><a href="/study/2/trial/' + str(rows[20]["number"]), at)
+    assert client.get("/study/2/jump?number=3", follow_redirects=False).headers["location"] == "/study/2/trial/3"
+    assert client.get("/study/2/trials?page=999999&size=abc").status_code == 400
+
+
+def test_csv_has_the_rows_of_the_study(client: TestClient, made: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get("/study/2/trials.csv").text)))
+    study = ts.load_study(study_name="plain", storage=made)
+    assert [float(row["value"]) for row in rows] == [t.value for t in study.trials]
+    assert [float(row["params_x"]) for row in rows] == [t.params["x"] for t in study.trials]
+
+
+def test_a_trial_shows_all_that_is_known_of_it(client: TestClient) -> None:
+    text = client.get("/study/1/trial/3").text
+    assert "plot.svg" in text
+    assert "data-curve" in text
+    assert "tag" in text
+    failed = client.get("/study/1/trial/5").text
+    assert "ValueError: bad" in failed
+    assert "raised" in failed
+    for number in ("40", "99999999999999999999999"):
+        assert client.get(f"/study/1/trial/{number}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/study/99",
+        "/study/99/trials",
+        "/study/99/figure/history",
+        "/nothing",
+        "/study/1/figure/nothing",
+        "/compare",
+        "/compare?study=x",
+        "/events",
+    ],
+)
+def test_what_is_not_there_is_a_page_that_says_so(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code in (400, 404)
+    assert "Not possible" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_the_report_and_the_health_are_sentences(client: TestClient, made: Path) -> None:
+    report = get_json(client, "/study/2/report")
+    study = ts.load_study(study_name="plain", storage=made)
+    assert report["sentences"] == study.recommend().sentences()
+    assert "no complete" in get_json(client, "/study/4/report")["sentences"][0]
+    health = " ".join(finding["text"] for finding in get_json(client, "/study/1/health"))
+    assert "3 of 40 finished trials failed (7.5%): 3 raised" in health
+    assert "bad <img" in health
+    assert get_json(client, "/study/4/health")[0]["level"] == "good"
+
+
+def test_health_sees_a_bound_that_is_in_the_way_and_points_tried_twice(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "b.db", seed=0)
+    distributions = {"x": ts.Float(0, 1), "y": ts.Float(0, 1)}
+    rng = np.random.default_rng(0)
+    points = np.concatenate(
+        [rng.random((30, 2)), np.column_stack([np.full(20, 0.995), rng.random(20)]), np.full((5, 2), 0.5)]
+    )
+    study.add_trials(
+        [ts.create_trial(params={"x": x, "y": y}, distributions=distributions, value=1 - x) for x, y in points.tolist()]
+    )
+    with TestClient(app(tmp_path / "b.db", token=""), base_url="http://localhost") as client:
+        text = " ".join(finding["text"] for finding in get_json(client, "/study/1/health"))
+    assert "upper bound of x" in text
+    assert "bound of y" not in text
+    assert "4 of 55 points were tried before (7.3%)" in text
+
+
+def test_a_page_that_is_open_gets_what_is_new_and_nothing_twice(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "d.db", seed=0, sampler="random")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    with TestClient(app(tmp_path / "d.db", token=""), base_url="http://localhost") as client:
+        first = get_json(client, "/study/1/figure/history")
+        assert first["seq"] == 3
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+        client.app.state.studies.open(1)._read = -1  # type: ignore[attr-defined]  # as if time had passed
+        new = get_json(client, "/study/1/delta?since=3")
+        assert [n for n, _, _ in new["new"]] == [3, 4]
+        assert new["counts"] == {"complete": 5}
+        assert get_json(client, "/study/1/delta?since=5")["new"] == []
+        assert get_json(client, "/study/1/delta?since=77")["gap"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("de,en;q=0.5,zh;q=0.4", "en"),
+        ("", "en"),
+        ("zh;q=0", "en"),
+        (";;q=x,zh;q=a", "en"),
+    ],
+)
+def test_the_language_is_the_readers(client: TestClient, accept: str, language: str) -> None:
+    assert f'<html lang="{language}"' in client.get("/", headers={"accept-language": accept}).text
+
+
+def test_it_can_be_mounted_under_a_path(made: Path) -> None:
+    outer = Starlette(routes=[Mount("/tune", app(made, token=""))])
+    with TestClient(outer, base_url="http://localhost") as client:
+        text = client.get("/tune/").text
+        assert 'href="/tune/study/1"' in text
+        assert "/tune/static/dashboard.js" in text
+        assert client.get("/tune/static/dashboard.js").status_code == 200
+        page = client.get("/tune/study/1").text
+        for address in re.findall(r'(?:href|src|action|data-\w+)="(/[^"]*)"', page):
+            assert address.startswith("/tune"), address
+        assert (
+            client.get("/tune/study/2/jump?number=3", follow_redirects=False).headers["location"]
+            == "/tune/study/2/trial/3"
+        )

@@ -1,0 +1,24 @@
+"""What plotly.js needs is allowed: it evaluates nothing, and the styles that it would write are in a file of ours."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tunesmith.visualization.static import plotly_js
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "src/tunesmith/dashboard/static"
+
+
+def test_the_bundle_needs_no_eval_and_its_styles_are_in_the_file() -> None:
+    source = plotly_js()
+    assert "eval(" not in source
+    assert "new Function" not in source
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / '.ci')!r}); import plotly_css\n"
+        "print(plotly_css.rules(plotly_css.SOURCE.read_text()), end='')"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert made == (STATIC / "plotly.css").read_text()
