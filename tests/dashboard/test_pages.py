@@ -205,6 +205,17 @@ def test_the_language_is_the_readers(client: TestClient, accept: str, language: 
     assert f'<html lang="{language}"' in client.get("/", headers={"accept-language": accept}).text
 
 
+def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:
+    found = set()
+    for path in ("/", "/study/1", "/study/1/trial/3", "/compare?study=1"):
+        found |= set(re.findall(r'(?:<link[^>]* href|<script[^>]* src)="(/[^"]*)"', client.get(path).text))
+    assert len(found) == 4
+    for address in found:
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        assert "immutable" in answer.headers["cache-control"]
+
+
 def test_it_can_be_mounted_under_a_path(made: Path) -> None:
     outer = Starlette(routes=[Mount("/tune", app(made, token=""))])
     with TestClient(outer, base_url="http://localhost") as client:

@@ -87,8 +87,8 @@ def app(
 
     routes: list[BaseRoute] = [
         *studies.ROUTES, *study.ROUTES, *figures.ROUTES, *trials.ROUTES, *trial.ROUTES, *artifacts.ROUTES,
-        *actions.ROUTES, *events.ROUTES, Mount("/static", _Static(directory=STATIC)),
-        Route("/favicon.ico", _no_icon),
+        *actions.ROUTES, *events.ROUTES, Route("/static/plotly.js", plotly),
+        Mount("/static", _Static(directory=STATIC)), Route("/favicon.ico", _no_icon),
     ]  # fmt: skip
     made = Starlette(
         routes=routes,
