@@ -24,7 +24,24 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "studies": ("studies:studies", "List the studies of a storage."),
         "dashboard": ("dashboard:dashboard", "Show studies in a browser, live."),
+        "show": ("show:show", "Show a study: its best trial, counts, and what failed."),
+        "best": ("best:best", "Print the best parameters, also as flags, YAML, TOML, environment or Python."),
+        "trials": ("trials:trials", "List trials, filtered and sorted."),
+        "export": ("trials:export", "Write all trials to a CSV, JSON or Parquet file."),
         "report": ("report:report", "Write a report of a study: one page that opens from the disk, or Markdown."),
+        "importance": ("importance:importance", "Tell which parameters mattered."),
+        "plot": ("plot:plot", "Draw a figure of a study."),
+    },
+    "Change": {
+        "enqueue": ("enqueue:enqueue", "Add a trial with given parameters to those that wait."),
+        "confirm": ("confirm:confirm", "Run the best points again with fresh seeds."),
+        "copy": ("change:copy", "Copy a study, to another storage too."),
+        "rename": ("change:rename", "Give a study another name."),
+        "delete": ("change:delete", "Delete a study."),
+        "upgrade": ("change:upgrade", "Bring a storage of an earlier version up to date."),
+    },
+    "Help": {
+        "doctor": ("doctor:doctor", "Check the installation, a storage, and the speed of its disk."),
     },
 }
 _HOME = {name: entry for section in COMMANDS.values() for name, entry in section.items()}

@@ -31,17 +31,31 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
         import pandas as pd
     except ImportError as error:
         raise MissingDependencyError("trials_dataframe needs pandas: pip install pandas") from error
-    for attr in attrs:
-        if not hasattr(FrozenTrial, attr):
-            raise ValueError(f"trials have no attribute {attr!r}; use for example 'number', 'value', 'params', 'state'")
-    columns = {
-        (attr, key): column for attr in dict.fromkeys(attrs) for key, column in _columns(trials, attr, n_objectives)
-    }
+    columns = to_columns(trials, n_objectives, attrs)
     order = list(columns)
     frame = pd.DataFrame({c: columns[c] for c in order}, columns=pd.MultiIndex.from_tuples(order) if order else None)
     if not multi_index:
         frame.columns = pd.Index([f"{a}_{k}" if k else a for a, k in order])
     return frame
+
+
+def to_columns(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str]) -> dict[tuple[str, str], list[Any]]:
+    """Return the columns of a table with one row a trial; see `to_frame`.
+
+    Args:
+        trials: the records.
+        n_objectives: how many values each has.
+        attrs: names of `FrozenTrial` attributes.
+
+    Returns:
+        each column by the attribute and its key, which is empty where the attribute is one value.
+    """
+    for attr in attrs:
+        if not hasattr(FrozenTrial, attr):
+            raise ValueError(f"trials have no attribute {attr!r}; use for example 'number', 'value', 'params', 'state'")
+    return {
+        (attr, key): column for attr in dict.fromkeys(attrs) for key, column in _columns(trials, attr, n_objectives)
+    }
 
 
 def _columns(trials: list[FrozenTrial], attr: str, n_objectives: int) -> list[tuple[str, list[Any]]]:

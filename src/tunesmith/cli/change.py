@@ -1,0 +1,72 @@
+"""Commands that change a storage: ``copy``, ``rename``, ``delete``, ``upgrade``."""
+
+from __future__ import annotations
+
+import click
+
+from tunesmith.cli.options import existing, storage_argument, study_option, study_record
+from tunesmith.text import printable
+
+
+@click.command()
+@storage_argument
+@click.argument("target", metavar="TO")
+@study_option
+@click.option("--as", "new_name", metavar="NAME", help="The name of the copy; by default the same.")
+def copy(storage: str, target: str, name: str | None, new_name: str | None) -> None:
+    """Copy a study, to another storage too. TO is the storage of the copy, which may be the same one."""
+    from tunesmith.study import copy_study
+
+    source = existing(storage)
+    record = study_record(source, storage, name)
+    copied = copy_study(
+        from_study_name=record.name,
+        from_storage=source,
+        to_storage=source if target == storage else target,
+        to_study_name=new_name,
+    )
+    click.echo(f"copied {printable(record.name)}: {copied.engine.tally()}")
+
+
+@click.command()
+@storage_argument
+@click.argument("new_name", metavar="NEW_NAME")
+@study_option
+def rename(storage: str, new_name: str, name: str | None) -> None:
+    """Give a study another name. Trials that run go on."""
+    opened = existing(storage)
+    record = study_record(opened, storage, name)
+    try:
+        opened.rename_study(record.id, new_name)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(f"{printable(record.name)} is now {printable(new_name)}")
+
+
+@click.command()
+@storage_argument
+@study_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(storage: str, name: str | None, yes: bool) -> None:
+    """Delete a study, with its trials and artifacts."""
+    from tunesmith.study import delete_study
+
+    opened = existing(storage)
+    record = study_record(opened, storage, name)
+    n = sum(opened.count(record.id).values())
+    if not yes:
+        click.confirm(f"Delete the study {printable(record.name)} with {n} trials for good?", abort=True, err=True)
+    delete_study(study_name=record.name, storage=opened)
+    click.echo(f"deleted {printable(record.name)} with {n} trials")
+
+
+@click.command()
+@storage_argument
+def upgrade(storage: str) -> None:
+    """Bring a storage of an earlier version up to date.
+
+    Each program that opens a storage does so too; this is for a time when no other program has it open.
+    """
+    opened = existing(storage)
+    n = len(opened.list_studies())  # what opens it brings it up to date
+    click.echo(f"up to date: {n} {'study' if n == 1 else 'studies'}")

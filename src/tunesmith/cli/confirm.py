@@ -1,0 +1,34 @@
+"""``tunesmith confirm``: the best points, run again with fresh seeds."""
+
+from __future__ import annotations
+
+import click
+
+from tunesmith.cli.options import open_study, storage_argument, study_option
+
+
+@click.command()
+@click.argument("objective", metavar="MODULE:OBJECTIVE")
+@storage_argument
+@study_option
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many points to run again.")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="How often each of them.")
+@click.option("--jobs", type=int, default=1, show_default=True, help="How many runs at once; -1: one a core.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+def confirm(objective: str, storage: str, name: str | None, top: int, repeats: int, jobs: int, quiet: bool) -> None:
+    """Run the best points again with fresh seeds, and say which to use.
+
+    The objective has to draw its random numbers from trial.seed. An interrupted call goes on where it was.
+    """
+    from tunesmith.worker import target
+
+    study = open_study(storage, name)
+    target.search_here()
+    try:
+        function = target.load("objective", objective)
+        report = study.confirm(function, top, repeats, n_jobs=jobs, show_progress_bar=not quiet)
+    except target.UsageError as error:
+        raise click.UsageError(str(error)) from error
+    except (ValueError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(str(report))

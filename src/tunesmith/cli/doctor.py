@@ -1,0 +1,130 @@
+"""``tunesmith doctor``: is the installation whole, the storage undamaged, the disk fast enough?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tunesmith import __version__
+from tunesmith.cli.options import STORAGE, existing, json_option
+from tunesmith.cli.output import print_json, print_table
+from tunesmith.errors import StorageError
+
+NEEDED = (
+    "numpy",
+    "scipy",
+    "sqlalchemy",
+    "alembic",
+    "cmaes",
+    "moocore",
+    "cloudpickle",
+    "click",
+    "rich",
+    "threadpoolctl",
+)
+EXTRAS = {
+    "sklearn": "scikit-learn",
+    "visualization": "plotly",
+    "pandas": "pandas",
+    "dask": "distributed",
+    "ray": "ray",
+    "torch": "torch",
+    "lightning": "lightning",
+    "transformers": "transformers",
+    "keras": "keras",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "postgres": "psycopg",
+    "mysql": "PyMySQL",
+    "artifacts": "fsspec",
+}
+SYNCS = 50  # writes to the disk that are timed
+SLOW = 0.02  # seconds: a trial writes twice, so that shorter objectives would wait for the disk
+
+
+@click.command()
+@click.argument("storage", envvar=STORAGE, required=False)
+@json_option
+def doctor(storage: str | None, as_json: bool) -> int:
+    """Check the installation, a storage, and the speed of its disk.
+
+    The exit status is 1 if something is wrong.
+    """
+    problems = [f"{name} is missing: pip install {name}" for name in NEEDED if _version(name) is None]
+    folder = Path(storage).resolve().parent if storage and "://" not in storage else Path.cwd()
+    seconds = _seconds_of_a_sync(folder)
+    if seconds is None:
+        problems.append(f"nothing can be written in the folder {folder}")
+    elif seconds > SLOW:
+        problems.append(
+            f"the disk of {folder} takes {1000 * seconds:.0f} ms for a safe write, and a trial makes two: "
+            "objectives that are shorter wait for it; a local disk is faster than a network's"
+        )
+    damage: list[str] | None = None
+    if storage is not None:
+        from tunesmith.storage import check
+
+        try:
+            existing(storage)
+            damage = check(storage)
+        except StorageError as error:
+            damage = [str(error)]
+        problems += damage
+    found: dict[str, Any] = {
+        "tunesmith": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in (*NEEDED, *EXTRAS.values())},
+        "milliseconds_of_a_safe_write": None if seconds is None else 1000 * seconds,
+        "storage": None if damage is None else "undamaged" if not damage else "damaged",
+        "problems": problems,
+    }
+    if as_json:
+        print_json(found)
+        return int(bool(problems))
+    click.echo(f"tunesmith {__version__}, Python {found['python']}, {found['system']}, {found['cores']} cores")
+    extras = {name: f"{_version(package) or 'not there'}" for name, package in EXTRAS.items()}
+    print_table(["package", "version"], [[name, _version(name) or "missing"] for name in NEEDED])
+    print_table(["extra", "its package", "version"], [[name, EXTRAS[name], v] for name, v in extras.items()])
+    if seconds is not None:
+        click.echo(f"A safe write to the disk of {folder} takes {1000 * seconds:.2f} ms.")
+    if damage is not None and not damage:
+        click.echo("The storage is undamaged.")
+    for problem in problems:
+        click.echo(f"problem: {problem}", err=True)
+    if not problems:
+        click.echo("No problem was found.")
+    return int(bool(problems))
+
+
+def _version(package: str) -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _seconds_of_a_sync(folder: Path) -> float | None:
+    """Return the median seconds of writing 4 KiB to the disk for good; None: nothing can be written there."""
+    took = []
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for _ in range(SYNCS):
+                start = time.perf_counter()
+                file.write(b"\0" * 4096)
+                file.flush()
+                os.fsync(file.fileno())
+                took.append(time.perf_counter() - start)
+    except OSError:
+        return None
+    return sorted(took)[len(took) // 2]

@@ -1,0 +1,70 @@
+"""``tunesmith enqueue``: a trial with given parameters, to be run next."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tunesmith.cli.options import open_study, storage_argument, study_option
+from tunesmith.text import did_you_mean, listing
+
+if TYPE_CHECKING:
+    from tunesmith.space.base import Parameter
+
+
+@click.command()
+@storage_argument
+@study_option
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
+@click.option("--skip-if-exists", is_flag=True, help="Do nothing if the study has a trial with these parameters.")
+def enqueue(storage: str, name: str | None, params: tuple[str, ...], skip_if_exists: bool) -> None:
+    """Add a trial with given parameters to those that wait.
+
+    Parameters that are not given are proposed by the sampler. Whoever runs the study's next trial takes it.
+    """
+    if not params:
+        raise click.UsageError("give at least one parameter, such as -p lr=0.01")
+    study = open_study(storage, name)
+    space = study.history.space
+    known = {} if space is None else dict(space.params)
+    given: dict[str, Any] = {}
+    for text in params:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"-p {text!r}: expected NAME=VALUE, such as -p lr=0.01")
+        if known and key not in known:
+            raise click.UsageError(
+                f"the study has no parameter {key!r}{did_you_mean(key, known)}; it has {listing(known)}"
+            )
+        given[key] = parsed(value, known.get(key))
+    try:
+        study.enqueue_trial(given, skip_if_exists=skip_if_exists)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(f"enqueued {', '.join(f'{key}={value}' for key, value in given.items())}")
+
+
+def parsed(text: str, parameter: Parameter | None) -> Any:
+    """Return the value that a text stands for.
+
+    Args:
+        text: as it was given.
+        parameter: what it is to be a value of; None: that is not known, and the text is read as JSON if it is some.
+
+    Raises:
+        UsageError: it is no value of the parameter.
+    """
+    choices = getattr(parameter, "choices", None) or getattr(parameter, "values", None)
+    if choices is not None and not callable(choices):
+        for choice in choices:
+            if text in (str(choice), repr(choice), getattr(choice, "__name__", None)):
+                return choice
+        raise click.UsageError(f"{text!r} is none of {listing(choices)}")
+    try:
+        return json.loads(text)
+    except ValueError:
+        if parameter is not None:
+            raise click.UsageError(f"{text!r} is no number; expected a value of {parameter}") from None
+        return text

@@ -1,0 +1,36 @@
+"""``tunesmith importance``: which parameters mattered."""
+
+from __future__ import annotations
+
+import click
+
+from tunesmith import registry
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.output import print_json
+
+
+@click.command()
+@storage_argument
+@study_option
+@click.option(
+    "--evaluator",
+    type=click.Choice(sorted(registry.names("evaluators"))),
+    default="ped-anova",
+    show_default=True,
+    help="How it is measured.",
+)
+@click.option("--param", "params", multiple=True, metavar="NAME", help="Only these; may be repeated.")
+@json_option
+def importance(storage: str, name: str | None, evaluator: str, params: tuple[str, ...], as_json: bool) -> None:
+    """Tell which parameters mattered, with intervals and what noise would show."""
+    from tunesmith.importance import importance as evaluate
+
+    study = open_study(storage, name)
+    try:
+        table = evaluate(study, evaluator=evaluator, params=list(params) or None)
+    except (ValueError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        print_json(table.to_dicts())
+    else:
+        click.echo(str(table))

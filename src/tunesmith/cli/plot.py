@@ -1,0 +1,73 @@
+"""``tunesmith plot``: a figure of a study, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tunesmith.cli.options import existing, storage_argument, study_record
+from tunesmith.text import did_you_mean, listing
+
+PAGES = (".html",)
+NOT_OF_STUDIES = {"racing", "honest_score"}  # figures of scikit-learn searches
+
+
+@click.command()
+@click.argument("figure")
+@storage_argument
+@click.option("--study", "names", multiple=True, metavar="NAME", help="The study; some figures compare several.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file; by default FIGURE.html or FIGURE.png.",
+)
+@click.option("--param", "params", multiple=True, metavar="NAME", help="Only these parameters; may be repeated.")
+def plot(figure: str, storage: str, names: tuple[str, ...], output: Path | None, params: tuple[str, ...]) -> None:
+    """Draw a figure of a study: FIGURE is history, slice, contour, importances and others.
+
+    A page (.html) is made by Plotly, a picture (.png, .svg, .pdf) by Matplotlib.
+    """
+    from tunesmith.study import load_study
+
+    make = _maker(figure)
+    opened = existing(storage)
+    chosen = names or (study_record(opened, storage, None).name,)
+    studies = [load_study(study_name=study_record(opened, storage, name).name, storage=opened) for name in chosen]
+    file = output or Path(f"{figure}.html" if _has("plotly") else f"{figure}.png")
+    page = file.suffix.lower() in PAGES
+    settings: dict[str, Any] = {"backend": "plotly" if page else "matplotlib"}
+    if params:
+        settings["params"] = list(params)
+    try:
+        made = make(studies[0] if len(studies) == 1 else studies, **settings)
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise click.ClickException(str(error)) from error
+    if page:
+        made.write_html(file, include_plotlyjs=True)
+    else:
+        getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
+    click.echo(str(file))
+
+
+def _has(module: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(module) is not None
+
+
+def _maker(figure: str) -> Any:
+    """Return the function that makes a figure of this name."""
+    from tunesmith import visualization
+
+    known = {name.removeprefix("plot_"): name for name in visualization.__all__ if name.startswith("plot_")}
+    known = {short: name for short, name in known.items() if short not in NOT_OF_STUDIES}
+    short = {"history": "optimization_history", "importances": "param_importances"}.get(figure, figure)
+    short = short.removeprefix("plot_").replace("-", "_")
+    if short not in known:
+        raise click.UsageError(
+            f"there is no figure {figure!r}{did_you_mean(figure, known)}; there are {listing(known, 30)}"
+        )
+    return getattr(visualization, known[short])

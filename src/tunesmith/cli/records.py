@@ -1,0 +1,44 @@
+"""Trials as plain values: what ``--json`` prints of them, and what is exported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunesmith.frozen import FrozenTrial
+
+
+def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
+    """Return a trial as what JSON has.
+
+    Args:
+        trial: the record.
+        whole: with its learning curve, what it printed, and its earlier attempts.
+    """
+    found: dict[str, Any] = {
+        "number": trial.number,
+        "state": trial.state.name,
+        "values": None if trial.values is None else list(trial.values),
+        "params": dict(trial.params),
+        "user_attrs": dict(trial.user_attrs),
+        "constraints": None if trial.constraints is None else dict(trial.constraints),
+        "reason": trial.reason,
+        "cost": trial.cost,
+        "started": None if trial.datetime_start is None else trial.datetime_start.astimezone().isoformat(),
+        "finished": None if trial.datetime_complete is None else trial.datetime_complete.astimezone().isoformat(),
+        "seconds": trial.duration,
+    }
+    if whole:
+        found |= {
+            "intermediate_values": {str(step): value for step, value in trial.intermediate_values.items()},
+            "output": trial.output or None,
+            "attempt": trial.attempt,
+        }
+    return found
+
+
+def value_text(trial: FrozenTrial) -> Any:
+    """Return the value of a trial as a cell: a number, or several with commas."""
+    values = trial.values
+    if values is None:
+        return None
+    return values[0] if len(values) == 1 else ", ".join(f"{v:.6g}" for v in values)

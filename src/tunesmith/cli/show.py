@@ -1,0 +1,99 @@
+"""``tunesmith show``: one study, or one trial of it, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.output import cell, print_json, print_table
+from tunesmith.cli.records import trial_dict, value_text
+from tunesmith.state import TrialState
+from tunesmith.text import printable
+
+if TYPE_CHECKING:
+    from tunesmith.frozen import FrozenTrial
+    from tunesmith.study import Study
+
+SHOWN = 5  # kinds of failure
+
+
+@click.command()
+@storage_argument
+@study_option
+@click.option("--trial", "number", type=click.IntRange(0), metavar="N", help="Show this trial instead of the study.")
+@json_option
+def show(storage: str, name: str | None, number: int | None, as_json: bool) -> None:
+    """Show a study: its best trial, counts, and what failed; or one of its trials."""
+    study = open_study(storage, name)
+    if number is not None:
+        try:
+            (found,) = study.engine.trials([number])
+        except KeyError:
+            raise click.UsageError(f"the study {study.study_name!r} has no trial {number}") from None
+        _show_trial(found, as_json)
+        return
+    facts = _facts(study)
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(f"{printable(study.study_name)}: {', '.join(facts['directions'])}; {study.engine.tally()}")
+    for line in facts["recommendation"]:
+        click.echo(line)
+    if facts["front"]:
+        click.echo(
+            f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}."
+        )
+    if facts["saved"]:
+        click.echo(facts["saved"])
+    if facts["stop_reason"]:
+        click.echo(f"It stopped by itself: {facts['stop_reason']}")
+    for failure in facts["failures"][:SHOWN]:
+        click.echo(f"{failure['trials']} failed: {printable(failure['reason'])}")
+    if facts["space"]:
+        print_table(["parameter", "range"], list(facts["space"].items()))
+
+
+def _facts(study: Study) -> dict[str, Any]:
+    several = len(study.directions) > 1
+    try:
+        words = [] if several else study.recommend().sentences()
+    except ValueError as error:  # no trial is complete yet
+        words = [f"Nothing can be recommended: {error}."]
+    failed = study.get_trials(states=[TrialState.FAIL])
+    reasons = Counter((t.reason or "no reason is known").splitlines()[-1] for t in failed)
+    space = study.history.space
+    return {
+        "name": study.study_name,
+        "directions": [d.value for d in study.directions],
+        "seed": study.seed,
+        "trials": {s.name.lower(): n for s, n in study.engine.count().items() if n},
+        "recommendation": words,
+        "front": [t.number for t in study.best_trials] if several else [],
+        "saved": None if study.savings is None else str(study.savings),
+        "stop_reason": study.stop_reason,
+        "failures": [{"trials": n, "reason": reason} for reason, n in reasons.most_common()],
+        "space": {} if space is None else {name: str(p) for name, p in space.params.items()},
+        "user_attrs": dict(study.user_attrs),
+    }
+
+
+def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
+    if as_json:
+        print_json(trial_dict(trial, whole=True))
+        return
+    value = value_text(trial)
+    shown = "" if value is None else f", value {cell(value)}"
+    click.echo(f"trial {trial.number}: {trial.state.name}{shown}")
+    if trial.reason:
+        click.echo(printable(trial.reason, lines=True))
+    rows = [*trial.params.items(), *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
+    if rows:
+        print_table(["name", "value"], [[key, cell(value)] for key, value in rows])
+    if curve := trial.learning_curve():
+        print_table(["step", "value", "cost"], [[step, value, cost] for step, (value, cost) in curve.items()])
+    if trial.output:
+        click.echo("what it printed last:")
+        click.echo(printable(trial.output, lines=True))

@@ -1,0 +1,214 @@
+"""The commands that look at a storage and change it, as a user calls them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tunesmith as ts
+from tunesmith.cli.main import main
+
+
+def objective(trial: ts.Trial) -> float:
+    x = trial.suggest_float("x", -1, 1)
+    kind = trial.suggest_categorical("kind", ["plain", "it's", None])
+    trial.suggest_int("n", 1, 9)
+    trial.suggest_categorical("on", [True, False])
+    if trial.number == 3:
+        raise RuntimeError("no luck")
+    trial.report(x, 1)
+    trial.set_user_attr("note", "[bold]x[/bold]\x1b[31m")
+    return x * x + (kind is None)
+
+
+@pytest.fixture
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    study = ts.create_study(storage="tune.db", study_name="mine", seed=0, sampler="random")
+    study.optimize(objective, n_trials=12, catch=RuntimeError)
+    return "tune.db"
+
+
+class Program:
+    """Runs the command line, and returns what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: str, status: int = 0) -> str:
+        code = main(words)
+        shown = self._capsys.readouterr()
+        assert code == status, shown
+        return shown.out if status == 0 else shown.err
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self(*words, "--json"))
+
+
+@pytest.fixture
+def tunesmith(capsys: pytest.CaptureFixture[str]) -> Program:
+    return Program(capsys)
+
+
+def load(name: str = "mine", where: str = "tune.db") -> ts.Study:
+    return ts.load_study(study_name=name, storage=where)
+
+
+def test_show_a_study(where: str, tunesmith: Program) -> None:
+    text = tunesmith("show", where)
+    assert text.startswith("mine: minimize; 11 COMPLETE, 1 FAIL\nUse trial ")
+    assert "1 failed: RuntimeError: no luck" in text
+    facts = tunesmith.json("show", where, "--study", "mine")
+    assert facts["trials"] == {"complete": 11, "fail": 1}
+    assert set(facts["space"]) == {"x", "kind", "n", "on"}
+
+
+def test_show_a_trial(where: str, tunesmith: Program) -> None:
+    text = tunesmith("show", where, "--trial", "0")
+    assert text.startswith("trial 0: COMPLETE, value ")
+    assert "[bold]x[/bold]" in text  # as it was given, and not as markup
+    assert "\x1b" not in text
+    assert "RuntimeError: no luck" in tunesmith("show", where, "--trial", "3")
+    assert tunesmith.json("show", where, "--trial", "0")["intermediate_values"] == {"1": load().trials[0].params["x"]}
+    assert "has no trial 99" in tunesmith("show", where, "--trial", "99", status=2)
+
+
+def test_several_objectives(where: str, tunesmith: Program) -> None:
+    study = ts.create_study(storage=where, study_name="two", directions=["minimize", "maximize"], seed=0)
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.params["x"]), n_trials=3)
+    assert "3 trials are not dominated by any other: 0, 1, 2." in tunesmith("show", where, "--study", "two")
+    assert "no single best trial" in tunesmith("best", where, "--study", "two", status=2)
+    assert "give --study, one of 'mine', 'two'" in tunesmith("show", where, status=2)
+    assert "did you mean 'mine'?" in tunesmith("show", where, "--study", "mime", status=2)
+
+
+@pytest.mark.parametrize("form", ["flags", "json", "yaml", "toml", "env", "python"])
+def test_the_best_in_all_forms(where: str, tunesmith: Program, form: str, tmp_path: Path) -> None:
+    params = load().best_params
+    text = tunesmith("best", where, "--as", form)
+    known = {name: value for name, value in params.items() if value is not None}
+    if form == "json":
+        assert json.loads(text) == params
+    elif form == "toml":
+        assert tomllib.loads(text) == known
+    elif form == "python":
+        assert eval(text) == params
+    elif form == "yaml":
+        assert {k: json.loads(v) for k, v in (line.split(": ", 1) for line in text.splitlines())} == params
+    elif form == "env":
+        seen = subprocess.run(
+            ["sh", "-c", f'{text}\nprintf %s "$TUNESMITH_PARAM_KIND"'], capture_output=True, text=True
+        )
+        assert seen.stdout == str(params["kind"])
+    else:
+        assert f"--x {params['x']}" in text
+        assert ("--on" in text.split()) == params["on"]
+
+
+def test_the_best_trial(where: str, tunesmith: Program) -> None:
+    best = load().best_trial
+    assert tunesmith("best", where).startswith(f"trial {best.number}, value ")
+    assert tunesmith.json("best", where)["values"] == [best.value]
+    assert tunesmith("best", where, "--honest").startswith("trial ")
+    ts.create_study(storage=where, study_name="new")
+    assert "has no complete feasible trial yet" in tunesmith("best", where, "--study", "new", status=1)
+
+
+def test_trials(where: str, tunesmith: Program) -> None:
+    by_value = tunesmith.json("trials", where, "--sort", "value", "--limit", "3")
+    everything = sorted(t.value for t in load().trials if t.value is not None)
+    assert [t["values"][0] for t in by_value] == everything[:3]
+    fall = [t["params"]["n"] for t in tunesmith.json("trials", where, "--sort", "-n")]
+    assert fall == sorted(fall, reverse=True)
+    assert [t["number"] for t in tunesmith.json("trials", where, "--state", "fail")] == [3]
+    assert tunesmith.json("trials", where, "--sort", "-value")[-1]["number"] == 3  # it has none
+    assert "2 of 12 are shown" in tunesmith("trials", where, "--limit", "2")
+    assert "did you mean 'value'?" in tunesmith("trials", where, "--sort", "valeu", status=2)
+
+
+def test_export(where: str, tunesmith: Program, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(tunesmith("export", where))))
+    assert [float(r["value"]) for r in rows if r["value"]] == [t.value for t in load().trials if t.value is not None]
+    assert rows[3]["state"] == "FAIL"
+    tunesmith("export", where, "-o", "t.json")
+    assert len(json.loads(Path("t.json").read_text())) == 12
+    tunesmith("export", where, "-o", "t.csv")
+    assert Path("t.csv").read_text().startswith("number,state,value,params_x")
+    assert "does not end with .csv" in tunesmith("export", where, "-o", "t.xls", status=2)
+    assert "give a file" in tunesmith("export", where, "--format", "parquet", status=2)
+
+
+def test_importance_and_figures(where: str, tunesmith: Program) -> None:
+    table = tunesmith.json("importance", where)
+    assert {"x", "kind"} <= {name for row in table for name in (row.get("name"), row.get("parameter")) if name} or table
+    assert "x" in tunesmith("importance", where, "--param", "x", "--param", "n")
+    assert "is not one of" in tunesmith("importance", where, "--evaluator", "oracle", status=2)
+    assert tunesmith("plot", "history", where, "-o", "a.svg") == "a.svg\n"
+    assert "<svg" in Path("a.svg").read_text()
+    assert "there is no figure 'pie'" in tunesmith("plot", "pie", where, status=2)
+
+
+def test_enqueue(where: str, tunesmith: Program) -> None:
+    tunesmith("enqueue", where, "-p", "x=0.25", "-p", "kind=it's", "-p", "on=False")
+    study = load()
+    study.optimize(objective, n_trials=1, catch=RuntimeError)
+    params = study.trials[-1].params
+    assert (params["x"], params["kind"], params["on"]) == (0.25, "it's", False)
+    for words, said in (
+        (("-p", "y=1"), "has no parameter 'y'"),
+        (("-p", "x"), "expected NAME=VALUE"),
+        (("-p", "x=high"), "'high' is no number"),
+        (("-p", "kind=odd"), "'odd' is none of"),
+        ((), "give at least one parameter"),
+    ):
+        assert said in tunesmith("enqueue", where, *words, status=2)
+
+
+def test_copy_rename_delete(where: str, tunesmith: Program) -> None:
+    assert "11 COMPLETE" in tunesmith("copy", where, "other.db")
+    assert len(load(where="other.db").trials) == 12
+    tunesmith("copy", where, where, "--as", "again")
+    assert "is now new" in tunesmith("rename", where, "new", "--study", "again")
+    assert "already holds a study 'mine'" in tunesmith("rename", where, "mine", "--study", "new", status=1)
+    assert "deleted new with 12 trials" in tunesmith("delete", where, "--study", "new", "--yes")
+    assert ts.get_all_study_names(where) == ["mine"]
+    assert tunesmith("upgrade", where) == "up to date: 1 study\n"
+
+
+def test_a_study_is_not_deleted_without_a_yes(where: str, tunesmith: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    tunesmith("delete", where, status=130)
+    assert ts.get_all_study_names(where) == ["mine"]
+
+
+def test_confirm(where: str, tunesmith: Program, tmp_path: Path) -> None:
+    kinds = ["plain", "it's", None]
+    lines = [
+        "def f(trial):",
+        f"    trial.suggest_categorical('kind', {kinds})",
+        "    trial.suggest_categorical('on', [True, False])",
+        "    return trial.suggest_float('x', -1, 1) ** 2 + trial.suggest_int('n', 1, 9)",
+    ]
+    Path("mod_confirm.py").write_text("\n".join(lines))
+    text = tunesmith("confirm", "mod_confirm:f", where, "--top", "2", "--repeats", "2", "--quiet")
+    assert text.startswith(("Chosen", "Use", "The"))
+    assert "there is no module" in tunesmith("confirm", "nomod:f", where, status=2)
+
+
+def test_doctor(where: str, tunesmith: Program) -> None:
+    found = tunesmith.json("doctor", where)
+    assert found["storage"] == "undamaged"
+    assert found["packages"]["numpy"]
+    assert found["milliseconds_of_a_safe_write"] > 0
+    assert "No problem was found." in tunesmith("doctor")
+    with Path(where).open("r+b") as file:
+        file.seek(5000)
+        file.write(b"garbage" * 2000)
+    assert "problem: " in tunesmith("doctor", where, status=1)
