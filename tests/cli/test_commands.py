@@ -131,6 +131,11 @@ def test_trials(where: str, tunesmith: Program) -> None:
     assert tunesmith.json("trials", where, "--sort", "-value")[-1]["number"] == 3  # it has none
     assert "2 of 12 are shown" in tunesmith("trials", where, "--limit", "2")
     assert "did you mean 'value'?" in tunesmith("trials", where, "--sort", "valeu", status=2)
+    odd = tunesmith.json("trials", where, "--where", "x > 0 and kind == 'plain'", "--limit", "99")
+    known = [t for t in load().trials if t.params.get("x", -1) > 0 and t.params["kind"] == "plain"]
+    assert [t["number"] for t in odd] == [t.number for t in known]
+    assert len(tunesmith.json("trials", where, "--where", "user.note ~ 'bold'")) == 11
+    assert "Error" in tunesmith("trials", where, "--where", "x >", status=2)
 
 
 def test_export(where: str, tunesmith: Program, tmp_path: Path) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import plain, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.frozen import FrozenTrial
-from tunesmith.state import TrialState
-from tunesmith.text import did_you_mean, listing
+from tunesmith.errors import QueryError
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.study.query import TrialTable
+
+if TYPE_CHECKING:
+    from tunesmith.study import Study
 
 STATES = [state.name.lower() for state in TrialState]
 FORMATS = ("csv", "json", "parquet")
@@ -26,53 +29,52 @@ ATTRS = ("number", "state", "value", "params", "user_attrs", "constraints", "cos
 @click.command()
 @storage_argument
 @study_option
+@click.option(
+    "--where", default="", metavar="EXPRESSION", help="""Only these: 'value < 0.1 and opt in ("adam", "sgd")'."""
+)
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only these; may be repeated.")
 @click.option(
     "--sort",
     default="number",
     metavar="NAME",
-    help="number, value, cost, seconds or a parameter; with a minus before it, the highest first.",
+    help="A column, as in --where; with a minus before it, the highest first.",
 )
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
 @json_option
-def trials(storage: str, name: str | None, states: tuple[str, ...], sort: str, limit: int, as_json: bool) -> None:
-    """List trials, filtered and sorted."""
+def trials(
+    storage: str, name: str | None, where: str, states: tuple[str, ...], sort: str, limit: int, as_json: bool
+) -> None:
+    """List trials, filtered and sorted.
+
+    Columns are number, state, value, duration, feasible, parameters (x, or params.x) and user attributes (user.x).
+    """
     study = open_study(storage, name)
-    wanted = [TrialState[s.upper()] for s in states] or None
-    found = study.get_trials(states=wanted)
-    found = _sorted(found, sort)
+    table = _table(study)
+    try:
+        wanted = table.where(where)
+        if states:
+            wanted &= np.isin(table.state, [TrialState[s.upper()] for s in states])
+        rows = table.order(np.flatnonzero(wanted), sort.removeprefix("-"), descending=sort.startswith("-"))
+    except QueryError as error:
+        raise click.UsageError(str(error)) from error
+    numbers = table.number[rows[:limit]].tolist()
+    by_number = {t.number: t for t in study.engine.trials(sorted(numbers))}
+    shown = [by_number[number] for number in numbers]
     if as_json:
-        print_json([trial_dict(t) for t in found[:limit]])
+        print_json([trial_dict(t) for t in shown])
         return
-    params = list(dict.fromkeys(key for t in found[:limit] for key in t.params))
-    rows = [[t.number, t.state.name.lower(), value_text(t), *(t.params.get(p) for p in params)] for t in found[:limit]]
-    print_table(["trial", "state", "value", *params], rows)
-    if len(found) > limit:
-        click.echo(f"{limit} of {len(found)} are shown; --limit shows more.")
+    params = list(dict.fromkeys(key for t in shown for key in t.params))
+    cells = [[t.number, t.state.name.lower(), value_text(t), *(t.params.get(p) for p in params)] for t in shown]
+    print_table(["trial", "state", "value", *params], cells)
+    if len(rows) > limit:
+        click.echo(f"{limit} of {len(rows):,} are shown; --limit shows more.")
 
 
-def _sorted(found: list[FrozenTrial], by: str) -> list[FrozenTrial]:
-    """Sort trials; those without a value come last either way."""
-    key, falls = by.removeprefix("-"), by.startswith("-")
-    own = {"number", "value", "cost", "seconds"}
-    params = {name for t in found for name in t.params}
-    if key not in own | params and found:
-        raise click.UsageError(f"--sort {key!r}{did_you_mean(key, own | params)}: sort by {listing(own | params)}")
-
-    def value(trial: FrozenTrial) -> Any:
-        if key == "value":
-            return None if trial.values is None else trial.values[0]
-        if key in own:
-            return {"number": trial.number, "cost": trial.cost, "seconds": trial.duration}[key]
-        return trial.params.get(key)
-
-    def missing(x: Any) -> bool:
-        return x is None or (isinstance(x, float) and math.isnan(x))
-
-    there = [t for t in found if not missing(value(t))]
-    numbers = all(isinstance(value(t), (int, float)) for t in there)
-    there.sort(key=lambda t: value(t) if numbers else str(value(t)), reverse=falls)
-    return there + [t for t in found if missing(value(t))]
+def _table(study: Study) -> TrialTable:
+    """Return the trials of a study as columns; records are read only of those that wait, and for attributes."""
+    signs = [-1.0 if d is StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
+    waiting = study.get_trials(states=[TrialState.WAITING])
+    return TrialTable.of(study.history, signs, waiting, lambda: {t.number: t.user_attrs for t in study.trials})
 
 
 @click.command()
