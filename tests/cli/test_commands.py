@@ -101,12 +101,12 @@ def test_the_best_in_all_forms(where: str, tunesmith: Program, form: str, tmp_pa
     elif form == "python":
         assert eval(text) == params
     elif form == "yaml":
-        assert {k: json.loads(v) for k, v in (line.split(": ", 1) for line in text.splitlines())} == params
+        assert {json.loads(k): json.loads(v) for k, v in (line.split(": ", 1) for line in text.splitlines())} == params
     elif form == "env":
         seen = subprocess.run(
             ["sh", "-c", f'{text}\nprintf %s "$TUNESMITH_PARAM_KIND"'], capture_output=True, text=True
         )
-        assert seen.stdout == str(params["kind"])
+        assert seen.stdout == (params["kind"] or "none")
     else:
         assert f"--x {params['x']}" in text
         assert ("--on" in text.split()) == params["on"]
@@ -202,9 +202,10 @@ def test_confirm(where: str, tunesmith: Program, tmp_path: Path) -> None:
         "    return trial.suggest_float('x', -1, 1) ** 2 + trial.suggest_int('n', 1, 9)",
     ]
     Path("mod_confirm.py").write_text("\n".join(lines))
-    text = tunesmith("confirm", "mod_confirm:f", where, "--top", "2", "--repeats", "2", "--quiet")
+    text = tunesmith("confirm", where, "--objective", "mod_confirm:f", "--top", "2", "--repeats", "2", "--quiet")
     assert text.startswith(("Chosen", "Use", "The"))
-    assert "there is no module" in tunesmith("confirm", "nomod:f", where, status=2)
+    assert "there is no module" in tunesmith("confirm", where, "--objective", "nomod:f", status=2)
+    assert "give --objective" in tunesmith("confirm", where, status=2)
 
 
 def test_doctor(where: str, tunesmith: Program) -> None:

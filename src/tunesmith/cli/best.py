@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,66 +9,27 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import cell, plain, print_json
+from tunesmith.cli.output import cell, print_json
 from tunesmith.cli.records import trial_dict
+from tunesmith.program import template
+from tunesmith.program.files import params_text
 from tunesmith.text import printable
 
 Params = Mapping[str, Any]
 
 
-def flags(params: Params) -> str:
-    """Return flags for a shell: ``--lr 0.001 --nesterov``; False is ``--no-nesterov``, and None is left out."""
-    words: list[str] = []
-    for name, value in params.items():
-        if value is True or value is False:
-            words.append(f"--{name}" if value else f"--no-{name}")
-        elif value is not None:
-            words += [f"--{name}", str(value)]
-    return shlex.join(words)
-
-
-def as_json(params: Params) -> str:
-    """Return a JSON object."""
-    return json.dumps(plain(params), indent=2, ensure_ascii=False)
-
-
-def yaml(params: Params) -> str:
-    """Return YAML: names and values are written as JSON writes them, which YAML takes."""
-    return "\n".join(f"{_key(name)}: {json.dumps(plain(value), ensure_ascii=False)}" for name, value in params.items())
-
-
-def toml(params: Params) -> str:
-    """Return TOML; it has no null, so that a parameter that is None is left out."""
-    known = {name: value for name, value in params.items() if value is not None}
-    return "\n".join(f"{_key(name)} = {json.dumps(plain(value))}" for name, value in known.items())
-
-
-def env(params: Params) -> str:
+def environment(params: Params) -> str:
     """Return settings of environment variables for a shell, by the names that ``tunesmith run`` gives them."""
-    return "\n".join(f"{env_name(name)}={shlex.quote(str(value))}" for name, value in params.items())
-
-
-def env_name(name: str) -> str:
-    """Return the environment variable that holds a parameter."""
-    return "TUNESMITH_PARAM_" + re.sub(r"\W", "_", name).upper()
-
-
-def python(params: Params) -> str:
-    """Return a Python dict."""
-    return repr(dict(params))
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) else json.dumps(name)
+    return "\n".join(f"{name}={shlex.quote(value)}" for name, value in template.environment(params).items())
 
 
 FORMS: dict[str, Callable[[Params], str]] = {
-    "flags": flags,
-    "json": as_json,
-    "yaml": yaml,
-    "toml": toml,
-    "env": env,
-    "python": python,
+    "flags": lambda params: shlex.join(template.flags(params)),
+    "json": lambda params: params_text(params, "json").rstrip("\n"),
+    "yaml": lambda params: params_text(params, "yaml").rstrip("\n"),
+    "toml": lambda params: params_text(params, "toml").rstrip("\n"),
+    "env": environment,
+    "python": lambda params: repr(dict(params)),
 }
 
 

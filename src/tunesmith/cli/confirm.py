@@ -8,24 +8,44 @@ from tunesmith.cli.options import open_study, storage_argument, study_option
 
 
 @click.command()
-@click.argument("objective", metavar="MODULE:OBJECTIVE")
 @storage_argument
 @study_option
+@click.option(
+    "--objective",
+    metavar="MODULE:NAME",
+    help="What to run; a study of `tunesmith run` knows its program.",
+)
+@click.option("--directory", default="confirm", show_default=True, help="Where a program's folders are, one a run.")
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many points to run again.")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="How often each of them.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="How many runs at once; -1: one a core.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-def confirm(objective: str, storage: str, name: str | None, top: int, repeats: int, jobs: int, quiet: bool) -> None:
+def confirm(
+    storage: str,
+    name: str | None,
+    objective: str | None,
+    directory: str,
+    top: int,
+    repeats: int,
+    jobs: int,
+    quiet: bool,
+) -> None:
     """Run the best points again with fresh seeds, and say which to use.
 
-    The objective has to draw its random numbers from trial.seed. An interrupted call goes on where it was.
+    The objective has to draw its random numbers from trial.seed, a program from TUNESMITH_SEED. An interrupted call
+    goes on where it was.
     """
+    from tunesmith.program.stored import KEY, load_program
     from tunesmith.worker import target
 
     study = open_study(storage, name)
+    if objective is None and KEY not in study.system_attrs:
+        raise click.UsageError(
+            f"the study {study.study_name!r} was not made by `tunesmith run`: give --objective, such as train:objective"
+        )
     target.search_here()
     try:
-        function = target.load("objective", objective)
+        function = load_program(study, directory, storage) if objective is None else target.load("objective", objective)
         report = study.confirm(function, top, repeats, n_jobs=jobs, show_progress_bar=not quiet)
     except target.UsageError as error:
         raise click.UsageError(str(error)) from error
