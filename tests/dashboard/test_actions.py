@@ -75,3 +75,9 @@ def test_a_server_that_ends_deletes_nothing_early(tmp_path: Path) -> None:
     with TestClient(app(tmp_path / "kept.db", token=""), base_url="http://localhost", headers=headers) as client:
         client.post("/study/1/delete")
     assert ts.get_all_study_names(tmp_path / "kept.db") == ["kept"]
+
+
+def test_programs_can_be_asked_to_pause_and_the_page_says_so(own: TestClient, tmp_path: Path) -> None:
+    assert "Paused" in own.post("/study/1/ask", data={"word": "pause"}).text
+    assert "Paused" not in own.post("/study/1/ask", data={"word": "go"}).text
+    assert own.post("/study/1/ask", data={"word": "dance"}).status_code == 400

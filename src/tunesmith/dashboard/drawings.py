@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tunesmith.dashboard.lighter import lighter
 from tunesmith.errors import TunesmithError
 from tunesmith.study import Study
 from tunesmith.visualization.data.base import FigureData
@@ -36,7 +37,7 @@ class Drawing:
         title: its heading.
         make: makes its arrays.
         several: whether it is for studies with several objectives ("only", "too" with one chosen, or "no").
-        heavy: whether a model is fitted for it, which takes a second; it is drawn when somebody asks.
+        heavy: whether it takes a second or sends much; it is drawn when somebody asks.
     """
 
     name: str
@@ -62,7 +63,7 @@ DRAWINGS = {
         Drawing("timeline", "Timeline", lambda s, _: timeline(s)),
         Drawing("hypervolume", "Hypervolume", lambda s, _: hypervolume_history(s), "only"),
         Drawing("edf", "Distribution of values", lambda s, k: edf(s, target=k)),
-        Drawing("rank", "Ranks over pairs of parameters", lambda s, k: rank(s, target=k)),
+        Drawing("rank", "Ranks over pairs of parameters", lambda s, k: rank(s, target=k), heavy=True),
         Drawing("contour", "Contours of what a model expects", lambda s, k: contour(s, target=k), heavy=True),
         Drawing("gain", "What is left to gain", lambda s, _: terminator_improvement(s), "no", heavy=True),
     )
@@ -82,7 +83,7 @@ def drawing(name: str, study: Study, objective: int) -> dict[str, Any]:
     """
     chosen = DRAWINGS[name]
     try:
-        data = chosen.make(study, objective if len(study.directions) > 1 else None)
+        data = lighter(chosen.make(study, objective if len(study.directions) > 1 else None))
     except (TunesmithError, ValueError) as error:
         return {"missing": str(error)}
     if name == "parallel":

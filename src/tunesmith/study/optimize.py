@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,7 @@ from tunesmith.study.engine.leader import spent
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.outcome import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.engine.retry import retry_while_unavailable
+from tunesmith.study.engine.wishes import GO, LOOK, PAUSE, STOP, Wishes
 from tunesmith.study.execution import (
     Catch,
     check_budget,
@@ -152,10 +154,11 @@ class TrialPolicy(Policy[Trial, End]):
         self.runs: dict[int, int] = {}  # which run of each trial is heard
         self.uncounted: set[int] = set()  # trials that began in this call and were not shown yet
         self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
+        self.wishes = Wishes(self.engine)
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
-        if self.engine.stop_requested:
+        if self.engine.stop_requested or not self._may_go_on():
             return None
         trial = None if self._is_spent() else self._ask()
         if trial is None and not self.begun:
@@ -166,6 +169,15 @@ class TrialPolicy(Policy[Trial, End]):
                 self.uncounted.add(trial.number)
             self.begun[trial.number] = self.executor.clock()
         return trial
+
+    def _may_go_on(self) -> bool:
+        """Tell whether nobody asked from elsewhere to pause or to stop; wait out a pause in which nothing runs."""
+        while (word := self.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
+            time.sleep(LOOK)
+            self.tick()
+        if word == STOP:
+            self.engine.stop_requested = True
+        return word == GO
 
     def _ask(self) -> Trial | None:
         """Return a new trial or a paused one; None: there is nothing left to do, or not before a trial ends."""

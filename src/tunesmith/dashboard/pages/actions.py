@@ -15,6 +15,7 @@ from starlette.routing import Route
 from tunesmith.dashboard.notes import KEY, MOST
 from tunesmith.dashboard.pages.request import studies_of
 from tunesmith.errors import DuplicatedStudyError, TunesmithError
+from tunesmith.study.engine.wishes import ask_programs
 
 MOST_BODY = 1_000_000  # bytes of a form
 
@@ -104,6 +105,21 @@ async def enqueue(request: Request) -> Response:
     return _back(request, f"/study/{study_id}/trials?where=state%20%3D%3D%20waiting")
 
 
+async def ask(request: Request) -> Response:
+    """Ask the programs that run trials of a study to pause, to go on or to stop."""
+    held, study_id, word = studies_of(request), request.path_params["study"], await _field(request, "word")
+
+    def work() -> None:
+        held.record(study_id)
+        ask_programs(held.storage, study_id, word)
+
+    try:
+        await run_in_threadpool(work)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+    return _back(request, f"/study/{study_id}")
+
+
 def _params(text: str) -> dict[str, Any]:
     """Return parameters that were given as JSON.
 
@@ -126,5 +142,6 @@ ROUTES = [
     Route(f"{_STUDY}/restore", restore, methods=["POST"]),
     Route(f"{_STUDY}/note", note, methods=["POST"]),
     Route(f"{_STUDY}/enqueue", enqueue, methods=["POST"]),
+    Route(f"{_STUDY}/ask", ask, methods=["POST"]),
     Route(f"{_TRIAL}/note", note, methods=["POST"]),
 ]

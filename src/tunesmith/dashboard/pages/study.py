@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,13 +16,17 @@ from tunesmith.dashboard.pages.figures import as_json
 from tunesmith.dashboard.pages.request import Filter, plain, studies_of, study_of, whole
 from tunesmith.dashboard.pages.studies import studies_counts
 from tunesmith.dashboard.words import Words, language_of
+from tunesmith.study.engine.wishes import asked_of
 from tunesmith.text import printable
 
 MOST_NEW = 2000  # trials of one delta
 
 
 def page(request: Request) -> Response:
-    """Show a study. The trials are not read for it: what needs them is fetched by the page."""
+    """Show a study. The trials are not read for it: what needs them is fetched by the page.
+
+    They are read in the meantime, so that they are there when the page asks for them.
+    """
     held = studies_of(request)
     record = held.record(request.path_params["study"])
     one = len(record.directions) == 1
@@ -39,9 +44,11 @@ def page(request: Request) -> Response:
             "objectives": names,
             "objective": whole(request, "objective", 0, 0, len(record.directions) - 1),
             "filter": Filter.of(request),
+            "asked": asked_of(record),
             "tab": "overview",
         },
     )
+    made.background = BackgroundTask(held.open(record.id).standing)
     return made
 
 

@@ -60,7 +60,7 @@ function filterChanged() {
   for (const brush of filterQuery().getAll("brush")) query.append("brush", brush);
   history.replaceState(null, "", `?${query}`.replace(/\?$/, location.pathname));
   showChips();
-  for (const figure of all("[data-name]")) refresh(figure);
+  for (const figure of all("[data-name]")) { state.get(figure).stop?.abort(); refresh(figure); }
   if (one("#sheet")) loadTable(`?${query}`);
 }
 
@@ -109,9 +109,22 @@ const visible = new IntersectionObserver(entries => {
   for (const { target, isIntersecting } of entries) {
     const known = state.get(target);
     known.visible = isIntersecting;
-    if (isIntersecting && known.stale) load(target);
+    if (isIntersecting && known.stale) soon(target);
   }
 }, { rootMargin: "200px" });
+
+// One figure after the other, from the top: the first is there at once, and the server is not asked for twelve together.
+const waiting = new Set();
+let working = null;
+const soon = figure => { waiting.add(figure); return working ??= work(); };
+async function work() {
+  await Promise.resolve(); // whoever asks in the same moment is in the order too
+  for (let next; (next = all("[data-figure]").find(figure => waiting.has(figure)));) {
+    waiting.delete(next);
+    await load(next);
+  }
+  working = null;
+}
 
 function prepare(figure) {
   state.set(figure, { stale: true, visible: false, drawn: null });
@@ -129,7 +142,7 @@ function prepare(figure) {
 function refresh(figure) {
   const known = state.get(figure);
   known.stale = true;
-  if (known.visible) load(figure);
+  if (known.visible) soon(figure);
 }
 
 async function load(figure) {
@@ -379,7 +392,7 @@ const health = async list => {
   } catch (error) { list.textContent = error.message; }
 };
 const later = () => { all("[data-sentences]").forEach(sentences); all("[data-health]").forEach(health); };
-if (page?.dataset.page === "study") setTimeout(later, 50);
+if (page?.dataset.page === "study") setTimeout(() => (working ?? Promise.resolve()).then(later), 200);
 
 let tableStop = null;
 async function loadTable(search, focus = false) {

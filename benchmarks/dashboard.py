@@ -1,0 +1,237 @@
+"""The dashboard in a real browser on a study of 100,000 trials with ten parameters in an SQLite file.
+
+Each row is measured after a cold start of the server: list of studies, first paint, the first figure, what was sent,
+a brush over two axes, what an open page costs while nothing happens, and how soon a worker's commit is seen. Where
+optuna-dashboard is installed, it shows the same trials in the same run; it has no brush, and no sign of life but polls.
+The load of the machine is printed beside, since all of it is wall time. Needs Playwright and Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+D = 10
+NAMES = [f"x{i}" for i in range(D)]
+PATIENCE = 120  # seconds for anything
+
+
+def points(n: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.random((n, D))
+    return x, ((x - 0.3) ** 2).sum(axis=1) + 0.05 * rng.standard_normal(n)
+
+
+def ours(path: Path, n: int) -> Any:
+    import tunesmith
+    from tunesmith.frozen import TrialRecord
+
+    space = tunesmith.Space({name: tunesmith.Float(0.0, 1.0) for name in NAMES})
+    study = tunesmith.create_study(storage=path, study_name="big", space=space, seed=0, sampler="random")
+    x, y = points(n)
+    complete = tunesmith.TrialState.COMPLETE
+    study.add_trials(
+        [
+            TrialRecord(
+                -1,
+                complete,
+                space=space,
+                x=x[i].tolist(),
+                values=(float(y[i]),),
+                started=1e9 + i,
+                finished=1e9 + i + 0.9,
+            )
+            for i in range(n)
+        ]
+    )
+    return study
+
+
+def theirs(path: Path, n: int) -> Any:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(storage=f"sqlite:///{path}", study_name="big", sampler=optuna.samplers.RandomSampler(0))
+    ranges = {name: optuna.distributions.FloatDistribution(0.0, 1.0) for name in NAMES}
+    x, y = points(n)
+    for i in range(n):
+        params = dict(zip(NAMES, x[i].tolist(), strict=True))
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=ranges, value=float(y[i])))
+    return study
+
+
+@contextlib.contextmanager
+def server(command: list[str], address: str) -> Iterator[subprocess.Popen[str]]:
+    import urllib.request
+
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def cpu(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Bytes:
+    """Counts what a page is sent, without scripts and styles."""
+
+    def __init__(self, page: Any) -> None:
+        self.total = 0
+        kinds: dict[str, str] = {}
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.responseReceived", lambda e: kinds.__setitem__(e["requestId"], e["type"]))
+        for event in ("dataReceived", "loadingFinished"):
+            session.on(f"Network.{event}", lambda e, kinds=kinds: self._add(e, kinds))
+
+    def _add(self, event: Any, kinds: dict[str, str]) -> None:
+        if kinds.get(event["requestId"]) not in ("Script", "Stylesheet"):
+            # What of a response that goes on (of events) came is told by dataReceived, else by the end.
+            streaming = kinds.get(event["requestId"]) == "EventSource"
+            if streaming == ("dataLength" in event):
+                self.total += event.get("encodedDataLength") or event.get("dataLength") or 0
+
+
+def timed(act: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+def measure_ours(browser: Any, study: Any, path: Path, idle: int) -> dict[str, str]:
+    base = "http://127.0.0.1:8391"
+    command = [sys.executable, "-m", "tunesmith", "dashboard", str(path), "--port", "8391", "--no-token"]
+    found = {}
+    with server(command, f"{base}/studies.json") as process:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        found["list of studies, s"] = f"{timed(lambda: page.goto(base)):.2f}"
+        sent = Bytes(page)
+        start = time.perf_counter()
+        page.goto(f"{base}/study/1", wait_until="commit")
+        page.wait_for_selector("#figure-history .sentence")
+        found["first figure, s"] = f"{time.perf_counter() - start:.2f}"
+        paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+        found["first paint, s"] = f"{page.evaluate(paint) / 1000:.2f}"
+        page.wait_for_selector("#figure-importance .sentence")
+        found["sent by then, kB"] = f"{sent.total / 1000:.0f}"
+        for figure in page.query_selector_all("[data-figure]:not(.heavy)"):
+            figure.scroll_into_view_if_needed()
+            figure.wait_for_selector("figcaption:not(:empty)")
+        found["sent with all figures, kB"] = f"{sent.total / 1000:.0f}"
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(2000)
+        box = page.query_selector("#figure-history .nsewdrag").bounding_box()
+        page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.9 * box["height"], steps=3)
+
+        def brush() -> None:
+            page.mouse.up()
+            page.wait_for_selector("#shown:not(:empty)")
+
+        found["brush over two axes, s"] = f"{timed(brush):.2f}"
+        page.goto(f"{base}/study/1")
+        page.wait_for_selector("#figure-history .sentence")
+        page.wait_for_timeout(5000)
+        before, spent = sent.total, cpu(process.pid)
+        page.wait_for_timeout(idle * 1000)
+        found[f"{idle} s idle: sent, kB"] = f"{(sent.total - before) / 1000:.1f}"
+        found[f"{idle} s idle: CPU of the server, %"] = f"{100 * (cpu(process.pid) - spent) / idle:.1f}"
+        n = len(study.history)
+        study.optimize(lambda trial: trial.suggest_float("x0", 0, 1), n_trials=1)
+        seen = timed(lambda: page.wait_for_selector(f"#counts:has-text('{n + 1:,}')"))
+        found["a commit is seen after, s"] = f"{seen:.2f}"
+        page.context.close()
+    return found
+
+
+def measure_theirs(browser: Any, study: Any, path: Path, idle: int) -> dict[str, str]:
+    base = "http://127.0.0.1:8392"
+    command = [sys.executable, "-m", "optuna_dashboard", f"sqlite:///{path}", "--port", "8392"]
+    if (program := shutil.which("optuna-dashboard")) is not None:
+        command = [program, *command[3:]]
+    found = {}
+    with server(command, f"{base}/api/studies") as process:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+
+        def studies() -> None:
+            page.goto(base)
+            page.wait_for_selector("text=big")
+
+        found["list of studies, s"] = f"{timed(studies):.2f}"
+        sent = Bytes(page)
+        start = time.perf_counter()
+        page.goto(f"{base}/dashboard/studies/1", wait_until="commit")
+        page.wait_for_selector(".js-plotly-plot .trace")
+        found["first figure, s"] = f"{time.perf_counter() - start:.2f}"
+        found["sent by then, kB"] = f"{sent.total / 1000:.0f}"
+        before, spent = sent.total, cpu(process.pid)
+        page.wait_for_timeout(idle * 1000)
+        found[f"{idle} s idle: sent, kB"] = f"{(sent.total - before) / 1000:.1f}"
+        found[f"{idle} s idle: CPU of the server, %"] = f"{100 * (cpu(process.pid) - spent) / idle:.1f}"
+        page.context.close()
+    return found
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few trials and seconds: shows that it works, no more")
+    parser.add_argument("--trials", type=int, default=100_000, help="trials of the study (100,000)")
+    parser.add_argument("--peer-trials", type=int, default=10_000, help="trials of optuna-dashboard's study (10,000)")
+    parser.add_argument("--idle", type=int, default=60, help="seconds in which nothing happens (60)")
+    parser.add_argument("--only-ours", action="store_true", help="leave optuna-dashboard out")
+    args = parser.parse_args(argv)
+    trials, peer_trials, idle = (300, 300, 2) if args.quick else (args.trials, args.peer_trials, args.idle)
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        print("Playwright is not installed: pip install playwright")
+        return
+    if chromium is None:
+        print("there is no chromium here")
+        return
+    rows = [("tunesmith", trials, ours, measure_ours)]
+    if not args.only_ours:
+        if shutil.which("optuna-dashboard") is None:
+            print("optuna-dashboard is left out: it is not installed")
+        else:
+            rows.append(("optuna-dashboard", peer_trials, theirs, measure_theirs))
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        for name, n, make, measure in rows:
+            path = Path(folder) / f"{name}.db"
+            study = make(path, n)
+            print(f"\n{name}, {n:,} trials; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+            for what, value in measure(browser, study, path, idle).items():
+                print(f"  {what:36s}{value:>10s}")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

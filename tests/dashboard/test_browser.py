@@ -1,0 +1,220 @@
+"""The dashboard in a real browser: nothing is run or fetched that should not be, and pages stay up to date."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.dashboard.studies import plain
+
+import tunesmith as ts
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="the server is killed by a signal")]
+
+PAGES = ("/", "/study/1", "/study/1/trials", "/study/1/trial/3", "/study/3", "/study/4", "/compare?study=1&study=2")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Server:
+    """``tunesmith dashboard`` in a process of its own, which can be killed and started again at the same port."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._port = path, 0
+        self.start()
+
+    def start(self) -> None:
+        options = ["--port", str(self._port), "--token", "known"]
+        command = [sys.executable, "-u", "-m", "tunesmith", "dashboard", str(self._path), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.base = self.process.stdout.readline().split()[4].split("/?")[0]
+        self._port = int(self.base.rsplit(":", 1)[1])
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here")
+    with playwright.sync_playwright() as p:
+        found = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield found
+        found.close()
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[Server]:
+    server = Server(path)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def served(made: Path) -> Iterator[Server]:
+    with serving(made) as server:
+        yield server
+
+
+@contextmanager
+def view(browser: Any, server: Server, **settings: Any) -> Iterator[tuple[Any, list[str]]]:
+    """A page that knows the token, and what went wrong in it."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, **settings)
+    page, wrong = context.new_page(), []
+    page.set_default_timeout(20_000)
+    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith((server.base, "data:")) else wrong.append(r.url))
+    page.goto(f"{server.base}/?token=known")
+    page.wait_for_selector("h1")
+    yield page, wrong
+    context.close()
+
+
+def settle(page: Any) -> None:
+    """Scroll through a page until all of its figures are there."""
+    for figure in page.query_selector_all("[data-figure]:not(.heavy)"):
+        figure.scroll_into_view_if_needed()
+        figure.wait_for_selector("figcaption:not(:empty)")
+
+
+def eventually(holds: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_run_nothing_of_a_study_and_fetch_nothing_else(browser: Any, served: Server, scheme: str) -> None:
+    with view(browser, served, color_scheme=scheme) as (page, wrong):
+        for path in PAGES:
+            page.goto(served.base + path)
+            settle(page)
+            assert page.evaluate("window.pwned") is None
+        assert wrong == []
+        assert "token" not in page.url
+
+
+def test_a_narrow_screen_shows_all_and_scrolls_down_only(browser: Any, served: Server) -> None:
+    with view(browser, served, color_scheme="light") as (page, _):
+        page.set_viewport_size({"width": 360, "height": 800})
+        for path in PAGES:
+            page.goto(served.base + path)
+            settle(page)
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, path
+
+
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "en"), ("light", "zh-CN")])
+def test_axe_finds_nothing_serious(browser: Any, served: Server, scheme: str, locale: str) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    ).Axe()
+    with view(browser, served, color_scheme=scheme, locale=locale) as (page, _):
+        found = []
+        for path in PAGES:
+            page.goto(served.base + path)
+            settle(page)
+            for violation in axe.run(page).response["violations"]:
+                if violation["impact"] in ("serious", "critical"):
+                    found += [(path, violation["id"], node["html"][:200]) for node in violation["nodes"]]
+        assert found == []
+
+
+def test_a_brush_filters_figures_and_table_and_is_kept_in_the_address(browser: Any, served: Server, made: Path) -> None:
+    history = ts.load_study(study_name="plain", storage=made).history
+    with view(browser, served) as (page, wrong):
+        page.goto(f"{served.base}/study/2")
+        settle(page)
+        page.evaluate("scrollTo(0, 0)")
+        box = page.query_selector("#figure-history .nsewdrag").bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.3)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.95, steps=3)
+        page.mouse.up()
+        page.wait_for_selector("#shown:not(:empty)")
+        brushes = page.evaluate("new URLSearchParams(location.search).getAll('brush')")
+        assert sorted(b.split(":")[0] for b in brushes) == ["number", "value"]
+        kept = np.ones(len(history), bool)
+        for column, low, high in (b.split(":") for b in brushes):
+            values = history.number if column == "number" else history.y[:, 0]
+            kept &= (values >= float(low)) & (values <= float(high))
+        assert 0 < kept.sum() < len(history)
+        assert page.inner_text("#shown") == f"{kept.sum()} rows"
+        assert page.locator("#chips button").count() == 2
+        page.reload()
+        page.wait_for_selector("#shown:not(:empty)")
+        assert page.inner_text("#shown") == f"{kept.sum()} rows"
+        page.click("a[data-keep]:has-text('Trials')")
+        page.wait_for_selector("#total")
+        assert page.inner_text("#total") == f"{kept.sum()} of {len(history)} trials"
+        page.locator("#chips button").first.click()
+        eventually(lambda: page.locator("#chips button").count() == 1, "the filter is removed")
+        assert wrong == []
+
+
+def test_parallel_coordinates_work_by_keys(browser: Any, served: Server, made: Path) -> None:
+    history = ts.load_study(study_name="plain", storage=made).history
+    with view(browser, served) as (page, wrong):
+        page.goto(f"{served.base}/study/2")
+        handle = page.locator("[role=slider][aria-label^='n,']")
+        handle.scroll_into_view_if_needed()
+        handle.focus()
+        page.keyboard.press("PageUp")
+        eventually(lambda: page.inner_text("#shown") != "", "the filter is shown")
+        low = float(page.evaluate("new URLSearchParams(location.search).get('brush')").split(":")[1])
+        assert page.inner_text("#shown") == f"{(history.x[:, history.names.index('n')] >= low).sum()} rows"
+        page.locator("[role=slider][aria-label^='n,']").focus()
+        page.keyboard.press("Escape")
+        eventually(lambda: "brush" not in page.url, "the filter is removed")
+        assert wrong == []
+
+
+def test_open_pages_follow_a_worker_over_one_connection_and_a_restart(browser: Any, tmp_path: Path) -> None:
+    study = plain(tmp_path / "live.db", "live", 5)
+    with serving(tmp_path / "live.db") as server, view(browser, server) as (page, _):
+        connections: list[str] = []
+        page.context.on("request", lambda r: connections.append(r.url) if "/events" in r.url else None)
+        tabs = [page, page.context.new_page(), page.context.new_page()]
+        for tab in tabs:
+            tab.goto(f"{server.base}/study/1")
+            tab.wait_for_selector("#figure-history .sentence")
+        for tab in tabs:
+            eventually(lambda tab=tab: tab.inner_text("#status") == "live", "it is live")  # type: ignore[misc]
+        assert len(connections) == 1
+        study.optimize(lambda trial: trial.suggest_float("x", -1, 1), n_trials=3)
+        for tab in tabs:
+            eventually(lambda tab=tab: "8 complete" in tab.inner_text("#counts"), "it has the new trials")  # type: ignore[misc]
+            eventually(lambda tab=tab: points(tab) == list(range(8)), f"each trial is there once: {points(tab)}")  # type: ignore[misc]
+        server.stop()
+        eventually(lambda: "lost" in page.inner_text("#status"), "it sees that the server is away")
+        study.optimize(lambda trial: trial.suggest_float("x", -1, 1), n_trials=2)
+        server.start()
+        for tab in tabs:
+            eventually(lambda tab=tab: tab.inner_text("#status") == "live", "it is live again")  # type: ignore[misc]
+            eventually(lambda tab=tab: points(tab) == list(range(10)), f"each trial is there once: {points(tab)}")  # type: ignore[misc]
+        assert study.study_name == "live"
+
+
+def points(page: Any) -> list[int]:
+    """The trials in the history figure of a page, as often as they are there."""
+    code = (
+        "document.querySelector('#figure-history .plot').data.filter(t => t.mode === 'markers').flatMap(t => [...t.x])"
+    )
+    found: list[int] = page.evaluate(code)
+    return sorted(found)
