@@ -32,7 +32,7 @@ def lighter(data: FigureData) -> FigureData:
     return data
 
 
-def _with_rows(data: Any, most: int) -> Any:
+def _with_rows(data: Slice | ParallelCoordinate, most: int) -> FigureData:
     """Return slices or parallel coordinates with so many of their trials."""
     n = len(data.number)
     if n <= most:

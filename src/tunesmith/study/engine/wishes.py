@@ -77,8 +77,7 @@ class Wishes:
     def _stored(self) -> Any:
         study = self._study
         try:
-            record = study.storage.load_study(study.study_name)
+            found = [study.storage.load_study(study.study_name)]
         except StudyNotFoundError:  # it has another name by now
-            record = next((r for r in study.storage.list_studies() if r.id == study.study_id), None)
-            return None if record is None else record.system.get(ASKED)
-        return record.system.get(ASKED) if record.id == study.study_id else None
+            found = study.storage.list_studies()
+        return next((record.system.get(ASKED) for record in found if record.id == study.study_id), None)
