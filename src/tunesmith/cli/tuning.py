@@ -8,6 +8,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ from tunesmith.frozen import FrozenTrial
 from tunesmith.program import Program, load_program, store_program
 from tunesmith.program.stored import KEY, description
 from tunesmith.program.template import places
+from tunesmith.progress import Table
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import shown_spec
@@ -73,7 +75,7 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
         executor=executor,
         catch=(ProgramError, WorkerDiedError, *OURS),
         callbacks=[failures],
-        show_progress_bar=not quiet and not as_json,
+        show_progress_bar=False if quiet or as_json else partial(Table, go_on="the same command again"),
     )
     return _conclude(study, program, storage, as_json)
 

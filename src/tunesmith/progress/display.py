@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 BAR = 24  # characters
@@ -57,12 +58,18 @@ class Notebook:
 
 
 class Terminal:
-    """A line of a terminal, drawn by rich; what is printed meanwhile appears above it."""
+    """A line of a terminal, drawn by rich; what is printed meanwhile appears above it.
+
+    Args:
+        stream: the terminal.
+        has_bar: whether the total is known, and may have a bar.
+        above: gives what is drawn above the line; it may give None.
+    """
 
     first, interval = 0.0, 0.2
 
-    def __init__(self, stream: TextIO, has_bar: bool) -> None:
-        from rich.console import Console
+    def __init__(self, stream: TextIO, has_bar: bool, above: Callable[[], Any] | None = None) -> None:
+        from rich.console import Console, RenderableType
         from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
         from rich.table import Column
 
@@ -73,7 +80,14 @@ class Terminal:
         # One line, whatever happens: the last column gets the room that is left, and is cut there.
         rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         columns.append(TextColumn("{task.fields[tail]}", markup=False, table_column=rest))
-        self._progress = Progress(
+
+        class Display(Progress):
+            def get_renderables(self) -> Iterable[RenderableType]:
+                if above is not None and (drawn := above()) is not None:
+                    yield drawn
+                yield from super().get_renderables()
+
+        self._progress = Display(
             *columns,
             console=self._console,
             auto_refresh=False,
@@ -97,8 +111,19 @@ class Terminal:
             self._console.print(message, markup=False, soft_wrap=True)
 
 
-def display_for(stream: TextIO | None, has_bar: bool) -> Lines | Notebook | Terminal | None:
-    """Return the display for a stream; None in a program without a console. A known total may have a bar."""
+def display_for(
+    stream: TextIO | None, has_bar: bool, above: Callable[[], Any] | None = None
+) -> Lines | Notebook | Terminal | None:
+    """Return the display for a stream.
+
+    Args:
+        stream: where to write; None: this program has no console.
+        has_bar: whether the total is known, and may have a bar.
+        above: gives what a terminal has above the line.
+
+    Returns:
+        the display; None without a console.
+    """
     if stream is None:
         return None
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
@@ -106,7 +131,7 @@ def display_for(stream: TextIO | None, has_bar: bool) -> Lines | Notebook | Term
         return Notebook()
     if stream.isatty():
         try:
-            return Terminal(stream, has_bar)
+            return Terminal(stream, has_bar, above)
         except ImportError:
             return Lines(stream)
     return Lines(stream)

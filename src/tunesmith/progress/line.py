@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 from tunesmith.progress.display import display_for
 
@@ -20,10 +20,12 @@ class ProgressLine:
         timeout: seconds after which no more are begun; None: no limit.
         stream: where to write; standard error if None.
         clock: seconds, monotonic.
+        above: gives what rich draws above the line of a terminal; None: nothing.
 
     Attributes:
         done: how many are done.
         best: what is known of the best, in words; shown as it is.
+        saved: what was saved, in words; shown as it is.
         notes: how many of them were what ("failed", "pruned"); those that are not 0 are shown.
     """
 
@@ -35,9 +37,10 @@ class ProgressLine:
         timeout: float | None = None,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        above: Callable[[], Any] | None = None,
     ) -> None:
         self.done = 0
-        self.best = ""
+        self.best = self.saved = ""
         self.notes: dict[str, int] = {}
         self._total = total
         self._unit = unit
@@ -45,7 +48,7 @@ class ProgressLine:
         self._clock = clock
         self._began = self._last_end = clock()
         self._due = math.inf
-        self._display = display_for(stream if stream is not None else sys.stderr, has_bar=bool(total))
+        self._display = display_for(stream if stream is not None else sys.stderr, has_bar=bool(total), above=above)
         if self._display is not None:
             self._due = self._began + self._display.first
             self.tick()
@@ -104,7 +107,7 @@ class ProgressLine:
         else:
             parts.append(duration(elapsed))
         noted = ", ".join(f"{n} {what}" for what, n in self.notes.items() if n)
-        return " · ".join([*parts, noted] if noted else parts)
+        return " · ".join([*parts, *filter(None, (noted, self.saved))])
 
     def _left(self, now: float) -> float | None:
         """Seconds until the end, as far as one can tell."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TextIO
 
 from tunesmith.frozen import FrozenTrial
@@ -13,7 +13,7 @@ from tunesmith.storage.redact import HIDDEN, redact_within
 from tunesmith.text import printable
 
 
-class _Study(Protocol):
+class Study(Protocol):
     """What `Progress` reads of a `tunesmith.Study`, which lies in a higher layer."""
 
     @property
@@ -29,7 +29,7 @@ class _Study(Protocol):
     @property
     def regret_bound(self) -> float | None: ...
     @property
-    def savings(self) -> object: ...
+    def savings(self) -> Any: ...
 
 
 class Progress:
@@ -43,11 +43,12 @@ class Progress:
         go_on: what a user does to go on after an interruption; by default, load the study and optimize it.
         rivals: the trials that the best is one of to begin with; all of the study if None.
         pruned: what to call pruned trials.
+        above: gives what rich draws above the line of a terminal; None: nothing.
     """
 
     def __init__(
         self,
-        study: _Study,
+        study: Study,
         n_trials: int | None,
         timeout: float | None,
         *,
@@ -55,6 +56,7 @@ class Progress:
         go_on: str | None = None,
         rivals: Iterable[FrozenTrial] | None = None,
         pruned: str = "pruned",
+        above: Callable[[], Any] | None = None,
     ) -> None:
         self._study = study
         self._n_trials = n_trials
@@ -62,7 +64,7 @@ class Progress:
         self._sign = 0.0 if len(study.directions) > 1 else 1.0 if study.directions[0] == "minimize" else -1.0
         self._best = math.inf
         self._paused: set[int] = set()
-        self._line = ProgressLine(n_trials, "trial", timeout=timeout, stream=stream)
+        self._line = ProgressLine(n_trials, "trial", timeout=timeout, stream=stream, above=above)
         self._pruned = pruned
         self._line.notes = {"failed": 0, pruned: 0}
         if self._sign:
@@ -73,7 +75,7 @@ class Progress:
                 return
             self._line.tick()
 
-    def update(self, study: _Study, trial: FrozenTrial) -> None:
+    def update(self, study: Study, trial: FrozenTrial) -> None:
         """Count a finished trial; to be called as a callback of the study.
 
         Args:

@@ -98,7 +98,7 @@ class Study(AskTellStudy):
             callbacks: called with (study, finished trial) in this process after each trial.
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: show trial n/N, the best so far, the rate and the time left; or what makes another
-                display, called with (study, number of trials, timeout=...).
+                display, such as `tunesmith.progress.Table`.
             space: what to search, in any form that `Space` takes.
             stop: "converged": end as well when what can still be gained is less than the noise of a result;
                 ``study.stop_reason`` then says so. For one objective.

@@ -1,0 +1,121 @@
+"""The trials that run, with their curves, above the progress line of a terminal."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+from tunesmith.frozen import FrozenTrial
+from tunesmith.progress.line import duration
+from tunesmith.progress.trials import Progress, Study
+from tunesmith.text import printable
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 16  # characters of a curve
+MOST = 12  # running trials that are shown
+LOOK = 5.0  # seconds between two looks at what pruning saved
+MOST_SAVINGS = 5_000  # trials; of more, what was saved is told at the end alone
+
+
+class Table(Progress):
+    """A table of the running trials, above the line that `Progress` shows; elsewhere than in a terminal, the line.
+
+    Args:
+        study: what is searched.
+        n_trials: how many trials this call will run; None: no limit.
+        timeout: seconds after which no trial is started; None: no limit.
+        stream: where to write; standard error if None.
+        go_on: what a user does to go on after an interruption.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith.progress import Table
+
+        study = tunesmith.create_study(seed=0)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5, show_progress_bar=Table)
+        ```
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        n_trials: int | None,
+        timeout: float | None,
+        *,
+        stream: TextIO | None = None,
+        go_on: str | None = None,
+    ) -> None:
+        self._looked = 0.0
+        super().__init__(study, n_trials, timeout, stream=stream, go_on=go_on, above=self._rows)
+
+    def count(self, trial: FrozenTrial, advance: bool = True) -> None:
+        """Note a trial that finished, or was paused; and now and then, what pruning saved.
+
+        Args:
+            trial: its record.
+            advance: whether it is one more.
+        """
+        now = time.monotonic()
+        if now > self._looked + LOOK and len(self._study.engine.history) <= MOST_SAVINGS:
+            self._looked = now
+            saved = self._study.savings
+            if saved is not None and 0 < saved.cost < saved.full_cost:
+                self._line.saved = f"{1 - saved.cost / saved.full_cost:.0%} saved"
+        super().count(trial, advance)
+
+    def _rows(self) -> Any:
+        """Return the table as rich draws it; None: nothing runs."""
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        engine = self._study.engine
+        running = sorted(engine.running.items())
+        if not running:
+            return None
+        grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        grid.add_column("trial", justify="right", width=6)
+        grid.add_column("parameters", ratio=1, no_wrap=True, overflow="ellipsis")
+        grid.add_column("curve", width=WIDTH, no_wrap=True)
+        grid.add_column("step", justify="right", width=7)
+        grid.add_column("value", justify="right", width=10)
+        grid.add_column("time", justify="right", width=8)
+        for number, one in running[:MOST]:
+            steps, values = engine.history.curves.of(number)
+            curve = [float(v) * engine.sign for v in values]
+            took = "" if one.began is None else duration(time.monotonic() - one.began)
+            last = (str(steps[-1]), f"{curve[-1]:.5g}") if curve else ("", "")
+            cells = (str(number), described(one.trial.params), sparkline(curve), *last, took)
+            grid.add_row(*[Text(cell) for cell in cells])
+        if len(running) > MOST:
+            grid.add_row("", Text(f"and {len(running) - MOST} more", style="dim"))
+        return grid
+
+
+def described(params: Mapping[str, Any]) -> str:
+    """Return parameters in one line: ``lr=0.00316 opt=adam``."""
+    texts = [f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()]
+    return printable(" ".join(texts))
+
+
+def sparkline(values: Iterable[float], width: int = WIDTH) -> str:
+    """Return a curve as a row of bars.
+
+    Args:
+        values: in order; those that are not finite are no bar, but ``?``.
+        width: how many bars there are at most; of more values, each bar is the last of its share.
+    """
+    shown = _last_of_each(list(values), width)
+    finite = [v for v in shown if math.isfinite(v)]
+    if not finite:
+        return "?" * len(shown)
+    low, high = min(finite), max(finite)
+    scale = (len(BARS) - 1) / (high - low) if 0 < high - low < math.inf else 0.0
+    return "".join(BARS[round((v - low) * scale)] if math.isfinite(v) else "?" for v in shown)
+
+
+def _last_of_each(values: Sequence[float], width: int) -> list[float]:
+    n = len(values)
+    return list(values) if n <= width else [values[(i + 1) * n // width - 1] for i in range(width)]
