@@ -11,7 +11,7 @@ from typing import Any
 
 from tunesmith.text import close_matches, listing
 
-LONGEST = 32 * 1024  # bytes of a line that are looked at, at its end
+LONGEST = 32 * 1024  # characters of a line that are looked at, at its end
 NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:nan|inf(?:inity)?)"
 STEP_KEYS = ("step", "global_step", "iteration", "iter", "epoch")
 # What stands between a name and its number: `loss: 0.3`, `loss = 0.3`, `'loss': 0.3`, `loss=tensor(0.3)`.
@@ -51,8 +51,8 @@ class Metrics:
 
     def __post_init__(self) -> None:
         self._patterns = {name: _pattern(name) for name in self.names}
-        self._marks = [name.encode() for name in self.names]
-        self._keys = [name.rpartition(".")[2].encode() for name in self.names]
+        # What a line with a metric has: in JSON, "a.b" may be b in the object a.
+        self._marks = [name.rpartition(".")[2].encode() for name in self.names]
 
     def feed(self, stream: int, data: bytes) -> list[Report]:
         """Take in what was printed; return what it reports.
@@ -73,12 +73,14 @@ class Metrics:
         return [report for rest in rests.values() for report in self._read(rest)]
 
     def _read(self, data: bytes) -> list[Report]:
-        if not any(mark in data for mark in (*self._marks, *self._keys)):
+        if not any(mark in data for mark in self._marks):
             return []  # most output has no metric: one look at a block of it is enough
+        if b"\x1b" in data:
+            data = _ESCAPES.sub(b"", data)
         found = []
-        for raw in re.split(rb"[\r\n]+", data):
-            line = _ESCAPES.sub(b"", raw[-LONGEST:]).decode(errors="replace").strip()
-            report = self._read_json(line) if line.startswith("{") else None
+        for whole in data.decode(errors="replace").replace("\r", "\n").split("\n"):
+            line = whole[-LONGEST:]
+            report = self._read_json(line) if line.lstrip().startswith("{") else None
             report = report or self._read_text(line)
             if report is not None:
                 found.append(report)
@@ -110,7 +112,7 @@ class Metrics:
     def _read_text(self, line: str) -> Report | None:
         first: Report | None = None
         for i, name in enumerate(self.names):
-            for match in self._patterns[name].finditer(line):
+            for match in self._patterns[name].finditer(line) if name in line else ():
                 value = float(match.group(1).replace("_", ""))
                 self._keep("text", name, value)
                 if i == 0:
