@@ -1,0 +1,43 @@
+"""One option of a program, as far as it is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_WHOLE = re.compile(r"[+-]?\d[\d_]*")
+_NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass
+class Option:
+    """An option.
+
+    Attributes:
+        name: without the dashes; of Hydra, with dots.
+        default: its value if it is not given; None: it has none, or that is not known.
+        choices: what it may be; None: anything.
+        is_flag: whether it takes no value.
+        words: what the program says of it.
+    """
+
+    name: str
+    default: Any = None
+    choices: list[Any] | None = None
+    is_flag: bool = False
+    words: str = ""
+
+
+def value_of(text: str) -> Any:
+    """Return what a text stands for: a whole number, a number, true, false, none, or itself."""
+    text = text.strip()
+    if text in ("None", "none", "null", "~", ""):
+        return None
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return text.strip("'\"")
