@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import TrialState
-from tunesmith.progress import Progress, ProgressLine
+from tunesmith.progress import Progress, ProgressLine, Table
 from tunesmith.progress.line import duration, rate
+from tunesmith.progress.table import described, sparkline
 from tunesmith.trial import FrozenTrial
 
 
@@ -132,6 +134,50 @@ def test_on_a_terminal_it_is_one_line_that_renews_itself(monkeypatch: pytest.Mon
     assert "trial 10/10" in text
     assert "…" in text
     assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")  # the cursor is there again
+
+
+def test_a_table_of_the_running_trials_stands_above_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "90")
+    study = ts.create_study(seed=0, space={"rate": "log(1e-5, 1e-1)", "kind": ["a\x1b[0m"]})
+    out = Terminal()
+    table = Table(study, 3, None, stream=out)
+    running = [study.ask() for _ in range(2)]
+    for step, value in enumerate([4.0, 2.0, 1.0]):
+        running[1].report(value, step)
+    table.close()
+    text = out.getvalue()
+    assert all(word in text for word in ("trial", "parameters", "curve", "step", "value", "time"))
+    assert f"rate={running[1].params['rate']:.3g}" in text
+    assert "█▃▁" in text
+    assert "trial 0/3" in text
+    assert described({"kind": "a\x1b[0m", "x": 1 / 3, "n": None}) == r"kind=a\x1b[0m x=0.333 n=None"
+
+
+def test_a_table_is_a_line_where_there_is_no_terminal() -> None:
+    out = io.StringIO()
+    study = ts.create_study(seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3, show_progress_bar=partial(Table, stream=out))
+    assert out.getvalue().startswith("trial 3/3 · best ")
+    assert out.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"),
+    [
+        ([], ""),
+        ([1], "▁"),
+        ([1, 1], "▁▁"),
+        ([0, 7, 3.5], "▁█▅"),
+        ([float("nan"), 0, 1, float("inf")], "?▁█?"),
+        ([float("nan")], "?"),
+        (range(100), "▁▁▂▂▃▃▄▄▅▅▆▆▇▇▇█"),
+        ([-1e308, 1e308, 5e-324], "▁█▅"),
+        ([0, 1e-320], "▁█"),
+    ],
+)
+def test_curves_as_bars(values: Any, bars: str) -> None:
+    assert sparkline(values) == bars
 
 
 def test_where_rich_is_missing_lines_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,9 +111,9 @@ def sparkline(values: Iterable[float], width: int = WIDTH) -> str:
     finite = [v for v in shown if math.isfinite(v)]
     if not finite:
         return "?" * len(shown)
-    low, high = min(finite), max(finite)
-    scale = (len(BARS) - 1) / (high - low) if 0 < high - low < math.inf else 0.0
-    return "".join(BARS[round((v - low) * scale)] if math.isfinite(v) else "?" for v in shown)
+    low, high = min(finite) / 2, max(finite) / 2  # half of them: their difference may be too large for a number
+    size = high - low or 1.0
+    return "".join(BARS[round((v / 2 - low) / size * (len(BARS) - 1))] if math.isfinite(v) else "?" for v in shown)
 
 
 def _last_of_each(values: Sequence[float], width: int) -> list[float]:
