@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.progress.line import duration
-from tunesmith.progress.trials import Progress, Study
+from tunesmith.progress.shown import ShownStudy
+from tunesmith.progress.trials import Progress
 from tunesmith.text import printable
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -41,7 +42,7 @@ class Table(Progress):
 
     def __init__(
         self,
-        study: Study,
+        study: ShownStudy,
         n_trials: int | None,
         timeout: float | None,
         *,

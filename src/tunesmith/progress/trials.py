@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TextIO
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.progress.line import ProgressLine
-from tunesmith.state import StudyDirection, TrialState
+from tunesmith.progress.shown import ShownStudy
+from tunesmith.state import TrialState
 from tunesmith.storage.redact import HIDDEN, redact_within
 from tunesmith.text import printable
-
-
-class Study(Protocol):
-    """What `Progress` reads of a `tunesmith.Study`, which lies in a higher layer."""
-
-    @property
-    def engine(self) -> Any: ...  # of its storage and counts
-    @property
-    def study_name(self) -> str: ...
-    @property
-    def directions(self) -> Sequence[StudyDirection]: ...
-    @property
-    def best_trial(self) -> FrozenTrial: ...
-    @property
-    def stop_reason(self) -> str | None: ...
-    @property
-    def regret_bound(self) -> float | None: ...
-    @property
-    def savings(self) -> Any: ...
 
 
 class Progress:
@@ -48,7 +30,7 @@ class Progress:
 
     def __init__(
         self,
-        study: Study,
+        study: ShownStudy,
         n_trials: int | None,
         timeout: float | None,
         *,
@@ -75,7 +57,7 @@ class Progress:
                 return
             self._line.tick()
 
-    def update(self, study: Study, trial: FrozenTrial) -> None:
+    def update(self, study: ShownStudy, trial: FrozenTrial) -> None:
         """Count a finished trial; to be called as a callback of the study.
 
         Args:
