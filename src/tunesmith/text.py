@@ -1,11 +1,13 @@
-"""Makes foreign texts (names, exceptions, paths) safe to store and to show; suggests near names."""
+"""Makes foreign texts (names, exceptions, paths) safe to store and to show; suggests near names; reads times."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 MOST = 8000  # characters that are kept of a reason
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def close_matches(word: str, options: Iterable[object], cutoff: float = 0.6) -> list[str]:
@@ -32,6 +34,22 @@ def did_you_mean(word: object, options: Iterable[object]) -> str:
     """
     close = close_matches(word, options) if isinstance(word, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def seconds(text: str) -> float:
+    """Return a time as seconds: 90, 90s, 15m, 8h or 2d.
+
+    Raises:
+        ValueError: it is none.
+    """
+    unit = SECONDS.get(text[-1:])
+    try:
+        found = float(text[:-1] if unit else text) * (unit or 1)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise ValueError(f"expected seconds, or a time such as 90s, 15m, 8h or 2d; got {text!r}")
+    return found
 
 
 def checked_text(what: str, text: Any) -> str:

@@ -84,6 +84,16 @@ def test_settings_come_from_a_file_and_options_win(tmp_path: Path, capsys: pytes
     assert all(5 <= trial.value <= 6 for trial in trials)
 
 
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from tunesmith.cli.main import main; main(['run', '--help']); main(['init', '--help'])\n"
+        "print(sorted({'numpy', 'sqlalchemy', 'rich', 'scipy'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+    assert "--trials" in done.stdout
+
+
 def test_a_dry_run_prints_the_exact_words_and_makes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["-p", "it's='a b'|c", "--minimize", "m", "--dry-run"]
     assert run(*words, "--", "prog", "--x={it's}", "{args}") == 0

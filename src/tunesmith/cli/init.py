@@ -17,7 +17,6 @@ from tunesmith.cli.scaffold.option import Option
 from tunesmith.cli.scaffold.options import merged, options_in_help, options_in_source
 from tunesmith.cli.scaffold.ranges import suggestion
 from tunesmith.cli.settings import study_name
-from tunesmith.program.template import places
 
 PATIENCE = 60.0  # seconds that a program may take to say what its options are: imports of large libraries are slow
 _METRICS = re.compile(
@@ -60,6 +59,8 @@ def find_options(command: Sequence[str]) -> tuple[list[Option], bool]:
     Args:
         command: its words, perhaps with placeholders, which are left out.
     """
+    from tunesmith.program.template import places
+
     words = [word for word in command if not places(word)]
     sources = [Path(word) for word in words if word.endswith(".py") and os.path.isfile(word)]
     told = said([*words, "--help"])
@@ -129,6 +130,8 @@ def as_toml(
     Returns:
         its text.
     """
+    from tunesmith.program.template import places
+
     words = list(command)
     if not any(places(word) for word in words):
         words.append("{overrides}" if hydra else "{args}")

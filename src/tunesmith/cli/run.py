@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ import click
 
 from tunesmith import registry
 from tunesmith.cli.settings import Settings, parameter, read_file
-from tunesmith.program.program import TAKES
-from tunesmith.worker.options import duration
+from tunesmith.text import seconds
 
 STANDARD_FILE = "tune.toml"
 
@@ -25,8 +23,8 @@ class Time(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds."""
         try:
-            return duration(str(value))
-        except argparse.ArgumentTypeError as error:
+            return seconds(str(value))
+        except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
@@ -45,7 +43,7 @@ TYPES: dict[str, click.ParamType[Any]] = {
     "seed": click.IntRange(min=0),
     "sampler": Named("samplers"),
     "pruner": Named("pruners"),
-    "take": click.Choice(TAKES),
+    "take": click.Choice(("last", "min", "max")),
     "timeout_per_trial": Time(),
     "max_failures": POSITIVE,
     "grace": Time(),

@@ -8,12 +8,14 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.space import Space
 from tunesmith.text import did_you_mean, listing
+
+if TYPE_CHECKING:
+    from tunesmith.space import Space
 
 # Programs whose first argument is the program that matters.
 _RUNNERS = re.compile(
@@ -73,6 +75,8 @@ class Settings:
         Raises:
             SpaceError: a parameter is not valid.
         """
+        from tunesmith.space import Space
+
         return Space(self.params)
 
     def over(self, other: Settings) -> Settings:

@@ -70,10 +70,11 @@ class Terminal:
 
     def __init__(self, stream: TextIO, has_bar: bool, above: Callable[[], Any] | None = None) -> None:
         from rich.console import Console, RenderableType
+        from rich.constrain import Constrain
         from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
         from rich.table import Column
 
-        self._console = Console(file=stream, highlight=False)
+        self._console = console = Console(file=stream, highlight=False)
         has_bar = has_bar and self._console.width >= WIDE
         columns: list[ProgressColumn] = [TextColumn("{task.description}", style="bold", markup=False)]
         columns += [BarColumn(BAR)] if has_bar else [TextColumn("·")]
@@ -82,10 +83,14 @@ class Terminal:
         columns.append(TextColumn("{task.fields[tail]}", markup=False, table_column=rest))
 
         class Display(Progress):
+            """Leaves room at the right: what a terminal echoes there at Ctrl-C must not begin a new line."""
+
             def get_renderables(self) -> Iterable[RenderableType]:
+                width = max(1, console.width - len("^C") - 1)
                 if above is not None and (drawn := above()) is not None:
-                    yield drawn
-                yield from super().get_renderables()
+                    yield Constrain(drawn, width)
+                for line in super().get_renderables():
+                    yield Constrain(line, width)
 
         self._progress = Display(
             *columns,

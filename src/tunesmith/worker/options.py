@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from tunesmith import __version__, registry
 from tunesmith.study.execution import checked_jobs, checked_memory_limit, checked_time_limit
+from tunesmith.text import seconds
 
 T = TypeVar("T")
 
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 ENDS = """\
 exit status: 0 the budget is spent; 1 an error, such as one that the objective raised; 2 the command cannot be run as it
 was given; 130 Ctrl-C and 143 SIGTERM, after which the trials that ran wait to be run again.
@@ -114,7 +114,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     budget = parser.add_argument_group("the budget (without one, until the space is exhausted)")
     budget.add_argument("--n-trials", type=_count, metavar="N", help="how many trials this worker runs")
     budget.add_argument("--n-trials-total", type=_count, metavar="N", help="how many the study has in all")
-    budget.add_argument("--timeout", type=duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
+    budget.add_argument("--timeout", type=_duration, metavar="TIME", help="begin none after 90, 90s, 15m, 8h or 2d")
     budget.add_argument(
         "--max-cost",
         type=_cost,
@@ -178,24 +178,12 @@ def _cost(text: str) -> float:
     return cost
 
 
-def duration(text: str) -> float:
-    """Return a time as seconds: 90, 90s, 15m, 8h or 2d.
-
-    Raises:
-        ArgumentTypeError: it is none.
-    """
-    unit = SECONDS.get(text[-1:])
-    try:
-        seconds = float(text[:-1] if unit else text) * (unit or 1)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, or a time such as 90s, 15m, 8h or 2d; got {text!r}")
-    return seconds
+def _duration(text: str) -> float:
+    return _checked(seconds, text)
 
 
 def _limit_of_time(text: str) -> float | None:
-    return _checked(checked_time_limit, duration(text))
+    return _checked(checked_time_limit, _duration(text))
 
 
 def _limit_of_memory(text: str) -> int | None:
