@@ -116,6 +116,12 @@ def test_a_program_that_is_none_ends_the_search(words: list[str], tmp_path: Path
         attempt()
 
 
+def test_a_folder_that_cannot_be_written_ends_the_search(tmp_path: Path) -> None:
+    (tmp_path / "trials").write_text("a file")
+    with pytest.raises(ObjectiveError, match="folder of trial 0 cannot be written"):
+        run(sh("echo loss: 1", tmp_path), tmp_path)
+
+
 def test_results_come_from_the_file_first(tmp_path: Path) -> None:
     script = 'echo loss: 1; echo \'{"loss": 2}\'; printf \'{"loss": 3, "epoch": 1}\\n{"loss": 4}\\n\' > {results}'
     assert run(sh(script, tmp_path), tmp_path).value == 4

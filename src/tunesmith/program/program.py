@@ -166,8 +166,13 @@ class Program:
             ProgramError: it failed, or printed no metric.
             ObjectiveError: it cannot be started at all.
         """
-        params = dict(trial.take_whole())
-        number = trial.number
+        try:
+            return self._run(trial)
+        except OSError as error:
+            raise ObjectiveError(f"the folder of trial {trial.number} cannot be written: {error}") from error
+
+    def _run(self, trial: Trial) -> float | tuple[float, ...]:
+        params, number = dict(trial.take_whole()), trial.number
         folder = self.folder(number)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "results.json").unlink(missing_ok=True)

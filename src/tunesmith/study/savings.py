@@ -67,7 +67,8 @@ def savings(history: History) -> Savings | None:
     if not partial:
         return None
     full = int(np.median([made[n] for n, state in states.items() if state is TrialState.COMPLETE]))
-    counted = [n for n, state in states.items() if state is TrialState.COMPLETE or n in set(partial)]
+    counting = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.PAUSED)
+    counted = [n for n, state in states.items() if state in counting]
     spent = {n: curves.spent(n) for n in counted}
     known = all(cost > 0 for cost in spent.values())
     return Savings(
