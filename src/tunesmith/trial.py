@@ -186,7 +186,7 @@ class Trial(Reporting):
         """
         if self._own_seed is not None:
             return self._own_seed
-        return int(np.random.SeedSequence([self._seed, self.number]).generate_state(1)[0])
+        return seed_of_trial(self._seed, self.number)
 
     @property
     def artifacts(self) -> Artifacts:
@@ -240,3 +240,16 @@ class Trial(Reporting):
         """Set the channel; None: remove it, so that the trial can be sent to another process."""
         self._channel = channel
         self._since = time.monotonic()
+
+
+def seed_of_trial(study_seed: int, number: int) -> int:
+    """Return what ``trial.seed`` is.
+
+    Args:
+        study_seed: the seed of the study.
+        number: the trial's number.
+
+    Returns:
+        the seed, 0 <= seed < 2**32.
+    """
+    return int(np.random.SeedSequence([study_seed, number]).generate_state(1)[0])

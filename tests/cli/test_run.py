@@ -174,6 +174,28 @@ def test_it_gives_up_when_all_trials_fail_at_once(capsys: pytest.CaptureFixture[
     assert "4 trials failed. The last one" in capsys.readouterr().err
 
 
+def test_the_command_that_is_told_at_the_end_is_the_one_that_ran(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*X, "--minimize", "loss", "--trials", "2", "--quiet", "--json"]
+    assert run(*words, "--", "sh", "-c", "echo loss: {x}; echo {seed} {trial} > {trial_dir}/seed") == 0
+    (best,) = json.loads(capsys.readouterr().out)["best"]
+    assert f"echo {Path(best['trial_dir'], 'seed').read_text().strip()} >" in best["command"][-1]
+
+
+def test_options_count_for_a_study_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--study", "s", "--quiet", "--trials"]
+    assert run(*X, "--minimize", "loss", *words, "1", "--", "sh", "-c", "test -t 1 && echo loss: {x}") == 1
+    assert run(*words, "2", "--pty") == 0
+    assert run(*words, "3", "--params-file", "x.ini") == 2
+    assert "must end in 'json'" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").write_text("")
+    words = [*X, "--minimize", "loss", "--trials", "9", "--quiet", "--directory", "file"]
+    assert run(*words, "--", *SH) == 1
+    assert "error: the folder of trial 0 cannot be written" in capsys.readouterr().err
+
+
 def test_a_trial_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> None:
     words = [*X, "--minimize", "loss", "--trials", "1", "--quiet", "--timeout-per-trial", "0.5s", "--json"]
     assert run(*words, "--", "sh", "-c", "echo $$ > pid; sleep 60") == 1

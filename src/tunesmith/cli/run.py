@@ -151,7 +151,7 @@ def settings_from(command: Sequence[str], file: str | None, params: Sequence[str
         described[name] = description
     given["minimize"], given["maximize"] = list(given["minimize"]), list(given["maximize"])
     options = Settings(command=list(command) or None, params=described, **given)
-    if file is None and not command and given["study"] is None and Path(STANDARD_FILE).is_file():
+    if file is None and not command and Path(STANDARD_FILE).is_file():
         file = STANDARD_FILE
     if file is None:
         return options

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
-import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,19 +13,28 @@ import click
 import numpy as np
 
 from tunesmith.cli.output import cell, print_json
-from tunesmith.cli.settings import Settings, study_name
+from tunesmith.cli.programs import (
+    check_program,
+    directory_of,
+    from_anywhere,
+    given_fields,
+    program_of,
+    space_of,
+    warn_of_names,
+)
+from tunesmith.cli.settings import Settings
 from tunesmith.errors import ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.frozen import FrozenTrial
 from tunesmith.program import Program, load_program, store_program
 from tunesmith.program.stored import KEY, description
-from tunesmith.program.template import places
 from tunesmith.progress import Table
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study, create_study, load_study
-from tunesmith.text import did_you_mean, printable
+from tunesmith.text import printable
+from tunesmith.trial import seed_of_trial
 
 STORAGE = "tune.db"
 OPTIONS = "run"  # the system attribute with what `run` needs besides the program
@@ -73,7 +80,7 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
         n_trials_total=settings.trials,
         timeout=settings.timeout,
         executor=executor,
-        catch=(ProgramError, WorkerDiedError, *OURS),
+        catch=(ProgramError, WorkerDiedError),
         callbacks=[failures],
         show_progress_bar=False if quiet or as_json else partial(Table, go_on="the same command again"),
     )
@@ -116,7 +123,7 @@ def dry_run(settings: Settings, as_json: bool) -> None:
         study, program = _resumed(settings, storage)
         space, seed = study.space, study.seed
     else:
-        program, space = _program(settings, storage), _space(settings)
+        program, space = program_of(settings, storage), space_of(settings)
         seed = settings.seed or 0
     point = space.decode(space.sample(np.random.default_rng(seed), 1))[0] if space is not None else {}
     words = program.words(0, point)
@@ -133,59 +140,11 @@ def dry_run(settings: Settings, as_json: bool) -> None:
 # -- the study ---------------------------------------------------------------------------------------------------
 
 
-def _space(settings: Settings) -> Space:
-    if not settings.params:
-        raise click.UsageError(
-            "there is no parameter: give -p 'lr=log(1e-5, 1e-1)' once for each, or a file with [params]; "
-            "`tunesmith init -- COMMAND` suggests one"
-        )
-    return settings.space()
-
-
-def _program(settings: Settings, storage: str) -> Program:
-    if not settings.command:
-        raise click.UsageError(
-            "there is no command: give it after --, as in `tunesmith run -p 'lr=log(1e-5, 1e-1)' --minimize val_loss "
-            "-- python train.py --lr {lr}`, or a file that has it"
-        )
-    if not settings.metrics:
-        raise click.UsageError("there is no metric: give --minimize NAME or --maximize NAME, as the program prints it")
-    name = settings.study or study_name(settings.command, bool(settings.shell))
-    fields: dict[str, Any] = {
-        name: value
-        for name in ("take", "shell", "pty", "resumable", "params_file", "tensorboard", "grace")
-        if (value := getattr(settings, name)) is not None
-    }
-    try:
-        return Program(
-            command=settings.command,
-            metrics=settings.metrics,
-            names=list(_space(settings).names),
-            directory=_directory(settings, storage, name),
-            study=name,
-            storage=_from_anywhere(storage),
-            **fields,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _directory(settings: Settings, storage: str, name: str) -> str:
-    if settings.directory is not None:
-        return os.path.abspath(settings.directory)
-    place = "tunesmith" if "://" in storage else storage
-    return os.path.join(os.path.abspath(f"{place}.trials"), re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "study")
-
-
-def _from_anywhere(storage: str) -> str:
-    return storage if "://" in storage else os.path.abspath(storage)
-
-
 def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Program]:
     """Create the study, or go on with it."""
-    program, space = _program(settings, storage), _space(settings)
-    _check_program(program)
-    _warn_of_names(program, space)
+    program, space = program_of(settings, storage), space_of(settings)
+    check_program(program)
+    warn_of_names(program, space)
     try:
         study = create_study(
             study_name=program.study,
@@ -199,7 +158,7 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     there = study.space
-    if there is not None and there != space and not change and len(study.history) + len(study.engine.running):
+    if there is not None and there != space and not change and any(study.engine.count().values()):
         raise click.UsageError(_other_parameters(study, there, space, storage))
     study.declare(space)
     before = study.engine.system_attrs.get(KEY)
@@ -238,8 +197,12 @@ def _resumed(settings: Settings, storage: str) -> tuple[Study, Program]:
     if settings.params or settings.metrics:
         raise click.UsageError("parameters and metrics are of no use without the command; give it after --")
     study = _loaded(settings, storage)
-    program = load_program(study, _directory(settings, storage, study.study_name), _from_anywhere(storage))
-    _check_program(program)
+    program = load_program(study, directory_of(settings, storage, study.study_name), from_anywhere(storage))
+    try:
+        program = replace(program, **given_fields(settings))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    check_program(program)
     return study, program
 
 
@@ -257,50 +220,16 @@ def _loaded(settings: Settings, storage: str) -> Study:
 # -- what is told ------------------------------------------------------------------------------------------------
 
 
-def _warn_of_names(program: Program, space: Space) -> None:
-    """Warn of parameters that the command does not use, where it uses others."""
-    used = [name for word in program.command for name in places(word)]
-    if {"args", "overrides", "params_file"} & set(used):
-        return
-    unknown = [name for name in used if name not in space.names and re.fullmatch(r"[A-Za-z_][\w.]*", name)]
-    unused = [name for name in space.names if name not in used]
-    if len(unused) == len(space.names) and not unknown:
-        return  # the program reads them from the environment, or from the file
-    for name in unused:
-        close = [u for u in unknown if did_you_mean(u, [name])]
-        hint = f"; {{{close[0]}}} stays as it is, did you mean {{{name}}}?" if close else ""
-        click.echo(f"warning: the command does not use the parameter {name!r}{hint}", err=True)
-
-
-def _check_program(program: Program) -> None:
-    """Raise UsageError if there is no such program."""
-    word = program.command[0]
-    if program.shell or "{" in word or shutil.which(word) is not None:
-        return
-    if os.path.isdir(word):
-        raise click.UsageError(f"{word!r} is a folder, and no program")
-    if os.path.isfile(word):
-        with open(word, "rb") as file:
-            first = file.readline(200)
-        how = f"make it executable (chmod +x {shlex.quote(word)})"
-        if not first.startswith(b"#!"):
-            how += ", or name what runs it, as in `python train.py`"
-        beside = "" if os.sep in word else f"; write ./{word} for a file of this folder, and"
-        raise click.UsageError(f"{word!r} is a file that cannot be run{beside}: {how}")
-    hint = "; give --shell for a line that a shell is to read" if re.search(r"[\s|;&<>]", word) else ""
-    raise click.UsageError(f"there is no program {word!r}, neither here nor in PATH{hint}")
-
-
 def _say_what_begins(study: Study, settings: Settings, storage: str) -> None:
     n = len(study.history)
     goal = ", ".join(f"{way} {metric}" for way, metric in zip(study.directions, _metrics(study), strict=False))
-    there = f"; it has {n} finished trials" if n else ""
-    of = "" if settings.trials is None else f" of {settings.trials}"
+    there = f"; it has {n} finished trial{'s' if n != 1 else ''}" if n else ""
+    of = "" if settings.trials is None or not n else f" of {settings.trials}"
     space = study.space
     count = 0 if space is None else len(space.names)
     click.echo(
         f"study {study.study_name!r} in {shown_spec(storage)}: {count} parameter{'s' if count != 1 else ''}, {goal}"
-        f"{there}{of if n else ''}",
+        f"{there}{of}",
         err=True,
     )
 
@@ -324,7 +253,7 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
                 "storage": shown_spec(storage),
                 "trials": counts,
                 "metrics": list(program.metrics),
-                "best": [_described(trial, program) for trial in best],
+                "best": [_described(trial, program, study) for trial in best],
             }
         )
         return 0 if best else 1
@@ -338,22 +267,26 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
     if len(best) > 10:
         click.echo(f"and {len(best) - 10} more that no trial beats in all metrics")
     if len(best) == 1:
-        click.echo(f"run it again:\n  {_again(program, best[0])}")
+        click.echo(f"run it again:\n  {_again(program, best[0], study)}")
     click.echo(f"what each trial printed: {program.directory}")
     return 0
 
 
-def _again(program: Program, trial: FrozenTrial) -> str:
+def _again(program: Program, trial: FrozenTrial, study: Study) -> str:
     """Return what a user types to run a trial's command."""
-    words = program.words(trial.number, trial.params, trial.seed)
+    words = _words(program, trial, study)
     return words[-1] if program.shell else shlex.join(words)
 
 
-def _described(trial: FrozenTrial, program: Program) -> Mapping[str, Any]:
+def _words(program: Program, trial: FrozenTrial, study: Study) -> list[str]:
+    return program.words(trial.number, trial.params, seed_of_trial(study.seed, trial.number))
+
+
+def _described(trial: FrozenTrial, program: Program, study: Study) -> Mapping[str, Any]:
     return {
         "number": trial.number,
         "values": list(trial.values or ()),
         "params": trial.params,
-        "command": program.words(trial.number, trial.params, trial.seed),
+        "command": _words(program, trial, study),
         "trial_dir": str(program.folder(trial.number)),
     }
