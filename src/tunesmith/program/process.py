@@ -15,6 +15,7 @@ from tunesmith.executors.guardian import GUARDIAN
 
 CHUNK = 256 * 1024
 LOOK = 0.2  # seconds between two looks whether a program that prints nothing has ended
+BATCH, BATCH_SIZE = 0.01, 16 * 1024  # seconds between two reads that find less than so many bytes
 DRAIN = 1.0  # seconds for what lies in the pipes of a program that ended
 WIDTH, HEIGHT = 200, 50  # of the pseudo-terminal: few lines are wrapped
 
@@ -42,6 +43,7 @@ class Process:
     ) -> None:
         self._grace = grace
         self._keep = keep
+        self._in_bits, self._read = False, 0.0  # whether the last read found little, and when it was
         self._selector = selectors.DefaultSelector()
         streams: tuple[int, int]
         our_ends: tuple[int, ...]
@@ -92,7 +94,11 @@ class Process:
                 self._process.wait(timeout)
             return []
         found = []
-        for key, _ in self._selector.select(timeout):
+        ready = self._selector.select(timeout)
+        if self._in_bits and time.monotonic() < self._read + BATCH:
+            time.sleep(BATCH)  # one look at many lines costs as much as one at each of them
+            ready = self._selector.select(0)
+        for key, _ in ready:
             try:
                 data = os.read(key.fd, CHUNK)
             except BlockingIOError:
@@ -105,6 +111,8 @@ class Process:
             else:
                 self._selector.unregister(key.fd)
                 os.close(key.fd)
+        self._in_bits = sum(len(data) for _, data in found) < BATCH_SIZE
+        self._read = time.monotonic()
         return found
 
     def rest(self) -> list[tuple[int, bytes]]:
