@@ -151,7 +151,9 @@ def test_what_is_not_there_is_a_page_that_says_so(client: TestClient, path: str)
 def test_the_report_and_the_health_are_sentences(client: TestClient, made: Path) -> None:
     report = get_json(client, "/study/2/report")
     study = ts.load_study(study_name="plain", storage=made)
-    assert report["sentences"] == study.recommend().sentences()
+    assert sorted(report["sentences"]) == sorted(study.recommend().sentences())
+    chinese = client.get("/study/2/report", headers={"accept-language": "zh"}).json()["sentences"]
+    assert chinese[0].startswith("请使用")
     assert "no complete" in get_json(client, "/study/4/report")["sentences"][0]
     health = " ".join(finding["text"] for finding in get_json(client, "/study/1/health"))
     assert "3 of 40 finished trials failed (7.5%): 3 raised" in health
@@ -203,6 +205,21 @@ def test_a_page_that_is_open_gets_what_is_new_and_nothing_twice(tmp_path: Path) 
 )
 def test_the_language_is_the_readers(client: TestClient, accept: str, language: str) -> None:
     assert f'<html lang="{language}"' in client.get("/", headers={"accept-language": accept}).text
+
+
+def test_three_objectives_have_a_page_in_three_dimensions(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "t.db", directions=["minimize"] * 3, sampler="random", seed=0)
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.suggest_float("y", 0, 1), 1 - t.params["x"]), n_trials=12)
+    with TestClient(app(tmp_path / "t.db", token=""), base_url="http://localhost") as client:
+        assert "/study/1/solid" in client.get("/study/1").text
+        assert "/plotly-full.js" in client.get("/study/1/solid").text
+        assert get_json(client, "/study/1/solid/figure")["figure"]["data"][0]["type"] == "scatter3d"
+        assert client.get("/plotly-full.js").status_code == 200
+        for objective, axes in ((0, [0, 1]), (1, [1, 2]), (2, [0, 2])):
+            drawn = get_json(client, f"/study/1/figure/front?objective={objective}")
+            assert drawn["axes"] == {"x": f"values[{axes[0]}]", "y": f"values[{axes[1]}]"}
+            x = sorted({value for trace in drawn["figure"]["data"] for value in trace["x"]})
+            assert x == pytest.approx(sorted({t.values[axes[0]] for t in study.trials}), rel=1e-4)
 
 
 def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tunesmith.dashboard.pages.figures import STYLE_OF_MAPS, full_plotly
 from tunesmith.visualization.static import plotly_js
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,3 +23,9 @@ def test_the_bundle_needs_no_eval_and_its_styles_are_in_the_file() -> None:
     )
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert made == (STATIC / "plotly.css").read_text()
+
+
+def test_the_whole_bundle_looks_for_the_element_that_keeps_it_from_writing_styles() -> None:
+    path = full_plotly()
+    assert path is not None
+    assert path.read_text().count(f'getElementById("{STYLE_OF_MAPS}")') == 1

@@ -25,7 +25,7 @@ from tunesmith.visualization.data.timeline import timeline
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.style import name_of
 
-Make = Callable[[Study, Any], FigureData]  # from a study and the objective that is shown
+Make = Callable[[Study, int | None], FigureData]  # from a study and the objective that is shown; None: there is one
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,22 @@ class Drawing:
         return {"only": objectives > 1, "too": True, "no": objectives == 1}[self.several]
 
 
+def front_of(study: Study, objective: int | None) -> FigureData:
+    """Return the Pareto front over two objectives; of more than two over a chosen one and the next one."""
+    m = len(study.directions)
+    return pareto_front(study, targets=None if m == 2 else two_of(objective or 0, m))
+
+
+def two_of(objective: int, objectives: int) -> list[int]:
+    """Return the two objectives that the figure of a front shows, in their order."""
+    return [0, 1] if objectives == 2 else sorted([objective, (objective + 1) % objectives])
+
+
 DRAWINGS = {
     d.name: d
     for d in (
         Drawing("history", "History", lambda s, k: optimization_history(s, target=k, show_failed=True)),
-        Drawing("front", "Pareto front", lambda s, _: pareto_front(s), "only"),
+        Drawing("front", "Pareto front", front_of, "only"),
         Drawing("importance", "Importance of parameters", lambda s, k: param_importances(s, target=k)),
         Drawing("parallel", "Parallel coordinates", lambda s, k: parallel_coordinate(s, target=k)),
         Drawing("slice", "Value by parameter", lambda s, k: slices(s, target=k)),
@@ -108,7 +119,8 @@ def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:
     if data.kind == "edf":
         return {"x": value}
     if data.kind == "pareto_front" and len(data.targets) == 2:
-        return {"x": "values[0]", "y": "values[1]"}
+        i, j = two_of(objective, objectives)
+        return {"x": f"values[{i}]", "y": f"values[{j}]"}
     found: dict[str, str] = {}
     if data.kind == "slice":
         for k, axis in enumerate(data.axes):

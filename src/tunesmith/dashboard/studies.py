@@ -146,14 +146,15 @@ class Studies:
         Raises:
             StudyNotFoundError: there is none of this id.
         """
+        if study_id in self._deleted:
+            raise StudyNotFoundError("This study is being deleted.")
         with self._lock:
-            if study_id in self._deleted:
-                raise StudyNotFoundError("This study is being deleted.")
             found = self._open.get(study_id)
-            if found is None:
-                study = load_study(study_name=self.record(study_id).name, storage=self.storage)
-                found = self._open[study_id] = OpenStudy(study)
-            return found
+        if found is None:
+            made = OpenStudy(load_study(study_name=self.record(study_id).name, storage=self.storage))
+            with self._lock:
+                found = self._open.setdefault(study_id, made)
+        return found
 
     def forget(self, study_id: int) -> None:
         """Close a study; it is read anew when it is asked for."""

@@ -16,6 +16,7 @@ from tunesmith.report.words import Words
 from tunesmith.selection.wording import NumberFormat, level_of, params_of
 from tunesmith.state import TrialState
 from tunesmith.study import Study
+from tunesmith.study.recommend import Recommendation
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.data.base import FigureData
 from tunesmith.visualization.data.contour import contour
@@ -64,34 +65,33 @@ def _result(study: Study, words: Words) -> Section:
     except ValueError:
         section.sentences.append(t("No trial is complete yet, so there is no result."))
         return section
-    figures = NumberFormat.of(found.value, found.interval)
-    section.sentences.append(
-        t("Use trial {number}: {params}.").format(number=found.trial.number, params=params_of(found.params))
-    )
-    if math.isnan(found.interval[0]):
-        section.sentences.append(
-            t("Expected value of a new run: {value} (there are too few trials for an interval).").format(
-                value=figures.write(found.value)
-            )
-        )
-    else:
-        section.sentences.append(
-            t("Expected value of a new run: {value} ({level} interval {between}).").format(
-                value=figures.write(found.value), level=level_of(found.level), between=figures.between(found.interval)
-            )
-        )
-        if found.optimism > 0 and not figures.same(found.optimism, 0.0):
-            section.sentences.append(
-                t(
-                    "The best value seen, {naive}, is optimistic by {size} because it was picked for being the best."
-                ).format(naive=figures.write(found.naive), size=figures.write(found.optimism))
-            )
-    if words.lang == "en":
-        section.sentences += found.notes
+    section.sentences += recommended(found, words)
     if study.stop_reason:
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=study.stop_reason))
     section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in found.params.items()]))
     return section
+
+
+def recommended(found: Recommendation, words: Words) -> list[str]:
+    """Return what to use and what to expect of it, as sentences.
+
+    Args:
+        found: what ``study.recommend`` returned.
+        words: the language; notes are there in English alone.
+    """
+    t, figures = words.translate, NumberFormat.of(found.value, found.interval)
+    sentences = [t("Use trial {number}: {params}.").format(number=found.trial.number, params=params_of(found.params))]
+    if math.isnan(found.interval[0]):
+        expected = t("Expected value of a new run: {value} (there are too few trials for an interval).")
+        sentences.append(expected.format(value=figures.write(found.value)))
+    else:
+        expected = t("Expected value of a new run: {value} ({level} interval {between}).")
+        level, between = level_of(found.level), figures.between(found.interval)
+        sentences.append(expected.format(value=figures.write(found.value), level=level, between=between))
+        if found.optimism > 0 and not figures.same(found.optimism, 0.0):
+            best = t("The best value seen, {naive}, is optimistic by {size} because it was picked for being the best.")
+            sentences.append(best.format(naive=figures.write(found.naive), size=figures.write(found.optimism)))
+    return sentences + list(found.notes) if words.lang == "en" else sentences
 
 
 def _front(study: Study, words: Words) -> Section:

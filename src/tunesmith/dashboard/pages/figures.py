@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.drawings import DRAWINGS, drawing
+from tunesmith.dashboard.pages.errors import answer
 from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
 from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.dashboard.seen import SeenStudy, seen
@@ -18,7 +22,11 @@ from tunesmith.errors import TunesmithError
 from tunesmith.visualization.data.base import FigureData
 from tunesmith.visualization.data.edf import edf
 from tunesmith.visualization.data.optimization_history import optimization_history
+from tunesmith.visualization.data.pareto_front import pareto_front
 from tunesmith.visualization.figures import draw
+
+# plotly.js writes the styles of its maps into the page, unless an element of this id is there: no map is drawn here.
+STYLE_OF_MAPS = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"
 
 
 def as_json(value: Any) -> Response:
@@ -62,4 +70,54 @@ def compared(request: Request) -> Response:
     return as_json({"figure": made, "summary": data.summary, "notes": list(data.notes), "axes": {}})
 
 
-ROUTES = [Route("/study/{study:int}/figure/{name}", figure), Route("/compare/figure/{name}", compared)]
+def solid(request: Request) -> Response:
+    """Show the Pareto front of three objectives."""
+    opened = study_of(request)
+    made: Response = request.app.state.views.page(
+        request,
+        "solid.html",
+        {
+            "study": studies_of(request).record(request.path_params["study"]),
+            "plotly": full_plotly() is not None,
+            "maps": STYLE_OF_MAPS,
+        },
+    )
+    return made if len(opened.study.directions) == 3 else answer(request, 404, "There is nothing at this address.")
+
+
+def solid_figure(request: Request) -> Response:
+    """Return the figure of that page."""
+    opened = study_of(request)
+    opened.standing()
+    try:
+        data = pareto_front(SeenStudy(opened.study, opened.history))
+    except (TunesmithError, ValueError) as error:
+        return as_json({"missing": str(error)})
+    made = draw(data)
+    made["layout"].pop("title", None)
+    return as_json({"figure": made, "summary": data.summary, "notes": list(data.notes), "axes": {}})
+
+
+def full_plotly() -> Path | None:
+    """Return all of plotly.js, which draws in three dimensions, from the Python package; None: it is not there."""
+    if find_spec("plotly") is None:
+        return None
+    path = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
+    return path if path.is_file() else None
+
+
+def full_plotly_file(_: Request) -> Response:
+    """Return that file."""
+    path = full_plotly()
+    if path is None:
+        raise HTTPException(404, "Plotly is not installed.")
+    return FileResponse(path, media_type="text/javascript")
+
+
+ROUTES = [
+    Route("/study/{study:int}/solid", solid),
+    Route("/study/{study:int}/solid/figure", solid_figure),
+    Route("/plotly-full.js", full_plotly_file),
+    Route("/study/{study:int}/figure/{name}", figure),
+    Route("/compare/figure/{name}", compared),
+]

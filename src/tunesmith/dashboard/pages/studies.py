@@ -51,12 +51,12 @@ class Row:
         return self.counts.get("running", 0)
 
 
-SORTS: dict[str, Any] = {
-    "last": lambda r: -r.last if r.last == r.last else math.inf,
-    "name": lambda r: r.name.casefold(),
-    "trials": lambda r: -r.total,
-    "running": lambda r: -r.running,
-    "best": lambda r: (math.isnan(r.best), r.best),
+SORTS: dict[str, tuple[str, Any]] = {
+    "last": ("Last activity", lambda r: -r.last if r.last == r.last else math.inf),
+    "name": ("Name", lambda r: r.name.casefold()),
+    "trials": ("Trials", lambda r: -r.total),
+    "running": ("Running trials", lambda r: -r.running),
+    "best": ("Best value", lambda r: (math.isnan(r.best), r.best)),
 }
 
 
@@ -88,7 +88,7 @@ def index(request: Request) -> Response:
     sort = request.query_params.get("sort", "last")
     records = [r for r in studies.records() if search.casefold() in r.name.casefold()]
     rows = [row_of(studies, record) for record in records]
-    rows.sort(key=SORTS.get(sort, SORTS["last"]))
+    rows.sort(key=SORTS.get(sort, SORTS["last"])[1])
     page: Response = request.app.state.views.page(
         request,
         "studies.html",
@@ -96,7 +96,7 @@ def index(request: Request) -> Response:
             "rows": rows,
             "search": search,
             "sort": sort,
-            "sorts": list(SORTS),
+            "sorts": {name: label for name, (label, _) in SORTS.items()},
             "deleting": studies.deleting(),
             "place": str(getattr(studies.storage, "url", "")),  # a storage's url shows no password
         },

@@ -16,6 +16,8 @@ from tunesmith.dashboard.pages.figures import as_json
 from tunesmith.dashboard.pages.request import Filter, plain, studies_of, study_of, whole
 from tunesmith.dashboard.pages.studies import studies_counts
 from tunesmith.dashboard.words import Words, language_of
+from tunesmith.report.of_study import recommended
+from tunesmith.report.words import words_of
 from tunesmith.study.engine.wishes import asked_of
 from tunesmith.text import printable
 
@@ -75,7 +77,7 @@ def report(request: Request) -> Response:
     low, high = found.interval
     return as_json(
         {
-            "sentences": found.sentences(),
+            "sentences": list(map(printable, recommended(found, words_of(words.language)))),
             "trials": [found.trial.number],
             "value": plain(found.value),
             "interval": [plain(low), plain(high)],

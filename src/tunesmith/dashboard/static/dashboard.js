@@ -173,10 +173,16 @@ function show(figure, data) {
   plot.hidden = Boolean(data.missing);
   if (data.missing) { caption.textContent = data.missing; return; }
   if (data.parallel) drawParallel(plot, data.parallel); else drawPlot(figure, plot, data);
-  const parts = data.notes.length ? [make("p", { className: "notes", textContent: data.notes.join(" · ") })] : [];
+  const parts = data.notes.length ? [make("p", { className: "notes", lang: "en", textContent: data.notes.join(" · ") })] : [];
   const table = make("details", {}, make("summary", { textContent: words.table }));
   table.addEventListener("toggle", () => { if (table.open && table.childElementCount === 1) table.append(tableOf(data)); });
-  caption.replaceChildren(...parts, make("p", { className: "sentence", textContent: data.summary }), table);
+  caption.replaceChildren(...parts, make("p", { className: "sentence", lang: "en", textContent: data.summary }), table);
+}
+
+// A long title of an axis is broken into two lines; it is escaped already.
+function broken(text, width) {
+  const at = text.indexOf(" ", text.length / 2);
+  return text.length * 6.5 < width * 0.7 || at < 0 ? text : `${text.slice(0, at)}<br>${text.slice(at + 1)}`;
 }
 
 function drawPlot(figure, plot, data) {
@@ -187,7 +193,8 @@ function drawPlot(figure, plot, data) {
   layout.dragmode = brushable ? "select" : "zoom";
   layout.margin = { ...layout.margin, t: layout.showlegend === false ? 20 : 44 };
   layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
-  if (many < 2) delete layout.height;
+  if (many < 2 && !layout.scene) delete layout.height;
+  for (const key of Object.keys(layout)) if (/^xaxis/.test(key)) layout[key].title = { ...layout[key].title, text: broken(layout[key].title?.text ?? "", plot.clientWidth / many) };
   figure.classList.toggle("tall", Boolean(layout.height));
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", data.summary);
@@ -422,6 +429,17 @@ document.addEventListener("click", event => {
 });
 addEventListener("popstate", () => location.reload());
 one("#at")?.scrollIntoView({ block: "center" });
+
+const list = one(".studies");
+if (list) setInterval(async () => {
+  if (document.hidden) return;
+  const text = await fetch(location.href).then(answer => answer.ok ? answer.text() : "").catch(() => "");
+  const made = one(".studies tbody", new DOMParser().parseFromString(text, "text/html"));
+  if (!made) return;
+  const chosen = new Set(all("input:checked", list).map(input => input.value));
+  for (const input of all("input", made)) input.checked = chosen.has(input.value);
+  if (!list.contains(document.activeElement)) one("tbody", list).replaceWith(document.adoptNode(made));
+}, 30000);
 
 // -- live: one connection a browser -----------------------------------------------------------------------------------
 

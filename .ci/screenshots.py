@@ -1,0 +1,98 @@
+"""Takes the pictures of docs/dashboard.md, into docs/img/dashboard/: a hook of mkdocs, and a program.
+
+It needs the dashboard's extra, Playwright and Chromium; where they are not, the page has no pictures. They are taken
+anew only if the code of the dashboard has changed since. Run it alone with `python .ci/screenshots.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "docs" / "img" / "dashboard"
+MARK = "<!-- pictures -->"
+PAGES = {  # name: (address, what it shows, width, height, colours)
+    "study": ("/study/1", "A study: the best, what to expect of it, and figures to brush", 1280, 1400, "light"),
+    "trials": ("/study/1/trials?where=value<0.3&sort=value", "The table of trials, filtered", 1280, 700, "light"),
+    "trial": ("/study/1/trial/7", "A trial, in dark colours", 1280, 900, "dark"),
+    "phone": ("/study/1", "The same study on a telephone", 360, 760, "light"),
+}  # fmt: skip
+
+
+def study(path: Path) -> None:
+    """A study to look at."""
+    sys.path[:0] = [str(ROOT / ".ci"), str(ROOT / "src")]
+    import figures
+
+    import tunesmith
+
+    tunesmith.create_study(storage=path, study_name="classifier", seed=0).add_trials(figures.classifier())
+
+
+def make() -> bool:
+    """Take all pictures; return whether that was possible."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    try:
+        import starlette  # noqa: F401  # whether it is there
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return False
+    if chromium is None:
+        return False
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tune.db"
+        study(path)
+        command = [sys.executable, "-u", "-m", "tunesmith", "dashboard", str(path), "--port", "0", "--no-token"]
+        env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+        try:
+            line = server.stdout.readline() if server.stdout is not None else ""
+            base = next(word for word in line.split() if word.startswith("http")).rstrip("/")
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+                for name, (address, _, width, height, colours) in PAGES.items():
+                    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=colours)
+                    page.goto(base + address, wait_until="networkidle" if "study/1/t" in address else "load")
+                    for figure in page.query_selector_all("[data-figure]:not(.heavy)")[:4]:
+                        figure.scroll_into_view_if_needed()
+                        figure.wait_for_selector("figcaption:not(:empty)")
+                    page.evaluate("scrollTo(0, 0)")
+                    page.wait_for_timeout(1500)
+                    page.screenshot(path=OUT / f"{name}.png")
+                    page.close()
+                browser.close()
+        finally:
+            server.terminate()
+            server.wait()
+    return True
+
+
+def on_pre_build(config: Any) -> None:
+    """Called by mkdocs before it reads the pages."""
+    code = [Path(__file__), *(p for p in (ROOT / "src/tunesmith/dashboard").rglob("*") if p.is_file())]
+    made = [p.stat().st_mtime for p in OUT.glob("*.png")]
+    if not made or min(made) < max(p.stat().st_mtime for p in code if "__pycache__" not in p.parts):
+        make()
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Called by mkdocs with each page: put the pictures where they belong, as far as there are any."""
+    shown = [
+        f"![{what}](img/dashboard/{name}.png)\n*{what}*" for name, (_, what, *_) in PAGES.items() if _is_there(name)
+    ]
+    return markdown.replace(MARK, "\n\n".join(shown))
+
+
+def _is_there(name: str) -> bool:
+    return (OUT / f"{name}.png").is_file()
+
+
+if __name__ == "__main__" and not make():
+    sys.exit("it takes Playwright (pip install playwright) and Chromium")
