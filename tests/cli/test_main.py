@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,29 @@ def test_help_is_what_the_commands_say_of_themselves() -> None:
         assert command.name == name
         assert command.help is not None
         assert command.help.startswith(summary.rstrip(".")), name
+
+
+def test_the_page_names_every_command() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert not [name for name in _HOME if f"tunesmith {name}" not in page and f"`{name}`" not in page]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell: str) -> None:
+    words = {"COMP_WORDS": "tunesmith stu", "COMP_CWORD": "stu" if shell == "fish" else "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tunesmith"],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "_TUNESMITH_COMPLETE": f"{shell}_complete",
+            **words,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "studies" in done.stdout, done.stderr
 
 
 def test_help_imports_no_command_and_nothing_heavy() -> None:
