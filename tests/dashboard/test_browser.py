@@ -150,6 +150,8 @@ def test_a_brush_filters_figures_and_table_and_is_kept_in_the_address(browser: A
     with view(browser, served) as (page, wrong):
         page.goto(f"{served.base}/study/2")
         settle(page)
+        page.wait_for_selector("[data-sentences] p:not(.muted)")  # what comes late moves what is below it
+        page.wait_for_selector("[data-health] li:not(.muted)")
         page.evaluate("scrollTo(0, 0)")
         box = page.query_selector("#figure-history .nsewdrag").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.3)

@@ -155,6 +155,7 @@ async function load(figure) {
   try {
     const data = await fetchJSON(`${figure.dataset.figure}${extra && "&"}${extra}`, known.stop.signal);
     known.seq = data.seq;
+    known.version = data.version;
     show(figure, data);
     one("#where-error")?.replaceChildren();
     if (one("#shown") && "shown" in data) one("#shown").textContent = data.shown === null ? "" : say("rows", grouped.format(data.shown));
@@ -443,26 +444,40 @@ if (list) setInterval(async () => {
 
 // -- live: one connection a browser -----------------------------------------------------------------------------------
 
-let busy = false, again = false, last = 0, refreshing = null;
-async function changed({ seq, counts }) {
+let busy = false, again = false, last = 0, refreshing = null, place = null;
+async function changed({ seq, version, counts }) {
   showCounts(counts);
-  if (page.dataset.page === "trials") { loadTable(`?${query}`); return; }
-  const figure = one("#figure-history"), known = state.get(figure);
-  if (known?.seq !== undefined && known.seq !== seq && !filterQuery().size) {
-    if (busy) { again = true; return; }
-    busy = true;
-    try { await addNew(figure, known); } catch (error) { tell(error.message, true); }
-    busy = false;
-    if (again) { again = false; changed({ seq: -1, counts }); return; }
+  const before = place;
+  place = `${seq}:${version}`;
+  if (before === place) return;
+  if (page.dataset.page === "trials") {
+    const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    if (before !== null || String(all) !== one("#sheet").dataset.all) loadTable(`?${query}`);
+    return;
   }
+  const figure = one("#figure-history"), known = state.get(figure);
+  // The first event says where the study stands: what the page shows already, or is about to fetch.
+  if (before === null && (known?.seq === undefined || `${known.seq}:${known.version}` === place)) return;
+  await follow(figure, known);
   // All figures follow after a while; the more they cost, the later.
   const wait = Math.max(3000, 10000 - (Date.now() - last));
   refreshing ??= setTimeout(() => { refreshing = null; last = Date.now(); all("[data-name]").forEach(refresh); later(); }, wait);
 }
 
+async function follow(figure, known) {
+  if (known?.seq === undefined || filterQuery().size) return;
+  if (busy) { again = true; return; }
+  busy = true;
+  try {
+    do { again = false; await addNew(figure, known); } while (again);
+  } catch (error) { tell(error.message, true); }
+  busy = false;
+}
+
 async function addNew(figure, known) {
-  const objective = one("#objective")?.value ?? 0;
-  const found = await fetchJSON(`${root}/study/${page.dataset.live}/delta?since=${known.seq}&objective=${objective}`);
+  const objective = one("#objective")?.value ?? 0, since = known.seq;
+  const found = await fetchJSON(`${root}/study/${page.dataset.live}/delta?since=${since}&objective=${objective}`);
+  if (known.seq !== since) return; // the whole figure came in the meantime
   if (found.best && one("#best")) {
     one("#best").textContent = short(found.best.value);
     one("#best").href = `${root}/study/${page.dataset.live}/trial/${found.best.number}`;
