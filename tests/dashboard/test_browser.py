@@ -109,6 +109,9 @@ def test_pages_run_nothing_of_a_study_and_fetch_nothing_else(
         for path in paths:
             page.goto(served.base + path)
             settle(page)
+            for button in page.query_selector_all("figure.heavy button"):
+                button.click()
+            settle(page)
             assert page.evaluate("window.pwned") is None
         assert wrong == []
         assert "token" not in page.url

@@ -16,8 +16,11 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import tunesmith as ts
+from tunesmith import dashboard
 from tunesmith.dashboard import app
 from tunesmith.dashboard.drawings import DRAWINGS
+from tunesmith.dashboard.pages.studies import SORTS
+from tunesmith.dashboard.words import catalogue
 
 
 def get_json(client: TestClient, path: str) -> Any:
@@ -231,6 +234,21 @@ def test_everything_that_a_page_loads_is_there(client: TestClient) -> None:
         answer = client.get(address)
         assert answer.status_code == 200, address
         assert "immutable" in answer.headers["cache-control"]
+
+
+def test_every_sentence_of_the_pages_is_there_in_chinese() -> None:
+    folder = Path(dashboard.__file__).parent
+    english = {d.title for d in DRAWINGS.values()} | {label for label, _ in SORTS.values()}
+    for template in (folder / "templates").glob("*.html"):
+        found = re.findall(r"""\b_\(\s*(?:"([^"\\]+)"|'([^'\\]+)')\s*[,)]""", template.read_text())
+        english |= {double or single for double, single in found}
+    for module in folder.rglob("*.py"):
+        english |= set(re.findall(r'\bwords\(\s*"([^"]+)"', module.read_text()))
+    chinese = catalogue("zh")
+    assert english - chinese.keys() == set()
+    places = re.compile(r"\{[^}]*\}")
+    for sentence, translated in chinese.items():
+        assert sorted(places.findall(sentence)) == sorted(places.findall(translated)), sentence
 
 
 def test_it_can_be_mounted_under_a_path(made: Path) -> None:

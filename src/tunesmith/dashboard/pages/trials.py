@@ -18,7 +18,6 @@ from starlette.routing import Route
 from tunesmith.dashboard.pages.errors import answer
 from tunesmith.dashboard.pages.request import Filter, plain, studies_of, study_of, whole
 from tunesmith.errors import QueryError
-from tunesmith.state import TrialState
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT, Indices
 
@@ -173,8 +172,6 @@ def _json(table: TrialTable, rows: Indices) -> Iterator[str]:
         first = False
     yield "]\n"
 
-
-STATES = [str(state).lower() for state in TrialState]
 
 ROUTES = [
     Route("/study/{study:int}/trials", page),

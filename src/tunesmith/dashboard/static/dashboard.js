@@ -243,11 +243,9 @@ function drawParallel(plot, data) {
   const ends = data.value.filter(v => v !== null);
   let low = Math.min(...ends), high = Math.max(...ends);
   if (!(high > low)) { low -= 0.5; high += 0.5; }
-  const own = state.get(plot.closest("figure")).data.objectives > 1 ? null : "value";
-  const axes = [{ name: data.target, column: own ?? "value", kind: "linear", at: data.value, low, high, categories: [], strip: null },
+  const objective = one("#objective"), column = objective ? `values[${objective.value}]` : "value";
+  const axes = [{ name: data.target, column, kind: "linear", at: data.value, low, high, categories: [], strip: null },
     ...data.axes.map(axis => ({ ...axis, column: `params.${axis.name}` }))];
-  const objective = new URLSearchParams(plot.closest("figure").dataset.figure.split("?")[1]).get("objective");
-  if (one("#objective")) axes[0].column = `values[${objective ?? 0}]`;
   plot.classList.add("parallel");
   let canvas = one("canvas", plot);
   if (!canvas) {

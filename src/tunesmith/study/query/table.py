@@ -133,8 +133,8 @@ class TrialTable:
         if found is None:
             known = [*NAMES, *(self.space.names if self.space is not None else ())]
             raise QueryError(
-                f"there is no column {name!r}{did_you_mean(name, known)}; columns are {', '.join(NAMES)}, parameters "
-                "(params.NAME) and user attributes (user.NAME); a text is put in quotes"
+                f"there is no column {name!r}{did_you_mean(name, known)}\n(columns are {', '.join(NAMES)}, parameters "
+                "(params.NAME) and user attributes (user.NAME); a text is put in quotes)"
             )
         return found
 
