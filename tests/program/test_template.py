@@ -7,7 +7,6 @@ import shlex
 import tomllib
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +106,7 @@ VALUES = st.one_of(
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=6), VALUES, max_size=4))
 def test_files_give_the_parameters_back(params: dict[str, object]) -> None:
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML: pip install pyyaml")
     expected = {name: list(v) if isinstance(v, tuple) else v for name, v in params.items()}
     assert json.loads(params_text(params, "json")) == expected
     assert tomllib.loads(params_text(params, "toml")) == expected
@@ -114,6 +114,7 @@ def test_files_give_the_parameters_back(params: dict[str, object]) -> None:
 
 
 def test_none_is_null_where_there_is_such_a_thing() -> None:
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML: pip install pyyaml")
     assert json.loads(params_text({"a": None}, "json")) == {"a": None}
     assert yaml.safe_load(params_text({"a": None}, "yaml")) == {"a": None}
     assert params_text({"a": None, "b": 1}, "toml") == "b = 1\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,14 @@ from tunesmith.text import seconds
 
 STANDARD_FILE = "tune.toml"
 
+if TYPE_CHECKING:
+    FloatType = click.ParamType[float]
+    TextChoice = click.Choice[str]
+else:  # earlier versions of click, which are admitted, have no types in brackets
+    FloatType, TextChoice = click.ParamType, click.Choice
 
-class Time(click.ParamType[float]):
+
+class Time(FloatType):
     """A time: 90, 90s, 15m, 8h or 2d."""
 
     name = "TIME"
@@ -28,7 +34,7 @@ class Time(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-class Named(click.Choice[str]):
+class Named(TextChoice):
     """A name of the registry, listed when it is asked for."""
 
     def __init__(self, kind: str) -> None:
