@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import uuid
@@ -27,6 +28,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("KERAS_BACKEND", "torch")  # the one that is installed; Keras reads it when it is imported
 
 ROOT = Path(__file__).resolve().parent.parent
+
+collect_ignore = [] if importlib.util.find_spec("starlette") else ["dashboard"]
+
+
+def pytest_report_header() -> list[str]:
+    return [f"tests/{name} is left out: pip install 'tunesmith[dashboard]'" for name in collect_ignore]
+
 
 _COMMON = hypothesis.settings(
     deadline=None,  # a loaded machine is no failure

@@ -117,7 +117,7 @@ def test_a_share_of_the_rows_has_the_classes_of_all_and_grows() -> None:
     seen: list[Any] = []
 
     class Noted(DecisionTreeClassifier):
-        def fit(self, X: Any, y: Any) -> Any:
+        def fit(self, X: Any, y: Any, sample_weight: Any = None, check_input: bool = True) -> Any:
             seen.append((X, y))
             return super().fit(X, y)
 

@@ -70,6 +70,7 @@ def test_every_kind_of_figure_is_drawn_here() -> None:
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_every_figure_is_json_and_both_backends_draw_it(make: Callable[[], FigureData]) -> None:
+    pytest.importorskip("plotly", reason="needs Plotly: pip install plotly")
     from plotly.graph_objects import Figure
 
     data = make()
@@ -136,6 +137,7 @@ STUDIES: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", visualization.__all__)
 def test_every_plot_returns_a_figure(name: str) -> None:
+    pytest.importorskip("plotly", reason="needs Plotly: pip install plotly")
     from matplotlib.figure import Figure as Drawn
     from plotly.graph_objects import Figure
 

@@ -79,6 +79,7 @@ class Process:
                 end = time.monotonic() + self._grace
                 while self._process.poll() is None and time.monotonic() < end:
                     self.read()
+                self.rest()  # its last words
         finally:
             self._signal(signal.SIGKILL)  # what it started may live on
             self._process.wait()
