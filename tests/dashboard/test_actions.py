@@ -81,3 +81,16 @@ def test_programs_can_be_asked_to_pause_and_the_page_says_so(own: TestClient, tm
     assert "Paused" in own.post("/study/1/ask", data={"word": "pause"}).text
     assert "Paused" not in own.post("/study/1/ask", data={"word": "go"}).text
     assert own.post("/study/1/ask", data={"word": "dance"}).status_code == 400
+
+
+def test_a_study_that_could_not_be_deleted_is_seen_again(own: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ts.errors.StorageError("the storage is away")
+
+    held = own.app.state.studies  # type: ignore[attr-defined]  # it is a Starlette application
+    held.delete(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(studies, "delete_study", away)
+        with pytest.raises(ts.errors.StorageError):
+            held._delete(1)
+    assert own.get("/study/1").status_code == 200

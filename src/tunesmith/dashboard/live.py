@@ -57,7 +57,7 @@ class Live:
             for study_id in wanted:
                 try:
                     stand = await run_in_threadpool(self._look, study_id)
-                except TunesmithError:  # the storage is away: the next look may find it
+                except (TunesmithError, ValueError, KeyError, OSError):  # the next look may find it; others go on
                     continue
                 if study_id not in self._known or self._known[study_id] != stand:
                     self._known[study_id] = stand

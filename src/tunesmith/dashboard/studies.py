@@ -184,10 +184,12 @@ class Studies:
     def _delete(self, study_id: int) -> None:
         if study_id not in self._deleted:
             return
-        for record in self.storage.list_studies():  # its name may be another one by now
-            if record.id == study_id:
-                delete_study(study_name=record.name, storage=self.storage)
-        self._deleted.pop(study_id, None)
+        try:
+            for record in self.storage.list_studies():  # its name may be another one by now
+                if record.id == study_id:
+                    delete_study(study_name=record.name, storage=self.storage)
+        finally:  # a study that could not be deleted is to be seen again
+            self._deleted.pop(study_id, None)
 
     def close(self) -> None:
         """End deletions whose time is not over: what was not deleted stays."""
