@@ -12,6 +12,7 @@ from tests.importance.studies import box, random_study
 
 import tunesmith as ts
 from tunesmith.importance import Effects, Evaluator, ImportanceData, get_param_importances, importance
+from tunesmith.registry import EVALUATORS
 
 
 def slope(p: dict[str, Any], r: np.random.Generator) -> float:
@@ -143,6 +144,37 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], kind: type[Excepti
 def test_something_else_than_a_study() -> None:
     with pytest.raises(TypeError, match="tunesmith study"):
         importance([1, 2, 3])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_values_of_any_size(scale: float) -> None:
+    study = random_study(lambda p, r: scale * p["x0"], box(2), 30, 0)
+    assert importance(study, evaluator="fanova")["x0"].value == pytest.approx(1.0, abs=0.02)
+    assert importance(study, evaluator="ablation")["x0"].value > 0.3 * scale
+    assert importance(study)["x0"].stands_out
+
+
+def test_equal_values_are_all_among_the_best() -> None:
+    study = random_study(lambda p, r: float(p["x0"] > 0.5), box(2), 60, 0)
+    assert importance(study)["x0"].value > 0.4, "the better half is in one half of the range"
+
+
+@pytest.mark.parametrize("name", sorted(EVALUATORS))
+def test_every_evaluator_keeps_the_contract(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 3)
+    study = random_study(slope, {**box(2), "kind": ["a", "b"]}, 30, 0, direction="maximize")
+    before = [(trial.number, trial.params, trial.value) for trial in study.trials]
+    table = importance(study, evaluator=name, params=["x0", "kind"])
+    assert table.evaluator == name
+    assert {n for row in (*table.rows, *table.pairs) for n in row.params} <= {"x0", "kind"}
+    for row in (*table.rows, *table.pairs):
+        assert row.interval[0] <= row.interval[1]
+        assert 0.0 < row.p <= 1.0
+        assert math.isfinite(row.value)
+        assert math.isfinite(row.null)
+        assert row.n_trials == 30
+    assert importance(study, evaluator=name, params=["x0", "kind"]) == table
+    assert [(trial.number, trial.params, trial.value) for trial in study.trials] == before
 
 
 def test_an_evaluator_of_ones_own() -> None:

@@ -50,7 +50,7 @@ class Ablation(Evaluator):
     def evaluate(self, data: ImportanceData, rng: np.random.Generator) -> Effects:
         base, where = default_point(data, self.default)
         features = FeatureMap(data.space)
-        model, notes = fitted(data, features, rng)
+        model, notes = fitted(data, features, rng, of_good=True)
         order, points = _path(data, model, data.u, base)
         model.draw(DRAWS, rng)
         f = model.values(points)  # [steps + 1, 1 + b]
@@ -61,7 +61,10 @@ class Ablation(Evaluator):
             path, at = _path(data, other, u, base)
             gained = dict(zip(path, -np.diff(other.values(at)[:, 0]), strict=True))
             nulls = np.vstack([nulls, [gained.get(order[i], 0.0) for i in steps]])
-        if not order:
+        if order:
+            start, end = (float(data.sign * f[i, 0]) for i in (0, -1))
+            notes.append(f"A trial is expected to give {start:.4g} with the default and {end:.4g} with the best one.")
+        else:
             notes.append("The default configuration is the best one: nothing was changed.")
         return Effects(
             params=tuple((order[i],) for i in steps),

@@ -50,17 +50,17 @@ class Fanova(Evaluator):
     @one_thread()
     def evaluate(self, data: ImportanceData, rng: np.random.Generator) -> Effects:
         features = FeatureMap(data.space)
-        model, notes = fitted(data, features, rng)
+        model, notes = fitted(data, features, rng, of_good=False)
         u = spread_points(data.space, POINTS, rng)
         cells = [Cells.make(param, u[:, j], CELLS) for j, param in enumerate(data.space.params.values())]
         model.draw(DRAWS, rng)
-        f, noise = model.values(u), model.noise_variance(u)
+        f, noise = model.relative(u), model.noise_variance(u)
         main = _main_shares(cells, f, noise)
         top = [j for j in np.argsort(-main[0], kind="stable") if j in data.wanted][:MOST_IN_PAIRS]
         pairs = [(int(min(p)), int(max(p))) for p in combinations(top, 2)]
         nulls = []
         for other, _, _ in shuffled_models(data, features, model.warped, rng):
-            nulls.append(_all_shares(cells, data.wanted, pairs, other.values(u), other.noise_variance(u))[0])
+            nulls.append(_all_shares(cells, data.wanted, pairs, other.relative(u), other.noise_variance(u))[0])
         found = _all_shares(cells, data.wanted, pairs, f, noise)
         count = (~np.isnan(data.u)).sum(axis=0)
         left = noise / (float(f[:, 0].var()) + noise)

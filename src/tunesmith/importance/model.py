@@ -68,11 +68,13 @@ class Model:
 
     Attributes:
         warped: as given.
-        error: mean squared error of the values that the others predict for each trial.
+        off: what the others predict for each trial, less its value [n], over the largest value.
     """
 
     def __init__(self, features: FeatureMap, u: Floats, y: Floats, warped: bool) -> None:
         self._features, self.warped = features, warped
+        self._unit = float(np.max(np.abs(y))) or 1.0  # squares of huge and tiny values overflow and vanish
+        y = y / self._unit
         z = features(u)
         warp = Warp(y) if warped else _Standard(y)
         self._t = warp.values
@@ -85,7 +87,7 @@ class Model:
         low, high = warp.inverse(GRID - sd), warp.inverse(GRID + sd)
         self._noise: Floats = ((high - low) / 2.0) ** 2
         predicted = np.interp(self._posterior.leave_one_out(self._t)[0], GRID, self._expected)
-        self.error = float(np.mean((predicted - y) ** 2))
+        self.off: Floats = predicted - y
         self._w = np.zeros((RANDOM_FEATURES, 0))
         self._v = self._posterior.alpha[:, None]
         self._frequency = np.zeros((RANDOM_FEATURES, z.shape[1]))
@@ -117,11 +119,15 @@ class Model:
 
     def values(self, u: Floats) -> Floats:
         """Return the expected results at unit coordinates u[q, d]: of the mean, and of each draw [q, 1 + b]."""
-        t = self.transformed(u)
-        return np.asarray(np.interp(t, GRID, self._expected))
+        values: Floats = self.relative(u) * self._unit
+        return values
+
+    def relative(self, u: Floats) -> Floats:
+        """Return the same over the largest value of a trial [q, 1 + b]."""
+        return np.asarray(np.interp(self.transformed(u), GRID, self._expected))
 
     def noise_variance(self, u: Floats) -> float:
-        """Return the mean variance of a result around its expected value over unit coordinates u[q, d]."""
+        """Return the mean variance of a result around its expected value at unit coordinates u[q, d], as `relative`."""
         t = self.transformed(u)[:, 0]
         return float(np.interp(t, GRID, self._noise).mean())
 
@@ -149,24 +155,32 @@ def check_enough(data: ImportanceData, name: str) -> None:
         )
     if n < max(MIN_TRIALS, d + 1):
         raise ValueError(
-            f'evaluator="{name}" fits a model, for which {d} parameter{"" if d == 1 else "s"} need '
+            f'evaluator="{name}" fits a model, for which {d} parameter{"s need" if d > 1 else " needs"} '
             f'{max(MIN_TRIALS, d + 1)} complete trials; this study has {n}. "ped-anova" needs two'
         )
 
 
-def fitted(data: ImportanceData, features: FeatureMap, rng: np.random.Generator) -> tuple[Model, list[str]]:
+def fitted(
+    data: ImportanceData, features: FeatureMap, rng: np.random.Generator, *, of_good: bool
+) -> tuple[Model, list[str]]:
     """Return the model of a study, and notes on what it rests on.
+
+    Values are transformed if the model is then better at values left out. The transform helps with values of very
+    different sizes, and ruins those of which many are equal.
 
     Args:
         data: the trials.
         features: of their space.
         rng: chooses trials where there are many.
+        of_good: better where values are good, in the better half of the trials; else on all of them.
     """
     rows = _chosen(data.y, MOST_ROWS, rng)
     note = f"The model rests on {len(rows)} of the trials: the best {N_BEST}, and others at random."
-    # The transform helps with values of very different sizes, and ruins those of which many are equal.
-    models = [Model(features, data.u[rows], data.y[rows], warped) for warped in (False, True)]
-    return min(models, key=lambda model: model.error), [note] if len(rows) < len(data.y) else []
+    y = data.y[rows]
+    counted = y <= np.median(y) if of_good else np.ones(len(y), bool)
+    models = [Model(features, data.u[rows], y, warped) for warped in (False, True)]
+    best = min(models, key=lambda model: float(np.mean(model.off[counted] ** 2)))
+    return best, [note] if len(rows) < len(data.y) else []
 
 
 def shuffled_models(

@@ -21,7 +21,7 @@ from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.bootstrap import bootstrap_counts
 from tunesmith.importance.cells import Cells
 from tunesmith.importance.density import effective_count, space_weights
-from tunesmith.numerics.arrays import Floats, Indices, Mask, Singles
+from tunesmith.numerics.arrays import Floats, Mask, Singles
 from tunesmith.numerics.threads import one_thread
 
 DRAWS = 200  # bootstrap samples
@@ -62,7 +62,7 @@ class PedAnova(Evaluator):
         every = [Cells.make(param, data.u[:, j]) for j, param in enumerate(params)]
         w = space_weights(every) if self.weighted else np.full(n, 1.0 / n)
         cells = [every[j] for j in data.wanted]
-        best = _best(np.argsort(data.y, kind="stable"), w, self.gamma, rng)
+        best = _best(data.y, w, self.gamma, rng)
         times = bootstrap_counts(rng, DRAWS, n)
         count = effective_count(w)
         weight = (w * count).astype(np.float32)
@@ -87,22 +87,25 @@ class PedAnova(Evaluator):
         )
 
 
-def _best(order: Indices, w: Floats, gamma: float, rng: np.random.Generator) -> Mask:
+def _best(y: Floats, w: Floats, gamma: float, rng: np.random.Generator) -> Mask:
     """Return which trials are among the best [1 + s, n]: of the study, and with values shuffled over the trials.
 
     Args:
-        order: of the trials [n], the best first.
+        y: values of the trials [n].
         w: their weights.
-        gamma: the weight of the best ones together; one trial belongs to them in any case.
+        gamma: the weight of the best ones together; one trial belongs to them in any case, and who equals the last one.
         rng: shuffles.
     """
     n = len(w)
-    most = min(n, int(np.searchsorted(np.cumsum(np.sort(w)), gamma)) + 1)  # trials that can be among the best
+    order = np.argsort(y, kind="stable")
+    ranked = y[order]
+    equals = np.searchsorted(ranked, ranked, side="right")  # how many trials there are up to the last equal of each
+    most = int(equals[min(n - 1, int(np.searchsorted(np.cumsum(np.sort(w)), gamma)))])  # that can be among the best
     orders = np.stack([order[:most], *(rng.choice(n, most, replace=False) for _ in range(SHUFFLES))])
-    first = np.cumsum(w[orders], axis=1) <= gamma + 1e-9
-    first[:, 0] = True
+    reached = (np.cumsum(w[orders], axis=1) <= gamma + 1e-9).sum(axis=1)
+    count = equals[np.maximum(reached, 1) - 1]
     best = np.zeros((len(orders), n), np.bool_)
-    np.put_along_axis(best, orders, first, axis=1)
+    np.put_along_axis(best, orders, np.arange(most) < count[:, None], axis=1)
     return best
 
 
@@ -115,7 +118,7 @@ def _shares(cells: list[Cells], best: Singles, every: Singles) -> Floats:
         every: weights of all trials [s or 1, n].
     """
     shares = np.zeros((len(best), len(cells)))
-    total = np.maximum(every.sum(axis=1, dtype=float), 1e-12)  # a resample of few trials may hold none of them
+    total = np.maximum(every.sum(axis=1, dtype=float), 1e-12)  # a bootstrap sample of few trials may have none
     rate = best.sum(axis=1, dtype=float) / total  # γ
     spread = rate * (1.0 - rate)
     at = 0

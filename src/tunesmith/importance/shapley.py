@@ -58,7 +58,7 @@ class Shapley(Evaluator):
     def evaluate(self, data: ImportanceData, rng: np.random.Generator) -> Effects:
         base, where = default_point(data, self.default)
         features = FeatureMap(data.space)
-        model, notes = fitted(data, features, rng)
+        model, notes = fitted(data, features, rng, of_good=True)
         game = _Game.of(len(data.space), rng)
         tuned = _tuned(data, model, game, base, _candidates(data, data.u, data.y, base, CANDIDATES, rng))
         model.draw(DRAWS, rng)
