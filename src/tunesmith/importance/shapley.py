@@ -1,7 +1,6 @@
 """Shapley values of tunability: how much of the gain of tuning each parameter brings.
 
-Wever, Muschalik, Fumagalli & Lindauer, "HyperSHAP", 2025 (arXiv 2502.01276), the game of tunability; sampled
-permutations as in Castro, Gómez & Tejada, 2009.
+Wever, Muschalik, Fumagalli & Lindauer, "HyperSHAP", 2025 (arXiv 2502.01276), the game of tunability.
 
 Symbols: d parameters, S a set of them (a coalition), x₀ the default, f expected results (minimised), c candidates.
 
@@ -12,22 +11,20 @@ other; they sum to v of all. The draws of v are at the same x_S, so that they ar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
+from tunesmith.importance.coalitions import Game
 from tunesmith.importance.default_point import default_point, mixed
 from tunesmith.importance.model import Model, check_enough, fitted, shuffled_models, spread_points
-from tunesmith.numerics.arrays import Floats, Indices, Mask
+from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
 
 DRAWS = 200
-EXACT = 10  # parameters up to which all coalitions are looked at
-COALITIONS = 1_500  # about so many with more parameters, from permutations
 CANDIDATES, NULL_CANDIDATES = 64, 16  # points whose values a coalition may take
 NEAR = 0.1  # standard deviation of the candidates around the best trials
 
@@ -59,7 +56,7 @@ class Shapley(Evaluator):
         base, where = default_point(data, self.default)
         features = FeatureMap(data.space)
         model, notes = fitted(data, features, rng, of_good=True)
-        game = _Game.of(len(data.space), rng)
+        game = Game.of(len(data.space), rng)
         tuned = _tuned(data, model, game, base, _candidates(data, data.u, data.y, base, CANDIDATES, rng))
         model.draw(DRAWS, rng)
         found = game.shapley(_gains(model, tuned))[:, data.wanted]
@@ -79,82 +76,6 @@ class Shapley(Evaluator):
             notes=(where, *notes),
             positive=False,
         )
-
-
-class _Game:
-    """Coalitions and the weights that make Shapley values of their gains.
-
-    Attributes:
-        members: which parameters each coalition has [q, d]; the first has none. Smaller ones come first.
-        orders: how many orders of tuning were sampled; 0 if all coalitions are there.
-    """
-
-    def __init__(self, members: Mask, weights: Floats, orders: int) -> None:
-        self.members, self._weights, self.orders = members, weights, orders
-
-    @property
-    def exact(self) -> bool:
-        """Whether all coalitions are there."""
-        return self.orders == 0
-
-    @classmethod
-    def of(cls, d: int, rng: np.random.Generator) -> _Game:
-        """Return the game of d parameters."""
-        if d <= EXACT:
-            codes = np.array(sorted(range(2**d), key=lambda code: (code.bit_count(), code)))
-            members = (codes[:, None] >> np.arange(d) & 1).astype(bool)
-            size = members.sum(axis=1)
-            times = np.array([math.factorial(s) * math.factorial(max(d - s - 1, 0)) for s in range(d + 1)], float)
-            # v(S) counts for j in S with the weight of S without j, and against the others with that of S itself.
-            weights = np.where(members, times[np.maximum(size - 1, 0)][:, None], -times[size][:, None])
-            return cls(members, weights / math.factorial(d), 0)
-        orders = max(2, COALITIONS // (2 * d)) * 2
-        at: dict[bytes, int] = {}
-        rows: list[Mask] = []
-        links: list[tuple[int, int, int]] = []
-
-        def place(members: Mask) -> int:
-            key = members.tobytes()
-            if key not in at:
-                at[key] = len(rows)
-                rows.append(members.copy())
-            return at[key]
-
-        for _ in range(orders // 2):
-            order = rng.permutation(d)
-            for way in (order, order[::-1]):  # an order and its reverse vary less together
-                members = np.zeros(d, bool)
-                before = place(members)
-                for j in way.tolist():
-                    members[j] = True
-                    after = place(members)
-                    links.append((j, before, after))
-                    before = after
-        weights = np.zeros((len(rows), d))
-        for j, before, after in links:
-            weights[after, j] += 1.0 / orders
-            weights[before, j] -= 1.0 / orders
-        by_size = np.argsort([int(row.sum()) for row in rows], kind="stable")
-        return cls(np.array(rows)[by_size], weights[by_size], orders)
-
-    def shapley(self, gains: Floats) -> Floats:
-        """Return the Shapley values [1 + b, d] of gains[q, 1 + b]."""
-        values: Floats = gains.T @ self._weights
-        return values
-
-    def parts(self) -> list[Indices]:
-        """Return for each coalition the places of those that it holds without one of its parameters."""
-        at = {row.tobytes(): i for i, row in enumerate(self.members)}
-        found = []
-        for row in self.members:
-            places = []
-            for j in np.flatnonzero(row):
-                row[j] = False
-                if (i := at.get(row.tobytes())) is not None:
-                    places.append(i)
-                row[j] = True
-            found.append(np.array(places, np.intp))
-        return found
 
 
 def _candidates(
@@ -178,7 +99,7 @@ def _candidates(
     return np.concatenate([best, near, np.where(np.isnan(others), rng.random(others.shape), others)])
 
 
-def _tuned(data: ImportanceData, model: Model, game: _Game, base: Floats, options: Floats) -> Floats:
+def _tuned(data: ImportanceData, model: Model, game: Game, base: Floats, options: Floats) -> Floats:
     """Return the best point of each coalition, unit coordinates [q, d], NaN where inactive; the default comes first."""
     q, c = len(game.members), len(options)
     taken = np.repeat(game.members, c, axis=0)
@@ -190,7 +111,7 @@ def _tuned(data: ImportanceData, model: Model, game: _Game, base: Floats, option
     choice = value.argmin(axis=1)
     best, at = value[np.arange(q), choice], np.arange(q) * c + choice
     start = float(model.transformed(mixed(data, base, base, game.members[:1]))[0, 0])
-    for i, parts in enumerate(game.parts()):  # what a part of it can do, a coalition can do too
+    for i, parts in enumerate(game.parts):  # what a part of it can do, a coalition can do too
         if len(parts) and best[parts].min() < best[i]:
             j = parts[int(best[parts].argmin())]
             best[i], at[i] = best[j], at[j]
