@@ -67,12 +67,13 @@ class Model:
         warped: whether values are transformed to look normal; else they are only standardised.
 
     Attributes:
+        n: how many trials there are.
         warped: as given.
         off: what the others predict for each trial, less its value [n], over the largest value.
     """
 
     def __init__(self, features: FeatureMap, u: Floats, y: Floats, warped: bool) -> None:
-        self._features, self.warped = features, warped
+        self._features, self.n, self.warped = features, len(y), warped
         self._unit = float(np.max(np.abs(y))) or 1.0  # squares of huge and tiny values overflow and vanish
         y = y / self._unit
         z = features(u)
