@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from tunesmith.text import did_you_mean
 
 SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "SearchCV")
-NOT_YET = "this is not built yet"
 # name in Optuna, Hyperopt or scikit-learn -> where it is here
 ELSEWHERE: dict[str, str] = {
     **{name: f"use tunesmith.sklearn.{name}" for name in SEARCHES},
@@ -29,8 +28,7 @@ ELSEWHERE: dict[str, str] = {
     "get_all_study_summaries": "use tunesmith.get_all_study_names and tunesmith.load_study",
     "search_space": "study.space is the space that the study searches",
     "terminator": "use optimize(stop='converged'); study.stop_reason says why it ended",
-    "integration": f"{NOT_YET}; trial.report and trial.should_prune work in any training loop",
-    "artifacts": f"{NOT_YET}; trial.set_user_attr can note a path",
+    "integration": "the callbacks are in tunesmith.integrations, a module for each library",
     "version": "use tunesmith.__version__",
     "BruteForceSampler": "use sampler='grid' with a declared finite space; conditions are followed",
     "PartialFixedSampler": "use a declared space in which the fixed parameters are constants, such as Float(0.1, 0.1)",
