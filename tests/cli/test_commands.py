@@ -204,8 +204,22 @@ def test_confirm(where: str, tunesmith: Program, tmp_path: Path) -> None:
     Path("mod_confirm.py").write_text("\n".join(lines))
     text = tunesmith("confirm", where, "--objective", "mod_confirm:f", "--top", "2", "--repeats", "2", "--quiet")
     assert text.startswith(("Chosen", "Use", "The"))
+    again = tunesmith.json("confirm", where, "--objective", "mod_confirm:f", "--top", "2", "--repeats", "2", "--quiet")
+    assert again["sentences"] == text.splitlines()
+    assert set(again["params"]) == {"x", "kind", "n", "on"}
     assert "there is no module" in tunesmith("confirm", where, "--objective", "nomod:f", status=2)
     assert "give --objective" in tunesmith("confirm", where, status=2)
+
+
+def test_all_that_print_have_json(where: str, tunesmith: Program) -> None:
+    n = len(load().trials)
+    assert tunesmith.json("copy", where, "other.db") == {"study": "mine", "copy": "mine", "trials": n}
+    assert tunesmith.json("rename", "other.db", "new") == {"study": "new", "before": "mine"}
+    assert tunesmith.json("enqueue", "other.db", "-p", "x=0.5")["params"] == {"x": 0.5}
+    assert tunesmith.json("delete", "other.db", "--yes") == {"study": "new", "trials": n + 1}
+    assert tunesmith.json("upgrade", where) == {"studies": 1}
+    assert tunesmith.json("report", where, "-o", "r.md") == {"file": "r.md"}
+    assert tunesmith.json("plot", "history", where, "-o", "a.png") == {"file": "a.png"}
 
 
 def test_doctor(where: str, tunesmith: Program) -> None:

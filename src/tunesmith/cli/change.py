@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.options import existing, storage_argument, study_option, study_record
+from tunesmith.cli.options import existing, json_option, storage_argument, study_option, study_record
+from tunesmith.cli.output import say
 from tunesmith.text import printable
 
 
@@ -13,7 +14,8 @@ from tunesmith.text import printable
 @click.argument("target", metavar="TO")
 @study_option
 @click.option("--as", "new_name", metavar="NAME", help="The name of the copy; by default the same.")
-def copy(storage: str, target: str, name: str | None, new_name: str | None) -> None:
+@json_option
+def copy(storage: str, target: str, name: str | None, new_name: str | None, as_json: bool) -> None:
     """Copy a study, to another storage too. TO is the storage of the copy, which may be the same one."""
     from tunesmith.study import copy_study
 
@@ -25,14 +27,17 @@ def copy(storage: str, target: str, name: str | None, new_name: str | None) -> N
         to_storage=source if target == storage else target,
         to_study_name=new_name,
     )
-    click.echo(f"copied {printable(record.name)}: {copied.engine.tally()}")
+    tally = copied.engine.tally()
+    n = sum(copied.engine.count().values())
+    say(as_json, f"copied {printable(record.name)}: {tally}", study=record.name, copy=copied.study_name, trials=n)
 
 
 @click.command()
 @storage_argument
 @click.argument("new_name", metavar="NEW_NAME")
 @study_option
-def rename(storage: str, new_name: str, name: str | None) -> None:
+@json_option
+def rename(storage: str, new_name: str, name: str | None, as_json: bool) -> None:
     """Give a study another name. Trials that run go on."""
     opened = existing(storage)
     record = study_record(opened, storage, name)
@@ -40,14 +45,16 @@ def rename(storage: str, new_name: str, name: str | None) -> None:
         opened.rename_study(record.id, new_name)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(f"{printable(record.name)} is now {printable(new_name)}")
+    text = f"{printable(record.name)} is now {printable(new_name)}"
+    say(as_json, text, study=new_name, before=record.name)
 
 
 @click.command()
 @storage_argument
 @study_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(storage: str, name: str | None, yes: bool) -> None:
+@json_option
+def delete(storage: str, name: str | None, yes: bool, as_json: bool) -> None:
     """Delete a study, with its trials and artifacts."""
     from tunesmith.study import delete_study
 
@@ -57,16 +64,17 @@ def delete(storage: str, name: str | None, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete the study {printable(record.name)} with {n} trials for good?", abort=True, err=True)
     delete_study(study_name=record.name, storage=opened)
-    click.echo(f"deleted {printable(record.name)} with {n} trials")
+    say(as_json, f"deleted {printable(record.name)} with {n} trials", study=record.name, trials=n)
 
 
 @click.command()
 @storage_argument
-def upgrade(storage: str) -> None:
+@json_option
+def upgrade(storage: str, as_json: bool) -> None:
     """Bring a storage of an earlier version up to date.
 
     Each program that opens a storage does so too; this is for a time when no other program has it open.
     """
     opened = existing(storage)
     n = len(opened.list_studies())  # what opens it brings it up to date
-    click.echo(f"up to date: {n} {'study' if n == 1 else 'studies'}")
+    say(as_json, f"up to date: {n} {'study' if n == 1 else 'studies'}", studies=n)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.options import open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.output import say
 
 
 @click.command()
@@ -20,6 +21,7 @@ from tunesmith.cli.options import open_study, storage_argument, study_option
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="How often each of them.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="How many runs at once; -1: one a core.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
+@json_option
 def confirm(
     storage: str,
     name: str | None,
@@ -29,6 +31,7 @@ def confirm(
     repeats: int,
     jobs: int,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Run the best points again with fresh seeds, and say which to use.
 
@@ -51,4 +54,13 @@ def confirm(
         raise click.UsageError(str(error)) from error
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(str(report))
+    score = report.score
+    say(
+        as_json,
+        str(report),
+        params=report.chosen,
+        value=None if score is None else score.value,
+        interval=None if score is None else score.interval,
+        kept_default=report.kept_default,
+        sentences=report.sentences(),
+    )

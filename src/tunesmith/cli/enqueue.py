@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import open_study, storage_argument, study_option
-from tunesmith.text import did_you_mean, listing
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.output import say
+from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from tunesmith.space.base import Parameter
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 @study_option
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--skip-if-exists", is_flag=True, help="Do nothing if the study has a trial with these parameters.")
-def enqueue(storage: str, name: str | None, params: tuple[str, ...], skip_if_exists: bool) -> None:
+@json_option
+def enqueue(storage: str, name: str | None, params: tuple[str, ...], skip_if_exists: bool, as_json: bool) -> None:
     """Add a trial with given parameters to those that wait.
 
     Parameters that are not given are proposed by the sampler. Whoever runs the study's next trial takes it.
@@ -43,7 +45,8 @@ def enqueue(storage: str, name: str | None, params: tuple[str, ...], skip_if_exi
         study.enqueue_trial(given, skip_if_exists=skip_if_exists)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(f"enqueued {', '.join(f'{key}={value}' for key, value in given.items())}")
+    text = f"enqueued {', '.join(f'{key}={value}' for key, value in given.items())}"
+    say(as_json, printable(text), study=study.study_name, params=given)
 
 
 def parsed(text: str, parameter: Parameter | None) -> Any:

@@ -18,6 +18,20 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def say(as_json: bool, text: str, **facts: Any) -> None:
+    """Print what was done: a sentence, or its facts as JSON.
+
+    Args:
+        as_json: which of them.
+        text: the sentence.
+        **facts: by name.
+    """
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(text)
+
+
 def plain(value: Any) -> Any:
     """Return a value made of what JSON has."""
     if isinstance(value, Mapping):

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tunesmith.cli.options import existing, storage_argument, study_record
+from tunesmith.cli.options import existing, json_option, storage_argument, study_record
+from tunesmith.cli.output import say
 from tunesmith.text import did_you_mean, listing
 
 PAGES = (".html",)
@@ -25,7 +26,10 @@ NOT_OF_STUDIES = {"racing", "honest_score"}  # figures of scikit-learn searches
     help="The file; by default FIGURE.html or FIGURE.png.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME", help="Only these parameters; may be repeated.")
-def plot(figure: str, storage: str, names: tuple[str, ...], output: Path | None, params: tuple[str, ...]) -> None:
+@json_option
+def plot(
+    figure: str, storage: str, names: tuple[str, ...], output: Path | None, params: tuple[str, ...], as_json: bool
+) -> None:
     """Draw a figure of a study: FIGURE is history, slice, contour, importances and others.
 
     A page (.html) is made by Plotly, a picture (.png, .svg, .pdf) by Matplotlib.
@@ -49,7 +53,7 @@ def plot(figure: str, storage: str, names: tuple[str, ...], output: Path | None,
         made.write_html(file, include_plotlyjs=True)
     else:
         getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
-    click.echo(str(file))
+    say(as_json, str(file), file=str(file))
 
 
 def _has(module: str) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from tunesmith.cli.options import open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.output import say
 
 LANGUAGES = ("en", "zh")
 
@@ -22,7 +23,8 @@ LANGUAGES = ("en", "zh")
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="By default what the file's name ends with.")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language.")
-def report(storage: str, name: str | None, output: Path | None, form: str | None, lang: str) -> None:
+@json_option
+def report(storage: str, name: str | None, output: Path | None, form: str | None, lang: str, as_json: bool) -> None:
     """Write a report of a study: one page that opens from the disk, or Markdown.
 
     The page loads nothing and prints; with --format md it is text for a pull request.
@@ -33,4 +35,4 @@ def report(storage: str, name: str | None, output: Path | None, form: str | None
         return
     file = output or Path("report.html")
     study.report(file, format=form, lang=lang)
-    click.echo(str(file))
+    say(as_json, str(file), file=str(file))
