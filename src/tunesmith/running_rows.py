@@ -5,6 +5,7 @@ A sampler reads them at every proposal, so with thousands of workers they must n
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,9 +33,12 @@ class RunningRows:
 
     Rows are appended when the table is asked for. The row of a trial that ended is dead, and dead rows are removed when
     there are more of them than of others. So a change costs as little with many running trials as with few.
+
+    Several threads may use it: a figure is drawn in one while a search goes on in another.
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._trials: dict[int, tuple[Space | None, Sequence[float] | None, int]] = {}
         self._columns: tuple[int, Space | None] = (0, None)  # their number, and the space that points were read in
         self._clear()
@@ -65,31 +69,34 @@ class RunningRows:
             x: internal values over that space.
             sampler_state: what its sampler wrote.
         """
-        self._trials[number] = (space, x, sampler_state)
-        if number in self._row:
-            self._clear()
-        self._fresh[number] = None
+        with self._lock:
+            self._trials[number] = (space, x, sampler_state)
+            if number in self._row:
+                self._clear()
+            self._fresh[number] = None
 
     def end(self, number: int) -> None:
         """Remove a trial, if it is there."""
-        self._trials.pop(number, None)
-        self._fresh.pop(number, None)
-        row = self._row.pop(number, None)
-        if row is not None:
-            self._alive[row] = False
+        with self._lock:
+            self._trials.pop(number, None)
+            self._fresh.pop(number, None)
+            row = self._row.pop(number, None)
+            if row is not None:
+                self._alive[row] = False
 
     def table(self, columns: ParameterColumns) -> Pending:
         """Return the trials over the columns of a history."""
-        key = (len(columns.names), columns.space)
-        if key[0] != self._columns[0] or key[1] is not self._columns[1] or self._used > 2 * len(self._row) + 16:
-            self._columns = key
-            self._clear()
-        if self._fresh:
-            self._append(columns)
-        alive = self._alive[: self._used]
-        return Pending(
-            self._number[: self._used][alive], self._x[: self._used][alive], self._state[: self._used][alive]
-        )
+        with self._lock:
+            key = (len(columns.names), columns.space)
+            if key[0] != self._columns[0] or key[1] is not self._columns[1] or self._used > 2 * len(self._row) + 16:
+                self._columns = key
+                self._clear()
+            if self._fresh:
+                self._append(columns)
+            alive = self._alive[: self._used]
+            return Pending(
+                self._number[: self._used][alive], self._x[: self._used][alive], self._state[: self._used][alive]
+            )
 
     def _append(self, columns: ParameterColumns) -> None:
         need = self._used + len(self._fresh)
