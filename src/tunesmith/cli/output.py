@@ -76,12 +76,3 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return printable(str(value))
-
-
-def ago(seconds: float) -> str:
-    """Return how long ago something was, in words."""
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            n = int(seconds // size)
-            return f"{n} {unit}{'' if n == 1 else 's'} ago"
-    return "just now" if seconds < 5 else f"{int(seconds)} seconds ago"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ from tunesmith.cli.options import json_option, open_study, storage_argument, stu
 from tunesmith.cli.output import cell, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.state import TrialState
+from tunesmith.study.failures import failure_reasons
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def _facts(study: Study) -> dict[str, Any]:
     except ValueError as error:  # no trial is complete yet
         words = [f"Nothing can be recommended: {error}."]
     failed = study.get_trials(states=[TrialState.FAIL])
-    reasons = Counter((t.reason or "no reason is known").splitlines()[-1] for t in failed)
     space = study.history.space
     return {
         "name": study.study_name,
@@ -74,7 +73,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "front": [t.number for t in study.best_trials] if several else [],
         "saved": None if study.savings is None else str(study.savings),
         "stop_reason": study.stop_reason,
-        "failures": [{"trials": n, "reason": reason} for reason, n in reasons.most_common()],
+        "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in failure_reasons(failed)],
         "space": {} if space is None else {name: str(p) for name, p in space.params.items()},
         "user_attrs": dict(study.user_attrs),
     }

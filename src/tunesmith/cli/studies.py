@@ -8,6 +8,7 @@ import click
 
 from tunesmith.cli.options import existing, json_option, storage_argument
 from tunesmith.cli.output import print_json, print_table
+from tunesmith.study.summary import summary_of
 
 
 @click.command()
@@ -18,15 +19,15 @@ def studies(storage: str, as_json: bool) -> None:
     opened = existing(storage)
     found: list[dict[str, Any]] = []
     for record in opened.list_studies():
-        counts = opened.count(record.id)
-        best = opened.best(record.id, record.directions[0]) if len(record.directions) == 1 else None
+        summary = summary_of(opened, record)
+        best = summary.best_record
         found.append(
             {
-                "name": record.name,
-                "directions": list(record.directions),
-                "trials": {state.name.lower(): n for state, n in counts.items() if n},
+                "name": summary.name,
+                "directions": list(summary.directions),
+                "trials": summary.counts,
                 "best_value": None if best is None else best.value,
-                "best_trial": None if best is None else best.number,
+                "best_trial": summary.best_trial,
             }
         )
     if as_json:

@@ -8,14 +8,13 @@ Symbols: d parameters, f expected results (minimised), b draws.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tunesmith.importance.base import Effects, Evaluator, ImportanceData
-from tunesmith.importance.default_point import default_point, mixed
-from tunesmith.importance.model import Model, check_enough, fitted, shuffled_models
+from tunesmith.importance.base import Effects, ImportanceData
+from tunesmith.importance.default_point import FromDefault, default_point, mixed
+from tunesmith.importance.model import Model, fitted, shuffled_models
 from tunesmith.importance.table import LEVEL, Change
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
@@ -24,7 +23,7 @@ from tunesmith.space.feature_map import FeatureMap
 DRAWS = 400
 
 
-class Ablation(Evaluator):
+class Ablation(FromDefault):
     """Which changes made the best configuration better than the default, step by step; takes seconds.
 
     The best configuration is the trial with the best expected value, by a Gaussian process. From the default on, each
@@ -38,13 +37,6 @@ class Ablation(Evaluator):
     """
 
     name = "ablation"
-
-    def __init__(self, default: Mapping[str, Any] | None = None) -> None:
-        self.default = default
-
-    def check(self, data: ImportanceData) -> None:
-        check_enough(data, self.name)
-        default_point(data, self.default)
 
     @one_thread()
     def evaluate(self, data: ImportanceData, rng: np.random.Generator) -> Effects:

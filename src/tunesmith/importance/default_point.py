@@ -7,9 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.importance.base import ImportanceData
+from tunesmith.importance.base import Evaluator, ImportanceData
+from tunesmith.importance.model import check_enough
 from tunesmith.numerics.arrays import Floats
 from tunesmith.text import did_you_mean, listing, shown
+
+
+class FromDefault(Evaluator):
+    """Measures from the default configuration on, by a model.
+
+    Args:
+        default: the default configuration by name. Where it has no value, that of the prior declared in the space
+            counts, else that of the first complete trial (enqueue the configuration of today), else the middle.
+    """
+
+    def __init__(self, default: Mapping[str, Any] | None = None) -> None:
+        self.default = default
+
+    def check(self, data: ImportanceData) -> None:
+        check_enough(data, self.name)
+        default_point(data, self.default)
 
 
 def default_point(data: ImportanceData, given: Mapping[str, Any] | None) -> tuple[Floats, str]:

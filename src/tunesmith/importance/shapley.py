@@ -11,15 +11,12 @@ other; they sum to v of all. The draws of v are at the same x_S, so that they ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from tunesmith.importance.base import Effects, Evaluator, ImportanceData
+from tunesmith.importance.base import Effects, ImportanceData
 from tunesmith.importance.coalitions import Game
-from tunesmith.importance.default_point import default_point, mixed
-from tunesmith.importance.model import Model, check_enough, fitted, shuffled_models, spread_points
+from tunesmith.importance.default_point import FromDefault, default_point, mixed
+from tunesmith.importance.model import Model, fitted, shuffled_models, spread_points
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
@@ -29,7 +26,7 @@ CANDIDATES, NULL_CANDIDATES = 64, 16  # points whose values a coalition may take
 NEAR = 0.1  # standard deviation of the candidates around the best trials
 
 
-class Shapley(Evaluator):
+class Shapley(FromDefault):
     """How much of the gain of tuning, over the default configuration, each parameter brings; takes seconds.
 
     The gain is that of the model's best point over the default, as a Gaussian process expects it, in the unit of the
@@ -43,13 +40,6 @@ class Shapley(Evaluator):
     """
 
     name = "shapley"
-
-    def __init__(self, default: Mapping[str, Any] | None = None) -> None:
-        self.default = default
-
-    def check(self, data: ImportanceData) -> None:
-        check_enough(data, self.name)
-        default_point(data, self.default)
 
     @one_thread()
     def evaluate(self, data: ImportanceData, rng: np.random.Generator) -> Effects:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from tunesmith import __version__
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.report.of_study import course, drawn, mattered
+from tunesmith.report.stamp import stamped, versions
 from tunesmith.report.words import Words
 from tunesmith.selection.wording import NumberFormat, level_of, params_of
 from tunesmith.text import printable, shorten
@@ -36,10 +35,8 @@ def of_search(search: Any, words: Words) -> Content:
         _cost(search, words),
         _again(search, words),
     ]
-    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    subtitle = t("{n} candidates; report of {when} by tunesmith {version}").format(
-        n=len(search.cv_results_["params"]), when=when, version=__version__
-    )
+    n = len(search.cv_results_["params"])
+    subtitle = stamped(t("{n} candidates; report of {when} by tunesmith {version}"), n)
     title = f"{type(search).__name__}: {type(search.estimator).__name__}"
     return Content(title, subtitle, [s for s in sections if not s.empty], words.lang)
 
@@ -111,11 +108,8 @@ def _cost(search: Any, words: Words) -> Section:
 def _again(search: Any, words: Words) -> Section:
     t = words.translate
     section = Section(t("How to reproduce it"))
-    import scipy
-    import sklearn
-
-    versions = f"tunesmith {__version__}, scikit-learn {sklearn.__version__}, NumPy {np.__version__}, "
-    section.sentences.append(t("Versions: {versions}.").format(versions=f"{versions}SciPy {scipy.__version__}"))
+    installed = versions("scikit-learn", "numpy", "scipy")
+    section.sentences.append(t("Versions: {versions}.").format(versions=installed))
     section.sentences.append(t("The search that was fitted:"))
     section.code = printable(repr(search), lines=True)
     return section

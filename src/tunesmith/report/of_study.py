@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
 
 import numpy as np
 
-from tunesmith import __version__
 from tunesmith.importance import importance
 from tunesmith.report.content import Content, Section, Table
+from tunesmith.report.stamp import stamped, versions
 from tunesmith.report.words import Words
 from tunesmith.selection.wording import NumberFormat, level_of, params_of
 from tunesmith.state import TrialState
 from tunesmith.study import Study
+from tunesmith.study.failures import failure_reasons
 from tunesmith.study.recommend import Recommendation
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.data.base import FigureData
@@ -50,10 +49,8 @@ def of_study(study: Study, words: Words) -> Content:
         _again(study, words),
     ]
     t = words.translate
-    when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    subtitle = t("{n} trials; report of {when} by tunesmith {version}").format(
-        n=f"{len(history) + history.n_pending:,}", when=when, version=__version__
-    )
+    n = len(history) + history.n_pending
+    subtitle = stamped(t("{n} trials; report of {when} by tunesmith {version}"), n)
     return Content(printable(study.study_name), subtitle, [s for s in sections if not s.empty], words.lang)
 
 
@@ -213,13 +210,10 @@ def _failures(study: Study, words: Words) -> Section:
     failed = study.get_trials(states=[TrialState.FAIL])
     if not failed:
         return section
-    reasons = Counter(shorten((f.reason or t("no reason is known")).strip().splitlines()[-1], 200) for f in failed)
-    first = {
-        shorten((f.reason or t("no reason is known")).strip().splitlines()[-1], 200): f.number for f in failed[::-1]
-    }
     n = len(study.history)
     section.sentences.append(t("{n} of {all} trials failed.").format(n=len(failed), all=n))
-    rows = [[count, reason, first[reason]] for reason, count in reasons.most_common(SHOWN)]
+    reasons = failure_reasons(failed)[:SHOWN]
+    rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons]
     section.tables.append(Table([t("trials"), t("reason"), t("the first")], rows))
     return section
 
@@ -232,13 +226,7 @@ def _again(study: Study, words: Words) -> Section:
             "The study's seed is {seed}. With the same seed, sampler and versions, a new study proposes the same."
         ).format(seed=study.seed)
     )
-    import scipy
-
-    section.sentences.append(
-        t("Versions: {versions}.").format(
-            versions=f"tunesmith {__version__}, NumPy {np.__version__}, SciPy {scipy.__version__}"
-        )
-    )
+    section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
     try:
         best = study.best_params if len(study.directions) == 1 else {}
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,43 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.pages.request import studies_of
-from tunesmith.dashboard.studies import Studies
-from tunesmith.storage.base import StudyRecord
+from tunesmith.study.summary import counts_of, summary_of
 
 MOST_COMPARED = 10
-
-
-@dataclass(frozen=True)
-class Row:
-    """One study of the list.
-
-    Attributes:
-        id: the study's id.
-        name: its name.
-        directions: one for each objective.
-        counts: trials by the name of their state.
-        best: the best value of a study with one objective; NaN: there is none.
-        best_trial: which trial has it.
-        last: when the last trial began or ended, unix time.
-    """
-
-    id: int
-    name: str
-    directions: tuple[str, ...]
-    counts: dict[str, int]
-    best: float
-    best_trial: int | None
-    last: float
-
-    @property
-    def total(self) -> int:
-        """How many trials there are."""
-        return sum(self.counts.values())
-
-    @property
-    def running(self) -> int:
-        """How many trials run."""
-        return self.counts.get("running", 0)
 
 
 SORTS: dict[str, tuple[str, Any]] = {
@@ -60,34 +25,13 @@ SORTS: dict[str, tuple[str, Any]] = {
 }
 
 
-def row_of(studies: Studies, record: StudyRecord) -> Row:
-    """Return what the list shows of a study; its trials are not read."""
-    storage = studies.storage
-    counts = {str(s).lower(): n for s, n in sorted(storage.count(record.id).items()) if n}
-    one = len(record.directions) == 1
-    best = storage.best(record.id, record.directions[0]) if one and counts.get("complete") else None
-    total, last = sum(counts.values()), math.nan
-    if total:
-        newest = storage.trials(record.id, [total - 1])[0]
-        last = newest.finished if newest.finished == newest.finished else newest.started
-    return Row(
-        record.id,
-        record.name,
-        record.directions,
-        counts,
-        math.nan if best is None or best.value is None else best.value,
-        None if best is None else best.number,
-        last if last == last else record.created,
-    )
-
-
 def index(request: Request) -> Response:
     """Show the studies."""
     studies = studies_of(request)
     search = request.query_params.get("q", "").strip()
     sort = request.query_params.get("sort", "last")
     records = [r for r in studies.records() if search.casefold() in r.name.casefold()]
-    rows = [row_of(studies, record) for record in records]
+    rows = [summary_of(studies.storage, record) for record in records]
     rows.sort(key=SORTS.get(sort, SORTS["last"])[1])
     page: Response = request.app.state.views.page(
         request,
@@ -107,9 +51,8 @@ def index(request: Request) -> Response:
 def compare(request: Request) -> Response:
     """Show several studies side by side."""
     studies = studies_of(request)
-    rows = [row_of(studies, studies.record(study_id)) for study_id in compared_ids(request)]
-    best = [studies.storage.best(r.id, r.directions[0]) if len(r.directions) == 1 else None for r in rows]
-    params = [{} if trial is None else trial.params for trial in best]
+    rows = [summary_of(studies.storage, studies.record(study_id)) for study_id in compared_ids(request)]
+    params = [{} if row.best_record is None else row.best_record.params for row in rows]
     names = list(dict.fromkeys(name for found in params for name in found))
     context = {"rows": rows, "params": params, "names": names}
     page: Response = request.app.state.views.page(request, "compare.html", context)
@@ -131,12 +74,7 @@ def compared_ids(request: Request) -> list[int]:
 def counts(request: Request) -> Response:
     """Return what the list shows as JSON, for pages that are open."""
     studies = studies_of(request)
-    return JSONResponse([{"id": r.id, "counts": studies_counts(studies, r)} for r in studies.records()])
-
-
-def studies_counts(studies: Studies, record: StudyRecord) -> dict[str, int]:
-    """Return the trials of a study by the name of their state."""
-    return {str(s).lower(): n for s, n in sorted(studies.storage.count(record.id).items()) if n}
+    return JSONResponse([{"id": r.id, "counts": counts_of(studies.storage, r.id)} for r in studies.records()])
 
 
 ROUTES = [Route("/", index), Route("/compare", compare), Route("/studies.json", counts)]

@@ -14,11 +14,11 @@ from tunesmith.dashboard.health import findings
 from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.figures import as_json
 from tunesmith.dashboard.pages.request import Filter, plain, studies_of, study_of, whole
-from tunesmith.dashboard.pages.studies import studies_counts
 from tunesmith.dashboard.words import Words, language_of
 from tunesmith.report.of_study import recommended
 from tunesmith.report.words import words_of
 from tunesmith.study.engine.wishes import asked_of
+from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 
 MOST_NEW = 2000  # trials of one delta
@@ -38,7 +38,7 @@ def page(request: Request) -> Response:
         "study.html",
         {
             "study": record,
-            "counts": studies_counts(held, record),
+            "counts": counts_of(held.storage, record.id),
             "best": held.storage.best(record.id, record.directions[0]) if one else None,
             "drawings": [d for d in DRAWINGS.values() if d.is_for(len(record.directions))],
             "note": str(record.user.get(KEY, "")),
