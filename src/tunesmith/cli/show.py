@@ -11,6 +11,7 @@ from tunesmith.cli.output import cell, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.state import TrialState
 from tunesmith.study.failures import failure_reasons
+from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
@@ -63,15 +64,15 @@ def _facts(study: Study) -> dict[str, Any]:
     except ValueError as error:  # no trial is complete yet
         words = [f"Nothing can be recommended: {error}."]
     failed = study.get_trials(states=[TrialState.FAIL])
-    space = study.history.space
+    space, saved = study.history.space, study.savings
     return {
         "name": study.study_name,
         "directions": [d.value for d in study.directions],
         "seed": study.seed,
-        "trials": {s.name.lower(): n for s, n in study.engine.count().items() if n},
+        "trials": counts_of(study.engine.storage, study.engine.study_id),
         "recommendation": words,
         "front": [t.number for t in study.best_trials] if several else [],
-        "saved": None if study.savings is None else str(study.savings),
+        "saved": None if saved is None else str(saved),
         "stop_reason": study.stop_reason,
         "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in failure_reasons(failed)],
         "space": {} if space is None else {name: str(p) for name, p in space.params.items()},

@@ -15,7 +15,7 @@ from tunesmith.cli.options import json_option, open_study, storage_argument, stu
 from tunesmith.cli.output import plain, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.errors import QueryError
-from tunesmith.state import StudyDirection, TrialState
+from tunesmith.state import TrialState
 from tunesmith.study.query import TrialTable
 
 if TYPE_CHECKING:
@@ -72,9 +72,10 @@ def trials(
 
 def _table(study: Study) -> TrialTable:
     """Return the trials of a study as columns; records are read only of those that wait, and for attributes."""
-    signs = [-1.0 if d is StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
     waiting = study.get_trials(states=[TrialState.WAITING])
-    return TrialTable.of(study.history, signs, waiting, lambda: {t.number: t.user_attrs for t in study.trials})
+    return TrialTable.of(
+        study.history, study.engine.signs, waiting, lambda: {t.number: t.user_attrs for t in study.trials}
+    )
 
 
 @click.command()

@@ -33,6 +33,7 @@ from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study, create_study, load_study
+from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 from tunesmith.trial import seed_of_trial
 
@@ -241,7 +242,7 @@ def _metrics(study: Study) -> Sequence[str]:
 
 def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> int:
     """Print what was found."""
-    counts = {state.name.lower(): n for state, n in study.engine.count().items() if n}
+    counts = counts_of(study.engine.storage, study.engine.study_id)
     try:
         best = study.best_trials if len(study.directions) > 1 else [study.best_trial]
     except ValueError:
