@@ -184,6 +184,27 @@ def as_studies(studies: Any) -> dict[str, Study]:
     return found
 
 
+def read_all(studies: Any, target: Target, target_name: str | None, figure: str) -> dict[str, StudyColumns]:
+    """Return the trials of one study, of a list of them or a dict of them, by the studies' names; see `read`.
+
+    Args:
+        studies: as for `as_studies`.
+        target: what to show.
+        target_name: what to call it.
+        figure: what is to be drawn, for the error.
+
+    Returns:
+        the columns of each study, of which at least one has a complete trial.
+
+    Raises:
+        NothingToDrawError: no study has a complete trial with a finite value.
+    """
+    tables = {name: read(s, target, target_name) for name, s in as_studies(studies).items()}
+    if not any(t.complete.any() for t in tables.values()):
+        next(iter(tables.values())).need(figure)
+    return tables
+
+
 def need_one_objective(study: Study, figure: str) -> None:
     """Check that a study has one objective, for a figure that takes no target.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tunesmith.selection.wording import count
 from tunesmith.visualization.data.base import FigureData, join, number
-from tunesmith.visualization.data.columns import Floats, Target, as_studies, read
+from tunesmith.visualization.data.columns import Floats, Target, read_all
 
 POINTS = 1000  # of a curve, at most
 
@@ -53,9 +53,7 @@ def edf(study: Any, *, target: Target = None, target_name: str | None = None) ->
         NothingToDrawError: no study has a complete trial with a finite value.
         ValueError: a study has several objectives and the target does not say which.
     """
-    tables = {name: read(s, target, target_name) for name, s in as_studies(study).items()}
-    if not any(t.complete.any() for t in tables.values()):
-        next(iter(tables.values())).need("plot_edf")
+    tables = read_all(study, target, target_name, "plot_edf")
     curves, sentences = [], []
     for name, t in tables.items():
         values = t.value[t.complete]

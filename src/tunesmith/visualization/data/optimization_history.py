@@ -17,8 +17,7 @@ from tunesmith.visualization.data.columns import (
     Mask,
     StudyColumns,
     Target,
-    as_studies,
-    read,
+    read_all,
 )
 from tunesmith.visualization.data.ends import beyond, ends_of
 from tunesmith.visualization.data.thinning import MOST, drawn, thin
@@ -108,9 +107,7 @@ def optimization_history(
         NothingToDrawError: no study has a complete trial with a finite value.
         ValueError: a study has several objectives and the target does not say which.
     """
-    tables = {name: read(s, target, target_name) for name, s in as_studies(study).items()}
-    if not any(t.complete.any() for t in tables.values()):
-        next(iter(tables.values())).need("plot_optimization_history")
+    tables = read_all(study, target, target_name, "plot_optimization_history")
     most = max(MOST // len(tables), 100)
     series = tuple(_series(n, t, show_pruned, show_failed, selected, most) for n, t in tables.items())
     shown, n = sum(len(s.number) for s in series), sum(int(_shown(t, show_pruned).sum()) for t in tables.values())
