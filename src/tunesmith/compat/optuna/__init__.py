@@ -1,0 +1,29 @@
+"""Optuna's names over this library: ``import tunesmith.compat.optuna as optuna`` runs a program of Optuna 5 unchanged.
+
+Each module has the name that it has in Optuna, and is imported when it is first used. `names.py` says where each of
+Optuna's names is, and for the few that cannot be had, what to use instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunesmith.compat.optuna.names import MODULES, TOP, refusal, submodule
+from tunesmith.compat.optuna.version import __version__
+
+__all__ = ["__version__", *MODULES, *TOP]
+
+
+def __getattr__(name: str) -> Any:
+    if name in TOP:
+        value = getattr(submodule(TOP[name]), name)
+    elif name in MODULES:
+        value = submodule(name)
+    else:
+        raise refusal(__name__, name, __all__)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

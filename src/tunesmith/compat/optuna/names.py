@@ -1,0 +1,68 @@
+"""Optuna's public names: which module here has each, and for those that cannot be had, why and what to use instead.
+
+A test holds this table against a recorded list of all public names of Optuna.
+"""
+
+from __future__ import annotations
+
+import dis
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tunesmith.text import did_you_mean
+
+ROOM = "tunesmith.compat.optuna"
+# Modules of Optuna that are here under the same name, imported when they are first asked for.
+MODULES = (
+    "exceptions",
+)  # fmt: skip
+# Names that stand on ``optuna`` itself -> the module that has them.
+TOP: dict[str, str] = {
+    "TrialPruned": "exceptions",
+}
+# Names that cannot be had, by their full name in Optuna -> why, and what to use instead.
+REFUSED: dict[str, str] = {
+    "optuna.cli": "the command line is `tunesmith`; see `tunesmith --help`",
+}
+
+
+def refusal(module: str, name: str, known: Iterable[str]) -> AttributeError | ImportError:
+    """Return the error for a name that a module's ``__getattr__``, which calls this, does not have.
+
+    ``from module import name`` replaces an AttributeError by an ImportError without its message, so that one gets an
+    ImportError at once.
+
+    Args:
+        module: the module that was asked.
+        name: what was asked for.
+        known: the names that the module has.
+    """
+    optunas = f"{module.replace(ROOM, 'optuna')}.{name}"
+    if optunas in REFUSED:
+        text = f"{optunas} cannot be had here: {REFUSED[optunas]}"
+    else:
+        text = f"module {module!r} has no attribute {name!r}{did_you_mean(name, known)}"
+    asking = sys._getframe(2)
+    imports = asking.f_code.co_code[asking.f_lasti] == dis.opmap["IMPORT_FROM"]
+    return ImportError(text, name=module) if imports else AttributeError(text)
+
+
+def refuser(module: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a module of this package: each name that it lacks is refused with the reason.
+
+    Args:
+        module: its name.
+        known: the names that it has.
+    """
+
+    def missing(name: str) -> Any:
+        raise refusal(module, name, known)
+
+    return missing
+
+
+def submodule(name: str) -> Any:
+    """Import a module of this package by its name there, such as "samplers"."""
+    return importlib.import_module(f"{ROOM}.{name}")
