@@ -83,6 +83,18 @@ def test_programs_can_be_asked_to_pause_and_the_page_says_so(own: TestClient, tm
     assert own.post("/study/1/ask", data={"word": "dance"}).status_code == 400
 
 
+def test_a_running_trial_is_asked_to_stop_once_and_others_cannot_be(own: TestClient, tmp_path: Path) -> None:
+    trial = ts.load_study(study_name="plain", storage=tmp_path / "own.db").ask()
+    assert "Stop this trial" in own.get(f"/study/1/trial/{trial.number}").text
+    assert "Stop this trial" not in own.get("/study/1/trial/3").text
+    text = own.post(f"/study/1/trial/{trial.number}/stop").text
+    assert "It was asked to stop." in text
+    assert "Stop this trial" not in text
+    assert own.post("/study/1/trial/3/stop").status_code == 400
+    assert own.post("/study/1/trial/99/stop").status_code == 404
+    assert own.post("/study/9/trial/0/stop").status_code == 404
+
+
 def test_a_study_that_could_not_be_deleted_is_seen_again(own: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object, **__: object) -> None:
         raise ts.errors.StorageError("the storage is away")

@@ -32,10 +32,10 @@ def test_a_foreign_name_that_points_here_reads_nothing(made: Path, host: str, pa
     assert "study" not in answer.text
 
 
-WRITES = ["/study/1/rename", "/study/1/delete", "/study/1/restore", "/study/1/note", "/study/1/enqueue"]
+WRITES = ["/study/1/rename", "/study/1/delete", "/study/1/restore", "/study/1/note", "/study/1/enqueue", "/study/1/ask"]
 
 
-@pytest.mark.parametrize("path", [*WRITES, "/study/1/trial/1/note"])
+@pytest.mark.parametrize("path", [*WRITES, "/study/1/trial/1/note", "/study/1/trial/1/stop"])
 @pytest.mark.parametrize(
     "headers",
     [

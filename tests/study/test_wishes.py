@@ -8,7 +8,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.study.engine import wishes
-from tunesmith.study.engine.wishes import ask_programs, asked_of
+from tunesmith.study.engine.wishes import ask_programs, ask_to_stop, asked_of
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +64,74 @@ def test_another_word_is_refused() -> None:
     study = ts.create_study()
     with pytest.raises(ValueError, match="did you mean 'pause'"):
         ask_programs(study.engine.storage, study.engine.study_id, "pauze")
+
+
+def ask(study: ts.Study, number: int) -> None:
+    """As the dashboard does."""
+    ask_to_stop(study.engine.storage, study.engine.study_id, number)
+
+
+def test_a_trial_that_is_asked_to_stop_is_pruned_at_its_next_report_and_the_search_goes_on(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "s.db", seed=0, pruner=ts.pruners.NopPruner())
+    other = ts.load_study(study_name=study.study_name, storage=tmp_path / "s.db")
+
+    def objective(trial: ts.Trial) -> float:
+        for step in range(5):
+            trial.report(10.0 - step, step)
+            if trial.number == 1 and step == 2:
+                ask(other, 1)
+            if trial.should_prune():
+                raise ts.TrialPruned
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, n_trials=4)
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE", "COMPLETE"]
+    assert (study.trials[1].reason, study.trials[1].value) == ("stopped on request", 8.0)
+
+
+def test_a_trial_that_does_not_ask_is_ended_where_its_executor_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunesmith.study.optimize.ASKS_AGAIN", 0.1)
+    path = str(tmp_path / "s.db")
+    study = ts.create_study(storage=path, study_name="mine", seed=0, retries={ts.FailureKind.KILLED: 3})
+
+    def objective(trial: ts.Trial) -> float:
+        import time
+
+        import tunesmith
+        from tunesmith.study.engine.wishes import ask_to_stop
+
+        if trial.number == 0:
+            trial.report(3.0, 0)
+        if trial.number < 2:
+            other = tunesmith.load_study(study_name="mine", storage=path)
+            ask_to_stop(other.engine.storage, other.engine.study_id, trial.number)
+            time.sleep(60)
+        return 1.0
+
+    study.optimize(objective, n_trials=3, executor=ts.executors.ProcessExecutor(jobs=1, grace=0.2))
+    reported, silent, after = study.trials
+    assert (reported.state, reported.failure, reported.value) == (ts.TrialState.PRUNED, None, 3.0)
+    assert (silent.state, silent.failure, silent.value) == (ts.TrialState.FAIL, ts.FailureKind.KILLED, None)
+    assert {(t.reason, t.attempt) for t in (reported, silent)} == {("stopped on request", 1)}
+    assert after.state is ts.TrialState.COMPLETE
+
+
+def test_who_asks_and_tells_is_told_too_and_other_trials_are_not() -> None:
+    study = ts.create_study(seed=0, pruner=ts.pruners.NopPruner())
+    first, second = study.ask(), study.ask()
+    for trial in (first, second):
+        trial.report(1.0, 0)
+    ask(study, second.number)
+    assert not first.should_prune()
+    assert second.should_prune()
+
+
+def test_only_a_running_trial_can_be_stopped() -> None:
+    study = ts.create_study(seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    with pytest.raises(ValueError, match="trial 0 is COMPLETE"):
+        ask(study, 0)
+    with pytest.raises(KeyError):
+        ask(study, 7)

@@ -30,7 +30,7 @@ from tunesmith.study.engine.leader import spent
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.engine.outcome import Outcome, as_fault, outcome_of, outcome_of_error
 from tunesmith.study.engine.retry import retry_while_unavailable
-from tunesmith.study.engine.wishes import GO, LOOK, PAUSE, STOP, Wishes
+from tunesmith.study.engine.wishes import GO, LOOK, PAUSE, STOP
 from tunesmith.study.execution import (
     Catch,
     check_budget,
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from tunesmith.progress import Progress
 
 AfterTrial = Callable[[TrialRecord], None]
+ASKS_AGAIN = 10.0  # seconds in which a trial that reports is expected to ask again whether it shall stop
+STOPPED = "stopped on request"
 PROPOSAL_SHARE = 0.5  # of a timeout; once proposals took more, the sampler's cheap variant proposes
 
 
@@ -154,7 +156,8 @@ class TrialPolicy(Policy[Trial, End]):
         self.runs: dict[int, int] = {}  # which run of each trial is heard
         self.uncounted: set[int] = set()  # trials that began in this call and were not shown yet
         self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
-        self.wishes = Wishes(self.engine)
+        self.engine.wishes.begin()
+        self.stopping: dict[int, float] = {}  # when trials that were asked to stop are ended, by the executor's clock
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
@@ -172,7 +175,7 @@ class TrialPolicy(Policy[Trial, End]):
 
     def _may_go_on(self) -> bool:
         """Tell whether nobody asked from elsewhere to pause or to stop; wait out a pause in which nothing runs."""
-        while (word := self.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
+        while (word := self.engine.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
             time.sleep(LOOK)
             self.tick()
         if word == STOP:
@@ -257,7 +260,13 @@ class TrialPolicy(Policy[Trial, End]):
         self._record_all(events)
 
     def tick(self) -> None:
-        """Show that time passes."""
+        """Show that time passes; end the trials that were asked to stop, and have had the time to do it themselves."""
+        for number in self.engine.wishes.stops() & self.begun.keys() if self.executor.kills else ():
+            running, now = self.engine.running.get(number), self.executor.clock()
+            asks = running is not None and bool(running.trial.reports)
+            if now >= self.stopping.setdefault(number, now + ASKS_AGAIN * asks):
+                self.stopping[number] = math.inf
+                self.executor.cancel(number)
         if self.progress is not None:
             self.progress.tick()
 
@@ -284,7 +293,8 @@ class TrialPolicy(Policy[Trial, End]):
         if event.kind is None or isinstance(event.error, TrialInterrupted):  # nobody's fault
             self.engine.release([event.trial.number])
             return True
-        return not is_pruned(event.error) and self.engine.run_again(event.trial, event.kind)
+        again = not is_pruned(event.error) and event.trial.number not in self.engine.wishes.stops()
+        return again and self.engine.run_again(event.trial, event.kind)
 
     def _record(self, event: End) -> tuple[TrialRecord, BaseException | None]:
         """Record the end of a trial; return its record, and the error that must stop the study, if any."""
@@ -293,6 +303,7 @@ class TrialPolicy(Policy[Trial, End]):
             error = as_fault(event.error)
             outcome = outcome_of_error(error, event.kind, event.traceback)
             outcome.output = event.output
+            self._explain(trial, outcome)
             done = self._recorded(trial, outcome)
             kind = event.kind if outcome.failure is None else outcome.failure
             passes = outcome.state is TrialState.PRUNED or self.catch.names(error, kind)
@@ -304,6 +315,14 @@ class TrialPolicy(Policy[Trial, End]):
             return done, None
         fault = ObjectiveError(f"trial {done.number}: {done.reason}")
         return done, None if self.catch.names(fault, outcome.failure) else fault
+
+    def _explain(self, trial: Trial, outcome: Outcome) -> None:
+        """Say so if a trial was stopped because somebody asked for it; one that has reported counts as pruned."""
+        killed = outcome.failure is FailureKind.KILLED
+        if trial.number in self.engine.wishes.stops() and (killed or outcome.state is TrialState.PRUNED):
+            outcome.reason = STOPPED
+            if killed and trial.reports:
+                outcome.state, outcome.failure = TrialState.PRUNED, None
 
     def _recorded(self, trial: Trial, outcome: Outcome) -> TrialRecord:
         """Record an end; return the record of the trial, which is another's if the attempt was replaced."""

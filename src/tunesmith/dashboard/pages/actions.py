@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tunesmith.dashboard.notes import KEY, MOST
 from tunesmith.dashboard.pages.request import studies_of
 from tunesmith.errors import DuplicatedStudyError, TunesmithError
-from tunesmith.study.engine.wishes import ask_programs
+from tunesmith.study.engine.wishes import ask_programs, ask_to_stop
 
 MOST_BODY = 1_000_000  # bytes of a form
 
@@ -120,6 +120,23 @@ async def ask(request: Request) -> Response:
     return _back(request, f"/study/{study_id}")
 
 
+async def stop(request: Request) -> Response:
+    """Ask the program that runs a trial to stop it."""
+    held, study_id, number = studies_of(request), request.path_params["study"], request.path_params["number"]
+
+    def work() -> None:
+        held.record(study_id)
+        ask_to_stop(held.storage, study_id, number)
+
+    try:
+        await run_in_threadpool(work)
+    except KeyError:
+        raise HTTPException(404, f"The study has no trial {number}.") from None
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from error
+    return _back(request, f"/study/{study_id}/trial/{number}")
+
+
 def _params(text: str) -> dict[str, Any]:
     """Return parameters that were given as JSON.
 
@@ -143,5 +160,6 @@ ROUTES = [
     Route(f"{_STUDY}/note", note, methods=["POST"]),
     Route(f"{_STUDY}/enqueue", enqueue, methods=["POST"]),
     Route(f"{_STUDY}/ask", ask, methods=["POST"]),
+    Route(f"{_TRIAL}/stop", stop, methods=["POST"]),
     Route(f"{_TRIAL}/note", note, methods=["POST"]),
 ]

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.request import plain, studies_of, study_of
 from tunesmith.frozen import TrialRecord
+from tunesmith.study.engine.wishes import is_asked_to_stop
 
 MOST_STEPS = 2000  # of a curve that are shown
 
@@ -20,16 +21,17 @@ MOST_STEPS = 2000  # of a curve that are shown
 def page(request: Request) -> Response:
     """Show a trial: parameters, values, curve, what it printed, artifacts, attempts."""
     opened, number = study_of(request), request.path_params["number"]
-    engine = opened.study.engine
+    engine, study = opened.study.engine, studies_of(request).record(request.path_params["study"])
     trial = trial_of(opened.study.engine.trials, number)
     artifacts = engine.storage.artifacts_of(engine.study_id, number)
     made: Response = request.app.state.views.page(
         request,
         "trial.html",
         {
-            "study": studies_of(request).record(request.path_params["study"]),
+            "study": study,
             "trial": trial,
             "state": str(trial.state).lower(),
+            "stopping": is_asked_to_stop(study, number),
             "curve": json.dumps(curve_of(trial), allow_nan=False),
             "steps": list(trial.intermediate_values.items())[-200:],
             "artifacts": artifacts,

@@ -13,6 +13,7 @@ from tunesmith.frozen import Fence, curve, with_costs
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import StudyReplica
+from tunesmith.study.engine.wishes import Wishes
 
 AWAY = 10.0  # seconds without another try after the storage failed to take a report or an attribute
 
@@ -24,12 +25,14 @@ class TrialChannel:
         study: the replica that has their curves.
         pruner: who decides.
         artifacts: where the study keeps artifacts.
+        wishes: what is asked from elsewhere.
     """
 
-    def __init__(self, study: StudyReplica, pruner: Pruner, artifacts: ArtifactHome) -> None:
+    def __init__(self, study: StudyReplica, pruner: Pruner, artifacts: ArtifactHome, wishes: Wishes) -> None:
         self.pruner = pruner
         self._study = study
         self._artifacts = artifacts
+        self._wishes = wishes
         self._away_until = 0.0
         self._pausing: set[int] = set()
         self._finishing: set[int] = set()
@@ -70,8 +73,11 @@ class TrialChannel:
             return self._reach(lambda: study.storage.set_attr(study.study_id, number, key, value, fence=fence))
 
     def should_prune(self, number: int, step: int) -> bool:
-        """Ask the pruner about a running trial."""
+        """Ask the pruner about a running trial, unless somebody asked to stop it."""
         study = self._study
+        if number in self._wishes.stops():
+            self._pausing.discard(number)
+            return True
         with study.lock:
             if study.storage.shared:
                 self._reach(study.sync)

@@ -26,6 +26,7 @@ from tunesmith.study.engine.recovery import Recovery, recover, wait_for_lost
 from tunesmith.study.engine.replica import STALE
 from tunesmith.study.engine.retries import may_run_again, stored_retries
 from tunesmith.study.engine.tell import Teller
+from tunesmith.study.engine.wishes import Wishes
 from tunesmith.trial import Trial
 
 
@@ -42,6 +43,7 @@ class TrialEngine(StudyData):
     Attributes:
         artifacts: where the study keeps artifacts.
         retries: how often a trial is run again whose attempt ended without a result, by the kind of failure.
+        wishes: what is asked from elsewhere of who runs trials.
         optimizing: whether ``optimize`` runs in this object.
         stop_requested: whether it shall end after the running trials.
         takes_params: whether the last objective took parameters and not a trial.
@@ -62,7 +64,8 @@ class TrialEngine(StudyData):
         self.teller = Teller(self)
         self.asker.abandoned = self.teller.unsaved.released
         self.recovery = Recovery(self)
-        self.channel = TrialChannel(self, pruner, self.artifacts)
+        self.wishes = Wishes(self)
+        self.channel = TrialChannel(self, pruner, self.artifacts, self.wishes)
         self.optimizing = False
         self.stop_requested = False
         self.takes_params = False

@@ -1,23 +1,29 @@
-"""What people ask of the programs that run a study's trials, from elsewhere: to pause, to go on, to stop.
+"""What people ask of the programs that run a study's trials, from elsewhere: to pause, go on, stop, or stop one trial.
 
-It is a system attribute of the study. Whoever runs trials looks at it once a second, between two trials.
+Each wish is a system attribute of the study. Whoever runs trials looks at them once a second: between two trials, while
+trials run in other processes, and when an objective asks ``should_prune``.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.state import TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.text import did_you_mean
 
 if TYPE_CHECKING:
-    from tunesmith.study.engine.data import StudyData
+    from tunesmith.study.engine.replica import StudyReplica
 
 ASKED = "asked"  # the system attribute: {"word": one of WORDS, "at": unix time in seconds}
 GO, PAUSE, STOP = WORDS = ("go", "pause", "stop")
+STOP_TRIAL = (
+    "stop trial "  # with its number, the system attribute: unix time in seconds; its own, so none is overwritten
+)
 LOOK = 1.0  # seconds between two looks
 
 
@@ -44,6 +50,31 @@ def asked_of(record: StudyRecord) -> str:
     return _word_and_time(record.system.get(ASKED))[0]
 
 
+def ask_to_stop(storage: Storage, study_id: int, number: int) -> None:
+    """Ask the program that runs a trial to stop it.
+
+    It ends as PRUNED at its next ``should_prune``. One that does not ask soon is ended, where its executor can do that.
+
+    Args:
+        storage: where the study is.
+        study_id: the study.
+        number: the trial.
+
+    Raises:
+        KeyError: the study has no such trial.
+        ValueError: it does not run.
+    """
+    (trial,) = storage.trials(study_id, [number])
+    if trial.state is not TrialState.RUNNING:
+        raise ValueError(f"only a running trial can be stopped; trial {number} is {trial.state.name}")
+    storage.set_attr(study_id, None, f"{STOP_TRIAL}{number}", time.time(), system=True)
+
+
+def is_asked_to_stop(record: StudyRecord, number: int) -> bool:
+    """Tell whether somebody asked for a trial to be stopped."""
+    return f"{STOP_TRIAL}{number}" in record.system
+
+
 def _word_and_time(stored: Any) -> tuple[str, float]:
     if not isinstance(stored, dict) or stored.get("word") not in WORDS:
         return GO, -math.inf
@@ -51,33 +82,50 @@ def _word_and_time(stored: Any) -> tuple[str, float]:
 
 
 class Wishes:
-    """What is asked of one call of ``optimize``.
+    """What is asked of a program that runs trials of a study.
 
     Args:
         study: whose trials it runs.
     """
 
-    def __init__(self, study: StudyData) -> None:
+    def __init__(self, study: StudyReplica) -> None:
         self._study = study
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a call of ``optimize``, which is not meant by a "stop" of before."""
         self._since = time.time()
         self._looked = time.monotonic()  # what was asked before is looked at when the first second is over
         self._word = GO
+        self._stops: frozenset[int] = frozenset()
 
     def word(self) -> str:
         """Return "go", "pause" or "stop", at most a second old; the last one while the storage is away."""
-        if time.monotonic() - self._looked >= LOOK:
-            self._looked = time.monotonic()
-            try:
-                word, at = _word_and_time(self._stored())
-            except StorageError:
-                return self._word
-            self._word = GO if word == STOP and at < self._since else word
+        self._look()
         return self._word
 
-    def _stored(self) -> Any:
+    def stops(self) -> frozenset[int]:
+        """Return the numbers of the trials that were asked to stop, ended ones among them; at most a second old."""
+        self._look()
+        return self._stops
+
+    def _look(self) -> None:
+        if time.monotonic() - self._looked < LOOK:
+            return
+        self._looked = time.monotonic()
+        try:
+            system = self._stored()
+        except StorageError:
+            return
+        word, at = _word_and_time(system.get(ASKED))
+        self._word = GO if word == STOP and at < self._since else word
+        numbers = (key.removeprefix(STOP_TRIAL) for key in system if key.startswith(STOP_TRIAL))
+        self._stops = frozenset(int(n) for n in numbers if n.isdecimal())
+
+    def _stored(self) -> Mapping[str, Any]:
         study = self._study
         try:
             found = [study.storage.load_study(study.study_name)]
         except StudyNotFoundError:  # it has another name by now
             found = study.storage.list_studies()
-        return next((record.system.get(ASKED) for record in found if record.id == study.study_id), None)
+        return next((record.system for record in found if record.id == study.study_id), {})
