@@ -130,5 +130,9 @@ class NothingToDrawError(TunesmithError, ValueError):
     """A study does not have what a figure shows: no complete trial, no report, no parameter."""
 
 
+class SourceError(TunesmithError, ValueError):
+    """Results of another program cannot be read: the source is damaged, is no such thing, or needs a word from you."""
+
+
 class QueryError(TunesmithError, ValueError):
     """An expression that chooses trials cannot be read, or names a column that is not there."""

@@ -49,7 +49,7 @@ def test_a_database_of_another_tuner(
 ) -> None:
     path = tmp_path / "tune.db"
     before = make_tables(path, tables)
-    with pytest.raises(StorageError, match=rf"tune.db is a {words}.*study.add_trials.*docs/porting.md"):
+    with pytest.raises(StorageError, match=rf"tune.db is a {words}.*`tunesmith import .*tune.db.*docs/import.md"):
         way(f"sqlite:///{path}")
     assert path.read_bytes() == before
 
@@ -63,7 +63,7 @@ def test_a_file_that_optuna_wrote(tmp_path: Path) -> None:
         ts.create_study(study_name="old", storage=url, load_if_exists=True)
     assert len(optuna.load_study(study_name="old", storage=url).trials) == 2
     for theirs in (optuna.storages.InMemoryStorage(), optuna.storages.RDBStorage(url)):
-        with pytest.raises(TypeError, match=r"got \w+ of optuna; docs/porting.md shows how"):
+        with pytest.raises(TypeError, match=r"got \w+ of optuna; docs/import.md shows how"):
             ts.create_study(storage=theirs)
 
 
@@ -80,17 +80,17 @@ def test_a_file_that_holds_studies_of_both(tmp_path: Path) -> None:
     storage.close()
     make_tables(path, OPTUNA)
     assert ts.load_study(study_name="ours", storage=path).best_trial.number == 0
-    with pytest.raises(StudyNotFoundError, match=r"there are: 'ours'.*It has tables of Optuna's.*study.add_trials"):
+    with pytest.raises(StudyNotFoundError, match=r"there are: 'ours'.*It has tables of Optuna's.*tunesmith import"):
         ts.load_study(study_name="old", storage=path)
 
 
 PICKLE = pickle.dumps([1, 2])
 FILES = {
     "a pickle": PICKLE,
-    "trials pickled by Hyperopt; .*study.add_trials": PICKLE[:2]
+    "trials pickled by Hyperopt; .*tunesmith import": PICKLE[:2]
     + b"\x95\x8c\rhyperopt.base\x94\x8c\x06Trials"
     + PICKLE,
-    "a journal file of Optuna's; .*study.add_trials": json.dumps({"op_code": 0, "study_name": "old"}).encode() + b"\n",
+    "a journal file of Optuna's; .*tunesmith import": json.dumps({"op_code": 0, "study_name": "old"}).encode() + b"\n",
     "JSON": b'{\n "a": [1]}',
     r"a table as text \(CSV\?\)": b"lr,loss\n0.1,0.3\n",
     "compressed with gzip": b"\x1f\x8b\x08" + bytes(20),

@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Change": {
         "enqueue": ("enqueue:enqueue", "Add a trial with given parameters to those that wait."),
         "confirm": ("confirm:confirm", "Run the best points again with fresh seeds."),
+        "import": ("imports:import_", "Bring along the results of another program, as studies."),
         "copy": ("change:copy", "Copy a study, to another storage too."),
         "rename": ("change:rename", "Give a study another name."),
         "delete": ("change:delete", "Delete a study."),

@@ -54,7 +54,7 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
     if not isinstance(given, str | os.PathLike) and not is_url:
         # Its value is not shown: it may hold a password.
         module = type(given).__module__.partition(".")[0]
-        hint = f" of {module}; docs/porting.md shows how its trials can be taken over" if module in OTHERS else ""
+        hint = f" of {module}; docs/import.md shows how its trials come along" if module in OTHERS else ""
         raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(given).__name__}{hint}")
     if isinstance(given, str) and (registered := _registered(given.strip())) is not None:
         return registered

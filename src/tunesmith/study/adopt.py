@@ -104,7 +104,7 @@ def checked_trials(trials: Iterable[Any], n_objectives: int) -> list[TrialRecord
         if not isinstance(t, TrialRecord):
             raise TypeError(
                 f"add_trial takes what tunesmith.create_trial(...) makes or a study's trials; got {shown(t)} "
-                "(of another library? docs/porting.md, 'Old results come along', shows how)"
+                "(of another library? tunesmith.compat.read reads its files, see docs/import.md)"
             )
         if t.state is TrialState.RUNNING:
             raise ValueError("add_trial: the trial is RUNNING; only finished and waiting trials can be added")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import sqlite3
 import time
 from contextlib import closing
@@ -15,10 +16,8 @@ from sqlalchemy import URL  # noqa: TID253 - imported only when a database is na
 from tunesmith.errors import StorageError
 from tunesmith.storage.redact import shown_spec
 
-TAKE_OVER = (
-    "To take the trials over, read them with {program} and give them to study.add_trials(...) of a new study; "
-    "docs/porting.md, 'Old results come along', shows how."
-)
+# What `tunesmith import` needs to be told besides, by program.
+_OPTIONS = {"Hyperopt": " --unsafe-pickle", "MLflow": " --minimize METRIC"}
 _PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 # Formats by how their files begin.
 _BEGINNINGS = {
@@ -28,6 +27,17 @@ _BEGINNINGS = {
     b"PAR1": "a Parquet file",
     b"DUCK": "a DuckDB database",
 }
+
+
+def take_over(place: str, program: str) -> str:
+    """Return a sentence on how to bring along what another program has in a file or database.
+
+    Args:
+        place: the file or the URL, without a password.
+        program: whose it is.
+    """
+    command = f"tunesmith import {shlex.quote(place)}{_OPTIONS.get(program, '')} --storage new.db"
+    return f"To bring along what it holds: `{command}` (in Python: tunesmith.compat.read); docs/import.md tells more."
 
 
 def refuse_foreign_file(path: Path) -> None:
@@ -40,7 +50,7 @@ def refuse_foreign_file(path: Path) -> None:
     except OSError:
         head = b""
     what, program = _what(head)
-    how = f". {TAKE_OVER.format(program=program)}" if program else ""
+    how = f". {take_over(shown_spec(path), program)}" if program else ""
     raise StorageError(f"the file {shown_spec(path)} is no SQLite database{what}; choose another path{how}")
 
 

@@ -6,7 +6,7 @@ import warnings
 
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.files import TAKE_OVER
+from tunesmith.storage.sql.files import take_over
 from tunesmith.storage.sql.session import Session
 from tunesmith.text import printable
 
@@ -38,11 +38,11 @@ def refuse_foreign_tables(database: Database) -> None:
     if database.is_sqlite:
         raise StorageError(
             f"{database.where} is a database of {program}'s{names and f', with the studies {names}'}; choose another "
-            f"file. {TAKE_OVER.format(program=program)}"
+            f"file. {_take_over(database, program)}"
         )
     warnings.warn(
         f"{database.where} also has tables of {program}'s{names and f', with the studies {names}'}; they stay as they "
-        f"are, and what they hold is not seen here. {TAKE_OVER.format(program=program)}",
+        f"are, and what they hold is not seen here. {_take_over(database, program)}",
         stacklevel=2,
     )
 
@@ -51,11 +51,15 @@ def foreign_hint(database: Database) -> str:
     """Return a sentence on other programs' tables, for the error about a missing study; "": there are none."""
     program, tables = foreign_tables(database)
     if program is not None:
-        return f" It has tables of {program}'s. {TAKE_OVER.format(program=program)}"
+        return f" It has tables of {program}'s. {_take_over(database, program)}"
     if tables:
         listed = ", ".join(printable(name) for name in tables[:5])
         return f" It has tables of another program ({listed})."
     return ""
+
+
+def _take_over(database: Database, program: str) -> str:
+    return take_over(database.where.removeprefix("the file ").removeprefix("the database "), program)
 
 
 def _studies_of_optuna(database: Database) -> str:

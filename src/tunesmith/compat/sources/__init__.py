@@ -1,0 +1,9 @@
+"""Results of other tuners and trackers, read as studies: `read` finds out what a source is and who can read it.
+
+Each kind of source is one module, or a room. What all of them make is an `ImportedStudy`.
+"""
+
+from tunesmith.compat.sources.read import read
+from tunesmith.compat.sources.study import ImportedStudy
+
+__all__ = ["ImportedStudy", "read"]

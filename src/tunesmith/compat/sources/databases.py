@@ -1,0 +1,79 @@
+"""Databases of other programs, opened to be read and never written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa  # noqa: TID253 - imported only when a database is read
+
+from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.storage.redact import shown_spec
+
+SQLITE = b"SQLite format 3\0"
+# The drivers of our extras "postgres" and "mysql"; SQLAlchemy's own choice differs between its versions.
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+_SNAPSHOT = {"sqlite": "SERIALIZABLE"}  # the others: REPEATABLE READ
+
+
+@contextmanager
+def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
+    """Open a database for as long as the context lasts; all that is read is of one moment.
+
+    Args:
+        source: an SQLite file, or a URL as SQLAlchemy and Optuna take it.
+
+    Yields:
+        a connection, and the name of the database for people, without a password.
+
+    Raises:
+        SourceError: it cannot be opened or read.
+        MissingDependencyError: its driver is not installed.
+    """
+    place = shown_spec(source)
+    try:
+        engine = _engine(source)
+    except ModuleNotFoundError as error:
+        extra = "postgres" if "psycopg" in str(error.name) else "mysql"
+        raise MissingDependencyError(
+            f"{place}: the driver {error.name!r} is missing: pip install 'tunesmith[{extra}]'"
+        ) from error
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
+        raise SourceError(f"{place} is no database URL that can be opened: {error}") from None
+    try:
+        level = _SNAPSHOT.get(engine.dialect.name, "REPEATABLE READ")
+        with engine.connect().execution_options(isolation_level=level) as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # its driver begins by itself only before a write
+            yield connection, place
+    except sa.exc.DBAPIError as error:
+        told = str(error.orig).strip().splitlines()
+        raise SourceError(f"{place} cannot be read: {told[0] if told else type(error.orig).__name__}") from error
+    finally:
+        engine.dispose()
+
+
+def _engine(source: str | Path) -> sa.Engine:
+    text = str(source)
+    if isinstance(source, Path) or "://" not in text:
+        return _sqlite(Path(source))
+    url = sa.make_url(text)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(Path(url.database or ""))
+    return sa.create_engine(url.set(drivername=_DRIVERS.get(url.drivername, url.drivername)), poolclass=sa.NullPool)
+
+
+def _sqlite(path: Path) -> sa.Engine:
+    if not path.is_file():
+        raise SourceError(f"{shown_spec(path)} {'is a folder' if path.is_dir() else 'does not exist'}")
+    where = f"{path.absolute().as_uri()}?mode=ro"
+    return sa.create_engine(
+        "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, timeout=30), poolclass=sa.NullPool
+    )

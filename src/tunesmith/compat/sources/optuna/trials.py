@@ -1,0 +1,180 @@
+"""Records of ours from trials as Optuna stores them, whether in a database or in a journal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.compat.sources.optuna.distributions import Range, read_distribution
+from tunesmith.compat.sources.study import KEY
+from tunesmith.frozen import OUTSIDE, TrialRecord
+from tunesmith.space import Space
+from tunesmith.state import TrialState
+from tunesmith.storable import storable
+
+PROGRAM = "Optuna"
+OTHERS = "optuna"  # a system attribute: those of Optuna's that have no place of their own here
+CONSTRAINTS, FIXED, REASON, NAMES = "constraints", "fixed_params", "fail_reason", "study:metric_names"
+# What Optuna's samplers and pruners note for themselves. They mean nothing elsewhere, and some are megabytes.
+_OWN = (
+    "cma:", "cmaes:", "sepcma:", "cmawm:", "tpe:", "nsga2:", "nsga3:", "gp:", "qmc:", "multivariate", "grid_id",
+    "search_space", "completed_rung_", "hyperband:", "ga:", "NSGAII", "nsgaii:", "nsgaiii:", "lightgbm_tuner:",
+    "group_decomposed", "intersection_search_space",
+)  # fmt: skip
+MOST_STEPS = 2**63
+
+
+@dataclass(slots=True)
+class RawTrial:
+    """A trial as Optuna stores it.
+
+    Attributes:
+        number: its place in its study.
+        state: as in `TrialState`, whose numbers are Optuna's.
+        params: name, stored number and distribution of each parameter.
+        values: one for each objective; None: there are none.
+        started: unix time, seconds.
+        finished: unix time, seconds.
+    """
+
+    number: int
+    state: int
+    params: list[tuple[str, float, str]] = field(default_factory=list)
+    values: tuple[float, ...] | None = None
+    reports: dict[int, float] = field(default_factory=dict)
+    user: dict[str, Any] = field(default_factory=dict)
+    system: dict[str, Any] = field(default_factory=dict)
+    started: float = math.nan
+    finished: float = math.nan
+
+
+class Records:
+    """Makes records of the trials of one study; trials with the same parameters share one space.
+
+    Args:
+        n_objectives: how many objectives the study has.
+
+    Attributes:
+        running: how many trials were left out because they run.
+        dropped: what was left out otherwise, in words, with how often.
+    """
+
+    def __init__(self, n_objectives: int) -> None:
+        self._m = n_objectives
+        self._ranges: dict[str, Range] = {}
+        self._spaces: dict[tuple[tuple[str, str], ...], Space] = {}
+        self.running = 0
+        self.dropped: dict[str, int] = {}
+
+    def of(self, raw: RawTrial) -> TrialRecord | None:
+        """Return the record of a trial; None: it runs, or waits without anything that is known of it."""
+        state = TrialState(raw.state)
+        if state is TrialState.RUNNING:
+            self.running += 1
+            return None
+        space, x, outside = self._point(raw.params)
+        system: dict[str, Any] = {OUTSIDE: outside} if outside else {}
+        fixed = raw.system.get(FIXED)
+        constraints, reason = constraints_of(raw.system), raw.system.get(REASON)
+        others = others_of(raw.system)
+        if others:
+            system[OTHERS] = others
+        if state is TrialState.WAITING:
+            system[KEY] = f"optuna/{raw.number}"
+        values = raw.values
+        if state is TrialState.PRUNED and values is None and raw.reports and self._m == 1:
+            last = raw.reports[max(raw.reports)]
+            values = (last,) if last == last else None
+        if values is not None and (len(values) != self._m or any(v != v for v in values)):
+            values = None
+        if state is TrialState.COMPLETE and values is None:
+            state, reason = TrialState.FAIL, "Optuna's storage has no value of it, though it is complete there"
+        return TrialRecord(
+            raw.number,
+            state,
+            space=space,
+            x=x,
+            values=values,
+            constraints=constraints,
+            reason=None if reason is None else str(reason),
+            started=raw.started,
+            finished=raw.finished,
+            worker=f"optuna/{raw.number}",
+            fixed=dict(fixed) if isinstance(fixed, Mapping) else {} if state is TrialState.WAITING else None,
+            user=self._kept(raw.user),
+            system=system or None,
+            reports=self._reports(raw.reports),
+        )
+
+    def all_of(self, raws: Iterable[RawTrial]) -> list[TrialRecord]:
+        """Return the records of trials, without those that are left out."""
+        return [record for raw in raws if (record := self.of(raw)) is not None]
+
+    def notes(self) -> list[str]:
+        """Return what was left out, as sentences."""
+        told = []
+        if self.running:
+            them = "1 trial was" if self.running == 1 else f"{self.running:,} trials were"
+            told.append(f"{them} running there and left out; import again with --if-exists update when they have ended")
+        return told + [f"{what}: {n:,} left out" for what, n in self.dropped.items()]
+
+    def _point(self, params: list[tuple[str, float, str]]) -> tuple[Space | None, list[float] | None, dict[str, Any]]:
+        if not params:
+            return None, None, {}
+        ranges = []
+        for _, _, text in params:
+            found = self._ranges.get(text)
+            if found is None:
+                found = self._ranges[text] = read_distribution(text)
+            ranges.append(found)
+        key = tuple([(name, text) for name, _, text in params])
+        space = self._spaces.get(key)
+        if space is None:
+            columns = {name: found.parameter for (name, _, _), found in zip(params, ranges, strict=True)}
+            space = self._spaces[key] = Space.from_columns(columns)
+        x = [found.internal(value) for (_, value, _), found in zip(params, ranges, strict=True)]
+        outside = {
+            name: found.external(value)
+            for (name, value, _), found, inside in zip(params, ranges, x, strict=True)
+            if inside != inside
+        }
+        return space, x, outside
+
+    def _reports(self, reports: dict[int, float]) -> dict[int, float] | None:
+        if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
+            kept = {step: value for step, value in reports.items() if 0 <= step < MOST_STEPS}
+            self._drop("reports at steps below 0 or above 2**63", len(reports) - len(kept))
+            reports = kept
+        return reports or None
+
+    def _kept(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+        kept = {}
+        for key, value in attributes.items():
+            try:
+                kept[key] = storable(key, value)
+            except ValueError:
+                self._drop("attributes that cannot be stored", 1)
+        return kept or None
+
+    def _drop(self, what: str, n: int) -> None:
+        self.dropped[what] = self.dropped.get(what, 0) + n
+
+
+def constraints_of(system: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return the constraints among system attributes: a list up to Optuna 4, and one attribute each since."""
+    found: dict[str, Any] = {}
+    if not system:
+        return None
+    if isinstance(listed := system.get(CONSTRAINTS), list | tuple):
+        found = {str(i): value for i, value in enumerate(listed)}
+    prefix = f"{CONSTRAINTS}:"
+    found |= {key[len(prefix) :]: value for key, value in system.items() if key.startswith(prefix)}
+    return {key: float(value) for key, value in found.items() if isinstance(value, int | float)} or None
+
+
+def others_of(system: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the system attributes that have no place of their own here, without those of samplers and pruners."""
+    ours = (CONSTRAINTS, FIXED, REASON, NAMES, *_OWN)
+    return {key: value for key, value in system.items() if not key.startswith(ours)}

@@ -1,0 +1,154 @@
+"""`ImportedStudy`: a study of another program, ready to become one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
+from tunesmith.frozen import TrialRecord
+from tunesmith.state import TrialState
+from tunesmith.storage import Storage, open_storage
+from tunesmith.study import Study, create_study, load_study
+
+KEY = "imported"  # a system attribute of a study: where it comes from; of a waiting trial: its name there
+METRICS = "metric_names"  # a system attribute of a study: the names of its objectives
+ERROR, UPDATE = "error", "update"
+
+
+@dataclass(slots=True)
+class ImportedStudy:
+    """A study that was read from the results of another program.
+
+    Attributes:
+        name: its name there; for a file without names, the file's.
+        directions: "minimize" or "maximize" for each objective.
+        trials: its trials; ``worker`` names each as its program does ("optuna/17"), by which it is known again.
+        program: what wrote it: "Optuna", "Hyperopt", ...
+        place: where it was read, without passwords.
+        user_attrs: the study's attributes.
+        system_attrs: what its program noted of it, and what tunesmith keeps of that.
+        metric_names: the names of its objectives, if they have some.
+        notes: sentences on what was left out, and on what was concluded from the values.
+
+    Example:
+        ```python
+        from tunesmith import compat
+
+        rows = [{"lr": 0.01, "loss": 0.3}, {"lr": 0.1, "loss": 0.2}]
+        (old,) = compat.read(rows, minimize="loss", params={"lr": "log(1e-4, 1)"}, study="old")
+        study = old.create_study(storage="tune.db")
+        print(study.best_params)
+        ```
+    """
+
+    name: str
+    directions: tuple[str, ...]
+    trials: list[TrialRecord]
+    program: str
+    place: str
+    user_attrs: dict[str, Any] = field(default_factory=dict)
+    system_attrs: dict[str, Any] = field(default_factory=dict)
+    metric_names: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of trials in each state, by the state's name in small letters."""
+        found: dict[str, int] = {}
+        for trial in self.trials:
+            found[trial.state.name.lower()] = found.get(trial.state.name.lower(), 0) + 1
+        return found
+
+    def create_study(
+        self, storage: str | Path | Storage | None = None, study_name: str | None = None, if_exists: str = ERROR
+    ) -> Study:
+        """Make a study of ours with these trials.
+
+        All trials are added in one transaction. A study that was made by an import which was interrupted before that
+        is gone on with.
+
+        Args:
+            storage: where the study goes; as for `tunesmith.create_study`.
+            study_name: its name there; None: the same name.
+            if_exists: what to do if the storage has a study of that name: "error", or "update": if it was imported
+                from this study, add the trials that it does not have yet, such as those that have ended since.
+
+        Returns:
+            the study.
+
+        Raises:
+            DuplicatedStudyError: there is a study of that name, and `if_exists` is "error" or it is another study.
+            ValueError: `if_exists` is neither.
+        """
+        if if_exists not in (ERROR, UPDATE):
+            raise ValueError(f'if_exists is "{ERROR}" or "{UPDATE}"; got {if_exists!r}')
+        store = open_storage(storage)
+        name = study_name or self.name
+        try:
+            study = load_study(study_name=name, storage=store)
+        except StudyNotFoundError:
+            study = create_study(storage=store, study_name=name, directions=list(self.directions))
+        else:
+            self._check_same(study, store, if_exists)
+        trials = _missing(self.trials, study.trials)
+        self._write_attributes(study, store)
+        if trials:
+            study.engine.add(trials)
+        return study
+
+    def _origin(self) -> dict[str, str]:
+        return {"program": self.program, "study": self.name, "place": self.place}
+
+    def _check_same(self, study: Study, store: Storage, if_exists: str) -> None:
+        """Refuse a study that is there already, unless it is to be updated or an import of it was interrupted."""
+        record = store.load_study(study.study_name)
+        origin = record.system.get(KEY)
+        count = sum(store.count(record.id).values())
+        if origin is None and not count and list(record.directions) == list(self.directions):
+            return
+        if not isinstance(origin, Mapping):
+            raise DuplicatedStudyError(
+                f"there is a study {record.name!r} already, with {count:,} trials, and it was not imported; choose "
+                "another name (study_name=, on the command line --as)"
+            )
+        if (origin.get("program"), origin.get("study")) != (self.program, self.name):
+            raise DuplicatedStudyError(
+                f"the study {record.name!r} was imported from {origin.get('study')!r} of {origin.get('program')}, and "
+                f"this is {self.name!r} of {self.program}; choose another name (study_name=, on the command line --as)"
+            )
+        if if_exists == ERROR and count:
+            raise DuplicatedStudyError(
+                f"the study {record.name!r} was imported from {origin.get('place')} already, and has {count:,} trials; "
+                'if_exists="update" (on the command line --if-exists update) adds those that it does not have yet'
+            )
+
+    def _write_attributes(self, study: Study, store: Storage) -> None:
+        system = {KEY: self._origin(), **self.system_attrs}
+        if self.metric_names:
+            system[METRICS] = list(self.metric_names)
+        record = store.load_study(study.study_name)
+        for key, value in self.user_attrs.items():
+            if record.user.get(key) != value:
+                store.set_attr(record.id, None, key, value)
+        for key, value in system.items():
+            if record.system.get(key) != value:
+                store.set_attr(record.id, None, key, value, system=True)
+
+
+def key_of(trial: TrialRecord) -> str:
+    """Return the name that a trial had in the program that it comes from."""
+    return str((trial.system or {}).get(KEY) or trial.worker)
+
+
+def _missing(trials: list[TrialRecord], there: list[TrialRecord]) -> list[TrialRecord]:
+    """Return the trials that a study does not have; one that waits here and has ended there is missing too."""
+    finished = {key_of(t) for t in there if t.state is not TrialState.WAITING}
+    waiting = {key_of(t) for t in there if t.state is TrialState.WAITING}
+    return [
+        t
+        for t in trials
+        if (key := key_of(t)) not in finished and (key not in waiting or t.state is not TrialState.WAITING)
+    ]
