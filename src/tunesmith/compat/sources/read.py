@@ -27,9 +27,12 @@ def read(source: Any, *, study: str | None = None) -> list[ImportedStudy]:
 
     Example:
         ```python
-        # not run: it needs a file of Optuna's
+        import optuna
+
         from tunesmith import compat
 
+        theirs = optuna.create_study(storage="sqlite:///old.db")
+        theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
         for old in compat.read("old.db"):
             old.create_study(storage="tune.db")
         ```

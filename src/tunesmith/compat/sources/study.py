@@ -35,10 +35,13 @@ class ImportedStudy:
 
     Example:
         ```python
+        import optuna
+
         from tunesmith import compat
 
-        rows = [{"lr": 0.01, "loss": 0.3}, {"lr": 0.1, "loss": 0.2}]
-        (old,) = compat.read(rows, minimize="loss", params={"lr": "log(1e-4, 1)"}, study="old")
+        theirs = optuna.create_study(storage="sqlite:///old.db", study_name="old")
+        theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+        (old,) = compat.read("old.db")
         study = old.create_study(storage="tune.db")
         print(study.best_params)
         ```
