@@ -45,9 +45,6 @@ ELSEWHERE: dict[str, str] = {
 def missing(name: str, known: Iterable[str], module: str = "tunesmith") -> AttributeError | ImportError:
     """Return the error for a name that a module's ``__getattr__``, which calls this, does not know.
 
-    ``from module import name`` replaces an AttributeError by an ImportError without its message, so that one gets an
-    ImportError at once.
-
     Args:
         name: what was asked for.
         known: the names that the module has.
@@ -62,6 +59,19 @@ def missing(name: str, known: Iterable[str], module: str = "tunesmith") -> Attri
         where = did_you_mean(name, known).removeprefix("; ") or None
     if where is not None:
         text = f"{text}: {where}"
-    asking = sys._getframe(2)
+    return name_error(text, module, depth=3)
+
+
+def name_error(text: str, module: str, depth: int = 2) -> AttributeError | ImportError:
+    """Return the error of a module's ``__getattr__``, which calls this: an ImportError in ``from module import name``.
+
+    That statement replaces an AttributeError by an ImportError without its message, so it gets one at once.
+
+    Args:
+        text: the message.
+        module: its name.
+        depth: how many frames below this one the name is asked for.
+    """
+    asking = sys._getframe(depth)
     imports = asking.f_code.co_code[asking.f_lasti] == dis.opmap["IMPORT_FROM"]
     return ImportError(text, name=module) if imports else AttributeError(text)

@@ -1,0 +1,54 @@
+"""Annealing draws near good trials, and nearer as there are more; tunesmith has no such sampler, and uses TPE's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tunesmith.caution import caution
+from tunesmith.compat.hyperopt import tpe
+from tunesmith.compat.hyperopt.names import refuser
+from tunesmith.compat.hyperopt.search import Proposer, suggested
+
+
+def proposer(avg_best_idx: float = 2.0, shrink_coef: float = 0.1) -> Proposer:
+    """Return who proposes; the arguments are those of `suggest`.
+
+    Args:
+        avg_best_idx: as there.
+        shrink_coef: as there.
+
+    Returns:
+        TPE.
+    """
+    for name, value, default in (("avg_best_idx", avg_best_idx, 2.0), ("shrink_coef", shrink_coef, 0.1)):
+        if value != default:
+            caution(f"anneal.suggest: {name}={value!r} is not followed: tpe.suggest proposes in its place")
+    return tpe.proposer()
+
+
+def suggest(
+    new_ids: Sequence[Any],
+    domain: Any,
+    trials: Any,
+    seed: Any,
+    avg_best_idx: float = 2.0,
+    shrink_coef: float = 0.1,
+) -> list[dict[str, Any]]:
+    """Return documents with proposals of `tpe.suggest`.
+
+    Args:
+        new_ids: identities of the new trials.
+        domain: has the space.
+        trials: what is known.
+        seed: of random numbers.
+        avg_best_idx: not followed, with a warning.
+        shrink_coef: not followed, with a warning.
+
+    Returns:
+        the documents.
+    """
+    return suggested(new_ids, domain, trials, seed, proposer(avg_best_idx, shrink_coef))
+
+
+__getattr__ = refuser(__name__)

@@ -1,0 +1,236 @@
+"""`fmin`, and what it is called with."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunesmith.compat.hyperopt import tpe
+from tunesmith.compat.hyperopt.documents import (
+    Document,
+    new_document,
+    new_misc,
+    validate_loss_threshold,
+    validate_timeout,
+)
+from tunesmith.compat.hyperopt.domain import Domain
+from tunesmith.compat.hyperopt.exceptions import InvalidAnnotatedParameter
+from tunesmith.compat.hyperopt.iteration import FMinIter
+from tunesmith.compat.hyperopt.names import refuser
+from tunesmith.compat.hyperopt.pyll.base import Apply, as_apply, dfs, rec_eval
+from tunesmith.compat.hyperopt.trials import Trials
+
+
+def generate_trial(tid: Any, space: Mapping[str, Any]) -> Document:
+    """Return the document of a point that is to be evaluated.
+
+    Args:
+        tid: its identity.
+        space: its values by label.
+
+    Returns:
+        the document.
+    """
+    return new_document(tid, None, {"status": "new"}, new_misc(tid, space, space), None)
+
+
+def generate_trials_to_calculate(points: Sequence[Mapping[str, Any]]) -> Trials:
+    """Return Trials whose points `fmin` evaluates before it searches."""
+    trials = Trials()
+    trials.insert_trial_docs([generate_trial(tid, point) for tid, point in enumerate(points)])
+    return trials
+
+
+def fmin_pass_expr_memo_ctrl(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark an objective that takes (expr, memo, ctrl) in place of a point; a decorator."""
+    f.fmin_pass_expr_memo_ctrl = True  # type: ignore[attr-defined]  # functions take attributes
+    return f
+
+
+def partial(fn: Callable[..., Any], **named: Any) -> Callable[..., Any]:
+    """Return `functools.partial` of an objective, with its mark.
+
+    Args:
+        fn: the objective.
+        **named: its arguments.
+
+    Returns:
+        the function.
+    """
+    bound: Any = functools.partial(fn, **named)
+    if hasattr(fn, "fmin_pass_expr_memo_ctrl"):
+        bound.fmin_pass_expr_memo_ctrl = fn.fmin_pass_expr_memo_ctrl
+    return bound  # type: ignore[no-any-return]  # it is a partial
+
+
+def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
+    """Return a point of a space from the values of its parameters.
+
+    Args:
+        space: the space.
+        hp_assignment: values by label, choices as the index of the option: what `fmin` returns.
+
+    Returns:
+        the point, as the objective gets it.
+    """
+    expr = as_apply(space)
+    memo = {}
+    for node in dfs(expr):
+        if node.name == "hyperopt_param" and (label := rec_eval(node.arg["label"])) in hp_assignment:
+            memo[node] = hp_assignment[label]
+    return rec_eval(expr, memo=memo)
+
+
+def fmin(
+    fn: Callable[..., Any],
+    space: Any,
+    algo: Callable[..., Any] | None = None,
+    max_evals: int | None = None,
+    timeout: float | None = None,
+    loss_threshold: float | None = None,
+    trials: Any = None,
+    rstate: Any = None,
+    allow_trials_fmin: bool = True,
+    pass_expr_memo_ctrl: bool | None = None,
+    catch_eval_exceptions: bool = False,
+    verbose: bool = True,
+    return_argmin: bool = True,
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    max_queue_len: int = 1,
+    show_progressbar: Any = True,
+    early_stop_fn: Callable[..., Any] | None = None,
+    trials_save_file: str = "",
+) -> Any:
+    """Find the point of a space at which a function is smallest, as Hyperopt's `fmin` does.
+
+    Args:
+        fn: gets a point and returns its loss, or a dict with "status", "loss" and whatever else is to be kept.
+        space: made of `hp.*`; or "annotated": the annotations of fn's arguments.
+        algo: `tpe.suggest`, `rand.suggest`, ..., a `functools.partial` of one, or a function of your own with the
+            arguments (new_ids, domain, trials, seed). None: `tpe.suggest`.
+        max_evals: how many trials there are to be in all; None: no limit.
+        timeout: seconds after which none is begun.
+        loss_threshold: a loss at which the search ends.
+        trials: `Trials` to go on with, and to read afterwards; None: new ones.
+        rstate: a `numpy.random.Generator`. None: the environment variable HYPEROPT_FMIN_SEED, or no seed.
+        allow_trials_fmin: let the trials run the search, if they know how: `SparkTrials`.
+        pass_expr_memo_ctrl: call ``fn(expr=, memo=, ctrl=)`` instead.
+        catch_eval_exceptions: go on after a trial whose function raised an error.
+        verbose: whether progress is shown.
+        return_argmin: return the values of parameters by label; False: the point itself, or None if there is none.
+        points_to_evaluate: values by label of points that are evaluated first, in addition to `max_evals`.
+        max_queue_len: how many points are proposed at once.
+        show_progressbar: whether progress is shown, or a context manager that shows it; see `progress`.
+        early_stop_fn: called with the trials, and with what it returned last; returns whether to end, and a list for
+            the next call. See `early_stop.no_progress_loss`.
+        trials_save_file: a file where the trials are kept after each round; with ``trials=None``, the search goes on
+            with those that it holds.
+
+    Returns:
+        the parameters of the best trial by label, choices as the index of the option; see `space_eval`.
+
+    Raises:
+        AllTrialsFailed: no trial has a loss.
+
+    Example:
+        ```python
+        from tunesmith.compat.hyperopt import fmin, hp, tpe
+
+        best = fmin(
+            lambda x: (x - 3) ** 2, hp.uniform("x", -5, 5), algo=tpe.suggest, max_evals=30, show_progressbar=False
+        )
+        print(best["x"])
+        ```
+    """
+    validate_timeout(timeout)
+    validate_loss_threshold(loss_threshold)
+    rstate = _default_rstate() if rstate is None else rstate
+    if isinstance(space, str) and space == "annotated":
+        fn, space = _annotated(fn)
+    if trials is None:
+        trials = _load_or_new(trials_save_file)
+    if points_to_evaluate is not None:
+        trials.refresh()
+        ids = trials.new_trial_ids(len(points_to_evaluate))
+        documents = [generate_trial(tid, point) for tid, point in zip(ids, points_to_evaluate, strict=True)]
+        trials.insert_trial_docs([{**doc, "exp_key": trials._exp_key} for doc in documents])
+    if allow_trials_fmin and hasattr(trials, "fmin") and type(trials).fmin is not Trials.fmin:
+        return trials.fmin(
+            fn, space, algo=algo, max_evals=max_evals, timeout=timeout, loss_threshold=loss_threshold,
+            max_queue_len=max_queue_len, rstate=rstate, pass_expr_memo_ctrl=pass_expr_memo_ctrl, verbose=verbose,
+            catch_eval_exceptions=catch_eval_exceptions, return_argmin=return_argmin,
+            show_progressbar=show_progressbar, early_stop_fn=early_stop_fn, trials_save_file=trials_save_file,
+        )  # fmt: skip
+    search = FMinIter(
+        tpe.suggest if algo is None else algo,
+        Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl),
+        trials,
+        rstate,
+        max_queue_len=max_queue_len,
+        max_evals=sys.maxsize if max_evals is None else max_evals,
+        timeout=timeout,
+        loss_threshold=loss_threshold,
+        verbose=verbose,
+        show_progressbar=show_progressbar,
+        early_stop_fn=early_stop_fn,
+        trials_save_file=trials_save_file,
+    )
+    search.catch_eval_exceptions = catch_eval_exceptions
+    search.exhaust()
+    return best_of(trials, space, return_argmin)
+
+
+def best_of(trials: Any, space: Any, return_argmin: bool) -> Any:
+    """Return what `fmin` returns.
+
+    Args:
+        trials: of the search.
+        space: of the search.
+        return_argmin: whether values by label are wanted, and not the point.
+
+    Returns:
+        the values, or the point; None: there are no trials, and the point was wanted.
+
+    Raises:
+        AllTrialsFailed: no trial has a loss.
+        Exception: there are no trials.
+    """
+    if return_argmin:
+        if not len(trials.trials):
+            raise Exception("There are no evaluation tasks, cannot return argmin of task losses.")
+        return trials.argmin
+    return space_eval(space, trials.argmin) if len(trials) else None
+
+
+def _load_or_new(path: str) -> Any:
+    if path and Path(path).exists():
+        import cloudpickle
+
+        return cloudpickle.loads(Path(path).read_bytes())
+    return Trials()
+
+
+def _annotated(fn: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Return an objective of one dict, and the space that its arguments are annotated with."""
+    space = {name: note for name, note in inspect.get_annotations(fn, eval_str=True).items() if name != "return"}
+    for name, note in space.items():
+        if not isinstance(note, Apply):
+            raise InvalidAnnotatedParameter(
+                f'with space="annotated", each argument of the objective is annotated by hp.*; {name!r} is {note!r}'
+            )
+    return lambda point: fn(**point), space
+
+
+def _default_rstate() -> np.random.Generator:
+    seed = os.environ.get("HYPEROPT_FMIN_SEED", "")
+    return np.random.default_rng(int(seed) if seed else None)
+
+
+__getattr__ = refuser(__name__)

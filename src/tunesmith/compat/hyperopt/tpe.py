@@ -1,0 +1,79 @@
+"""Tree-structured Parzen estimators: tunesmith's `TPESampler`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tunesmith.caution import caution
+from tunesmith.compat.hyperopt.names import refuser
+from tunesmith.compat.hyperopt.search import Proposer, suggested
+from tunesmith.samplers import TPESampler
+
+_DEFAULTS = {"prior_weight": 1.0, "gamma": 0.25}
+_INSTEAD = {
+    "prior_weight": "the weight of the prior is 1",
+    "gamma": "the share of good trials is 15 %, of at most 25 trials",
+}
+
+
+def proposer(
+    prior_weight: float = 1.0,
+    n_startup_jobs: int | None = None,
+    n_EI_candidates: int | None = None,
+    gamma: float = 0.25,
+    verbose: bool = True,
+) -> Proposer:
+    """Return who proposes; the arguments are those of `suggest`.
+
+    Args:
+        prior_weight: as there.
+        n_startup_jobs: as there.
+        n_EI_candidates: as there.
+        gamma: as there.
+        verbose: as there.
+
+    Returns:
+        TPE with these options.
+    """
+    for name, value in (("prior_weight", prior_weight), ("gamma", gamma)):
+        if value != _DEFAULTS[name]:
+            caution(f"tpe.suggest: {name}={value!r} is not followed: {_INSTEAD[name]}")
+    startup = 5 if n_startup_jobs is None else max(1, int(n_startup_jobs))
+    candidates = 32 if n_EI_candidates is None else max(1, int(n_EI_candidates))
+    sampler = TPESampler(n_startup_trials=startup, n_ei_candidates=candidates)
+    return Proposer(f"tpe {startup} {candidates}", sampler)
+
+
+def suggest(
+    new_ids: Sequence[Any],
+    domain: Any,
+    trials: Any,
+    seed: Any,
+    prior_weight: float = 1.0,
+    n_startup_jobs: int | None = None,
+    n_EI_candidates: int | None = None,
+    gamma: float = 0.25,
+    verbose: bool = True,
+) -> list[dict[str, Any]]:
+    """Return documents with proposals.
+
+    Args:
+        new_ids: identities of the new trials.
+        domain: has the space.
+        trials: what is known.
+        seed: of random numbers.
+        prior_weight: not followed, with a warning: the weight of the prior is 1.
+        n_startup_jobs: random trials before the model takes over; None: 5.
+        n_EI_candidates: draws of which the best one is proposed; None: 32.
+        gamma: not followed, with a warning: the share of good trials is 15 %, of at most 25 trials.
+        verbose: without effect.
+
+    Returns:
+        the documents.
+    """
+    made = proposer(prior_weight, n_startup_jobs, n_EI_candidates, gamma, verbose)
+    return suggested(new_ids, domain, trials, seed, made)
+
+
+__getattr__ = refuser(__name__)
