@@ -75,8 +75,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = (
-    "artifacts", "compat", "errors", "importance", "pruners", "report", "samplers", "sklearn", "space", "storage",
-    "study", "testing", "trial", "visualization",
+    "artifacts", "compat", "errors", "importance", "pruners", "report", "samplers", "sklearn", "space", "spaces",
+    "storage", "study", "testing", "trial", "visualization",
 )  # fmt: skip
 
 __all__ = [

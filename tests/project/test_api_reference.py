@@ -27,6 +27,7 @@ ROOMS = (
     "selection",
     "sklearn",
     "space",
+    "spaces",
     "testing",
     "trial",
     "visualization",

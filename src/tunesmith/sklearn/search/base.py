@@ -152,7 +152,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         base = clone(self.estimator)
         for name in ("study_", "_kept", "_concluded", "_by_metric"):
             self.__dict__.pop(name, None)
-        with self._open_store(metric) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
+        with self._open_store(metric, X, y) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store)
             run_search(self._run_search, evaluate, context)
         results = evaluate.results
@@ -187,12 +187,12 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         return self.storage is not None or self.progress
 
     @contextmanager
-    def _open_store(self, metric: str | None) -> Iterator[CandidateStore | None]:
+    def _open_store(self, metric: str | None, X: Data, y: Data) -> Iterator[CandidateStore | None]:
         """Open the study of finished candidates and the display of the progress, each if it is asked for."""
         if not self._keeps_study():
             yield None
             return
-        store = self._make_store(metric)
+        store = self._make_store(metric, X, y)
         self.study_ = store.study
         if self.progress:
             how = self._start_over if self.storage is None else self.how_to_resume
@@ -207,7 +207,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             if store.display is not None:
                 store.display.close(error)
 
-    def _make_store(self, metric: str | None) -> CandidateStore:
+    def _make_store(self, metric: str | None, X: Data, y: Data) -> CandidateStore:
         """Return the store, with the search's space where it is one for us."""
         store = self._create_store(metric, sampler="random")
         if (declared := self._declared()) is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
+from tunesmith.spaces.words import words_of
 
 
 def tied_to_choices(space: Space) -> Space:
@@ -34,10 +35,16 @@ def tied_to_choices(space: Space) -> Space:
 
 
 def restore_objects(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a candidate read from a storage, which keeps objects by name, with the objects of the space."""
+    """Return a candidate read from a storage with the objects and the words of the space.
+
+    A storage keeps objects by name, and of a range with words the numbers that they stand for.
+    """
     found = dict(params)
     for column, param in space.params.items():
         name = user_name(space, column)
+        for word, place in words_of(param):
+            if not isinstance(found.get(name), bool) and found.get(name) == place:
+                found[name] = word
         if isinstance(param, Categorical) and isinstance(found.get(name), str):
             named = dict(zip(param.names, param.choices, strict=True))
             found[name] = named.get(found[name], found[name])

@@ -28,6 +28,7 @@ from tunesmith.sklearn.search.fidelity import check_fidelity
 from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
+from tunesmith.spaces.mixed import resolve
 from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
 
@@ -40,10 +41,13 @@ class SearchCV(BaseSearchCV):
 
     Args:
         estimator: what to tune.
-        space: where to search: parameter names to lists of choices, distributions, `Float`,
+        space: where to search. "auto": what people tune of this estimator and of all that is inside of it, see
+            `tunesmith.spaces.of`; the estimator's own values are inside, and after them come configurations that did
+            well on many data sets. Else parameter names to lists of choices, distributions, `Float`,
             `Int`, ... or text such as ``"log(1e-5, 1e-1)"``; a list of such dicts; or a
             `Space`, with conditions and constraints. Choices may be estimators: ``clf__C`` then
-            exists only while ``clf`` is a choice that has a ``C``.
+            exists only while ``clf`` is a choice that has a ``C``. In a dict, single parameters may be "auto", and
+            ``...: "auto"`` adds all others.
         n_trials: how many candidates to try in all, those of an interrupted run included. "auto": 50, or all points
             where `sampler` is a grid; None: no limit, which needs a `timeout` or a space with a finite number of
             points. In such a space no point is tried twice. If it has no more points than `n_trials`, it is searched
@@ -105,6 +109,7 @@ class SearchCV(BaseSearchCV):
         share_steps: whether candidates of a pipeline share its first steps.
 
     Attributes:
+        space_: the `Space` that was searched.
         study_: the `Study` with a trial for each candidate; those given up are PRUNED.
         honest_score_: the `HonestScore` of what is returned: what it can be expected to
             score on new rows, with an interval, and its gain over the default. None if no metric decides.
@@ -139,7 +144,7 @@ class SearchCV(BaseSearchCV):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseSearchCV._parameter_constraints,
-        "space": [dict, list, HasMethods(["decode_row"])],
+        "space": [StrOptions({"auto"}), dict, list, HasMethods(["decode_row"])],
         "n_trials": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "timeout": [Interval(Real, 0, None, closed="left"), None],
         "sampler": [str, HasMethods(["ask"])],
@@ -161,7 +166,7 @@ class SearchCV(BaseSearchCV):
     def __init__(
         self,
         estimator: Estimator,
-        space: Any,
+        space: Any = "auto",
         *,
         n_trials: int | str | None = "auto",
         timeout: float | None = None,
@@ -212,10 +217,13 @@ class SearchCV(BaseSearchCV):
     def _keeps_study(self) -> bool:
         return True
 
-    def _make_store(self, metric: str | None) -> CandidateStore:
+    def _make_store(self, metric: str | None, X: Data, y: Data) -> CandidateStore:
         check_simplest(self.simplest, self.complexity)
         check_risk(self.risk, self.prefer_default)
-        space = tied_to_choices(self.space if isinstance(self.space, Space) else Space(self.space))
+        fixed = frozenset() if self.fidelity is None else frozenset({self.fidelity})
+        self._auto = resolve(self.space, self.estimator, X, y, fixed)
+        given = self.space if self._auto is None else self._auto.space
+        space = self.space_ = tied_to_choices(given if isinstance(given, Space) else Space(given))
         self._check_fidelity(space)
         self._most, sampler = budget(self.n_trials, self.timeout, self.sampler, space)
         seed: Any = None

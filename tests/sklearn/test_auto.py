@@ -1,0 +1,73 @@
+"""`SearchCV` with spaces that come with the estimator."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from tunesmith import Float, spaces
+from tunesmith.errors import SpaceError
+from tunesmith.sklearn import SearchCV
+
+X, Y = load_wine(return_X_y=True)
+
+
+def test_a_search_needs_no_space() -> None:
+    search = SearchCV(SVC(), n_trials=6, cv=3, random_state=0).fit(X, Y)
+    assert search.cv_results_["params"][0] == {"C": 1.0, "gamma": "scale"}
+    assert max(search.cv_results_["mean_test_score"]) > search.cv_results_["mean_test_score"][0]
+    assert search.space_ == spaces.of(SVC(), X, Y)
+    assert clone(search).space == "auto"
+    assert pickle.loads(pickle.dumps(search)).space_ == search.space_
+
+
+def test_a_stored_search_is_resumed_with_its_words(tmp_path: Path) -> None:
+    file = str(tmp_path / "tune.db")
+    whole = SearchCV(SVC(), n_trials=6, cv=3, random_state=0).fit(X, Y)
+    SearchCV(SVC(), n_trials=3, cv=3, random_state=0, storage=file).fit(X, Y)
+    resumed = SearchCV(SVC(), n_trials=6, cv=3, random_state=0, storage=file).fit(X, Y)
+    assert resumed.cv_results_["params"] == whole.cv_results_["params"]
+
+
+def test_own_ranges_and_automatic_ones_mix() -> None:
+    model = make_pipeline(StandardScaler(), SVC())
+    search = SearchCV(model, {"svc__C": Float(1, 2), ...: "auto"}, n_trials=2, cv=3, random_state=0).fit(X, Y)
+    assert search.space_["svc__C"] == Float(1, 2)
+    assert search.space_["svc__gamma"] == spaces.of(model, X, Y)["svc__gamma"]
+    one = SearchCV(model, {"svc__gamma": "auto"}, n_trials=2, cv=3, random_state=0).fit(X, Y)
+    assert list(one.space_) == ["svc__gamma"]
+
+
+def test_what_screens_candidates_is_not_searched() -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    search = SearchCV(HistGradientBoostingClassifier(max_iter=9), fidelity="max_iter", n_trials=2, cv=2, random_state=0)
+    search.fit(X, Y)
+    assert "max_iter" not in search.space_
+
+
+def test_nothing_to_tune_is_scored_as_it_is() -> None:
+    from sklearn.dummy import DummyClassifier
+
+    with pytest.warns(UserWarning, match="the space has no parameters"):
+        search = SearchCV(DummyClassifier(), cv=3).fit(X, Y)
+    assert search.best_params_ == {}
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({"svc__Q": "auto"}, "'svc__Q' has no automatic range; did you mean"),
+        ({...: Float(0, 1)}, "takes 'auto' alone"),
+    ],
+)
+def test_a_mistake_is_told_before_the_first_fit(space: object, words: str) -> None:
+    with pytest.raises(SpaceError, match=words):
+        SearchCV(make_pipeline(StandardScaler(), SVC()), space).fit(X, Y)
