@@ -76,6 +76,28 @@ def test_a_filter_holds_for_figures_table_and_files_alike(client: TestClient) ->
     assert sorted(get_json(client, f"/study/1/figure/curves?{where}")["figure"]["data"][-1]) is not None
 
 
+def test_a_brush_of_two_axes_counts_as_numpy_does_whatever_came_before(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "b.db", seed=0, sampler="random")
+
+    def objective(trial: ts.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        trial.report(x, 1)
+        return x
+
+    study.optimize(objective, n_trials=60)
+    with TestClient(app(tmp_path / "b.db", token=""), base_url="http://localhost") as client:
+        for low, high in ((0.2, 0.7), (0.0, 0.1), (0.2, 0.7)):
+            number, value = study.history.number, study.history.y[:, 0]
+            kept = number[(number >= 10) & (number <= 200) & (value >= low) & (value <= high)]
+            for name in ("history", "curves", "slice"):  # the second one finds the filter of the first
+                drawn = get_json(client, f"/study/1/figure/{name}?brush=number:10:200&brush=value:{low}:{high}")
+                assert drawn["shown"] == len(kept)
+            curves = get_json(client, f"/study/1/figure/curves?brush=number:10:200&brush=value:{low}:{high}")
+            assert f"Reports of {len(kept)} trials" in curves["summary"]
+            study.optimize(objective, n_trials=20)
+            client.app.state.studies.open(1)._read = -1  # type: ignore[attr-defined]  # as if time had passed
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [

@@ -8,22 +8,22 @@ import numpy as np
 
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.frozen import FrozenTrial
-from tunesmith.history import History
+from tunesmith.history import History, Ints
 from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.query.columns import Mask
 
 
 class SeenStudy(Study):
-    """A study as figures read it: with a history that stays as it is, and that may hold a part of the trials.
+    """A study as figures read it: with a history that is not read on, and that may hold a part of the trials.
 
     Args:
         study: the study.
         history: the trials that are seen.
-        numbers: their numbers; None: all.
+        numbers: their numbers, int64[k]; None: all.
     """
 
-    def __init__(self, study: Study, history: History, numbers: frozenset[int] | None = None) -> None:
+    def __init__(self, study: Study, history: History, numbers: Ints | None = None) -> None:
         self.engine = study.engine
         self._seen = history
         self._numbers = numbers
@@ -46,7 +46,10 @@ class SeenStudy(Study):
             states: only trials in these states; None: all.
         """
         found = self.engine.trials(states=None if states is None else list(states))
-        return found if self._numbers is None else [t for t in found if t.number in self._numbers]
+        if self._numbers is None:
+            return found
+        wanted = frozenset(self._numbers.tolist())
+        return [t for t in found if t.number in wanted]
 
 
 def seen(opened: OpenStudy, rows: Mask | None) -> SeenStudy:
@@ -58,23 +61,23 @@ def seen(opened: OpenStudy, rows: Mask | None) -> SeenStudy:
     """
     if rows is None:
         return SeenStudy(opened.study, opened.history)
-    table = opened.table()
-    numbers = frozenset(table.number[rows].tolist())
+    numbers = opened.table().number[rows]
     with opened.lock:
         return SeenStudy(opened.study, part_of(opened.history, numbers), numbers)
 
 
-def part_of(history: History, numbers: frozenset[int]) -> History:
+def part_of(history: History, numbers: Ints) -> History:
     """Return a history with some of the trials of another one.
+
+    Its curves are those of all trials, since to copy them takes seconds: who reads them asks for those of its trials.
 
     Args:
         history: all trials.
-        numbers: of those that are wanted.
+        numbers: of those that are wanted, int64[k].
     """
     space = history.space
     made = History(space, history.n_objectives)
-    wanted = np.fromiter(numbers, np.int64, len(numbers))
-    rows = np.flatnonzero(np.isin(history.number, wanted))
+    rows = np.flatnonzero(np.isin(history.number, numbers))
     limits = {}
     if history.c.shape[1]:
         limits = {i: {str(k): float(v) for k, v in enumerate(c) if v == v} for i, c in enumerate(history.c[rows])}
@@ -90,13 +93,7 @@ def part_of(history: History, numbers: frozenset[int]) -> History:
     )
     pending = history.pending
     points = None if space is None else history.pending_points(space)
-    for i, number in enumerate(pending.number.tolist()):
-        if number in numbers:
-            made.begin(number, space, None if points is None else points[i].tolist())
-    for number in history.curves.numbers:
-        if number in numbers:
-            for step, value in zip(*(a.tolist() for a in history.curves.of(number)), strict=True):
-                made.curves.append(number, step, value)
-            made.curves.close(number, history.curves.state(number))
-    made.curves.sign = history.curves.sign
+    for i in np.flatnonzero(np.isin(pending.number, numbers)).tolist():
+        made.begin(int(pending.number[i]), space, None if points is None else points[i].tolist())
+    made.curves = history.curves
     return made

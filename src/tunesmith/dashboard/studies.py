@@ -46,11 +46,13 @@ class OpenStudy:
     Attributes:
         study: the study.
         lock: held while the history is read on.
+        filtered: the table, the filter that was used last on it, and what it lets through.
     """
 
     def __init__(self, study: Study) -> None:
         self.study = study
         self.lock = threading.Lock()
+        self.filtered: tuple[TrialTable, Any, Any] | None = None
         self._waiting: list[TrialRecord] = []
         self._read = -1.0
         self._stand: Standing | None = None

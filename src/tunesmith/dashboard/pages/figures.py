@@ -18,6 +18,7 @@ from tunesmith.dashboard.pages.errors import answer
 from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
 from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.dashboard.seen import SeenStudy, seen
+from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
 from tunesmith.visualization.data.base import FigureData
 from tunesmith.visualization.data.edf import edf
@@ -40,13 +41,25 @@ def figure(request: Request) -> Response:
     if name not in DRAWINGS:
         raise HTTPException(404, f"There is no figure {name!r}; there are {', '.join(DRAWINGS)}.")
     stand = opened.standing()
-    chosen = Filter.of(request)
-    rows = chosen.rows(opened.table()) if chosen else None
+    shown, count = filtered(opened, Filter.of(request))
     objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
-    made = drawing(name, seen(opened, rows), objective)
-    return as_json(
-        {**made, "seq": stand.seq, "version": stand.version, "shown": None if rows is None else int(rows.sum())}
-    )
+    made = drawing(name, shown, objective)
+    return as_json({**made, "seq": stand.seq, "version": stand.version, "shown": count})
+
+
+def filtered(opened: OpenStudy, chosen: Filter) -> tuple[SeenStudy, int | None]:
+    """Return a study with the trials that a filter lets through, and how many these are; None: there is no filter.
+
+    The last one is kept, since the figures of a page ask for the same one after the other.
+    """
+    if not chosen:
+        return seen(opened, None), None
+    table, kept = opened.table(), opened.filtered
+    if kept is None or kept[0] is not table or kept[1] != chosen:
+        rows = chosen.rows(table)
+        kept = opened.filtered = (table, chosen, (seen(opened, rows), int(rows.sum())))
+    found: tuple[SeenStudy, int] = kept[2]
+    return found
 
 
 def compared(request: Request) -> Response:

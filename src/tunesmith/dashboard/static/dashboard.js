@@ -156,9 +156,9 @@ async function load(figure) {
     const data = await fetchJSON(`${figure.dataset.figure}${extra && "&"}${extra}`, known.stop.signal);
     known.seq = data.seq;
     known.version = data.version;
-    show(figure, data);
     one("#where-error")?.replaceChildren();
     if (one("#shown") && "shown" in data) one("#shown").textContent = data.shown === null ? "" : say("rows", grouped.format(data.shown));
+    show(figure, data);
   } catch (error) {
     if (error.name === "AbortError") return;
     known.stale = true;

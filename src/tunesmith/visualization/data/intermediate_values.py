@@ -69,7 +69,8 @@ def intermediate_values(
     t = read(study, 0)
     curves = study.history.curves
     hidden = {s for s, show in ((TrialState.PRUNED, show_pruned), (TrialState.FAIL, show_failed)) if not show}
-    states = {k: curves.state(k) for k in curves.numbers if curves.size(k)}
+    own = set(t.number.tolist()).union(t.running.tolist())  # of a part of a study, the history has all curves
+    states = {k: curves.state(k) for k in curves.numbers if k in own and curves.size(k)}
     numbers = sorted(k for k, state in states.items() if state not in hidden)
     if not numbers:
         raise NothingToDrawError(

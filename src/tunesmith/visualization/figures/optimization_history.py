@@ -42,14 +42,15 @@ def _series(s: HistorySeries, colour: str | None, data: OptimizationHistory) -> 
     traces = []
     for word, rows, marker in kinds:
         if rows.any():
+            numbers, values = s.number[rows].tolist(), s.value[rows].tolist()
             traces.append(
                 scatter(
-                    s.number[rows].tolist(),
+                    numbers,
                     short(np.clip(s.value[rows], *data.ends)),
                     s.name if several and word == "trials" else name + word,
                     marker=marker,
                     legendgroup=text(s.name, 60) if several else word,
-                    customdata=[[k, f"{v:.6g}"] for k, v in zip(s.number[rows].tolist(), s.value[rows], strict=True)],
+                    customdata=[[k, f"{v:.6g}"] for k, v in zip(numbers, values, strict=True)],
                     hovertemplate=f"trial %{{x}}<br>{text(data.target)} %{{customdata[1]}}<extra></extra>",
                 )
             )
