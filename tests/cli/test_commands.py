@@ -146,6 +146,8 @@ def test_export(where: str, tunesmith: Program, tmp_path: Path) -> None:
     assert len(json.loads(Path("t.json").read_text())) == 12
     tunesmith("export", where, "-o", "t.csv")
     assert Path("t.csv").read_text().startswith("number,state,value,params_x")
+    load().engine.set_trial_attr(0, "note", "=1+1")
+    assert next(csv.DictReader(io.StringIO(tunesmith("export", where))))["user_attrs_note"] == "'=1+1"
     assert "does not end with .csv" in tunesmith("export", where, "-o", "t.xls", status=2)
     assert "give a file" in tunesmith("export", where, "--format", "parquet", status=2)
 

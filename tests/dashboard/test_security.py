@@ -185,7 +185,8 @@ def test_csv_holds_no_formula(tmp_path: Path) -> None:
     import tunesmith as ts
 
     study = ts.create_study(storage=tmp_path / "f.db", sampler="random")
-    study.optimize(lambda trial: float(trial.suggest_categorical("f", ["=1+1", "@x", "-1"]) == "-1"), n_trials=8)
+    study.optimize(lambda trial: float(trial.suggest_categorical("=f", ["=1+1", "@x", "-1"]) == "-1"), n_trials=8)
     with TestClient(app(tmp_path / "f.db", token=""), base_url="http://localhost") as client:
-        cells = {line.split(",")[4] for line in client.get("/study/1/trials.csv").text.splitlines()[1:]}
-    assert cells <= {"'=1+1", "'@x", "'-1"}
+        head, *lines = client.get("/study/1/trials.csv").text.splitlines()
+    assert head.split(",")[4] == "params_=f"
+    assert {line.split(",")[4] for line in lines} <= {"'=1+1", "'@x", "'-1"}

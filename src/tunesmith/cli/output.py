@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from tunesmith.plain import plain
 from tunesmith.text import printable
 
 
@@ -30,19 +30,6 @@ def say(as_json: bool, text: str, **facts: Any) -> None:
         print_json(facts)
     else:
         click.echo(text)
-
-
-def plain(value: Any) -> Any:
-    """Return a value made of what JSON has."""
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, bool) or value is None or isinstance(value, (int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
-    return str(value)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +10,10 @@ import click
 import numpy as np
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import plain, print_json, print_table
+from tunesmith.cli.output import print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.errors import QueryError
+from tunesmith.plain import csv_chunks, plain
 from tunesmith.state import TrialState
 from tunesmith.study.query import TrialTable
 
@@ -102,19 +101,13 @@ def export(storage: str, name: str | None, output: Path | None, form: str | None
     else:
         from tunesmith.study.frame import to_columns
 
-        text = _csv(to_columns(study.trials, len(study.directions), ATTRS))
+        columns = to_columns(study.trials, len(study.directions), ATTRS)
+        head = [f"{attr}_{key}" if key else attr for attr, key in columns]
+        text = "".join(csv_chunks(head, [zip(*columns.values(), strict=True)]))
     if output is None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8", newline="")
-
-
-def _csv(columns: dict[tuple[str, str], list[Any]]) -> str:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow([f"{attr}_{key}" if key else attr for attr, key in columns])
-    writer.writerows([["" if v is None else v for v in row] for row in zip(*columns.values(), strict=True)])
-    return out.getvalue()
 
 
 def _parquet(study: Any, output: Path) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -114,12 +112,3 @@ def whole(request: Request, name: str, default: int, low: int, high: int) -> int
     if not given.isascii() or not given.lstrip("-").isdecimal() or len(given) > 15:
         raise HTTPException(400, f"{name}={given!r} is no whole number")
     return max(low, min(high, int(given)))
-
-
-def plain(value: Any) -> Any:
-    """Return a cell for JSON: text where JSON has no such number."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -13,8 +13,9 @@ from tunesmith.dashboard.drawings import DRAWINGS
 from tunesmith.dashboard.health import findings
 from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.figures import as_json
-from tunesmith.dashboard.pages.request import Filter, plain, studies_of, study_of, whole
+from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
 from tunesmith.dashboard.words import Words, language_of
+from tunesmith.plain import plain
 from tunesmith.report.of_study import recommended
 from tunesmith.report.words import words_of
 from tunesmith.study.engine.wishes import asked_of

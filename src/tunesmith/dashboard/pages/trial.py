@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tunesmith.dashboard.notes import KEY
-from tunesmith.dashboard.pages.request import plain, studies_of, study_of
+from tunesmith.dashboard.pages.request import studies_of, study_of
 from tunesmith.frozen import TrialRecord
+from tunesmith.plain import plain
 from tunesmith.study.engine.wishes import is_asked_to_stop
 
 MOST_STEPS = 2000  # of a curve that are shown

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +14,11 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tunesmith.dashboard.pages.errors import answer
-from tunesmith.dashboard.pages.request import Filter, plain, studies_of, study_of, whole
+from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
 from tunesmith.errors import QueryError
+from tunesmith.plain import csv_chunks, plain
 from tunesmith.study.query import TrialTable
-from tunesmith.study.query.columns import ABSENT, Indices
+from tunesmith.study.query.columns import ABSENT, Column, Indices
 
 SIZE, MOST_SIZE = 50, 500  # rows of a page
 CHUNK = 2000  # rows of a file that are made at a time
@@ -64,9 +63,9 @@ def columns_of(table: TrialTable) -> list[tuple[str, str]]:
     return [("number", "number"), ("state", "state"), *values, ("duration", "duration"), *params]
 
 
-def cells(table: TrialTable, rows: Indices, columns: list[tuple[str, str]]) -> list[list[Any]]:
+def cells(columns: list[Column], rows: Indices) -> list[list[Any]]:
     """Return the cells of some rows; None where there is none."""
-    found = [[None if v is ABSENT else v for v in table.column(name).values(rows)] for name, _ in columns]
+    found = [[None if v is ABSENT else v for v in column.values(rows)] for column in columns]
     return [list(row) for row in zip(*found, strict=True)]
 
 
@@ -86,7 +85,8 @@ def sheet_of(request: Request) -> Sheet:
     if at >= 0 and len(place := np.flatnonzero(table.number[ordered] == at)):
         page = int(place[0]) // size + 1
     columns = columns_of(table)
-    shown = cells(table, ordered[(page - 1) * size : page * size], columns)
+    rows = ordered[(page - 1) * size : page * size]
+    shown = cells([table.column(name) for name, _ in columns], rows)
     return Sheet(columns, shown, len(ordered), len(table), page, pages, size, sort, descending, error, at)
 
 
@@ -135,28 +135,14 @@ def download(request: Request) -> Response:
 
 
 def _chunks(table: TrialTable, rows: Indices) -> Iterator[list[list[Any]]]:
-    columns = columns_of(table)
+    columns = [table.column(name) for name, _ in columns_of(table)]
     for start in range(0, len(rows), CHUNK):
-        yield cells(table, rows[start : start + CHUNK], columns)
+        yield cells(columns, rows[start : start + CHUNK])
 
 
 def _csv(table: TrialTable, rows: Indices) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow([_no_formula(name.replace("params.", "params_", 1)) for name, _ in columns_of(table)])
-    for some in _chunks(table, rows):
-        writer.writerows([[_no_formula(cell) for cell in row] for row in some])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _no_formula(cell: Any) -> Any:
-    """Return a cell so that no spreadsheet takes it for a formula."""
-    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + cell
-    return "" if cell is None else cell
+    head = [name.replace("params.", "params_", 1) for name, _ in columns_of(table)]
+    return csv_chunks(head, _chunks(table, rows))
 
 
 def _json(table: TrialTable, rows: Indices) -> Iterator[str]:

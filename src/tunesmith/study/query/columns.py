@@ -61,7 +61,9 @@ class Column:
         """Return the values of some rows; `ABSENT` where there is none."""
         if self.objects is not None:
             return [self.objects[i] for i in rows.tolist()]
-        numbers, gone = self.numbers[rows].tolist(), self.missing[rows].tolist()
+        found = self.numbers[rows]
+        missing = np.isnan(found) if self.is_missing is None else self.is_missing[rows]
+        numbers, gone = found.tolist(), missing.tolist()
         if self.choices is not None:
             return [ABSENT if m else self.choices[int(v)] for v, m in zip(numbers, gone, strict=True)]
         return [ABSENT if m else int(v) if self.whole else v for v, m in zip(numbers, gone, strict=True)]

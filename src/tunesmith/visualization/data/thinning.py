@@ -51,10 +51,15 @@ def thin(x: Floats, y: Floats, keep: Mask | None = None, most: int = MOST) -> In
 def _extremes(x: Floats, y: Floats, rows: Indices, columns: int) -> Indices:
     """Return the lowest and the highest of the rows in each column of pixels."""
     column = pixel(x[rows], columns)
-    order = rows[np.lexsort((y[rows], column))]
-    ends = np.flatnonzero(np.diff(np.sort(column)))  # the last of each column
-    first, last = np.concatenate([[0], ends + 1]), np.append(ends, len(rows) - 1)
-    return np.unique(np.concatenate([order[first], order[last]]))
+    order = np.argsort(column.astype(np.int16), kind="stable")  # of small numbers that takes n steps
+    column, height = column[order], y[rows][order]
+    first = np.flatnonzero(np.append(True, column[1:] != column[:-1]))
+    sizes = np.diff(np.append(first, len(rows)))
+    lowest = np.flatnonzero(height == np.repeat(np.minimum.reduceat(height, first), sizes))
+    highest = np.flatnonzero(height == np.repeat(np.maximum.reduceat(height, first), sizes))
+    low = lowest[np.append(True, np.diff(column[lowest]) > 0)]  # of equal ones the first, and the last
+    high = highest[np.append(np.diff(column[highest]) > 0, True)]
+    return np.unique(rows[order[np.concatenate([low, high])]])
 
 
 def pixel(x: Floats, columns: int) -> Indices:
