@@ -145,6 +145,29 @@ class Suggestions:
         """
         return self._suggest(name, lambda: parameter)
 
+    def use(self, name: str, parameter: Parameter, value: Any) -> Any:
+        """Take a value that was chosen elsewhere as this trial's value of a parameter, as one that was enqueued.
+
+        Args:
+            name: the parameter's name.
+            parameter: a ``Float``, ``Int``, ``Categorical``, ``Ordinal``, ...
+            value: what was chosen; a number outside of the range is used all the same, with a warning.
+
+        Returns:
+            The value, or the one that this trial has already.
+        """
+        self._fixed = {**(self._fixed or {}), name: value}
+        return self._suggest(name, lambda: parameter)
+
+    def has_fixed(self, name: str) -> bool:
+        """Tell whether the user, or `use`, has fixed the value of a parameter."""
+        return self._fixed is not None and name in self._fixed
+
+    def proposed(self) -> dict[str, Any]:
+        """Return what the sampler proposed, by name, asked for or not; without names that it does not know."""
+        space = self._proposals.space
+        return {} if space is None else space.decode_row(self._row)
+
     def _suggest(self, name: str, build: Any) -> Any:
         """The slow path: a name or a range that is not proposed, or an enqueued value."""
         if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # users' calls are not always typed

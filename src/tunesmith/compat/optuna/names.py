@@ -16,11 +16,21 @@ from tunesmith.text import did_you_mean
 ROOM = "tunesmith.compat.optuna"
 # Modules of Optuna that are here under the same name, imported when they are first asked for.
 MODULES = (
-    "exceptions",
+    "distributions", "exceptions", "logging", "pruners", "samplers", "search_space", "storages", "study", "trial",
+    "version",
 )  # fmt: skip
 # Names that stand on ``optuna`` itself -> the module that has them.
 TOP: dict[str, str] = {
     "TrialPruned": "exceptions",
+    "Study": "study",
+    "copy_study": "study",
+    "create_study": "study",
+    "delete_study": "study",
+    "get_all_study_names": "study",
+    "get_all_study_summaries": "study",
+    "load_study": "study",
+    "Trial": "trial",
+    "create_trial": "trial",
 }
 # Names that cannot be had, by their full name in Optuna -> why, and what to use instead.
 REFUSED: dict[str, str] = {

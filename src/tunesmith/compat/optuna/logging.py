@@ -1,0 +1,91 @@
+"""Optuna's logging: one logger for all that is said, with the usual line for each trial that ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, WARN, WARNING
+
+from tunesmith.compat.optuna.names import refuser
+
+__all__ = [
+    "CRITICAL",
+    "DEBUG",
+    "ERROR",
+    "FATAL",
+    "INFO",
+    "WARN",
+    "WARNING",
+    "create_default_formatter",
+    "disable_default_handler",
+    "disable_propagation",
+    "enable_default_handler",
+    "enable_propagation",
+    "get_logger",
+    "get_verbosity",
+    "set_verbosity",
+]
+
+NAME = "optuna"  # what programs that want the lines in their own log ask the logging module for
+_lock = threading.Lock()
+_handlers: list[logging.Handler] = []  # the default one, once it is made
+
+
+def root_logger() -> logging.Logger:
+    """Return the logger of this package, with its default handler if nobody has set it up."""
+    logger = logging.getLogger(NAME)
+    if not _handlers:
+        with _lock:
+            if not _handlers:
+                handler = logging.StreamHandler()
+                handler.setFormatter(create_default_formatter())
+                _handlers.append(handler)
+                if not logger.handlers:  # else the real Optuna has set it up in this process
+                    logger.addHandler(handler)
+                    logger.setLevel(INFO)
+                    logger.propagate = False
+    return logger
+
+
+def create_default_formatter() -> logging.Formatter:
+    """Return the format of the lines: ``[I 2026-01-31 12:00:00,000] text``."""
+    return logging.Formatter("[%(levelname)1.1s %(asctime)s] %(message)s")
+
+
+def get_logger(name: str) -> logging.Logger:
+    """Return a logger by its name; "optuna" is the one that all lines go through."""
+    root_logger()
+    return logging.getLogger(name)
+
+
+def get_verbosity() -> int:
+    """Return the level from which on lines are shown."""
+    return root_logger().getEffectiveLevel()
+
+
+def set_verbosity(verbosity: int) -> None:
+    """Set the level from which on lines are shown, such as ``logging.WARNING``."""
+    root_logger().setLevel(verbosity)
+
+
+def disable_default_handler() -> None:
+    """Stop to write lines to stderr."""
+    root_logger().removeHandler(_handlers[0])
+
+
+def enable_default_handler() -> None:
+    """Write lines to stderr, as at first."""
+    root_logger().addHandler(_handlers[0])
+
+
+def disable_propagation() -> None:
+    """Keep lines from the handlers of the program's own root logger, as at first."""
+    root_logger().propagate = False
+
+
+def enable_propagation() -> None:
+    """Pass lines on to the handlers of the program's own root logger."""
+    root_logger().propagate = True
+
+
+__getattr__ = refuser(__name__, __all__)

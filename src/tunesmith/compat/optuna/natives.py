@@ -1,0 +1,38 @@
+"""Which sampler and pruner of this library a study runs for those of Optuna's kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
+from tunesmith.compat.optuna.pruners.base import NativePruner
+from tunesmith.compat.optuna.pruners.native import AutoPruner
+from tunesmith.compat.optuna.samplers.native import NativeSampler
+from tunesmith.pruners.base import Pruner
+from tunesmith.samplers.base import Sampler
+
+
+def native_sampler(sampler: Any) -> Sampler:
+    """Return what proposes in the study of this library.
+
+    Raises:
+        TypeError: it is no sampler.
+    """
+    if isinstance(sampler, NativeSampler):
+        return sampler.native if sampler.is_whole else ElsewhereSampler()
+    if callable(getattr(sampler, "sample_independent", None)) and not isinstance(sampler, type):
+        return ElsewhereSampler()
+    raise TypeError(f"sampler= takes a sampler, such as TPESampler(); got {sampler!r}")
+
+
+def native_pruner(pruner: Any) -> Pruner:
+    """Return what decides in the study of this library.
+
+    Raises:
+        TypeError: it is no pruner.
+    """
+    if isinstance(pruner, NativePruner):
+        return pruner.native
+    if callable(getattr(pruner, "prune", None)) and not isinstance(pruner, type):
+        return AutoPruner().native  # never asked: the trial asks the program's own
+    raise TypeError(f"pruner= takes a pruner, such as MedianPruner(); got {pruner!r}")

@@ -1,0 +1,112 @@
+"""An objective of Optuna's kind, as this library calls it: what it gets, and what its results mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tunesmith.compat.optuna.running import Trial
+from tunesmith.errors import ObjectiveError, is_pruned
+from tunesmith.state import TrialState
+from tunesmith.trial import Trial as NativeTrial
+
+ObjectiveFunc = Callable[[Trial], Any]
+
+
+class NotAValueError(ObjectiveError):
+    """The objective returned something that is no value; the trial fails, and the search goes on."""
+
+
+class RunningStudy(Protocol):
+    """What an objective uses of its study."""
+
+    @property
+    def watches_ends(self) -> bool:
+        """Whether the sampler wants to know how trials end."""
+
+    def trial_of(self, native: NativeTrial) -> Trial:
+        """Return what the objective gets."""
+
+    def ended(self, trial: Trial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tell the sampler how a trial ended.
+
+        Args:
+            trial: it.
+            state: how it ended.
+            values: its values.
+        """
+
+
+class Objective:
+    """Calls an objective on a trial of Optuna's kind.
+
+    Args:
+        study: the study.
+        func: the objective.
+        n_objectives: how many values it returns.
+        end: called where the objective calls ``sys.exit``, to end the search.
+
+    Attributes:
+        exit: the ``SystemExit`` of an objective, which is to end the program as in Optuna; None: there was none.
+    """
+
+    def __init__(self, study: RunningStudy, func: ObjectiveFunc, n_objectives: int, end: Callable[[], None]) -> None:
+        self._study, self._func, self._n, self._end = study, func, n_objectives, end
+        self.exit: SystemExit | None = None
+
+    def __call__(self, native: NativeTrial) -> float | tuple[float, ...]:
+        """Run the objective; return its value, or values."""
+        trial = self._study.trial_of(native)
+        if not self._study.watches_ends:
+            return self._values(trial)
+        try:
+            values = self._values(trial)
+        except Exception as error:
+            pruned = is_pruned(error)
+            reports = native.reports or {}
+            last = [reports[max(reports)]] if pruned and reports else None
+            self._study.ended(trial, TrialState.PRUNED if pruned else TrialState.FAIL, last)
+            raise
+        listed = [values] if isinstance(values, float) else list(values)
+        failed = any(map(math.isnan, listed))
+        self._study.ended(trial, TrialState.FAIL if failed else TrialState.COMPLETE, None if failed else listed)
+        return values
+
+    def _values(self, trial: Trial) -> float | tuple[float, ...]:
+        try:
+            result = self._func(trial)
+        except SystemExit as error:
+            self.exit = error
+            self._end()
+            raise NotAValueError("the objective called sys.exit") from error
+        if type(result) is float and self._n == 1:
+            return result  # the common case, for speed
+        values = as_values(result, self._n)
+        return values[0] if self._n == 1 else values
+
+
+def as_values(result: Any, n_objectives: int) -> tuple[float, ...]:
+    """Return what an objective returned as numbers.
+
+    Args:
+        result: a number or something that ``float`` takes, or a sequence of them.
+        n_objectives: how many are expected.
+
+    Raises:
+        NotAValueError: it is something else.
+    """
+    if result is None:
+        raise NotAValueError("The value None could not be cast to float.")
+    items = result if isinstance(result, Sequence) else [result]
+    values = []
+    for item in items:
+        try:
+            values.append(float(item))
+        except (TypeError, ValueError):
+            raise NotAValueError(f"The value {item!r} could not be cast to float") from None
+    if len(values) != n_objectives:
+        raise NotAValueError(
+            f"The number of the values {len(values)} did not match the number of the objectives {n_objectives}"
+        )
+    return tuple(values)

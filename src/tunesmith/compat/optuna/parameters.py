@@ -1,0 +1,60 @@
+"""Distributions as parameters of a `tunesmith.Space`, and back."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from tunesmith.compat.optuna.distributions import (
+    CLASSES,
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from tunesmith.space import Categorical, Float, Int, Parameter
+
+
+def parameter_of(distribution: Any) -> Parameter:
+    """Return a distribution, of this package or of the real Optuna, as a parameter of a space.
+
+    Raises:
+        TypeError: it is no distribution.
+        SpaceError: a choice is given twice.
+    """
+    ours = as_distribution(distribution)
+    if isinstance(ours, CategoricalDistribution):
+        return Categorical(ours.choices)
+    kind = Float if isinstance(ours, FloatDistribution) else Int
+    return kind(ours.low, ours.high, log=ours.log, step=ours.step)  # type: ignore[attr-defined]  # of both ranges
+
+
+def as_distribution(distribution: Any) -> BaseDistribution:
+    """Return a distribution of this module; one of the real Optuna is converted, an old kind becomes its present one.
+
+    Raises:
+        TypeError: it is none.
+    """
+    kind = type(distribution).__name__
+    if kind not in CLASSES:
+        raise TypeError(f"a distribution such as FloatDistribution(low, high) is expected; got {distribution!r}")
+    if kind == "CategoricalDistribution":
+        own = type(distribution) is CategoricalDistribution
+        return distribution if own else CategoricalDistribution(distribution.choices)
+    present = FloatDistribution if issubclass(CLASSES[kind], FloatDistribution) else IntDistribution
+    if type(distribution) is present:
+        return distribution
+    d = distribution
+    return present(d.low, d.high, log=d.log, step=d.step)
+
+
+@lru_cache(maxsize=1024)
+def distribution_of(parameter: Parameter) -> BaseDistribution:
+    """Return a parameter of a `tunesmith.Space` as a distribution."""
+    if isinstance(parameter, Float):
+        return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
+    if isinstance(parameter, Int):
+        return IntDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
+    made = object.__new__(CategoricalDistribution)  # without the warning, which came when the choices were given
+    made.choices = tuple(getattr(parameter, "choices", getattr(parameter, "values", ())))
+    return made

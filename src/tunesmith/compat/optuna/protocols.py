@@ -1,0 +1,42 @@
+"""What samplers, pruners and trials use of a study, which stands above them."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Protocol
+
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.state import TrialState
+from tunesmith.study import Study as NativeStudy
+
+
+class StudyLike(Protocol):
+    """A study, as `tunesmith.compat.optuna.study.Study` is one."""
+
+    native: NativeStudy
+    _study_id: int
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """One direction for each objective."""
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """Return the trials by number.
+
+        Args:
+            deepcopy: accepted for porting.
+            states: trials in these states only.
+        """
+
+    def stop(self) -> None:
+        """End the search after the running trials."""
+
+    def constrain(self, number: int, key: str, value: float) -> None:
+        """Set a constraint of a running trial.
+
+        Args:
+            number: the trial's number.
+            key: the constraint's name.
+            value: its value.
+        """

@@ -1,0 +1,176 @@
+"""This library's pruners under Optuna's names."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tunesmith import pruners as native_pruners
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.protocols import StudyLike
+from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
+from tunesmith.pruners.base import Pruner
+
+
+class AutoPruner(NativePruner):
+    """The pruner of a study that is given none: it suits what the objectives do."""
+
+    def __init__(self) -> None:
+        super().__init__(native_pruners.AutoPruner())
+
+
+class NopPruner(NativePruner):
+    """Stops no trial."""
+
+    def __init__(self) -> None:
+        super().__init__(native_pruners.NopPruner())
+
+
+class MedianPruner(NativePruner):
+    """Stops a trial whose best value so far is worse than the median of complete trials at this step.
+
+    Args:
+        n_startup_trials: complete trials from which on the rule applies.
+        n_warmup_steps: the first step at which a trial may be stopped.
+        interval_steps: how many steps lie between two looks.
+        n_min_trials: at how many trials' values a step is judged.
+    """
+
+    def __init__(
+        self, n_startup_trials: int = 5, n_warmup_steps: int = 0, interval_steps: int = 1, *, n_min_trials: int = 1
+    ) -> None:
+        native = native_pruners.MedianPruner(
+            n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials
+        )
+        super().__init__(native)
+
+
+class PercentilePruner(NativePruner):
+    """Stops a trial that is not among the best part of complete trials at this step.
+
+    Args:
+        percentile: the part that goes on, in percent.
+        n_startup_trials: complete trials from which on the rule applies.
+        n_warmup_steps: the first step at which a trial may be stopped.
+        interval_steps: how many steps lie between two looks.
+        n_min_trials: at how many trials' values a step is judged.
+    """
+
+    def __init__(
+        self,
+        percentile: float,
+        n_startup_trials: int = 5,
+        n_warmup_steps: int = 0,
+        interval_steps: int = 1,
+        *,
+        n_min_trials: int = 1,
+    ) -> None:
+        native = native_pruners.PercentilePruner(
+            percentile, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials
+        )
+        super().__init__(native)
+
+
+class SuccessiveHalvingPruner(NativePruner):
+    """Stops, at each rung, all but the best part of the trials (asynchronous successive halving).
+
+    Args:
+        min_resource: the step of the first rung.
+        reduction_factor: one in so many goes on.
+        min_early_stopping_rate: how many rungs are left out.
+        bootstrap_count: how many trials a rung needs before it stops one.
+    """
+
+    def __init__(
+        self,
+        min_resource: int | Literal["auto"] = "auto",
+        reduction_factor: int = 4,
+        min_early_stopping_rate: int = 0,
+        bootstrap_count: int = 0,
+    ) -> None:
+        native = native_pruners.SuccessiveHalvingPruner(
+            min_resource, reduction_factor, min_early_stopping_rate, bootstrap_count, promotion=False
+        )
+        super().__init__(native)
+
+
+class HyperbandPruner(NativePruner):
+    """Several successive halvings side by side, with other first rungs.
+
+    Args:
+        min_resource: the step of the first rung of all.
+        max_resource: the last step of a trial.
+        reduction_factor: one in so many goes on.
+        bootstrap_count: how many trials a rung needs before it stops one.
+    """
+
+    def __init__(
+        self,
+        min_resource: int = 1,
+        max_resource: int | Literal["auto"] = "auto",
+        reduction_factor: int = 3,
+        bootstrap_count: int = 0,
+    ) -> None:
+        native = native_pruners.HyperbandPruner(
+            min_resource, max_resource, reduction_factor, bootstrap_count, promotion=False
+        )
+        super().__init__(native)
+
+
+class ThresholdPruner(NativePruner):
+    """Stops a trial that reports a value outside of fixed limits.
+
+    Args:
+        lower: the lowest value that goes on.
+        upper: the highest value that goes on.
+        n_warmup_steps: the first step at which a trial may be stopped.
+        interval_steps: how many steps lie between two looks.
+    """
+
+    def __init__(
+        self,
+        lower: float | None = None,
+        upper: float | None = None,
+        n_warmup_steps: int = 0,
+        interval_steps: int = 1,
+    ) -> None:
+        super().__init__(native_pruners.ThresholdPruner(lower, upper, n_warmup_steps, interval_steps))
+
+
+class WilcoxonPruner(NativePruner):
+    """Stops a trial that is worse than the best one on the same instances, by a signed-rank test.
+
+    Args:
+        p_threshold: the probability below which it is stopped.
+        n_startup_steps: steps before the first look.
+    """
+
+    def __init__(self, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
+        super().__init__(native_pruners.WilcoxonPruner(p_threshold, n_startup_steps))
+
+
+class PatientPruner(NativePruner):
+    """Lets another pruner decide only about trials that have not become better for some reports.
+
+    Args:
+        wrapped_pruner: who decides then; None: the trial is stopped.
+        patience: for so many reports.
+        min_delta: by how much these may be worse and still count as good.
+    """
+
+    def __init__(self, wrapped_pruner: BasePruner | None, patience: int, min_delta: float = 0.0) -> None:
+        inner: Pruner | None = None
+        self._foreign: BasePruner | None = None
+        if isinstance(wrapped_pruner, NativePruner) and wrapped_pruner.is_whole:
+            inner = wrapped_pruner.native
+        else:
+            self._foreign = wrapped_pruner
+        super().__init__(native_pruners.PatientPruner(inner, patience, min_delta))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the wrapped pruner is one of this library."""
+        return self._foreign is None and type(self) is PatientPruner
+
+    def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
+        """Tell whether a trial should stop."""
+        return super().prune(study, trial) and (self._foreign is None or self._foreign.prune(study, trial))

@@ -1,0 +1,135 @@
+"""Records of trials: this library's as `FrozenTrial`, and back.
+
+What Optuna's programs keep as system attributes of trials are system attributes here too, under names that begin with
+"optuna:", so that they and those of this library do not meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tunesmith.compat.optuna.distributions import BaseDistribution
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.kept import CONSTRAINTS
+from tunesmith.compat.optuna.parameters import distribution_of, parameter_of
+from tunesmith.frozen import NAN, TrialRecord
+from tunesmith.frozen import create_trial as create_record
+from tunesmith.state import TrialState
+from tunesmith.storable import storable_items
+from tunesmith.trial import Trial as NativeTrial
+
+OWN = "optuna:"  # what the names of Optuna's system attributes begin with
+FIXED = "fixed_params"  # the system attribute that has the enqueued values
+_NUMBERS = 2**32  # trials of one study, so that a trial's id tells its study and its number
+
+
+def trial_id(study_id: int, number: int) -> int:
+    """Return the id of a trial: one number that tells the study and the number in it."""
+    return study_id * _NUMBERS + number
+
+
+def study_and_number(trial: int) -> tuple[int, int]:
+    """Return the study's id and the trial's number from a trial's id."""
+    return divmod(trial, _NUMBERS)
+
+
+def own_attrs(system: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return Optuna's system attributes from all system attributes of a trial or a study."""
+    return {key.removeprefix(OWN): value for key, value in (system or {}).items() if key.startswith(OWN)}
+
+
+def frozen_of(record: TrialRecord, study_id: int) -> FrozenTrial:
+    """Return a record of this library as Optuna's.
+
+    Args:
+        record: it.
+        study_id: its study in the storage.
+    """
+    state = TrialState.RUNNING if record.state is TrialState.PAUSED else record.state
+    waits = state is TrialState.WAITING
+    params = {} if waits else record.params
+    distributions = {} if waits else _distributions(record)
+    return FrozenTrial(
+        record.number,
+        state,
+        None,
+        None if waits else record.datetime_start,
+        record.datetime_complete if state.is_finished() else None,
+        params,
+        {name: distributions[name] for name in params},
+        dict(record.user or {}),
+        _system_attrs(record, record.constraints),
+        dict(record.intermediate_values),
+        trial_id(study_id, record.number),
+        values=record.values,
+    )
+
+
+def frozen_of_running(trial: NativeTrial, record: TrialRecord, study_id: int) -> FrozenTrial:
+    """Return a running trial of this process as a record, with what was suggested so far.
+
+    Args:
+        trial: it.
+        record: what the storage has of it.
+        study_id: its study in the storage.
+    """
+    return FrozenTrial(
+        trial.number,
+        TrialState.RUNNING,
+        None,
+        record.datetime_start,
+        None,
+        dict(trial.params),
+        {name: distribution_of(p) for name, p in trial.distributions.items()},
+        dict(trial.user_attrs),
+        _system_attrs(record, trial.constraints),
+        dict(trial.reports or {}),
+        trial_id(study_id, trial.number),
+    )
+
+
+def record_of(trial: Any) -> TrialRecord:
+    """Return a `FrozenTrial`, of this package or of the real Optuna, as a record that a study can add.
+
+    Raises:
+        ValueError: the trial is RUNNING.
+    """
+    state = TrialState[trial.state.name]
+    if state is TrialState.RUNNING:
+        raise ValueError("add_trial: the trial is RUNNING; only finished and waiting trials can be added")
+    system, waits = dict(trial.system_attrs), state is TrialState.WAITING
+    fixed = {**trial.params, **(system.pop(FIXED, None) or {})}
+    record = create_record(
+        params=None if waits else trial.params,
+        distributions=None if waits else {name: parameter_of(d) for name, d in trial.distributions.items()},
+        values=trial.values,
+        state=state,
+        user_attrs=trial.user_attrs,
+        intermediate_values=trial.intermediate_values,
+        constraints=trial.constraints,
+    )
+    kept = {f"{OWN}{key}": value for key, value in system.items() if key.partition(":")[0] != CONSTRAINTS}
+    record.system = storable_items(kept)
+    record.fixed = fixed if waits and fixed else None
+    record.started, record.finished = _seconds(trial.datetime_start), _seconds(trial.datetime_complete)
+    record.cost = record.finished - record.started
+    return record
+
+
+def _seconds(at: datetime | None) -> float:
+    return NAN if at is None else at.timestamp()
+
+
+def _distributions(record: TrialRecord) -> dict[str, BaseDistribution]:
+    return {name: distribution_of(parameter) for name, parameter in record.distributions.items()}
+
+
+def _system_attrs(record: TrialRecord, constraints: Mapping[str, float] | None) -> dict[str, Any]:
+    system = own_attrs(record.system)
+    if record.fixed is not None:
+        system[FIXED] = dict(record.fixed)
+    for key, value in (constraints or {}).items():
+        system[f"{CONSTRAINTS}:{key}"] = value
+    return system

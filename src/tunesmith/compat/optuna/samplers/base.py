@@ -1,0 +1,78 @@
+"""The contract of a sampler as Optuna has it: what programs subclass to propose values themselves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from tunesmith.compat.optuna.distributions import BaseDistribution
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.protocols import StudyLike
+from tunesmith.state import TrialState
+
+
+class BaseSampler(ABC):
+    """Proposes values of parameters.
+
+    For each trial ``before_trial`` is called first; when the objective asks for its first value,
+    ``infer_relative_search_space`` and ``sample_relative``, for values that depend on one another; for each parameter
+    that these leave out, ``sample_independent``; and ``after_trial`` at the end.
+    """
+
+    def reseed_rng(self) -> None:  # noqa: B027 - not every sampler has random numbers
+        """Begin another sequence of random numbers."""
+
+    @abstractmethod
+    def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the distributions of the parameters that `sample_relative` is to propose together.
+
+        Args:
+            study: what is known so far.
+            trial: the trial at hand.
+        """
+
+    @abstractmethod
+    def sample_relative(
+        self, study: StudyLike, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return values of parameters by name.
+
+        Args:
+            study: what is known so far.
+            trial: the trial at hand.
+            search_space: what `infer_relative_search_space` returned.
+        """
+
+    @abstractmethod
+    def sample_independent(
+        self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return a value of one parameter.
+
+        Args:
+            study: what is known so far.
+            trial: the trial at hand.
+            param_name: the parameter's name.
+            param_distribution: its distribution.
+        """
+
+    def before_trial(self, study: StudyLike, trial: FrozenTrial) -> None:  # noqa: B027 - most have nothing to do here
+        """Prepare for a trial that begins.
+
+        Args:
+            study: what is known so far.
+            trial: the trial at hand.
+        """
+
+    def after_trial(  # noqa: B027 - most have nothing to do here
+        self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Take note of how a trial ended, before that is stored.
+
+        Args:
+            study: what was known before.
+            trial: the trial at hand, still RUNNING.
+            state: how it ended.
+            values: its values, of a complete trial.
+        """

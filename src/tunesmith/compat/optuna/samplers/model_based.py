@@ -1,0 +1,232 @@
+"""Samplers that learn from results, and those that do not, under Optuna's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tunesmith import samplers as native_samplers
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.compat.optuna.samplers.native import ConstraintsFunc, NativeSampler, warn_of_others
+from tunesmith.samplers.common.optuna_arguments import OptunaArgument
+from tunesmith.samplers.evolutionary.cmaes import OPTUNA_ARGUMENTS as CMAES
+from tunesmith.samplers.gp.sampler import OPTUNA_ARGUMENTS as GP
+from tunesmith.samplers.qmc import OPTUNA_ARGUMENTS as QMC
+from tunesmith.samplers.tpe.sampler import OPTUNA_ARGUMENTS as TPE
+from tunesmith.state import TrialState
+
+SIGMA = OptunaArgument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
+
+
+class AutoSampler(NativeSampler):
+    """The sampler of a study that is given none: it suits the space, the number of trials and their cost."""
+
+    def __init__(self) -> None:
+        super().__init__(native_samplers.AutoSampler())
+
+
+class RandomSampler(NativeSampler):
+    """Draws each point independently of all others.
+
+    Args:
+        seed: of the random numbers; becomes the study's.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(native_samplers.RandomSampler(seed))
+
+
+class TPESampler(NativeSampler):
+    """Proposes the most promising of several draws from a mixture around the best trials.
+
+    Args:
+        consider_prior: not followed if False.
+        prior_weight: not followed.
+        consider_magic_clip: not followed if False.
+        consider_endpoints: not followed if True.
+        n_startup_trials: random trials before the model takes over; None: 5.
+        n_ei_candidates: draws of which the best one is proposed; None: 32.
+        gamma: not followed.
+        weights: not followed.
+        seed: of the random numbers; becomes the study's.
+        multivariate: always; not followed if False.
+        group: always.
+        warn_independent_sampling: there is no such warning.
+        constant_liar: always; not followed if False.
+        constraints_func: from a trial that ended, the values of its constraints.
+    """
+
+    def __init__(
+        self,
+        *,
+        consider_prior: bool | None = None,
+        prior_weight: float | None = None,
+        consider_magic_clip: bool | None = None,
+        consider_endpoints: bool | None = None,
+        n_startup_trials: int | None = None,
+        n_ei_candidates: int | None = None,
+        gamma: Callable[[int], int] | None = None,
+        weights: Callable[[int], Any] | None = None,
+        seed: int | None = None,
+        multivariate: bool | None = None,
+        group: bool = False,
+        warn_independent_sampling: bool | None = None,
+        constant_liar: bool = True,
+        constraints_func: ConstraintsFunc | None = None,
+    ) -> None:
+        given = {
+            "consider_prior": consider_prior,
+            "prior_weight": prior_weight,
+            "consider_magic_clip": consider_magic_clip,
+            "consider_endpoints": consider_endpoints,
+            "gamma": gamma,
+            "weights": weights,
+            "multivariate": multivariate,
+            "group": group or None,
+            "constant_liar": constant_liar,
+        }
+        warn_of_others("TPESampler", given, TPE)
+        native = native_samplers.TPESampler(
+            5 if n_startup_trials is None else max(1, n_startup_trials),
+            32 if n_ei_candidates is None else n_ei_candidates,
+            seed,
+        )
+        super().__init__(native, constraints_func)
+
+    @staticmethod
+    def hyperopt_parameters() -> dict[str, Any]:
+        """Return nothing: the numbers of this library's sampler are its own."""
+        return {}
+
+
+class GPSampler(NativeSampler):
+    """Proposes where a Gaussian process expects the largest improvement.
+
+    Args:
+        seed: of the random numbers; becomes the study's.
+        independent_sampler: not followed.
+        n_startup_trials: first points, spread evenly; None: a number that suits the space.
+        deterministic_objective: not followed if True.
+        constraints_func: from a trial that ended, the values of its constraints.
+        warn_independent_sampling: there is no such warning.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        independent_sampler: BaseSampler | None = None,
+        n_startup_trials: int | None = None,
+        deterministic_objective: bool = False,
+        constraints_func: ConstraintsFunc | None = None,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        given = {"independent_sampler": independent_sampler, "deterministic_objective": deterministic_objective}
+        warn_of_others("GPSampler", given, GP)
+        super().__init__(native_samplers.GPSampler(n_startup_trials, seed), constraints_func)
+
+
+class CmaEsSampler(NativeSampler):
+    """Adapts a normal distribution to the best points (CMA-ES).
+
+    Args:
+        x0: where to begin, values by name.
+        sigma0: not followed: in Optuna it is in the parameters' own units, here a part of their ranges.
+        n_startup_trials: not followed.
+        independent_sampler: not followed.
+        warn_independent_sampling: there is no such warning.
+        seed: of the random numbers; becomes the study's.
+        consider_pruned_trials: always.
+        restart_strategy: None, "ipop" or "bipop": begin again with a larger population where it got stuck.
+        popsize: trials of a generation.
+        inc_popsize: by what the population grows at such a restart; -1: by 2.
+        use_separable_cma: not followed if True.
+        with_margin: always.
+        lr_adapt: not followed if True.
+        source_trials: of a like problem; the search begins at the best of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        x0: dict[str, Any] | None = None,
+        sigma0: float | None = None,
+        n_startup_trials: int = 1,
+        independent_sampler: BaseSampler | None = None,
+        warn_independent_sampling: bool = True,
+        seed: int | None = None,
+        consider_pruned_trials: bool = False,
+        restart_strategy: str | None = None,
+        popsize: int | None = None,
+        inc_popsize: int = -1,
+        use_separable_cma: bool = False,
+        with_margin: bool = False,
+        lr_adapt: bool = False,
+        source_trials: list[FrozenTrial] | None = None,
+    ) -> None:
+        given = {
+            "sigma0": sigma0,
+            "n_startup_trials": n_startup_trials,
+            "independent_sampler": independent_sampler,
+            "use_separable_cma": use_separable_cma,
+            "lr_adapt": lr_adapt,
+        }
+        warn_of_others("CmaEsSampler", given, {**CMAES, "sigma0": SIGMA})
+        if source_trials is not None:
+            if x0 is not None:
+                raise ValueError("CmaEsSampler: give x0= or source_trials=, not both")
+            done = [t for t in source_trials if t.state is TrialState.COMPLETE and t.value is not None]
+            x0 = min(done, key=lambda t: t.value or 0.0).params if done else None
+        native = native_samplers.CmaEsSampler(
+            x0,
+            popsize=popsize,
+            restart_strategy=restart_strategy,
+            inc_popsize=2 if inc_popsize == -1 else inc_popsize,
+            seed=seed,
+        )
+        super().__init__(native)
+
+
+class QMCSampler(NativeSampler):
+    """Spreads points evenly (quasi-Monte Carlo).
+
+    Args:
+        qmc_type: "sobol" or "halton".
+        scramble: randomise the sequence.
+        seed: of the random numbers; becomes the study's.
+        independent_sampler: not followed.
+        warn_asynchronous_seeding: there is no such warning: all workers have the study's seed.
+        warn_independent_sampling: there is no such warning.
+    """
+
+    def __init__(
+        self,
+        *,
+        qmc_type: str = "sobol",
+        scramble: bool = False,
+        seed: int | None = None,
+        independent_sampler: BaseSampler | None = None,
+        warn_asynchronous_seeding: bool = True,
+        warn_independent_sampling: bool = True,
+    ) -> None:
+        warn_of_others("QMCSampler", {"independent_sampler": independent_sampler}, QMC)
+        super().__init__(native_samplers.QMCSampler(qmc_type, scramble, seed))
+
+
+class GridSampler(NativeSampler):
+    """Proposes each cell of a grid once, also with many workers; then the search ends.
+
+    Args:
+        search_space: values by name.
+        seed: accepted for porting; cells come in order.
+    """
+
+    def __init__(self, search_space: Mapping[str, Sequence[Any]], seed: int | None = None) -> None:
+        values = {name: list(search_space[name]) for name in sorted(search_space)}
+        super().__init__(native_samplers.GridSampler(values, order="random", seed=seed))
+
+    def is_exhausted(self, study: Any) -> bool:
+        """Tell whether all cells were proposed to a study."""
+        history, space = study.native.history, self.native.space
+        return space is not None and len(self.native.ask(history, space, self._rng, 1)[0]) == 0

@@ -1,0 +1,35 @@
+"""Optuna's storages: this library's own (`base.py`) under the names of Optuna's kinds (`kinds.py`)."""
+
+from __future__ import annotations
+
+from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.storages import journal
+from tunesmith.compat.optuna.storages.base import BaseStorage
+from tunesmith.compat.optuna.storages.kinds import (
+    InMemoryStorage,
+    JournalFileOpenLock,
+    JournalFileSymlinkLock,
+    JournalStorage,
+    RDBStorage,
+    RetryFailedTrialCallback,
+    RetryHeartbeatStaleTrialCallback,
+    fail_stale_trials,
+    get_storage,
+)
+from tunesmith.compat.optuna.storages.kinds import JournalFileBackend as JournalFileStorage
+
+__all__ = [
+    "BaseStorage",
+    "InMemoryStorage",
+    "JournalFileOpenLock",
+    "JournalFileStorage",
+    "JournalFileSymlinkLock",
+    "JournalStorage",
+    "RDBStorage",
+    "RetryFailedTrialCallback",
+    "RetryHeartbeatStaleTrialCallback",
+    "fail_stale_trials",
+    "get_storage",
+    "journal",
+]
+__getattr__ = refuser(__name__, __all__)

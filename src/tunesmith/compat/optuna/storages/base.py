@@ -1,0 +1,176 @@
+"""Storages: this library's own, with those of Optuna's methods that callbacks and samplers call."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.records import OWN, frozen_of, own_attrs, study_and_number, trial_id
+from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.errors import StudyNotFoundError
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.storable import storable
+from tunesmith.storage import Storage
+from tunesmith.storage.base import StudyRecord
+
+Retries = dict[FailureKind | str, int]
+
+
+class BaseStorage:
+    """A storage of this library.
+
+    Args:
+        native: the storage of `tunesmith.storage`.
+        retries: how often a trial is run again whose worker was lost, where the program says that.
+
+    Attributes:
+        native: the storage of `tunesmith.storage`.
+        retries: how often a trial is run again whose worker was lost; None: the program does not say that.
+    """
+
+    def __init__(self, native: Storage, retries: Retries | None = None) -> None:
+        self.native = native
+        self.retries = retries
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not cls.__module__.startswith(__name__.rpartition(".")[0]):
+            raise TypeError(
+                "a storage of your own has to be a subclass of tunesmith.storage.Storage here; BaseStorage is for "
+                "annotations and isinstance only"
+            )
+
+    def _record(self, study_id: int) -> StudyRecord:
+        for record in self.native.list_studies():
+            if record.id == study_id:
+                return record
+        raise StudyNotFoundError(f"the storage has no study with the id {study_id}")
+
+    # -- studies -------------------------------------------------------------------------------------------------
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """Return the id of a study; KeyError if there is none of this name."""
+        return self.native.load_study(study_name).id
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        """Return the name of a study."""
+        return self._record(study_id).name
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        """Return the directions of a study."""
+        return [StudyDirection[d.upper()] for d in self._record(study_id).directions]
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """Return the user attributes of a study."""
+        return dict(self._record(study_id).user)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """Return what programs keep as system attributes of a study."""
+        return own_attrs(self._record(study_id).system)
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Set a user attribute of a study.
+
+        Args:
+            study_id: the study.
+            key: the attribute's name.
+            value: what to keep.
+        """
+        self.native.set_attr(study_id, None, key, storable(key, value))
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Set a system attribute of a study.
+
+        Args:
+            study_id: the study.
+            key: the attribute's name.
+            value: what to keep.
+        """
+        self.native.set_attr(study_id, None, f"{OWN}{key}", storable(key, value), system=True)
+
+    def delete_study(self, study_id: int) -> None:
+        """Delete a study and its trials."""
+        self.native.delete_study(study_id)
+
+    # -- trials --------------------------------------------------------------------------------------------------
+
+    def get_trial(self, trial: int) -> FrozenTrial:
+        """Return a trial by its id."""
+        study_id, number = study_and_number(trial)
+        return frozen_of(self.native.trials(study_id, [number])[0], study_id)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Return the trials of a study by number.
+
+        Args:
+            study_id: the study.
+            deepcopy: accepted for porting; they are copies.
+            states: of trials in these states only; None: in any.
+        """
+        found = [frozen_of(record, study_id) for record in self.native.trials(study_id)]
+        return found if states is None else [trial for trial in found if trial.state in states]
+
+    def get_n_trials(self, study_id: int, state: TrialState | None = None) -> int:
+        """Return the number of trials of a study, of those in a state if one is given.
+
+        Args:
+            study_id: the study.
+            state: None: any.
+        """
+        counts = self.native.count(study_id)
+        return sum(counts.values()) if state is None else counts.get(state, 0)
+
+    def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
+        """Return the id of a trial; KeyError if there is none.
+
+        Args:
+            study_id: its study.
+            trial_number: its number there.
+        """
+        self.native.trials(study_id, [trial_number])
+        return trial_id(study_id, trial_number)
+
+    def get_trial_number_from_id(self, trial: int) -> int:
+        """Return the number of a trial in its study."""
+        return study_and_number(trial)[1]
+
+    def get_trial_params(self, trial: int) -> dict[str, Any]:
+        """Return the parameters of a trial."""
+        return self.get_trial(trial).params
+
+    def get_trial_user_attrs(self, trial: int) -> dict[str, Any]:
+        """Return the user attributes of a trial."""
+        return self.get_trial(trial).user_attrs
+
+    def get_trial_system_attrs(self, trial: int) -> dict[str, Any]:
+        """Return what programs keep as system attributes of a trial."""
+        return self.get_trial(trial).system_attrs
+
+    def set_trial_user_attr(self, trial: int, key: str, value: Any) -> None:
+        """Set a user attribute of a trial.
+
+        Args:
+            trial: its id.
+            key: the attribute's name.
+            value: what to keep.
+        """
+        study_id, number = study_and_number(trial)
+        self.native.set_attr(study_id, number, key, storable(key, value))
+
+    def set_trial_system_attr(self, trial: int, key: str, value: Any) -> None:
+        """Set a system attribute of a trial.
+
+        Args:
+            trial: its id.
+            key: the attribute's name.
+            value: what to keep.
+        """
+        study_id, number = study_and_number(trial)
+        self.native.set_attr(study_id, number, f"{OWN}{key}", storable(key, value), system=True)
+
+    def remove_session(self) -> None:
+        """Close what this storage holds open; a later call opens it again."""
+        self.native.close()

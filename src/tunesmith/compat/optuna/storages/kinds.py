@@ -1,0 +1,158 @@
+"""Optuna's kinds of storages, and what each is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tunesmith.caution import caution
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.protocols import StudyLike
+from tunesmith.compat.optuna.storages.base import BaseStorage, Retries
+from tunesmith.storage import Storage, open_storage
+
+StaleTrialCallback = Callable[[StudyLike, FrozenTrial], None]
+_NO_LIMIT = 1_000_000  # retries
+
+
+class InMemoryStorage(BaseStorage):
+    """Keeps studies in memory."""
+
+    def __init__(self) -> None:
+        super().__init__(open_storage(None))
+
+
+class RDBStorage(BaseStorage):
+    """Keeps studies in a database: an SQLite file, PostgreSQL, MySQL or MariaDB.
+
+    Workers give signs of life in any case, and a trial whose worker was lost is run again; with `heartbeat_interval`
+    the callback says how often.
+
+    Args:
+        url: SQLAlchemy's, such as "sqlite:///tune.db".
+        engine_kwargs: not followed: connections are made as suits the database.
+        skip_compatibility_check: not followed: a file of another version is migrated.
+        heartbeat_interval: not followed, but that one is given.
+        grace_period: not followed: a worker that is silent for the time of its lease is lost.
+        heartbeat_stale_trial_callback: a `RetryHeartbeatStaleTrialCallback`; None: a lost trial is FAIL.
+        failed_trial_callback: the old name of the same.
+        skip_table_creation: not followed: tables are made where there are none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        engine_kwargs: dict[str, Any] | None = None,
+        skip_compatibility_check: bool = False,
+        *,
+        heartbeat_interval: int | None = None,
+        grace_period: int | None = None,
+        heartbeat_stale_trial_callback: StaleTrialCallback | None = None,
+        failed_trial_callback: StaleTrialCallback | None = None,
+        skip_table_creation: bool = False,
+    ) -> None:
+        callback = heartbeat_stale_trial_callback or failed_trial_callback
+        super().__init__(open_storage(url), None if heartbeat_interval is None else retries_of(callback))
+
+
+class RetryHeartbeatStaleTrialCallback:
+    """Says how often a trial is run again whose worker was lost.
+
+    Args:
+        max_retry: so often; None: always.
+        inherit_intermediate_values: always: a trial that is run again has its reports still.
+    """
+
+    def __init__(self, max_retry: int | None = None, inherit_intermediate_values: bool = False) -> None:
+        self.max_retry = max_retry
+
+    def __call__(self, study: StudyLike, trial: FrozenTrial) -> None:
+        """Do nothing: the study runs lost trials again by itself, as often as this says."""
+
+    @staticmethod
+    def retried_trial_number(trial: FrozenTrial) -> int | None:
+        """Return None: a trial that is run again is the same one."""
+        return None
+
+    @staticmethod
+    def retry_history(trial: FrozenTrial) -> list[int]:
+        """Return nothing: a trial that is run again is the same one."""
+        return []
+
+
+class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
+    """The old name of `RetryHeartbeatStaleTrialCallback`."""
+
+
+def retries_of(callback: StaleTrialCallback | None) -> Retries:
+    """Return how often a lost trial is run again, by what a program says in Optuna's way."""
+    if callback is None:
+        return {"lost": 0, "lease": 0}
+    if not isinstance(callback, RetryHeartbeatStaleTrialCallback):
+        caution(f"the callback {callback!r} is not called: a trial whose worker was lost is run again, once")
+        return {"lost": 1, "lease": 1}
+    times = _NO_LIMIT if callback.max_retry is None else callback.max_retry
+    return {"lost": times, "lease": times}
+
+
+class JournalFileBackend:
+    """Names a file; `JournalStorage` keeps studies there, as an SQLite database.
+
+    Args:
+        file_path: the file.
+        lock_obj: not followed: SQLite locks the file by itself.
+    """
+
+    def __init__(self, file_path: str | Path, lock_obj: Any = None) -> None:
+        self.path = Path(file_path)
+
+
+class JournalFileSymlinkLock:
+    """Accepted for porting: the file is locked in any case.
+
+    Args:
+        filepath: not looked at.
+        grace_period: not looked at.
+    """
+
+    def __init__(self, filepath: str, grace_period: int | None = 30) -> None:
+        self.path = filepath
+
+
+class JournalFileOpenLock(JournalFileSymlinkLock):
+    """Accepted for porting: the file is locked in any case."""
+
+
+class JournalStorage(BaseStorage):
+    """Keeps studies in one file: an SQLite database, whatever its name.
+
+    Args:
+        log_storage: names the file.
+    """
+
+    def __init__(self, log_storage: JournalFileBackend) -> None:
+        if not isinstance(log_storage, JournalFileBackend):
+            raise TypeError(f"JournalStorage takes a JournalFileBackend(path); got {log_storage!r}")
+        super().__init__(open_storage(log_storage.path))
+
+
+def get_storage(storage: str | BaseStorage | Storage | None) -> BaseStorage:
+    """Return a storage.
+
+    Args:
+        storage: None: memory. A text: SQLAlchemy's URL, or an SQLite file ("tune.db"). A storage: itself.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    if isinstance(storage, BaseStorage):
+        return storage
+    if isinstance(storage, str) and storage.startswith("redis"):
+        raise ValueError("there is no storage in Redis; give an SQLite file, or the URL of a database server")
+    return BaseStorage(open_storage(storage))
+
+
+def fail_stale_trials(study: StudyLike) -> None:
+    """Take the trials of workers that were lost back: they are run again, or FAIL, as the study's retries say."""
+    study.native.recover()

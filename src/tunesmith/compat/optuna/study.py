@@ -1,0 +1,60 @@
+"""Optuna's studies: the study itself (`the_study.py`), and how studies are made, loaded and listed (`creation.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from tunesmith.compat.optuna.creation import (
+    StudySummary,
+    copy_study,
+    create_study,
+    delete_study,
+    get_all_study_names,
+    get_all_study_summaries,
+    load_study,
+)
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.the_study import Study
+from tunesmith.state import TrialState
+
+__all__ = [
+    "MaxTrialsCallback",
+    "Study",
+    "StudyDirection",
+    "StudySummary",
+    "copy_study",
+    "create_study",
+    "delete_study",
+    "get_all_study_names",
+    "get_all_study_summaries",
+    "load_study",
+]
+
+
+class MaxTrialsCallback:
+    """Ends the search when the study has so many trials, whoever ran them.
+
+    Args:
+        n_trials: how many.
+        states: only trials in these states count; None: all.
+    """
+
+    def __init__(self, n_trials: int, states: Container[TrialState] | None = (TrialState.COMPLETE,)) -> None:
+        self._n_trials = n_trials
+        self._states = states
+
+    def __call__(self, study: Study, trial: FrozenTrial) -> None:
+        """Look whether there are enough trials.
+
+        Args:
+            study: the study.
+            trial: the one that just ended.
+        """
+        counts = study.native.engine.count()
+        if sum(n for state, n in counts.items() if self._states is None or state in self._states) >= self._n_trials:
+            study.stop()
+
+
+__getattr__ = refuser(__name__, __all__)

@@ -1,0 +1,219 @@
+"""The study of Optuna's programs: a study of this library, seen through Optuna's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from tunesmith.caution import caution
+from tunesmith.compat.optuna.beside import make_known_to_optuna
+from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
+from tunesmith.compat.optuna.enqueued import is_there
+from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc
+from tunesmith.compat.optuna.parameters import parameter_of
+from tunesmith.compat.optuna.pruners.base import NativePruner
+from tunesmith.compat.optuna.records import frozen_of, record_of
+from tunesmith.compat.optuna.running import Trial
+from tunesmith.compat.optuna.said import say_end
+from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.compat.optuna.samplers.native import NativeSampler
+from tunesmith.compat.optuna.study_view import StudyView
+from tunesmith.compat.optuna.threads import ThreadExecutor
+from tunesmith.errors import ObjectiveError
+from tunesmith.executors.cores import cpu_count
+from tunesmith.frozen import TrialRecord
+from tunesmith.state import TrialState
+from tunesmith.study import Study as NativeStudy
+from tunesmith.trial import Trial as NativeTrial
+
+Callback = Callable[["Study", FrozenTrial], None]
+
+
+class Study(StudyView):
+    """A study. Programs get it from ``create_study`` or ``load_study``.
+
+    Args:
+        study_name: a study that exists in the storage.
+        storage: where it is.
+        sampler: who proposes; None: the study of this library chooses.
+        pruner: who decides what to prune; None: the study of this library chooses.
+
+    Attributes:
+        native: the study of this library.
+        study_name: the name, unique in the storage.
+    """
+
+    # -- run -----------------------------------------------------------------------------------------------------
+
+    def optimize(
+        self,
+        func: ObjectiveFunc,
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        n_jobs: int = 1,
+        catch: Iterable[type[Exception]] | type[Exception] = (),
+        callbacks: Iterable[Callback] | None = None,
+        gc_after_trial: bool = False,
+        show_progress_bar: bool = False,
+    ) -> None:
+        """Run trials until `n_trials` are done, the time is over, or ``stop`` is called.
+
+        An objective that returns no number fails its trial, and the search goes on.
+
+        Args:
+            func: gets a trial and returns its value, or values.
+            n_trials: how many trials; None: no limit.
+            timeout: seconds after which no trial begins any more; None: no limit.
+            n_jobs: how many trials run at once, in threads of this process; -1: one a core.
+            catch: exceptions that make a trial FAIL but do not end the search.
+            callbacks: called with (study, trial) after each trial.
+            gc_after_trial: collect garbage after each trial.
+            show_progress_bar: show how far it is.
+
+        Raises:
+            Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
+        """
+        make_known_to_optuna()
+        native, jobs = self.native, cpu_count() if n_jobs == -1 else n_jobs
+        objective = Objective(self, func, len(native.directions), self._end)
+        names = self.metric_names
+        after = [lambda _, record: say_end(record, names, native.engine.best)]
+        after += [partial(self._call, callback) for callback in callbacks or ()]
+        caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
+        native.optimize(
+            objective,
+            n_trials,
+            timeout,
+            catch=(*caught, ObjectiveError),
+            callbacks=after,
+            gc_after_trial=gc_after_trial,
+            show_progress_bar=show_progress_bar,
+            executor=None if jobs == 1 else ThreadExecutor(jobs=jobs),
+        )
+        if objective.exit is not None:
+            raise objective.exit
+
+    def _call(self, callback: Callback, _: NativeStudy, record: TrialRecord) -> None:
+        callback(self, frozen_of(record, self._study_id))
+
+    def stop(self) -> None:
+        """End ``optimize`` after the running trials; RuntimeError if none runs."""
+        self.native.stop()
+
+    def _end(self) -> None:
+        self.native.engine.stop_requested = True
+
+    def ask(self, fixed_distributions: Mapping[str, Any] | None = None) -> Trial:
+        """Start a trial.
+
+        Args:
+            fixed_distributions: parameters to suggest at once, distributions by name.
+        """
+        make_known_to_optuna()
+        asked = {name: parameter_of(d) for name, d in (fixed_distributions or {}).items()}
+        if self._own_sampler is None:
+            return self.trial_of(self.native.ask(asked))
+        trial = self.trial_of(self.native.ask())
+        for name, distribution in (fixed_distributions or {}).items():
+            trial._suggest(name, distribution)
+        return trial
+
+    def tell(
+        self,
+        trial: Trial | int,
+        values: float | Sequence[float] | None = None,
+        state: TrialState | None = None,
+        skip_if_finished: bool = False,
+    ) -> FrozenTrial:
+        """Record how a trial ended.
+
+        Args:
+            trial: what ``ask`` returned, or its number.
+            values: the objective's value, or values.
+            state: COMPLETE, PRUNED or FAIL; None: COMPLETE, or FAIL where the values are none.
+            skip_if_finished: do nothing if the trial is finished.
+
+        Raises:
+            ValueError: the trial was told another outcome before, or values and state do not fit.
+        """
+        native = trial.native if isinstance(trial, Trial) else trial
+        number = native.number if isinstance(native, NativeTrial) else native
+        running = self.native.engine.running.get(number)
+        if self.watches_ends and running is not None:
+            listed = list(values) if isinstance(values, Sequence) else None if values is None else [float(values)]
+            expected = TrialState.FAIL if listed is None else TrialState.COMPLETE
+            self.ended(self.trial_of(running.trial), expected if state is None else state, listed)
+        return frozen_of(self.native.tell(native, values, state, skip_if_finished), self._study_id)
+
+    # -- add -----------------------------------------------------------------------------------------------------
+
+    def enqueue_trial(
+        self, params: dict[str, Any], user_attrs: dict[str, Any] | None = None, skip_if_exists: bool = False
+    ) -> None:
+        """Run a point before any new proposal; the sampler proposes the parameters that are not named.
+
+        Args:
+            params: values by name.
+            user_attrs: notes to keep with the trial.
+            skip_if_exists: do nothing if a trial with these parameters exists already.
+
+        Raises:
+            TypeError: the parameters are no dict.
+        """
+        if not isinstance(params, dict):
+            raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {params!r}")
+        if not (skip_if_exists and is_there(params, self.get_trials())):
+            self.native.enqueue_trial(params, user_attrs)
+
+    def add_trial(self, trial: FrozenTrial) -> None:
+        """Add a finished or waiting trial under a new number; ValueError if its parts do not fit."""
+        self.add_trials([trial])
+
+    def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
+        """Add several finished or waiting trials; all or none."""
+        self.native.add_trials([record_of(trial) for trial in trials])
+
+    # -- for objectives ------------------------------------------------------------------------------------------
+
+    @property
+    def _own_sampler(self) -> BaseSampler | None:
+        """The sampler, if it is the program's own and must be asked for each value."""
+        return self._sampler if isinstance(self.native.sampler, ElsewhereSampler) else None
+
+    @property
+    def watches_ends(self) -> bool:
+        """Whether the sampler wants to know how trials end."""
+        sampler = self._sampler
+        return sampler.watches_ends if isinstance(sampler, NativeSampler) and sampler.is_whole else True
+
+    def trial_of(self, native: NativeTrial) -> Trial:
+        """Return a running trial of this library as the objective gets it."""
+        pruner = self._pruner
+        own = None if isinstance(pruner, NativePruner) and pruner.is_whole else pruner
+        return Trial(self, native, self._storage, self._own_sampler, own)
+
+    def ended(self, trial: Trial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tell the sampler how a trial ended, before that is stored.
+
+        Args:
+            trial: it.
+            state: how it ended.
+            values: its values.
+        """
+        self._sampler.after_trial(self, trial.frozen(), state, values)
+
+    def constrain(self, number: int, key: str, value: float) -> None:
+        """Set a constraint of a running trial.
+
+        Args:
+            number: the trial's number.
+            key: the constraint's name.
+            value: its value.
+        """
+        running = self.native.engine.running.get(number)
+        if running is None:
+            caution(f"trial {number} runs elsewhere; its constraint {key!r} cannot be set here")
+        else:
+            running.trial.set_constraint(key, value)
