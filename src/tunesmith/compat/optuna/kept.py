@@ -103,7 +103,7 @@ class KeptTrial(BaseTrial):
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        return self._suggest(name, FloatDistribution(low, high, log=log, step=step))  # type: ignore[no-any-return]
+        return self._suggest(name, FloatDistribution(low, high, log=log, step=step))  # type: ignore[no-any-return]  # what is kept may be anything
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
         return int(self._suggest(name, IntDistribution(low, high, log=log, step=step)))
