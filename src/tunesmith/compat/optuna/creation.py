@@ -92,9 +92,15 @@ def load_study(
 
     Raises:
         KeyError: there is no such study.
+        ValueError: no name is given, and there are several studies or none.
     """
     store = get_storage(storage)
-    return Study(store.native.load_study(study_name).name, store, sampler, pruner)
+    if study_name is None:
+        names = tunesmith.get_all_study_names(store.native)
+        if len(names) != 1:
+            raise ValueError(f"study_name=None means the only study of a storage; this one holds {names}")
+        study_name = names[0]
+    return Study(study_name, store, sampler, pruner)
 
 
 def delete_study(*, study_name: str, storage: str | BaseStorage) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.kept import CONSTRAINTS
+from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.parameters import distribution_of, parameter_of
 from tunesmith.frozen import NAN, TrialRecord
 from tunesmith.frozen import create_trial as create_record
@@ -40,12 +41,13 @@ def own_attrs(system: Mapping[str, Any] | None) -> dict[str, Any]:
     return {key.removeprefix(OWN): value for key, value in (system or {}).items() if key.startswith(OWN)}
 
 
-def frozen_of(record: TrialRecord, study_id: int) -> FrozenTrial:
+def frozen_of(record: TrialRecord, study_id: int, objects: Objects) -> FrozenTrial:
     """Return a record of this library as Optuna's.
 
     Args:
         record: it.
         study_id: its study in the storage.
+        objects: user attributes that only this process can hold.
     """
     state = TrialState.RUNNING if record.state is TrialState.PAUSED else record.state
     waits = state is TrialState.WAITING
@@ -59,7 +61,7 @@ def frozen_of(record: TrialRecord, study_id: int) -> FrozenTrial:
         record.datetime_complete if state.is_finished() else None,
         params,
         {name: distributions[name] for name in params},
-        dict(record.user or {}),
+        {**(record.user or {}), **objects.of((study_id, record.number))},
         _system_attrs(record, record.constraints),
         dict(record.intermediate_values),
         trial_id(study_id, record.number),
@@ -67,13 +69,14 @@ def frozen_of(record: TrialRecord, study_id: int) -> FrozenTrial:
     )
 
 
-def frozen_of_running(trial: NativeTrial, record: TrialRecord, study_id: int) -> FrozenTrial:
+def frozen_of_running(trial: NativeTrial, record: TrialRecord, study_id: int, objects: Objects) -> FrozenTrial:
     """Return a running trial of this process as a record, with what was suggested so far.
 
     Args:
         trial: it.
         record: what the storage has of it.
         study_id: its study in the storage.
+        objects: user attributes that only this process can hold.
     """
     return FrozenTrial(
         trial.number,
@@ -83,7 +86,7 @@ def frozen_of_running(trial: NativeTrial, record: TrialRecord, study_id: int) ->
         None,
         dict(trial.params),
         {name: distribution_of(p) for name, p in trial.distributions.items()},
-        dict(trial.user_attrs),
+        {**trial.user_attrs, **objects.of((study_id, trial.number))},
         _system_attrs(record, trial.constraints),
         dict(trial.reports or {}),
         trial_id(study_id, trial.number),

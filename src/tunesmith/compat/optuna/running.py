@@ -200,13 +200,17 @@ class Trial(BaseTrial):
             raise NotImplementedError(f"trial.{name} is for studies with one objective")
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Set a user attribute; it is stored at once.
+        """Set a user attribute; it is stored at once. A study in memory takes any object.
 
         Args:
             key: the attribute's name.
             value: what to keep.
+
+        Raises:
+            ValueError: the value cannot be kept.
         """
-        self.native.set_user_attr(key, value)
+        if not self.storage.objects.takes((self.study._study_id, self.number), key, value):
+            self.native.set_user_attr(key, value)
 
     def set_constraint(self, key: str, value: float) -> None:
         """Set the value of a constraint; a trial is feasible if all are at most 0.
@@ -226,7 +230,7 @@ class Trial(BaseTrial):
     def frozen(self) -> FrozenTrial:
         """Return the trial so far as a record."""
         (record,) = self.study.native.engine.trials([self.number])
-        return frozen_of_running(self.native, record, self.study._study_id)
+        return frozen_of_running(self.native, record, self.study._study_id, self.storage.objects)
 
     @property
     def _trial_id(self) -> int:
@@ -245,7 +249,7 @@ class Trial(BaseTrial):
     @property
     def user_attrs(self) -> dict[str, Any]:
         """User attributes so far."""
-        return dict(self.native.user_attrs)
+        return {**self.native.user_attrs, **self.storage.objects.of((self.study._study_id, self.number))}
 
     @property
     def system_attrs(self) -> dict[str, Any]:

@@ -80,8 +80,8 @@ class StudyView:
     def _frozen(self, record: TrialRecord) -> FrozenTrial:
         running = self.native.engine.running.get(record.number)
         if running is None or record.state is not TrialState.RUNNING:
-            return frozen_of(record, self._study_id)
-        return frozen_of_running(running.trial, record, self._study_id)
+            return frozen_of(record, self._study_id, self._storage.objects)
+        return frozen_of_running(running.trial, record, self._study_id, self._storage.objects)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -138,16 +138,20 @@ class StudyView:
     @property
     def user_attrs(self) -> dict[str, Any]:
         """User attributes."""
-        return dict(self.native.user_attrs)
+        return {**self.native.user_attrs, **self._storage.objects.of((self._study_id, None))}
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Set a user attribute, stored at once.
+        """Set a user attribute, stored at once. A study in memory takes any object.
 
         Args:
             key: the attribute's name.
             value: what to keep.
+
+        Raises:
+            ValueError: the value cannot be kept.
         """
-        self.native.set_user_attr(key, value)
+        if not self._storage.objects.takes((self._study_id, None), key, value):
+            self.native.set_user_attr(key, value)
 
     @property
     def metric_names(self) -> list[str] | None:

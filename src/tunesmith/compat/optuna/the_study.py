@@ -96,7 +96,7 @@ class Study(StudyView):
             raise objective.exit
 
     def _call(self, callback: Callback, _: NativeStudy, record: TrialRecord) -> None:
-        callback(self, frozen_of(record, self._study_id))
+        callback(self, frozen_of(record, self._study_id, self._storage.objects))
 
     def stop(self) -> None:
         """End ``optimize`` after the running trials; RuntimeError if none runs."""
@@ -136,16 +136,27 @@ class Study(StudyView):
             skip_if_finished: do nothing if the trial is finished.
 
         Raises:
-            ValueError: the trial was told another outcome before, or values and state do not fit.
+            ValueError: the trial is finished, or values and state do not fit.
         """
         native = trial.native if isinstance(trial, Trial) else trial
         number = native.number if isinstance(native, NativeTrial) else native
         running = self.native.engine.running.get(number)
+        if running is None and not skip_if_finished and self._is_finished(number):
+            raise ValueError(f"trial {number} was told already; skip_if_finished=True lets it be")
         if self.watches_ends and running is not None:
             listed = list(values) if isinstance(values, Sequence) else None if values is None else [float(values)]
             expected = TrialState.FAIL if listed is None else TrialState.COMPLETE
             self.ended(self.trial_of(running.trial), expected if state is None else state, listed)
-        return frozen_of(self.native.tell(native, values, state, skip_if_finished), self._study_id)
+        record = self.native.tell(native, values, state, skip_if_finished)
+        if state is None and record.state is TrialState.FAIL and running is not None:
+            caution(f"trial {number} failed: {record.reason}")
+        return frozen_of(record, self._study_id, self._storage.objects)
+
+    def _is_finished(self, number: int) -> bool:
+        try:
+            return self.native.engine.trials([number])[0].state.is_finished()
+        except (KeyError, TypeError):  # the study says what is wrong with it
+            return False
 
     # -- add -----------------------------------------------------------------------------------------------------
 

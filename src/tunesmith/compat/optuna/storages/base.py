@@ -6,6 +6,7 @@ from collections.abc import Container
 from typing import Any
 
 from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.records import OWN, frozen_of, own_attrs, study_and_number, trial_id
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.errors import StudyNotFoundError
@@ -27,11 +28,13 @@ class BaseStorage:
     Attributes:
         native: the storage of `tunesmith.storage`.
         retries: how often a trial is run again whose worker was lost; None: the program does not say that.
+        objects: user attributes that only this process can hold.
     """
 
     def __init__(self, native: Storage, retries: Retries | None = None) -> None:
         self.native = native
         self.retries = retries
+        self.objects = Objects(native.only_here)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -63,7 +66,7 @@ class BaseStorage:
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """Return the user attributes of a study."""
-        return dict(self._record(study_id).user)
+        return {**self._record(study_id).user, **self.objects.of((study_id, None))}
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """Return what programs keep as system attributes of a study."""
@@ -77,7 +80,8 @@ class BaseStorage:
             key: the attribute's name.
             value: what to keep.
         """
-        self.native.set_attr(study_id, None, key, storable(key, value))
+        if not self.objects.takes((study_id, None), key, value):
+            self.native.set_attr(study_id, None, key, storable(key, value))
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         """Set a system attribute of a study.
@@ -98,7 +102,7 @@ class BaseStorage:
     def get_trial(self, trial: int) -> FrozenTrial:
         """Return a trial by its id."""
         study_id, number = study_and_number(trial)
-        return frozen_of(self.native.trials(study_id, [number])[0], study_id)
+        return frozen_of(self.native.trials(study_id, [number])[0], study_id, self.objects)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -110,7 +114,7 @@ class BaseStorage:
             deepcopy: accepted for porting; they are copies.
             states: of trials in these states only; None: in any.
         """
-        found = [frozen_of(record, study_id) for record in self.native.trials(study_id)]
+        found = [frozen_of(record, study_id, self.objects) for record in self.native.trials(study_id)]
         return found if states is None else [trial for trial in found if trial.state in states]
 
     def get_n_trials(self, study_id: int, state: TrialState | None = None) -> int:
@@ -158,7 +162,8 @@ class BaseStorage:
             value: what to keep.
         """
         study_id, number = study_and_number(trial)
-        self.native.set_attr(study_id, number, key, storable(key, value))
+        if not self.objects.takes((study_id, number), key, value):
+            self.native.set_attr(study_id, number, key, storable(key, value))
 
     def set_trial_system_attr(self, trial: int, key: str, value: Any) -> None:
         """Set a system attribute of a trial.

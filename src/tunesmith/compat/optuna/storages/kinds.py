@@ -148,6 +148,8 @@ def get_storage(storage: str | BaseStorage | Storage | None) -> BaseStorage:
     """
     if isinstance(storage, BaseStorage):
         return storage
+    if storage == "sqlite:///:memory:":
+        return InMemoryStorage()
     if isinstance(storage, str) and storage.startswith("redis"):
         raise ValueError("there is no storage in Redis; give an SQLite file, or the URL of a database server")
     return BaseStorage(open_storage(storage))

@@ -1,0 +1,47 @@
+"""User attributes that only this process can hold: a model, say, in a study in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tunesmith.storable import storable
+
+Place = tuple[int, int | None]  # the study's id, and the trial's number or None for the study itself
+
+
+class Objects:
+    """Keeps objects that no storage could keep, as Optuna's studies in memory do.
+
+    Args:
+        allowed: whether studies live in this process alone; else such a value is an error, as it would be lost.
+    """
+
+    def __init__(self, allowed: bool) -> None:
+        self._allowed = allowed
+        self._kept: dict[Place, dict[str, Any]] = {}
+
+    def takes(self, place: Place, key: str, value: Any) -> bool:
+        """Keep a value if no storage could; tell whether it is kept here.
+
+        Args:
+            place: whose attribute it is.
+            key: the attribute's name.
+            value: its value.
+
+        Raises:
+            ValueError: no storage could keep it, and the study is not in memory.
+        """
+        self._kept.get(place, {}).pop(key, None)
+        try:
+            storable(key, value)
+        except ValueError:
+            if not self._allowed:
+                raise
+            self._kept.setdefault(place, {})[key] = value
+            return True
+        return False
+
+    def of(self, place: Place) -> Mapping[str, Any]:
+        """Return what is kept of a study or a trial."""
+        return self._kept.get(place, {}) if self._kept else {}
