@@ -35,13 +35,18 @@ class Convergence:
     noise: float
 
 
-def bound_width(n: int, d: int) -> float:
+def bound_width(n: int, d: int, delta: float = DELTA) -> float:
     """Return how many standard deviations the bounds are from the mean, after n trials of d parameters.
 
     The square root of a fifth of 2 ln(d n² π² / 6δ): GP-UCB's own constant is known to be far too careful
     (Srinivas et al., ICML 2010, section 6).
+
+    Args:
+        n: how many trials.
+        d: how many parameters.
+        delta: the bounds hold with probability 1 - delta.
     """
-    return math.sqrt(0.4 * math.log(max(d, 1) * max(n, 1) ** 2 * math.pi**2 / (6.0 * DELTA)))
+    return math.sqrt(0.4 * math.log(max(d, 1) * max(n, 1) ** 2 * math.pi**2 / (6.0 * delta)))
 
 
 def min_trials(d: int) -> int:

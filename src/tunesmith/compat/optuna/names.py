@@ -16,8 +16,8 @@ from tunesmith.text import did_you_mean
 ROOM = "tunesmith.compat.optuna"
 # Modules of Optuna that are here under the same name, imported when they are first asked for.
 MODULES = (
-    "distributions", "exceptions", "logging", "pruners", "samplers", "search_space", "storages", "study", "trial",
-    "version",
+    "artifacts", "distributions", "exceptions", "importance", "integration", "logging", "pruners", "samplers",
+    "search_space", "storages", "study", "terminator", "trial", "version", "visualization",
 )  # fmt: skip
 # Names that stand on ``optuna`` itself -> the module that has them.
 TOP: dict[str, str] = {
@@ -35,6 +35,26 @@ TOP: dict[str, str] = {
 # Names that cannot be had, by their full name in Optuna -> why, and what to use instead.
 REFUSED: dict[str, str] = {
     "optuna.cli": "the command line is `tunesmith`; see `tunesmith --help`",
+    "optuna.integration.BoTorchSampler": "samplers.GPSampler is a Gaussian process without the package botorch",
+    "optuna.integration.CometCallback": (
+        "callbacks=[log] with a function log(study, trial) that calls comet_ml; or MLflowCallback, "
+        "WeightsAndBiasesCallback, TensorBoardCallback"
+    ),
+    "optuna.integration.DaskStorage": (
+        "there is no need of it: study.native.optimize(objective, executor=client) runs trials on Dask's workers, "
+        "with any storage"
+    ),
+    "optuna.integration.ShapleyImportanceEvaluator": (
+        "importance.FanovaImportanceEvaluator() is nearest; tunesmith.importance.importance(study.native, "
+        "evaluator='shapley') tells how much of the gain over the default each parameter brings"
+    ),
+    "optuna.integration.TensorFlowPruningHook": (
+        "TensorFlow has no estimators since 2.16; integration.KerasPruningCallback is for its models"
+    ),
+    "optuna.integration.TrackioCallback": (
+        "callbacks=[log] with a function log(study, trial) that calls trackio; or MLflowCallback, "
+        "WeightsAndBiasesCallback, TensorBoardCallback"
+    ),
 }
 
 

@@ -1,0 +1,46 @@
+"""Optuna's plots by Matplotlib: each returns its axes, and pyplot knows the figure."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.visualization.plots import Plots
+from tunesmith.compat.optuna.visualization.shown import ByMatplotlib
+
+__all__ = [
+    "is_available",
+    "plot_contour",
+    "plot_edf",
+    "plot_hypervolume_history",
+    "plot_intermediate_values",
+    "plot_optimization_history",
+    "plot_parallel_coordinate",
+    "plot_param_importances",
+    "plot_pareto_front",
+    "plot_rank",
+    "plot_slice",
+    "plot_terminator_improvement",
+    "plot_timeline",
+]
+
+_plots = Plots(ByMatplotlib())
+plot_contour = _plots.plot_contour
+plot_edf = _plots.plot_edf
+plot_hypervolume_history = _plots.plot_hypervolume_history
+plot_intermediate_values = _plots.plot_intermediate_values
+plot_optimization_history = _plots.plot_optimization_history
+plot_parallel_coordinate = _plots.plot_parallel_coordinate
+plot_param_importances = _plots.plot_param_importances
+plot_pareto_front = _plots.plot_pareto_front
+plot_rank = _plots.plot_rank
+plot_slice = _plots.plot_slice
+plot_terminator_improvement = _plots.plot_terminator_improvement
+plot_timeline = _plots.plot_timeline
+
+__getattr__ = refuser(__name__, __all__)
+
+
+def is_available() -> bool:
+    """Tell whether Matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None

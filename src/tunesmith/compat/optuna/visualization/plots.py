@@ -1,0 +1,329 @@
+"""Optuna's plots by this library's figures, once for both libraries that draw.
+
+Where there is nothing to draw, Optuna draws an empty figure and logs why; so here, with a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tunesmith import visualization
+from tunesmith.caution import caution
+from tunesmith.compat.optuna.importance import BaseImportanceEvaluator, get_param_importances
+from tunesmith.compat.optuna.targets import of_records
+from tunesmith.compat.optuna.terminator import BaseErrorEvaluator, BaseImprovementEvaluator
+from tunesmith.compat.optuna.the_study import Study
+from tunesmith.compat.optuna.visualization.improvement import improvement
+from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME, Shown
+from tunesmith.errors import NothingToDrawError
+from tunesmith.text import shown
+from tunesmith.visualization.plots.render import render
+
+Target = Callable[[Any], float]
+MIN_TRIALS = 20
+
+
+class Plots:
+    """Optuna's functions ``plot_*``, by Plotly or by Matplotlib.
+
+    Args:
+        by: what makes a figure of the library's own, and what shows it as Optuna returns it.
+    """
+
+    def __init__(self, by: Shown) -> None:
+        self._by = by
+
+    def plot_contour(
+        self,
+        study: Any,
+        params: list[str] | None = None,
+        *,
+        target: Target | None = None,
+        target_name: str = OPTUNAS_NAME,
+    ) -> Any:
+        """Plot what a model expects of the objective over pairs of parameters, with the trials on it.
+
+        Args:
+            study: the study.
+            params: names of parameters, two or more; None: those that matter.
+            target: what to show, of a trial; None: the objective.
+            target_name: what to call it.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes, or an array of them.
+        """
+        return self._drawn(visualization.plot_contour, study, params, target=target, target_name=target_name)
+
+    def plot_edf(self, study: Any, *, target: Target | None = None, target_name: str = OPTUNAS_NAME) -> Any:
+        """Plot the empirical distribution function of the objective.
+
+        Args:
+            study: a study, or a list of studies.
+            target: what to show, of a trial; None: the objective.
+            target_name: what to call it.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        return self._drawn(visualization.plot_edf, study, target=target, target_name=target_name)
+
+    def plot_hypervolume_history(self, study: Any, reference_point: Sequence[float]) -> Any:
+        """Plot the hypervolume that feasible trials dominate, as it grew.
+
+        Args:
+            study: with two objectives or more.
+            reference_point: one value for each, worse than what counts.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        return self._drawn(visualization.plot_hypervolume_history, study, reference_point)
+
+    def plot_intermediate_values(self, study: Any) -> Any:
+        """Plot what each trial reported, step by step.
+
+        Args:
+            study: the study.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        return self._drawn(visualization.plot_intermediate_values, study)
+
+    def plot_optimization_history(
+        self,
+        study: Any,
+        *,
+        target: Target | None = None,
+        target_name: str = OPTUNAS_NAME,
+        error_bar: bool = False,
+    ) -> Any:
+        """Plot the objective of each trial, and the best so far.
+
+        Args:
+            study: a study, or a list of studies.
+            target: what to show, of a trial; None: the objective.
+            target_name: what to call it.
+            error_bar: show mean and standard deviation over the studies.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        return self._drawn(
+            visualization.plot_optimization_history, study, target=target, target_name=target_name, error_bar=error_bar
+        )
+
+    def plot_parallel_coordinate(
+        self,
+        study: Any,
+        params: list[str] | None = None,
+        *,
+        target: Target | None = None,
+        target_name: str = OPTUNAS_NAME,
+    ) -> Any:
+        """Plot each trial as a line over the objective and its parameters.
+
+        Args:
+            study: the study.
+            params: names of parameters; None: those that vary.
+            target: what to show, of a trial; None: the objective.
+            target_name: what to call it.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        return self._drawn(
+            visualization.plot_parallel_coordinate, study, params, target=target, target_name=target_name
+        )
+
+    def plot_param_importances(
+        self,
+        study: Any,
+        evaluator: BaseImportanceEvaluator | None = None,
+        params: list[str] | None = None,
+        *,
+        target: Target | None = None,
+        target_name: str = OPTUNAS_NAME,
+    ) -> Any:
+        """Plot the importance of each parameter, as ``get_param_importances`` has it.
+
+        Args:
+            study: the study.
+            evaluator: None: ``PedAnovaImportanceEvaluator``.
+            params: names of parameters; None: those that the evaluator takes.
+            target: what they matter for, of a trial; None: each of the objectives.
+            target_name: what to call it.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        count = len(study.directions)
+        if target is not None or count == 1:
+            targets: dict[str, Target | None] = {_name(study, target, target_name): target}
+        else:
+            names = study.metric_names or [f"{target_name} {k}" for k in range(count)]
+            targets = {name: _objective(k) for k, name in enumerate(names)}
+        bars = {
+            name: get_param_importances(study, evaluator=evaluator, params=params, target=of)
+            for name, of in targets.items()
+        }
+        return self._by.bars(bars)
+
+    def plot_pareto_front(
+        self,
+        study: Any,
+        *,
+        target_names: list[str] | None = None,
+        include_dominated_trials: bool = True,
+        constraints_func: Callable[[Any], Sequence[float]] | None = None,
+        targets: Callable[[Any], Sequence[float]] | None = None,
+    ) -> Any:
+        """Plot trials by two or three objectives, and which of them no other one beats in all.
+
+        Args:
+            study: the study.
+            target_names: what to call the objectives.
+            include_dominated_trials: show the others too.
+            constraints_func: not called: the constraints that the trials have count.
+            targets: what to show, two or three values of a trial; None: the objectives.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        if constraints_func is not None:
+            caution("plot_pareto_front: constraints_func= is not called, the constraints that the trials have count")
+        return self._drawn(
+            visualization.plot_pareto_front,
+            study,
+            target_names=target_names or _first(study).metric_names,
+            include_dominated_trials=include_dominated_trials,
+            targets=targets,
+        )
+
+    def plot_rank(
+        self,
+        study: Any,
+        params: list[str] | None = None,
+        *,
+        target: Target | None = None,
+        target_name: str = OPTUNAS_NAME,
+    ) -> Any:
+        """Plot pairs of parameters, with the rank of each trial as its colour.
+
+        Args:
+            study: the study.
+            params: names of parameters, two or more; None: those that matter.
+            target: what to rank by, of a trial; None: the objective.
+            target_name: what to call it.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes, or an array of them.
+        """
+        return self._drawn(visualization.plot_rank, study, params, target=target, target_name=target_name)
+
+    def plot_slice(
+        self,
+        study: Any,
+        params: list[str] | None = None,
+        *,
+        target: Target | None = None,
+        target_name: str = OPTUNAS_NAME,
+    ) -> Any:
+        """Plot the objective of each trial against each of its parameters.
+
+        Args:
+            study: the study.
+            params: names of parameters; None: those that vary.
+            target: what to show, of a trial; None: the objective.
+            target_name: what to call it.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes, or an array of them.
+        """
+        return self._drawn(visualization.plot_slice, study, params, target=target, target_name=target_name)
+
+    def plot_terminator_improvement(
+        self,
+        study: Any,
+        plot_error: bool = False,
+        improvement_evaluator: BaseImprovementEvaluator | None = None,
+        error_evaluator: BaseErrorEvaluator | None = None,
+        min_n_trials: int = MIN_TRIALS,
+    ) -> Any:
+        """Plot what a longer search could gain, as the search went on.
+
+        Args:
+            study: with one objective.
+            plot_error: whether the error of a result is drawn beside it.
+            improvement_evaluator: None: ``RegretBoundEvaluator``.
+            error_evaluator: None: as `Terminator` has it.
+            min_n_trials: complete trials at the first look.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+        """
+        try:
+            data = improvement(study, plot_error, improvement_evaluator, error_evaluator, min_n_trials)
+        except NothingToDrawError as error:
+            return self._nothing(error)
+        return self._by.returned(render(data, self._by.backend))
+
+    def plot_timeline(self, study: Any, n_recent_trials: int | None = None) -> Any:
+        """Plot when each trial began and ended, in the colour of its state.
+
+        Args:
+            study: the study.
+            n_recent_trials: show only so many, the last ones; None: all.
+
+        Returns:
+            A Plotly figure; by Matplotlib the axes.
+
+        Raises:
+            ValueError: n_recent_trials is below 1.
+        """
+        return self._drawn(visualization.plot_timeline, study, n_recent_trials)
+
+    # -- the parts -----------------------------------------------------------------------------------------------
+
+    def _drawn(self, plot: Callable[..., Any], study: Any, *positional: Any, **options: Any) -> Any:
+        native = _native(study)
+        if "target_name" in options:
+            options["target_name"] = _name(study, options["target"], options["target_name"])
+        options |= {name: of_records(_first(study), options[name]) for name in ("target", "targets") if name in options}
+        try:
+            figure = plot(native, *positional, backend=self._by.backend, **options)
+        except NothingToDrawError as error:
+            return self._nothing(error)
+        return self._by.returned(figure)
+
+    def _nothing(self, error: NothingToDrawError) -> Any:
+        caution(f"the figure is empty: {error}")
+        return self._by.empty()
+
+
+def _name(study: Any, target: Target | None, target_name: str) -> str:
+    """Return what to call the target; the study's own name for its objective comes first, as in Optuna."""
+    names = _first(study).metric_names if target is None else None
+    return str(names[0]) if names else target_name
+
+
+def _first(study: Any) -> Any:
+    return study[0] if isinstance(study, list | tuple) else study
+
+
+def _native(study: Any) -> Any:
+    """Return a study, or several, as those of this library.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(study, list | tuple):
+        return [_native(one) for one in study]
+    if not isinstance(study, Study):
+        raise TypeError(f"study must be a study, of create_study or load_study; got {shown(study)}")
+    return study.native
+
+
+def _objective(k: int) -> Target:
+    return lambda trial: float(trial.values[k])
