@@ -10,7 +10,7 @@ import pytest
 
 from tunesmith.cli.init import said
 from tunesmith.cli.main import main
-from tunesmith.cli.scaffold.hydra import options_in_config
+from tunesmith.cli.scaffold.hydra import groups_in_help, options_in_config
 from tunesmith.cli.scaffold.option import Option
 from tunesmith.cli.scaffold.options import merged, options_in_help, options_in_source
 from tunesmith.cli.scaffold.ranges import suggestion
@@ -47,6 +47,40 @@ Options:
   --amp / --no-amp                mixed precision  [default: amp]
   --seed INTEGER
   --help                          Show this message and exit.
+"""
+RANGES = """\
+Options:
+  --lr FLOAT RANGE        Step size.  [default: 0.01; 0<x<=1]
+  --layers INTEGER RANGE  [default: 3; 1<=x<=10]
+  --hidden INTEGER RANGE  [default: 64; 8<=x<=100]
+  --dropout FLOAT RANGE   [default: 0.1; 0<=x<=0.3]
+  --k INTEGER RANGE       [default: 5; x>=4]
+  --temperature FLOAT RANGE
+                          [0.5<x<=2.5]
+  --epochs INTEGER RANGE  [default: 3; 1<=x<=100]
+"""
+TYPER = """\
+╭─ Options ──────────────────────────────────────────────────────────────────╮
+│    --lr                      <float range> [0<=x<=1]  step [default: 0.01] │
+│    --layers  -n              <int range> [x<10]       [default: 7]         │
+│    --opt                     <sgd|adam>               [default: sgd]       │
+│    --amp         --no-amp    <bool>                   [default: amp]       │
+│ *  --must                    <float range> [0<=x<=2]  [required]           │
+│    --help                    <bool>                   Show this message.   │
+╰────────────────────────────────────────────────────────────────────────────╯
+"""
+HYDRA_HELP = """\
+app is powered by Hydra.
+
+== Configuration groups ==
+Compose your configuration from those groups (group=option)
+
+model: small
+optimizer: adam, sgd
+
+
+== Config ==
+lr: 1, 2
 """
 ARGPARSE_HELP = """\
 usage: train.py [-h] [--lr LR] [--opt {sgd,adam}]
@@ -95,7 +129,7 @@ def test_from_the_program_to_the_best_parameters(capsys: pytest.CaptureFixture[s
     found = tomllib.loads(text)
     assert found["params"] == {
         "lr": "log(1e-5, 0.1)",
-        "weight-decay": "log(1e-6, 1e-1)",
+        "weight-decay": "log(1e-6, 0.1)",
         "batch_size": "log int(16, 256)",
         "optimizer": "sgd | adam",
         "dropout": "float(0, 0.5)",
@@ -139,6 +173,35 @@ def test_options_of_click() -> None:
     assert seed.default is None
 
 
+def ranges(text: str) -> dict[str, str | None]:
+    return {option.name: suggestion(option)[0] for option in options_in_help(text)}
+
+
+def test_bounds_that_a_program_tells_are_kept() -> None:
+    assert ranges(RANGES) == {
+        "lr": "log(0.0001, 1)",
+        "layers": "int(1, 10)",
+        "hidden": "log int(16, 100)",
+        "dropout": "float(0, 0.3)",
+        "k": "int(4, 10)",
+        "temperature": "float(0.52, 2.5)",
+        "epochs": None,
+    }
+    assert ranges(TYPER) == {
+        "lr": "log(0.0001, 1)",
+        "layers": "int(3, 9)",
+        "opt": "sgd | adam",
+        "amp": "true | false",
+        "must": "float(0, 2)",
+    }
+
+
+def test_groups_of_hydra_are_choices_that_one_has_to_look_at() -> None:
+    small, optimizer = groups_in_help(HYDRA_HELP)
+    assert small.choices == ["small"]
+    assert (optimizer.name, suggestion(optimizer)) == ("optimizer", ("adam | sgd", False))
+
+
 def test_options_of_argparse() -> None:
     lr, opt, batch, name = options_in_help(ARGPARSE_HELP)
     assert (lr.name, lr.default) == ("lr", 0.001)
@@ -170,7 +233,7 @@ def test_settings_of_hydra(capsys: pytest.CaptureFixture[str]) -> None:
     Path("conf/config.yaml").write_text(CONFIG)
     assert main(["init", "--minimize", "loss", "--", sys.executable, "app.py"]) == 0
     found = tomllib.loads(Path("tune.toml").read_text())
-    assert found["command"][-1] == "{overrides}"
+    assert found["command"][-2:] == ["{overrides}", 'hydra.run.dir="{trial_dir}/hydra"']
     assert found["params"] == {"optimizer.lr": "log(1e-5, 0.1)", "model.layers": "int(1, 6)"}
 
 

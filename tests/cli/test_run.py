@@ -106,6 +106,11 @@ def test_a_dry_run_prints_the_exact_words_and_makes_nothing(capsys: pytest.Captu
     assert found["command"] == ["prog", found["params"]["it's"]]
     assert found["environment"]["TUNESMITH_PARAM_IT_S"] == found["params"]["it's"]
     assert not list(Path.cwd().iterdir())
+    same = ["-p", "x=float(0, 1)", "-p", "y=float(0, 1)", "--minimize", "m", "--seed", "3"]
+    assert run(*same, "--dry-run", "--json", "--", "echo", "m: {x}") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert run(*same, "--quiet", "--trials", "1", "--json", "--", "echo", "m: {x}") == 0
+    assert json.loads(capsys.readouterr().out)["best"][0]["params"] == found["params"], "that is the first trial"
 
 
 @pytest.mark.parametrize(
@@ -122,6 +127,7 @@ def test_a_dry_run_prints_the_exact_words_and_makes_nothing(capsys: pytest.Captu
         ([*X, "--minimize", "loss", "--", "a | b"], "give --shell"),
         ([*X, "--minimize", "loss", "--jobs", "0", "--", *SH], "0 is not in the range"),
         ([*X, "--minimize", "loss", "--timeout", "soon", "--", *SH], "a time such as 90s"),
+        ([*X, "--minimize", "loss", "--memory-limit", "big", "--", *SH], '"500MB", "2GB" or "1.5GiB"; got \'big\''),
         ([*X, "--minimize", "loss", "--sampler", "tpee", "--", *SH], "'tpee' is not one of"),
         ([*X, "--minimize", "a", "--maximize", "a", "--", *SH], "each metric once"),
         (["-f", "none.toml"], "none.toml cannot be read"),

@@ -114,6 +114,18 @@ def test_a_program_that_is_none_ends_the_search(words: list[str], tmp_path: Path
         attempt()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
+def test_one_that_uses_too_much_memory_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    hog = "x = bytearray(200_000_000)\nprint('full', flush=True)\nimport time\ntime.sleep(60)"
+    program = sh(f'echo $$; "{sys.executable}" -c "{hog}" & wait; echo loss: 1', tmp_path, memory_limit="100MB")
+    trial = run(program, tmp_path)
+    assert trial.state is TrialState.FAIL
+    assert "the trial used" in str(trial.reason)
+    assert "and its limit is 100 MB" in str(trial.reason)
+    assert is_gone(int((tmp_path / "trials/0/output.txt").read_text().split()[0]))
+    assert run(sh("echo loss: 1", tmp_path, memory_limit=10**9), tmp_path).value == 1.0
+
+
 def test_a_folder_that_cannot_be_written_ends_the_search(tmp_path: Path) -> None:
     (tmp_path / "trials").write_text("a file")
     with pytest.raises(ObjectiveError, match="folder of trial 0 cannot be written"):
@@ -218,6 +230,7 @@ def test_a_study_keeps_its_program(tmp_path: Path) -> None:
         ({"metrics": ["a", "a"]}, "each metric once"),
         ({"take": "mean"}, "take must be one of 'last', 'min', 'max'; got 'mean'"),
         ({"params_file": "a.ini"}, "must end in 'json'"),
+        ({"memory_limit": "much"}, "a size is a number of bytes or a text such as"),
     ],
 )
 def test_fields_that_are_not_valid(fields: dict[str, Any], said: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tunesmith.cli.scaffold.hydra import options_in_config
+from tunesmith.cli.scaffold.hydra import RUN_DIR, groups_in_help, options_in_config
 from tunesmith.cli.scaffold.option import Option
 from tunesmith.cli.scaffold.options import merged, options_in_help, options_in_source
 from tunesmith.cli.scaffold.ranges import suggestion
@@ -74,7 +74,7 @@ def find_options(command: Sequence[str]) -> tuple[list[Option], bool]:
         for source in sources if not config else ():
             for folder in ("conf", "config", "configs", "."):
                 config = config or options_in_config(_text(source.parent / folder / "config.yaml"))
-        return config, True
+        return [*config, *(group for group in groups_in_help(told) if len(group.choices or ()) > 1)], True
     return merged(options_in_help(told), [o for source in sources for o in options_in_source(source)]), False
 
 
@@ -134,7 +134,7 @@ def as_toml(
 
     words = list(command)
     if not any(places(word) for word in words):
-        words.append("{overrides}" if hydra else "{args}")
+        words += ["{overrides}", RUN_DIR] if hydra else ["{args}"]
     how = (
         "{overrides} is each parameter as name=value"
         if hydra
@@ -165,6 +165,8 @@ def as_toml(
         described, safe = suggestion(option)
         if described is not None:
             default = "" if option.default is None else f"  # default: {_one_line(str(option.default))}"
+            if option.is_group:
+                default = "  # a group: settings that only one of them has need a condition, as in `... if NAME == one`"
             lines.append(f"{'' if safe else '# '}{_key(option.name)} = {_quoted(described)}{default}")
     if not any(suggestion(option)[0] for option in options):
         lines.append('# lr = "log(1e-5, 1e-1)"')

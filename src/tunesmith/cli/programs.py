@@ -16,7 +16,16 @@ from tunesmith.program.template import places
 from tunesmith.space import Space
 from tunesmith.text import did_you_mean
 
-FIELDS = ("take", "shell", "pty", "resumable", "params_file", "tensorboard", "grace")  # of a program, as settings
+FIELDS = (
+    "take",
+    "shell",
+    "pty",
+    "resumable",
+    "params_file",
+    "tensorboard",
+    "memory_limit",
+    "grace",
+)  # of a program, as settings
 
 
 def space_of(settings: Settings) -> Space:

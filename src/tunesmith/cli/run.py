@@ -16,9 +16,10 @@ STANDARD_FILE = "tune.toml"
 
 if TYPE_CHECKING:
     FloatType = click.ParamType[float]
+    IntType = click.ParamType[int]
     TextChoice = click.Choice[str]
 else:  # earlier versions of click, which are admitted, have no types in brackets
-    FloatType, TextChoice = click.ParamType, click.Choice
+    FloatType, IntType, TextChoice = click.ParamType, click.ParamType, click.Choice
 
 
 class Time(FloatType):
@@ -30,6 +31,21 @@ class Time(FloatType):
         """Return the seconds."""
         try:
             return seconds(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Size(IntType):
+    """A size: 500MB, 4GB or 1.5GiB."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes."""
+        from tunesmith.executors.memory import parse_bytes
+
+        try:
+            return parse_bytes(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -51,6 +67,7 @@ TYPES: dict[str, click.ParamType[Any]] = {
     "pruner": Named("pruners"),
     "take": click.Choice(("last", "min", "max")),
     "timeout_per_trial": Time(),
+    "memory_limit": Size(),
     "max_failures": POSITIVE,
     "grace": Time(),
     "gpus": click.FloatRange(min=0),
@@ -89,6 +106,9 @@ TYPES: dict[str, click.ParamType[Any]] = {
     "--pruner", metavar="NAME", type=TYPES["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
 )
 @click.option("--timeout-per-trial", type=TYPES["timeout_per_trial"], help="End a trial that runs longer.")
+@click.option(
+    "--memory-limit", type=TYPES["memory_limit"], help="End a trial whose program uses more memory: 500MB, 4GB."
+)
 @click.option(
     "--max-failures",
     metavar="N",

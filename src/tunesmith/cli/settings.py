@@ -54,6 +54,7 @@ class Settings:
     tensorboard: str | None = None
     directory: str | None = None
     timeout_per_trial: float | None = None
+    memory_limit: int | None = None
     max_failures: int | None = None
     grace: float | None = None
     gpus: float | None = None

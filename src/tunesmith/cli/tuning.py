@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import click
-import numpy as np
 
 from tunesmith.cli.output import cell, print_json
 from tunesmith.cli.programs import (
@@ -121,14 +120,16 @@ def dry_run(settings: Settings, as_json: bool) -> None:
     """Print the command line of the first trial, its environment, and nothing else."""
     storage = settings.storage or STORAGE
     if settings.command is None and settings.study is not None:
-        study, program = _resumed(settings, storage)
-        space, seed = study.space, study.seed
+        kept, program = _resumed(settings, storage)
+        space, seed = kept.space, kept.seed
     else:
         program, space = program_of(settings, storage), space_of(settings)
         seed = settings.seed or 0
-    point = space.decode(space.sample(np.random.default_rng(seed), 1))[0] if space is not None else {}
-    words = program.words(0, point)
-    env = program.environment(0, point)
+    directions = ["minimize"] * len(program.metrics)
+    trial = create_study(directions=directions, space=space, seed=seed, sampler=settings.sampler).ask()  # in memory
+    point = dict(trial.take_whole())
+    words = program.words(0, point, trial.seed)
+    env = program.environment(0, point, trial.seed)
     if as_json:
         print_json({"command": words, "environment": env, "params": point})
         return

@@ -1,4 +1,4 @@
-"""Ends worker processes that exceed a limit, or that were asked to end and did not.
+"""Ends processes that exceed a limit, or that were asked to end and did not.
 
 One thread of the driver, or of an engine's own process, watches over all of them, so that limits hold while the driver
 proposes a point or waits for a database.
@@ -10,13 +10,10 @@ import contextlib
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tunesmith.executors.memory import in_words, memory_of
 from tunesmith.state import FailureKind
-
-if TYPE_CHECKING:
-    from tunesmith.executors.launch import WorkerProcess
 
 NEVER = float("inf")
 MEMORY_INTERVAL = 0.1  # seconds between two looks at the memory
@@ -24,9 +21,23 @@ MEMORY_INTERVAL = 0.1  # seconds between two looks at the memory
 Verdict = tuple[FailureKind, str]  # why a process was ended, and that in words
 
 
+class ProcessGroup(Protocol):
+    """A process that is the first of its group: a worker, or a program that a worker runs."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, which is that of its process group as well."""
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the process and all that it started."""
+
+    def kill(self) -> None:
+        """End the process and all that it started, now."""
+
+
 @dataclass(slots=True)
 class _Watched:
-    process: WorkerProcess
+    process: ProcessGroup
     end_at: float  # by time.monotonic
     timeout: str  # what that means, in words
     memory: int | None  # bytes
@@ -36,7 +47,7 @@ class _Watched:
 
 
 class Watchdog:
-    """Watches over the worker processes of this process."""
+    """Watches over worker processes, and programs, of this process."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -44,7 +55,7 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def watch(
-        self, process: WorkerProcess, *, limit: float | None, left: float | None, memory: int | None, grace: float
+        self, process: ProcessGroup, *, limit: float | None, left: float | None, memory: int | None, grace: float
     ) -> None:
         """Watch over a process from now on.
 
@@ -66,7 +77,7 @@ class Watchdog:
             self._watched[process.pid] = _Watched(process, time.monotonic() + seconds, words, memory, grace)
             self._wake()
 
-    def end(self, process: WorkerProcess, verdict: Verdict, grace: float) -> None:
+    def end(self, process: ProcessGroup, verdict: Verdict, grace: float) -> None:
         """Send SIGTERM to a process now, and SIGKILL after `grace` seconds; the first verdict stands."""
         with self._changed:
             watched = self._watched.get(process.pid)
@@ -77,7 +88,7 @@ class Watchdog:
                 _ask_to_end(watched, verdict)
                 self._wake()
 
-    def forget(self, process: WorkerProcess) -> Verdict | None:
+    def forget(self, process: ProcessGroup) -> Verdict | None:
         """Watch no longer; return why the process was ended, if it was."""
         with self._changed:
             watched = self._watched.pop(process.pid, None)

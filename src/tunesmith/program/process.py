@@ -81,7 +81,7 @@ class Process:
                     self.read()
                 self.rest()  # its last words
         finally:
-            self._signal(signal.SIGKILL)  # what it started may live on
+            self.kill()  # what it started may live on
             self._process.wait()
             GUARDIAN.forget(self._process.pid)
             for key in list(self._selector.get_map().values()):
@@ -124,6 +124,11 @@ class Process:
         return found
 
     @property
+    def pid(self) -> int:
+        """Its number, which is that of its process group as well."""
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """Its exit code, minus the number of a signal that ended it; None: it runs."""
         return self._process.poll()
@@ -131,6 +136,10 @@ class Process:
     def ask_to_end(self) -> None:
         """Send SIGTERM to the program and all that it started."""
         self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the program and all that it started, now."""
+        self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

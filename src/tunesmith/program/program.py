@@ -11,6 +11,8 @@ from typing import Any
 
 from tunesmith.errors import ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
+from tunesmith.executors.limits import WATCHDOG
+from tunesmith.executors.memory import parse_bytes
 from tunesmith.program import template
 from tunesmith.program.events import EventFiles
 from tunesmith.program.files import FORMATS, params_text, read_results
@@ -47,6 +49,8 @@ class Program:
         pty: whether the program runs in a pseudo-terminal.
         resumable: whether it saves checkpoints to TUNESMITH_CHECKPOINT_DIR, and goes on from there.
         params_file: the name of the file with the parameters, in the folder of the trial.
+        memory_limit: how much memory the program and what it started may use together, in bytes or as "4GB"; None: no
+            limit. Memory of GPUs does not count.
         tensorboard: the folder of TensorBoard's event files, with ``{trial_dir}`` for instance; None: it writes none.
         grace: seconds between SIGTERM and SIGKILL.
         study: the study's name, for the environment.
@@ -79,6 +83,7 @@ class Program:
     resumable: bool = False
     params_file: str = "params.json"
     tensorboard: str | None = None
+    memory_limit: int | str | None = None
     grace: float = 5.0
     study: str = ""
     storage: str = ""
@@ -97,6 +102,8 @@ class Program:
             raise ValueError(f"take must be one of {listing(TAKES)}; got {self.take!r}")
         if self.params_file.rpartition(".")[2] not in FORMATS:
             raise ValueError(f"the parameters file must end in {listing(FORMATS)}; got {self.params_file!r}")
+        if self.memory_limit is not None:
+            object.__setattr__(self, "memory_limit", parse_bytes(self.memory_limit))
 
     # -- what a trial gets -----------------------------------------------------------------------------------------
 
@@ -210,16 +217,21 @@ class _Run:
             process = Process(words, env, program.pty, program.grace, self.log.add)
         except OSError as error:
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {error}") from error
+        memory = None if program.memory_limit is None else parse_bytes(program.memory_limit)
         with process:
-            while (code := process.exit_code) is None:
-                self._take(process.read())
+            WATCHDOG.watch(process, limit=None, left=None, memory=memory, grace=program.grace)
+            try:
+                while (code := process.exit_code) is None:
+                    self._take(process.read())
+            finally:
+                ended = WATCHDOG.forget(process)
             self._take(process.rest())
         self._report(self.metrics.flush())
         self._look_at_events()
         if code == INTERRUPTED and self.trial.attempt < MOST_INTERRUPTS:
             raise TrialInterrupted(f"the program ended with exit code {INTERRUPTED}")
         if code != 0:
-            self._fail(words, code)
+            self._fail(words, code, None if ended is None else ended[1])
         return self._values()
 
     def _take(self, printed: Sequence[tuple[int, bytes]]) -> None:
@@ -266,13 +278,14 @@ class _Run:
         values = tuple(value for value in found if value is not None)
         return values[0] if self.single else values
 
-    def _fail(self, words: Sequence[str], code: int) -> None:
-        """Raise the error of a program that failed."""
+    def _fail(self, words: Sequence[str], code: int, ended: str | None) -> None:
+        """Raise the error of a program that failed, or that we ended, and why that."""
         text = self.log.text(TAIL)
         if code in (NO_SUCH_PROGRAM, NO_PERMISSION) and text.startswith(("sh: ", "/bin/sh: ")):
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {text.strip()}")
         seconds = time.monotonic() - self.began
-        raise ProgramError(f"the program failed after {seconds:.3g} s: {how_it_ended(code)}{self._last_lines()}")
+        why = ended or how_it_ended(code)
+        raise ProgramError(f"the program failed after {seconds:.3g} s: {why}{self._last_lines()}")
 
     def _last_lines(self) -> str:
         text = printable(self.log.text(TAIL), lines=True).strip()

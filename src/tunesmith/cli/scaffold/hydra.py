@@ -6,7 +6,22 @@ import re
 
 from tunesmith.cli.scaffold.option import Option, value_of
 
+# Where a program writes: a folder of its own for each trial. The usual one is named after the second, so that trials
+# that begin in the same second write into one.
+RUN_DIR = 'hydra.run.dir="{trial_dir}/hydra"'
 _LINE = re.compile(r"^(?P<indent> *)(?P<key>[\w.-]+):(?: +(?P<value>[^#].*?))?(?: +#.*)?$")
+
+
+def groups_in_help(text: str) -> list[Option]:
+    """Return the groups of configurations that ``--help`` lists, each as the choice of one of them."""
+    _, _, rest = text.partition("== Configuration groups ==")
+    found = []
+    for line in rest.partition("== Config ==")[0].splitlines():
+        name, colon, choices = line.partition(": ")
+        if colon and re.fullmatch(r"[\w./@-]+", name):
+            words = [word.strip() for word in choices.split(",")]
+            found.append(Option(name, choices=words, is_group=True))
+    return found
 
 
 def options_in_config(text: str) -> list[Option]:

@@ -19,6 +19,10 @@ class Option:
         default: its value if it is not given; None: it has none, or that is not known.
         choices: what it may be; None: anything.
         is_flag: whether it takes no value.
+        low: the smallest number that it may be; None: not known. Bounds of a whole number are whole numbers.
+        high: the largest one.
+        inside: whether a number that is not whole must differ from these, the smallest and the largest.
+        is_group: whether it chooses a part of a configuration, on which other settings depend.
         words: what the program says of it.
     """
 
@@ -26,6 +30,10 @@ class Option:
     default: Any = None
     choices: list[Any] | None = None
     is_flag: bool = False
+    low: float | None = None
+    high: float | None = None
+    inside: tuple[bool, bool] = (False, False)
+    is_group: bool = False
     words: str = ""
 
 

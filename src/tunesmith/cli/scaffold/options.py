@@ -13,9 +13,17 @@ _HEAD = re.compile(r"^ {1,8}(?:-\w(?:[ =](?P<short>\S+))?, ?)?--(?P<name>[\w][\w
 _DEFAULT = re.compile(
     r"[\[(](?:[^\[\]()]*; *)?defaults?(?: is|:|=)? *(?P<value>[^\]);]*)(?:;[^\])]*)?[\])]", re.IGNORECASE
 )
-_CHOICES = re.compile(r"^(?:\{(?P<braces>[^{}]+)\}|\[(?P<bars>[^\[\]|]+(?:\|[^\[\]|]+)+)\])")
+_CHOICES = re.compile(
+    r"^(?:\{(?P<braces>[^{}]+)\}|\[(?P<bars>[^\[\]|]+(?:\|[^\[\]|]+)+)\]|<(?P<angles>[^<>|]+(?:\|[^<>|]+)+)>)"
+)
+_SECOND = re.compile(r"^(?: ?[/,] ?| {2,})(?P<name>--?\w[\w.-]*)")  # --amp / --no-amp, --lr, --learning-rate
+_BOX = re.compile(r"^ *│ *\*? *(?=-)|│")  # that Typer draws around its options, with a star before those that must be
 _METAVAR = re.compile(r"^(?P<metavar>[A-Z][A-Z0-9_]*|<[^<>]+>)(?: \[[^\]]*\])?")
-_TYPES = ("INTEGER", "FLOAT", "INT", "TEXT", "NUMBER", "RANGE", "BOOLEAN")
+_NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# As click writes it: [1<=x<=10], [default: 0.1; x>0].
+_BOUNDS = re.compile(
+    rf"[\[;] *(?:(?P<low>{_NUMBER})(?P<above><=?))?x(?:(?P<below>[<>]=?)(?P<high>{_NUMBER}))? *(?=[\];])"
+)
 _SKIPPED = ("help", "version", "install-completion", "show-completion")
 
 
@@ -27,7 +35,8 @@ def options_in_help(text: str) -> list[Option]:
 def _entries(text: str) -> Iterator[list[str]]:
     """Give the lines of each option: the one that begins with its name, and what is indented below."""
     entry: list[str] = []
-    for line in text.expandtabs().splitlines():
+    for printed in text.expandtabs().splitlines():
+        line = _BOX.sub("  ", printed)
         if _HEAD.match(line):
             if entry:
                 yield entry
@@ -46,22 +55,41 @@ def _option(lines: list[str]) -> Option | None:
     if head is None or head["name"] in _SKIPPED:
         return None
     rest = head["rest"]
-    second = re.match(r"^ ?(?:/|,) ?--(?:no-)?[\w.-]+", rest)  # --amp / --no-amp, --lr, --learning-rate
+    second = _SECOND.match(rest)
     rest = (rest[second.end() :] if second else rest).lstrip(" =")
     option = Option(head["name"])
     if choices := _CHOICES.match(rest):
-        inner = choices["braces"] or choices["bars"]
+        inner = choices["braces"] or choices["bars"] or choices["angles"]
         option.choices = [value_of(word) for word in re.split(r"[,|]", inner)]
         rest = rest[choices.end() :]
     elif metavar := _METAVAR.match(rest):
         rest = rest[metavar.end() :]
+        option.is_flag = second is not None and second["name"].startswith("--no-")
     else:
         option.is_flag = head["short"] is None
     option.words = " ".join([rest.strip(), *(line.strip() for line in lines[1:])]).strip()
     if default := _DEFAULT.search(option.words):
         option.default = value_of(default["value"])
         option.words = _DEFAULT.sub("", option.words).strip()
+    if bounds := _BOUNDS.search(" ".join(lines)):
+        _bound(option, bounds, whole=re.search(r"\bINT(EGER)?\b", lines[0], re.IGNORECASE) is not None)
     return option
+
+
+def _bound(option: Option, found: re.Match[str], whole: bool) -> None:
+    """Put bounds into an option."""
+    low, above, below, high = found["low"], found["above"], found["below"], found["high"]
+    if below is not None and below.startswith(">"):  # x>=1
+        low, above, below, high = high, below, None, None
+    inside = (above in ("<", ">"), below == "<")
+    if whole:
+        option.low = None if low is None else int(low) + inside[0]
+        option.high = None if high is None else int(high) - inside[1]
+    else:
+        option.low, option.high = (None if end is None else float(end) for end in (low, high))
+        option.inside = inside
+        if isinstance(option.default, int):
+            option.default = float(option.default)
 
 
 def options_in_source(path: Path) -> list[Option]:

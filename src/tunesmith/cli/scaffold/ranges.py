@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunesmith.cli.scaffold.option import Option
@@ -25,6 +26,17 @@ _NOT = re.compile(
     r"log|save|print|dir|path|file|debug|cuda|cpu|resume|dry|run|freq|threads|procs|limit|resolution|image_?size)(_.*|\d)?",
     re.IGNORECASE,
 )
+INSIDE = 0.01  # of a range, by which an end that is not a possible value is moved
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A range to begin with: its kind ("int", "log int", "float", "log"), its ends, and whether it is a safe guess."""
+
+    kind: str
+    low: float
+    high: float
+    safe: bool
 
 
 def suggestion(option: Option) -> tuple[str | None, bool]:
@@ -32,48 +44,74 @@ def suggestion(option: Option) -> tuple[str | None, bool]:
     name = re.sub(r"[.-]", "_", option.name)
     last = re.sub(r"-", "_", option.name.rpartition(".")[2])
     if option.choices and len(option.choices) > 1:
-        return " | ".join(map(_label, option.choices)), not _NOT.fullmatch(last)
+        return " | ".join(map(_label, option.choices)), not _NOT.fullmatch(last) and not option.is_group
     if option.is_flag or isinstance(option.default, bool):
         return (None if _NOT.fullmatch(last) else "true | false"), False
     value = option.default
+    if value is None and option.low is not None and option.high is not None:
+        value = type(option.low)((option.low + option.high) / 2)
+    found = None
     if isinstance(value, int):
-        return _whole(last, value)
-    return _real(last, name, value) if isinstance(value, float) else (None, False)
+        found = _whole(last, value)
+    elif isinstance(value, float):
+        found = _real(last, name, value)
+    if found is None and isinstance(value, int | float) and not _NOT.fullmatch(last):
+        found = _Range("int" if isinstance(value, int) else "float", value, value, False)  # its bounds may say more
+    found = None if found is None else _within(found, option)
+    if found is None:
+        return None, False
+    ends = (found.low, found.high)
+    return f"{found.kind}({', '.join(map(str if found.kind.endswith('int') else _short, ends))})", found.safe
 
 
-def _whole(name: str, value: int) -> tuple[str | None, bool]:
+def _within(found: _Range, option: Option) -> _Range | None:
+    """Return a range within the bounds of an option, or these where nothing better is known; None: nothing is left."""
+    low, high = found.low, found.high
+    linear = found.kind in ("int", "float")
+    bounded = option.low is not None and option.high is not None
+    replaced = bounded and linear and not (found.kind == "float" and found.safe)
+    if option.low is not None:
+        low = option.low if replaced else max(low, option.low)
+    if option.high is not None:
+        high = option.high if replaced else min(high, option.high)
+    margin = INSIDE * (high - low) if linear else 0.0
+    if option.inside[0] and low == option.low:
+        low += margin
+    if option.inside[1] and high == option.high:
+        high -= margin
+    return replace(found, low=low, high=high) if low < high else None
+
+
+def _whole(name: str, value: int) -> _Range | None:
     if _SIZE.fullmatch(name) and value > 0:
-        return f"log int({max(1, value // 4)}, {value * 4})", True
+        return _Range("log int", max(1, value // 4), value * 4, True)
     if _COUNT.fullmatch(name) and value > 0:
-        return f"int({max(1, value // 2)}, {max(3, value * 2)})", True
+        return _Range("int", max(1, value // 2), max(3, value * 2), True)
     if _LOG.fullmatch(name):
         return _real(name, name, float(value))
     if _NOT.fullmatch(name) or value <= 0:
-        return None, False
-    return f"int({max(1, value // 2)}, {value * 2})", False
+        return None
+    return _Range("int", max(1, value // 2), value * 2, False)
 
 
-def _real(name: str, whole: str, value: float) -> tuple[str | None, bool]:
+def _real(name: str, whole: str, value: float) -> _Range | None:
     if _LOG.fullmatch(name) or name.endswith(("_lr", "_wd", "_decay", "learning_rate")):
         if value <= 0:
-            return "log(1e-6, 1e-1)", True
+            return _Range("log", 1e-6, 1e-1, True)
         high = value * 100
-        return (
-            f"log({_short(value / 100)}, {_short(min(high, 1.0) if _RATE.search(name) and value < 1 else high)})",
-            True,
-        )
+        return _Range("log", value / 100, min(high, 1.0) if _RATE.search(name) and value < 1 else high, True)
     if _DROP.fullmatch(name):
-        return "float(0, 0.5)", True
+        return _Range("float", 0.0, 0.5, True)
     if _MOMENTUM.fullmatch(name):
-        return "float(0.5, 0.99)", True
+        return _Range("float", 0.5, 0.99, True)
     if _NOT.fullmatch(name):
-        return None, False
+        return None
     if _TINY.fullmatch(name) or 0 < value < 0.01:
-        return f"log({_short(value / 100)}, {_short(value * 100)})", False
+        return _Range("log", value / 100, value * 100, False)
     if 0 <= value <= 1:
-        return "float(0, 1)", False
+        return _Range("float", 0.0, 1.0, False)
     low, high = sorted((value / 4, value * 4))
-    return f"float({_short(low)}, {_short(high)})", False
+    return _Range("float", low, high, False)
 
 
 def _short(value: float) -> str:
