@@ -20,7 +20,7 @@ from tunesmith import dashboard
 from tunesmith.dashboard import app
 from tunesmith.dashboard.drawings import DRAWINGS
 from tunesmith.dashboard.pages.studies import SORTS
-from tunesmith.dashboard.words import catalogue
+from tunesmith.languages.words import table_of
 
 
 def get_json(client: TestClient, path: str) -> Any:
@@ -264,13 +264,35 @@ def test_every_sentence_of_the_pages_is_there_in_chinese() -> None:
     for template in (folder / "templates").glob("*.html"):
         found = re.findall(r"""\b_\(\s*(?:"([^"\\]+)"|'([^'\\]+)')\s*[,)]""", template.read_text())
         english |= {double or single for double, single in found}
-    for module in folder.rglob("*.py"):
-        english |= set(re.findall(r'\bwords\(\s*"([^"]+)"', module.read_text()))
-    chinese = catalogue("zh")
-    assert english - chinese.keys() == set()
-    places = re.compile(r"\{[^}]*\}")
+    for module in folder.parent.rglob("*.py"):
+        flat = re.sub(r'"\s*\n\s*"', "", module.read_text())
+        english |= set(re.findall(r'\b(?:words|say|t)\(\s*"([^"]+)"\s*[,)]', flat))
+    chinese = table_of("zh")
+    missing = {text for text in english - chinese.keys() if re.search(r"[A-Za-z]{2}", re.sub(r"\{[^}]*\}", "", text))}
+    assert missing == set()
     for sentence, translated in chinese.items():
-        assert sorted(places.findall(sentence)) == sorted(places.findall(translated)), sentence
+        assert values_shown(sentence) == values_shown(translated), sentence
+
+
+def values_shown(pattern: str) -> list[str]:
+    """The values that a pattern shows, whatever their order."""
+    names = re.findall(r"\{([a-z]\w*)", pattern)
+    values = [1000 + k for k in range(9)]
+    shown = pattern.format(*values, **{name: 2000 + k for k, name in enumerate(sorted(set(names)))})
+    return sorted(re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", shown))
+
+
+def test_figures_speak_the_readers_language(client: TestClient) -> None:
+    for name in ("history", "importance", "parallel", "slice", "curves", "timeline", "edf", "rank", "contour"):
+        english = get_json(client, f"/study/1/figure/{name}")
+        answer = client.get(f"/study/1/figure/{name}", headers={"accept-language": "zh"}).json()
+        told = " ".join([answer["summary"], *answer["notes"]])
+        assert re.search("[\u4e00-\u9fff]", answer["summary"])
+        assert not re.search(r"\b(trials?|best|of|the|values?)\b", told.replace("study", "")), told
+        numbers = [sorted(re.findall(r"\d+", text)) for text in (english["summary"], answer["summary"])]
+        assert numbers[0] == numbers[1]
+    missing = client.get("/study/4/figure/history", headers={"accept-language": "zh"}).json()
+    assert "完成的试验" in missing["missing"]
 
 
 def test_it_can_be_mounted_under_a_path(made: Path) -> None:

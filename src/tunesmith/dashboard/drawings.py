@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tunesmith.dashboard.lighter import lighter
 from tunesmith.errors import TunesmithError
+from tunesmith.languages import Words
 from tunesmith.study import Study
 from tunesmith.visualization.data.base import FigureData
 from tunesmith.visualization.data.contour import contour
@@ -81,13 +82,14 @@ DRAWINGS = {
 }
 
 
-def drawing(name: str, study: Study, objective: int) -> dict[str, Any]:
+def drawing(name: str, study: Study, objective: int, words: Words) -> dict[str, Any]:
     """Return a figure as JSON: what plotly.js draws, its sentence, its notes, and the columns along its axes.
 
     Args:
         name: of the figure.
         study: the trials.
         objective: which one is shown, where there are several.
+        words: the language.
 
     Returns:
         ``{"missing": sentence}`` where there is nothing to draw.
@@ -96,13 +98,31 @@ def drawing(name: str, study: Study, objective: int) -> dict[str, Any]:
     try:
         data = lighter(chosen.make(study, objective if len(study.directions) > 1 else None))
     except (TunesmithError, ValueError) as error:
-        return {"missing": str(error)}
+        return missing(error, words)
     if name == "parallel":
+        data = data.in_language(words)
         return {"parallel": data.to_dict(), "summary": data.summary, "notes": list(data.notes)}
-    figure = draw(data)
+    return as_page_has_it(data, words, columns_of(data, objective, len(study.directions)))
+
+
+def missing(error: Exception, words: Words) -> dict[str, Any]:
+    """Return what a page gets in the place of a figure: why there is none."""
+    why = error.args[0] if error.args else ""
+    return {"missing": words.said(why) if isinstance(why, str) else str(error)}
+
+
+def as_page_has_it(data: FigureData, words: Words, axes: Mapping[str, str]) -> dict[str, Any]:
+    """Return a figure as pages draw it.
+
+    Args:
+        data: the figure.
+        words: the language.
+        axes: the column of the trials along each axis that can be brushed.
+    """
+    data = data.in_language(words)
+    figure = draw(data, words)
     figure["layout"].pop("title", None)  # the page has a heading and the notes
-    axes = columns_of(data, objective, len(study.directions))
-    return {"figure": figure, "summary": data.summary, "notes": list(data.notes), "axes": axes}
+    return {"figure": figure, "summary": data.summary, "notes": list(data.notes), "axes": dict(axes)}
 
 
 def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:

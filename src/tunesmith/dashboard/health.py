@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.dashboard.studies import OpenStudy
-from tunesmith.dashboard.words import Words
+from tunesmith.languages import Words
 from tunesmith.space import Categorical
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import printable

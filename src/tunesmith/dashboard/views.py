@@ -15,7 +15,8 @@ from starlette.responses import HTMLResponse
 
 from tunesmith import __version__
 from tunesmith.dashboard.notes import to_html
-from tunesmith.dashboard.words import LANGUAGES, Words, language_of
+from tunesmith.dashboard.words import ago, language_of
+from tunesmith.languages import LANGUAGES, Words
 from tunesmith.text import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,7 +50,7 @@ class Views:
             "_": words, "words": words, "languages": LANGUAGES, "root": request.scope.get("root_path", ""),
             "here": request.url.path, "version": __version__, "read_only": access.read_only,
             "theme": theme_of(request), "query": dict(request.query_params), "markdown": to_html,
-            "ago": lambda moment: words.ago(time.time() - moment),
+            "ago": lambda moment: ago(words, time.time() - moment),
         }  # fmt: skip
         made = self._environment.get_template(template).render({**shared, **context})
         return HTMLResponse(

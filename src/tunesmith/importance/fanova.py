@@ -18,6 +18,7 @@ import numpy as np
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.cells import Cells
 from tunesmith.importance.model import check_enough, fitted, shuffled_models, spread_points
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
@@ -81,7 +82,7 @@ class Fanova(Evaluator):
             draws=found[0] + WIDER * (found[1:] - centre) + ERROR * rng.standard_normal(found[1:].shape),
             shuffled=np.array(nulls) + ERROR * rng.standard_normal((len(nulls), found.shape[1])),
             n_trials=(*(int(count[j]) for j in data.wanted), *(int((both[:, j] & both[:, k]).sum()) for j, k in pairs)),
-            unit="the share of the variance of results over the space",
+            unit=say("the share of the variance of results over the space"),
             notes=tuple(notes),
             positive=False,
         )

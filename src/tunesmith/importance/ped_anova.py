@@ -21,6 +21,7 @@ from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.bootstrap import bootstrap_counts
 from tunesmith.importance.cells import Cells
 from tunesmith.importance.density import effective_count, space_weights
+from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Mask, Singles
 from tunesmith.numerics.threads import one_thread
 
@@ -82,7 +83,9 @@ class PedAnova(Evaluator):
             draws=draws,
             shuffled=found[1:],
             n_trials=tuple(int((one.of < one.k).sum()) for one in cells),
-            unit=f"the share of what decides whether a point is among the best {100 * self.gamma:g} % of the space",
+            unit=say(
+                "the share of what decides whether a point is among the best {:g} % of the space", 100 * self.gamma
+            ),
             notes=tuple(notes),
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import MissingDependencyError
+from tunesmith.languages import say
 from tunesmith.text import block, printable, shorten
 
 if TYPE_CHECKING:
@@ -166,18 +167,18 @@ class Importance:
         clear = [row for row in sorted(self.rows, key=lambda r: -r.value) if row.stands_out]
         together = [row for row in self.pairs if row.stands_out]
         if clear:
-            head = f"Above the null line: {_names(clear)}."
+            head = say("Above the null line: {}.", printable(_names(clear)))
         elif together:
-            head = "No parameter is above the null line by itself."
+            head = say("No parameter is above the null line by itself.")
         else:
-            head = "No parameter is above its null line: what these trials show of them may all be noise."
-        lines = [head]
+            head = say("No parameter is above its null line: what these trials show of them may all be noise.")
+        lines: list[str] = [head]
         if together:
-            lines.append(f"Pairs above it: {_names(together)}.")
+            lines.append(say("Pairs above it: {}.", printable(_names(together))))
         smaller = [row for row in self.rows if row.interval[0] > 0.0 and not row.stands_out]
         if clear and smaller:
-            lines.append(f"Below it, though their intervals are above 0: {_names(smaller)}.")
-        return [printable(line) for line in (*lines, *self.notes)]
+            lines.append(say("Below it, though their intervals are above 0: {}.", printable(_names(smaller))))
+        return [*lines, *map(printable, self.notes)]
 
     def _cells(self) -> list[tuple[str, ...]]:
         """Return the printed rows, the head first."""

@@ -1,7 +1,7 @@
 """Reports of studies and searches: one page that opens from the disk, or Markdown for a pull request.
 
 What a report says is collected once (`content`, `of_study`, `of_search`), and written in one of the formats
-of the registry (`page`, `markdown`), in one of the languages of `words`.
+of the registry (`page`, `markdown`), in one of the languages of `tunesmith.languages`.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tunesmith.languages import Words
 from tunesmith.report.content import Content, Table
-from tunesmith.report.words import Words
 from tunesmith.text import printable
 
 MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -28,7 +28,7 @@ def write(content: Content, words: Words) -> str:
             lines += ["", _text(sentence)]
         for table in section.tables:
             lines += ["", *_table(table)]
-        for figure in section.figures:
+        for figure in (made.in_language(words) for made in section.figures):
             lines += ["", f"**{_text(figure.title)}**: {_text(figure.summary)}"]
         if section.code:
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", section.code)), default=0))

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.languages import Words
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.report.of_study import course, drawn, mattered
 from tunesmith.report.stamp import stamped, versions
-from tunesmith.report.words import Words
 from tunesmith.selection.wording import NumberFormat, level_of, params_of
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.data.honest_score import honest_score
@@ -38,14 +38,14 @@ def of_search(search: Any, words: Words) -> Content:
     n = len(search.cv_results_["params"])
     subtitle = stamped(t("{n} candidates; report of {when} by tunesmith {version}"), n)
     title = f"{type(search).__name__}: {type(search.estimator).__name__}"
-    return Content(title, subtitle, [s for s in sections if not s.empty], words.lang)
+    return Content(title, subtitle, [s for s in sections if not s.empty], words.language)
 
 
 def _result(search: Any, words: Words) -> Section:
     t = words.translate
     section = Section(t("Result"))
     report, score = search.report_, search.honest_score_
-    if words.lang == "en":
+    if words.language == "en":
         section.sentences += report.sentences()
     else:
         if report.chosen is not None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from tunesmith.importance import importance
+from tunesmith.languages import Words
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.report.stamp import stamped, versions
-from tunesmith.report.words import Words
 from tunesmith.selection.wording import NumberFormat, level_of, params_of
 from tunesmith.state import TrialState
 from tunesmith.study import Study
@@ -51,7 +51,7 @@ def of_study(study: Study, words: Words) -> Content:
     t = words.translate
     n = len(history) + history.n_pending
     subtitle = stamped(t("{n} trials; report of {when} by tunesmith {version}"), n)
-    return Content(printable(study.study_name), subtitle, [s for s in sections if not s.empty], words.lang)
+    return Content(printable(study.study_name), subtitle, [s for s in sections if not s.empty], words.language)
 
 
 def _result(study: Study, words: Words) -> Section:
@@ -88,7 +88,7 @@ def recommended(found: Recommendation, words: Words) -> list[str]:
         if found.optimism > 0 and not figures.same(found.optimism, 0.0):
             best = t("The best value seen, {naive}, is optimistic by {size} because it was picked for being the best.")
             sentences.append(best.format(naive=figures.write(found.naive), size=figures.write(found.optimism)))
-    return sentences + list(found.notes) if words.lang == "en" else sentences
+    return [*sentences, *words.known(found.notes)]
 
 
 def _front(study: Study, words: Words) -> Section:
@@ -146,15 +146,7 @@ def mattered(study: Study, words: Words) -> Section:
         table = importance(study)
     except ValueError:  # too few trials, one value, or several objectives
         return section
-    if words.lang == "en":
-        section.sentences += table.sentences()
-    else:
-        loud = [row.name for row in table.rows if row.stands_out]
-        section.sentences.append(
-            t("Above its null line: {names}.").format(names=", ".join(loud))
-            if loud
-            else t("No parameter is above its null line: what these trials show of them may all be noise.")
-        )
+    section.sentences += words.known(table.sentences())
     rows = [
         [r.name, round(r.value, 3), f"{r.interval[0]:.3f} – {r.interval[1]:.3f}", round(r.null, 3), round(r.p, 3)]
         for r in sorted(table.rows, key=lambda r: -r.value)

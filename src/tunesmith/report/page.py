@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from html import escape
 
+from tunesmith.languages import Words
 from tunesmith.report.content import Content, Section, Table
-from tunesmith.report.words import Words
 from tunesmith.text import printable
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.static import plotly_js
@@ -78,19 +78,20 @@ def _section(section: Section, words: Words, parts: list[str], data: list[str], 
     parts.append(f"<section>\n<h2>{_text(section.title)}</h2>")
     parts += [f"<p>{_text(sentence)}</p>" for sentence in section.sentences]
     parts += [_table(table) for table in section.tables]
-    for figure in section.figures:
+    for figure in (made.in_language(words) for made in section.figures):
+        title = _text(figure.title)
         # What closes a script, or begins a comment in it, is written so that only JSON reads it.
-        drawn = json.dumps(draw(figure), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+        drawn = json.dumps(draw(figure, words), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
         if len(drawn) > room:
             left_out = "This figure is left out: with it, the page would be larger than 3 MB."
-            parts.append(f"<p><b>{_text(figure.title)}</b>: {_text(words.translate(left_out))}</p>")
+            parts.append(f"<p><b>{title}</b>: {_text(words.translate(left_out))}</p>")
             continue
         room -= len(drawn)
         name = f"figure-{len(data)}"
         data.append(f'<script type="application/json" id="{name}">{drawn}</script>')
         parts.append(
-            f'<figure>\n<div class="plot" data-figure="{name}" role="img" aria-label="{_text(figure.title)}"></div>\n'
-            f'<figcaption lang="en">{_text(figure.summary)}</figcaption>\n</figure>'
+            f'<figure>\n<div class="plot" data-figure="{name}" role="img" aria-label="{title}"></div>\n'
+            f"<figcaption>{_text(figure.summary)}</figcaption>\n</figure>"
         )
     if section.code:
         parts.append(f"<pre>{escape(printable(section.code, lines=True))}</pre>")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import registry
+from tunesmith.languages import Words, words_of
 from tunesmith.report.content import Content
 from tunesmith.report.of_search import of_search
 from tunesmith.report.of_study import of_study
-from tunesmith.report.words import Words, words_of
 from tunesmith.study import Study
 from tunesmith.text import shown
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.languages import say
+
 INTERVAL_DIGITS = 3  # digits of an interval's half-width that are written
 VALUE_DIGITS = 4  # digits of a figure without an interval
 EXPONENT_BELOW, EXPONENT_FROM = 1e-4, 1e9  # figures that are all smaller, or of this size, have an exponent
@@ -127,7 +129,7 @@ def params_of(params: Mapping[str, Any] | None) -> str:
 
 def count(n: int, noun: str) -> str:
     """Return a number with its noun: "1 fit", "1,200 fits"."""
-    return f"{n:,} {noun if n == 1 else noun + 's'}"
+    return say("{:,} " + (noun if n == 1 else noun + "s"), n)
 
 
 def _value(value: Any) -> str:

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from tunesmith.dashboard.drawings import DRAWINGS, drawing
+from tunesmith.dashboard.drawings import DRAWINGS, as_page_has_it, drawing, missing
 from tunesmith.dashboard.pages.errors import answer
-from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
+from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
 from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.dashboard.seen import SeenStudy, seen
 from tunesmith.dashboard.studies import OpenStudy
@@ -24,7 +24,6 @@ from tunesmith.visualization.data.base import FigureData
 from tunesmith.visualization.data.edf import edf
 from tunesmith.visualization.data.optimization_history import optimization_history
 from tunesmith.visualization.data.pareto_front import pareto_front
-from tunesmith.visualization.figures import draw
 
 # plotly.js writes the styles of its maps into the page, unless an element of this id is there: no map is drawn here.
 STYLE_OF_MAPS = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"
@@ -43,7 +42,7 @@ def figure(request: Request) -> Response:
     stand = opened.standing()
     shown, count = filtered(opened, Filter.of(request))
     objective = whole(request, "objective", 0, 0, len(opened.study.directions) - 1)
-    made = drawing(name, shown, objective)
+    made = drawing(name, shown, objective, words_for(request))
     return as_json({**made, "seq": stand.seq, "version": stand.version, "shown": count})
 
 
@@ -77,10 +76,8 @@ def compared(request: Request) -> Response:
     try:
         data = optimization_history(several, target=objective) if name == "history" else edf(several, target=objective)
     except (TunesmithError, ValueError) as error:
-        return as_json({"missing": str(error)})
-    made = draw(data)
-    made["layout"].pop("title", None)
-    return as_json({"figure": made, "summary": data.summary, "notes": list(data.notes), "axes": {}})
+        return as_json(missing(error, words_for(request)))
+    return as_json(as_page_has_it(data, words_for(request), {}))
 
 
 def solid(request: Request) -> Response:
@@ -105,10 +102,8 @@ def solid_figure(request: Request) -> Response:
     try:
         data = pareto_front(SeenStudy(opened.study, opened.history))
     except (TunesmithError, ValueError) as error:
-        return as_json({"missing": str(error)})
-    made = draw(data)
-    made["layout"].pop("title", None)
-    return as_json({"figure": made, "summary": data.summary, "notes": list(data.notes), "axes": {}})
+        return as_json(missing(error, words_for(request)))
+    return as_json(as_page_has_it(data, words_for(request), {}))
 
 
 def full_plotly() -> Path | None:

@@ -9,7 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tunesmith.dashboard.studies import OpenStudy, Studies
+from tunesmith.dashboard.words import language_of
 from tunesmith.errors import QueryError
+from tunesmith.languages import Words
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import Mask
 
@@ -27,6 +29,11 @@ def study_of(request: Request) -> OpenStudy:
         StudyNotFoundError: there is none.
     """
     return studies_of(request).open(request.path_params["study"])
+
+
+def words_for(request: Request) -> Words:
+    """Return the reader's language."""
+    return Words(language_of(request))
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ from tunesmith.dashboard.drawings import DRAWINGS
 from tunesmith.dashboard.health import findings
 from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.figures import as_json
-from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole
-from tunesmith.dashboard.words import Words, language_of
+from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
 from tunesmith.plain import plain
 from tunesmith.report.of_study import recommended
-from tunesmith.report.words import words_of
 from tunesmith.study.engine.wishes import asked_of
 from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
@@ -64,7 +62,7 @@ def _objective_names(system: dict[str, Any], m: int) -> list[str]:
 
 def report(request: Request) -> Response:
     """Return what to use and what to expect of it, as sentences."""
-    opened, words = study_of(request), Words(language_of(request))
+    opened, words = study_of(request), words_for(request)
     opened.standing()
     study = opened.study
     if len(study.directions) > 1:
@@ -78,7 +76,7 @@ def report(request: Request) -> Response:
     low, high = found.interval
     return as_json(
         {
-            "sentences": list(map(printable, recommended(found, words_of(words.language)))),
+            "sentences": list(map(printable, recommended(found, words))),
             "trials": [found.trial.number],
             "value": plain(found.value),
             "interval": [plain(low), plain(high)],
@@ -89,7 +87,7 @@ def report(request: Request) -> Response:
 
 def health(request: Request) -> Response:
     """Return what the search suffers from."""
-    opened, words = study_of(request), Words(language_of(request))
+    opened, words = study_of(request), words_for(request)
     opened.standing()
     found = findings(opened, words)
     return as_json([{"level": f.level, "text": f.text, "where": f.where} for f in found])

@@ -174,10 +174,10 @@ function show(figure, data) {
   plot.hidden = Boolean(data.missing);
   if (data.missing) { caption.textContent = data.missing; return; }
   if (data.parallel) drawParallel(plot, data.parallel); else drawPlot(figure, plot, data);
-  const parts = data.notes.length ? [make("p", { className: "notes", lang: "en", textContent: data.notes.join(" · ") })] : [];
+  const parts = data.notes.length ? [make("p", { className: "notes", textContent: data.notes.join(" · ") })] : [];
   const table = make("details", {}, make("summary", { textContent: words.table }));
   table.addEventListener("toggle", () => { if (table.open && table.childElementCount === 1) table.append(tableOf(data)); });
-  caption.replaceChildren(...parts, make("p", { className: "sentence", lang: "en", textContent: data.summary }), table);
+  caption.replaceChildren(...parts, make("p", { className: "sentence", textContent: data.summary }), table);
 }
 
 // A long title of an axis is broken into two lines; it is escaped already.
@@ -214,9 +214,13 @@ function drawPlot(figure, plot, data) {
   });
 }
 
+// The titles of plotly.js are markup, escaped by the server.
+const shownText = text => text && new DOMParser().parseFromString(text.replace("<br>", " "), "text/html").body.textContent;
+
 const MOST_ROWS = 200;
 function tableOf(data) {
-  const rows = [], heads = data.parallel ? [words.trial, data.parallel.target, ...data.parallel.axes.map(axis => axis.name)] : ["", "x", "y"];
+  const rows = [], layout = data.figure?.layout, title = name => shownText(layout[name]?.title?.text) || name[0];
+  const heads = data.parallel ? [words.trial, data.parallel.target, ...data.parallel.axes.map(axis => axis.name)] : [words.series, title("xaxis"), title("yaxis")];
   let n = 0;
   if (data.parallel) {
     const { axes, number, value } = data.parallel;

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import say
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.text import did_you_mean, listing, printable
 from tunesmith.visualization.data.columns import USER, Floats, Indices, StudyColumns, as_floats, attribute
@@ -118,7 +119,7 @@ def axes_of(study: Any, columns: StudyColumns, names: Sequence[str] | None, most
     space = columns.space
     if names is None:
         if space is None or not len(space):
-            raise NothingToDrawError(f"{figure}: the trials of {columns.name!r} have no parameters")
+            raise NothingToDrawError(say("{}: the trials of {} have no parameters", figure, repr(columns.name)))
         return [parameter_axis(columns, space, j) for j in chosen(columns, space, most)]
     if isinstance(names, str):
         names = [names]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tunesmith.languages import Words, joined
 
 DIGITS = 6  # significant ones, of a column that begins near 0; more where it does not
 
@@ -30,6 +32,11 @@ class FigureData:
     title: str
     summary: str
     notes: tuple[str, ...] = ()
+
+    def in_language(self, words: Words) -> Self:
+        """Return the same with heading, summary and notes in another language."""
+        notes = tuple(map(words.said, self.notes))
+        return replace(self, title=words.translate(self.title), summary=words.said(self.summary), notes=notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as lists, numbers and texts for JSON; numbers have the digits that a figure can show.
@@ -79,7 +86,7 @@ def short(values: NDArray[Any]) -> list[Any]:
 
 def join(sentences: Iterable[str | None]) -> str:
     """Return sentences as one text."""
-    return " ".join(s for s in sentences if s)
+    return joined((s for s in sentences if s), " ")
 
 
 def number(value: float) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.frozen import FrozenTrial
+from tunesmith.languages import joined, say
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.text import printable, shown
@@ -93,20 +94,22 @@ class StudyColumns:
             NothingToDrawError: there is none.
         """
         if not self.complete.any():
-            raise NothingToDrawError(f"{figure}: no trial of {self.name!r} is complete with a finite value yet; {self}")
+            pattern = "{}: no trial of {} is complete with a finite value yet; {}"
+            raise NothingToDrawError(say(pattern, figure, repr(self.name), self.tally()))
 
     def about_best(self) -> str | None:
         """Say which trial is the best; None: there is none."""
         row = self.best
         if row is None:
             return None
-        return f"The best {self.target} is {written(self.value[row])}, of trial {self.number[row]}."
+        return say("The best {} is {}, of trial {}.", self.target, written(self.value[row]), self.number[row])
 
-    def __str__(self) -> str:
+    def tally(self) -> str:
+        """Say how many trials there are in which state."""
         ends = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         count = [(int(self.is_in(s).sum()), "failed" if s == TrialState.FAIL else str(s).lower()) for s in ends]
         count.append((len(self.running), "running or paused"))
-        return f"it has {', '.join(f'{k:,} {word}' for k, word in count if k) or 'no trials'}"
+        return say("it has {}", joined(say("{:,} " + word, k) for k, word in count if k) or say("no trials"))
 
 
 def read(study: Study, target: Target = None, target_name: str | None = None) -> StudyColumns:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.data.axes import Axis, label
 from tunesmith.visualization.data.base import FigureData, join
@@ -100,14 +101,15 @@ def contour(
     panels = tuple(_panel(t, model, pairs.axes, columns, along, k) for along in pairs.panels)
     index = pairs.index
     if model.usable:
-        note = f"contours: expected by a model of {len(model.rows):,} trials, other parameters as in the best trial"
+        pattern = "contours: expected by a model of {:,} trials, other parameters as in the best trial"
+        note = say(pattern, len(model.rows))
     else:
-        note = "no contours: too few complete trials, or all values are equal"
+        note = say("no contours: too few complete trials, or all values are equal")
     return Contour(
         title="Contours",
         summary=join(
             [
-                f"Values of {t.target} in {count(pairs.n, 'trial')} over pairs of {listed(pairs.axes)}.",
+                say("Values of {} in {} over pairs of {}.", t.target, count(pairs.n, "trial"), listed(pairs.axes)),
                 _range(panels),
                 t.about_best(),
                 at_best(t, pairs.axes),
@@ -160,4 +162,4 @@ def _range(panels: tuple[Panel, ...]) -> str | None:
     if not known:
         return None
     low, high = min(e.min() for e in known), max(e.max() for e in known)
-    return f"The model expects from {low:.4g} to {high:.4g}."
+    return say("The model expects from {:.4g} to {:.4g}.", low, high)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.data.base import FigureData, join, number
 from tunesmith.visualization.data.columns import Floats, Target, read_all
@@ -61,15 +62,21 @@ def edf(study: Any, *, target: Target = None, target_name: str | None = None) ->
             curves.append(Curve(name, *distribution(values), len(values)))
             low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
             sentences.append(
-                f"{name}: half of {count(len(values), 'trial')} have at most {number(middle)}, "
-                f"the middle half {number(low)} to {number(high)}."
+                say(
+                    "{}: half of {} have at most {}, the middle half {} to {}.",
+                    name,
+                    count(len(values), "trial"),
+                    number(middle),
+                    number(low),
+                    number(high),
+                )
             )
     names = list(dict.fromkeys(t.target for t in tables.values()))
     missing = [name for name, t in tables.items() if not t.complete.any()]
     return Edf(
         title="Empirical distribution function",
-        summary=join([f"Distribution of {' / '.join(names)}.", *sentences]),
-        notes=tuple(f"{name} has no complete trial" for name in missing),
+        summary=join([say("Distribution of {}.", " / ".join(names)), *sentences]),
+        notes=tuple(say("{} has no complete trial", name) for name in missing),
         target=" / ".join(names),
         curves=tuple(curves),
     )

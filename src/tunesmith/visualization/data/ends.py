@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tunesmith.languages import say
 from tunesmith.visualization.data.columns import Floats
 
 COMMON = 0.9  # the share of values that an axis shows in any case
@@ -36,4 +37,4 @@ def beyond(value: Floats, ends: tuple[float, float]) -> tuple[str, ...]:
     """Return the note that says how many values lie beyond the axis; none if all are on it."""
     finite = value[np.isfinite(value)]
     n = int(((finite < ends[0]) | (finite > ends[1])).sum())
-    return (f"{n:,} far worse {'value' if n == 1 else 'values'} at the edge",) if n else ()
+    return (say("{:,} far worse value at the edge" if n == 1 else "{:,} far worse values at the edge", n),) if n else ()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import say
 from tunesmith.numerics.pareto import hypervolume, non_dominated
 from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection
@@ -64,7 +65,11 @@ def hypervolume_history(study: Any, reference_point: Sequence[float] | None = No
     rows = np.flatnonzero(history.complete[:n] & history.feasible[:n] & np.isfinite(y).all(axis=1))
     if not len(rows):
         raise NothingToDrawError(
-            f"plot_hypervolume_history: no feasible trial of {study.study_name!r} is complete with finite values yet"
+            say(
+                "{}: no feasible trial of {} is complete with finite values yet",
+                "plot_hypervolume_history",
+                repr(study.study_name),
+            )
         )
     rows = rows[np.argsort(numbers[rows], kind="stable")]
     reference = y[rows].max(axis=0) if reference_point is None else _point(reference_point, m) * sign
@@ -80,10 +85,17 @@ def hypervolume_history(study: Any, reference_point: Sequence[float] | None = No
     half = int(last[np.argmax(volume >= 0.9 * volume[-1])])
     return HypervolumeHistory(
         title="Hypervolume history",
-        summary=f"The hypervolume of {', '.join(names)} grew to {number(volume[-1])} over {count(len(rows), 'trial')}; "
-        f"nine tenths of it were reached by trial {half}. Reference point: "
-        f"{', '.join(number(v) for v in reference * sign)}, which {count(counts, 'trial')} beat in all objectives.",
-        notes=() if len(ends) == len(rows) else (f"computed after {len(ends):,} of {len(rows):,} trials",),
+        summary=say(
+            "The hypervolume of {} grew to {} over {}; nine tenths of it were reached by trial {}. Reference point: "
+            "{}, which {} beat in all objectives.",
+            ", ".join(names),
+            number(volume[-1]),
+            count(len(rows), "trial"),
+            half,
+            ", ".join(number(v) for v in reference * sign),
+            count(counts, "trial"),
+        ),
+        notes=() if len(ends) == len(rows) else (say("computed after {:,} of {:,} trials", len(ends), len(rows)),),
         number=last,
         hypervolume=volume,
         reference=reference * sign,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.data.base import FigureData, join, number
@@ -74,8 +75,11 @@ def intermediate_values(
     numbers = sorted(k for k, state in states.items() if state not in hidden)
     if not numbers:
         raise NothingToDrawError(
-            f"plot_intermediate_values: no trial of {t.name!r} reported a value; an objective does so by "
-            "trial.report(value, step)"
+            say(
+                "{}: no trial of {} reported a value; an objective does so by trial.report(value, step)",
+                "plot_intermediate_values",
+                repr(t.name),
+            )
         )
     best = -1 if t.best is None else int(t.number[t.best])
     keep = {best, *selected} | {k for k in numbers if states[k] in (TrialState.RUNNING, TrialState.PAUSED)}
@@ -88,13 +92,13 @@ def intermediate_values(
         at = thin(step.astype(np.float64), value, most=room)
         made.append(LearningCurve(k, states[k], step[at], value[at], k in selected))
     tally = {s: sum(states[k] is s for k in numbers) for s in TrialState}
-    words = [f"{c:,} {str(s).lower()}" for s, c in tally.items() if c]
+    words = [say("{:,} " + str(s).lower(), c) for s, c in tally.items() if c]
+    longest = max((int(c.step[-1]) for c in made if len(c.step)), default=0)
     return IntermediateValues(
         title="Intermediate values",
         summary=join(
             [
-                f"Reports of {count(len(numbers), 'trial')} ({', '.join(words)}), up to step "
-                f"{max(int(c.step[-1]) for c in made if len(c.step)) if any(len(c.step) for c in made) else 0:,}.",
+                say("Reports of {} ({}), up to step {:,}.", count(len(numbers), "trial"), joined(words), longest),
                 t.about_best(),
                 _end_of(best, made),
             ]
@@ -122,4 +126,4 @@ def _choose(numbers: list[int], keep: set[int], t: StudyColumns) -> list[int]:
 
 def _end_of(best: int, curves: list[LearningCurve]) -> str | None:
     own = next((c for c in curves if c.number == best and len(c.step)), None)
-    return None if own is None else f"Its last report is {number(own.value[-1])}, at step {own.step[-1]:,}."
+    return None if own is None else say("Its last report is {}, at step {:,}.", number(own.value[-1]), own.step[-1])

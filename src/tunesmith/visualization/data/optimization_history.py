@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.data.base import FigureData, join, number
@@ -199,11 +200,13 @@ def mean_sd(a: Floats) -> tuple[Floats, Floats]:
 
 
 def _sentence(name: str, t: StudyColumns, several: bool) -> str:
-    goal = {True: "is maximized", False: "is minimized", None: "is shown"}[t.maximize]
-    head = f"{name}: " if several else ""
-    head += f"Over {count(int(t.complete.sum()), 'complete trial')} {t.target} {goal}"
+    goal = say({True: "{} is maximized", False: "{} is minimized", None: "{} is shown"}[t.maximize], t.target)
+    head = say("{}: ", name) if several else ""
+    trials = count(int(t.complete.sum()), "complete trial")
     if t.best is None:
-        return f"{head}."
+        return say("{}Over {} {}.", head, trials, goal)
     first, best = int(np.flatnonzero(t.complete & t.feasible)[0]), t.best
-    head += f": from {number(t.value[first])} in trial {t.number[first]}"
-    return f"{head} to the best, {number(t.value[best])}, in trial {t.number[best]}."
+    return say(
+        "{}Over {} {}: from {} in trial {} to the best, {}, in trial {}.",
+        head, trials, goal, number(t.value[first]), t.number[first], number(t.value[best]), t.number[best],
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import say
 from tunesmith.visualization.data.axes import Axis, axes_of
 from tunesmith.visualization.data.columns import Indices, Mask, StudyColumns
 from tunesmith.visualization.data.slice import left_out, shown_rows, thin_panels
@@ -64,7 +65,8 @@ def pairs_of(study: Any, t: StudyColumns, params: Sequence[str] | None, selected
     t.need(figure)
     axes = axes_of(study, t, params, MOST_AXES, figure)
     if len(axes) < 2:
-        text = f"{figure}: pairs need two parameters; there is one, {axes[0].name!r}. plot_slice shows one"
+        pattern = "{}: pairs need two parameters; there is one, {}. plot_slice shows one"
+        text = say(pattern, figure, repr(axes[0].name))
         raise NothingToDrawError(text) if params is None else ValueError(text)
     if len(axes) > MOST_NAMED:
         raise ValueError(f"{figure}: {len(axes)} parameters make too many panels; name at most {MOST_NAMED}")

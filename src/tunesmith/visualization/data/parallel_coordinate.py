@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.data.axes import Axis, axes_of
 from tunesmith.visualization.data.base import FigureData, join
@@ -79,7 +80,7 @@ def parallel_coordinate(
         title="Parallel coordinates",
         summary=join(
             [
-                f"{count(len(rows), 'trial')} as lines over {t.target} and {listed(axes)}.",
+                say("{} as lines over {} and {}.", count(len(rows), "trial"), t.target, listed(axes)),
                 t.about_best(),
                 at_best(t, axes),
             ]

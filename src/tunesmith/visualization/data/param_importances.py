@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.importance import Evaluator, Importance, importance
+from tunesmith.languages import say
 from tunesmith.text import printable
 from tunesmith.visualization.data.base import FigureData, join
 from tunesmith.visualization.data.columns import USER, Floats, Mask, Target, as_study, read
@@ -88,7 +89,7 @@ def of_table(table: Importance, target: str) -> ParamImportances:
     mains, pairs = (sorted(part, key=lambda r: -r.value) for part in (table.rows, table.pairs))
     rows = [*mains[:MOST_BARS], *pairs[:MOST_PAIRS]]
     hidden = [
-        f"{len(part[:most])} of {len(part):,} {word} shown"
+        say("{:,} of {:,} " + word + " shown", len(part[:most]), len(part))
         for part, most, word in ((mains, MOST_BARS, "parameters"), (pairs, MOST_PAIRS, "pairs"))
         if len(part) > most
     ]
@@ -97,12 +98,12 @@ def of_table(table: Importance, target: str) -> ParamImportances:
         title="Importance",
         summary=join(
             [
-                f"Importance for {target} by {table.evaluator}, from {table.n_trials:,} trials: {shares}.",
-                f"A value is {table.unit}.",
+                say("Importance for {} by {}, from {:,} trials: {}.", target, table.evaluator, table.n_trials, shares),
+                say("A value is {}.", table.unit),
                 *table.sentences(),
             ]
         ),
-        notes=(f"{table.evaluator}, 95 % intervals; grey: what noise reaches in 1 of 20 studies", *hidden),
+        notes=(say("{}, 95 % intervals; grey: what noise reaches in 1 of 20 studies", table.evaluator), *hidden),
         target=target,
         unit=printable(table.unit),
         names=tuple(printable(r.name) for r in rows),

@@ -10,6 +10,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.frozen import FrozenTrial
+from tunesmith.languages import joined, say
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.selection.wording import count
 from tunesmith.state import StudyDirection, TrialState
@@ -84,7 +85,7 @@ def pareto_front(
     rows = np.flatnonzero(np.equal(history.state[:n], TrialState.COMPLETE) & np.isfinite(values).all(axis=1))
     if not len(rows):
         raise NothingToDrawError(
-            f"plot_pareto_front: no trial of {study.study_name!r} is complete with finite values yet"
+            say("{}: no trial of {} is complete with finite values yet", "plot_pareto_front", repr(study.study_name))
         )
     sign = np.where(maximize, -1.0, 1.0)
     front = np.zeros(n, bool)
@@ -94,16 +95,18 @@ def pareto_front(
     shown = rows if include_dominated_trials else rows[front[rows] | chosen[rows]]
     index = shown[thin(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
     k = int(front.sum())
-    ends = ", ".join(
-        f"{name} from {number(low)} to {number(high)}"
+    ends = joined(
+        say("{} from {} to {}", name, number(low), number(high))
         for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
     )
-    goals = ", ".join(f"{name} {'maximized' if up else 'minimized'}" for name, up in zip(names, maximize, strict=True))
+    goals = joined(
+        say("{} maximized" if up else "{} minimized", name) for name, up in zip(names, maximize, strict=True)
+    )
     return ParetoFront(
         title="Pareto front",
-        summary=f"{count(len(rows), 'trial')} by {goals}. {k:,} on the front, with {ends}."
+        summary=say("{} by {}. {:,} on the front, with {}.", count(len(rows), "trial"), goals, k, ends)
         if k
-        else f"{count(len(rows), 'trial')} by {goals}. None is feasible; {ends}.",
+        else say("{} by {}. None is feasible; {}.", count(len(rows), "trial"), goals, ends),
         notes=drawn(len(index), len(shown)),
         targets=tuple(names),
         maximize=tuple(maximize),

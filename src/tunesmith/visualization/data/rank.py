@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.visualization.data.axes import Axis
 from tunesmith.visualization.data.base import FigureData, join, number
@@ -84,8 +85,14 @@ def rank(
         title="Rank",
         summary=join(
             [
-                f"Pairs of {listed(pairs.axes)}, coloured by the rank of {t.target} in {count(len(rows), 'trial')}; "
-                f"half have a value from {number(scale[0])} (best) to {number(scale[2])}.",
+                say(
+                    "Pairs of {}, coloured by the rank of {} in {}; half have a value from {} (best) to {}.",
+                    listed(pairs.axes),
+                    t.target,
+                    count(len(rows), "trial"),
+                    number(scale[0]),
+                    number(scale[2]),
+                ),
                 t.about_best(),
                 at_best(t, pairs.axes),
             ]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tunesmith.languages import say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.text import listing
@@ -90,7 +91,7 @@ def slices(
         title="Slices",
         summary=join(
             [
-                f"Values of {t.target} in {count(len(rows), 'trial')} against {listed(axes)}.",
+                say("Values of {} in {} against {}.", t.target, count(len(rows), "trial"), listed(axes)),
                 t.about_best(),
                 at_best(t, axes),
             ]
@@ -161,10 +162,10 @@ def at_best(t: StudyColumns, axes: Sequence[Axis]) -> str | None:
     """Say where the best trial lies; None: there is none."""
     if t.best is None:
         return None
-    return "There, " + ", ".join(f"{a.name} = {a.text(t.best)}" for a in axes[:8]) + "."
+    return say("There, {}.", ", ".join(f"{a.name} = {a.text(t.best)}" for a in axes[:8]))
 
 
 def left_out(t: StudyColumns, params: Sequence[str] | None, axes: Sequence[Axis]) -> tuple[str, ...]:
     """Return the note that says how many parameters are not shown; none if all are, or were named."""
     d = 0 if t.space is None else len(t.space)
-    return (f"{len(axes)} of {d:,} parameters shown",) if params is None and len(axes) < d else ()
+    return (say("{:,} of {:,} parameters shown", len(axes), d),) if params is None and len(axes) < d else ()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import say
 from tunesmith.space import Space
 from tunesmith.study.stopping import look
 from tunesmith.visualization.data.base import FigureData, number
@@ -67,19 +68,33 @@ def terminator_improvement(study: Any, plot_error: bool = True, min_n_trials: in
     least = max(min_n_trials, 5, d + 1)
     if space is None or d == 0 or len(rows) < least or np.ptp(t.loss[rows]) == 0:
         raise NothingToDrawError(
-            f"plot_terminator_improvement: it takes {least} complete trials with different values, and parameters; "
-            f"{t.name!r} has {len(rows)}, and {d} parameters"
+            say(
+                "{}: it takes {} complete trials with different values, and parameters; {} has {}, and {} parameters",
+                "plot_terminator_improvement",
+                least,
+                repr(t.name),
+                len(rows),
+                d,
+            )
         )
     counts = np.unique(np.geomspace(least, len(rows), MOST_LOOKS).round().astype(np.int64))
     found = [(int(k), *_look(t, space, rows[:k])) for k in counts if np.ptp(t.loss[rows[:k]]) > 0]
     made = np.array(found, np.float64)
     gap, noise = made[:, 1], made[:, 2]
-    last = "less than" if gap[-1] < noise[-1] else "more than"
+    last = say("less than" if gap[-1] < noise[-1] else "more than")
     return TerminatorImprovement(
         title="What is left to gain",
-        summary=f"After {int(made[-1, 0]):,} trials a longer search is expected to gain at most {number(gap[-1])} of "
-        f"{t.target}, {last} the noise of one result, {number(noise[-1])}; after {int(made[0, 0]):,} it was "
-        f"{number(gap[0])}.",
+        summary=say(
+            "After {:,} trials a longer search is expected to gain at most {} of {}, {} the noise of one result, {}; "
+            "after {:,} it was {}.",
+            int(made[-1, 0]),
+            number(gap[-1]),
+            t.target,
+            last,
+            number(noise[-1]),
+            int(made[0, 0]),
+            number(gap[0]),
+        ),
         target=t.target,
         number=made[:, 0].astype(np.int64),
         gap=gap,

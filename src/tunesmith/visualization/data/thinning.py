@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.languages import say
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -72,4 +74,4 @@ def pixel(x: Floats, columns: int) -> Indices:
 
 def drawn(shown: int, n: int, what: str = "trials") -> tuple[str, ...]:
     """Return the note that says how many are drawn; none if all are."""
-    return () if shown >= n else (f"{shown:,} of {n:,} {what} drawn",)
+    return () if shown >= n else (say("{:,} of {:,} " + what + " drawn", shown, n),)

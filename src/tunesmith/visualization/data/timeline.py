@@ -12,6 +12,7 @@ import numpy as np
 
 from tunesmith.errors import NothingToDrawError
 from tunesmith.frozen import FrozenTrial
+from tunesmith.languages import joined, say
 from tunesmith.selection.wording import count
 from tunesmith.state import TrialState
 from tunesmith.visualization.data.base import FigureData, join
@@ -96,9 +97,11 @@ def timeline(
     trials = study.engine.trials([*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
     timed = [t for t in trials if t.started == t.started and not (t.state.is_finished() and t.finished != t.finished)]
     if not timed:
-        which = f"none of {total:,} trials" if total else "no trial"
+        name, tail = repr(study.study_name), "has a time; trials have one if the study ran them"
         raise NothingToDrawError(
-            f"plot_timeline: {which} of {study.study_name!r} has a time; trials have one if the study ran them"
+            say("{}: none of {:,} trials of {} " + tail, "plot_timeline", total, name)
+            if total
+            else say("{}: no trial of {} " + tail, "plot_timeline", name)
         )
     return _arrays(timed, len(trials), total, time.time() if now is None else now)
 
@@ -111,7 +114,8 @@ def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> T
     first, span = float(started.min()), float(finished.max() - started.min())
     _, length, unit = next(u for u in UNITS if span >= u[0])
     states = tuple(_word(t) for t in trials)
-    tally = ", ".join(f"{states.count(s):,} {s}" for s in dict.fromkeys(states))
+    tally = joined(say("{:,} " + s, states.count(s)) for s in dict.fromkeys(states))
+    longest = float((finished - started).max()) / length
     untimed = n_read - len(trials)
     busy = float((finished - started).sum())
     start = datetime.fromtimestamp(first).strftime("%Y-%m-%d %H:%M:%S")
@@ -119,12 +123,23 @@ def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> T
         title="Timeline",
         summary=join(
             [
-                f"{count(len(trials), 'trial')} ({tally}) within {span / length:.3g} {unit}, from {start} on;",
-                f"{busy / span if span > 0 else 1.0:.3g} ran at once on average; the longest took "
-                f"{float((finished - started).max()) / length:.3g} {unit}.",
+                say(
+                    "{} ({}) within {:.3g} {}, from {} on;",
+                    count(len(trials), "trial"),
+                    tally,
+                    span / length,
+                    say(unit),
+                    start,
+                ),
+                say(
+                    "{:.3g} ran at once on average; the longest took {:.3g} {}.",
+                    busy / span if span > 0 else 1.0,
+                    longest,
+                    say(unit),
+                ),
             ]
         ),
-        notes=(*drawn(n_read, total), *((f"{count(untimed, 'trial')} without a time",) if untimed else ())),
+        notes=(*drawn(n_read, total), *((say("{} without a time", count(untimed, "trial")),) if untimed else ())),
         number=np.array([t.number for t in trials], np.int64),
         state=states,
         begin=(started - first) / length,
