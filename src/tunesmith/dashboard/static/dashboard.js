@@ -176,7 +176,8 @@ function show(figure, data) {
   if (data.parallel) drawParallel(plot, data.parallel); else drawPlot(figure, plot, data);
   const parts = data.notes.length ? [make("p", { className: "notes", textContent: data.notes.join(" · ") })] : [];
   const table = make("details", {}, make("summary", { textContent: words.table }));
-  table.addEventListener("toggle", () => { if (table.open && table.childElementCount === 1) table.append(tableOf(data)); });
+  const heading = one("h1, h2", figure.closest("section") ?? document)?.textContent ?? "";
+  table.addEventListener("toggle", () => { if (table.open && table.childElementCount === 1) table.append(tableOf(data, heading)); });
   caption.replaceChildren(...parts, make("p", { className: "sentence", textContent: data.summary }), table);
 }
 
@@ -218,7 +219,7 @@ function drawPlot(figure, plot, data) {
 const shownText = text => text && new DOMParser().parseFromString(text.replace("<br>", " "), "text/html").body.textContent;
 
 const MOST_ROWS = 200;
-function tableOf(data) {
+function tableOf(data, heading) {
   const rows = [], layout = data.figure?.layout, title = name => shownText(layout[name]?.title?.text) || name[0];
   const heads = data.parallel ? [words.trial, data.parallel.target, ...data.parallel.axes.map(axis => axis.name)] : [words.series, title("xaxis"), title("yaxis")];
   let n = 0;
@@ -237,7 +238,7 @@ function tableOf(data) {
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map(head => make("th", { scope: "col", textContent: head })))),
     make("tbody", {}, ...rows.map(row => make("tr", {}, ...row.map(cell => make("td", { textContent: short(cell ?? null) }))))));
   const region = make("div", { className: "scroll", tabIndex: 0, role: "region" }, table);
-  region.setAttribute("aria-label", words.table);
+  region.setAttribute("aria-label", `${heading}: ${words.table}`);
   return make("div", {}, make("p", { className: "notes", textContent: n > rows.length ? say("first", grouped.format(rows.length), grouped.format(n)) : say("rows", grouped.format(n)) }), region);
 }
 
