@@ -15,6 +15,8 @@ from sklearn.svm import SVC
 from tunesmith import Float, spaces
 from tunesmith.errors import SpaceError
 from tunesmith.sklearn import SearchCV
+from tunesmith.sklearn.search.proposals import DEFAULT_NOTE, PORTFOLIO_NOTE
+from tunesmith.spaces.first import portfolio_of
 
 X, Y = load_wine(return_X_y=True)
 
@@ -34,6 +36,35 @@ def test_a_stored_search_is_resumed_with_its_words(tmp_path: Path) -> None:
     SearchCV(SVC(), n_trials=3, cv=3, random_state=0, storage=file).fit(X, Y)
     resumed = SearchCV(SVC(), n_trials=6, cv=3, random_state=0, storage=file).fit(X, Y)
     assert resumed.cv_results_["params"] == whole.cv_results_["params"]
+
+
+def test_a_portfolio_follows_the_default_in_the_same_order_each_time() -> None:
+    model = make_pipeline(StandardScaler(), SVC())
+    wanted = len(portfolio_of("sklearn.SVC"))
+    firsts = []
+    for seed in (0, 1):
+        search = SearchCV(model, n_trials=wanted + 2, cv=3, random_state=seed).fit(X, Y)
+        firsts.append(search.cv_results_["params"][: wanted + 1])
+        by = [t.system_attrs.get("proposed_by") for t in search.study_.trials]
+        assert by[0] == DEFAULT_NOTE
+        assert by[1:-1] == [PORTFOLIO_NOTE] * wanted
+        assert by[-1] not in (DEFAULT_NOTE, PORTFOLIO_NOTE)
+    assert firsts[0] == firsts[1]
+    assert firsts[0][0] == {"svc__C": 1.0, "svc__gamma": "scale"}
+
+
+def test_a_portfolio_is_not_repeated_when_a_search_goes_on(tmp_path: Path) -> None:
+    file = str(tmp_path / "tune.db")
+    whole = SearchCV(SVC(), n_trials=9, cv=3, random_state=0).fit(X, Y)
+    for n_trials in (2, 4, 9):
+        parts = SearchCV(SVC(), n_trials=n_trials, cv=3, random_state=0, storage=file).fit(X, Y)
+    assert parts.cv_results_["params"] == whole.cv_results_["params"]
+
+
+def test_a_portfolio_without_the_default() -> None:
+    search = SearchCV(SVC(), n_trials=3, cv=3, prefer_default=None, random_state=0).fit(X, Y)
+    assert {"C": 1.0, "gamma": "scale"} not in search.cv_results_["params"]
+    assert search.study_.trials[0].system_attrs["proposed_by"] == PORTFOLIO_NOTE
 
 
 def test_own_ranges_and_automatic_ones_mix() -> None:

@@ -1,10 +1,11 @@
-"""Where the candidates of `SearchCV` come from: the estimator's own configuration first, then the sampler."""
+"""Where the candidates of `SearchCV` come from: the estimator's own configuration, a portfolio, then the sampler."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
 from tunesmith.sklearn.evaluate.callbacks import has_callbacks, split_contexts
@@ -19,6 +20,7 @@ from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 from tunesmith.trial import Trial
 
 DEFAULT_NOTE = "the estimator's own configuration"
+PORTFOLIO_NOTE = "a configuration that did well on many data sets"
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Proposals:
         context: scikit-learn's callback context of the search, if there is one.
         default: the estimator's own configuration; None: it is not tried. It is a trial of the study if it lies in the
             space, else it is stored with the study, and comes last in the results.
+        first: points of the space that are tried after it, in order.
 
     Attributes:
         exhausted: whether the sampler has no point left.
@@ -44,9 +47,11 @@ class Proposals:
     n_trials: int | None
     context: CallbackContext | None
     default: Params | None
+    first: list[list[float]] = field(default_factory=list)
     exhausted: bool = False
     _default_waits: bool = False  # it is no point of the space, and was not run yet
-    _planned: tuple[int, list[float]] | None = None  # the number of the default's trial, and its point
+    _to_plan: list[tuple[list[float], str]] = field(default_factory=list)  # what comes first: points and their notes
+    _planned: int | None = None  # the number of the trial that the first of them is to be
 
     @property
     def n_cells(self) -> float:
@@ -60,11 +65,15 @@ class Proposals:
         return self.exhausted or self.table.n_trials >= self.n_cells
 
     def plan_default(self, timeout: float | None) -> Candidate | None:
-        """See to it that the default is tried; return it if it is no trial and an earlier run ended it.
+        """See to it that the default and the portfolio are tried; return the default if it is ended, and no trial.
 
         Args:
             timeout: after which the search ends; None: it tries all that it can.
         """
+        every_cell = timeout is None and self.n_cells <= (self.n_trials or math.inf)
+        by_itself = self.table.store.study.sampler.name == "grid" and every_cell  # each is one of the cells
+        if not by_itself:
+            self._to_plan = [(row, PORTFOLIO_NOTE) for row in self.first]
         if self.default is None:
             return None
         table, store, space = self.table, self.table.store, self.table.space
@@ -79,17 +88,28 @@ class Proposals:
                 return table.add_finished(NOT_A_TRIAL, self.default, record, exempt=True)
             self._default_waits = True
             return None
-        every_cell = timeout is None and self.n_cells <= (self.n_trials or math.inf)
-        if not (store.study.sampler.name == "grid" and every_cell):  # else it is one of the cells
-            self._plan(row)
+        if not by_itself:
+            self._to_plan.insert(0, (row, DEFAULT_NOTE))
         return None
 
-    def _plan(self, row: list[float]) -> None:
-        """Plan the default's point as the next trial, unless it is among those of the study."""
-        number = self.table.store.study.engine.plan_next(
-            row, DEFAULT_NOTE, unless=lambda p: self.table.is_default(restore_objects(self.table.space, p))
-        )
-        self._planned = None if number is None else (number, row)
+    def _plan(self) -> None:
+        """Plan the first point that no trial of the study has as the next trial."""
+        store, space = self.table.store, self.table.space
+        while self._to_plan:
+            row, note = self._to_plan[0]
+            key = self._key(space.decode_row(row))
+            self._planned = store.study.engine.plan_next(row, note, partial(self._is, key))
+            if self._planned is not None:
+                return
+            self._to_plan.pop(0)
+        self._planned = None
+
+    def _key(self, params: Params) -> str:
+        """Return what identifies a candidate by its parameters as the study knows them."""
+        return self.table.store.key(restore_objects(self.table.space, params))
+
+    def _is(self, key: str, params: Params) -> bool:
+        return self._key(params) == key
 
     def outside_default(self) -> Candidate | None:
         """Return the default if it lies outside the space and was not run yet; once."""
@@ -101,10 +121,12 @@ class Proposals:
     def propose(self) -> Candidate | None:
         """Return the next candidate that the study proposes; None if there is none."""
         try:
+            if self._to_plan and self._planned is None:
+                self._plan()
             trial = self.table.store.study.ask(below=self.n_trials)
             trial.connect(None)  # what is noted is written just before the end: once is enough
-            if self._planned is not None and trial.number >= self._planned[0]:
-                self._plan(self._planned[1])  # another process may have that number
+            if self._planned is not None and trial.number >= self._planned:
+                self._planned = None  # it is tried now, or another process has that number and it is planned again
         except TrialsSpentError:
             return None
         except SpaceExhaustedError:

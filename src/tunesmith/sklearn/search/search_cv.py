@@ -28,6 +28,7 @@ from tunesmith.sklearn.search.fidelity import check_fidelity
 from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
+from tunesmith.spaces.first import first_rows
 from tunesmith.spaces.mixed import resolve
 from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
@@ -253,7 +254,8 @@ class SearchCV(BaseSearchCV):
         samples = space.decode(space.sample(np.random.default_rng(0), N_SAMPLES))
         evaluate_candidates.checker.check(samples, "random points of the space", space.params)
         evaluate_candidates.check_input(samples)
-        own = None if self.prefer_default is None else default_params(evaluate_candidates.task.estimator, space)
+        found = default_params(evaluate_candidates.task.estimator, space)
+        own = None if self.prefer_default is None else found
         beside = own is not None and default_row(own, space) is None
         if self.complexity is not None:  # what cannot be ordered is told now, and not after the last fit
             complexities([*samples, *([] if own is None else [own])], self.complexity)
@@ -273,6 +275,7 @@ class SearchCV(BaseSearchCV):
             self.reshuffle,
             self.deterministic,
             self.fidelity,
+            () if self._auto is None else tuple(first_rows(self._auto, found)),
         )
         finished = SequentialSearch(evaluate_candidates, store, space, plan, context).run()
         check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)

@@ -61,6 +61,7 @@ class Plan:
         reshuffle: whether each candidate has splits of its own; they take turns at a number of sets of splits.
         deterministic: whether candidates are asked for, given up and told in their order.
         fidelity: by what candidates are screened; None: they are not.
+        first: points of the space that are tried after the default, as internal values.
     """
 
     n_trials: int | None
@@ -71,6 +72,7 @@ class Plan:
     reshuffle: bool = False
     deterministic: bool = True
     fidelity: str | None = None
+    first: tuple[list[float], ...] = ()
 
 
 class SequentialSearch(Policy[Batch, list[Outcome]]):
@@ -101,7 +103,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         self.table = CandidateTable(store, space, task, search.n_splits_, splits, self.screens)
         self.scheduler = RacingScheduler(plan.racing, store.metric, plan.deterministic, self.screens)
         self.proposals = Proposals(
-            evaluate, self.table, self.scheduler.split_order, plan.n_trials, context, plan.default
+            evaluate, self.table, self.scheduler.split_order, plan.n_trials, context, plan.default, list(plan.first)
         )
         self.persistent = search.storage is not None
         self.recorder = Recorder(store, self.table, self.scheduler, self.persistent, plan.stopping)
