@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from tunesmith.shortcut import maximize, minimize
-    from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+    from tunesmith.space import Categorical, Choice, Distribution, Float, Int, Ordinal, Space
     from tunesmith.state import FailureKind, TrialState
     from tunesmith.study import (
         Study,
@@ -59,7 +59,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "WorkerDiedError",
     ),
     "tunesmith.shortcut": ("maximize", "minimize"),
-    "tunesmith.space": ("Categorical", "Float", "Int", "Ordinal", "Space"),
+    "tunesmith.space": ("Categorical", "Choice", "Distribution", "Float", "Int", "Ordinal", "Space"),
     "tunesmith.state": ("FailureKind", "TrialState"),
     "tunesmith.study": (
         "Study",
@@ -82,6 +82,8 @@ _MODULES = (
 __all__ = [
     "AttemptReplacedError",
     "Categorical",
+    "Choice",
+    "Distribution",
     "DuplicatedStudyError",
     "FailureKind",
     "Float",

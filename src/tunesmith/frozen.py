@@ -172,10 +172,15 @@ class TrialRecord(Replay):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters that were active, by name, as the objective saw them."""
+        """The parameters that were active, by name, as the objective saw them: those of a `Choice` as nested dicts."""
+        return self.flat_params if self.space is None or self.x is None else self.space.nested(self.flat_params)
+
+    @property
+    def flat_params(self) -> dict[str, Any]:
+        """The same by the names of columns, as tables have them: ``{"model": "svm", "model.svm.C": 0.3}``."""
         if self.space is None or self.x is None:
             return dict(self.fixed or {})  # waiting: only the enqueued values are known
-        params = self.space.decode_row(self.x)
+        params = self.space.flat_row(self.x)
         return {**params, **self.outside} if self.system else params
 
     @property

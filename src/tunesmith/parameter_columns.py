@@ -67,7 +67,7 @@ class ParameterColumns:
     def _add(self, space: Space) -> SpaceColumns:
         before, known_names = self.space, len(self.names)
         if before is None or (before is not space and before != space):
-            self.space = merge(before, space.params)
+            self.space = merge(before, space.params, space.shape)
         merged = self.space if self.space is not None else space
         for name in space.names:
             known = before is not None and name in before.params and name in self._current

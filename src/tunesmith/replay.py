@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunesmith.space import Parameter
+from tunesmith.space import Choice, Parameter
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
@@ -81,7 +81,7 @@ class Replay:
         """
         return self.suggest(name)
 
-    def suggest(self, name: str, parameter: Parameter | None = None) -> Any:
+    def suggest(self, name: str, parameter: Parameter | Choice | None = None) -> Any:
         """Return the trial's value of a parameter.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from numbers import Real
 from types import MappingProxyType
@@ -15,7 +15,9 @@ import numpy as np
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
 from tunesmith.frozen import EMPTY, NAN
-from tunesmith.space import Categorical, Float, Int, Parameter, Space, merge
+from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
+from tunesmith.space.nested import read_columns
+from tunesmith.space.shape import Shape, joined
 from tunesmith.text import shown
 
 
@@ -48,7 +50,10 @@ class Suggestions:
         params: the parameters suggested so far, by name.
     """
 
-    __slots__ = ("_deviant", "_fixed", "_outside", "_proposals", "_row", "_seed", "_whole", "number", "params")
+    __slots__ = (
+        "_deviant", "_fixed", "_flat", "_outside", "_proposals", "_row", "_seed", "_shape", "_whole",
+        "number", "params",
+    )  # fmt: skip
 
     number: int
     params: dict[str, Any]
@@ -59,6 +64,8 @@ class Suggestions:
     _whole: bool
     _deviant: dict[str, tuple[Parameter, float]] | None  # parameters whose range is not the proposed space's
     _outside: dict[str, Any] | None
+    _flat: dict[str, Any] | None  # what stands inside nested choices, by column
+    _shape: Shape | None  # how it stands there
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -133,12 +140,12 @@ class Suggestions:
                 return value
         return self._suggest(name, lambda: Categorical(choices))
 
-    def suggest(self, name: str, parameter: Parameter) -> Any:
+    def suggest(self, name: str, parameter: Parameter | Choice) -> Any:
         """Return a value of a parameter that is given as an object.
 
         Args:
             name: the parameter's name.
-            parameter: a ``Float``, ``Int``, ``Categorical``, ``Ordinal``, ...
+            parameter: a ``Float``, ``Int``, ``Categorical``, ``Ordinal``, ``Choice``, ...
 
         Returns:
             The value, the same each time that this trial asks for this name.
@@ -169,15 +176,41 @@ class Suggestions:
         return {} if space is None else space.decode_row(self._row)
 
     def _suggest(self, name: str, build: Any) -> Any:
-        """The slow path: a name or a range that is not proposed, or an enqueued value."""
+        """The slow path: a name or a range that is not proposed, an enqueued value, or a nested choice."""
         if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # users' calls are not always typed
             raise SpaceError(f"a parameter's name must be a non-empty text; got {shown(name)}")
         try:
-            p: Parameter = build()
+            p: Parameter | Choice = build()
         except SpaceError as error:
             raise SpaceError(f"parameter {name!r}: {error}") from None
-        if name in self.params and p.contains(self.params[name]):
-            return self.params[name]  # asked for again: a name has one value in a trial
+        return self._suggest_nested(name, p) if isinstance(p, Choice) else self._suggest_into(self.params, name, p)
+
+    def _suggest_nested(self, name: str, choice: Choice) -> Any:
+        """Suggest the columns of a choice that are active, and return the option."""
+        columns, shape = read_columns({name: choice})
+        space = Space.from_columns(columns, (), None, shape)
+        if self._shape is not None and name in self._shape.nodes and name in self.params:
+            return self.params[name]  # asked for again
+        if self._fixed is not None and name in self._fixed:
+            try:
+                self._fixed = {**self._fixed, **space.flat({name: self._fixed[name]})}
+            except SpaceError as error:
+                caution(f"trial {self.number}: {error}; the sampler's proposal is used in place of the enqueued value")
+                self._fixed = {key: value for key, value in self._fixed.items() if key != name}
+        flat: dict[str, Any] = {}
+        parents_first = [j for j in range(len(space)) if j not in space.conditions.rules] + space.conditions.order
+        for column in (space.names[j] for j in parents_first):
+            condition = space[column].condition
+            if condition is None or condition.holds(flat):
+                self._suggest_into(flat, column, space[column])
+        self._flat = {**(self._flat or {}), **flat}
+        self._shape = joined(self._shape, shape)
+        self.params.update(space.nested({column: flat[column] for column in space.names if column in flat}))
+        return self.params[name]
+
+    def _suggest_into(self, into: dict[str, Any], name: str, p: Parameter) -> Any:
+        if name in into and p.contains(into[name]):
+            return into[name]  # asked for again: a name has one value in a trial
         if self._outside is not None and name in self._outside:
             return self._outside[name]
         entry = self._proposals.table.get(name)
@@ -186,7 +219,7 @@ class Suggestions:
             if p.contains(self._fixed[name]):
                 x = p.to_internal(self._fixed[name])
             elif isinstance(p, Float | Int) and _is_number_for(p, self._fixed[name]):
-                return self._use_outside(name, p, self._fixed[name])
+                return self._use_outside(into, name, p, self._fixed[name])
             else:
                 caution(
                     f"trial {self.number}: the enqueued value {self._fixed[name]!r} of {name!r} lies outside {p!r}; "
@@ -200,7 +233,7 @@ class Suggestions:
             rng = np.random.default_rng([self._seed, self.number, crc32(name.encode())])
             x = float(p.from_unit(rng.random(1))[0])
         value = p.to_external(x)
-        self.params[name] = value
+        into[name] = value
         if entry is not None and entry[1] == _spec(p):
             self._row[entry[0]] = x
         else:
@@ -209,7 +242,7 @@ class Suggestions:
             self._deviant[name] = (p, x)
         return value
 
-    def _use_outside(self, name: str, p: Float | Int, value: Any) -> Any:
+    def _use_outside(self, into: dict[str, Any], name: str, p: Float | Int, value: Any) -> Any:
         """Use an enqueued number that lies outside of the range."""
         caution(
             f"trial {self.number}: the enqueued value {value!r} of {name!r} lies outside {p!r}; it is used, and "
@@ -218,8 +251,15 @@ class Suggestions:
         value = int(value) if isinstance(p, Int) else float(value)
         self._outside = {**(self._outside or {}), name: value}
         self._deviant = {**(self._deviant or {}), name: (p, NAN)}
-        self.params[name] = value
+        into[name] = value
         return value
+
+    @property
+    def asked(self) -> set[str]:
+        """The parameters suggested so far, by the names of columns."""
+        if self._whole and (space := self._proposals.space) is not None:
+            return {*space.flat_row(self._row)}
+        return {*self.params, *(self._flat or ())}
 
     @property
     def outside(self) -> Mapping[str, Any]:
@@ -241,17 +281,21 @@ class Suggestions:
         space, row = self._proposals.space, self._row
         if space is None and self._deviant is None:
             return None, []
-        used = self.params
+        used: Container[str] = self.params if self._flat is None else self.params.keys() | self._flat.keys()
         table = self._proposals.table
-        if self._deviant is None:
-            if not self._whole and len(used) < len(table):
+        shape = joined(None if space is None else space.shape, self._shape)
+        if self._deviant is None and space is not None and shape == space.shape:
+            if not self._whole and (self._flat is not None or len(self.params) < len(table)):
                 row = [v if n in used else NAN for n, v in zip(table, row, strict=True)]
             return space, row
         own: dict[str, tuple[Parameter, float]] = {
-            n: (p, row[i]) for n, (i, _, p) in table.items() if (self._whole or n in used) and n not in self._deviant
+            n: (p, row[i])
+            for n, (i, _, p) in table.items()
+            if (self._whole or n in used) and n not in (self._deviant or ())
         }
-        own.update(self._deviant)
-        return _own_space(tuple((n, p) for n, (p, _) in own.items())), [v for _, v in own.values()]
+        own.update(self._deviant or {})
+        kept = None if shape is None else shape.kept(own)
+        return _own_space(tuple((n, p) for n, (p, _) in own.items()), kept), [v for _, v in own.values()]
 
     def take_whole(self) -> dict[str, Any]:
         """Use the whole proposal at once, as an objective over a declared space does; return the parameters."""
@@ -288,6 +332,6 @@ def _reached(name: str, low: Any, high: Any, step: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _own_space(params: tuple[tuple[str, Parameter], ...]) -> Space:
+def _own_space(params: tuple[tuple[str, Parameter], ...], shape: Shape | None) -> Space:
     """Return the space of a trial with ranges of its own; one object for all trials with the same ranges."""
-    return merge(None, dict(params))
+    return merge(None, dict(params), shape)

@@ -106,6 +106,7 @@ class Trial(Reporting):
         self._whole = False
         self._deviant = None
         self._outside = None
+        self._flat = self._shape = None
         self.attempt = attempt
         self.token = token
         self.previous_attempts = previous_attempts

@@ -6,10 +6,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tunesmith as optuna
-from tunesmith import Categorical, Float, Int, SpaceError, TrialState
+from tunesmith import Categorical, Float, Int, Space, SpaceError, TrialState
 from tunesmith.samplers import CmaEsSampler, GPSampler, NSGAIISampler, QMCSampler, TPESampler
 
 
@@ -250,9 +251,11 @@ def test_a_name_that_nobody_knows_is_a_plain_error() -> None:
         {"low": Float(0, 1)},
     ],
 )
-def test_choices_that_hold_parameters_are_refused(choices: Any) -> None:
-    with pytest.raises(SpaceError, match=r"holds a parameter .*Float\(0.1, 10\).when\(model='svm'\)"):
-        Categorical(choices)
+def test_choices_that_hold_parameters_are_nested_ones(choices: Any) -> None:
+    space = Space(c=Categorical(choices))
+    for params in space.decode(space.sample(np.random.default_rng(0), 20)):
+        assert "Float" not in str(params)
+        assert "Int" not in str(params)
 
 
 def test_a_choice_that_holds_itself_does_not_hang() -> None:

@@ -89,7 +89,7 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
     click.echo(f"trial {trial.number}: {trial.state.name}{shown}")
     if trial.reason:
         click.echo(printable(trial.reason, lines=True))
-    rows = [*trial.params.items(), *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
+    rows = [*trial.flat_params.items(), *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
     if rows:
         print_table(["name", "value"], [[key, cell(value)] for key, value in rows])
     if curve := trial.learning_curve():

@@ -62,8 +62,8 @@ def trials(
     if as_json:
         print_json([trial_dict(t) for t in shown])
         return
-    params = list(dict.fromkeys(key for t in shown for key in t.params))
-    cells = [[t.number, t.state.name.lower(), value_text(t), *(t.params.get(p) for p in params)] for t in shown]
+    params = list(dict.fromkeys(key for t in shown for key in t.flat_params))
+    cells = [[t.number, t.state.name.lower(), value_text(t), *(t.flat_params.get(p) for p in params)] for t in shown]
     print_table(["trial", "state", "value", *params], cells)
     if len(rows) > limit:
         click.echo(f"{limit} of {len(rows):,} are shown; --limit shows more.")

@@ -71,7 +71,7 @@ class MLflowCallback(Tracker):
         run = self._client.create_run(
             self._experiment_id(study), start_time=began, run_name=f"{study.study_name} {trial.number}"
         ).info.run_id
-        params = [Param(_name(name), str(plain(value))[:LONGEST]) for name, value in trial.params.items()]
+        params = [Param(_name(name), str(plain(value))[:LONGEST]) for name, value in trial.flat_params.items()]
         metrics = [Metric(_name(name), value, ended, 0) for name, value in self.values(trial).items()]
         metrics += [Metric(REPORTED, value, ended, step) for step, value in trial.intermediate_values.items()]
         self._client.log_batch(run, tags=[RunTag(_name(name), str(value)[:LONGEST]) for name, value in tags.items()])

@@ -45,7 +45,7 @@ class TensorBoardCallback(Tracker):
         self._writer = _writer()
 
     def log(self, study: Study, trial: FrozenTrial) -> None:
-        params = {name: plain(value) for name, value in trial.params.items()}
+        params = {name: plain(value) for name, value in trial.flat_params.items()}
         folder = str(self.folder / study.study_name / str(trial.number))
         # The suffix, since add_hparams opens a file of its own, whose name is the same within a second.
         with self._writer(folder, filename_suffix=".curve") as writer:

@@ -5,11 +5,25 @@ trials, samplers or storages.
 """
 
 from tunesmith.space.base import Parameter
+from tunesmith.space.choice import Choice
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.constraints import Constraint
+from tunesmith.space.distributions import Distribution
 from tunesmith.space.growth import merge
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.space import Space
 
-__all__ = ["Categorical", "Condition", "Constraint", "Float", "Int", "Ordinal", "Parameter", "Space", "merge"]
+__all__ = [
+    "Categorical",
+    "Choice",
+    "Condition",
+    "Constraint",
+    "Distribution",
+    "Float",
+    "Int",
+    "Ordinal",
+    "Parameter",
+    "Space",
+    "merge",
+]

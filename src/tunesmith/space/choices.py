@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import is_
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
+from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.encoding import LatticeScale
 from tunesmith.space.labels import label_key, object_name, plain, same_object
 from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width, weighted
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from tunesmith.space.priors import UnitPrior
 
 _set = object.__setattr__
-NESTED = (
-    "{kind}: the choice {choice} holds a parameter ({inner}), which would reach the function as it is. Choices are "
-    "plain values; write what belongs to one of them beside it, with a condition: {{'model': ['svm', 'forest'], "
-    "'C': Float(0.1, 10).when(model='svm')}}"
-)
 
 
 class Categorical(Parameter):
@@ -36,6 +32,7 @@ class Categorical(Parameter):
     Choices made of None, bool, int, float, str, and tuples, lists and dicts of these stand for themselves; `True`, `1`
     and `1.0` are three different choices. Any other object has a name: the key if `choices` is a dict `{name: object}`,
     else its `__name__` or its `repr`. The name is stored and compared; the function that is tuned gets the object.
+    Choices that hold parameters, ``[{"type": "svm", "C": Float(0.1, 10)}, ...]``, make a `Choice`.
 
     Args:
         choices: the values.
@@ -68,6 +65,10 @@ class Categorical(Parameter):
     _index: dict[Hashable, int]
     _named: frozenset[int]
 
+    def __new__(cls, choices: Iterable[Any] | Mapping[str, Any] = (), *, prior: Any = None) -> Any:
+        """Return a parameter; or a `Choice`, if the choices hold parameters."""
+        return Choice(choices, prior=prior) if _are_nested(choices) else object.__new__(cls)
+
     def __init__(self, choices: Iterable[Any] | Mapping[str, Any], *, prior: Any = None) -> None:
         self._read(choices)
         if prior is not None:
@@ -76,13 +77,8 @@ class Categorical(Parameter):
     def _read(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
         kind = type(self).__name__
         values, names = _listed(kind, choices)
-        for value in values:
-            try:
-                inner = _inner_parameter(value)
-            except RecursionError:
-                raise SpaceError(f"{kind}: the choice {shown(value)} holds itself; give plain values") from None
-            if inner is not None:
-                raise SpaceError(NESTED.format(kind=kind, choice=shown(value), inner=inner))
+        if holds_parameter(values):
+            raise SpaceError(f"{kind}: choices that hold parameters are given as a list or a dict")
         given: list[str | None] = list(names) if names else [None] * len(values)
         for i, value in enumerate(values):
             if given[i] is None and label_key(value) is None:
@@ -258,6 +254,14 @@ class Ordinal(Categorical):
     __slots__ = ()
     is_ordered = True
 
+    def __new__(
+        cls, choices: Iterable[Any] | Mapping[str, Any] = (), *, prior: Any = None, prior_width: float | None = None
+    ) -> Any:
+        """Return a parameter."""
+        if _are_nested(choices):
+            raise SpaceError(f"Ordinal: a choice that holds parameters has no order; write Choice({shown(choices)})")
+        return object.__new__(cls)
+
     def __init__(
         self, choices: Iterable[Any] | Mapping[str, Any], *, prior: Any = None, prior_width: float | None = None
     ) -> None:
@@ -281,6 +285,14 @@ class Ordinal(Categorical):
             raise SpaceError(f"{self!r} with prior={shown(prior)}: {error}") from None
 
 
+def _are_nested(choices: Any) -> TypeGuard[Mapping[str, Any] | Sequence[Any]]:
+    """Return whether choices hold parameters."""
+    try:
+        return holds_parameter(choices)
+    except RecursionError:
+        raise SpaceError(f"{shown(choices)} holds itself; give plain values") from None
+
+
 def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
     """Return the values, and their names if a dict gives them."""
     if isinstance(choices, Mapping):
@@ -299,22 +311,6 @@ def _listed(kind: str, choices: Any) -> tuple[list[Any], list[str]]:
     if not isinstance(choices, Iterable):
         raise SpaceError(f"{kind}: choices must be a list, got {shown(choices)}; did you mean [{shown(choices)}]?")
     return [plain(value) for value in choices], []
-
-
-def _inner_parameter(value: Any) -> str | None:
-    """Return the name (or the type) of the first parameter inside a choice; None: there is none."""
-    if isinstance(value, Parameter):
-        return type(value).__name__
-    items: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif isinstance(value, list | tuple):
-        items = ((None, v) for v in value)
-    for key, inside in items:
-        found = _inner_parameter(inside)
-        if found is not None:
-            return str(key) if isinstance(inside, Parameter) and key is not None else found
-    return None
 
 
 def _free_name(kind: str, value: Any, before: Sequence[Any], taken: Sequence[str | None]) -> str:

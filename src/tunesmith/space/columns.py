@@ -19,6 +19,7 @@ from tunesmith.space.condition_table import ConditionTable, bind
 from tunesmith.space.constraints import Constraint, read_constraints
 from tunesmith.space.encoding import Layout
 from tunesmith.space.points import PointCodec
+from tunesmith.space.shape import Shape
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import BoolArray, FloatArray
@@ -33,16 +34,20 @@ class Columns(Mapping[str, Parameter]):
         constraints: what a point must satisfy besides.
         conditions: the conditions, compiled.
         external: the name that users know, for each column that has another one ("": none at all).
+        shape: how columns stand in points as dicts, where those are nested; None: they are not.
     """
 
-    __slots__ = ("_codec", "_layout", "conditions", "constraints", "external", "names", "params")
+    __slots__ = ("_codec", "_layout", "conditions", "constraints", "external", "names", "params", "shape")
     names: tuple[str, ...]
     params: Mapping[str, Parameter]
     constraints: tuple[Constraint, ...]
     conditions: ConditionTable
     external: dict[str, str]
+    shape: Shape | None
 
-    def _compile(self, columns: Mapping[str, Parameter], constraints: Any, external: Mapping[str, str]) -> None:
+    def _compile(
+        self, columns: Mapping[str, Parameter], constraints: Any, external: Mapping[str, str], shape: Shape | None
+    ) -> None:
         bound = {
             name: p if p.condition is None else p.with_condition(bind(name, p.condition, columns))
             for name, p in columns.items()
@@ -50,6 +55,7 @@ class Columns(Mapping[str, Parameter]):
         self.params = MappingProxyType(bound)
         self.names = tuple(bound)
         self.external = dict(external)
+        self.shape = shape
         self.conditions = ConditionTable(bound)
         self._layout = Layout([p.scale() for p in bound.values()])
         self._codec = PointCodec(bound, self.conditions, self.external)
@@ -58,7 +64,8 @@ class Columns(Mapping[str, Parameter]):
     @property
     def outer_names(self) -> tuple[str, ...]:
         """The names that points have as dicts: columns of a list of dicts may share one, its selector has none."""
-        return tuple(dict.fromkeys(outer for n in self.names if (outer := self.external.get(n, n))))
+        names = self.names if self.shape is None else map(self.shape.name_of, self.names)
+        return tuple(dict.fromkeys(outer for n in names if (outer := self.external.get(n, n))))
 
     @property
     def is_conditional(self) -> bool:
@@ -132,11 +139,27 @@ class Columns(Mapping[str, Parameter]):
 
     def decode_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
         """Return the active parameters of one point by name; cells that are inactive or NaN are left out."""
+        return self.nested(self.flat_row(row))
+
+    def flat_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
+        """Return what `decode_row` does, by the names of columns: ``{"model": "svm", "model.svm.C": 0.3}``."""
         return self._codec.decode_row(row.tolist() if isinstance(row, np.ndarray) else row)
 
     def decode(self, x: FloatArray) -> list[dict[str, Any]]:
         """Return what `decode_row` returns for each row of x[n, d]."""
-        return [self._codec.decode_row(row) for row in self._matrix(x).tolist()]
+        return [self.nested(self._codec.decode_row(row)) for row in self._matrix(x).tolist()]
+
+    def nested(self, flat: dict[str, Any]) -> dict[str, Any]:
+        """Return a point that is given by the names of columns as a function gets it; see `Choice`."""
+        return flat if self.shape is None else self.shape.nest(flat)
+
+    def flat(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a point by the names of columns, the opposite of `nested`; such names may stand in it already.
+
+        Raises:
+            SpaceError: a value fits no option of a choice.
+        """
+        return config if self.shape is None or not isinstance(config, Mapping) else self.shape.flat(config, self.params)
 
     def encode(self, configs: Sequence[Mapping[str, Any]], *, partial: bool = False) -> FloatArray:
         """Return points given by name as rows.
@@ -155,9 +178,9 @@ class Columns(Mapping[str, Parameter]):
             raise SpaceError("encode takes a list of dicts; put the one dict into a list")
         x = np.full((len(configs), len(self)), np.nan)
         for i, config in enumerate(configs):
-            x[i] = self._codec.encode_row(config, partial=partial)
+            x[i] = self._codec.encode_row(self.flat(config), partial=partial)
             if self.constraints:
-                point = self._codec.decode_row(x[i].tolist())
+                point = self.decode_row(x[i].tolist())
                 broken = self._violated(point)
                 if broken is not None:
                     raise SpaceError(f"{point!r} does not satisfy the constraint {broken}")

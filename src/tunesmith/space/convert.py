@@ -10,6 +10,7 @@ import numpy as np
 
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
+from tunesmith.space.choice import Choice, holds_parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.conditions import Condition
 from tunesmith.text import shown
@@ -20,7 +21,18 @@ BRANCH = "__branch__"
 
 def as_parameter(name: str, value: Any) -> Parameter:
     """Return a parameter from a list, tuple, array or dict of choices, a frozen scipy distribution, or text."""
-    if isinstance(value, Parameter):
+    read = read_value(name, value)
+    if isinstance(read, Choice):
+        raise SpaceError(
+            f"{name!r}: a choice whose options have parameters of their own cannot stand here; give a Space, or "
+            f"parameters with conditions: Float(0.1, 10).when({name}='...')"
+        )
+    return read
+
+
+def read_value(name: str, value: Any) -> Parameter | Choice:
+    """Return what `as_parameter` does; or a choice, if it has parameters inside."""
+    if isinstance(value, Parameter | Choice):
         return value
     try:
         if isinstance(value, str):
@@ -65,7 +77,7 @@ def union(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]
     """
     if not branches:
         raise SpaceError("a list of dicts needs at least one dict")
-    read = [{name: as_parameter(name, v) for name, v in check_names(branch).items()} for branch in branches]
+    read = [{name: _in_branch(name, v) for name, v in check_names(branch).items()} for branch in branches]
     if len(read) == 1:
         return read[0], {}
     columns: dict[str, Parameter] = {BRANCH: Categorical(range(len(read)))}
@@ -85,6 +97,15 @@ def union(branches: Sequence[Any]) -> tuple[dict[str, Parameter], dict[str, str]
             if column != name:
                 external[column] = name
     return columns, external
+
+
+def _in_branch(name: str, value: Any) -> Parameter:
+    if isinstance(value, Choice) or (isinstance(value, Mapping) and holds_parameter(value)):
+        raise SpaceError(
+            f"{name!r}: a list of dicts takes no nested choices or dicts; write one dict with a choice of dicts: "
+            "{'model': Choice([{...}, {...}])}"
+        )
+    return as_parameter(name, value)
 
 
 def _shared(name: str, branches: Sequence[Mapping[str, Parameter]]) -> bool:

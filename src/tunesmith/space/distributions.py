@@ -28,10 +28,7 @@ def from_scipy(frozen: Any) -> Parameter:
     """Return `uniform` and `loguniform` as Float, `randint` as Int, any other distribution as a `Distribution`."""
     family = getattr(frozen, "dist", None)
     if family is None:
-        if getattr(frozen, "xk", None) is None:
-            name = getattr(frozen, "name", type(frozen).__name__)
-            raise SpaceError(f"the distribution {name!r} has no parameters: give them, as in loguniform(1e-5, 1e-1)")
-        return Distribution(frozen())
+        return Distribution(frozen)
     low, high = frozen.support()
     if family.name == "uniform":
         return Float(low, high)
@@ -43,13 +40,41 @@ def from_scipy(frozen: Any) -> Parameter:
     return Distribution(frozen)
 
 
+def _frozen(given: Any) -> Any:
+    """Return a distribution of given values, which has no arguments, as a frozen one."""
+    if getattr(given, "xk", None) is not None:
+        return given()
+    if not hasattr(given, "rvs"):
+        raise SpaceError(f"a Distribution takes a frozen one of scipy.stats, such as norm(0, 2); got {shown(given)}")
+    name = getattr(given, "name", type(given).__name__)
+    raise SpaceError(f"the distribution {name!r} has no parameters: give them, as in loguniform(1e-5, 1e-1)")
+
+
 class Distribution(Parameter):
     """Values distributed as a frozen `scipy.stats` distribution: the unit interval is its cumulative probability.
+
+    A space takes such distributions as they are; this is for those that have a condition.
+
+    Args:
+        frozen: the distribution, such as ``norm(0, 2)``.
 
     Attributes:
         frozen: the distribution.
         low: the lower end of its support, which may be infinite.
         high: the upper end.
+
+    Raises:
+        SpaceError: it is no frozen distribution, or its arguments are not valid.
+
+    Example:
+        ```python
+        from scipy.stats import norm
+
+        from tunesmith import Distribution, Space
+
+        space = Space(model=["svm", "forest"], shift=Distribution(norm(0, 2)).when(model="svm"))
+        space.validate({"model": "svm", "shift": -0.3})
+        ```
     """
 
     __slots__ = ("_discrete", "_grid", "_table", "frozen", "high", "low")
@@ -62,6 +87,8 @@ class Distribution(Parameter):
     _grid: FloatArray | None  # its values alone
 
     def __init__(self, frozen: Any) -> None:
+        if getattr(frozen, "dist", None) is None:
+            frozen = _frozen(frozen)
         low, high = (float(end) for end in frozen.support())
         if not low <= high:
             raise SpaceError(f"the parameters of the distribution {frozen.dist.name!r} are not valid: {_call(frozen)}")

@@ -9,10 +9,11 @@ from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical
 from tunesmith.space.condition_table import bind
 from tunesmith.space.parameters import Float, Int
+from tunesmith.space.shape import Shape, joined
 from tunesmith.space.space import Space
 
 
-def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
+def merge(space: Space | None, seen: Mapping[str, Parameter], shape: Shape | None = None) -> Space:
     """Return the space of a define-by-run study after a trial.
 
     A new name is appended. A known number gets the hull of both ranges (`log` and `step` stay only where both agree).
@@ -21,6 +22,7 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
     Args:
         space: the space before; None: there is none yet.
         seen: the parameters that the trial asked for.
+        shape: how they stand in its points, where those are nested.
 
     Returns:
         the new space; `space` itself if nothing changes.
@@ -30,7 +32,8 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
         old = columns.setdefault(name, new)
         if old is not new and old != new:
             columns[name] = _both(old, new)
-    if space is not None and columns == space.params:
+    shape = joined(None if space is None else space.shape, shape)
+    if space is not None and columns == space.params and shape == space.shape:
         return space
     for name, param in columns.items():
         if param.condition is not None:
@@ -40,10 +43,10 @@ def merge(space: Space | None, seen: Mapping[str, Parameter]) -> Space:
                 columns[name] = param.with_condition(None)
     constraints, external = (space.constraints, space.external) if space is not None else ((), {})
     try:
-        return Space.from_columns(columns, constraints, external)
+        return Space.from_columns(columns, constraints, external, shape)
     except SpaceError:  # a new condition closes a cycle
         free = {name: param.with_condition(None) if name in seen else param for name, param in columns.items()}
-        return Space.from_columns(free, constraints, external)
+        return Space.from_columns(free, constraints, external, shape)
 
 
 def _both(old: Parameter, new: Parameter) -> Parameter:

@@ -18,6 +18,7 @@ from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
 from tunesmith.space.labels import plain
 from tunesmith.space.parameters import Float, Int
+from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
 from tunesmith.text import shown
 
 VERSION = 1
@@ -122,7 +123,9 @@ def _read_parameter(data: dict[str, Any], objects: Mapping[str, Any]) -> Paramet
     raise SpaceError(f"unknown type of parameter {shown(kind)}; valid: float, int, categorical, ordinal, distribution")
 
 
-def dump_space(params: Mapping[str, Parameter], constraints: tuple[str, ...], external: Mapping[str, str]) -> str:
+def dump_space(
+    params: Mapping[str, Parameter], constraints: tuple[str, ...], external: Mapping[str, str], shape: Shape | None
+) -> str:
     """Return the canonical JSON text of the parts of a space; constraints are written as labels."""
     columns = []
     for name, param in params.items():
@@ -135,13 +138,15 @@ def dump_space(params: Mapping[str, Parameter], constraints: tuple[str, ...], ex
         data["constraints"] = list(constraints)
     if external:
         data["external"] = dict(external)
+    if shape is not None:
+        data["shape"] = {name: _node_to_json(node) for name, node in shape.nodes.items()}
     return json.dumps(data, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
 def load_space(
     text: str, objects: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Parameter], tuple[str, ...], dict[str, str]]:
-    """Return the parameters, the labels of constraints and the external names that `dump_space` wrote."""
+) -> tuple[dict[str, Parameter], tuple[str, ...], dict[str, str], Shape | None]:
+    """Return the parameters, the labels of constraints, the external names and the shape that `dump_space` wrote."""
     try:
         data = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
@@ -159,11 +164,40 @@ def load_space(
                 params[name] = parameter_from_json(_unprefixed(column), objects.get(name))
             except SpaceError as error:
                 raise SpaceError(f"{name!r}: {error}") from None
-        return params, tuple(data.get("constraints", ())), dict(data.get("external", {}))
+        nodes = {name: _node_from_json(node) for name, node in data.get("shape", {}).items()}
+        shape = Shape(nodes) if nodes else None
+        return params, tuple(data.get("constraints", ())), dict(data.get("external", {})), shape
     except SpaceError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SpaceError(f"not a space: {type(error).__name__}: {error}") from error
+
+
+def _node_to_json(node: Node) -> Any:
+    """Return a tree of a shape: dicts with one key, which is the kind."""
+    if isinstance(node, Leaf):
+        return {"column": node.column}
+    if isinstance(node, Constant):
+        return {"constant": label_to_json(node.value)}
+    if isinstance(node, Group):  # a list, since keys of dicts are sorted
+        return {"group": [[name, _node_to_json(inside)] for name, inside in node.items.items()]}
+    if isinstance(node, Switch):
+        return {"switch": [node.column, [[label_to_json(a), _node_to_json(b)] for a, b in node.options]]}
+    raise SpaceError(f"a {type(node).__name__} of a shape cannot be written as text")
+
+
+def _node_from_json(data: Mapping[str, Any]) -> Node:
+    ((kind, value),) = data.items()
+    if kind == "column":
+        return Leaf(str(value))
+    if kind == "constant":
+        return Constant(label_from_json(value))
+    if kind == "group":
+        return Group({name: _node_from_json(inside) for name, inside in value})
+    if kind == "switch":
+        column, options = value
+        return Switch(column, [(label_from_json(label), _node_from_json(inside)) for label, inside in options])
+    raise ValueError(f"unknown part of a shape {shown(kind)}")
 
 
 def _prefixed(data: dict[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.columns import Columns
 from tunesmith.space.constraints import Constraint
-from tunesmith.space.convert import as_parameter, check_names, union
+from tunesmith.space.convert import check_names, union
 from tunesmith.space.grid import Grid, count_cells
+from tunesmith.space.nested import read_columns
 
 if TYPE_CHECKING:
     from tunesmith.space.encoding import FloatArray
+    from tunesmith.space.shape import Shape
 
 _MAX_DRAWS = 20_000  # random points for each feasible one, before sampling under constraints gives up
 
@@ -28,7 +30,8 @@ class Space(Columns):
     Args:
         params: a dict of parameters, a list of dicts of which one applies at a time, or another space. A value is a
             `Float`, `Int`, `Categorical` or `Ordinal`, a list, tuple or array of choices, a dict of named choices, a
-            frozen scipy distribution, or a text such as `"log(1e-5, 1e-1)"`.
+            `Choice` of nested spaces, a dict with parameters in it, a frozen scipy distribution, or a text such as
+            `"log(1e-5, 1e-1)"`.
         constraints: callables that a point must satisfy, for example `lambda low, high: low < high`. Each gets the
             parameters that its arguments are named after, or all active ones as a dict if its only argument is
             `params`.
@@ -66,8 +69,9 @@ class Space(Columns):
         external: dict[str, str] = {}
         columns: Mapping[str, Parameter]
         checks: Any = constraints
+        shape: Shape | None = None
         if isinstance(params, Space) and not named:
-            columns, external = params, params.external
+            columns, external, shape = params, params.external, params.shape
             checks = params.constraints if constraints == () else constraints
         elif isinstance(params, (list, tuple)):
             if named:
@@ -78,8 +82,8 @@ class Space(Columns):
             for name in named:
                 if name in given:
                     raise SpaceError(f"{name!r} is given twice, in the dict and as a keyword")
-            columns = {name: as_parameter(name, v) for name, v in {**given, **check_names(named)}.items()}
-        self._compile(columns, checks, external)
+            columns, shape = read_columns({**given, **check_names(named)})
+        self._compile(columns, checks, external, shape)
         self._cache: dict[str, Any] = {}
 
     @classmethod
@@ -88,6 +92,7 @@ class Space(Columns):
         columns: Mapping[str, Parameter],
         constraints: Callable[..., Any] | Iterable[Callable[..., Any] | Constraint] = (),
         external: Mapping[str, str] | None = None,
+        shape: Shape | None = None,
     ) -> Space:
         """Return a space of these columns.
 
@@ -95,12 +100,13 @@ class Space(Columns):
             columns: the parameters by name.
             constraints: what a point must satisfy besides.
             external: the name that users know, for each column that has another one ("": none at all).
+            shape: how columns stand in points as dicts, where those are nested.
 
         Returns:
             the space.
         """
         space = cls.__new__(cls)
-        space._compile(columns, constraints, external or {})
+        space._compile(columns, constraints, external or {}, shape)
         space._cache = {}
         return space
 
@@ -134,6 +140,7 @@ class Space(Columns):
             and all(a == b for a, b in zip(self.params.values(), other.params.values(), strict=True))
             and self.constraints == other.constraints
             and self.external == other.external
+            and self.shape == other.shape
         )
 
     def __hash__(self) -> int:
@@ -141,7 +148,7 @@ class Space(Columns):
 
     def __reduce__(self) -> tuple[Any, ...]:
         fns = tuple(c if c.fn is None else c.fn for c in self.constraints)
-        return (Space.from_columns, (dict(self.params), fns, self.external))
+        return (Space.from_columns, (dict(self.params), fns, self.external, self.shape))
 
     def __repr__(self) -> str:
         lines = [f"    {name}: {param!r}," for name, param in self.params.items()]
@@ -224,7 +231,7 @@ class Space(Columns):
         """Return the space as JSON text; objects are written by name, constraints only by label."""
         from tunesmith.space.serialize import dump_space
 
-        return dump_space(self.params, tuple(c.label for c in self.constraints), self.external)
+        return dump_space(self.params, tuple(c.label for c in self.constraints), self.external, self.shape)
 
     @classmethod
     def from_json(cls, text: str, *, objects: Mapping[str, Mapping[str, Any]] | None = None) -> Space:
@@ -243,14 +250,14 @@ class Space(Columns):
         """
         from tunesmith.space.serialize import load_space
 
-        params, lost, external = load_space(text, objects or {})
+        params, lost, external, shape = load_space(text, objects or {})
         if lost:
             caution(
                 f"the space was stored with {len(lost)} constraint(s) that text cannot hold ({', '.join(lost)}); they "
                 "are not checked until you give them again: space.with_constraints(...)"
             )
-        return cls.from_columns(params, [Constraint(None, label, ()) for label in lost], external)
+        return cls.from_columns(params, [Constraint(None, label, ()) for label in lost], external, shape)
 
     def with_constraints(self, *constraints: Callable[..., Any]) -> Space:
         """Return the same space with these constraints in place of its own."""
-        return Space.from_columns(self.params, constraints, self.external)
+        return Space.from_columns(self.params, constraints, self.external, self.shape)

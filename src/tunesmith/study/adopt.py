@@ -44,7 +44,7 @@ def adopted(other: TrialEngine, engine: TrialEngine) -> list[TrialRecord]:
         own, x = trial.space, trial.x
         if space is not None:
             try:
-                own, x = space, row_of(space, trial.params)
+                own, x = space, row_of(space, trial.flat_params)
             except SpaceError as error:
                 reasons.append(str(error))
                 continue

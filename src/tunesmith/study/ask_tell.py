@@ -150,7 +150,8 @@ class AskTellStudy(StudyView):
         engine = self.engine
         if engine.declared and engine.history.space is not None:
             engine.history.space.validate(fixed, partial=True)
-        if skip_if_exists and any(t.params == fixed or t.fixed == fixed for t in self.trials):
+            fixed = dict(engine.history.space.flat(fixed))
+        if skip_if_exists and any(fixed in (t.flat_params, t.params, t.fixed) for t in self.trials):
             return
         engine.add([FrozenTrial(-1, TrialState.WAITING, fixed=fixed, user=storable_items(user_attrs))])
 

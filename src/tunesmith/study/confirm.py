@@ -96,7 +96,7 @@ def leaders(
 
     points = [of_trial(int(n)) for n in found.numbers[:top_k]]
     if default is None:
-        enqueued = (t for n, t in sorted(records.items()) if t.fixed and t.params.keys() <= t.fixed.keys())
+        enqueued = (t for n, t in sorted(records.items()) if t.fixed and t.flat_params.keys() <= t.fixed.keys())
         first = next(enqueued, None)
         if first is None:
             return points, None, found
@@ -124,7 +124,8 @@ def _row(space: Space, params: dict[str, Any], declared: bool) -> list[float]:
     if declared:
         return row_of(space, params)
     space.validate(params, partial=True)
-    return [p.to_internal(params[name]) if name in params else math.nan for name, p in space.params.items()]
+    flat = space.flat(params)
+    return [p.to_internal(flat[name]) if name in flat else math.nan for name, p in space.params.items()]
 
 
 def report(

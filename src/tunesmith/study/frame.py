@@ -65,7 +65,8 @@ def _columns(trials: list[FrozenTrial], attr: str, n_objectives: int) -> list[tu
         columns = [list(column) for column in zip(*values, strict=True)]
         return [("", columns[0])] if len(columns) == 1 else [(str(k), column) for k, column in enumerate(columns)]
     if attr in _NESTED:
-        rows = [getattr(t, attr) or {} for t in trials]
+        read = "flat_params" if attr == "params" else attr
+        rows = [getattr(t, read) or {} for t in trials]
         keys = dict.fromkeys(key for row in rows for key in row)
         return [(str(key), [row.get(key) for row in rows]) for key in keys]
     if attr == "state":

@@ -10,7 +10,8 @@ from tunesmith.compat.hyperopt.names import refuser
 from tunesmith.compat.hyperopt.search import Proposer, suggested
 from tunesmith.samplers import TPESampler
 
-_DEFAULTS = {"prior_weight": 1.0, "gamma": 0.25}
+_default_prior_weight, _default_gamma = 1.0, 0.25  # Hyperopt's, which programs read
+_default_n_startup_jobs, _default_n_EI_candidates = 20, 24
 _INSTEAD = {
     "prior_weight": "the weight of the prior is 1",
     "gamma": "the share of good trials is 15 %, of at most 25 trials",
@@ -36,8 +37,11 @@ def proposer(
     Returns:
         TPE with these options.
     """
-    for name, value in (("prior_weight", prior_weight), ("gamma", gamma)):
-        if value != _DEFAULTS[name]:
+    for name, value, default in (
+        ("prior_weight", prior_weight, _default_prior_weight),
+        ("gamma", gamma, _default_gamma),
+    ):
+        if value != default:
             caution(f"tpe.suggest: {name}={value!r} is not followed: {_INSTEAD[name]}")
     startup = 5 if n_startup_jobs is None else max(1, int(n_startup_jobs))
     candidates = 32 if n_EI_candidates is None else max(1, int(n_EI_candidates))

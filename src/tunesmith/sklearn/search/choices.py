@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
 from tunesmith.spaces.words import words_of
@@ -15,7 +16,16 @@ def tied_to_choices(space: Space) -> Space:
     """Return the space with each ``clf__C`` tied to those choices of ``clf`` that have a ``C``.
 
     A parameter that has a condition on ``clf`` already, or that every choice has, or none, is left as it is.
+
+    Raises:
+        SpaceError: the space has nested choices, whose points are no parameters of an estimator.
     """
+    if space.shape is not None:
+        raise SpaceError(
+            f"an estimator's parameters have flat names, so its space has no nested choices or dicts "
+            f"({', '.join(map(repr, space.shape.nodes))}); write a list of dicts, [{{'clf': [SVC()], 'clf__C': "
+            "Float(0.1, 10)}, {'clf': [Ridge()]}], or conditions: Float(0.1, 10).when(clf='SVC')"
+        )
     if BRANCH in space:
         return space  # a list of dicts says itself what belongs to what
     params = dict(space.params)

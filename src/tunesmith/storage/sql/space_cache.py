@@ -20,8 +20,8 @@ def space_from_text(text: str) -> Space:
 
     There is no warning, unlike in `Space.from_json`: this happens whenever one worker reads what another one wrote.
     """
-    params, lost, external = load_space(text, {})
-    return Space.from_columns(params, [Constraint(None, label, ()) for label in lost], external)
+    params, lost, external, shape = load_space(text, {})
+    return Space.from_columns(params, [Constraint(None, label, ()) for label in lost], external, shape)
 
 
 class SpaceCache:

@@ -59,10 +59,10 @@ class Teller:
             done.user, done.reports, done.costs = dict(notes) if notes else None, reports, trial.costs
             done.system = {**(record.system or {}), **system} if system else record.system
         study.add_end(done, *stored)
-        if record.fixed and (unused := [n for n in record.fixed if n not in trial.params]):
+        if record.fixed and (unused := [n for n in record.fixed if n not in trial.asked]):
             caution(
                 f"trial {record.number}: the objective never asked for the enqueued {unused}; "
-                f"it asked for {sorted(trial.params)}"
+                f"it asked for {sorted(trial.asked)}"
             )
         return done
 

@@ -229,7 +229,7 @@ def _without(name: str, prefixes: tuple[str, ...]) -> str:
 
 def _point(record: TrialRecord, space: Space) -> list[float]:
     """Return what is known of a waiting trial's point over a space; NaN where nothing is, or it does not fit."""
-    params, found = record.params, []
+    params, found = record.flat_params, []
     for name, parameter in space.params.items():
         try:
             found.append(parameter.to_internal(params[name]) if name in params else np.nan)
