@@ -8,6 +8,7 @@ from typing import Any
 from tunesmith.compat.sources.study import ImportedStudy
 from tunesmith.errors import SourceError
 from tunesmith.storage.redact import shown_spec
+from tunesmith.storage.sql.files import is_no_database
 from tunesmith.text import did_you_mean, listing, shown
 
 
@@ -37,12 +38,21 @@ def read(source: Any, *, study: str | None = None) -> list[ImportedStudy]:
             old.create_study(storage="tune.db")
         ```
     """
+    if isinstance(source, str | Path) and Path(source).is_file() and is_no_database(Path(source)):
+        return _journal(Path(source), study)
     if isinstance(source, str | Path) and ("://" in str(source) or Path(source).is_file()):
         return _database(source, study)
     if isinstance(source, str | Path):
         what = "is a folder" if Path(source).is_dir() else "does not exist"
         raise SourceError(f"{shown_spec(source)} {what}; give a file or a database's URL")
     raise TypeError(f"expected a path or a URL; got {shown(source)}")
+
+
+def _journal(path: Path, study: str | None) -> list[ImportedStudy]:
+    from tunesmith.compat.sources.optuna.journal import Journal
+
+    journal = Journal(path)
+    return [journal.study(name) for name in chosen(journal.studies, study, shown_spec(path))]
 
 
 def _database(source: str | Path, study: str | None) -> list[ImportedStudy]:

@@ -48,6 +48,7 @@ def _add_report(where: sa.ColumnElement[bool]) -> sa.Insert:
 
 
 ADD_REPORT = _add_report(IS_AT)
+NEW_REPORT = sa.insert(reports)  # of a trial that is new in this transaction: nothing can be there yet
 _REPORT = _add_report(RUNS_THIS)
 _ATTR = (
     (_a.study_id == STUDY)
@@ -170,6 +171,15 @@ def report_rows(
             "value": value,
             "cost": None if cost != cost else cost,
         }
+        for step, (value, cost) in curve.items()
+    ]
+
+
+def new_reports(study_id: int, number: int, curve: Mapping[int, tuple[float, float]]) -> list[dict[str, Values]]:
+    """Return the rows of a new trial's reports, step -> (value, cost), for `NEW_REPORT`."""
+    shared: dict[str, Values] = {"study_id": study_id, "number": number, "attempt": 1}
+    return [
+        {**shared, "step": step, "value": value, "cost": None if cost != cost else cost}
         for step, (value, cost) in curve.items()
     ]
 

@@ -17,14 +17,14 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.sql.attributes import (
     ADD_ATTR,
-    ADD_REPORT,
+    NEW_REPORT,
     AT,
     LOCK_STUDY,
     RUNS_THIS,
     STUDY,
     attributes_of,
     existing,
-    report_rows,
+    new_reports,
     write_attributes,
 )
 from tunesmith.storage.sql.counters import ADDED, FINISHED, LAST_SEQ, ORDERED, bump
@@ -144,7 +144,7 @@ def add(
         row
         for t, n in zip(given, numbers, strict=True)
         if t.state is not TrialState.WAITING
-        for row in report_rows(study_id, n, 1, t.learning_curve())
+        for row in new_reports(study_id, n, t.learning_curve())
     ]
-    session.many(ADD_REPORT, curves)
+    session.many(NEW_REPORT, curves)
     return numbers

@@ -42,7 +42,7 @@ def take_over(place: str, program: str) -> str:
 
 def refuse_foreign_file(path: Path) -> None:
     """Refuse a file that is there and is no SQLite database."""
-    if not _is_no_database(path):
+    if not is_no_database(path):
         return  # or not there yet, or not to be read: SQLite finds the words
     try:
         with path.open("rb") as file:
@@ -54,7 +54,7 @@ def refuse_foreign_file(path: Path) -> None:
     raise StorageError(f"the file {shown_spec(path)} is no SQLite database{what}; choose another path{how}")
 
 
-def _is_no_database(path: Path) -> bool:
+def is_no_database(path: Path) -> bool:
     """Ask SQLite whether a file is no database.
 
     A database must not be opened by other means, not even to read its first bytes: with the first file descriptor that
