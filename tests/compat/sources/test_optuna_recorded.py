@@ -103,7 +103,7 @@ def test_a_damaged_value(tmp_path: Path) -> None:
     connection.execute("UPDATE trial_params SET distribution_json = '{' WHERE param_id = 3")
     connection.commit()
     connection.close()
-    with pytest.raises(SourceError, match="old.db: the study 'one' cannot be read"):
+    with pytest.raises(SourceError, match=r"old.db: the study 'one' cannot be read"):
         compat.read(tmp_path / "old.db")
 
 

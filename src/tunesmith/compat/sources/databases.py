@@ -77,3 +77,8 @@ def _sqlite(path: Path) -> sa.Engine:
     return sa.create_engine(
         "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, timeout=30), poolclass=sa.NullPool
     )
+
+
+def table_names(connection: sa.Connection) -> set[str]:
+    """Return the names of all tables."""
+    return set(sa.inspect(connection).get_table_names())

@@ -2,71 +2,194 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tunesmith.compat.sources.rows import table_of, without_groups
+from tunesmith.compat.sources.runs import RunTable, Wishes, study_of
 from tunesmith.compat.sources.study import ImportedStudy
-from tunesmith.errors import SourceError
+from tunesmith.compat.sources.tables import ENDINGS, of_object, read_file
+from tunesmith.errors import SourceError, TunesmithError
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.files import is_no_database
-from tunesmith.text import did_you_mean, listing, shown
+from tunesmith.text import did_you_mean, listing, name_and_message
+
+PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
-def read(source: Any, *, study: str | None = None) -> list[ImportedStudy]:
+def read(
+    source: Any,
+    *,
+    study: str | None = None,
+    minimize: str | Sequence[str] = (),
+    maximize: str | Sequence[str] = (),
+    params: Mapping[str, Any] | Iterable[str] = (),
+    columns: Mapping[str, str] | None = None,
+    unsafe_pickle: bool = False,
+) -> list[ImportedStudy]:
     """Read the results of another program.
 
     Args:
-        source: an Optuna storage: an SQLite file, or the URL of a database.
-        study: the name of one study; None: all of them.
+        source: an Optuna storage (an SQLite file, the URL of a database, a journal file); a pickle of Hyperopt's
+            ``Trials``; a folder of Ray Tune; MLflow's ``mlruns`` folder or database; a table (CSV, TSV, JSON, JSON
+            lines, Parquet, a data frame, a list of dicts), such as W&B and MLflow export.
+        study: the name of one study of the source, or what a study is to be called where the source has no name for
+            it; None: all of them.
+        minimize: the values that count, the smaller the better; of Optuna's and Hyperopt's results it is known.
+        maximize: the values that count, the larger the better.
+        params: the ranges of parameters by name, in any form that `tunesmith.Space` takes; None for one that is to be
+            taken from the values. Of a table that does not say which of its columns are parameters, only these are;
+            if none is named, each column that varies is one. A list of names is the same as None for each.
+        columns: the columns of a table by what they are, where it does not follow from their names: "id", "state",
+            "started", "finished", "reason".
+        unsafe_pickle: whether a pickle may be loaded. That runs whatever code is in it: only for files that you trust.
 
     Returns:
         the studies, oldest first; each has ``create_study(storage=...)``.
 
     Raises:
-        SourceError: the source is not there, is nothing that is known, or is damaged.
+        SourceError: the source is not there, is nothing that is known, or is damaged; or it does not say what counts.
         MissingDependencyError: it needs a package that is not installed.
+        TypeError: the source is an object of another kind.
 
     Example:
         ```python
-        import optuna
-
         from tunesmith import compat
 
-        theirs = optuna.create_study(storage="sqlite:///old.db")
-        theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
-        for old in compat.read("old.db"):
-            old.create_study(storage="tune.db")
+        rows = [{"lr": 0.01, "opt": "sgd", "loss": 0.3}, {"lr": 0.1, "opt": "adam", "loss": 0.2}]
+        (old,) = compat.read(rows, minimize="loss", params={"lr": "log(1e-4, 1)", "opt": None})
+        study = old.create_study(storage="tune.db")
+        print(study.best_params)
         ```
     """
-    if isinstance(source, str | Path) and Path(source).is_file() and is_no_database(Path(source)):
-        return _journal(Path(source), study)
-    if isinstance(source, str | Path) and ("://" in str(source) or Path(source).is_file()):
-        return _database(source, study)
-    if isinstance(source, str | Path):
-        what = "is a folder" if Path(source).is_dir() else "does not exist"
-        raise SourceError(f"{shown_spec(source)} {what}; give a file or a database's URL")
-    raise TypeError(f"expected a path or a URL; got {shown(source)}")
+    ranges = dict(params) if isinstance(params, Mapping) else dict.fromkeys(params)
+    ranges = dict(zip(without_groups(list(ranges)), ranges.values(), strict=True))
+    wishes = Wishes(_names(minimize), _names(maximize), ranges, dict(columns or {}), study)
+    try:
+        return _read(source, wishes, unsafe_pickle)
+    except (TunesmithError, KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:
+        if not isinstance(source, str | Path):
+            raise
+        raise SourceError(f"{shown_spec(source)} cannot be read: {name_and_message(error)}") from error
 
 
-def _journal(path: Path, study: str | None) -> list[ImportedStudy]:
-    from tunesmith.compat.sources.optuna.journal import Journal
+def _read(source: Any, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStudy]:
+    if type(source).__module__.partition(".")[0] == "hyperopt":
+        from tunesmith.compat.sources.hyperopt import study_of_trials
 
-    journal = Journal(path)
-    return [journal.study(name) for name in chosen(journal.studies, study, shown_spec(path))]
+        return [study_of_trials(source, "hyperopt", "the object", wishes)]
+    if not isinstance(source, str | Path):
+        return [_table(RunTable("imported", "table", type(source).__name__, []), of_object(source), wishes)]
+    if "://" in str(source):
+        return _database(source, wishes)
+    path, place = Path(source), shown_spec(source)
+    if path.is_dir():
+        return _folder(path, place, wishes)
+    if not path.is_file():
+        raise SourceError(f"{place} does not exist; give a file, a folder or a database's URL")
+    if not is_no_database(path):
+        return _database(path, wishes)
+    if path.suffix.lower() in ENDINGS:
+        return [_table(RunTable(path.stem, path.suffix[1:].upper(), place, []), read_file(path), wishes)]
+    return _by_beginning(path, place, wishes, unsafe_pickle)
 
 
-def _database(source: str | Path, study: str | None) -> list[ImportedStudy]:
-    from tunesmith.compat.sources.databases import reading
-    from tunesmith.compat.sources.optuna.database import OptunaDatabase
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return without_groups((given,) if isinstance(given, str) else tuple(given))
+
+
+def _table(empty: RunTable, rows: Sequence[Mapping[str, Any]], wishes: Wishes) -> ImportedStudy:
+    return study_of(table_of(rows, empty.name, empty.place, empty.program, wishes), wishes)
+
+
+def _by_beginning(path: Path, place: str, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStudy]:
+    """Read a file whose name does not say what it is."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head:
+        raise SourceError(f"{place} is empty")
+    if head.startswith(PICKLE):
+        from tunesmith.compat.sources.hyperopt import read_trials, refusal
+
+        if not unsafe_pickle:
+            raise SourceError(refusal(place))
+        return [read_trials(path, place, wishes)]
+    if b'"op_code"' in head.split(b"\n", 1)[0]:
+        from tunesmith.compat.sources.optuna.journal import Journal
+
+        _refuse_wishes(wishes, "Optuna's journals", place)
+        journal = Journal(path)
+        return [journal.study(name) for name in chosen(journal.studies, wishes.study, place)]
+    raise SourceError(
+        f"{place} is nothing that is known here: an SQLite database, a journal of Optuna's, a pickle, or a file ending "
+        f"in {', '.join(ENDINGS)}"
+    )
+
+
+def _folder(path: Path, place: str, wishes: Wishes) -> list[ImportedStudy]:
+    from tunesmith.compat.sources import mlflow, ray_tune
+
+    home = next((h for h in (path, path / "mlruns") if h.is_dir() and mlflow.is_store(h)), None)
+    if home is not None:
+        found = mlflow.experiments_of_folder(home)
+        return _experiments(found, wishes, place, lambda name: mlflow.read_folder(name, found[name], wishes.metrics))
+    folders = {folder.name: folder for folder in ray_tune.experiments_in(path)}
+    if not folders:
+        raise SourceError(
+            f"{place} is a folder without results of Ray Tune (experiment_state-*.json, result.json) or MLflow "
+            "(meta.yaml); give the folder that has them, or a file"
+        )
+    return _experiments(folders, wishes, place, lambda name: ray_tune.read_experiment(folders[name], wishes.metrics))
+
+
+def _experiments(
+    names: Mapping[str, Any], wishes: Wishes, place: str, table: Callable[[str], RunTable]
+) -> list[ImportedStudy]:
+    """Read those of several experiments that have runs, or the one that was asked for."""
+    tables = [table(name) for name in chosen(names, wishes.study, place)]
+    kept = [found for found in tables if found.runs] or tables[:1]
+    return [study_of(found, replace(wishes, study=None)) for found in kept]
+
+
+def _database(source: str | Path, wishes: Wishes) -> list[ImportedStudy]:
+    from tunesmith.compat.sources import mlflow
+    from tunesmith.compat.sources.databases import reading, table_names
+    from tunesmith.compat.sources.optuna.database import TABLES, OptunaDatabase
 
     with reading(source) as (connection, place):
+        tables = table_names(connection)
+        if tables >= mlflow.TABLES and not tables >= TABLES:
+            ids = mlflow.experiments_of_database(connection)
+            of = partial(mlflow.read_database, connection, place)
+            return _experiments(ids, wishes, place, lambda name: of(name, ids[name], wishes.metrics))
+        if "tunesmith_studies" in tables and not tables >= TABLES:
+            raise SourceError(f"{place} is a storage of tunesmith's own; `tunesmith copy` copies a study of it")
         found = OptunaDatabase(connection, place)
+        _refuse_wishes(wishes, "Optuna's databases", place)
         names = found.names()
-        return [found.study(name, names[name]) for name in chosen(names, study, place)]
+        return [found.study(name, names[name]) for name in chosen(names, wishes.study, place)]
 
 
-def chosen(names: Any, study: str | None, place: str) -> list[str]:
+def _refuse_wishes(wishes: Wishes, what: str, place: str) -> None:
+    """Refuse what a source says itself."""
+    if wishes.metrics or wishes.params or wishes.columns:
+        raise SourceError(
+            f"{place}: {what} say what counts and which ranges there are; leave out what you gave of that"
+        )
+
+
+def chosen(names: Mapping[str, Any], study: str | None, place: str) -> list[str]:
     """Return the names of the studies to read.
+
+    Args:
+        names: those that are there.
+        study: the one that was asked for; None: all.
+        place: where they are.
 
     Raises:
         SourceError: there is none, or none of the name that was given.

@@ -17,9 +17,9 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.sql.attributes import (
     ADD_ATTR,
-    NEW_REPORT,
     AT,
     LOCK_STUDY,
+    NEW_REPORT,
     RUNS_THIS,
     STUDY,
     attributes_of,

@@ -6,8 +6,6 @@ The files of this folder were made with Optuna 1.0.0, 2.0.0, 2.10.1, 3.6.2 and 4
 first two, < 2 for the third).
 """
 
-from __future__ import print_function
-
 import json
 import math
 import os

@@ -1,0 +1,146 @@
+"""MLflow's results: the folder ``mlruns``, and the database of a tracking server. Each experiment is a study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa  # noqa: TID253 - imported only when results of MLflow are read
+
+from tunesmith.compat.sources.runs import Run, RunTable
+from tunesmith.storage.redact import shown_spec
+
+TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags"}
+_STATUS = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}  # of files, as numbers
+_HUGE = 1.7976931348623157e308  # what the database has for infinity
+
+
+def is_store(folder: Path) -> bool:
+    """Tell whether a folder is an ``mlruns`` folder."""
+    return any(folder.glob("*/meta.yaml")) and not (folder / "meta.yaml").exists()
+
+
+def experiments_of_folder(folder: Path) -> dict[str, Path]:
+    """Return the experiments of an ``mlruns`` folder that are not deleted: name to folder."""
+    found = {}
+    for path in sorted(folder.glob("*/meta.yaml")):
+        meta = _meta(path)
+        if meta.get("lifecycle_stage", "active") == "active" and path.parent.name != ".trash":
+            found[meta.get("name", path.parent.name)] = path.parent
+    return found
+
+
+def read_folder(name: str, folder: Path, wanted: Sequence[str]) -> RunTable:
+    """Return the runs of an experiment's folder.
+
+    Args:
+        name: of the experiment.
+        folder: its folder in ``mlruns``.
+        wanted: the metrics of which every value is read, and not only the last.
+    """
+    runs = []
+    for path in sorted(folder.glob("*/meta.yaml")):
+        meta, home = _meta(path), path.parent
+        if meta.get("lifecycle_stage", "active") != "active":
+            continue
+        status = meta.get("status", "")
+        run = Run(f"mlflow/{meta.get('run_id', home.name)}", state=_STATUS.get(status, status))
+        run.started, run.finished = _seconds(meta.get("start_time")), _seconds(meta.get("end_time"))
+        run.params = dict(_files(home / "params"))
+        _name(run, dict(_files(home / "tags")) | {"mlflow.runName": meta.get("run_name", "")})
+        for metric, text in _files(home / "metrics"):
+            lines = [line.split() for line in text.splitlines() if line.strip()]
+            points = sorted((int(p[2]) if len(p) > 2 else i, int(p[0]), float(p[1])) for i, p in enumerate(lines))
+            if points:
+                run.metrics[metric] = points[-1][2]
+                if metric in wanted:
+                    run.curves[metric] = {step: value for step, _, value in points}
+        runs.append(run)
+    runs.sort(key=lambda run: run.started)
+    return RunTable(name, "MLflow", shown_spec(folder.parent), runs)
+
+
+def experiments_of_database(connection: sa.Connection) -> dict[str, int]:
+    """Return the experiments of a database that are not deleted: name to id."""
+    query = "SELECT name, experiment_id FROM experiments WHERE lifecycle_stage = 'active' ORDER BY experiment_id"
+    return {str(name): int(number) for name, number in connection.execute(sa.text(query))}
+
+
+def read_database(connection: sa.Connection, place: str, name: str, experiment: int, wanted: Sequence[str]) -> RunTable:
+    """Return the runs of an experiment.
+
+    Args:
+        connection: of the database.
+        place: its name for people.
+        name: of the experiment.
+        experiment: its id.
+        wanted: the metrics of which every value is read, and not only the last.
+    """
+
+    def rows(table: str, columns: str, more: str = "") -> Any:
+        # "key" is a word of MySQL's own, and every database takes a column with its table's name before it.
+        cells = ", ".join(f"t.{column}" for column in columns.split())
+        query = (
+            f"SELECT t.run_uuid, {cells} FROM {table} t JOIN runs r ON r.run_uuid = t.run_uuid "
+            f"WHERE r.experiment_id = :experiment AND r.lifecycle_stage = 'active' {more}"
+        )
+        return connection.execute(sa.text(query), {"experiment": experiment})
+
+    runs: dict[str, Run] = {}
+    for key, _, status, started, finished in rows("runs", "name status start_time end_time", "ORDER BY t.start_time"):
+        runs[key] = Run(f"mlflow/{key}", state=str(status), started=_seconds(started), finished=_seconds(finished))
+    for run_id, key, text in rows("params", "key value"):
+        runs[run_id].params[key] = text
+    tags: dict[str, dict[str, str]] = {}
+    for run_id, key, text in rows("tags", "key value"):
+        tags.setdefault(run_id, {})[key] = text
+    for run_id, found in tags.items():
+        _name(runs[run_id], found)
+    for run_id, key, value, is_nan in rows("latest_metrics", "key value is_nan"):
+        runs[run_id].metrics[key] = _number(value, is_nan)
+    if wanted:
+        points = rows("metrics", "key step value is_nan", "ORDER BY t.step, t.timestamp")
+        for run_id, key, step, value, is_nan in points:
+            if key in wanted:
+                runs[run_id].curves.setdefault(key, {})[int(step)] = _number(value, is_nan)
+    return RunTable(name, "MLflow", place, list(runs.values()))
+
+
+def _number(value: float, is_nan: Any) -> float:
+    if is_nan:
+        return math.nan
+    return math.copysign(math.inf, value) if abs(value) >= _HUGE else float(value)
+
+
+def _name(run: Run, tags: dict[str, str]) -> None:
+    """Keep the tags of the user's, and the run's name."""
+    run.attrs = {key: text for key, text in tags.items() if not key.startswith("mlflow.")}
+    if tags.get("mlflow.runName"):
+        run.attrs.setdefault("name", tags["mlflow.runName"])
+
+
+def _files(folder: Path) -> list[tuple[str, str]]:
+    """Return the name and the text of all files below a folder; names may have slashes."""
+    if not folder.is_dir():
+        return []
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")) for path in files]
+
+
+def _meta(path: Path) -> dict[str, str]:
+    """Return the plain entries of a meta.yaml; MLflow writes one a line, and no YAML reader is needed for that."""
+    found = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, colon, text = line.partition(": ")
+        if colon and not line.startswith((" ", "-")):
+            found[key.strip()] = text.strip().strip("'\"")
+    return {key: text for key, text in found.items() if text != "null"}
+
+
+def _seconds(milliseconds: Any) -> float:
+    try:
+        return float(milliseconds) / 1000
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,290 @@
+"""Runs of trackers and tables, and how they become a study: what counts, and which ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.compat.sources.infer import in_words, infer
+from tunesmith.compat.sources.study import ImportedStudy
+from tunesmith.compat.sources.values import is_missing, number, typed_column
+from tunesmith.errors import SourceError, SpaceError
+from tunesmith.frozen import OUTSIDE, TrialRecord
+from tunesmith.space import Categorical, Parameter, Space
+from tunesmith.space.convert import as_parameter
+from tunesmith.state import FailureKind, TrialState
+from tunesmith.storable import storable
+from tunesmith.text import did_you_mean, listing
+
+# What programs call the states of runs, in small letters; what is not here is complete.
+_NAMES = {
+    TrialState.FAIL: ("fail", "failed", "error", "errored", "crashed", "killed", "cancelled", "canceled"),
+    TrialState.RUNNING: ("running", "resumed", "preempting"),
+    TrialState.WAITING: ("pending", "scheduled", "waiting", "queued", "new", "created"),
+    TrialState.PRUNED: ("pruned", "stopped", "early_stopped", "paused"),
+}
+STATES = {name: state for state, names in _NAMES.items() for name in names}
+LISTED = 30  # names in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a user says of a source that does not say it itself.
+
+    Attributes:
+        minimize: metrics that count, the smaller the better.
+        maximize: metrics that count, the larger the better.
+        params: parameters by name, with their ranges in any form that `Space` takes; None: inferred.
+        columns: columns by what they are: "state", "started", "finished", "id", "reason".
+        study: the name of the study, where the source has none.
+    """
+
+    minimize: tuple[str, ...] = ()
+    maximize: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    study: str | None = None
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that count, those that are minimized first."""
+        return [*self.minimize, *self.maximize]
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The direction of each."""
+        return ("minimize",) * len(self.minimize) + ("maximize",) * len(self.maximize)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run as a tracker has it.
+
+    Attributes:
+        key: by which it is known again, such as "mlflow/0a1b".
+        params: what was set.
+        metrics: the last value of each.
+        curves: step to value of each metric of which more is known.
+        constraints: feasible where at most 0.
+        attrs: what else is known.
+        state: as the program calls it.
+    """
+
+    key: str
+    params: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, dict[int, float]] = field(default_factory=dict)
+    constraints: dict[str, float] | None = None
+    attrs: dict[str, Any] = field(default_factory=dict)
+    state: str = ""
+    reason: str | None = None
+    started: float = math.nan
+    finished: float = math.nan
+
+
+@dataclass(slots=True)
+class RunTable:
+    """The runs of one experiment.
+
+    Attributes:
+        declared: whether the program says which values are parameters. If not, each that varies is taken for one.
+    """
+
+    name: str
+    program: str
+    place: str
+    runs: list[Run]
+    declared: bool = True
+    notes: list[str] = field(default_factory=list)
+
+
+def study_of(table: RunTable, wishes: Wishes) -> ImportedStudy:
+    """Return the study that runs make.
+
+    Args:
+        table: the runs.
+        wishes: what counts, and what the user says of ranges.
+
+    Returns:
+        the study; its notes say what was concluded.
+
+    Raises:
+        SourceError: it is not said what counts, or no run has it; or a parameter is not there.
+    """
+    _check_metrics(table, wishes)
+    given = _given(wishes.params)
+    for metric in wishes.metrics:  # in a plain table a metric stands among all else
+        for run in table.runs:
+            if metric in run.params and metric not in run.metrics:
+                run.metrics[metric] = run.params.pop(metric)
+    ranges, notes = _ranges(table, given)
+    maker = _Maker(ranges, wishes.metrics)
+    trials = [record for place, run in enumerate(table.runs) if (record := maker.record(place, run)) is not None]
+    if maker.running:
+        notes.append(
+            f"{maker.running:,} that run or wait were left out; import again with --if-exists update when they have "
+            "ended"
+        )
+    notes += [f"{what}: {n:,}" for what, n in maker.told.items()]
+    name = wishes.study or table.name
+    metrics = wishes.metrics
+    return ImportedStudy(
+        name, wishes.directions, trials, table.program, table.place, metric_names=metrics, notes=[*table.notes, *notes]
+    )
+
+
+def _check_metrics(table: RunTable, wishes: Wishes) -> None:
+    there: dict[str, None] = {}
+    for run in table.runs:
+        there |= dict.fromkeys(name for name, value in run.metrics.items() if number(value) is not None)
+        if not table.declared:
+            there |= dict.fromkeys(name for name, value in run.params.items() if number(value) is not None)
+    if not table.runs:
+        raise SourceError(f"{table.place} has no run")
+    if not wishes.metrics:
+        raise SourceError(
+            f"{table.place} does not say which value counts; give --minimize NAME or --maximize NAME (in Python "
+            f"minimize=, maximize=). There are {listing(there, LISTED) or 'no numbers'}"
+        )
+    for metric in wishes.metrics:
+        if metric not in there:
+            raise SourceError(
+                f"{table.place} has no value {metric!r}{did_you_mean(metric, there)}; there are "
+                f"{listing(there, LISTED) or 'no numbers'}"
+            )
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Parameter | None]:
+    try:
+        return {name: None if what is None else as_parameter(name, what) for name, what in params.items()}
+    except SpaceError as error:
+        raise SourceError(f"--param {error}") from error
+
+
+def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dict[str, Parameter], list[str]]:
+    """Return the parameters, and sentences on what was concluded; values are converted in place."""
+    names = list(dict.fromkeys(name for run in table.runs for name in run.params))
+    for name in given:
+        if name not in names:
+            raise SourceError(
+                f"{table.place} has no parameter {name!r}{did_you_mean(name, names)}; there are "
+                f"{listing(names, LISTED) or 'none'}"
+            )
+    ranges: dict[str, Parameter] = {}
+    concluded, kept = [], []
+    for name in names:
+        rows = [run for run in table.runs if not is_missing(run.params.get(name))]
+        for run, value in zip(rows, typed_column([run.params[name] for run in rows]), strict=True):
+            run.params[name] = value
+        asked = name in given or (table.declared or not given)
+        found = given.get(name) or (infer([run.params[name] for run in rows]) if asked else "it was not named")
+        if isinstance(found, Parameter):
+            ranges[name] = found
+            if given.get(name) is None:
+                concluded.append(f"{name}={in_words(found)}")
+            continue
+        if name in given:
+            raise SourceError(f"--param {name}: {found}; give a range, such as --param '{name}=float(0, 1)'")
+        if asked:
+            kept.append(f"{name} ({found})")
+    notes = []
+    if concluded:
+        notes.append(
+            "ranges taken from the values that were used: " + _some(concluded, "; ") + " (--param sets others)"
+        )
+    if kept:
+        notes.append("kept as attributes and not as parameters: " + _some(kept, ", "))
+    return ranges, notes
+
+
+def _some(items: Sequence[str], separator: str) -> str:
+    more = f"{separator}and {len(items) - LISTED} more" if len(items) > LISTED else ""
+    return separator.join(items[:LISTED]) + more
+
+
+class _Maker:
+    """Makes records of runs; runs with the same parameters share one space."""
+
+    def __init__(self, ranges: Mapping[str, Parameter], metrics: Sequence[str]) -> None:
+        self._ranges, self._metrics = ranges, metrics
+        self._spaces: dict[tuple[str, ...], Space] = {}
+        self.running = 0
+        self.told: dict[str, int] = {}
+
+    def record(self, place: int, run: Run) -> TrialRecord | None:
+        """Return the record of a run; None: it runs or waits."""
+        state = STATES.get(run.state.lower(), TrialState.COMPLETE)
+        if state in (TrialState.RUNNING, TrialState.WAITING):
+            self.running += 1
+            return None
+        names = tuple(name for name in self._ranges if not is_missing(run.params.get(name)))
+        space = self._spaces.get(names)
+        if space is None and names:
+            space = self._spaces[names] = Space.from_columns({name: self._ranges[name] for name in names})
+        x, outside = [], {}
+        for name in names:
+            internal = _internal(self._ranges[name], run.params[name])
+            x.append(internal)
+            if internal != internal:
+                outside[name] = run.params[name]
+                self._tell("values outside of the range that was given, which samplers take as unknown")
+        found = [number(run.metrics.get(metric)) for metric in self._metrics]
+        values = tuple(v for v in found if v is not None and v == v)
+        reports = run.curves.get(self._metrics[0]) if len(self._metrics) == 1 else None
+        reason, failure = run.reason, None
+        if len(values) != len(found):
+            values = ()
+            if state is TrialState.COMPLETE:
+                lacking = [m for m, v in zip(self._metrics, found, strict=True) if v is None]
+                state, failure = TrialState.FAIL, None if lacking else FailureKind.NAN
+                reason = reason or (
+                    f"it has no value of {listing(lacking)}" if lacking else "its value is not a number"
+                )
+                self._tell("ended without the value that counts, and so failed")
+        return TrialRecord(
+            place,
+            state,
+            space=space,
+            x=x if space is not None else None,
+            values=values or None,
+            constraints=run.constraints,
+            reason=reason,
+            failure=failure,
+            started=run.started,
+            finished=run.finished,
+            worker=run.key,
+            user=self._attributes(run, names),
+            system={OUTSIDE: outside} if outside else None,
+            reports={step: v for step, v in reports.items() if 0 <= step < 2**63} if reports else None,
+        )
+
+    def _attributes(self, run: Run, names: Iterable[str]) -> dict[str, Any] | None:
+        """Return what is no parameter and not what counts."""
+        all_of_it: dict[str, Any] = {k: v for k, v in run.params.items() if k not in names and not is_missing(v)}
+        for name, value in {**run.metrics, **run.attrs}.items():
+            if name not in self._metrics and not is_missing(value):
+                all_of_it[name] = value
+        kept = {}
+        for name, value in all_of_it.items():
+            try:
+                kept[name] = storable(name, value)
+            except ValueError:
+                self._tell("attributes that cannot be stored, and were left out")
+        return kept or None
+
+    def _tell(self, what: str) -> None:
+        self.told[what] = self.told.get(what, 0) + 1
+
+
+def _internal(parameter: Parameter, value: Any) -> float:
+    """Return the internal value; a text may stand for a choice of another type. NaN: it is no value of it."""
+    try:
+        return parameter.to_internal(value)
+    except ValueError:
+        if isinstance(parameter, Categorical):
+            for place, label in enumerate(parameter.labels):
+                if str(label) == str(value):
+                    return float(place)
+        return math.nan

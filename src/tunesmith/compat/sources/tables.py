@@ -1,0 +1,119 @@
+"""Tables in files and in memory, as rows: CSV, TSV, JSON, JSON lines, Parquet; data frames, lists of dicts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.storage.redact import shown_spec
+from tunesmith.text import shown
+
+ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+_LISTS = ("trials", "runs", "results", "data", "rows")  # under which a JSON document may have its rows
+Rows = list[Mapping[str, Any]]
+
+
+def read_file(path: Path) -> Rows:
+    """Return the rows of a file.
+
+    Args:
+        path: its ending says what it is.
+
+    Raises:
+        SourceError: it is damaged, or no table.
+        MissingDependencyError: it is Parquet, and PyArrow is not installed.
+    """
+    ending = path.suffix.lower()
+    try:
+        if ending in (".csv", ".tsv"):
+            return _csv(path, "\t" if ending == ".tsv" else ",")
+        if ending == ".parquet":
+            return _parquet(path)
+        return _json(path)
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{shown_spec(path)} is no UTF-8 text ({error}); save it as UTF-8") from error
+
+
+def of_object(source: Any) -> Rows:
+    """Return the rows of a data frame, a list of dicts, or a dict of lists.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    if hasattr(source, "to_dicts"):  # polars
+        return list(source.to_dicts())
+    if hasattr(source, "columns") and hasattr(source, "to_dict"):  # pandas
+        names = [".".join(map(str, filter(None, c))) if isinstance(c, tuple) else str(c) for c in source.columns]
+        return [dict(zip(names, row, strict=True)) for row in source.itertuples(index=False, name=None)]
+    if hasattr(source, "to_pylist"):  # PyArrow
+        return list(source.to_pylist())
+    if isinstance(source, Mapping) and source and all(isinstance(v, Sequence) for v in source.values()):
+        return [dict(zip(source, row, strict=True)) for row in zip(*source.values(), strict=True)]
+    if (
+        isinstance(source, Sequence)
+        and not isinstance(source, str | bytes)
+        and all(isinstance(r, Mapping) for r in source)
+    ):
+        return list(source)
+    raise TypeError(f"expected a path, a URL, a data frame or a list of dicts; got {shown(source)}")
+
+
+def _csv(path: Path, separator: str) -> Rows:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            lines = list(csv.reader(file, delimiter=separator, strict=True))
+        except csv.Error as error:
+            raise SourceError(f"{shown_spec(path)} is damaged: {error}") from error
+    if not lines or not any(lines[0]):
+        raise SourceError(f"{shown_spec(path)} is empty; the first line of a table has the names of its columns")
+    names = [name or f"column {i}" for i, name in enumerate(lines[0])]  # pandas writes an index without a name
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SourceError(f"{shown_spec(path)} has two columns called {twice!r}; rename one")
+    for number, line in enumerate(lines[1:], 2):
+        if line and len(line) != len(names):
+            raise SourceError(
+                f"{shown_spec(path)}, row {number}: {len(line)} cells, and the first line has {len(names)} names"
+            )
+    index = names[0] == "column 0"  # a count of the rows, which is no parameter
+    return [dict(list(zip(names, line, strict=True))[index:]) for line in lines[1:] if line]
+
+
+def _json(path: Path) -> Rows:
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        data = json.loads(text)
+    except ValueError as whole:
+        lines = [line for line in text.splitlines() if line.strip()]
+        try:
+            data = [json.loads(line) for line in lines]
+        except ValueError as error:
+            told = error if len(lines) > 1 else whole
+            raise SourceError(f"{shown_spec(path)} is no JSON and no JSON lines: {told}") from error
+    if isinstance(data, Mapping):
+        data = next((data[key] for key in _LISTS if isinstance(data.get(key), list)), None) or _of_columns(data)
+    if not isinstance(data, list) or not all(isinstance(row, Mapping) for row in data):
+        raise SourceError(f"{shown_spec(path)} is no list of objects; expected one JSON object for each run")
+    return data
+
+
+def _of_columns(data: Mapping[str, Any]) -> Any:
+    """Return the rows of a JSON object that has a list, or an object by row, for each column, as pandas writes it."""
+    columns = [list(v.values()) if isinstance(v, Mapping) else v for v in data.values()]
+    lists = bool(columns) and all(isinstance(c, list) for c in columns) and len({len(c) for c in columns}) == 1
+    return [dict(zip(data, row, strict=True)) for row in zip(*columns, strict=True)] if lists else [data]
+
+
+def _parquet(path: Path) -> Rows:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise MissingDependencyError("Parquet needs PyArrow: pip install pyarrow") from error
+    try:
+        return list(parquet.read_table(path).to_pylist())
+    except (ArrowException, OSError) as error:
+        raise SourceError(f"{shown_spec(path)} cannot be read as Parquet: {error}") from error

@@ -1,0 +1,123 @@
+"""What the cells of tables mean: texts as numbers, and moments as unix time."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_BARE_NAN = re.compile(r"\b(?:nan|NaN)\b")
+LONGEST = 1_000_000  # characters of a cell that are read as a dict
+
+
+def plain(value: Any) -> Any:
+    """Return a cell as a value of Python's own: NumPy's scalars are numbers, and what is missing to pandas is None."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    elif isinstance(value, np.ndarray):
+        return value.tolist()
+    if value is None or (value != value and not isinstance(value, float)):  # pandas.NaT
+        return None
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    return value
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a cell is empty."""
+    return value is None or (isinstance(value, str) and not value) or (isinstance(value, float) and value != value)
+
+
+def typed(value: Any) -> Any:
+    """Return what a text stands for, if it is a number, true, false, none or a list; other values stay."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if text[:1] in ("[", "(") and len(text) <= LONGEST:
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            pass
+    return value
+
+
+def typed_column(values: Sequence[Any]) -> list[Any]:
+    """Return the values of a column; whole numbers among real ones become real."""
+    found = [typed(v) for v in values]
+    numbers = [v for v in found if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    if numbers and any(isinstance(v, float) for v in numbers):
+        # A column of whole numbers with gaps is one of floats in pandas.
+        whole = all(isinstance(v, int) or v != v or v.is_integer() for v in numbers)
+        given_as_text = any(isinstance(v, str) for v in values)
+        if whole and not given_as_text and any(v != v or v is None for v in found if not isinstance(v, str)):
+            return [int(v) if isinstance(v, float) and v == v and abs(v) < 2**53 else v for v in found]
+        return [float(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in found]
+    return found
+
+
+def number(value: Any) -> float | None:
+    """Return a cell as a number; None: it is none."""
+    value = typed(plain(value))
+    if isinstance(value, (int, float)):
+        return float(value)
+    if isinstance(value, str) and value.strip().lower() in ("infinity", "-infinity", "inf", "-inf"):
+        return math.inf if value.strip()[0] != "-" else -math.inf
+    return None
+
+
+def as_dict(value: Any) -> Mapping[str, Any] | None:
+    """Return a cell that holds a dict, or the text of one, as JSON or as Python shows it; None: it holds none."""
+    if isinstance(value, Mapping):
+        return value
+    if not isinstance(value, str) or not value.strip().startswith("{") or len(value) > LONGEST:
+        return None
+    try:
+        found = json.loads(value)
+    except ValueError:
+        try:
+            found = ast.literal_eval(_BARE_NAN.sub("None", value))
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return None
+    return found if isinstance(found, Mapping) else None
+
+
+def flat(nested: Mapping[Any, Any], prefix: str = "", separator: str = ".") -> dict[str, Any]:
+    """Return the leaves of nested dicts: ``{"opt": {"lr": 1}}`` gives "opt.lr"."""
+    found: dict[str, Any] = {}
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{name}{separator}", separator)
+        else:
+            found[name] = value
+    return found
+
+
+def moment(value: Any) -> float:
+    """Return a moment as unix time; NaN: it is none. Texts without a time zone are local."""
+    value = plain(value)
+    if isinstance(value, datetime):
+        return value.timestamp()
+    amount = number(value)
+    if amount is not None:
+        return amount / 1000 if amount > 1e11 else amount if amount > 1e8 else math.nan  # milliseconds, seconds
+    try:
+        return datetime.fromisoformat(str(value).strip()).timestamp()
+    except (ValueError, OverflowError):
+        return math.nan
