@@ -24,6 +24,7 @@ from tunesmith.text import name_and_message
 
 _STATES = {0: "new", 1: "running", 2: "done", 3: "error", 4: "cancelled"}
 _STUBS = ("hyperopt.", "bson.", "pymongo.")
+MOST_CHOICES = 20  # a larger index is hardly one of a choice
 _RESULT = ("loss", "status", "attachments")
 
 
@@ -85,8 +86,31 @@ def study_of_trials(trials: Any, name: str, place: str, wishes: Wishes) -> Impor
             index = run.params.get(label)
             if isinstance(index, int) and not parameter.contains(index) and 0 <= index < len(parameter.choices):
                 run.params[label] = parameter.choices[index]
+    indices = {
+        label
+        for run in runs
+        for label, value in run.params.items()
+        if isinstance(value, int) and label not in wishes.params and 0 <= value < MOST_CHOICES
+    }
+    _whole_numbers(runs, wishes.params)
     table = RunTable(name, "Hyperopt", place, runs)
+    if indices:
+        listed = ", ".join(sorted(indices))
+        table.notes.append(
+            f"of hp.choice, Hyperopt stores indices; if one of these is one ({listed}), --param 'NAME=first | second' "
+            "names its choices"
+        )
     return study_of(table, Wishes(("loss",), (), wishes.params, {}, wishes.study))
+
+
+def _whole_numbers(runs: Sequence[Run], given: Mapping[str, Any]) -> None:
+    """Make whole numbers of what ``hp.uniformint`` and ``hp.quniform`` store as real ones."""
+    for label in {name for run in runs for name in run.params if given.get(name) is None}:
+        values = [run.params[label] for run in runs if label in run.params]
+        if all(isinstance(v, float) and v.is_integer() and abs(v) < 2**53 for v in values):
+            for run in runs:
+                if label in run.params:
+                    run.params[label] = int(run.params[label])
 
 
 def _run(document: Mapping[str, Any]) -> Run:

@@ -17,6 +17,7 @@ from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.files import is_no_database
 from tunesmith.text import did_you_mean, listing, name_and_message
 
+SMALLEST = 512  # bytes of an SQLite database
 PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -92,7 +93,8 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStud
         return _folder(path, place, wishes)
     if not path.is_file():
         raise SourceError(f"{place} does not exist; give a file, a folder or a database's URL")
-    if not is_no_database(path):
+    # SQLite takes a file that is shorter than one page of its own for an empty database.
+    if path.stat().st_size >= SMALLEST and not is_no_database(path):
         return _database(path, wishes)
     if path.suffix.lower() in ENDINGS:
         return [_table(RunTable(path.stem, path.suffix[1:].upper(), place, []), read_file(path), wishes)]

@@ -165,6 +165,8 @@ def _given(params: Mapping[str, Any]) -> dict[str, Parameter | None]:
 
 def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dict[str, Parameter], list[str]]:
     """Return the parameters, and sentences on what was concluded; values are converted in place."""
+    for run in table.runs:  # from here on, None is a value: what was written as "None"
+        run.params = {name: value for name, value in run.params.items() if not is_missing(value)}
     names = list(dict.fromkeys(name for run in table.runs for name in run.params))
     for name in given:
         if name not in names:
@@ -175,7 +177,7 @@ def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dic
     ranges: dict[str, Parameter] = {}
     concluded, kept = [], []
     for name in names:
-        rows = [run for run in table.runs if not is_missing(run.params.get(name))]
+        rows = [run for run in table.runs if name in run.params]
         for run, value in zip(rows, typed_column([run.params[name] for run in rows]), strict=True):
             run.params[name] = value
         asked = name in given or (table.declared or not given)
@@ -219,7 +221,7 @@ class _Maker:
         if state in (TrialState.RUNNING, TrialState.WAITING):
             self.running += 1
             return None
-        names = tuple(name for name in self._ranges if not is_missing(run.params.get(name)))
+        names = tuple(name for name in self._ranges if name in run.params)
         space = self._spaces.get(names)
         if space is None and names:
             space = self._spaces[names] = Space.from_columns({name: self._ranges[name] for name in names})
@@ -262,7 +264,7 @@ class _Maker:
 
     def _attributes(self, run: Run, names: Iterable[str]) -> dict[str, Any] | None:
         """Return what is no parameter and not what counts."""
-        all_of_it: dict[str, Any] = {k: v for k, v in run.params.items() if k not in names and not is_missing(v)}
+        all_of_it: dict[str, Any] = {k: v for k, v in run.params.items() if k not in names}
         for name, value in {**run.metrics, **run.attrs}.items():
             if name not in self._metrics and not is_missing(value):
                 all_of_it[name] = value
