@@ -19,10 +19,9 @@ ROWS: list[dict[str, Any]] = [
     {"lr": 0.2, "batch": 512, "opt": "sgd", "warm": True, "seed": 0, "loss": 0.3},
     {"lr": 0.1, "batch": 128, "opt": None, "warm": False, "seed": 0, "loss": math.nan},
 ]
-SPACE = {
+RANGES = {
     "lr": ts.Float(0.001, 0.2, log=True),
     "batch": ts.Int(32, 512, log=True),
-    "opt": ts.Categorical(["sgd", "adam"]),
     "warm": ts.Categorical([False, True]),
 }
 
@@ -32,9 +31,9 @@ def check(old: compat.ImportedStudy) -> None:
     assert study.directions == [ts.study.StudyDirection.MINIMIZE]
     assert study.best_value == 0.2
     assert study.best_params == {"lr": 0.01, "batch": 64, "opt": "adam", "warm": False}
-    assert study.best_trial.distributions == {
-        name: ts.Categorical([*p.choices]) if isinstance(p, ts.Categorical) else p for name, p in SPACE.items()
-    } or study.best_trial.distributions["opt"] == ts.Categorical(["adam", "sgd"])
+    found = study.best_trial.distributions
+    assert set(found.pop("opt").choices) == {"sgd", "adam"}  # in the order of the rows
+    assert found == RANGES
     last = study.trials[3]
     assert (last.state, last.params) == (ts.TrialState.FAIL, {"lr": 0.1, "batch": 128, "warm": False})
     assert study.trials[0].user_attrs["seed"] == 0
@@ -114,7 +113,7 @@ def test_what_a_user_says_of_ranges() -> None:
     [
         (
             {},
-            "does not say which value counts; give --minimize NAME or --maximize NAME.*'lr', 'batch', 'warm', 'seed', 'loss'",
+            "does not say which value counts; give --minimize NAME or --maximize NAME.*'batch', 'warm', 'seed', 'loss'",
         ),
         ({"minimize": "los"}, "has no value 'los'; did you mean 'loss'"),
         ({"minimize": "loss", "params": {"rate": None}}, "has no parameter 'rate'.*'lr', 'batch'"),
