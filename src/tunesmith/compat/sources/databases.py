@@ -11,15 +11,8 @@ import sqlalchemy as sa  # noqa: TID253 - imported only when a database is read
 
 from tunesmith.errors import MissingDependencyError, SourceError
 from tunesmith.storage.redact import shown_spec
+from tunesmith.storage.sql.location import read_spec, secrets_of
 
-SQLITE = b"SQLite format 3\0"
-# The drivers of our extras "postgres" and "mysql"; SQLAlchemy's own choice differs between its versions.
-_DRIVERS = {
-    "postgresql": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mariadb+pymysql",
-}
 _SNAPSHOT = {"sqlite": "SERIALIZABLE"}  # the others: REPEATABLE READ
 
 
@@ -35,18 +28,20 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
 
     Raises:
         SourceError: it cannot be opened or read.
+        StorageError: the URL is none.
         MissingDependencyError: its driver is not installed.
     """
-    place = shown_spec(source)
+    place, text = shown_spec(source), str(source)
+    url = sa.make_url("sqlite://") if "://" not in text or text.startswith("sqlite:") else read_spec(text)[0]
     try:
-        engine = _engine(source)
+        engine = _sqlite(Path(text.removeprefix("sqlite:///")), place) if url.database is None else _server(url)
     except ModuleNotFoundError as error:
         extra = "postgres" if "psycopg" in str(error.name) else "mysql"
         raise MissingDependencyError(
             f"{place}: the driver {error.name!r} is missing: pip install 'tunesmith[{extra}]'"
         ) from error
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
-        raise SourceError(f"{place} is no database URL that can be opened: {error}") from None
+    except sa.exc.NoSuchModuleError:
+        raise SourceError(f"{place}: SQLAlchemy knows no database {url.drivername!r}") from None
     try:
         level = _SNAPSHOT.get(engine.dialect.name, "REPEATABLE READ")
         with engine.connect().execution_options(isolation_level=level) as connection:
@@ -54,31 +49,25 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
                 connection.exec_driver_sql("BEGIN")  # its driver begins by itself only before a write
             yield connection, place
     except sa.exc.DBAPIError as error:
-        told = str(error.orig).strip().splitlines()
-        raise SourceError(f"{place} cannot be read: {told[0] if told else type(error.orig).__name__}") from error
+        told = secrets_of(url).hide(str(error.orig).strip()).splitlines()
+        raise SourceError(f"{place} cannot be read: {told[0] if told else type(error.orig).__name__}") from None
     finally:
         engine.dispose()
-
-
-def _engine(source: str | Path) -> sa.Engine:
-    text = str(source)
-    if isinstance(source, Path) or "://" not in text:
-        return _sqlite(Path(source))
-    url = sa.make_url(text)
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(Path(url.database or ""))
-    return sa.create_engine(url.set(drivername=_DRIVERS.get(url.drivername, url.drivername)), poolclass=sa.NullPool)
-
-
-def _sqlite(path: Path) -> sa.Engine:
-    if not path.is_file():
-        raise SourceError(f"{shown_spec(path)} {'is a folder' if path.is_dir() else 'does not exist'}")
-    where = f"{path.absolute().as_uri()}?mode=ro"
-    return sa.create_engine(
-        "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, timeout=30), poolclass=sa.NullPool
-    )
 
 
 def table_names(connection: sa.Connection) -> set[str]:
     """Return the names of all tables."""
     return set(sa.inspect(connection).get_table_names())
+
+
+def _server(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(url, poolclass=sa.NullPool)
+
+
+def _sqlite(path: Path, place: str) -> sa.Engine:
+    if not path.is_file():
+        raise SourceError(f"{place} {'is a folder' if path.is_dir() else 'does not exist'}")
+    where = f"{path.absolute().as_uri()}?mode=ro"
+    return sa.create_engine(
+        "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, timeout=30), poolclass=sa.NullPool
+    )
