@@ -172,7 +172,7 @@ def test_a_value_out_of_its_range(tmp_path: Path) -> None:
 
 def test_what_is_no_database_of_optuna(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database")
-    with pytest.raises(SourceError, match=r"text.db .*not a database"):
+    with pytest.raises(SourceError, match=r"text.db is nothing that is known here"):
         compat.read(tmp_path / "text.db")
     connection = sqlite3.connect(tmp_path / "other.db")
     connection.execute("CREATE TABLE t (x)")

@@ -17,7 +17,7 @@ from tunesmith import compat
 from tunesmith.errors import SourceError
 
 DATA = Path(__file__).parent / "data"
-FILES = sorted(path.name for path in DATA.iterdir() if path.suffix in (".db", ".log"))
+FILES = sorted(path.name for path in DATA.glob("optuna-*") if path.suffix in (".db", ".log"))
 
 
 @pytest.fixture(autouse=True)

@@ -32,9 +32,10 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
         MissingDependencyError: its driver is not installed.
     """
     place, text = shown_spec(source), str(source)
-    url = sa.make_url("sqlite://") if "://" not in text or text.startswith("sqlite:") else read_spec(text)[0]
+    is_file = "://" not in text or text.startswith("sqlite:")
+    url = sa.URL.create("sqlite") if is_file else read_spec(text)[0]
     try:
-        engine = _sqlite(Path(text.removeprefix("sqlite:///")), place) if url.database is None else _server(url)
+        engine = _sqlite(Path(text.removeprefix("sqlite:///")), place) if is_file else _server(url)
     except ModuleNotFoundError as error:
         extra = "postgres" if "psycopg" in str(error.name) else "mysql"
         raise MissingDependencyError(
