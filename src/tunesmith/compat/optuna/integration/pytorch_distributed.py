@@ -80,6 +80,16 @@ class TorchDistributedTrial(DistributedTrial):
         """
         return self.suggest_float(name, low, high, step=q)
 
+    def report(self, value: float, step: int, cost: float | None = None) -> None:
+        """Report how the objective stands after a step: the value of rank 0.
+
+        Args:
+            value: the objective's value by now.
+            step: an epoch, from 0.
+            cost: not used.
+        """
+        self._shared(lambda trial: trial.report(value, step))
+
     def set_constraint(self, key: str, value: float) -> None:
         """Set a constraint: that of rank 0.
 

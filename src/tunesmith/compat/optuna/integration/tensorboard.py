@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.integrations.tensorboard import TensorBoardCallback as Ours
 
@@ -18,6 +20,16 @@ class TensorBoardCallback(Ours):
 
     def __init__(self, dirname: str, metric_name: str) -> None:
         super().__init__(dirname, metric=metric_name)
+
+    def log(self, study: Any, trial: Any) -> None:
+        """Log a trial.
+
+        Args:
+            study: whose trial it is.
+            trial: the finished trial.
+        """
+        (record,) = study.native.engine.trials([trial.number])
+        super().log(study.native, record)
 
 
 __getattr__ = refuser(__name__, __all__)
