@@ -133,6 +133,10 @@ def _system_attrs(record: TrialRecord, constraints: Mapping[str, float] | None) 
     system = own_attrs(record.system)
     if record.fixed is not None:
         system[FIXED] = dict(record.fixed)
-    for key, value in (constraints or {}).items():
-        system[f"{CONSTRAINTS}:{key}"] = value
+    constraints = constraints or {}
+    if constraints.keys() == {str(i) for i in range(len(constraints))}:  # a sampler's constraints_func has set them
+        if constraints:
+            system[CONSTRAINTS] = [constraints[str(i)] for i in range(len(constraints))]
+    else:
+        system |= {f"{CONSTRAINTS}:{key}": value for key, value in constraints.items()}
     return system

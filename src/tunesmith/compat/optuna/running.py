@@ -131,7 +131,8 @@ class Trial(BaseTrial):
             if distribution._contains(distribution.to_internal_repr(values[name])):
                 return native.use(name, parameter, values[name])
         value = self._sampler.sample_independent(self.study, self.frozen(), name, distribution)
-        distribution.to_internal_repr(value)  # what is no value at all is an error
+        if not isinstance(distribution, CategoricalDistribution):
+            value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is no number
         return native.use(name, parameter, value)
 
     def _again(self, name: str, distribution: BaseDistribution) -> Any:

@@ -1,74 +1,49 @@
 """Every combination of values once, found while the objectives run.
 
-Trials make up a tree: each inner node is a parameter, each branch one of its values, in the order in which objectives
-ask. A value is proposed whose branch has a leaf that no trial has reached.
+What an objective asks for next has to follow from the values that it got before. So the trials that began alike make up
+a tree: a parameter that all of them have is a node, each of its values a branch. A branch is done if all combinations
+below it were tried. In which order the parameters were asked for does not matter: see `is_done`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tunesmith.compat.optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.frozen import TrialRecord
+from tunesmith.space import Parameter
 from tunesmith.state import TrialState
 
+Cells = Mapping[str, tuple[int, int]]  # of a trial: how many values each parameter has, and the index of its own
 
-class Node:
-    """What is known below a prefix of a trial's parameters.
 
-    Attributes:
-        name: the parameter that objectives ask for next; None: that is not known, or nothing more.
-        branches: the nodes by the index of its value.
-        is_leaf: whether a trial ended here.
+def is_done(trials: Sequence[Cells], fixed: frozenset[str] = frozenset()) -> bool:
+    """Tell whether all combinations were tried below a node.
+
+    Every finished trial below it has the parameter that comes next. Where several parameters are in all of them, any
+    will do: what was not tried yet is missing below one value of it at least.
+
+    Args:
+        trials: finished ones that agree in the fixed parameters.
+        fixed: the parameters above the node.
     """
-
-    def __init__(self) -> None:
-        self.name: str | None = None
-        self.branches: dict[int, Node] = {}
-        self.is_leaf = False
-
-    def expand(self, name: str, n_values: int) -> None:
-        """Note which parameter comes next.
-
-        Args:
-            name: its name.
-            n_values: how many values it has.
-        """
-        if self.name is None:
-            self.name = name
-            self.branches = {k: Node() for k in range(n_values)}
-        elif self.name != name or len(self.branches) != n_values:
-            raise ValueError(
-                f"BruteForceSampler: after the same values the objective asked for {self.name!r} in one trial and for "
-                f"{name!r} in another, or with other values; what it asks for must follow from the values before"
-            )
-
-    def add(self, path: Iterable[tuple[str, int, int]], ends: bool) -> None:
-        """Add a trial.
-
-        Args:
-            path: each parameter, how many values it has, and the index of the trial's own.
-            ends: whether nothing comes after these.
-        """
-        node = self
-        for name, n_values, index in path:
-            node.expand(name, n_values)
-            node = node.branches.setdefault(index, Node())
-        node.is_leaf = node.is_leaf or ends
-
-    def is_done(self) -> bool:
-        """Tell whether all leaves below are reached."""
-        return all(node.is_done() for node in self.branches.values()) if self.branches else self.is_leaf
+    if not trials:
+        return False
+    common = set.intersection(*(set(cells) for cells in trials)) - fixed
+    if not common:
+        return True
+    name = min(common)
+    n_values = max(cells[name][0] for cells in trials)
+    below = [[cells for cells in trials if cells[name][1] == k] for k in range(n_values)]
+    return all(is_done(some, fixed | {name}) for some in below)
 
 
 class BruteForceSampler(BaseSampler):
@@ -76,12 +51,11 @@ class BruteForceSampler(BaseSampler):
 
     Args:
         seed: of the order.
-        avoid_premature_stop: do not end while other trials run.
+        avoid_premature_stop: always: only finished trials count.
     """
 
     def __init__(self, seed: int | None = None, avoid_premature_stop: bool = False) -> None:
         self._rng = np.random.default_rng(seed)
-        self._waits = avoid_premature_stop
 
     def reseed_rng(self) -> None:
         """Begin another order."""
@@ -100,53 +74,80 @@ class BruteForceSampler(BaseSampler):
     def sample_independent(
         self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value whose branch is not done; if all are, any."""
-        tree, values = self._tree(study, trial, trial.params), values_of(param_distribution)
-        tree.expand(param_name, len(values))
-        left = [k for k, node in tree.branches.items() if not node.is_done()]
-        return values[int(self._rng.choice(left or len(values)))]
+        """Return a value whose branch is not done, if possible one that no running trial has; if all are, any."""
+        values = values_of(param_distribution)
+        finished, running = self._alike(study, trial)
+        fixed = frozenset({*trial.params, param_name})
+        left = [
+            k
+            for k in range(len(values))
+            if not is_done([cells for cells in finished if cells.get(param_name, (0, -1))[1] == k], fixed)
+        ]
+        taken = {cells[param_name][1] for cells in running if param_name in cells}
+        free = [k for k in left if k not in taken] or left or range(len(values))
+        return values[int(self._rng.choice(free))]
 
     def after_trial(
         self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """End the search where all leaves are reached."""
-        tree = self._tree(study, trial, {})
-        tree.add(_path(trial), ends=True)
-        if tree.is_done() and study.native.engine.optimizing:
+        """End the search where all combinations were tried."""
+        engine = study.native.engine
+        finished = [_cells_of_record(t) for t in engine.trials() if t.state.is_finished()]
+        if is_done([*finished, _cells(trial)]) and engine.optimizing:
             study.stop()
 
-    def _tree(self, study: StudyLike, trial: FrozenTrial, prefix: Mapping[str, Any]) -> Node:
-        """Return what other trials with the same first values did after them."""
-        tree = Node()
-        for other in study.get_trials(deepcopy=False):
+    def _alike(self, study: StudyLike, trial: FrozenTrial) -> tuple[list[Cells], list[Cells]]:
+        """Return the finished and the running trials that have the values that a trial has so far."""
+        finished: list[Cells] = []
+        running: list[Cells] = []
+        own = _cells(trial)
+        engine = study.native.engine
+        for other in engine.trials():
             if other.number == trial.number or other.state is TrialState.WAITING:
                 continue
-            if all(name in other.params and other.params[name] == value for name, value in prefix.items()):
-                ends = other.state.is_finished() or not self._waits
-                tree.add(_path(other)[len(prefix) :], ends)
-        return tree
+            here = engine.running.get(other.number)
+            cells = _cells_of_record(other) if here is None else _cells_of(here.trial.params, here.trial.distributions)
+            if own.items() <= cells.items():
+                (finished if other.state.is_finished() else running).append(cells)
+        return finished, running
 
 
-def values_of(distribution: BaseDistribution) -> Sequence[Any]:
+def values_of(distribution: BaseDistribution) -> list[Any]:
     """Return all values of a distribution.
 
     Raises:
         ValueError: it has no finite number of them.
     """
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices
-    if isinstance(distribution, IntDistribution):
-        return range(distribution.low, distribution.high + 1, distribution.step)
-    if isinstance(distribution, FloatDistribution) and (distribution.step is not None or distribution.single()):
-        step = distribution.step or 1.0
-        return [distribution.low + k * step for k in range(round((distribution.high - distribution.low) / step) + 1)]
-    raise ValueError(f"BruteForceSampler needs a finite number of values; {distribution!r} has none: give it a step")
+    parameter = parameter_of(distribution)
+    if parameter.n_values == math.inf:
+        raise ValueError(
+            f"BruteForceSampler needs a finite number of values; {distribution!r} has none: give it a step"
+        )
+    return [parameter.to_external(x) for x in parameter.cells(np.arange(int(parameter.n_values)))]
 
 
-def _path(trial: FrozenTrial) -> list[tuple[str, int, int]]:
-    path = []
-    for name, value in trial.params.items():
-        values = values_of(trial.distributions[name])
-        index = next((k for k, v in enumerate(values) if v == value), len(values))  # last: enqueued, out of range
-        path.append((name, len(values), index))
-    return path
+def _cells(trial: FrozenTrial) -> Cells:
+    return _cells_of(trial.params, {name: parameter_of(d) for name, d in trial.distributions.items()})
+
+
+def _cells_of(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> Cells:
+    cells = {}
+    for name, value in params.items():
+        parameter = parameters[name]
+        inside = parameter.contains(value)
+        cells[name] = _cell(parameter, parameter.to_internal(value) if inside else math.nan)
+    return cells
+
+
+def _cells_of_record(record: TrialRecord) -> Cells:
+    """Read the cells from the internal values, without a conversion of each value."""
+    if record.space is None or record.x is None:
+        return {}
+    used = zip(record.space.params.items(), record.x, strict=True)
+    return {name: _cell(p, x) for (name, p), x in used if x == x or name in record.outside}
+
+
+def _cell(parameter: Parameter, x: float) -> tuple[int, int]:
+    n = int(parameter.n_values)
+    cell = None if math.isnan(x) else parameter.cell_of(x)
+    return n, n if cell is None else cell  # n: enqueued, out of range

@@ -124,7 +124,10 @@ class GPSampler(NativeSampler):
     ) -> None:
         given = {"independent_sampler": independent_sampler, "deterministic_objective": deterministic_objective}
         warn_of_others("GPSampler", given, GP)
-        super().__init__(native_samplers.GPSampler(n_startup_trials, seed), constraints_func)
+        super().__init__(
+            native_samplers.GPSampler(None if n_startup_trials is None else max(1, n_startup_trials), seed),
+            constraints_func,
+        )
 
 
 class CmaEsSampler(NativeSampler):

@@ -88,12 +88,11 @@ class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
 def retries_of(callback: StaleTrialCallback | None) -> Retries:
     """Return how often a lost trial is run again, by what a program says in Optuna's way."""
     if callback is None:
-        return {"lost": 0, "lease": 0}
+        return {"lost": 0}
     if not isinstance(callback, RetryHeartbeatStaleTrialCallback):
         caution(f"the callback {callback!r} is not called: a trial whose worker was lost is run again, once")
-        return {"lost": 1, "lease": 1}
-    times = _NO_LIMIT if callback.max_retry is None else callback.max_retry
-    return {"lost": times, "lease": times}
+        return {"lost": 1}
+    return {"lost": _NO_LIMIT if callback.max_retry is None else callback.max_retry}
 
 
 class JournalFileBackend:
