@@ -32,9 +32,27 @@ TOP: dict[str, str] = {
     "Trial": "trial",
     "create_trial": "trial",
 }
+SERVER = (
+    "workers of several machines share a database server, such as storages.RDBStorage('postgresql://user@host/name'), "
+    "which holds thousands of them"
+)
+REDIS = "there is no storage in Redis: use storages.RDBStorage with an SQLite file or a database server"
 # Names that cannot be had, by their full name in Optuna -> why, and what to use instead.
 REFUSED: dict[str, str] = {
     "optuna.cli": "the command line is `tunesmith`; see `tunesmith --help`",
+    "optuna.samplers.BaseGASampler": (
+        "subclass tunesmith.samplers.Sampler, whose ask() sees all trials; or samplers.BaseSampler"
+    ),
+    "optuna.samplers.nsgaii.BaseCrossover": "samplers.NSGAIISampler has its own crossover, set by SBXCrossover(eta)",
+    "optuna.samplers.nsgaii.BaseMutation": (
+        "samplers.NSGAIISampler has its own mutation, set by PolynomialMutation(eta)"
+    ),
+    "optuna.storages.BaseJournalLogStorage": "a storage of your own is a subclass of tunesmith.storage.Storage",
+    "optuna.storages.GrpcStorageProxy": SERVER,
+    "optuna.storages.JournalRedisStorage": REDIS,
+    "optuna.storages.journal.BaseJournalBackend": "a storage of your own is a subclass of tunesmith.storage.Storage",
+    "optuna.storages.journal.JournalRedisBackend": REDIS,
+    "optuna.storages.run_grpc_proxy_server": SERVER,
     "optuna.integration.BoTorchSampler": "samplers.GPSampler is a Gaussian process without the package botorch",
     "optuna.integration.CometCallback": (
         "callbacks=[log] with a function log(study, trial) that calls comet_ml; or MLflowCallback, "
