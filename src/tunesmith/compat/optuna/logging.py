@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, WARN, WARNING
 
@@ -37,14 +38,20 @@ def root_logger() -> logging.Logger:
     if not _handlers:
         with _lock:
             if not _handlers:
-                handler = logging.StreamHandler()
-                handler.setFormatter(create_default_formatter())
-                _handlers.append(handler)
-                if not logger.handlers:  # else the real Optuna has set it up in this process
-                    logger.addHandler(handler)
-                    logger.setLevel(INFO)
-                    logger.propagate = False
+                _handlers.append(_default_handler(logger))
     return logger
+
+
+def _default_handler(logger: logging.Logger) -> logging.Handler:
+    """Return the handler that the real Optuna has set, where it is imported; else set one."""
+    if "optuna.logging" in sys.modules and logger.handlers:
+        return logger.handlers[0]
+    handler = logging.StreamHandler()
+    handler.setFormatter(create_default_formatter())
+    logger.addHandler(handler)
+    logger.setLevel(INFO)
+    logger.propagate = False
+    return handler
 
 
 def create_default_formatter() -> logging.Formatter:

@@ -23,7 +23,9 @@ def say_end(record: TrialRecord, names: Sequence[str] | None, best: BestOf) -> N
     if record.state is TrialState.FAIL:
         if logger.isEnabledFor(logging.WARNING):
             reason = (record.reason or "").partition("\n")[0]
-            logger.warning(f"Trial {number} failed with parameters: {record.params} because of: {reason}.")
+            logger.warning(
+                f"Trial {number} failed with parameters: {record.params} because of the following error: {reason}"
+            )
     elif logger.isEnabledFor(logging.INFO):
         if record.state is TrialState.PRUNED:
             logger.info(f"Trial {number} pruned. {record.reason or ''}")

@@ -1,0 +1,160 @@
+"""Programs of Optuna's kind, with the one import changed: samplers, their own and ours."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+import tunesmith.compat.optuna as optuna
+from tunesmith.compat.optuna.trial import TrialState
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def mixed(trial):
+    x = trial.suggest_float("x", -1, 1)
+    n = trial.suggest_int("n", 1, 64, log=True)
+    return x**2 + n if trial.suggest_categorical("kind", ["a", None, True]) == "a" else x**2 + n + 1
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        lambda: optuna.samplers.RandomSampler(seed=1),
+        lambda: optuna.samplers.TPESampler(seed=1, n_startup_trials=3, multivariate=True),
+        lambda: optuna.samplers.GPSampler(seed=1, n_startup_trials=3),
+        lambda: optuna.samplers.CmaEsSampler(seed=1, x0={"x": 0.5, "n": 2}),
+        lambda: optuna.samplers.QMCSampler(seed=1),
+        lambda: optuna.samplers.NSGAIISampler(seed=1, population_size=5),
+    ],
+)
+def test_a_seed_makes_a_search_that_can_be_repeated(sampler):
+    def run():
+        study = optuna.create_study(sampler=sampler())
+        study.optimize(mixed, n_trials=8)
+        return [t.params for t in study.trials]
+
+    assert run() == run()
+
+
+def test_arguments_that_are_not_followed_are_named_once():
+    with pytest.warns(UserWarning, match="gamma=.* is not followed"):
+        optuna.samplers.TPESampler(gamma=lambda n: 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optuna.samplers.TPESampler(gamma=lambda n: 2)
+        optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True)
+
+
+def test_constraints_func_is_followed():
+    sampler = optuna.samplers.TPESampler(seed=0, constraints_func=lambda t: (0.5 - t.params["x"], t.user_attrs["c"]))
+
+    def objective(trial):
+        trial.set_user_attr("c", -1.0)
+        return trial.suggest_float("x", 0, 1)
+
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=12)
+    assert study.best_value >= 0.5
+    assert study.best_trial.constraints == {"0": 0.5 - study.best_value, "1": -1.0}
+    assert study.best_trial.system_attrs["constraints"] == [0.5 - study.best_value, -1.0]
+
+
+class Annealing(optuna.samplers.BaseSampler):
+    """Moves from the last trial; the first values are random."""
+
+    def __init__(self):
+        self._random = optuna.samplers.RandomSampler(seed=3)
+        self.calls = []
+
+    def infer_relative_search_space(self, study, trial):
+        return optuna.search_space.IntersectionSearchSpace().calculate(study)
+
+    def sample_relative(self, study, trial, search_space):
+        self.calls.append("relative")
+        if not search_space:
+            return {}
+        last = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])[-1]
+        return {name: max(d.low, last.params[name] * 0.9) for name, d in search_space.items()}
+
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        self.calls.append("independent")
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study, trial):
+        assert trial.state is TrialState.RUNNING
+        self.calls.append("before")
+
+    def after_trial(self, study, trial, state, values):
+        study._storage.set_trial_system_attr(trial._trial_id, "seen", [state.name, values])
+        self.calls.append("after")
+
+
+def test_a_sampler_of_the_programs_own_proposes_each_value():
+    sampler = Annealing()
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2 + t.suggest_float("y", 0, 1), n_trials=3)
+    first, second, third = study.trials
+    assert second.params["y"] == pytest.approx(first.params["y"] * 0.9)
+    assert third.params["y"] == pytest.approx(first.params["y"] * 0.81)
+    assert sampler.calls == [
+        *("before", "relative", "independent", "independent", "after"),
+        *("before", "relative", "after"),
+        *("before", "relative", "after"),
+    ]
+    assert third.system_attrs["seen"] == ["COMPLETE", third.values]
+
+
+def test_a_subclass_of_a_sampler_is_asked_too():
+    class Half(optuna.samplers.TPESampler):
+        def sample_relative(self, study, trial, search_space):
+            return {}
+
+        def sample_independent(self, study, trial, param_name, param_distribution):
+            return 0.5
+
+    study = optuna.create_study(sampler=Half())
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
+    assert [t.params for t in study.trials] == [{"x": 0.5}] * 3
+
+
+def test_partial_fixed_parameters():
+    base = optuna.samplers.TPESampler(seed=0)
+    study = optuna.create_study(sampler=base)
+    study.optimize(lambda t: t.suggest_float("x", -1, 1) + t.suggest_int("y", -5, 5), n_trials=6)
+    study.sampler = optuna.samplers.PartialFixedSampler({"y": 3}, base)
+    study.optimize(lambda t: t.suggest_float("x", -1, 1) + t.suggest_int("y", -5, 5), n_trials=6)
+    assert [t.params["y"] for t in study.trials[6:]] == [3] * 6
+    assert len({t.params["x"] for t in study.trials}) == 12
+
+
+def test_a_grid_ends_the_search():
+    study = optuna.create_study(sampler=optuna.samplers.GridSampler({"x": [-50, 0, 50], "y": [-99, 0, 99]}))
+    study.optimize(lambda t: t.suggest_float("x", -100, 100) ** 2 + t.suggest_int("y", -100, 100) ** 2)
+    assert len(study.trials) == 9
+    assert study.best_params == {"x": 0, "y": 0}
+
+
+def test_brute_force_tries_each_combination_once_in_a_conditional_space():
+    def objective(trial):
+        if trial.suggest_categorical("kind", ["a", "b"]) == "a":
+            trial.suggest_float("rate", 0.1, 0.3, step=0.1)
+        else:
+            trial.suggest_int("n", 1, 2)
+            trial.suggest_categorical("on", [True, False])
+        return 0.0
+
+    study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
+    study.optimize(objective)
+    tried = [tuple(sorted(t.params.items())) for t in study.trials]
+    assert len(tried) == len(set(tried)) == 3 + 4
+
+
+def test_cma_es_starts_at_the_best_source_trial():
+    source = optuna.create_study()
+    source.enqueue_trial({"x": 0.25, "y": 0.75})
+    source.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.25) ** 2 + (t.suggest_float("y", 0, 1) - 0.75) ** 2, 1)
+    study = optuna.create_study(sampler=optuna.samplers.CmaEsSampler(source_trials=source.trials, seed=0))
+    study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), n_trials=12)
+    assert len(study.trials) == 12

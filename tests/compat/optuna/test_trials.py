@@ -1,0 +1,213 @@
+"""Programs of Optuna's kind, with the one import changed: distributions, records, storages, logging."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+import tunesmith.compat.optuna as optuna
+from tunesmith.compat.optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
+from tunesmith.compat.optuna.trial import FixedTrial, TrialState, create_trial
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+DISTRIBUTIONS = [
+    FloatDistribution(0.0, 1.0),
+    FloatDistribution(0.1, 1.0, True),
+    FloatDistribution(0.0, 1.0, step=0.25),
+    IntDistribution(1, 9),
+    IntDistribution(1, 9, True),
+    IntDistribution(0, 8, step=2),
+    CategoricalDistribution(("a", None, True, 1.5)),
+]
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=repr)
+def test_distributions_come_back_from_json_and_from_trials(distribution):
+    assert json_to_distribution(distribution_to_json(distribution)) == distribution
+    study = optuna.create_study()
+    trial = study.ask({"x": distribution})
+    assert trial.distributions == {"x": distribution}
+    study.tell(trial, 0.0)
+    assert study.best_trial.distributions == {"x": distribution}
+    value = study.best_params["x"]
+    assert distribution._contains(distribution.to_internal_repr(value))
+
+
+def test_distributions_agree_with_the_real_optuna():
+    real = pytest.importorskip("optuna")
+    for d in DISTRIBUTIONS:
+        theirs = getattr(real.distributions, type(d).__name__)
+        assert repr(theirs(**d._asdict())) == repr(d)
+        assert real.distributions.json_to_distribution(distribution_to_json(d)) == theirs(**d._asdict())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: FloatDistribution(2, 1),
+        lambda: FloatDistribution(0, 1, log=True),
+        lambda: FloatDistribution(0.1, 1, log=True, step=0.1),
+        lambda: IntDistribution(0, 5, log=True),
+        lambda: CategoricalDistribution(()),
+    ],
+)
+def test_ranges_that_are_none(wrong):
+    with pytest.raises(ValueError, match=r"got|empty"):
+        wrong()
+
+
+def test_a_step_that_does_not_divide_lowers_the_end():
+    with pytest.warns(UserWarning, match="lowered"):
+        assert IntDistribution(0, 7, step=2).high == 6
+
+
+def test_old_names_warn():
+    with pytest.warns(FutureWarning, match="FloatDistribution"):
+        old = optuna.distributions.LogUniformDistribution(1, 2)
+    trial = optuna.create_study().ask({"x": old})
+    assert trial.distributions["x"] == FloatDistribution(1, 2, log=True)
+    with pytest.warns(FutureWarning, match="suggest_float"):
+        assert 0 <= trial.suggest_uniform("y", 0, 1) <= 1
+
+
+def test_an_objective_runs_on_a_record_and_on_given_values():
+    def objective(trial):
+        return trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 0, 3)
+
+    study = optuna.create_study()
+    study.optimize(objective, n_trials=3)
+    assert objective(study.best_trial) == study.best_value
+    assert objective(FixedTrial({"x": 0.5, "n": 2})) == 2.5
+    with pytest.raises(ValueError, match="no value of 'n'"):
+        objective(FixedTrial({"x": 0.5}))
+
+
+def test_added_trials_are_learned_from_and_kept_as_they_are():
+    trial = create_trial(
+        params={"x": 0.5, "c": "b"},
+        distributions={"x": FloatDistribution(0, 1), "c": CategoricalDistribution(("a", "b"))},
+        value=0.25,
+        user_attrs={"why": "known"},
+        system_attrs={"from": "before"},
+        intermediate_values={0: 1.0},
+        constraints={"size": -1.0},
+    )
+    study = optuna.create_study()
+    study.add_trial(trial)
+    study.add_trials([create_trial(state=TrialState.FAIL), create_trial(state=TrialState.WAITING)])
+    kept = study.trials[0]
+    assert (kept.params, kept.values, kept.user_attrs) == (trial.params, [0.25], {"why": "known"})
+    assert kept.system_attrs == trial.system_attrs
+    assert kept.intermediate_values == {0: 1.0}
+    assert kept.duration == trial.duration
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL", "WAITING"]
+    with pytest.raises(ValueError, match="outside"):
+        create_trial(params={"x": 2.0}, distributions={"x": FloatDistribution(0, 1)}, value=0.0)
+
+
+def test_trials_of_the_real_optuna_can_be_added():
+    real = pytest.importorskip("optuna")
+    real.logging.set_verbosity(real.logging.ERROR)
+    old = real.create_study()
+    old.optimize(lambda t: t.suggest_float("x", 0, 1, step=0.5) + t.suggest_int("n", 1, 3), n_trials=3)
+    study = optuna.create_study()
+    study.add_trials(old.trials)
+    assert [(t.params, t.values, t.datetime_start) for t in study.trials] == [
+        (t.params, t.values, t.datetime_start) for t in old.trials
+    ]
+
+
+def test_a_study_in_memory_keeps_any_object():
+    model = object()
+    study = optuna.create_study()
+    study.optimize(lambda t: t.set_user_attr("model", model) or 1.0, n_trials=1)
+    study.set_user_attr("best", study.best_trial.user_attrs["model"])
+    assert study.user_attrs["best"] is model
+
+
+def test_a_file_keeps_what_json_can(tmp_path):
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'tune.db'}")
+    with pytest.raises(ValueError, match="cannot be kept"):
+        study.set_user_attr("best", object())
+
+
+def test_journals_are_files(tmp_path):
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal.log"))
+    study = optuna.create_study(storage=optuna.storages.JournalStorage(backend), study_name="mine")
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=2)
+    again = optuna.load_study(study_name="mine", storage=optuna.storages.JournalStorage(backend))
+    assert again.trials == study.trials
+
+
+def test_lost_trials_are_run_again_as_often_as_the_callback_says(tmp_path):
+    url = f"sqlite:///{tmp_path / 'tune.db'}"
+    again = optuna.storages.RetryFailedTrialCallback(max_retry=3)
+    storage = optuna.storages.RDBStorage(url, heartbeat_interval=60, failed_trial_callback=again)
+    study = optuna.create_study(storage=storage)
+    assert {kind.name: times for kind, times in study.native.retries.items()}["LOST"] == 3
+
+
+def test_a_storage_of_ones_own_says_what_to_subclass():
+    with pytest.raises(TypeError, match=r"tunesmith\.storage\.Storage"):
+        type("Mine", (optuna.storages.BaseStorage,), {})
+
+
+class Lines(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
+
+
+def test_the_log_has_a_line_for_each_trial():
+    lines = Lines()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    optuna.logging.disable_default_handler()
+    optuna.logging.get_logger("optuna").addHandler(lines)
+    try:
+        study = optuna.create_study(study_name="mine")
+        study.optimize(lambda t: t.suggest_float("x", 0, 1) if t.number else None, n_trials=2)
+    finally:
+        optuna.logging.enable_default_handler()
+        optuna.logging.get_logger("optuna").removeHandler(lines)
+    made, failed, done = lines.texts
+    assert made == "A new study created in memory with name: mine"
+    assert failed.startswith("Trial 0 failed with parameters: {} because of")
+    assert done.startswith(f"Trial 1 finished with value: {study.best_value} and parameters: {{'x'")
+    assert done.endswith(f"Best is trial 1 with value: {study.best_value}.")
+
+
+def test_max_trials_callback():
+    study = optuna.create_study()
+    study.optimize(lambda t: 1.0, n_trials=50, callbacks=[optuna.study.MaxTrialsCallback(4)])
+    assert len(study.trials) == 4
+
+
+def test_several_objectives():
+    study = optuna.create_study(directions=["minimize", "maximize"])
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.params["x"] ** 2), n_trials=5)
+    assert study.best_trials
+    assert all(len(t.values) == 2 for t in study.trials)
+    with pytest.raises(RuntimeError):
+        _ = study.best_trial
+    with pytest.raises(RuntimeError):
+        _ = study.trials[0].value
