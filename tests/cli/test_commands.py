@@ -85,6 +85,13 @@ def test_several_objectives(where: str, tunesmith: Program) -> None:
     study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.params["x"]), n_trials=3)
     assert "3 trials are not dominated by any other: 0, 1, 2." in tunesmith("show", where, "--study", "two")
     assert "no single best trial" in tunesmith("best", where, "--study", "two", status=2)
+    two = (where, "--study", "two")
+    assert "give --target 0 to --target 1" in tunesmith("importance", *two, status=2)
+    assert "give --target 0 to --target 1" in tunesmith("plot", "history", *two, status=2)
+    assert tunesmith.json("importance", *two, "--target", "1")[0]["name"] == "x"
+    assert tunesmith("plot", "history", *two, "--target", "1", "-o", "a.svg") == "a.svg\n"
+    assert "are 0 to 1" in tunesmith("plot", "history", *two, "--target", "2", status=2)
+    assert "expected the number of an objective" in tunesmith("importance", *two, "--target", "loss", status=2)
     assert "give --study, one of 'mine', 'two'" in tunesmith("show", where, status=2)
     assert "did you mean 'mine'?" in tunesmith("show", where, "--study", "mime", status=2)
 
@@ -129,6 +136,7 @@ def test_trials(where: str, tunesmith: Program) -> None:
     assert fall == sorted(fall, reverse=True)
     assert [t["number"] for t in tunesmith.json("trials", where, "--state", "fail")] == [3]
     assert tunesmith.json("trials", where, "--sort", "-value")[-1]["number"] == 3  # it has none
+    assert tunesmith("trials", where, "--where", "x > 99") == "No trial is like that.\n"
     assert "2 of 12 are shown" in tunesmith("trials", where, "--limit", "2")
     assert "did you mean 'value'?" in tunesmith("trials", where, "--sort", "valeu", status=2)
     odd = tunesmith.json("trials", where, "--where", "x > 0 and kind == 'plain'", "--limit", "99")
@@ -136,6 +144,11 @@ def test_trials(where: str, tunesmith: Program) -> None:
     assert [t["number"] for t in odd] == [t.number for t in known]
     assert len(tunesmith.json("trials", where, "--where", "user.note ~ 'bold'")) == 11
     assert "Error" in tunesmith("trials", where, "--where", "x >", status=2)
+    ts.create_study(storage=where, study_name="none")
+    assert tunesmith("trials", where, "--study", "none") == "'none' has no trials yet.\n"
+    wide = ts.create_study(storage=where, study_name="wide", space={f"p{i}": "float(0, 1)" for i in range(30)})
+    wide.optimize(lambda trial: 0.0, n_trials=1)
+    assert "20 of 30 parameters are shown" in tunesmith("trials", where, "--study", "wide")
 
 
 def test_export(where: str, tunesmith: Program, tmp_path: Path) -> None:
@@ -159,6 +172,7 @@ def test_importance_and_figures(where: str, tunesmith: Program) -> None:
     assert "is not one of" in tunesmith("importance", where, "--evaluator", "oracle", status=2)
     assert tunesmith("plot", "history", where, "-o", "a.svg") == "a.svg\n"
     assert "<svg" in Path("a.svg").read_text()
+    assert "has no --param" in tunesmith("plot", "edf", where, "--param", "x", status=2)
     assert "there is no figure 'pie'" in tunesmith("plot", "pie", where, status=2)
 
 

@@ -255,6 +255,9 @@ def test_settings_of_hydra(capsys: pytest.CaptureFixture[str]) -> None:
         (Option("log-interval", 10), (None, False)),
         (Option("name", "x"), (None, False)),
         (Option("verbose", is_flag=True), (None, False)),
+        (Option("num_layers", choices=[1, 2, 3, 4]), ("int(1, 4)", True)),
+        (Option("hidden", choices=[16, 32, 64]), ("16 < 32 < 64", True)),
+        (Option("order", choices=[3, 1]), ("3 | 1", True)),
         (Option("act", choices=["relu", "it's", "if"]), (r"relu | 'it\'s' | 'if'", True)),
     ],
 )

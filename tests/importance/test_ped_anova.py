@@ -61,13 +61,15 @@ def test_an_effect_inside_a_branch_belongs_to_the_parameter_there_and_the_choice
     assert not alone["inside"].stands_out
 
 
-def test_a_learning_search_still_shows_what_matters() -> None:
+def test_a_learning_search_still_shows_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 3)  # each costs a fit
+
     def objective(trial: ts.Trial) -> float:
         x = [trial.suggest_float(f"x{j}", 0.0, 1.0) for j in range(3)]
         return 2.0 * (x[0] - 0.3) ** 2 + 0.6 * (x[1] - 0.6) ** 2
 
     values = {True: np.zeros(3), False: np.zeros(3)}
-    for seed in range(6):
+    for seed in range(4):
         study = ts.create_study(seed=seed, sampler="tpe")
         study.optimize(objective, n_trials=80)
         for weighted in values:
@@ -75,6 +77,51 @@ def test_a_learning_search_still_shows_what_matters() -> None:
             values[weighted] += [found[f"x{j}"] for j in range(3)]
     assert values[True][0] > 2.0 * abs(values[True][2])
     assert values[True][0] > values[False][0]
+
+
+def converged(seed: int) -> ts.Study:
+    """Twenty trials at random, and sixty near the best point, where x2 is always the same as well."""
+    rng = np.random.default_rng(seed)
+    u = np.concatenate([rng.random((20, 3)), [0.3, 0.6, 0.1] + 0.02 * rng.standard_normal((60, 3))])
+    y = 2.0 * (u[:, 0] - 0.3) ** 2 + 0.6 * (u[:, 1] - 0.6) ** 2 + 0.05 * rng.standard_normal(80)
+    study = ts.create_study(space=box(3), seed=seed)
+    rows = [{f"x{j}": value for j, value in enumerate(row)} for row in u.clip(0.0, 1.0).tolist()]
+    study.add_trials(
+        [
+            ts.create_trial(params=p, distributions=box(3), value=value)
+            for p, value in zip(rows, y.tolist(), strict=True)
+        ]
+    )
+    return study
+
+
+def test_after_a_search_that_converged_a_model_tells_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.importance.model.SHUFFLES", 20)
+    for seed in range(2):
+        table = importance(converged(seed), params=["x2", "x0"])
+        assert [row.name for row in table.rows] == ["x0", "x2"]
+        assert table["x0"].stands_out
+        assert not table["x2"].stands_out
+        assert any("A model that is fitted to them" in note for note in table.notes)
+
+
+def test_pruned_trials_are_not_among_the_best() -> None:
+    def objective(trial: ts.Trial) -> float:
+        x0, x1 = (trial.suggest_float(name, 0.0, 1.0) for name in ("x0", "x1"))
+        trial.suggest_float("x2", 0.0, 1.0)
+        if x0 > 0.3:  # so all that is left has a good x0, and only x1 differs
+            raise ts.TrialPruned
+        return x1
+
+    study = ts.create_study(seed=0, sampler="random")
+    study.optimize(objective, n_trials=200)
+    table = importance(study)
+    assert table["x0"].stands_out
+    assert not table["x2"].stands_out
+    assert table["x0"].n_trials == 200
+    assert any("pruned trials count as not among the best" in note for note in table.notes)
+    # A target says nothing of those without a value.
+    assert importance(study, target=lambda trial: trial.params["x1"])["x0"].n_trials < 100
 
 
 def test_of_a_maximised_study_the_largest_values_are_the_best() -> None:

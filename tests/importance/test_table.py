@@ -110,8 +110,8 @@ def no_parameters() -> ts.Study:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ts.create_study(), "it has no trials yet"),
-        (only_failures, r"none of its trials is complete \(3 failed\)"),
+        (lambda: ts.create_study(), "this study has no trials yet"),
+        (only_failures, r"of this study none is complete \(3 failed\)"),
         (lambda: study_of(1.0), "at least two complete ones with a finite value; this study has 1"),
         (lambda: study_of(1.0, math.inf), "this study has 1"),
         (lambda: study_of(2.0, 2.0, 2.0), "all 3 complete trials have the same value, 2.0"),

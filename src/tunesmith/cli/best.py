@@ -57,7 +57,7 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
     try:
         trial = study.recommend().trial if honest else study.best_trial
     except ValueError as error:
-        raise click.ClickException(f"the study {study.study_name!r}: {error}") from error
+        raise click.ClickException(str(error)) from error
     if form is not None:
         click.echo(FORMS[form](trial.params))
     elif as_json:

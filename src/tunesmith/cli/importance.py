@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tunesmith import registry
-from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option, target_of, target_option
 from tunesmith.cli.output import print_json
 
 
@@ -20,14 +20,19 @@ from tunesmith.cli.output import print_json
     help="How it is measured.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME", help="Only these; may be repeated.")
+@target_option
 @json_option
-def importance(storage: str, name: str | None, evaluator: str, params: tuple[str, ...], as_json: bool) -> None:
+def importance(
+    storage: str, name: str | None, evaluator: str, params: tuple[str, ...], target: str | None, as_json: bool
+) -> None:
     """Tell which parameters mattered, with intervals and what noise would show."""
     from tunesmith.importance import importance as evaluate
+    from tunesmith.visualization.data.param_importances import as_function
 
     study = open_study(storage, name)
+    about = as_function(study, target_of(study, target))
     try:
-        table = evaluate(study, evaluator=evaluator, params=list(params) or None)
+        table = evaluate(study, evaluator=evaluator, params=list(params) or None, target=about)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:

@@ -24,7 +24,35 @@ storage_argument: Decorator = click.argument("storage", envvar=STORAGE)
 study_option: Decorator = click.option(
     "--study", "name", metavar="NAME", help="The study; it need not be named where there is only one."
 )
+target_option: Decorator = click.option(
+    "--target", metavar="WHAT", help="What it is about: the number of an objective, from 0, or user_attrs_NAME."
+)
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def target_of(study: Study, given: str | None) -> int | str | None:
+    """Return what ``--target`` names.
+
+    Args:
+        study: the study, or the first of several.
+        given: the text; None: the only objective.
+
+    Raises:
+        UsageError: the study has several objectives, and none is named.
+    """
+    n = len(study.directions)
+    if given is None and n > 1:
+        raise click.UsageError(
+            f"the study {study.study_name!r} has {n} objectives, and this is about one: give --target 0 to "
+            f"--target {n - 1}"
+        )
+    if given is not None and given.isdecimal():
+        if int(given) >= n:
+            raise click.UsageError(f"--target {given}: the objectives of {study.study_name!r} are 0 to {n - 1}")
+        return int(given)
+    if given is not None and not given.startswith("user_attrs_"):
+        raise click.UsageError(f"--target: expected the number of an objective, or user_attrs_NAME; got {given!r}")
+    return given
 
 
 def existing(spec: str) -> Storage:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tunesmith.cli.options import existing, json_option, storage_argument, study_record
+from tunesmith.cli.options import existing, json_option, storage_argument, study_record, target_of, target_option
 from tunesmith.cli.output import say
 from tunesmith.text import did_you_mean, listing
 
@@ -26,9 +27,16 @@ NOT_OF_STUDIES = {"racing", "honest_score"}  # figures of scikit-learn searches
     help="The file; by default FIGURE.html or FIGURE.png.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME", help="Only these parameters; may be repeated.")
+@target_option
 @json_option
 def plot(
-    figure: str, storage: str, names: tuple[str, ...], output: Path | None, params: tuple[str, ...], as_json: bool
+    figure: str,
+    storage: str,
+    names: tuple[str, ...],
+    output: Path | None,
+    params: tuple[str, ...],
+    target: str | None,
+    as_json: bool,
 ) -> None:
     """Draw a figure of a study: FIGURE is history, slice, contour, importances and others.
 
@@ -43,8 +51,14 @@ def plot(
     file = output or Path(f"{figure}.html" if _has("plotly") else f"{figure}.png")
     page = file.suffix.lower() in PAGES
     settings: dict[str, Any] = {"backend": "plotly" if page else "matplotlib"}
+    known = inspect.signature(make).parameters
+    for option, given in (("params", params), ("target", target)):
+        if given and option not in known:
+            raise click.UsageError(f"the figure {figure!r} has no --{option.removesuffix('s')}")
     if params:
         settings["params"] = list(params)
+    if "target" in known:
+        settings["target"] = target_of(studies[0], target)
     try:
         made = make(studies[0] if len(studies) == 1 else studies, **settings)
     except (ValueError, RuntimeError, TypeError) as error:

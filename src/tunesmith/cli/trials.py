@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STATES = [state.name.lower() for state in TrialState]
 FORMATS = ("csv", "json", "parquet")
+MOST_PARAMETERS = 20  # in one table
 ATTRS = ("number", "state", "value", "params", "user_attrs", "constraints", "cost", "duration", "reason")
 
 
@@ -62,9 +63,15 @@ def trials(
     if as_json:
         print_json([trial_dict(t) for t in shown])
         return
-    params = list(dict.fromkeys(key for t in shown for key in t.flat_params))
+    if not shown:
+        click.echo("No trial is like that." if where or states else f"{study.study_name!r} has no trials yet.")
+        return
+    every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
+    params = every[:MOST_PARAMETERS]
     cells = [[t.number, t.state.name.lower(), value_text(t), *(t.flat_params.get(p) for p in params)] for t in shown]
     print_table(["trial", "state", "value", *params], cells)
+    if len(every) > len(params):
+        click.echo(f"{len(params)} of {len(every):,} parameters are shown; --json and `tunesmith export` have all.")
     if len(rows) > limit:
         click.echo(f"{limit} of {len(rows):,} are shown; --limit shows more.")
 

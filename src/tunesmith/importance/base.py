@@ -6,13 +6,13 @@ Symbols: n trials, d parameters, r effects, b bootstrap or posterior draws, s sh
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from tunesmith.importance.table import Change
-from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space import Space
 
 
@@ -28,6 +28,9 @@ class ImportanceData:
         wanted: places of the parameters that are asked for, in the order of the space.
         sign: +1, or -1 if the study maximises: sign · y is in the study's unit.
         first: internal values [d] of the first complete trial.
+        pruned: unit coordinates [p, d] of the trials that were pruned: nothing is known of their values but that they
+            seemed hopeless. Empty with a target, which says nothing of them.
+        pruned_after: of each of these, how many of the n trials were asked for before it [p].
     """
 
     space: Space
@@ -37,6 +40,8 @@ class ImportanceData:
     wanted: tuple[int, ...]
     sign: float
     first: Floats
+    pruned: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    pruned_after: Indices = field(default_factory=lambda: np.zeros(0, np.intp))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

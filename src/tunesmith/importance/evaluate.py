@@ -27,8 +27,9 @@ def importance(
 ) -> Importance:
     """Return how much each parameter mattered, with intervals, and what pure noise would have shown.
 
-    Only complete trials with a finite value count: pruned, failed and running ones do not. A parameter that is not
-    always active is judged where it is; what the choice to activate it made of a trial belongs to its parent.
+    Complete trials with a finite value count; failed and running ones do not, and pruned ones count for "ped-anova" as
+    not among the best, if there is no target. A parameter that is not always active is judged where it is; what the
+    choice to activate it made of a trial belongs to its parent.
 
     Args:
         study: the study.

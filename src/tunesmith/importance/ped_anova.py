@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tunesmith.importance.among_best import modelled_shares
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
 from tunesmith.importance.bootstrap import bootstrap_counts
 from tunesmith.importance.cells import Cells
 from tunesmith.importance.density import effective_count, space_weights
+from tunesmith.importance.model import is_enough
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Mask, Singles
 from tunesmith.numerics.threads import one_thread
@@ -30,6 +32,7 @@ SHUFFLES = 400
 PRIOR = 1.0  # trials that are as good as all are on average, mixed into each estimate of r
 MOST_COLUMNS = 1_000  # cells that are counted at once
 NOTICED = 0.5  # share of the trials that the effective count must fall below for a note
+ENOUGH = 50  # effective trials: with fewer, a random tenth of the weight is a handful, and noise reaches any value
 
 
 class PedAnova(Evaluator):
@@ -39,6 +42,10 @@ class PedAnova(Evaluator):
     (see `tunesmith.importance.density`); the best ones are the best tenth of the space, not of the trials. Both
     densities are smoothed by the same kernel, so values are smaller with few trials than
     with many. Intervals: a bootstrap over trials. Null line: values shuffled over trials. There are no pairs.
+
+    Pruned trials count as not among the best, unless there is a target. Where a search converged, so that its trials
+    say little of the rest of the space, a Gaussian process that is fitted to at most 100 of them says it (see
+    `tunesmith.importance.among_best`): that takes about a second.
 
     Args:
         gamma: the share of the space that counts as best, between 0 and 1.
@@ -58,30 +65,37 @@ class PedAnova(Evaluator):
 
     @one_thread()
     def evaluate(self, data: ImportanceData, rng: np.random.Generator) -> Effects:
-        n = len(data.y)
-        params = list(data.space.params.values())
-        every = [Cells.make(param, data.u[:, j]) for j, param in enumerate(params)]
+        u, y = data.u, data.y
+        if len(data.pruned):
+            u = np.insert(u, data.pruned_after, data.pruned, axis=0)
+            y = np.insert(y, data.pruned_after, np.inf)
+        n = len(y)
+        every = [Cells.make(param, u[:, j]) for j, param in enumerate(data.space.params.values())]
         w = space_weights(every) if self.weighted else np.full(n, 1.0 / n)
         cells = [every[j] for j in data.wanted]
-        best = _best(data.y, w, self.gamma, rng)
-        times = bootstrap_counts(rng, DRAWS, n)
         count = effective_count(w)
-        weight = (w * count).astype(np.float32)
-        found = _shares(cells, best * weight, weight[None, :])
-        draws = _shares(cells, times * (best[0] * weight), times * weight)
-        notes = (
-            []
-            if count >= NOTICED * n
-            else [
+        few = count < NOTICED * n
+        notes = [f"{n - len(data.y):,} pruned trials count as not among the best."] if len(data.pruned) else []
+        if few:
+            notes.append(
                 f"The search looked closely at a part of the space: its {n:,} trials tell as much about all of it as "
-                f'{count:.0f} at random. The evaluators that use a model tell more then: "fanova", "shapley".'
-            ]
-        )
+                f"{count:.0f} at random."
+            )
+        if few and count < ENOUGH and len(data.pruned) <= len(data.y) and is_enough(data):
+            value, draws, shuffled = modelled_shares(data, w[np.isfinite(y)], self.gamma, rng)
+            notes.append("A model that is fitted to them says what results are elsewhere.")
+        else:
+            best = _best(y, w, self.gamma, rng)
+            weight = (w * count).astype(np.float32)
+            found = _shares(cells, best * weight, weight[None, :])
+            value, shuffled = found[0], found[1:]
+            times = bootstrap_counts(rng, DRAWS, n)
+            draws = _shares(cells, times * (best[0] * weight), times * weight)
         return Effects(
             params=tuple((j,) for j in data.wanted),
-            value=found[0],
+            value=value,
             draws=draws,
-            shuffled=found[1:],
+            shuffled=shuffled,
             n_trials=tuple(int((one.of < one.k).sum()) for one in cells),
             unit=say(
                 "the share of what decides whether a point is among the best {:g} % of the space", 100 * self.gamma
@@ -94,7 +108,7 @@ def _best(y: Floats, w: Floats, gamma: float, rng: np.random.Generator) -> Mask:
     """Return which trials are among the best [1 + s, n]: of the study, and with values shuffled over the trials.
 
     Args:
-        y: values of the trials [n].
+        y: values of the trials [n]; infinite where nothing is known but that a trial is not among the best.
         w: their weights.
         gamma: the weight of the best ones together; one trial belongs to them in any case, and who equals the last one.
         rng: shuffles.
@@ -103,6 +117,7 @@ def _best(y: Floats, w: Floats, gamma: float, rng: np.random.Generator) -> Mask:
     order = np.argsort(y, kind="stable")
     ranked = y[order]
     equals = np.searchsorted(ranked, ranked, side="right")  # how many trials there are up to the last equal of each
+    equals = np.minimum(equals, np.isfinite(y).sum())
     most = int(equals[min(n - 1, int(np.searchsorted(np.cumsum(np.sort(w)), gamma)))])  # that can be among the best
     orders = np.stack([order[:most], *(rng.choice(n, most, replace=False) for _ in range(SHUFFLES))])
     reached = (np.cumsum(w[orders], axis=1) <= gamma + 1e-9).sum(axis=1)

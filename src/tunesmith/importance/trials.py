@@ -65,7 +65,20 @@ def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -
     tree = infer_conditions(space, points)
     x = tree.mask(points[rows])
     maximised = target is None and study.directions[0] == StudyDirection.MAXIMIZE
-    return ImportanceData(tree, x, tree.to_unit(x), y, wanted, -1.0 if maximised else 1.0, x[0]), notes
+    pruned = np.flatnonzero((history.state == TrialState.PRUNED) & (target is None))
+    pruned = pruned[np.argsort(history.number[pruned], kind="stable")]
+    data = ImportanceData(
+        space=tree,
+        x=x,
+        u=tree.to_unit(x),
+        y=y,
+        wanted=wanted,
+        sign=-1.0 if maximised else 1.0,
+        first=x[0],
+        pruned=tree.to_unit(tree.mask(points[pruned])),
+        pruned_after=np.searchsorted(history.number[rows], history.number[pruned]),
+    )
+    return data, notes
 
 
 def _none(study: Study) -> str:
@@ -81,8 +94,8 @@ def _none(study: Study) -> str:
         )
         if count
     ]
-    what = f"none of its trials is complete ({', '.join(words)})" if words else "it has no trials yet"
-    return f"importance needs complete trials, and of this study {what}"
+    what = f"of this study none is complete ({', '.join(words)})" if words else "this study has no trials yet"
+    return f"importance needs complete trials, and {what}"
 
 
 def _wanted(space: Space, params: Any) -> tuple[int, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from tunesmith.cli.scaffold.option import Option
@@ -44,7 +46,7 @@ def suggestion(option: Option) -> tuple[str | None, bool]:
     name = re.sub(r"[.-]", "_", option.name)
     last = re.sub(r"-", "_", option.name.rpartition(".")[2])
     if option.choices and len(option.choices) > 1:
-        return " | ".join(map(_label, option.choices)), not _NOT.fullmatch(last) and not option.is_group
+        return _of_choices(option.choices), not _NOT.fullmatch(last) and not option.is_group
     if option.is_flag or isinstance(option.default, bool):
         return (None if _NOT.fullmatch(last) else "true | false"), False
     value = option.default
@@ -118,6 +120,17 @@ def _short(value: float) -> str:
     """Return a number with one digit, or two."""
     text = f"{value:.1g}" if abs(value) < 1e-2 or abs(value) >= 100 else f"{value:.2g}"
     return re.sub(r"e([+-])0*", r"e\1", text).replace("e+", "e")
+
+
+def _of_choices(choices: Sequence[Any]) -> str:
+    """Return what describes choices: numbers that grow have an order, and whole numbers without a gap are a range."""
+    numbers = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
+    if not numbers or any(a >= b for a, b in pairwise(choices)):
+        return " | ".join(map(_label, choices))
+    low, high = choices[0], choices[-1]
+    if all(isinstance(choice, int) for choice in choices) and high - low == len(choices) - 1 > 1:
+        return f"int({low}, {high})"
+    return " < ".join(map(_label, choices))
 
 
 def _label(choice: Any) -> str:
