@@ -181,10 +181,14 @@ function show(figure, data) {
   caption.replaceChildren(...parts, make("p", { className: "sentence", textContent: data.summary }), table);
 }
 
-// A long title of an axis is broken into two lines; it is escaped already.
+// A long title of an axis is broken into lines; it is escaped already.
 function broken(text, width) {
-  const at = text.indexOf(" ", text.length / 2);
-  return text.length * 6.5 < width * 0.7 || at < 0 ? text : `${text.slice(0, at)}<br>${text.slice(at + 1)}`;
+  const most = Math.max(14, (width - 130) / 6.5), lines = [""];
+  for (const word of text.split(" ")) {
+    if (lines.at(-1) && lines.at(-1).length + word.length > most) lines.push("");
+    lines.push(`${lines.pop()} ${word}`.trim());
+  }
+  return lines.join("<br>");
 }
 
 function drawPlot(figure, plot, data) {
@@ -216,11 +220,15 @@ function drawPlot(figure, plot, data) {
 }
 
 // The titles of plotly.js are markup, escaped by the server.
-const shownText = text => text && new DOMParser().parseFromString(text.replace("<br>", " "), "text/html").body.textContent;
+const shownText = text => text && new DOMParser().parseFromString(text.replaceAll("<br>", " "), "text/html").body.textContent;
 
 const MOST_ROWS = 200;
 function tableOf(data, heading) {
   const rows = [], layout = data.figure?.layout, title = name => shownText(layout[name]?.title?.text) || name[0];
+  const named = (name, value) => { // bars lie at whole numbers that have names
+    const { tickvals, ticktext } = layout[name] ?? {}, at = ticktext && typeof value === "number" ? tickvals.indexOf(Math.round(value)) : -1;
+    return at < 0 ? value ?? null : shownText(ticktext[at]);
+  };
   const heads = data.parallel ? [words.trial, data.parallel.target, ...data.parallel.axes.map(axis => axis.name)] : [words.series, title("xaxis"), title("yaxis")];
   let n = 0;
   if (data.parallel) {
@@ -232,7 +240,10 @@ function tableOf(data, heading) {
       const x = trace.x ?? [], y = trace.y ?? [];
       const size = Math.max(x.length ?? 0, y.length ?? 0);
       n += size;
-      for (let i = 0; i < size && rows.length < MOST_ROWS; i++) rows.push([trace.name ?? "", x[i], Array.isArray(y[i]) ? "" : y[i]]);
+      for (let i = 0; i < size && rows.length < MOST_ROWS; i++) {
+        const row = [shownText(trace.name) ?? "", named("xaxis", x[i]), named("yaxis", y[i])];
+        if (row.every((cell, k) => k === 0 || cell !== null) && String(row) !== String(rows.at(-1))) rows.push(row);
+      }
     }
   }
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map(head => make("th", { scope: "col", textContent: head })))),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.languages import Words, joined
+from tunesmith.languages import Said, Words, joined
 
 DIGITS = 6  # significant ones, of a column that begins near 0; more where it does not
 
@@ -34,9 +34,11 @@ class FigureData:
     notes: tuple[str, ...] = ()
 
     def in_language(self, words: Words) -> Self:
-        """Return the same with heading, summary and notes in another language."""
-        notes = tuple(map(words.said, self.notes))
-        return replace(self, title=words.translate(self.title), summary=words.said(self.summary), notes=notes)
+        """Return the same with heading, notes, and all else that was made by `say`, in another language."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        told: dict[str, Any] = {name: words.said(text) for name, text in fields.items() if isinstance(text, Said)}
+        told |= {"title": words.translate(self.title), "notes": tuple(map(words.said, self.notes))}
+        return replace(self, **told)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as lists, numbers and texts for JSON; numbers have the digits that a figure can show.

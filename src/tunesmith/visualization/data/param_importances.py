@@ -105,7 +105,7 @@ def of_table(table: Importance, target: str) -> ParamImportances:
         ),
         notes=(say("{}, 95 % intervals; grey: what noise reaches in 1 of 20 studies", table.evaluator), *hidden),
         target=target,
-        unit=printable(table.unit),
+        unit=table.unit,
         names=tuple(printable(r.name) for r in rows),
         value=np.array([r.value for r in rows]),
         low=np.array([r.interval[0] for r in rows]),
