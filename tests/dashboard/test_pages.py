@@ -282,6 +282,15 @@ def values_shown(pattern: str) -> list[str]:
     return sorted(re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", shown))
 
 
+def test_the_importance_of_very_many_trials_is_told_by_some_and_says_so(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunesmith.dashboard.drawings.MOST_WEIGHED", 20)
+    drawn = get_json(client, "/study/2/figure/importance")
+    assert drawn["notes"][0] == "from 20 of 30 trials"
+    assert "from 20 trials" in drawn["summary"]
+
+
 def test_figures_speak_the_readers_language(client: TestClient) -> None:
     for name in ("history", "importance", "parallel", "slice", "curves", "timeline", "edf", "rank", "contour"):
         english = get_json(client, f"/study/1/figure/{name}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from tunesmith.dashboard.lighter import lighter
+from tunesmith.dashboard.seen import SeenStudy, part_of
 from tunesmith.errors import TunesmithError
-from tunesmith.languages import Words
+from tunesmith.languages import Words, say
 from tunesmith.study import Study
 from tunesmith.visualization.data.base import FigureData
 from tunesmith.visualization.data.contour import contour
@@ -26,6 +29,7 @@ from tunesmith.visualization.data.timeline import timeline
 from tunesmith.visualization.figures import draw
 from tunesmith.visualization.figures.style import name_of
 
+MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
 Make = Callable[[Study, int | None], FigureData]  # from a study and the objective that is shown; None: there is one
 
 
@@ -58,6 +62,16 @@ def front_of(study: Study, objective: int | None) -> FigureData:
     return pareto_front(study, targets=None if m == 2 else two_of(objective or 0, m))
 
 
+def importances_of(study: Study, objective: int | None) -> FigureData:
+    """Return the importance of the parameters; of very many trials, by some of them, evenly over the search."""
+    n = len(study.history)
+    if n <= MOST_WEIGHED:
+        return param_importances(study, target=objective)
+    numbers = study.history.number[np.linspace(0, n - 1, MOST_WEIGHED).astype(np.intp)]
+    data = param_importances(SeenStudy(study, part_of(study.history, numbers), numbers), target=objective)
+    return replace(data, notes=(say("from {:,} of {:,} trials", MOST_WEIGHED, n), *data.notes))
+
+
 def two_of(objective: int, objectives: int) -> list[int]:
     """Return the two objectives that the figure of a front shows, in their order."""
     return [0, 1] if objectives == 2 else sorted([objective, (objective + 1) % objectives])
@@ -68,7 +82,7 @@ DRAWINGS = {
     for d in (
         Drawing("history", "History", lambda s, k: optimization_history(s, target=k, show_failed=True)),
         Drawing("front", "Pareto front", front_of, "only"),
-        Drawing("importance", "Importance of parameters", lambda s, k: param_importances(s, target=k)),
+        Drawing("importance", "Importance of parameters", importances_of),
         Drawing("parallel", "Parallel coordinates", lambda s, k: parallel_coordinate(s, target=k)),
         Drawing("slice", "Value by parameter", lambda s, k: slices(s, target=k)),
         Drawing("curves", "Intermediate values", lambda s, _: intermediate_values(s)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
@@ -58,4 +60,11 @@ def serve(
         made, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1, ws="none",
         lifespan="on",
     )  # fmt: skip
+    logging.getLogger("uvicorn.error").addFilter(_is_no_end)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    """Tell whether something went wrong: that answers under way are cut off at Ctrl-C is no error."""
+    cut_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_off and not str(record.msg).startswith("Cancel ")
