@@ -135,3 +135,13 @@ def test_only_a_running_trial_can_be_stopped() -> None:
         ask(study, 0)
     with pytest.raises(KeyError):
         ask(study, 7)
+
+
+def test_a_copy_of_a_study_has_no_wishes(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "s.db", study_name="mine", seed=0)
+    ask(study, study.ask().number)
+    ask_programs(study.engine.storage, study.engine.study_id, "pause")
+    copy = ts.copy_study(from_study_name="mine", from_storage=tmp_path / "s.db", to_storage=tmp_path / "t.db")
+    assert asked_of(copy.engine.storage.load_study("mine")) == "go"
+    copy.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    assert not copy.engine.wishes.stops()

@@ -24,6 +24,7 @@ from tunesmith.storage.base import Storage
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome
 from tunesmith.study.engine.retries import KEY as RETRIES
 from tunesmith.study.engine.retries import checked_retries, stored_retries, to_store
+from tunesmith.study.engine.wishes import is_wish
 from tunesmith.study.study import Study
 from tunesmith.study.warm_start import KEY, encode_warm_start
 
@@ -265,7 +266,8 @@ def copy_study(
     for key, value in old.user.items():
         target.set_attr(new.id, None, key, value)
     for key, value in old.system.items():
-        target.set_attr(new.id, None, key, value, system=True)
+        if not is_wish(key):
+            target.set_attr(new.id, None, key, value, system=True)
     states = [state for state in TrialState if state is not TrialState.RUNNING]
     trials = [t for t in source.trials(old.id, states=states) if t.state.is_finished() or t.fixed or t.x is not None]
     trials = [_ended(t) if t.state is TrialState.PAUSED else t for t in trials]

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 ASKED = "asked"  # the system attribute: {"word": one of WORDS, "at": unix time in seconds}
 GO, PAUSE, STOP = WORDS = ("go", "pause", "stop")
-STOP_TRIAL = (
-    "stop trial "  # with its number, the system attribute: unix time in seconds; its own, so none is overwritten
-)
+STOP_TRIAL = "stop trial "  # and its number: the system attribute of each wish, so that none overwrites another
 LOOK = 1.0  # seconds between two looks
 
 
@@ -68,6 +66,11 @@ def ask_to_stop(storage: Storage, study_id: int, number: int) -> None:
     if trial.state is not TrialState.RUNNING:
         raise ValueError(f"only a running trial can be stopped; trial {number} is {trial.state.name}")
     storage.set_attr(study_id, None, f"{STOP_TRIAL}{number}", time.time(), system=True)
+
+
+def is_wish(key: str) -> bool:
+    """Tell whether a system attribute of a study is a wish; a copy of the study has none of them."""
+    return key == ASKED or key.startswith(STOP_TRIAL)
 
 
 def is_asked_to_stop(record: StudyRecord, number: int) -> bool:
