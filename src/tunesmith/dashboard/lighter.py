@@ -14,7 +14,7 @@ from tunesmith.visualization.data.optimization_history import OptimizationHistor
 from tunesmith.visualization.data.parallel_coordinate import ParallelCoordinate
 from tunesmith.visualization.data.slice import Slice
 
-POINTS, LINES, PANELS = 1500, 1200, 8000  # of a history, of parallel coordinates, and of all panels of slices together
+POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels of slices together
 
 
 def lighter(data: FigureData) -> FigureData:
