@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.compat.hyperopt.document_store import Attachments, DocumentStore
-from tunesmith.compat.hyperopt.documents import STATUS_OK, Document, loss_of, miscs_to_idxs_vals
+from tunesmith.compat.hyperopt.documents import Document, loss_of, miscs_to_idxs_vals
 from tunesmith.compat.hyperopt.exceptions import AllTrialsFailed
 
 __all__ = ["Attachments", "Trials", "trials_from_docs"]
@@ -107,8 +107,9 @@ class Trials(DocumentStore):
             ValueError: no trial has a loss.
         """
         rows = []
-        for result in self.results:
-            if result["status"] != STATUS_OK:
+        for document in self._trials:
+            result = document["result"]
+            if math.isnan(loss_of(document)):
                 continue
             if bandit is None:
                 rows.append((result["loss"], result.get("loss_variance", 0.0), result.get("true_loss", result["loss"])))
