@@ -73,7 +73,7 @@ def test_models_beat_random_search() -> None:
         found = []
         for seed in range(5):
             trials = Trials()
-            quiet(parabola, LINE, algo=ALGORITHMS[name], max_evals=30, trials=trials, rstate=rng(seed))
+            quiet(parabola, LINE, algo=ALGORITHMS[name], max_evals=50, trials=trials, rstate=rng(seed))
             found.append(min(trials.losses()))
         losses[name] = np.median(found)
     assert losses["tpe"] < losses["rand"]
@@ -247,7 +247,35 @@ def test_an_algorithm_of_ones_own() -> None:
     assert trials.vals["x"] == [0.0, 0.1, 0.2]
 
 
+def test_what_is_of_hyperopt_itself_is_refused_with_what_to_import() -> None:
+    hyperopt = pytest.importorskip("hyperopt")
+    theirs = hyperopt.hp.uniform("x", 0, 1)
+    for call in (
+        lambda: quiet(parabola, theirs, algo=rand.suggest, max_evals=1),
+        lambda: quiet(parabola, {"x": [1, theirs]}, algo=rand.suggest, max_evals=1),
+        lambda: quiet(parabola, LINE, algo=hyperopt.tpe.suggest, max_evals=1),
+        lambda: quiet(parabola, LINE, algo=functools.partial(hyperopt.tpe.suggest, gamma=0.3), max_evals=1),
+        lambda: quiet(parabola, LINE, algo=rand.suggest, max_evals=1, trials=hyperopt.Trials()),
+    ):
+        with pytest.raises(TypeError, match=r"from tunesmith\.compat\.hyperopt import"):
+            call()
+
+
+def test_a_search_that_has_its_loss_already_runs_nothing() -> None:
+    trials = Trials()
+    quiet(parabola, LINE, algo=rand.suggest, max_evals=5, trials=trials, rstate=rng())
+    quiet(parabola, LINE, algo=rand.suggest, max_evals=9, trials=trials, rstate=rng(), loss_threshold=1e6)
+    assert len(trials) == 5
+
+
+def test_a_space_may_have_no_parameters() -> None:
+    assert quiet(lambda x: x["a"], {"a": 1}, algo=tpe.suggest, max_evals=2) == {}
+
+
 def test_a_finite_space_may_be_smaller_than_the_budget() -> None:
+    trials = Trials()
+    quiet(lambda x: x, hp.choice("x", [3, 1, 2]), algo=atpe.suggest, max_evals=9, trials=trials, rstate=rng())
+    assert min(trials.losses()) == 1
     trials = Trials()
     quiet(lambda x: x, hp.choice("x", [3, 1, 2]), algo=tpe.suggest, max_evals=9, trials=trials, rstate=rng())
     assert sorted(trials.vals["x"][:3]) == [0, 1, 2]

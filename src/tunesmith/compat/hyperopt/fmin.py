@@ -23,7 +23,7 @@ from tunesmith.compat.hyperopt.documents import (
 from tunesmith.compat.hyperopt.domain import Domain
 from tunesmith.compat.hyperopt.exceptions import InvalidAnnotatedParameter
 from tunesmith.compat.hyperopt.iteration import FMinIter
-from tunesmith.compat.hyperopt.names import refuser
+from tunesmith.compat.hyperopt.names import check_ours, refuser
 from tunesmith.compat.hyperopt.pyll.base import Apply, as_apply, dfs, rec_eval
 from tunesmith.compat.hyperopt.trials import Trials
 
@@ -154,6 +154,8 @@ def fmin(
     rstate = _default_rstate() if rstate is None else rstate
     if isinstance(space, str) and space == "annotated":
         fn, space = _annotated(fn)
+    check_ours(trials, "Trials")
+    check_ours(getattr(algo, "func", algo), "tpe")
     if trials is None:
         trials = _load_or_new(trials_save_file)
     if points_to_evaluate is not None:

@@ -105,19 +105,21 @@ class FMinIter:
         self.asynchronous = False
         self.start_time = time.monotonic()
         self.best_loss = math.inf
+        self._n_done = self._n_looked_at = 0
+        self._queue: list[Document] = []
         self.progress_callback = progress_callback(verbose, show_progressbar)
 
     def serial_evaluate(self, N: int = -1) -> None:
         """Call the objective for the documents that wait, for N of them at most (-1: all)."""
-        waiting = [doc for doc in self.trials._dynamic_trials if doc["state"] == JOB_STATE_NEW]
+        waiting = self._waiting()
         for trial in waiting if N < 0 else waiting[:N]:
             error = evaluate(self.domain, self.trials, trial)
-            if error is not None and not self.catch_eval_exceptions:
-                self.trials.refresh()
+            self.trials.note([trial])
+            if trial["state"] == JOB_STATE_DONE:
+                self._n_done += 1
+                self.best_loss = min(self.best_loss, _or_infinite(loss_of(trial)))
+            elif error is not None and not self.catch_eval_exceptions:
                 raise error
-            if not math.isnan(loss := loss_of(trial)) and trial["state"] == JOB_STATE_DONE:
-                self.best_loss = min(self.best_loss, loss)
-        self.trials.refresh()
 
     def block_until_done(self) -> None:
         """Call the objective for all documents that wait."""
@@ -131,11 +133,13 @@ class FMinIter:
             block_until_done: without effect.
         """
         trials = self.trials
+        trials.refresh()
         n_queued = 0
-        n_done = trials.count_by_state_unsynced(JOB_STATE_DONE)
-        with self.progress_callback(initial=n_done, total=self.max_evals) as shown:
+        self._n_done = n_shown = trials.count_by_state_unsynced(JOB_STATE_DONE)
+        self.best_loss = min((_or_infinite(loss_of(doc)) for doc in trials.trials), default=math.inf)
+        with self.progress_callback(initial=n_shown, total=self.max_evals) as shown:
             while not self._is_over():
-                waiting = trials.count_by_state_unsynced(JOB_STATE_NEW)
+                waiting = len(self._waiting())
                 if n_queued >= N and not waiting:
                     break
                 wanted = min(self.max_queue_len - waiting, N - n_queued)
@@ -149,21 +153,27 @@ class FMinIter:
                 stop = self._stops_early()
                 if self.best_loss < math.inf:
                     shown.postfix = f"best loss: {self.best_loss}"
-                ended = trials.count_by_state_unsynced(JOB_STATE_DONE)
-                shown.update(ended - n_done)
-                n_done = ended
+                shown.update(self._n_done - n_shown)
+                n_shown = self._n_done
                 if stop:
                     break
 
     def _propose(self, n: int) -> int:
         """Insert n proposals, or fewer if there are no more points; return how many."""
         trials = self.trials
-        trials.refresh()
-        new_ids = trials.new_trial_ids(n)
-        documents = self.algo(new_ids, self.domain, trials, drawn_seed(self.rstate))
+        documents = self.algo(trials.new_trial_ids(n), self.domain, trials, drawn_seed(self.rstate))
+        before = len(trials._dynamic_trials)
         trials.insert_trial_docs(documents)
-        trials.refresh()
+        trials.note(trials._dynamic_trials[before:])
         return len(documents)
+
+    def _waiting(self) -> list[Document]:
+        """Return the documents that wait to be evaluated; looks only at those that were inserted since."""
+        documents = self.trials._dynamic_trials
+        found = [*self._queue, *documents[self._n_looked_at :]]
+        self._n_looked_at = len(documents)
+        self._queue = [doc for doc in found if doc["state"] == JOB_STATE_NEW]
+        return self._queue
 
     def _is_over(self) -> bool:
         if self.timeout is not None and time.monotonic() - self.start_time >= self.timeout:
@@ -190,6 +200,10 @@ class FMinIter:
         self.run(self.max_evals - len(self.trials))
         self.trials.refresh()
         return self
+
+
+def _or_infinite(loss: float) -> float:
+    return math.inf if math.isnan(loss) else loss
 
 
 def progress_callback(verbose: bool, show_progressbar: Any) -> Callable[..., Any]:

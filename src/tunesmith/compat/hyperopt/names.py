@@ -80,6 +80,18 @@ def refuser(module: str, known: Iterable[str] = ()) -> Callable[[str], Any]:
     return missing
 
 
+def check_ours(value: Any, what: str) -> None:
+    """Raise a TypeError if a value is of Hyperopt itself: both in one program understand nothing of one another.
+
+    Args:
+        value: what is checked.
+        what: how the program would import it.
+    """
+    home = value if callable(value) and not isinstance(value, type) and hasattr(value, "__name__") else type(value)
+    if str(getattr(home, "__module__", "")).partition(".")[0] == "hyperopt":
+        raise TypeError(f"{value!r} is Hyperopt's own; import all from one place: from {ROOM} import {what}")
+
+
 def register_refused_modules() -> None:
     """Let modules that cannot be had be imported, so that the first name taken from one says why."""
     for name, reason in MODULES.items():

@@ -22,6 +22,7 @@ from tunesmith.compat.hyperopt.documents import (
     spec_from_misc,
 )
 from tunesmith.compat.hyperopt.domain import Domain
+from tunesmith.errors import SpaceExhaustedError
 from tunesmith.frozen import FrozenTrial, create_trial
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space
@@ -101,7 +102,11 @@ class Search:
             the documents; fewer, if the space has no more points.
         """
         documents: list[Document] = []
-        for tid, trial in zip(new_ids, self.study.ask(n=len(new_ids)), strict=False):
+        try:
+            asked = self.study.ask(n=len(new_ids))
+        except SpaceExhaustedError:
+            asked = []
+        for tid, trial in zip(new_ids, asked, strict=False):
             misc = new_misc(tid, self.dimensions, self.values_of(trial.params))
             documents += trials.new_trial_docs([tid], [None], [domain.new_result()], [misc])
             self._asked[tid] = trial

@@ -19,10 +19,10 @@ _INSTEAD = {
 
 
 def proposer(
-    prior_weight: float = 1.0,
-    n_startup_jobs: int | None = None,
-    n_EI_candidates: int | None = None,
-    gamma: float = 0.25,
+    prior_weight: float = _default_prior_weight,
+    n_startup_jobs: int = _default_n_startup_jobs,
+    n_EI_candidates: int = _default_n_EI_candidates,
+    gamma: float = _default_gamma,
     verbose: bool = True,
 ) -> Proposer:
     """Return who proposes; the arguments are those of `suggest`.
@@ -43,8 +43,7 @@ def proposer(
     ):
         if value != default:
             caution(f"tpe.suggest: {name}={value!r} is not followed: {_INSTEAD[name]}")
-    startup = 5 if n_startup_jobs is None else max(1, int(n_startup_jobs))
-    candidates = 32 if n_EI_candidates is None else max(1, int(n_EI_candidates))
+    startup, candidates = max(1, int(n_startup_jobs)), max(1, int(n_EI_candidates))
     sampler = TPESampler(n_startup_trials=startup, n_ei_candidates=candidates)
     return Proposer(f"tpe {startup} {candidates}", sampler)
 
@@ -54,10 +53,10 @@ def suggest(
     domain: Any,
     trials: Any,
     seed: Any,
-    prior_weight: float = 1.0,
-    n_startup_jobs: int | None = None,
-    n_EI_candidates: int | None = None,
-    gamma: float = 0.25,
+    prior_weight: float = _default_prior_weight,
+    n_startup_jobs: int = _default_n_startup_jobs,
+    n_EI_candidates: int = _default_n_EI_candidates,
+    gamma: float = _default_gamma,
     verbose: bool = True,
 ) -> list[dict[str, Any]]:
     """Return documents with proposals.
@@ -68,8 +67,8 @@ def suggest(
         trials: what is known.
         seed: of random numbers.
         prior_weight: not followed, with a warning: the weight of the prior is 1.
-        n_startup_jobs: random trials before the model takes over; None: 5.
-        n_EI_candidates: draws of which the best one is proposed; None: 32.
+        n_startup_jobs: random trials before the model takes over.
+        n_EI_candidates: draws of which the best one is proposed.
         gamma: not followed, with a warning: the share of good trials is 15 %, of at most 25 trials.
         verbose: without effect.
 

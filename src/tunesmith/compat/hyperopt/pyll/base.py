@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tunesmith.compat.hyperopt.exceptions import BadSearchSpace, PyllImportError
-from tunesmith.compat.hyperopt.names import refuser
+from tunesmith.compat.hyperopt.names import check_ours, refuser
 from tunesmith.compat.hyperopt.pyll.text import lines_of
 from tunesmith.text import did_you_mean
 
@@ -297,6 +297,7 @@ def as_apply(obj: Any) -> Apply:
         if all(isinstance(key, str) for key in obj):
             return Apply("dict", [], [(key, as_apply(obj[key])) for key in sorted(obj)], len(obj))
         return Apply("dict", [as_apply([(key, value) for key, value in obj.items()])], [])
+    check_ours(obj, "hp")
     return Literal(obj)
 
 
