@@ -172,6 +172,11 @@ def test_importance_and_figures(where: str, tunesmith: Program) -> None:
     assert "is not one of" in tunesmith("importance", where, "--evaluator", "oracle", status=2)
     assert tunesmith("plot", "history", where, "-o", "a.svg") == "a.svg\n"
     assert "<svg" in Path("a.svg").read_text()
+    for words in (("plot", "history"), ("report",), ("export",)):
+        suffix = "csv" if words[0] == "export" else "html"
+        nowhere = tunesmith(*words, where, "-o", f"none/a.{suffix}", status=1)
+        assert nowhere == f"error: none/a.{suffix}: No such file or directory\n"
+    assert "Format 'xyz' is not supported" in tunesmith("plot", "history", where, "-o", "a.xyz", status=1)
     assert "has no --param" in tunesmith("plot", "edf", where, "--param", "x", status=2)
     assert "there is no figure 'pie'" in tunesmith("plot", "pie", where, status=2)
 

@@ -114,6 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # what read the output has ended, `head` for instance
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # of a file that was named, as a rule: it cannot be written
+        if error.filename is None:
+            raise
+        click.echo(f"error: {printable(str(error.filename))}: {error.strerror}", err=True)
+        return ERROR
     return status if isinstance(status, int) else 0
 
 

@@ -61,12 +61,12 @@ def plot(
         settings["target"] = target_of(studies[0], target)
     try:
         made = make(studies[0] if len(studies) == 1 else studies, **settings)
+        if page:
+            made.write_html(file, include_plotlyjs=True)
+        else:
+            getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
     except (ValueError, RuntimeError, TypeError) as error:
         raise click.ClickException(str(error)) from error
-    if page:
-        made.write_html(file, include_plotlyjs=True)
-    else:
-        getattr(made, "figure", made).savefig(file, dpi=150, bbox_inches="tight")
     say(as_json, str(file), file=str(file))
 
 
