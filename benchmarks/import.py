@@ -84,17 +84,17 @@ def write_journal(path: Path, n: int, n_params: int, n_reports: int) -> None:
 
 
 def one_import(source: str, target: str) -> None:
-    """Print the seconds of reading and writing, the megabytes at the most, and the trials that came."""
+    """Print the seconds, those of the processor, the megabytes at the most, and the trials that came."""
     from tunesmith import compat
 
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     (old,) = compat.read(source)
     read = time.perf_counter() - start
     study = old.create_study(storage=target)
-    whole = time.perf_counter() - start
+    whole, busy = time.perf_counter() - start, time.process_time() - busy
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     count = sum(study.engine.count().values())
-    print(f"{count:,} trials: {whole:.1f} s (reading {read:.1f} s), {megabytes:,.0f} MB")
+    print(f"{count:,} trials: {whole:.1f} s (reading {read:.1f} s; CPU {busy:.1f} s), {megabytes:,.0f} MB")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,12 +10,13 @@ import click
 import numpy as np
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import print_json, print_table
+from tunesmith.cli.output import print_json, print_table, say
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks, plain
 from tunesmith.state import TrialState
 from tunesmith.study.query import TrialTable
+from tunesmith.text import printable
 
 if TYPE_CHECKING:
     from tunesmith.study import Study
@@ -91,8 +92,25 @@ def _table(study: Study) -> TrialTable:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; by default, it is printed."
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By default what the file's name ends with, or csv.")
-def export(storage: str, name: str | None, output: Path | None, form: str | None) -> None:
-    """Write all trials to a CSV, JSON or Parquet file."""
+@click.option(
+    "--to",
+    "program",
+    type=click.Choice(["optuna"]),
+    help="Write for another program: an SQLite file (old.db) or a journal (old.log) that Optuna opens.",
+)
+@json_option
+def export(
+    storage: str, name: str | None, output: Path | None, form: str | None, program: str | None, as_json: bool
+) -> None:
+    """Write all trials to a CSV, JSON or Parquet file, or back to Optuna.
+
+    --json prints what was written where there is an --output, and else the trials.
+    """
+    if program is not None:
+        _to_optuna(open_study(storage, name), output, as_json)
+        return
+    if as_json and output is None and form is None:
+        form = "json"
     suffix = "" if output is None else output.suffix.removeprefix(".").lower()
     form = form or (suffix if suffix in FORMATS else None)
     if form is None and suffix:
@@ -102,6 +120,7 @@ def export(storage: str, name: str | None, output: Path | None, form: str | None
         if output is None:
             raise click.UsageError("Parquet is not printed; give a file with --output")
         _parquet(study, output)
+        _told(study, output, as_json)
         return
     if form == "json":
         text = json.dumps([plain(trial_dict(t, whole=True)) for t in study.trials], indent=1, ensure_ascii=False) + "\n"
@@ -115,6 +134,22 @@ def export(storage: str, name: str | None, output: Path | None, form: str | None
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8", newline="")
+        _told(study, output, as_json)
+
+
+def _told(study: Study, output: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"study": study.study_name, "file": str(output)})
+
+
+def _to_optuna(study: Study, output: Path | None, as_json: bool) -> None:
+    from tunesmith import compat
+
+    if output is None:
+        raise click.UsageError("--to optuna needs a file: -o old.db, or -o old.log for a journal")
+    notes = compat.to_optuna(study, output)
+    told = "\n".join([f"exported {printable(study.study_name)} to {output}", *(f"  {note}" for note in notes)])
+    say(as_json, told, study=study.study_name, file=str(output), notes=notes)
 
 
 def _parquet(study: Any, output: Path) -> None:

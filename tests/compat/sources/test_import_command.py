@@ -69,6 +69,7 @@ def test_who_opens_such_a_file_is_told_how(name: str, capsys: pytest.CaptureFixt
         (["tune.db"], "is a storage of tunesmith's own"),
         (["postgresql://me:secret@localhost:1/db"], "cannot be read"),
         (["nonsense://x"], "SQLAlchemy knows no database"),
+        (["https://example.com/runs.csv"], "save the file, and give its path"),
     ],
 )
 def test_what_cannot_be_imported(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

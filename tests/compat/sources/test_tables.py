@@ -48,6 +48,11 @@ def as_csv(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def as_csv_of_a_spreadsheet(path: Path) -> None:
+    as_csv(path)
+    path.write_text("\ufeff" + path.read_text().replace(",", ";"), encoding="utf-8")
+
+
 def as_json(path: Path) -> None:
     path.write_text(json.dumps(ROWS))
 
@@ -65,6 +70,7 @@ def as_frame(path: Path) -> None:
     ("name", "write"),
     [
         ("runs.csv", as_csv),
+        ("sheet.csv", as_csv_of_a_spreadsheet),
         ("runs.json", as_json),
         ("runs.jsonl", as_lines),
         ("frame.csv", as_frame),

@@ -1,9 +1,10 @@
 """Results of other tuners and trackers, read as studies: `read` finds out what a source is and who can read it.
 
-Each kind of source is one module, or a room. What all of them make is an `ImportedStudy`.
+Each kind of source is one module, or a room. What all of them make is an `ImportedStudy`. `to_optuna` writes back.
 """
 
+from tunesmith.compat.sources.optuna.export import to_optuna
 from tunesmith.compat.sources.read import read
 from tunesmith.compat.sources.study import ImportedStudy
 
-__all__ = ["ImportedStudy", "read"]
+__all__ = ["ImportedStudy", "read", "to_optuna"]

@@ -86,6 +86,8 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStud
         return [study_of_trials(source, "hyperopt", "the object", wishes)]
     if not isinstance(source, str | Path):
         return [_table(RunTable("imported", "table", type(source).__name__, []), of_object(source), wishes)]
+    if str(source).startswith(("http://", "https://")):
+        raise SourceError(f"{shown_spec(source)} is an address on the web; save the file, and give its path")
     if "://" in str(source):
         return _database(source, wishes)
     path, place = Path(source), shown_spec(source)

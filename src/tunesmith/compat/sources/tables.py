@@ -13,6 +13,7 @@ from tunesmith.storage.redact import shown_spec
 from tunesmith.text import shown
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+_SEPARATORS = (",", ";", "\t")
 _LISTS = ("trials", "runs", "results", "data", "rows")  # under which a JSON document may have its rows
 Rows = list[Mapping[str, Any]]
 
@@ -30,7 +31,7 @@ def read_file(path: Path) -> Rows:
     ending = path.suffix.lower()
     try:
         if ending in (".csv", ".tsv"):
-            return _csv(path, "\t" if ending == ".tsv" else ",")
+            return _csv(path)
         if ending == ".parquet":
             return _parquet(path)
         return _json(path)
@@ -62,8 +63,11 @@ def of_object(source: Any) -> Rows:
     raise TypeError(f"expected a path, a URL, a data frame or a list of dicts; got {shown(source)}")
 
 
-def _csv(path: Path, separator: str) -> Rows:
+def _csv(path: Path) -> Rows:
     with path.open(encoding="utf-8-sig", newline="") as file:
+        head = file.readline()
+        file.seek(0)
+        separator = max(_SEPARATORS, key=head.count)  # spreadsheets of many countries write semicolons
         try:
             lines = list(csv.reader(file, delimiter=separator, strict=True))
         except csv.Error as error:

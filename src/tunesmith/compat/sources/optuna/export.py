@@ -1,0 +1,232 @@
+"""`to_optuna`: writes a study where Optuna reads it: an SQLite file, or a journal file."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tunesmith.compat.sources.databases import reading, table_names
+from tunesmith.compat.sources.optuna.database import TABLES
+from tunesmith.compat.sources.optuna.outgoing import Outgoing, outgoing
+from tunesmith.compat.sources.optuna.trials import RawTrial
+from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.state import TrialState
+from tunesmith.storage.redact import FILES, shown_spec
+from tunesmith.study import Study
+
+JOURNALS = (".log", ".journal", ".jsonl")
+REVISION = "v3.2.0.a"  # of the tables that are written: those of Optuna 3.2 to 5
+_WAYS = {1: "MINIMIZE", 2: "MAXIMIZE"}
+_ENDS = {math.inf: "INF_POS", -math.inf: "INF_NEG"}
+
+
+def to_optuna(study: Study, path: str | Path, study_name: str | None = None) -> list[str]:
+    """Write a study into a file that Optuna opens.
+
+    An SQLite file gets Optuna's tables from Optuna itself, which has to be installed; if it has them, the study is
+    added. A journal file needs nothing, and must not be there.
+
+    Args:
+        study: what is written.
+        path: a file ending in .db, .sqlite or .sqlite3, or for a journal in .log, .journal or .jsonl.
+        study_name: its name there; None: the same.
+
+    Returns:
+        sentences on what Optuna has no place for.
+
+    Raises:
+        SourceError: the file cannot be written, or has a study of that name.
+        MissingDependencyError: Optuna is needed and not installed.
+
+    Example:
+        ```python
+        import tunesmith
+        from tunesmith import compat
+
+        study = tunesmith.create_study(study_name="mine", seed=0)
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
+        compat.to_optuna(study, "optuna.log")
+        ```
+    """
+    path = Path(path)
+    write = _writer(path)
+    out = outgoing(study)
+    out.name = study_name or out.name
+    try:
+        write(path, out)
+    except OSError as error:
+        raise SourceError(f"{shown_spec(path)} cannot be written: {error.strerror or error}") from error
+    return [f"{what}: {n:,}" for what, n in out.notes.items()]
+
+
+def _writer(path: Path) -> Callable[[Path, Outgoing], None]:
+    ending = path.suffix.lower()
+    if ending in JOURNALS:
+        if path.exists():
+            raise SourceError(f"{shown_spec(path)} is there already; a journal is written to a new file")
+        return _write_journal
+    if ending in FILES:
+        return _write_database
+    raise SourceError(
+        f"{shown_spec(path)}: its name says not what to write; it ends in {', '.join(FILES)} for an SQLite file, in "
+        f"{', '.join(JOURNALS)} for a journal"
+    )
+
+
+# -- a journal ---------------------------------------------------------------------------------------------------------
+
+
+def _write_journal(path: Path, out: Outgoing) -> None:
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in _operations(out))
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _operations(out: Outgoing) -> Iterator[dict[str, Any]]:
+    start: dict[str, Any] = {"worker_id": "tunesmith"}
+    yield {"op_code": 0, **start, "study_name": out.name, "directions": out.directions}
+    for code, kind, attributes in ((2, "user_attr", out.user), (3, "system_attr", out.system)):
+        for key, value in attributes.items():
+            yield {"op_code": code, **start, "study_id": 0, kind: {key: value}}
+    for raw in out.trials:
+        several = len(out.directions) > 1
+        yield {
+            "op_code": 4,
+            **start,
+            "study_id": 0,
+            "state": raw.state,
+            "value": raw.values[0] if raw.values and not several else None,
+            "values": list(raw.values) if raw.values and several else None,
+            "datetime_start": None if math.isnan(raw.started) else _utc(raw.started).isoformat(),
+            **({} if math.isnan(raw.finished) else {"datetime_complete": _utc(raw.finished).isoformat()}),
+            "params": {name: value for name, value, _ in raw.params},
+            "distributions": {name: text for name, _, text in raw.params},
+            "user_attrs": raw.user,
+            "system_attrs": raw.system,
+            "intermediate_values": {str(step): value for step, value in raw.reports.items()},
+        }
+
+
+def _utc(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)
+
+
+# -- a database --------------------------------------------------------------------------------------------------------
+
+
+def _write_database(path: Path, out: Outgoing) -> None:
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{shown_spec(path)}: the tables of an SQLite file are made by Optuna itself, which is not installed: pip "
+            "install optuna; or write a journal file, such as -o optuna.log, which needs nothing"
+        ) from error
+    import sqlalchemy as sa
+
+    was_there = path.exists()
+    if was_there:
+        _refuse_others(path)
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}").engine.dispose()
+    except Exception as error:  # what Optuna says of a file that it cannot open
+        raise SourceError(f"{shown_spec(path)}: Optuna cannot open it: {error}") from error
+    finally:
+        optuna.logging.set_verbosity(before)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path.absolute())), poolclass=sa.NullPool)
+    try:
+        with engine.begin() as connection:
+            _insert(connection, path, out)
+    except BaseException:
+        if not was_there:
+            path.unlink(missing_ok=True)
+        raise
+    finally:
+        engine.dispose()
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuse a file that is there and is no database of Optuna's: its tables would be added to it."""
+    with reading(path) as (connection, place):
+        if not table_names(connection) >= TABLES:
+            raise SourceError(f"{place} is there already, and is no database of Optuna's; choose another file")
+
+
+def _insert(connection: Any, path: Path, out: Outgoing) -> None:
+    """Insert a study into Optuna's tables, in one transaction."""
+    import sqlalchemy as sa
+
+    def one(query: str) -> Any:
+        return connection.execute(sa.text(query), {"name": out.name}).scalar()
+
+    if one("SELECT version_num FROM alembic_version") != REVISION:
+        raise SourceError(
+            f"{shown_spec(path)}: the Optuna that is installed has tables that are not known here; write a journal "
+            "file (-o optuna.log)"
+        )
+    if one("SELECT count(*) FROM studies WHERE study_name = :name"):
+        raise SourceError(f"{shown_spec(path)} has a study {out.name!r} already; choose another file")
+    study_id = (one("SELECT max(study_id) FROM studies") or 0) + 1
+    first = (one("SELECT max(trial_id) FROM trials") or 0) + 1
+    for table, rows in _rows(out, study_id, first).items():
+        if rows:
+            columns = ", ".join(rows[0])
+            marks = ", ".join(f":{column}" for column in rows[0])
+            connection.execute(sa.text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), rows)
+
+
+def _rows(out: Outgoing, study_id: int, first: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each table; a trial's id follows from its number."""
+    of_study: dict[str, Any] = {"study_id": study_id}
+    rows: dict[str, list[dict[str, Any]]] = {
+        "studies": [{**of_study, "study_name": out.name}],
+        "study_directions": [
+            {**of_study, "objective": i, "direction": _WAYS[way]} for i, way in enumerate(out.directions)
+        ],
+        "study_user_attributes": _attributes(of_study, out.user),
+        "study_system_attributes": _attributes(of_study, out.system),
+        **{name: [] for name in ("trials", "trial_values", "trial_params", "trial_intermediate_values")},
+        **{name: [] for name in ("trial_user_attributes", "trial_system_attributes")},
+    }
+    for raw in out.trials:
+        trial: dict[str, Any] = {"trial_id": first + raw.number}
+        rows["trials"].append({**trial, **of_study, **_trial(raw)})
+        for i, value in enumerate(raw.values or ()):
+            kind = _ENDS.get(value, "FINITE")
+            held = value if kind == "FINITE" else None
+            rows["trial_values"].append({**trial, "objective": i, "value": held, "value_type": kind})
+        for name, number, text in raw.params:
+            rows["trial_params"].append({**trial, "param_name": name, "param_value": number, "distribution_json": text})
+        for step, value in raw.reports.items():
+            kind = "NAN" if value != value else _ENDS.get(value, "FINITE")
+            held = value if kind == "FINITE" else None
+            rows["trial_intermediate_values"].append(
+                {**trial, "step": step, "intermediate_value": held, "intermediate_value_type": kind}
+            )
+        rows["trial_user_attributes"] += _attributes(trial, raw.user)
+        rows["trial_system_attributes"] += _attributes(trial, raw.system)
+    return rows
+
+
+def _trial(raw: RawTrial) -> dict[str, Any]:
+    times = {"datetime_start": raw.started, "datetime_complete": raw.finished}
+    return {
+        "number": raw.number,
+        "state": TrialState(raw.state).name,
+        **{key: None if math.isnan(t) else f"{_utc(t):%Y-%m-%d %H:%M:%S.%f}" for key, t in times.items()},
+    }
+
+
+def _attributes(of: Mapping[str, Any], attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**of, "key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]

@@ -1,0 +1,139 @@
+"""A study of ours as Optuna stores one: what becomes of each trial, and what Optuna has no place for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.compat.sources.optuna.distributions import write_distribution
+from tunesmith.compat.sources.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawTrial
+from tunesmith.compat.sources.study import METRICS
+from tunesmith.frozen import TrialRecord
+from tunesmith.space import Categorical, Float, Int, Parameter
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.study import Study
+
+PARAMETER = "param:"  # before the name of an attribute that is a parameter's value
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A study as Optuna stores it.
+
+    Attributes:
+        directions: 1 (minimize) or 2 (maximize) for each objective.
+        notes: what Optuna has no place for, in words, with how often.
+    """
+
+    name: str
+    directions: list[int]
+    user: dict[str, Any]
+    system: dict[str, Any]
+    trials: list[RawTrial] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+
+    def note(self, what: str) -> None:
+        """Count a thing that Optuna has no place for."""
+        self.notes[what] = self.notes.get(what, 0) + 1
+
+
+def outgoing(study: Study) -> Outgoing:
+    """Return a study as Optuna stores it.
+
+    Trials are numbered anew, since a trial that runs is left out. A paused trial is a pruned one there.
+
+    Args:
+        study: ours.
+    """
+    record = study.engine.storage.load_study(study.study_name)
+    system = dict(record.system.get(OTHERS) or {})
+    if isinstance(names := record.system.get(METRICS), list):
+        system[NAMES] = names
+    ways = [1 if direction == StudyDirection.MINIMIZE else 2 for direction in study.directions]
+    out = Outgoing(study.study_name, ways, dict(record.user), system)
+    trials = [t for t in study.trials if t.state is not TrialState.RUNNING]
+    columns = _columns(trials)
+    texts = {name: write_distribution(parameter) for name, parameter in columns.items()}
+    for trial in trials:
+        out.trials.append(_raw(trial, len(out.trials), columns, texts, out, record.created))
+    for _ in range(len(study.trials) - len(trials)):
+        out.note("running trials, which were left out")
+    return out
+
+
+def _columns(trials: Iterable[TrialRecord]) -> dict[str, Parameter]:
+    """Return for each parameter what holds its values of all trials, as far as Optuna needs that.
+
+    Ranges of numbers may differ between trials in Optuna as well, and are not among them; choices may not, and a
+    distribution of scipy's has no counterpart there.
+    """
+    found: dict[str, Parameter] = {}
+    seen: set[int] = set()
+    spans: dict[str, tuple[float, float]] = {}
+    for trial in trials:
+        if trial.space is None or trial.x is None:
+            continue
+        fresh = id(trial.space) not in seen
+        seen.add(id(trial.space))
+        for (name, parameter), x in zip(trial.space.params.items(), trial.x, strict=True):
+            if isinstance(parameter, Categorical):
+                if fresh:
+                    known = found.get(name)
+                    labels = list(known.choices) if isinstance(known, Categorical) else []
+                    held = Categorical(labels) if labels else None
+                    labels += [label for label in parameter.labels if held is None or not held.contains(label)]
+                    found[name] = Categorical(labels)
+            elif not isinstance(parameter, Int | Float) and x == x:
+                low, high = spans.get(name, (x, x))
+                spans[name] = min(low, x), max(high, x)
+    return found | {name: Float(low, high) for name, (low, high) in spans.items()}
+
+
+def _raw(
+    trial: TrialRecord,
+    number: int,
+    columns: Mapping[str, Parameter],
+    texts: Mapping[str, str],
+    out: Outgoing,
+    created: float,
+) -> RawTrial:
+    state = TrialState.PRUNED if trial.state is TrialState.PAUSED else trial.state
+    raw = RawTrial(number, int(state), user=dict(trial.user_attrs), reports=dict(trial.intermediate_values))
+    system = trial.system_attrs
+    raw.system = dict(system.get(OTHERS) or {})
+    raw.system |= {f"constraints:{name}": value for name, value in (trial.constraints or {}).items()}
+    if trial.reason is not None:
+        raw.system[REASON] = trial.reason
+    if trial.fixed:
+        raw.system[FIXED] = dict(trial.fixed)
+    if state is not TrialState.FAIL:
+        raw.values = trial.values
+    if state is not TrialState.WAITING:
+        raw.started = next((t for t in (trial.started, trial.finished) if t == t), created)
+        raw.finished = next((t for t in (trial.finished, trial.started) if t == t), created)
+        if math.isnan(trial.started) or math.isnan(trial.finished):
+            out.note("times that are not known, and are those of the study there")
+    if trial.previous_attempts:
+        out.note("earlier attempts at a trial, of which the learning curve remains")
+    if trial.space is None or trial.x is None:
+        return raw
+    for (name, parameter), x in zip(trial.space.params.items(), trial.x, strict=True):
+        value = trial.outside.get(name)
+        if name not in columns:
+            text = write_distribution(parameter)
+            inner = x if x == x else value
+        else:
+            text, held = texts[name], columns[name]
+            if isinstance(held, Categorical):
+                label = parameter.to_label(x) if x == x else None
+                inner = held.to_internal(label) if x == x else None
+            else:
+                inner = x if x == x else value
+        if isinstance(inner, int | float) and inner == inner:
+            raw.params.append((name, float(inner), text))
+        elif name in trial.outside:
+            raw.user[PARAMETER + name] = value
+            out.note("values that are none of a parameter's choices, and became attributes")
+    return raw
