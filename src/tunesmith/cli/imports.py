@@ -64,6 +64,7 @@ def import_(
     Parquet, as W&B, MLflow and data frames write it. docs/import.md tells what becomes of each.
     """
     from tunesmith import compat
+    from tunesmith.storage.redact import shown_spec
 
     studies = compat.read(
         source,
@@ -78,14 +79,17 @@ def import_(
         raise click.UsageError(f"{source} holds {len(studies)} studies; --as needs --study NAME, to name one of them")
     told: list[dict[str, Any]] = []
     for old in studies:
-        made = old.create_study(storage=storage, study_name=new_name, if_exists=if_exists)
+        try:
+            made = old.create_study(storage=storage, study_name=new_name, if_exists=if_exists)
+        except ValueError as error:  # a name that cannot be stored
+            raise click.UsageError(str(error)) from error
         told.append(
             {
                 "program": old.program,
                 "source": old.place,
                 "study": old.name,
                 "as": made.study_name,
-                "storage": storage,
+                "storage": shown_spec(storage),
                 "trials": len(old.trials),
                 "states": old.counts,
                 "notes": old.notes,

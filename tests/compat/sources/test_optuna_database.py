@@ -118,6 +118,8 @@ def test_everything_comes_along(tmp_path: Path) -> None:
 def test_from_postgresql(postgres_url: str, tmp_path: Path) -> None:
     make(postgres_url)
     check(postgres_url, tmp_path / "tune.db")
+    written_with = postgres_url.replace("postgresql+psycopg:", "postgresql+psycopg2:")  # which is not needed to read
+    assert [old.name for old in compat.read(written_with)] == ["one", "two"]
 
 
 @pytest.mark.mariadb

@@ -11,7 +11,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import compat
-from tunesmith.errors import SourceError
+from tunesmith.errors import DuplicatedStudyError, SourceError
 
 ROWS: list[dict[str, Any]] = [
     {"lr": 0.001, "batch": 32, "opt": "sgd", "warm": True, "seed": 0, "loss": 0.4},
@@ -167,6 +167,24 @@ def test_rows_that_are_known_again(tmp_path: Path) -> None:
     (new,) = compat.read([{"run_id": "r9", "status": "failed", "x": 0.5}, *rows], minimize="loss", study="s")
     study = new.create_study(storage=tmp_path / "tune.db", if_exists="update")
     assert [(t.worker, t.state.name) for t in study.trials[2:]] == [("table/r9", "FAIL"), ("table/r1", "COMPLETE")]
+
+
+def test_another_value_is_another_study(tmp_path: Path) -> None:
+    rows = [{"x": 1, "loss": 1.0, "acc": 0.5}, {"x": 2, "loss": 2.0, "acc": 0.6}]
+    (old,) = compat.read(rows, minimize="loss")
+    old.create_study(storage=tmp_path / "tune.db")
+    (other,) = compat.read(rows, maximize="acc")
+    with pytest.raises(DuplicatedStudyError, match=r"with minimize loss, and now maximize acc is asked for.*--as"):
+        other.create_study(storage=tmp_path / "tune.db", if_exists="update")
+
+
+def test_columns_that_are_called_like_groups_or_have_gaps() -> None:
+    rows = [{"config": "a", "metric": 0.5, "depth": 2.0}, {"config": "b", "metric": 0.4, "depth": None}]
+    rows.append({"config": "b", "metric": 0.3, "depth": 5.0})
+    (old,) = compat.read(rows, minimize="metric")
+    assert [t.params for t in old.trials] == [{"config": "a", "depth": 2}, {"config": "b"}, {"config": "b", "depth": 5}]
+    assert old.trials[0].distributions["depth"] == ts.Int(2, 5)
+    assert "trials" not in repr(old)
 
 
 def test_several_values_count_and_times_are_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from tunesmith.errors import MissingDependencyError, SourceError
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.location import read_spec, secrets_of
 
+# To read, our driver will do; the one that wrote, psycopg2 for instance, need not be installed.
+_DRIVER = re.compile(r"^(postgresql|postgres|mysql|mariadb)\+\w+(?=://)")
 _SNAPSHOT = {"sqlite": "SERIALIZABLE"}  # the others: REPEATABLE READ
 
 
@@ -32,6 +35,7 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
         MissingDependencyError: its driver is not installed.
     """
     place, text = shown_spec(source), str(source)
+    text = _DRIVER.sub(r"\1", text)
     is_file = "://" not in text or text.startswith("sqlite:")
     url = sa.URL.create("sqlite") if is_file else read_spec(text)[0]
     try:

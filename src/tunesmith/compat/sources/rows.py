@@ -60,6 +60,9 @@ def table_of(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: 
     columns = list(dict.fromkeys(str(key) for row in rows for key in row))
     roles = _roles(columns, wishes.columns, place)
     groups = {column: _group(column) for column in columns if column not in roles.values()}
+    for column, group in groups.items():
+        if group is not None and not group[1] and all(as_dict(plain(row.get(column))) is None for row in rows):
+            groups[column] = None  # only its name is that of a group, as a metric may be called "metric"
     if "Runtime" in columns and {"Name", "State"} <= set(columns):
         program = "W&B"
     declared = any(group is not None and group[0] == PARAMS for group in groups.values())

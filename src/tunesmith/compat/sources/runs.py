@@ -178,7 +178,8 @@ def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dic
     concluded, kept = [], []
     for name in names:
         rows = [run for run in table.runs if name in run.params]
-        for run, value in zip(rows, typed_column([run.params[name] for run in rows]), strict=True):
+        gaps = len(rows) < len(table.runs)
+        for run, value in zip(rows, typed_column([run.params[name] for run in rows], gaps), strict=True):
             run.params[name] = value
         asked = name in given or (table.declared or not given)
         found = given.get(name) or (infer([run.params[name] for run in rows]) if asked else "it was not named")

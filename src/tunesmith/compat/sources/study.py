@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,11 @@ class ImportedStudy:
 
     name: str
     directions: tuple[str, ...]
-    trials: list[TrialRecord]
+    trials: list[TrialRecord] = field(repr=False)
     program: str
     place: str
-    user_attrs: dict[str, Any] = field(default_factory=dict)
-    system_attrs: dict[str, Any] = field(default_factory=dict)
+    user_attrs: dict[str, Any] = field(default_factory=dict, repr=False)
+    system_attrs: dict[str, Any] = field(default_factory=dict, repr=False)
     metric_names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -122,6 +122,13 @@ class ImportedStudy:
                 f"the study {record.name!r} was imported from {origin.get('study')!r} of {origin.get('program')}, and "
                 f"this is {self.name!r} of {self.program}; choose another name (study_name=, on the command line --as)"
             )
+        names = record.system.get(METRICS)
+        if list(record.directions) != list(self.directions) or (count and names != self.metric_names):
+            raise DuplicatedStudyError(
+                f"the study {record.name!r} was imported with {_counted(record.directions, names)}, and now "
+                f"{_counted(self.directions, self.metric_names)} is asked for; choose another name (study_name=, on "
+                "the command line --as)"
+            )
         if if_exists == ERROR and count:
             raise DuplicatedStudyError(
                 f"the study {record.name!r} was imported from {origin.get('place')} already, and has {count:,} trials; "
@@ -139,6 +146,10 @@ class ImportedStudy:
         for key, value in system.items():
             if record.system.get(key) != value:
                 store.set_attr(record.id, None, key, value, system=True)
+
+
+def _counted(directions: Sequence[str], names: Sequence[str] | None) -> str:
+    return ", ".join(" ".join(pair) for pair in zip(directions, names or ["value"] * len(directions), strict=False))
 
 
 def key_of(trial: TrialRecord) -> str:

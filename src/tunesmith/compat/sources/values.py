@@ -57,18 +57,20 @@ def typed(value: Any) -> Any:
     return value
 
 
-def typed_column(values: Sequence[Any]) -> list[Any]:
-    """Return the values of a column; whole numbers among real ones become real."""
+def typed_column(values: Sequence[Any], gaps: bool = False) -> list[Any]:
+    """Return the values of a column; whole numbers among real ones become real.
+
+    Args:
+        values: those that are there.
+        gaps: whether others are missing: then pandas has made real numbers of whole ones, and this is undone.
+    """
     found = [typed(v) for v in values]
     numbers = [v for v in found if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    if numbers and any(isinstance(v, float) for v in numbers):
-        # A column of whole numbers with gaps is one of floats in pandas.
-        whole = all(isinstance(v, int) or v != v or v.is_integer() for v in numbers)
-        given_as_text = any(isinstance(v, str) for v in values)
-        if whole and not given_as_text and any(v != v or v is None for v in found if not isinstance(v, str)):
-            return [int(v) if isinstance(v, float) and v == v and abs(v) < 2**53 else v for v in found]
-        return [float(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in found]
-    return found
+    if not any(isinstance(v, float) for v in numbers):
+        return found
+    whole = gaps and all(isinstance(v, int) or (v.is_integer() and abs(v) < 2**53) for v in numbers)
+    kind = int if whole else float
+    return [v if isinstance(v, bool) or not isinstance(v, (int, float)) else kind(v) for v in found]
 
 
 def number(value: Any) -> float | None:
