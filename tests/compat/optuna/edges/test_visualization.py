@@ -118,6 +118,8 @@ def test_nothing_to_draw_is_an_empty_figure_and_a_warning(of: Any) -> None:
         of.plot_slice(optuna.create_study())
     with pytest.warns(UserWarning, match="it takes 20 complete trials"):
         of.plot_terminator_improvement(optuna.create_study())
+    with pytest.warns(UserWarning, match="the list of studies is empty"):
+        of.plot_edf([])
     with pytest.raises(TypeError, match="must be a study"):
         of.plot_slice("study")
     assert of.is_available()

@@ -9,6 +9,7 @@ import numpy as np
 from tunesmith.compat.optuna.terminator.erroreval import BaseErrorEvaluator
 from tunesmith.compat.optuna.terminator.improvement.evaluator import BaseImprovementEvaluator, RegretBoundEvaluator
 from tunesmith.compat.optuna.terminator.terminator import default_error
+from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME
 from tunesmith.errors import NothingToDrawError
 from tunesmith.state import TrialState
 from tunesmith.visualization.data.terminator_improvement import MOST_LOOKS, TerminatorImprovement
@@ -50,7 +51,7 @@ def improvement(
         title="What is left to gain",
         summary=f"After {int(counts[-1]):,} trials {type(evaluator).__name__} gives {gaps[-1]:.3g}; after "
         f"{int(counts[0]):,} it was {gaps[0]:.3g}.",
-        target="the improvement",
+        target=(study.metric_names or [OPTUNAS_NAME])[0],
         number=counts,
         gap=np.array(gaps),
         noise=np.array(errors),

@@ -288,6 +288,8 @@ class Plots:
 
     def _drawn(self, plot: Callable[..., Any], study: Any, *positional: Any, **options: Any) -> Any:
         native = _native(study)
+        if native == []:
+            return self._nothing(NothingToDrawError("the list of studies is empty"))
         if "target_name" in options:
             options["target_name"] = _name(study, options["target"], options["target_name"])
         options |= {name: of_records(_first(study), options[name]) for name in ("target", "targets") if name in options}

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils import check_random_state, get_tags, indexable
 
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
@@ -22,6 +22,7 @@ from tunesmith.compat.optuna.integration.sklearn.objective import FitsFailedErro
 from tunesmith.compat.optuna.samplers import TPESampler
 from tunesmith.compat.optuna.study import create_study
 from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.sklearn._compat import check_method_params, count_rows, safe_split
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Scoring
 from tunesmith.state import TrialState
 from tunesmith.text import shown
@@ -138,13 +139,13 @@ class OptunaSearchCV(FittedSearch, MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
         X, y, groups = indexable(X, y, groups)
         random = check_random_state(self.random_state)
-        n = len(X) if not hasattr(X, "shape") else int(X.shape[0])
+        n = count_rows(X)
         self.sample_indices_ = self._rows(n, random)
-        whole = len(self.sample_indices_) == n
-        part = {name: value if whole else _cut(value, self.sample_indices_, n) for name, value in fit_params.items()}
-        rows, targets, sets = (
-            of if whole or of is None else _safe_indexing(of, self.sample_indices_) for of in (X, y, groups)
-        )
+        rows, targets, sets, part = X, y, groups, dict(fit_params)
+        if len(self.sample_indices_) < n:
+            rows, targets = safe_split(self.estimator, X, y, self.sample_indices_)
+            part = check_method_params(X, {**fit_params, "groups": groups}, self.sample_indices_)
+            sets = part.pop("groups")
         cv = check_cv(self.cv, targets, classifier=is_classifier(self.estimator))
         self.n_splits_ = cv.get_n_splits(rows, targets, sets)
         self.scorer_ = check_scoring(self.estimator, scoring=self.scoring)
@@ -252,9 +253,3 @@ class OptunaSearchCV(FittedSearch, MetaEstimatorMixin, BaseEstimator):
     @staticmethod
     def _new_study(seed: int) -> Any:
         return create_study(direction="maximize", sampler=TPESampler(seed=seed))
-
-
-def _cut(value: Any, rows: Any, n: int) -> Any:
-    """Return an argument of ``fit``: of one that has a value for each of n rows, those of some rows."""
-    has_rows = hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping) and len(value) == n
-    return _safe_indexing(value, rows) if has_rows else value
