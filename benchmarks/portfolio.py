@@ -41,7 +41,7 @@ _HISTOGRAMS = {
 BORROWED = {  # from a model with the same algorithm and the same ranges, under other names, until it is measured itself
     f"HistGradientBoosting{kind}": (f"LGBM{kind}", _HISTOGRAMS) for kind in ("Classifier", "Regressor")
 }
-LEAST_GAIN = 0.005  # of the mean normalised score, for one more
+LEAST_GAIN = 0.03  # of the mean normalised score: what adds less is not worth one of the first ten candidates
 Scores = dict[tuple[str, int], float]  # by data set and configuration; -1 is the default
 
 

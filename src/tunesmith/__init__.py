@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from tunesmith.shortcut import maximize, minimize
+    from tunesmith.sklearn.tune import tune
     from tunesmith.space import Categorical, Choice, Distribution, Float, Int, Ordinal, Space
     from tunesmith.state import FailureKind, TrialState
     from tunesmith.study import (
@@ -59,6 +60,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "WorkerDiedError",
     ),
     "tunesmith.shortcut": ("maximize", "minimize"),
+    "tunesmith.sklearn.tune": ("tune",),
     "tunesmith.space": ("Categorical", "Choice", "Distribution", "Float", "Int", "Ordinal", "Space"),
     "tunesmith.state": ("FailureKind", "TrialState"),
     "tunesmith.study": (
@@ -123,6 +125,7 @@ __all__ = [
     "samplers",
     "storage",
     "study",
+    "tune",
 ]
 
 

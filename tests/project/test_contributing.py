@@ -25,6 +25,13 @@ def test_what_a_newcomer_reads_is_short(kind: str) -> None:
     assert sum(lines.values()) <= MOST, f"{sum(lines.values())} lines to read: {lines}"
 
 
+def test_the_table_of_automatic_spaces_is_that_of_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "spaces.py", "check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_table_of_layers_is_that_of_the_code() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / ".ci" / "layers.py", "check"], capture_output=True, text=True, check=False

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tunesmith.sklearn.one_of import OneOf
     from tunesmith.sklearn.search.base import BaseSearchCV
     from tunesmith.sklearn.search.grid import GridSearchCV, RandomizedSearchCV
     from tunesmith.sklearn.search.halving import HalvingGridSearchCV, HalvingRandomSearchCV
@@ -18,6 +19,7 @@ __all__ = [
     "GridSearchCV",
     "HalvingGridSearchCV",
     "HalvingRandomSearchCV",
+    "OneOf",
     "RandomizedSearchCV",
     "SearchCV",
 ]
@@ -27,6 +29,7 @@ _HOMES = {
     "GridSearchCV": "search.grid",
     "HalvingGridSearchCV": "search.halving",
     "HalvingRandomSearchCV": "search.halving",
+    "OneOf": "one_of",
     "RandomizedSearchCV": "search.grid",
     "SearchCV": "search.search_cv",
 }

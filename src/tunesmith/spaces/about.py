@@ -56,24 +56,33 @@ class About:
         """Return the estimator's own value of a parameter; None if it tells none."""
         return own_values(self.estimator).get(name)
 
-    def inside(self, estimator: Any, **changes: Any) -> Inside:
+    def inside(self, estimator: Any, n_columns: int | None = None, variance: float | None = None) -> Inside:
         """Return the place of an estimator inside of this one.
 
         Args:
             estimator: the inner one; None or a word such as "passthrough" has no space.
-            **changes: what it sees otherwise, by the names of the attributes.
+            n_columns: how many columns it gets; None: as many as this one.
+            variance: of their values; None: the same.
 
         Returns:
             what a function of a space returns for it.
         """
-        return Inside(replace(self, estimator=estimator, **changes))
+        columns = self.n_columns if n_columns is None else n_columns
+        scale = self.variance if variance is None else variance
+        return Inside(replace(self, estimator=estimator, n_columns=columns, variance=scale))
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """An estimator inside of another one, whose space is joined with a prefix."""
+    """An estimator inside of another one, whose space is joined with a prefix.
+
+    Attributes:
+        about: the inner estimator.
+        when: the values of the outer one's parameters while it is used; None: always.
+    """
 
     about: About
+    when: Mapping[str, Any] | None = None
 
 
 Family = Callable[[About], Mapping[str, "Parameter | Inside"]]

@@ -9,7 +9,7 @@ as its place in its range, 0 to 1, and the range depends on the data; a choice i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ import numpy as np
 
 from tunesmith.space import Categorical, Space
 from tunesmith.space.base import Parameter
-from tunesmith.spaces.joined import AutoSpace
+from tunesmith.spaces.joined import AutoSpace, Part
 
 PORTFOLIO = Path(__file__).parent / "portfolio.json"
+MOST, AMONG = 5, 2  # configurations that come first: of one estimator, and of each member of a choice among several
 Values = Mapping[str, Any]
 
 
@@ -51,28 +52,39 @@ def first_rows(auto: AutoSpace, default: Values | None) -> list[list[float]]:
         rows of internal values, each a valid point, without repetitions.
     """
     space = auto.space
-    length = max((len(portfolio_of(part.family)) for part in auto.parts), default=0)
     usual = np.array([_usual(param, (default or {}).get(name)) for name, param in space.items()])
+    members = list({tuple(part.when.items()): None for part in auto.parts if part.when})  # of a choice of estimators
     rows: list[list[float]] = []
-    for turn in range(length):
-        x = usual.copy()
-        for part in auto.parts:
-            portfolio = portfolio_of(part.family)
-            if portfolio:  # a shorter one begins again
-                _place(x, space, part.prefix, portfolio[turn % len(portfolio)])
-        row = space.mask(x[None])
-        if space.contains_rows(row)[0] and not any(np.array_equal(row[0], r, equal_nan=True) for r in rows):
-            rows.append(row[0].tolist())
+    for turn in range(-1 if members else 0, AMONG if members else MOST):
+        for when in members or [()]:
+            x = usual.copy()
+            for name, value in when:
+                if name in space:
+                    x[space.names.index(name)] = space[name].to_internal(value)
+            used = [part for part in auto.parts if set(part.when.items()) <= set(when)]
+            if turn >= 0 and not _place_turn(x, space, used, turn):
+                continue  # turn -1 is a member as it is
+            row = space.mask(x[None])
+            if space.contains_rows(row)[0] and not any(np.array_equal(row[0], r, equal_nan=True) for r in rows):
+                rows.append(row[0].tolist())
     return rows
 
 
-def _place(x: np.ndarray[Any, Any], space: Space, prefix: str, values: Values) -> None:
-    """Write the values of one configuration into a row of internal values."""
+def _place_turn(x: np.ndarray[Any, Any], space: Space, parts: Sequence[Part], turn: int) -> bool:
+    """Write the values of one turn of the parts' portfolios into a row; return whether there are any."""
+    portfolios = [(part, portfolio) for part in parts if (portfolio := portfolio_of(part.family))]
+    for part, portfolio in portfolios:  # a shorter one begins again
+        _place(x, space, part, portfolio[turn % len(portfolio)])
+    return turn < max((len(portfolio) for _, portfolio in portfolios), default=0)
+
+
+def _place(x: np.ndarray[Any, Any], space: Space, part: Part, values: Values) -> None:
+    """Write the values of one configuration into a row of internal values, as far as their ranges are automatic."""
     for name, value in values.items():
-        param = space.get(prefix + name)
-        if param is None:
+        column = part.prefix + name
+        if name not in part.params or column not in space:
             continue
-        j = space.names.index(prefix + name)
+        j, param = space.names.index(column), space[column]
         if isinstance(param, Categorical):
             label = tuple(value) if isinstance(value, list) else value
             if param.contains(label):

@@ -37,7 +37,9 @@ def settled(estimator: Any, params: Mapping[str, Parameter]) -> dict[str, Parame
             if library_default(type(estimator), name) is not _MISSING:  # CatBoost lists only what was set
                 kept[name] = param
             continue
-        decided = type(param) is Categorical and not _same(own[name], library_default(type(estimator), name))
+        usual = library_default(type(estimator), name)
+        # an argument that has no default has to be given, which decides nothing
+        decided = type(param) is Categorical and usual is not _MISSING and not _same(own[name], usual)
         found = None if decided else holding(param, own[name])
         if found is not None:
             kept[name] = found

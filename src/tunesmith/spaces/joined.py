@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunesmith.errors import SpaceError
@@ -24,11 +24,13 @@ class Part:
         prefix: of its parameters' names, such as "svc__".
         family: the name under which its class is known.
         params: the parameters that are searched, by their names in the estimator itself.
+        when: values of other parameters, by their whole names, while which the estimator is used.
     """
 
     prefix: str
     family: str
     params: Mapping[str, Parameter]
+    when: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,21 @@ def joined(estimator: Any, X: Any = None, y: Any = None, fixed: frozenset[str] =
     """
     unknown: list[Any] = []
     parts = [
-        Part(part.prefix, part.family, {n: p for n, p in part.params.items() if part.prefix + n not in fixed})
-        for part in _parts(About.of(estimator, X, y), "", unknown)
+        replace(part, params={n: p for n, p in part.params.items() if part.prefix + n not in fixed})
+        for part in _parts(About.of(estimator, X, y), "", {}, unknown)
     ]
     if unknown:
         raise SpaceError(_unknown_message(estimator, unknown))
     columns: dict[str, Parameter] = {}
     for part in parts:
         for name, param in part.params.items():
-            columns[part.prefix + name] = _with_prefix(param, part.prefix)
+            outer = {parent: value for parent, value in part.when.items() if parent in columns}
+            joint = _with_prefix(param, part.prefix)
+            columns[part.prefix + name] = joint.when(outer) if outer else joint
     return AutoSpace(Space(columns), tuple(parts))
 
 
-def _parts(about: About, prefix: str, unknown: list[Any]) -> Iterator[Part]:
+def _parts(about: About, prefix: str, when: Mapping[str, Any], unknown: list[Any]) -> Iterator[Part]:
     """Yield the parts of an estimator and of those inside of it; add those that nobody knows to `unknown`."""
     estimator = about.estimator
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
@@ -80,10 +84,11 @@ def _parts(about: About, prefix: str, unknown: list[Any]) -> Iterator[Part]:
         return  # what only transforms is left as it is
     name, family = found
     made = family(about)
-    yield Part(prefix, name, settled(estimator, {n: p for n, p in made.items() if isinstance(p, Parameter)}))
+    yield Part(prefix, name, settled(estimator, {n: p for n, p in made.items() if isinstance(p, Parameter)}), when)
     for inner, place in made.items():
         if isinstance(place, Inside):
-            yield from _parts(place.about, f"{prefix}{inner}__", unknown)
+            used = {**when, **{prefix + parent: value for parent, value in (place.when or {}).items()}}
+            yield from _parts(place.about, f"{prefix}{inner}__", used, unknown)
 
 
 def _with_prefix(param: Parameter, prefix: str) -> Parameter:

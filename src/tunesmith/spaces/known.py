@@ -106,7 +106,7 @@ def _table() -> dict[str, str]:
             *classes, function = line.split()
             for name in classes:
                 found[f"{PACKAGES.get(module, 'sklearn')}.{name}"] = f"tunesmith.spaces.families.{module}:{function}"
-    return found
+    return {**found, "tunesmith.OneOf": "tunesmith.spaces.families.around:one_of"}
 
 
 TABLE: Mapping[str, str] = _table()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tunesmith.errors import SpaceError
@@ -66,5 +67,11 @@ def _mixed(space: Mapping[Any, Any], wanted: list[Any], estimator: Any, auto: Au
         found = {n: p if n in own else resolved(p, columns, values) for n, p in columns.items()}
         left = {name: param for name, param in found.items() if param is not None}
         if len(left) == len(columns):
-            return AutoSpace(Space(left), auto.parts)
+            parts = (
+                replace(
+                    part, params={n: p for n, p in part.params.items() if part.prefix + n in left.keys() - own.keys()}
+                )
+                for part in auto.parts
+            )
+            return AutoSpace(Space(left), tuple(parts))
         columns = {name: columns[name] for name in left}

@@ -188,7 +188,8 @@ def _add_words(param: FloatOr | IntOr, words: Mapping[Any, float]) -> None:
     pairs = []
     for word, place in words.items():
         try:
-            pairs.append((word, param.to_internal(place)))
+            x = param.to_internal(place)
+            pairs.append((word, int(x) if isinstance(param, Int) else x))
         except SpaceError as error:
             raise SpaceError(f"{type(param).__name__}: the place of the word {shown(word)}: {error}") from None
     _set(param, "words", tuple(pairs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from tunesmith.errors import SpaceError
@@ -52,12 +53,12 @@ def restore_objects(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(params)
     for column, param in space.params.items():
         name = user_name(space, column)
-        for word, place in words_of(param):
-            if not isinstance(found.get(name), bool) and found.get(name) == place:
-                found[name] = word
         if isinstance(param, Categorical) and isinstance(found.get(name), str):
             named = dict(zip(param.names, param.choices, strict=True))
             found[name] = named.get(found[name], found[name])
+    if any(words_of(param) for param in space.params.values()):
+        with suppress(SpaceError):  # a point of another space stays as it is
+            found = space.decode(space.encode([found]))[0]
     return found
 
 

@@ -14,7 +14,7 @@ from tunesmith.space import Categorical, Float, Int, Ordinal
 from tunesmith.space.base import Parameter
 from tunesmith.spaces.about import About, Inside, is_classifier
 from tunesmith.spaces.families.preprocessing import after
-from tunesmith.spaces.words import IntOr
+from tunesmith.spaces.words import FloatOr, IntOr
 
 Made = Mapping[str, Parameter | Inside]
 
@@ -44,7 +44,7 @@ def union(about: About) -> Made:
 
 
 def members(about: About) -> Made:
-    """`VotingClassifier`, `StackingClassifier` and the same for regression: each member, and what joins them."""
+    """`Voting...`, `Stacking...`: each member, and the estimator that joins them, if one is given."""
     made: dict[str, Parameter | Inside] = {name: about.inside(member) for name, member in about.estimator.estimators}
     final = about.own("final_estimator")
     if final is not None:
@@ -52,8 +52,17 @@ def members(about: About) -> Made:
     return made
 
 
+def one_of(about: About) -> Made:
+    """`tunesmith.sklearn.OneOf`: which member, and each member's parameters while it is the one."""
+    members = list(about.estimator.estimators)
+    made: dict[str, Parameter | Inside] = {"chosen": Categorical([name for name, _ in members])}
+    for name, member in members:
+        made[name] = Inside(replace(about, estimator=member), when={"chosen": name})
+    return made
+
+
 def wrapped(about: About) -> Made:
-    """What hands its rows on to ``estimator``: one against the rest, several targets, chains, thresholds, ..."""
+    """`OneVsRestClassifier` and others: the estimator that is inside."""
     return _inner(about)
 
 
@@ -64,7 +73,8 @@ def calibrated(about: About) -> Made:
 
 def bagging(about: About) -> Made:
     """`BaggingClassifier`, `BaggingRegressor`: shares of rows and columns, and the member."""
-    return {"max_samples": Float(0.2, 1.0), "max_features": Float(0.3, 1.0), **_inner(about)}
+    all_rows = FloatOr(0.2, 1.0, words={None: 1.0})
+    return {"max_samples": all_rows, "max_features": Float(0.3, 1.0), **_inner(about)}
 
 
 def ada_boost(about: About) -> Made:
@@ -85,9 +95,10 @@ def ada_boost(about: About) -> Made:
 
 
 def transformed_target(about: About) -> Made:
-    """`TransformedTargetRegressor`: the regressor; the target's unit is not known after its transformation."""
+    """`TransformedTargetRegressor`: the regressor; the unit of a transformed target is not known."""
     changed = about.own("transformer") is not None or about.own("func") is not None
-    return {"regressor": about.inside(about.own("regressor"), spread=1.0 if changed else about.spread)}
+    seen = replace(about, spread=1.0 if changed else about.spread)
+    return {"regressor": seen.inside(about.own("regressor"))}
 
 
 def selected(about: About) -> Made:
@@ -104,4 +115,4 @@ def selected(about: About) -> Made:
 def _inner(about: About) -> dict[str, Parameter | Inside]:
     """Return the place of the one estimator that is inside."""
     inner = about.own("estimator")
-    return {} if inner is None else {"estimator": Inside(replace(about, estimator=inner))}
+    return {} if inner is None else {"estimator": about.inside(inner)}

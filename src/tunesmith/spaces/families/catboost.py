@@ -18,7 +18,7 @@ Params = Mapping[str, Parameter]
 
 
 def boosted(about: About) -> Params:
-    """`CatBoostClassifier`, `CatBoostRegressor`, `CatBoostRanker`, `CatBoost`."""
+    """`CatBoost...`: learning rate, depth, penalty, and the strength of two kinds of randomness."""
     return {
         "learning_rate": Float(0.005, 0.3, log=True),
         "depth": Int(2, 10),

@@ -18,7 +18,7 @@ Params = Mapping[str, Parameter]
 
 
 def boosted(about: About) -> Params:
-    """`LGBMClassifier`, `LGBMRegressor`, `LGBMRanker`."""
+    """`LGBM...`: learning rate, rounds, leaves of a tree, rows of a leaf, share of columns, both penalties."""
     params: dict[str, Parameter] = {
         "learning_rate": Float(0.01, 0.5, log=True),
         "n_estimators": Int(50, 500, log=True),

@@ -24,7 +24,7 @@ def nothing(about: About) -> Params:
 
 
 def logistic(about: About) -> Params:
-    """`LogisticRegression`: C, and the mixture of penalties where the solver is ``"saga"``."""
+    """`LogisticRegression`: C, and the mixture of penalties where the solver is `"saga"`."""
     params: dict[str, Parameter] = {"C": Float(1e-4, 1e4, log=True)}
     if about.own("solver") == "saga" and about.own("penalty") in ("elasticnet", "deprecated"):
         params["l1_ratio"] = FloatOr(0.0, 1.0, words={None: 0.0})
@@ -104,12 +104,8 @@ def kernel_ridge(about: About) -> Params:
 
 def discriminant(about: About) -> Params:
     """`LinearDiscriminantAnalysis`: shrinkage of the covariance, which the default solver does not have."""
-    return {
-        "solver": Categorical(["svd", "lsqr"]),
-        "shrinkage": FloatOr(0.0, 1.0, words={None: 0.0}).when(solver=["lsqr", "eigen"])
-        if about.own("solver") in ("lsqr", "eigen")
-        else FloatOr(0.0, 1.0, words={None: 0.0}).when(solver="lsqr"),
-    }
+    shrinkage = FloatOr(0.0, 1.0, words={None: 0.0}).when(solver=["lsqr", "eigen"])
+    return {"solver": Categorical(["svd", "lsqr"]), "shrinkage": shrinkage}
 
 
 def quadratic(about: About) -> Params:

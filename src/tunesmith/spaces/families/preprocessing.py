@@ -70,7 +70,7 @@ def components(about: About) -> Params:
 
 
 def count_of_components(about: About) -> Params:
-    """`TruncatedSVD`, `NMF`, `FactorAnalysis`, `FastICA` and others: the number of components, where it is set."""
+    """`TruncatedSVD` and others: the number of components, where it is set."""
     own = about.own("n_components")
     most = max(2, min(about.n_columns - 1, about.n_rows // 2, 300))
     return {"n_components": Int(1 if most < 2 else 2, most, log=True)} if isinstance(own, int) else {}

@@ -37,14 +37,13 @@ def rows_of_leaf(about: About, share: float) -> Int:
 
 
 def tree(about: About) -> Params:
-    """`DecisionTreeClassifier`, `DecisionTreeRegressor`, `ExtraTree...`: size, columns and pruning."""
+    """`DecisionTree...`, `ExtraTree...`: rows of a leaf, depth and pruning; a single tree wants all columns."""
     unit = 1.0 if is_classifier(about.estimator) else about.spread**2
     low = tidy(1e-5 * unit)
     return {
         "min_samples_leaf": rows_of_leaf(about, 0.1),
         "max_depth": IntOr(1, DEEP, log=True, words={None: DEEP}),
         "ccp_alpha": FloatOr(low, tidy(0.05 * unit), log=True, words={0.0: low}),
-        "max_features": columns_tried(about),
     }
 
 
@@ -65,7 +64,7 @@ def embedding(about: About) -> Params:
 
 
 def gradient_boosting(about: About) -> Params:
-    """`GradientBoostingClassifier`, `GradientBoostingRegressor`."""
+    """`GradientBoosting...`: learning rate, rounds, depth, rows of a leaf, shares of rows and columns."""
     return {
         "learning_rate": Float(0.01, 0.5, log=True),
         "n_estimators": Int(50, 500, log=True),
@@ -77,7 +76,7 @@ def gradient_boosting(about: About) -> Params:
 
 
 def hist_gradient_boosting(about: About) -> Params:
-    """`HistGradientBoostingClassifier`, `HistGradientBoostingRegressor`."""
+    """`HistGradientBoosting...`: learning rate, rounds, leaves of a tree, rows of a leaf, penalty, share of columns."""
     return {
         "learning_rate": Float(0.01, 0.5, log=True),
         "max_iter": Int(50, 500, log=True),

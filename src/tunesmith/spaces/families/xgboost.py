@@ -18,7 +18,7 @@ Params = Mapping[str, Parameter]
 
 
 def boosted(about: About) -> Params:
-    """`XGBClassifier`, `XGBRegressor`, `XGBRanker`."""
+    """`XGB...`: learning rate, rounds, depth, weight of a leaf, shares of rows and columns, both penalties."""
     if about.own("booster") == "gblinear":
         return {
             "learning_rate": FloatOr(0.01, 1.0, log=True, words={None: 0.5}),
@@ -38,7 +38,7 @@ def boosted(about: About) -> Params:
 
 
 def forest(about: About) -> Params:
-    """`XGBRFClassifier`, `XGBRFRegressor`: one round of many trees; None is 0.8 for both samples."""
+    """`XGBRF...`: depth, weight of a leaf, shares of rows and columns; None is 0.8 for both of these."""
     return {
         "max_depth": IntOr(1, 16, words={None: 6}),
         "min_child_weight": FloatOr(0.1, 100.0, log=True, words={None: 1.0}),
