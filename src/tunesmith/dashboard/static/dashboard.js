@@ -183,9 +183,9 @@ function show(figure, data) {
 
 // A long title of an axis is broken into lines; it is escaped already.
 function broken(text, width) {
-  const most = Math.max(14, (width - 130) / 6.5), lines = [""];
+  const most = Math.max(14, width * 0.5 / 6.5), size = text.length / Math.ceil(text.length / most) + 3, lines = [""];
   for (const word of text.split(" ")) {
-    if (lines.at(-1) && lines.at(-1).length + word.length > most) lines.push("");
+    if (lines.at(-1) && lines.at(-1).length + word.length > size) lines.push("");
     lines.push(`${lines.pop()} ${word}`.trim());
   }
   return lines.join("<br>");
