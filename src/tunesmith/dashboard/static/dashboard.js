@@ -184,11 +184,11 @@ function show(figure, data) {
 // A long title of an axis is broken into lines; it is escaped already.
 function broken(text, width) {
   const most = Math.max(14, width * 0.5 / 6.5), size = text.length / Math.ceil(text.length / most) + 3, lines = [""];
-  for (const word of text.split(" ")) {
+  for (const word of text.split(/(?<=[ ._])/)) { // names of nested parameters have no spaces
     if (lines.at(-1) && lines.at(-1).length + word.length > size) lines.push("");
-    lines.push(`${lines.pop()} ${word}`.trim());
+    lines.push(lines.pop() + word);
   }
-  return lines.join("<br>");
+  return lines.map(line => line.trim()).join("<br>");
 }
 
 function drawPlot(figure, plot, data) {
