@@ -74,7 +74,7 @@ def test_there_and_back(name: str, tmp_path: Path) -> None:
     two.optimize(lambda trial: (trial.suggest_float("x", 0, 2), math.inf), 3)
     for old in compat.read(tmp_path / "old.log"):
         ours = old.create_study(storage=tmp_path / "tune.db")
-        path = tmp_path / f"{old.name}-{name}"
+        path = tmp_path / (name if name.endswith(".db") else f"{old.name}-{name}")
         assert compat.to_optuna(ours, path) == []
         back = optuna.load_study(study_name=old.name, storage=opened(path))
         theirs = optuna.load_study(study_name=old.name, storage=there)
@@ -128,6 +128,20 @@ def test_choices_that_grew_become_one_set(tmp_path: Path) -> None:
     assert [t.params for t in back.trials] == [t.params for t in study.trials]
     assert {t.distributions["k"].choices for t in back.trials} == {(1, 2, 3)}
     back.optimize(lambda trial: trial.suggest_categorical("k", [1, 2, 3]), 1)
+
+
+def test_a_name_that_was_a_number_and_a_choice(tmp_path: Path) -> None:
+    study = ts.create_study(study_name="s", seed=0)
+
+    def run(trial: ts.Trial) -> float:
+        kinds = [lambda: trial.suggest_float("k", 0, 1), lambda: trial.suggest_categorical("k", ["a", "b"])]
+        kinds[trial.number % 2]()
+        return float(trial.number)
+
+    study.optimize(run, 4)
+    compat.to_optuna(study, tmp_path / "o.log")
+    back = optuna.load_study(study_name="s", storage=opened(tmp_path / "o.log"))
+    assert [t.params for t in back.trials] == [t.params for t in study.trials]
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

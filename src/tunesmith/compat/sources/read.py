@@ -85,7 +85,7 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStud
 
         return [study_of_trials(source, "hyperopt", "the object", wishes)]
     if not isinstance(source, str | Path):
-        return [_table(RunTable("imported", "table", type(source).__name__, []), of_object(source), wishes)]
+        return [_table(of_object(source), "imported", type(source).__name__, "table", wishes)]
     if str(source).startswith(("http://", "https://")):
         raise SourceError(f"{shown_spec(source)} is an address on the web; save the file, and give its path")
     if "://" in str(source):
@@ -99,7 +99,7 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStud
     if path.stat().st_size >= SMALLEST and not is_no_database(path):
         return _database(path, wishes)
     if path.suffix.lower() in ENDINGS:
-        return [_table(RunTable(path.stem, path.suffix[1:].upper(), place, []), read_file(path), wishes)]
+        return [_table(read_file(path), path.stem, place, path.suffix[1:].upper(), wishes)]
     return _by_beginning(path, place, wishes, unsafe_pickle)
 
 
@@ -107,8 +107,8 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return without_groups((given,) if isinstance(given, str) else tuple(given))
 
 
-def _table(empty: RunTable, rows: Sequence[Mapping[str, Any]], wishes: Wishes) -> ImportedStudy:
-    return study_of(table_of(rows, empty.name, empty.place, empty.program, wishes), wishes)
+def _table(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: str, wishes: Wishes) -> ImportedStudy:
+    return study_of(table_of(rows, name, place, program, wishes), wishes)
 
 
 def _by_beginning(path: Path, place: str, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStudy]:

@@ -53,25 +53,26 @@ def outgoing(study: Study) -> Outgoing:
         system[NAMES] = names
     ways = [1 if direction == StudyDirection.MINIMIZE else 2 for direction in study.directions]
     out = Outgoing(study.study_name, ways, dict(record.user), system)
-    trials = [t for t in study.trials if t.state is not TrialState.RUNNING]
+    everything = study.trials
+    trials = [t for t in everything if t.state is not TrialState.RUNNING]
     columns = _columns(trials)
-    texts = {name: write_distribution(parameter) for name, parameter in columns.items()}
+    texts = {key: write_distribution(parameter) for key, parameter in columns.items()}
     for trial in trials:
         out.trials.append(_raw(trial, len(out.trials), columns, texts, out, record.created))
-    for _ in range(len(study.trials) - len(trials)):
-        out.note("running trials, which were left out")
+    if running := len(everything) - len(trials):
+        out.notes["running trials, which were left out"] = running
     return out
 
 
-def _columns(trials: Iterable[TrialRecord]) -> dict[str, Parameter]:
-    """Return for each parameter what holds its values of all trials, as far as Optuna needs that.
+def _columns(trials: Iterable[TrialRecord]) -> dict[tuple[str, bool], Parameter]:
+    """Return, by name and whether it is a choice, what holds the values of all trials, as far as Optuna needs that.
 
     Ranges of numbers may differ between trials in Optuna as well, and are not among them; choices may not, and a
     distribution of scipy's has no counterpart there.
     """
-    found: dict[str, Parameter] = {}
-    seen: set[int] = set()
+    labels: dict[str, list[Any]] = {}
     spans: dict[str, tuple[float, float]] = {}
+    seen: set[int] = set()
     for trial in trials:
         if trial.space is None or trial.x is None:
             continue
@@ -80,22 +81,21 @@ def _columns(trials: Iterable[TrialRecord]) -> dict[str, Parameter]:
         for (name, parameter), x in zip(trial.space.params.items(), trial.x, strict=True):
             if isinstance(parameter, Categorical):
                 if fresh:
-                    known = found.get(name)
-                    labels = list(known.choices) if isinstance(known, Categorical) else []
-                    held = Categorical(labels) if labels else None
-                    labels += [label for label in parameter.labels if held is None or not held.contains(label)]
-                    found[name] = Categorical(labels)
+                    known = labels.setdefault(name, [])
+                    held = Categorical(known) if known else None
+                    known += [label for label in parameter.labels if held is None or not held.contains(label)]
             elif not isinstance(parameter, Int | Float) and x == x:
                 low, high = spans.get(name, (x, x))
                 spans[name] = min(low, x), max(high, x)
-    return found | {name: Float(low, high) for name, (low, high) in spans.items()}
+    found: dict[tuple[str, bool], Parameter] = {(name, True): Categorical(known) for name, known in labels.items()}
+    return found | {(name, False): Float(low, high) for name, (low, high) in spans.items()}
 
 
 def _raw(
     trial: TrialRecord,
     number: int,
-    columns: Mapping[str, Parameter],
-    texts: Mapping[str, str],
+    columns: Mapping[tuple[str, bool], Parameter],
+    texts: Mapping[tuple[str, bool], str],
     out: Outgoing,
     created: float,
 ) -> RawTrial:
@@ -120,20 +120,16 @@ def _raw(
     if trial.space is None or trial.x is None:
         return raw
     for (name, parameter), x in zip(trial.space.params.items(), trial.x, strict=True):
-        value = trial.outside.get(name)
-        if name not in columns:
-            text = write_distribution(parameter)
-            inner = x if x == x else value
-        else:
-            text, held = texts[name], columns[name]
-            if isinstance(held, Categorical):
-                label = parameter.to_label(x) if x == x else None
-                inner = held.to_internal(label) if x == x else None
-            else:
-                inner = x if x == x else value
+        if x != x and name not in trial.outside:
+            continue  # not used
+        held = None if isinstance(parameter, Int | Float) else columns.get((name, isinstance(parameter, Categorical)))
+        text = write_distribution(parameter) if held is None else texts[name, isinstance(held, Categorical)]
+        inner = x if x == x else trial.outside.get(name)
+        if isinstance(held, Categorical):  # by its place among the choices of all trials
+            inner = held.to_internal(parameter.to_label(x)) if x == x else None
         if isinstance(inner, int | float) and inner == inner:
             raw.params.append((name, float(inner), text))
         elif name in trial.outside:
-            raw.user[PARAMETER + name] = value
+            raw.user[PARAMETER + name] = trial.outside[name]
             out.note("values that are none of a parameter's choices, and became attributes")
     return raw
