@@ -9,6 +9,7 @@ from typing import Any
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.conditions import Condition
+from tunesmith.space.labels import PLAIN
 from tunesmith.text import shown
 
 
@@ -94,6 +95,8 @@ def is_frozen(value: Any) -> bool:
 
 def holds_parameter(value: Any) -> bool:
     """Return whether a parameter stands in a value: it is one, or a dict or list that holds one."""
+    if type(value) in PLAIN:
+        return False
     if isinstance(value, Parameter | Choice):
         return True
     if isinstance(value, Mapping):

@@ -77,7 +77,7 @@ class Categorical(Parameter):
     def _read(self, choices: Iterable[Any] | Mapping[str, Any]) -> None:
         kind = type(self).__name__
         values, names = _listed(kind, choices)
-        if holds_parameter(values):
+        if not isinstance(choices, list | tuple | Mapping) and holds_parameter(values):  # those were looked at
             raise SpaceError(f"{kind}: choices that hold parameters are given as a list or a dict")
         given: list[str | None] = list(names) if names else [None] * len(values)
         for i, value in enumerate(values):

@@ -139,7 +139,8 @@ class Columns(Mapping[str, Parameter]):
 
     def decode_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
         """Return the active parameters of one point by name; cells that are inactive or NaN are left out."""
-        return self.nested(self.flat_row(row))
+        flat = self._codec.decode_row(row.tolist() if isinstance(row, np.ndarray) else row)
+        return flat if self.shape is None else self.shape.nest(flat)
 
     def flat_row(self, row: Sequence[float] | FloatArray) -> dict[str, Any]:
         """Return what `decode_row` does, by the names of columns: ``{"model": "svm", "model.svm.C": 0.3}``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-_PLAIN = frozenset({type(None), bool, int, float, str})
+PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def plain(value: Any) -> Any:
@@ -22,7 +22,7 @@ def label_key(value: Any) -> Hashable | None:
     name (`object_name`).
     """
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return (kind, value if value == value else "nan")
     if kind is tuple or kind is list:
         keys = tuple(label_key(plain(item)) for item in value)

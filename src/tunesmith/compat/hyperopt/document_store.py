@@ -95,16 +95,18 @@ class DocumentStore:
         ]
         self._ids.update(doc["tid"] for doc in self._trials)
 
-    def note(self, changed: Iterable[Document]) -> None:
-        """Show documents that were inserted last or have changed since; cheaper than a refresh, which looks at all."""
-        for doc in changed:
-            at = next((i for i in range(len(self._trials) - 1, -1, -1) if self._trials[i] is doc), None)
-            is_shown = doc["state"] in JOB_VALID_STATES and self._exp_key in (None, doc["exp_key"])
-            if is_shown and at is None:
+    def show(self, inserted: Iterable[Document]) -> None:
+        """Show documents that were just inserted; cheaper than a refresh, which looks at all."""
+        for doc in inserted:
+            if doc["state"] in JOB_VALID_STATES and self._exp_key in (None, doc["exp_key"]):
                 self._trials.append(doc)
                 self._ids.add(doc["tid"])
-            elif not is_shown and at is not None:
-                del self._trials[at]
+
+    def hide(self, failed: Document) -> None:
+        """Show a document no longer, since its trial raised an error."""
+        at = next((i for i in range(len(self._trials) - 1, -1, -1) if self._trials[i] is failed), None)
+        if at is not None:
+            del self._trials[at]
 
     def __iter__(self) -> Iterator[Document]:
         return iter(self._trials)

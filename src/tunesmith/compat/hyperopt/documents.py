@@ -29,10 +29,13 @@ TRIAL_KEYS = ["tid", "spec", "result", "misc", "state", "owner", "book_time", "r
 TRIAL_MISC_KEYS = ["tid", "cmd", "idxs", "vals"]
 
 Document = dict[str, Any]
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 
 
 def SONify(arg: Any) -> Any:
     """Return a value with NumPy's numbers and arrays as numbers and lists, at any depth."""
+    if type(arg) in _PLAIN:
+        return arg
     if isinstance(arg, np.generic):
         return arg.item()
     if isinstance(arg, np.ndarray):

@@ -114,11 +114,12 @@ class FMinIter:
         waiting = self._waiting()
         for trial in waiting if N < 0 else waiting[:N]:
             error = evaluate(self.domain, self.trials, trial)
-            self.trials.note([trial])
-            if trial["state"] == JOB_STATE_DONE:
+            if error is None:
                 self._n_done += 1
                 self.best_loss = min(self.best_loss, _or_infinite(loss_of(trial)))
-            elif error is not None and not self.catch_eval_exceptions:
+                continue
+            self.trials.hide(trial)
+            if not self.catch_eval_exceptions:
                 raise error
 
     def block_until_done(self) -> None:
@@ -164,7 +165,7 @@ class FMinIter:
         documents = self.algo(trials.new_trial_ids(n), self.domain, trials, drawn_seed(self.rstate))
         before = len(trials._dynamic_trials)
         trials.insert_trial_docs(documents)
-        trials.note(trials._dynamic_trials[before:])
+        trials.show(trials._dynamic_trials[before:])
         return len(documents)
 
     def _waiting(self) -> list[Document]:
