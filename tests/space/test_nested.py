@@ -62,7 +62,8 @@ def test_points_go_to_columns_and_back(written: dict[str, Any], seed: int) -> No
         assert space.nested(dict(back)) == point  # two options that look alike are one to who reads the point
     assert space.decode(space.encode([space.flat_row(row) for row in x])) == points  # the names of columns do as well
     assert space.decode(space.encode(points)) == points
-    again = Space.from_json(space.to_json())
+    named = {n: dict(zip(p.names, p.choices, strict=True)) for n, p in space.items() if isinstance(p, Categorical)}
+    again = Space.from_json(space.to_json(), objects=named)
     assert again == space
     assert again.decode(x) == points
     assert pickle.loads(pickle.dumps(space)) == space

@@ -27,6 +27,7 @@ from tunesmith.compat.hyperopt import (
     rand,
     space_eval,
     tpe,
+    trials_from_docs,
 )
 from tunesmith.compat.hyperopt.early_stop import no_progress_loss
 from tunesmith.compat.hyperopt.fmin import generate_trials_to_calculate
@@ -259,6 +260,12 @@ def test_what_is_of_hyperopt_itself_is_refused_with_what_to_import() -> None:
     ):
         with pytest.raises(TypeError, match=r"from tunesmith\.compat\.hyperopt import"):
             call()
+    old = hyperopt.Trials()
+    hyperopt.fmin(parabola, theirs, algo=hyperopt.rand.suggest, max_evals=3, trials=old, verbose=False)
+    trials = trials_from_docs(old.trials)
+    quiet(parabola, LINE, algo=tpe.suggest, max_evals=5, trials=trials)
+    assert trials.losses()[:3] == old.losses()
+    assert len(trials) == 5
 
 
 def test_a_search_that_has_its_loss_already_runs_nothing() -> None:
