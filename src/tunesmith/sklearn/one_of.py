@@ -64,7 +64,8 @@ class OneOf(BaseEstimator):
             deep: whether to go on with the members, and with theirs.
         """
         found: dict[str, Any] = super().get_params(deep=False)
-        for name, member in self.estimators if deep else ():
+        pairs = self.estimators if deep and isinstance(self.estimators, list | tuple) else ()
+        for name, member in pairs:  # fit says what is wrong with anything else
             found[name] = member
             found |= {f"{name}__{inner}": value for inner, value in member.get_params(deep=True).items()}
         return found
