@@ -76,7 +76,8 @@ def import_(
         unsafe_pickle=unsafe_pickle,
     )
     if new_name is not None and len(studies) > 1:
-        raise click.UsageError(f"{source} holds {len(studies)} studies; --as needs --study NAME, to name one of them")
+        place = studies[0].place
+        raise click.UsageError(f"{place} holds {len(studies)} studies; --as needs --study NAME, to name one of them")
     told: list[dict[str, Any]] = []
     for old in studies:
         try:
@@ -91,13 +92,15 @@ def import_(
                 "as": made.study_name,
                 "storage": shown_spec(storage),
                 "trials": len(old.trials),
+                "added": old.added,
                 "states": old.counts,
                 "notes": old.notes,
             }
         )
         if not as_json:
             states = ", ".join(f"{n:,} {state}" for state, n in old.counts.items()) or "no trial"
-            click.echo(f"imported {printable(made.study_name)} from {old.program}: {states}")
+            new = "" if old.added == len(old.trials) else f"; {old.added:,} of these {len(old.trials):,} are new"
+            click.echo(f"imported {printable(made.study_name)} from {old.program}: {states}{new}")
             for note in old.notes:
                 click.echo(f"  {printable(note)}")
     if as_json:

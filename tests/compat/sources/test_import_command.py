@@ -29,6 +29,7 @@ def test_all_studies_or_one_under_another_name(capsys: pytest.CaptureFixture[str
     assert main(["import", source]) == 1
     assert "--if-exists update" in capsys.readouterr().err
     assert main(["import", source, "--if-exists", "update"]) == 0
+    assert "0 of these 7 are new" in capsys.readouterr().out
     assert main(["import", source, "--study", "one", "--as", "three", "--storage", "other.db", "--json"]) == 0
     assert ts.get_all_study_names("other.db") == ["three"]
     assert main(["import", source, "--as", "three"]) == 2

@@ -32,6 +32,7 @@ class ImportedStudy:
         system_attrs: what its program noted of it, and what tunesmith keeps of that.
         metric_names: the names of its objectives, if they have some.
         notes: sentences on what was left out, and on what was concluded from the values.
+        added: how many trials the last ``create_study`` added.
 
     Example:
         ```python
@@ -56,6 +57,7 @@ class ImportedStudy:
     system_attrs: dict[str, Any] = field(default_factory=dict, repr=False)
     metric_names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
+    added: int = field(default=0, init=False, repr=False)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -100,6 +102,7 @@ class ImportedStudy:
         self._write_attributes(study, store)
         if trials:
             study.engine.add(trials)
+        self.added = len(trials)
         return study
 
     def _origin(self) -> dict[str, str]:
