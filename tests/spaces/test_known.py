@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_classification
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import all_estimators
 
@@ -38,7 +38,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "StackingRegressor": {"estimators": [("a", Ridge())], "cv": 2},
     "VotingClassifier": {"estimators": [("a", LogisticRegression())]},
     "VotingRegressor": {"estimators": [("a", Ridge())]},
+    "OneOf": {"estimators": [("a", LogisticRegression()), ("b", RidgeClassifier())], "chosen": "a"},
     "RANSACRegressor": {},
+    "SelfTrainingClassifier": {"estimator": LogisticRegression()},
     "TransformedTargetRegressor": {"regressor": Ridge()},
 }
 QUIET = {"catboost": {"verbose": 0, "allow_writing_files": False, "thread_count": 1}, "lightgbm": {"n_jobs": 1}}
@@ -58,7 +60,7 @@ def make(name: str) -> Any:
             pytest.skip(f"this release of scikit-learn has no {cls_name}")
         cls = ALL[cls_name]
     else:
-        cls = getattr(importlib.import_module(package), cls_name)
+        cls = getattr(importlib.import_module("tunesmith.sklearn" if package == "tunesmith" else package), cls_name)
     arguments = dict(ARGUMENTS.get(cls_name, {}))
     if cls_name not in ARGUMENTS and inspect.signature(cls).parameters.get("estimator", OPTIONAL).default is REQUIRED:
         arguments["estimator"] = Ridge() if "Regressor" in cls_name else LogisticRegression()
