@@ -1,6 +1,7 @@
 """Time per trial that the library itself takes: an objective that only suggests parameters and adds them up.
 
-In memory, random sampler, define-by-run; tunesmith, Optuna and Rustuna by turns in one process, medians of the rounds.
+In memory, random sampler, define-by-run; tunesmith, the same search through Optuna's names (`tunesmith.compat.optuna`),
+Optuna and Rustuna by turns in one process, medians of the rounds.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ def tunesmith_declared_case() -> Callable[[int], None]:
     return run
 
 
+def compat_case() -> Callable[[int], None]:
+    from tunesmith.compat import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return lambda n: optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).optimize(objective, n_trials=n)
+
+
 def optuna_case() -> Callable[[int], None]:
     import optuna
 
@@ -58,6 +66,7 @@ def rustuna_case() -> Callable[[int], None]:
 
 CASES: dict[str, tuple[Callable[[], Callable[[int], None]], int]] = {
     "tunesmith, define-by-run": (tunesmith_case, 3000),
+    "tunesmith.compat.optuna": (compat_case, 3000),
     "tunesmith, declared": (tunesmith_declared_case, 3000),
     "optuna": (optuna_case, 1000),
     "rustuna": (rustuna_case, 3000),
