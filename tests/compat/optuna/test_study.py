@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -77,6 +78,23 @@ def test_jobs_are_threads_that_share_memory():
     study.optimize(objective, n_trials=6, n_jobs=2)
     assert sorted(seen) == list(range(6))
     assert all(t.state is TrialState.COMPLETE for t in study.trials)
+
+
+def test_several_threads_may_run_trials_of_one_study_object():
+    barrier = threading.Barrier(2, timeout=30)
+
+    def objective(trial):
+        if trial.number < 2:
+            barrier.wait()
+        return quadratic(trial)
+
+    study = optuna.create_study()
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(study.optimize, objective, n_trials=3) for _ in range(2)]
+    assert [end.result() for end in ends] == [None, None]
+    assert sorted(t.number for t in study.trials) == list(range(6))
+    with pytest.raises(RuntimeError, match="nested"):
+        study.optimize(lambda trial: study.optimize(quadratic, n_trials=1), n_trials=1)
 
 
 def test_ask_and_tell():

@@ -15,6 +15,7 @@ from tunesmith.compat.optuna.names import refuser
 
 __all__ = [
     "BaseDistribution",
+    "CategoricalChoiceType",
     "CategoricalDistribution",
     "DiscreteUniformDistribution",
     "FloatDistribution",
@@ -27,6 +28,8 @@ __all__ = [
     "distribution_to_json",
     "json_to_distribution",
 ]
+
+CategoricalChoiceType = None | bool | int | float | str  # for annotations
 
 
 class BaseDistribution(ABC):

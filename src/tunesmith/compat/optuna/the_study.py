@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 from tunesmith.caution import caution
@@ -13,12 +14,13 @@ from tunesmith.compat.optuna.enqueued import is_there
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc
 from tunesmith.compat.optuna.parameters import parameter_of
-from tunesmith.compat.optuna.pruners.base import NativePruner
+from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
 from tunesmith.compat.optuna.records import frozen_of, record_of
 from tunesmith.compat.optuna.running import Trial
 from tunesmith.compat.optuna.said import say_end
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.native import NativeSampler
+from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.study_view import StudyView
 from tunesmith.compat.optuna.threads import ThreadExecutor
 from tunesmith.errors import ObjectiveError
@@ -44,6 +46,17 @@ class Study(StudyView):
         native: the study of this library.
         study_name: the name, unique in the storage.
     """
+
+    def __init__(
+        self,
+        study_name: str,
+        storage: str | BaseStorage,
+        sampler: BaseSampler | None = None,
+        pruner: BasePruner | None = None,
+    ) -> None:
+        super().__init__(study_name, storage, sampler, pruner)
+        self._busy_in: int | None = None  # the thread in which optimize() runs
+        self._together: list[Study] = [self]  # objects of this study that end together
 
     # -- run -----------------------------------------------------------------------------------------------------
 
@@ -76,31 +89,48 @@ class Study(StudyView):
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
         make_known_to_optuna()
+        if self._busy_in not in (None, get_ident()):  # another thread runs trials of this object: each has its own
+            also = self._sibling()
+            also.optimize(func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar)
+            return
         native, jobs = self.native, cpu_count() if n_jobs == -1 else n_jobs
         objective = Objective(self, func, len(native.directions), self._end)
         names = self.metric_names
         after = [lambda _, record: say_end(record, names, native.engine.best)]
         after += [partial(self._call, callback) for callback in callbacks or ()]
         caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
-        native.optimize(
-            objective,
-            n_trials,
-            timeout,
-            catch=(*caught, ObjectiveError),
-            callbacks=after,
-            gc_after_trial=gc_after_trial,
-            show_progress_bar=show_progress_bar,
-            executor=None if jobs == 1 else ThreadExecutor(jobs=jobs),
-        )
+        self._busy_in = get_ident()
+        try:
+            native.optimize(
+                objective,
+                n_trials,
+                timeout,
+                catch=(*caught, ObjectiveError),
+                callbacks=after,
+                gc_after_trial=gc_after_trial,
+                show_progress_bar=show_progress_bar,
+                executor=None if jobs == 1 else ThreadExecutor(jobs=jobs),
+            )
+        finally:
+            self._busy_in = None
         if objective.exit is not None:
             raise objective.exit
 
     def _call(self, callback: Callback, _: NativeStudy, record: TrialRecord) -> None:
         callback(self, frozen_of(record, self._study_id, self._storage.objects))
 
+    def _sibling(self) -> Study:
+        """Return another object of the same study, which ends with this one."""
+        other = Study(self.study_name, self._storage, self._sampler, self._pruner)
+        other._together = self._together
+        self._together.append(other)
+        return other
+
     def stop(self) -> None:
         """End ``optimize`` after the running trials; RuntimeError if none runs."""
         self.native.stop()
+        for other in self._together:
+            other._end()
 
     def _end(self) -> None:
         self.native.engine.stop_requested = True
