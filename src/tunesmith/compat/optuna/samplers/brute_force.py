@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,7 @@ def _cells_of_record(record: TrialRecord) -> Cells:
     return {name: _cell(p, x) for (name, p), x in used if x == x or name in record.outside}
 
 
+@lru_cache(maxsize=4096)  # the same few values again and again, in all trials for each proposal
 def _cell(parameter: Parameter, x: float) -> tuple[int, int]:
     n = int(parameter.n_values)
     cell = None if math.isnan(x) else parameter.cell_of(x)
