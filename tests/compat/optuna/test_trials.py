@@ -85,6 +85,19 @@ def test_old_names_warn():
         assert 0 <= trial.suggest_uniform("y", 0, 1) <= 1
 
 
+def test_choices_of_any_kind():
+    study = optuna.create_study()
+
+    def objective(trial):
+        a = trial.suggest_categorical("a", ["x", "x", "y"])
+        b = trial.suggest_categorical("b", [[1, 2], [3]])
+        return float(len(a) + len(b) + trial.suggest_categorical("c", (True, 1, False)))
+
+    study.optimize(objective, n_trials=8)
+    assert study.trials[0].distributions["b"].choices == ([1, 2], [3])
+    assert {t.params["a"] for t in study.trials} <= {"x", "y"}
+
+
 def test_an_objective_runs_on_a_record_and_on_given_values():
     def objective(trial):
         return trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 0, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,13 +21,21 @@ def parameter_of(distribution: Any) -> Parameter:
 
     Raises:
         TypeError: it is no distribution.
-        SpaceError: a choice is given twice.
     """
     ours = as_distribution(distribution)
     if isinstance(ours, CategoricalDistribution):
-        return Categorical(ours.choices)
+        return Categorical(each_once(ours.choices))
     kind = Float if isinstance(ours, FloatDistribution) else Int
     return kind(ours.low, ours.high, log=ours.log, step=ours.step)  # type: ignore[attr-defined]  # of both ranges
+
+
+def each_once(choices: Sequence[Any]) -> list[Any]:
+    """Return choices without those that stand there before, as Optuna allows; `True`, `1` and `1.0` are three."""
+    kept: list[Any] = []
+    for choice in choices:
+        if not any(choice is other or (type(choice) is type(other) and choice == other) for other in kept):
+            kept.append(choice)
+    return kept
 
 
 def as_distribution(distribution: Any) -> BaseDistribution:

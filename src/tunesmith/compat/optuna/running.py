@@ -16,12 +16,13 @@ from tunesmith.compat.optuna.distributions import (
 )
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.kept import BaseTrial, checked_constraint
-from tunesmith.compat.optuna.parameters import distribution_of, parameter_of
+from tunesmith.compat.optuna.parameters import distribution_of, each_once, parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.records import frozen_of_running, trial_id
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.storages.base import BaseStorage
+from tunesmith.errors import SpaceError
 from tunesmith.trial import Trial as NativeTrial
 
 
@@ -112,7 +113,12 @@ class Trial(BaseTrial):
         """
         native = self.native
         if self._sampler is None and name not in native.params:
-            return native.suggest_categorical(name, choices)
+            try:
+                return native.suggest_categorical(name, choices)
+            except SpaceError:
+                if len(once := each_once(choices)) == len(choices):
+                    raise
+                return native.suggest_categorical(name, once)
         return self._suggest(name, CategoricalDistribution(choices))
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:

@@ -152,7 +152,7 @@ class Study(StudyView):
 
     def tell(
         self,
-        trial: Trial | int,
+        trial: Trial | FrozenTrial | int,
         values: float | Sequence[float] | None = None,
         state: TrialState | None = None,
         skip_if_finished: bool = False,
@@ -160,7 +160,7 @@ class Study(StudyView):
         """Record how a trial ended.
 
         Args:
-            trial: what ``ask`` returned, or its number.
+            trial: what ``ask`` returned, its record, or its number.
             values: the objective's value, or values.
             state: COMPLETE, PRUNED or FAIL; None: COMPLETE, or FAIL where the values are none.
             skip_if_finished: do nothing if the trial is finished.
@@ -168,7 +168,7 @@ class Study(StudyView):
         Raises:
             ValueError: the trial is finished, or values and state do not fit.
         """
-        native = trial.native if isinstance(trial, Trial) else trial
+        native = trial.native if isinstance(trial, Trial) else trial.number if isinstance(trial, FrozenTrial) else trial
         number = native.number if isinstance(native, NativeTrial) else native
         running = self.native.engine.running.get(number)
         if running is None and not skip_if_finished and self._is_finished(number):
