@@ -151,10 +151,17 @@ def test_brute_force_tries_each_combination_once_in_a_conditional_space():
     assert len(tried) == len(set(tried)) == 3 + 4
 
 
-def test_cma_es_starts_at_the_best_source_trial():
-    source = optuna.create_study()
-    source.enqueue_trial({"x": 0.25, "y": 0.75})
-    source.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.25) ** 2 + (t.suggest_float("y", 0, 1) - 0.75) ** 2, 1)
-    study = optuna.create_study(sampler=optuna.samplers.CmaEsSampler(source_trials=source.trials, seed=0))
-    study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), n_trials=12)
-    assert len(study.trials) == 12
+@pytest.mark.parametrize(("direction", "best"), [("minimize", 0.0), ("maximize", 100.0)])
+def test_cma_es_starts_at_the_best_source_trial(direction, best):
+    def total(trial):
+        return trial.suggest_float("x", 0, 100) + trial.suggest_float("y", 0, 100)
+
+    source = optuna.create_study(direction=direction)
+    for value in (0.0, 50.0, 100.0):
+        source.enqueue_trial({"x": value, "y": value})
+    source.optimize(total, n_trials=3)
+    sampler = optuna.samplers.CmaEsSampler(source_trials=source.trials, seed=0)
+    study = optuna.create_study(sampler=sampler, direction=direction)
+    study.optimize(total, n_trials=12)
+    away = sorted(abs(t.params["x"] - best) for t in study.trials[1:])  # of the first, nothing is known yet
+    assert away[len(away) // 2] < 25

@@ -12,13 +12,18 @@ from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 
 
-def native_sampler(sampler: Any) -> Sampler:
+def native_sampler(sampler: Any, direction: str) -> Sampler:
     """Return what proposes in the study of this library.
+
+    Args:
+        sampler: of Optuna's kind.
+        direction: of the study's first objective.
 
     Raises:
         TypeError: it is no sampler.
     """
     if isinstance(sampler, NativeSampler):
+        sampler.suit(direction == "maximize")
         return sampler.native if sampler.is_whole else ElsewhereSampler()
     if callable(getattr(sampler, "sample_independent", None)) and not isinstance(sampler, type):
         return ElsewhereSampler()

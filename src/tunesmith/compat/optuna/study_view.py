@@ -39,7 +39,9 @@ class StudyView:
         self._storage = get_storage(storage)
         record = self._storage.native.load_study(study_name)
         sampler, pruner = sampler or AutoSampler(), pruner or AutoPruner()
-        self.native = NativeStudy(record, self._storage.native, native_sampler(sampler), native_pruner(pruner))
+        self.native = NativeStudy(
+            record, self._storage.native, native_sampler(sampler, record.directions[0]), native_pruner(pruner)
+        )
         self.study_name = study_name
         self._study_id = record.id
         self._sampler, self._pruner = sampler, pruner
@@ -51,7 +53,7 @@ class StudyView:
 
     @sampler.setter
     def sampler(self, sampler: BaseSampler) -> None:
-        self.native.sampler = native_sampler(sampler)
+        self.native.sampler = native_sampler(sampler, self.native.directions[0])
         self._sampler = sampler
 
     @property

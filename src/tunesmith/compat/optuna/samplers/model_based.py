@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tunesmith import samplers as native_samplers
@@ -176,19 +177,23 @@ class CmaEsSampler(NativeSampler):
             "lr_adapt": lr_adapt,
         }
         warn_of_others("CmaEsSampler", given, {**CMAES, "sigma0": SIGMA})
-        if source_trials is not None:
-            if x0 is not None:
-                raise ValueError("CmaEsSampler: give x0= or source_trials=, not both")
-            done = [t for t in source_trials if t.state is TrialState.COMPLETE and t.value is not None]
-            x0 = min(done, key=lambda t: t.value or 0.0).params if done else None
-        native = native_samplers.CmaEsSampler(
-            x0,
+        if source_trials is not None and x0 is not None:
+            raise ValueError("CmaEsSampler: give x0= or source_trials=, not both")
+        self._sources = [t for t in source_trials or () if t.state is TrialState.COMPLETE]
+        self._make = partial(
+            native_samplers.CmaEsSampler,
             popsize=popsize,
             restart_strategy=restart_strategy,
             inc_popsize=2 if inc_popsize == -1 else inc_popsize,
             seed=seed,
         )
-        super().__init__(native)
+        super().__init__(self._make(x0))
+
+    def suit(self, maximizes: bool) -> None:
+        """Begin at the best source trial, now that it is known which values are good."""
+        if self._sources:
+            best = (max if maximizes else min)(self._sources, key=lambda t: t.value or 0.0)
+            self.native, self._sources = self._make(best.params), []
 
 
 class QMCSampler(NativeSampler):
@@ -222,7 +227,7 @@ class GridSampler(NativeSampler):
 
     Args:
         search_space: values by name.
-        seed: accepted for porting; cells come in order.
+        seed: of the order of the cells.
     """
 
     def __init__(self, search_space: Mapping[str, Sequence[Any]], seed: int | None = None) -> None:

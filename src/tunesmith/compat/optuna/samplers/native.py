@@ -53,6 +53,9 @@ class NativeSampler(BaseSampler):
         """Whether `after_trial` has anything to do."""
         return self._constraints_func is not None or type(self).after_trial is not NativeSampler.after_trial
 
+    def suit(self, maximizes: bool) -> None:
+        """Take note of whether the study that it is for maximizes its first objective."""
+
     def reseed_rng(self) -> None:
         """Begin another sequence of random numbers."""
         self._rng = np.random.default_rng()
