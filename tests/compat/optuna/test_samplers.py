@@ -106,6 +106,17 @@ def test_a_sampler_of_the_programs_own_proposes_each_value():
     assert third.system_attrs["seen"] == ["COMPLETE", third.values]
 
 
+def test_ask_and_tell_call_a_sampler_of_the_programs_own_once():
+    sampler = Annealing()
+    study = optuna.create_study(sampler=sampler)
+    trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    study.tell(trial, 1.0)
+    with pytest.warns(UserWarning, match="failed"):
+        study.tell(study.ask().number, "no number")
+    assert sampler.calls == ["before", "relative", "independent", "after", "before", "after"]
+    assert [t.system_attrs["seen"] for t in study.trials] == [["COMPLETE", [1.0]], ["FAIL", None]]
+
+
 def test_a_subclass_of_a_sampler_is_asked_too():
     class Half(optuna.samplers.TPESampler):
         def sample_relative(self, study, trial, search_space):

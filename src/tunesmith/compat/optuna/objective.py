@@ -28,11 +28,11 @@ class RunningStudy(Protocol):
     def trial_of(self, native: NativeTrial) -> Trial:
         """Return what the objective gets."""
 
-    def ended(self, trial: Trial, state: TrialState, values: Sequence[float] | None) -> None:
+    def ended(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
         """Tell the sampler how a trial ended.
 
         Args:
-            trial: it.
+            number: the trial's number.
             state: how it ended.
             values: its values.
         """
@@ -66,11 +66,9 @@ class Objective:
             pruned = is_pruned(error)
             reports = native.reports or {}
             last = [reports[max(reports)]] if pruned and reports else None
-            self._study.ended(trial, TrialState.PRUNED if pruned else TrialState.FAIL, last)
+            self._study.ended(native.number, TrialState.PRUNED if pruned else TrialState.FAIL, last)
             raise
-        listed = [values] if isinstance(values, float) else list(values)
-        failed = any(map(math.isnan, listed))
-        self._study.ended(trial, TrialState.FAIL if failed else TrialState.COMPLETE, None if failed else listed)
+        self._study.ended(native.number, *ending(values, self._n))
         return values
 
     def _values(self, trial: Trial) -> float | tuple[float, ...]:
@@ -84,6 +82,20 @@ class Objective:
             return result  # the common case, for speed
         values = as_values(result, self._n)
         return values[0] if self._n == 1 else values
+
+
+def ending(result: Any, n_objectives: int) -> tuple[TrialState, list[float] | None]:
+    """Return how a trial ends by its result: COMPLETE with its values, or FAIL.
+
+    Args:
+        result: of the objective.
+        n_objectives: how many values are expected.
+    """
+    try:
+        values = list(as_values(result, n_objectives))
+    except NotAValueError:
+        return TrialState.FAIL, None
+    return (TrialState.FAIL, None) if any(map(math.isnan, values)) else (TrialState.COMPLETE, values)
 
 
 def as_values(result: Any, n_objectives: int) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any
 
 from tunesmith.caution import caution
@@ -12,7 +12,7 @@ from tunesmith.compat.optuna.beside import make_known_to_optuna
 from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
 from tunesmith.compat.optuna.enqueued import is_there
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc
+from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc, ending
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
 from tunesmith.compat.optuna.records import frozen_of, record_of
@@ -31,6 +31,7 @@ from tunesmith.study import Study as NativeStudy
 from tunesmith.trial import Trial as NativeTrial
 
 Callback = Callable[["Study", FrozenTrial], None]
+_claiming = Lock()  # held while a thread looks whether another one runs a study object
 
 
 class Study(StudyView):
@@ -89,30 +90,48 @@ class Study(StudyView):
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
         make_known_to_optuna()
-        if self._busy_in not in (None, get_ident()):  # another thread runs trials of this object: each has its own
+        with _claiming:
+            elsewhere = self._busy_in not in (None, get_ident())
+            if self._busy_in is None:
+                self._busy_in = get_ident()
+        if elsewhere:  # another thread runs trials of this object: this one gets an object of its own
             also = self._sibling()
             also.optimize(func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar)
             return
+        if self.native.engine.optimizing:
+            raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
+        try:
+            self._run(func, n_trials, timeout, n_jobs, catch, callbacks, gc_after_trial, show_progress_bar)
+        finally:
+            self._busy_in = None
+
+    def _run(
+        self,
+        func: ObjectiveFunc,
+        n_trials: int | None,
+        timeout: float | None,
+        n_jobs: int,
+        catch: Iterable[type[Exception]] | type[Exception],
+        callbacks: Iterable[Callback] | None,
+        gc_after_trial: bool,
+        show_progress_bar: bool,
+    ) -> None:
         native, jobs = self.native, cpu_count() if n_jobs == -1 else n_jobs
         objective = Objective(self, func, len(native.directions), self._end)
         names = self.metric_names
         after = [lambda _, record: say_end(record, names, native.engine.best)]
         after += [partial(self._call, callback) for callback in callbacks or ()]
         caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
-        self._busy_in = get_ident()
-        try:
-            native.optimize(
-                objective,
-                n_trials,
-                timeout,
-                catch=(*caught, ObjectiveError),
-                callbacks=after,
-                gc_after_trial=gc_after_trial,
-                show_progress_bar=show_progress_bar,
-                executor=None if jobs == 1 else ThreadExecutor(jobs=jobs),
-            )
-        finally:
-            self._busy_in = None
+        native.optimize(
+            objective,
+            n_trials,
+            timeout,
+            catch=(*caught, ObjectiveError),
+            callbacks=after,
+            gc_after_trial=gc_after_trial,
+            show_progress_bar=show_progress_bar,
+            executor=None if jobs == 1 else ThreadExecutor(jobs=jobs),
+        )
         if objective.exit is not None:
             raise objective.exit
 
@@ -174,9 +193,8 @@ class Study(StudyView):
         if running is None and not skip_if_finished and self._is_finished(number):
             raise ValueError(f"trial {number} was told already; skip_if_finished=True lets it be")
         if self.watches_ends and running is not None:
-            listed = list(values) if isinstance(values, Sequence) else None if values is None else [float(values)]
-            expected = TrialState.FAIL if listed is None else TrialState.COMPLETE
-            self.ended(self.trial_of(running.trial), expected if state is None else state, listed)
+            expected, listed = ending(values, len(self.native.directions))
+            self.ended(number, expected if state is None else state, listed)
         record = self.native.tell(native, values, state, skip_if_finished)
         if state is None and record.state is TrialState.FAIL and running is not None:
             caution(f"trial {number} failed: {record.reason}")
@@ -235,15 +253,16 @@ class Study(StudyView):
         own = None if isinstance(pruner, NativePruner) and pruner.is_whole else pruner
         return Trial(self, native, self._storage, self._own_sampler, own)
 
-    def ended(self, trial: Trial, state: TrialState, values: Sequence[float] | None) -> None:
+    def ended(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
         """Tell the sampler how a trial ended, before that is stored.
 
         Args:
-            trial: it.
+            number: the trial's number.
             state: how it ended.
             values: its values.
         """
-        self._sampler.after_trial(self, trial.frozen(), state, values)
+        (record,) = self.native.engine.trials([number])
+        self._sampler.after_trial(self, self._frozen(record), state, values)
 
     def constrain(self, number: int, key: str, value: float) -> None:
         """Set a constraint of a running trial.
