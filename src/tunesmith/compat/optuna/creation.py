@@ -159,6 +159,7 @@ class StudySummary:
         user_attrs: of the study.
         n_trials: how many trials it has, in any state.
         datetime_start: when the first one began; None: none has.
+        _study_id: its number in the storage.
     """
 
     study_name: str
@@ -189,6 +190,9 @@ def get_all_study_summaries(storage: str | BaseStorage, include_best_trial: bool
     Args:
         storage: as for `create_study`.
         include_best_trial: look for the best trials.
+
+    Returns:
+        A summary of each study.
     """
     store = get_storage(storage)
     found = []

@@ -26,34 +26,97 @@ class BaseTrial(ABC):
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        """Return a number from [low, high]."""
+        """Return a number from [low, high].
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value, inclusive.
+            high: the highest value, inclusive.
+            step: only values ``low + k * step``.
+            log: search on the logarithmic scale.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
 
     @abstractmethod
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        """Return an integer from low to high, both inclusive."""
+        """Return an integer from low to high, both inclusive.
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value, inclusive.
+            high: the highest value, inclusive.
+            step: only values ``low + k * step``.
+            log: search on the logarithmic scale.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
 
     @abstractmethod
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Return one of the choices."""
+        """Return one of the choices.
+
+        Args:
+            name: the parameter's name.
+            choices: what there is to choose from.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
 
     def suggest_uniform(self, name: str, low: float, high: float) -> float:
-        """Return ``suggest_float(name, low, high)``, whose old name this is."""
+        """Return ``suggest_float(name, low, high)``, whose old name this is.
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value, inclusive.
+            high: the highest value, inclusive.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
         _old("suggest_uniform", "suggest_float(name, low, high)")
         return self.suggest_float(name, low, high)
 
     def suggest_loguniform(self, name: str, low: float, high: float) -> float:
-        """Return ``suggest_float(name, low, high, log=True)``, whose old name this is."""
+        """Return ``suggest_float(name, low, high, log=True)``, whose old name this is.
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value, inclusive.
+            high: the highest value, inclusive.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
         _old("suggest_loguniform", "suggest_float(name, low, high, log=True)")
         return self.suggest_float(name, low, high, log=True)
 
     def suggest_discrete_uniform(self, name: str, low: float, high: float, q: float) -> float:
-        """Return ``suggest_float(name, low, high, step=q)``, whose old name this is."""
+        """Return ``suggest_float(name, low, high, step=q)``, whose old name this is.
+
+        Args:
+            name: the parameter's name.
+            low: the lowest value, inclusive.
+            high: the highest value, inclusive.
+            q: the step.
+
+        Returns:
+            The value, the same each time that this trial asks for this name.
+        """
         _old("suggest_discrete_uniform", "suggest_float(name, low, high, step=q)")
         return self.suggest_float(name, low, high, step=q)
 
     @abstractmethod
     def report(self, value: float, step: int) -> None:
-        """Report how the objective stands after a step."""
+        """Report how the objective stands after a step.
+
+        Args:
+            value: the objective's value by now.
+            step: an epoch, a number of rows, a fold; from 0.
+        """
 
     @abstractmethod
     def should_prune(self) -> bool:
@@ -61,11 +124,21 @@ class BaseTrial(ABC):
 
     @abstractmethod
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Set a user attribute."""
+        """Set a user attribute.
+
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+        """
 
     @abstractmethod
     def set_constraint(self, key: str, value: float) -> None:
-        """Set the value of a constraint; a trial is feasible if all are at most 0."""
+        """Set the value of a constraint; a trial is feasible if all are at most 0.
+
+        Args:
+            key: the constraint's name.
+            value: its value.
+        """
 
 
 def _old(name: str, instead: str) -> None:

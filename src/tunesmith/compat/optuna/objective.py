@@ -90,6 +90,9 @@ def ending(result: Any, n_objectives: int) -> tuple[TrialState, list[float] | No
     Args:
         result: of the objective.
         n_objectives: how many values are expected.
+
+    Returns:
+        the state; and the values, None of a trial that failed.
     """
     try:
         values = list(as_values(result, n_objectives))
@@ -104,6 +107,9 @@ def as_values(result: Any, n_objectives: int) -> tuple[float, ...]:
     Args:
         result: a number or something that ``float`` takes, or a sequence of them.
         n_objectives: how many are expected.
+
+    Returns:
+        the values.
 
     Raises:
         NotAValueError: it is something else.

@@ -74,6 +74,9 @@ class StudyView:
         Args:
             deepcopy: accepted for porting; they are copies.
             states: trials in these states only; None: in any.
+
+        Returns:
+            Their records.
         """
         engine = self.native.engine
         wanted = None if states is None else [state for state in TrialState if state in states]
@@ -129,6 +132,9 @@ class StudyView:
         Args:
             attrs: attributes of trials; one that is a dict gives a column for each of its keys.
             multi_index: columns as pairs ("params", "x") instead of "params_x".
+
+        Returns:
+            A pandas data frame.
 
         Raises:
             ValueError: trials have no such attribute.

@@ -184,6 +184,9 @@ class Study(StudyView):
             state: COMPLETE, PRUNED or FAIL; None: COMPLETE, or FAIL where the values are none.
             skip_if_finished: do nothing if the trial is finished.
 
+        Returns:
+            The record of the trial.
+
         Raises:
             ValueError: the trial is finished, or values and state do not fit.
         """

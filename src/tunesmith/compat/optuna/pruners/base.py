@@ -19,6 +19,9 @@ class BasePruner(ABC):
         Args:
             study: the study.
             trial: the trial so far, with its reports.
+
+        Returns:
+            Whether it should.
         """
 
 

@@ -30,6 +30,9 @@ class BaseSampler(ABC):
         Args:
             study: what is known so far.
             trial: the trial at hand.
+
+        Returns:
+            The distributions by name; empty: each parameter is proposed by itself.
         """
 
     @abstractmethod
@@ -42,6 +45,9 @@ class BaseSampler(ABC):
             study: what is known so far.
             trial: the trial at hand.
             search_space: what `infer_relative_search_space` returned.
+
+        Returns:
+            Values by name; parameters that are left out are proposed by themselves.
         """
 
     @abstractmethod
@@ -55,6 +61,9 @@ class BaseSampler(ABC):
             trial: the trial at hand.
             param_name: the parameter's name.
             param_distribution: its distribution.
+
+        Returns:
+            The value.
         """
 
     def before_trial(self, study: StudyLike, trial: FrozenTrial) -> None:  # noqa: B027 - most have nothing to do here

@@ -113,6 +113,9 @@ class BaseStorage:
             study_id: the study.
             deepcopy: accepted for porting; they are copies.
             states: of trials in these states only; None: in any.
+
+        Returns:
+            Their records.
         """
         found = [frozen_of(record, study_id, self.objects) for record in self.native.trials(study_id)]
         return found if states is None else [trial for trial in found if trial.state in states]
@@ -123,6 +126,9 @@ class BaseStorage:
         Args:
             study_id: the study.
             state: None: any.
+
+        Returns:
+            How many there are.
         """
         counts = self.native.count(study_id)
         return sum(counts.values()) if state is None else counts.get(state, 0)
@@ -133,6 +139,9 @@ class BaseStorage:
         Args:
             study_id: its study.
             trial_number: its number there.
+
+        Returns:
+            The id.
         """
         self.native.trials(study_id, [trial_number])
         return trial_id(study_id, trial_number)
