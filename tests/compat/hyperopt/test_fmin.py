@@ -197,7 +197,7 @@ def test_limits_end_a_search() -> None:
     quiet(parabola, LINE, algo=rand.suggest, timeout=0.05, trials=trials)
     assert len(trials) >= 1
     for wrong in (-1, True, "a"):
-        with pytest.raises(Exception, match="timeout argument should be None or a positive value"):
+        with pytest.raises(Exception, match="timeout is None or a number of seconds above 0"):
             quiet(parabola, LINE, timeout=wrong)
 
 

@@ -34,17 +34,19 @@ _PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 
 def SONify(arg: Any) -> Any:
     """Return a value with NumPy's numbers and arrays as numbers and lists, at any depth."""
-    if type(arg) in _PLAIN:
+    kind = type(arg)
+    if kind in _PLAIN:
         return arg
+    if isinstance(arg, dict):  # a call for each text and number would be half of the time of a trial's document
+        return {
+            (key if type(key) is str else SONify(key)): (value if type(value) in _PLAIN else SONify(value))
+            for key, value in arg.items()
+        }
+    if kind is list or kind is tuple:
+        return kind([item if type(item) in _PLAIN else SONify(item) for item in arg])
     if isinstance(arg, np.generic):
         return arg.item()
-    if isinstance(arg, np.ndarray):
-        return SONify(arg.tolist())
-    if isinstance(arg, dict):
-        return {SONify(key): SONify(value) for key, value in arg.items()}
-    if type(arg) in (list, tuple):
-        return type(arg)(SONify(item) for item in arg)
-    return arg
+    return SONify(arg.tolist()) if isinstance(arg, np.ndarray) else arg
 
 
 def new_document(tid: Any, spec: Any, result: Any, misc: Any, exp_key: Any) -> Document:
@@ -163,13 +165,13 @@ def miscs_update_idxs_vals(
 def validate_timeout(timeout: Any) -> None:
     """Raise an Exception unless a time limit is None or a positive number."""
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, Real) or timeout <= 0):
-        raise Exception(f"The timeout argument should be None or a positive value. Given value: {timeout}")
+        raise Exception(f"timeout is None or a number of seconds above 0; got {timeout!r}")
 
 
 def validate_loss_threshold(loss_threshold: Any) -> None:
     """Raise an Exception unless a threshold is None or a number."""
     if loss_threshold is not None and (isinstance(loss_threshold, bool) or not isinstance(loss_threshold, Real)):
-        raise Exception(f"The loss_threshold argument should be None or a numeric value. Given value: {loss_threshold}")
+        raise Exception(f"loss_threshold is None or a number; got {loss_threshold!r}")
 
 
 def now() -> datetime.datetime:
