@@ -92,6 +92,16 @@ def test_nothing_to_tune_is_scored_as_it_is() -> None:
     assert search.best_params_ == {}
 
 
+def test_a_subclass_that_hides_parameters_is_searched_over_those_that_it_has() -> None:
+    class Small(SVC):
+        def __init__(self, C: float = 1.0) -> None:
+            super().__init__(C=C)
+
+    assert list(spaces.of(Small(), X, Y)) == ["C"]
+    search = SearchCV(make_pipeline(StandardScaler(), Small()), n_trials=2, cv=3, random_state=0).fit(X, Y)
+    assert list(search.space_) == ["small__C"]
+
+
 @pytest.mark.parametrize(
     ("space", "words"),
     [

@@ -77,11 +77,14 @@ def library_default(cls: type, name: str) -> Any:
         if "__init__" not in vars(base):
             continue
         try:
-            found = inspect.signature(vars(base)["__init__"]).parameters.get(name)
+            arguments = inspect.signature(vars(base)["__init__"]).parameters
         except (TypeError, ValueError):
             continue
+        found = arguments.get(name)
         if found is not None and found.default is not inspect.Parameter.empty:
             return found.default
+        if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values()):
+            break  # it hands nothing on: what its bases take cannot be set
     return _MISSING
 
 
