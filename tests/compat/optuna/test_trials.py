@@ -175,6 +175,18 @@ def test_lost_trials_are_run_again_as_often_as_the_callback_says(tmp_path):
     assert {kind.name: times for kind, times in study.native.retries.items()}["LOST"] == 3
 
 
+@pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite://"])
+def test_a_database_in_memory_is_memory(url):
+    storage = optuna.storages.RDBStorage(url)
+    study = optuna.create_study(storage=storage, direction="maximize")
+    study_id = storage.get_study_id_from_name(study.study_name)
+    with pytest.raises(ValueError, match="no complete trial"):
+        storage.get_best_trial(study_id)
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=5)
+    assert storage.get_best_trial(study_id) == study.best_trial
+    assert len(optuna.create_study(storage=url).trials) == 0
+
+
 def test_a_storage_of_ones_own_says_what_to_subclass():
     with pytest.raises(TypeError, match=r"tunesmith\.storage\.Storage"):
         type("Mine", (optuna.storages.BaseStorage,), {})
@@ -199,13 +211,16 @@ def test_the_log_has_a_line_for_each_trial():
     try:
         study = optuna.create_study(study_name="mine")
         study.optimize(lambda t: t.suggest_float("x", 0, 1) if t.number else None, n_trials=2)
+        study.optimize(lambda t: 1 / 0, n_trials=1, catch=(ZeroDivisionError,))
     finally:
         optuna.logging.enable_default_handler()
         optuna.logging.get_logger("optuna").removeHandler(lines)
-    made, failed, done = lines.texts
+    made, failed, done, caught = lines.texts
     assert made == "A new study created in memory with name: mine"
     assert failed.startswith("Trial 0 failed with parameters: {} because of")
     assert done.startswith(f"Trial 1 finished with value: {study.best_value} and parameters: {{'x'")
+    assert "Traceback" not in failed
+    assert "test_trials.py" in caught  # where it was raised
     assert done.endswith(f"Best is trial 1 with value: {study.best_value}.")
 
 

@@ -187,6 +187,17 @@ def test_columns_that_are_called_like_groups_or_have_gaps() -> None:
     assert "trials" not in repr(old)
 
 
+def test_what_is_written_as_nan_is_an_empty_cell(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    file.write_text("lr,layers,opt,loss\n0.1,1,a,1\nNaN,2,nan,2\n0.3,nan,b,3\n")
+    (old,) = compat.read(file, minimize="loss")
+    assert [t.params for t in old.trials] == [
+        {"lr": 0.1, "layers": 1, "opt": "a"},
+        {"layers": 2},
+        {"lr": 0.3, "opt": "b"},
+    ]
+
+
 def test_several_values_count_and_times_are_read() -> None:
     rows = [
         {"x": 1, "loss": 1.0, "acc": 0.5, "start_time": "2026-01-02T03:04:05Z", "end_time": 1767323105000},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tunesmith.compat.optuna import logging
+from tunesmith.compat.optuna.objective import NotAValueError
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState
 
@@ -22,7 +23,9 @@ def say_end(record: TrialRecord, names: Sequence[str] | None, best: BestOf) -> N
     logger, number = logging.root_logger(), record.number
     if record.state is TrialState.FAIL:
         if logger.isEnabledFor(logging.WARNING):
-            reason = (record.reason or "").partition("\n")[0]
+            reason = (record.reason or "").rstrip()  # with the traceback: of a caught error nothing else tells
+            if reason.startswith(NotAValueError.__name__):
+                reason = reason.partition("\n")[0]  # its traceback leads to nothing of the program's
             logger.warning(
                 f"Trial {number} failed with parameters: {record.params} because of the following error: {reason}"
             )

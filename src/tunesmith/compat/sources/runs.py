@@ -9,7 +9,7 @@ from typing import Any
 
 from tunesmith.compat.sources.infer import in_words, infer
 from tunesmith.compat.sources.study import ImportedStudy
-from tunesmith.compat.sources.values import is_missing, number, typed_column
+from tunesmith.compat.sources.values import is_missing, is_not_a_number, number, typed_column
 from tunesmith.errors import SourceError, SpaceError
 from tunesmith.frozen import OUTSIDE, TrialRecord
 from tunesmith.space import Categorical, Parameter, Space
@@ -166,7 +166,7 @@ def _given(params: Mapping[str, Any]) -> dict[str, Parameter | None]:
 def _ranges(table: RunTable, given: Mapping[str, Parameter | None]) -> tuple[dict[str, Parameter], list[str]]:
     """Return the parameters, and sentences on what was concluded; values are converted in place."""
     for run in table.runs:  # from here on, None is a value: what was written as "None"
-        run.params = {name: value for name, value in run.params.items() if not is_missing(value)}
+        run.params = {n: value for n, value in run.params.items() if not (is_missing(value) or is_not_a_number(value))}
     names = list(dict.fromkeys(name for run in table.runs for name in run.params))
     for name in given:
         if name not in names:

@@ -36,6 +36,11 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value) or (isinstance(value, float) and value != value)
 
 
+def is_not_a_number(value: Any) -> bool:
+    """Tell whether a cell is a text that says NaN, as tools write what is missing."""
+    return isinstance(value, str) and value.strip().lower() == "nan"
+
+
 def typed(value: Any) -> Any:
     """Return what a text stands for, if it is a number, true, false, none or a list; other values stay."""
     if not isinstance(value, str):

@@ -120,6 +120,17 @@ class BaseStorage:
         found = [frozen_of(record, study_id, self.objects) for record in self.native.trials(study_id)]
         return found if states is None else [trial for trial in found if trial.state in states]
 
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """Return the complete trial with the best value; ValueError if there is none."""
+        directions = self._record(study_id).directions
+        if len(directions) > 1:
+            raise RuntimeError(f"get_best_trial is for one objective; this study has {len(directions)}")
+        complete = self.get_all_trials(study_id, states=(TrialState.COMPLETE,))
+        if not complete:
+            raise ValueError("the study has no complete trial yet")
+        sign = -1.0 if directions[0] == "maximize" else 1.0
+        return min(complete, key=lambda trial: sign * (trial.value or 0.0))
+
     def get_n_trials(self, study_id: int, state: TrialState | None = None) -> int:
         """Return the number of trials of a study, of those in a state if one is given.
 

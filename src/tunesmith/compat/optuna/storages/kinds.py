@@ -14,6 +14,7 @@ from tunesmith.storage import Storage, open_storage
 
 StaleTrialCallback = Callable[[StudyLike, FrozenTrial], None]
 _NO_LIMIT = 1_000_000  # retries
+_IN_MEMORY = ("sqlite:///:memory:", "sqlite://")  # SQLAlchemy's URLs of a database in memory
 
 
 class InMemoryStorage(BaseStorage):
@@ -53,7 +54,8 @@ class RDBStorage(BaseStorage):
         skip_table_creation: bool = False,
     ) -> None:
         callback = heartbeat_stale_trial_callback or failed_trial_callback
-        super().__init__(open_storage(url), None if heartbeat_interval is None else retries_of(callback))
+        native = open_storage(None if url in _IN_MEMORY else url)
+        super().__init__(native, None if heartbeat_interval is None else retries_of(callback))
 
 
 class RetryHeartbeatStaleTrialCallback:
@@ -147,7 +149,7 @@ def get_storage(storage: str | BaseStorage | Storage | None) -> BaseStorage:
     """
     if isinstance(storage, BaseStorage):
         return storage
-    if storage == "sqlite:///:memory:":
+    if isinstance(storage, str) and storage in _IN_MEMORY:
         return InMemoryStorage()
     if isinstance(storage, str) and storage.startswith("redis"):
         raise ValueError("there is no storage in Redis; give an SQLite file, or the URL of a database server")
