@@ -33,7 +33,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "RFE": {"estimator": LogisticRegression()},
     "RFECV": {"estimator": LogisticRegression(), "cv": 2},
     "SelectFromModel": {"estimator": LogisticRegression()},
-    "SelfTrainingClassifier": {"estimator": LogisticRegression()},
     "SequentialFeatureSelector": {"estimator": LogisticRegression(), "n_features_to_select": 2, "cv": 2},
     "StackingClassifier": {"estimators": [("a", LogisticRegression())], "cv": 2},
     "StackingRegressor": {"estimators": [("a", Ridge())], "cv": 2},

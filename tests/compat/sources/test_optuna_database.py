@@ -189,3 +189,15 @@ def test_what_is_no_database_of_optuna(tmp_path: Path) -> None:
     (tmp_path / "cut.db").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SourceError, match=r"cut.db cannot be read: .*malformed"):
         compat.read(tmp_path / "cut.db")
+
+
+def test_a_study_without_a_name_is_damage(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    connection = sqlite3.connect(file)
+    for table in ("studies (study_id, study_name)", "trials (trial_id)", "trial_params (trial_id)"):
+        connection.execute(f"CREATE TABLE {table}")
+    connection.execute("INSERT INTO studies VALUES (1, NULL)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(SourceError, match="old.db is damaged: a study has no name"):
+        compat.read(file)

@@ -126,6 +126,7 @@ def test_what_a_user_says_of_ranges() -> None:
         ({"minimize": "loss", "params": {"lr": "log(0, 1)"}}, "--param 'lr': .*log"),
         ({"minimize": "loss", "params": ["seed"]}, "--param seed: it has one value; give a range"),
         ({"minimize": "loss", "columns": {"state": "status"}}, "has no column 'status'"),
+        ({"minimize": "loss", "maximize": "loss"}, "'loss' is asked for twice"),
         ({"minimize": "loss", "columns": {"colour": "lr"}}, "there is no role 'colour'; there are 'state', 'id'"),
     ],
 )
@@ -185,6 +186,12 @@ def test_columns_that_are_called_like_groups_or_have_gaps() -> None:
     assert [t.params for t in old.trials] == [{"config": "a", "depth": 2}, {"config": "b"}, {"config": "b", "depth": 5}]
     assert old.trials[0].distributions["depth"] == ts.Int(2, 5)
     assert "trials" not in repr(old)
+
+
+def test_a_file_can_be_named_by_its_uri(tmp_path: Path) -> None:
+    file = tmp_path / "my runs.csv"
+    file.write_text("lr,loss\n0.1,1\n0.2,2\n")
+    assert [t.value for t in compat.read(file.as_uri(), minimize="loss")[0].trials] == [1, 2]
 
 
 def test_what_is_written_as_nan_is_an_empty_cell(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from tunesmith.compat.sources.rows import table_of, without_groups
 from tunesmith.compat.sources.runs import RunTable, Wishes, study_of
@@ -69,6 +71,9 @@ def read(
     ranges = dict(params) if isinstance(params, Mapping) else dict.fromkeys(params)
     ranges = dict(zip(without_groups(list(ranges)), ranges.values(), strict=True))
     wishes = Wishes(_names(minimize), _names(maximize), ranges, dict(columns or {}), study)
+    twice = next((name for name in wishes.metrics if wishes.metrics.count(name) > 1), None)
+    if twice is not None:
+        raise SourceError(f"{twice!r} is asked for twice; a value is minimized or maximized, once")
     try:
         return _read(source, wishes, unsafe_pickle)
     except (TunesmithError, KeyboardInterrupt, MemoryError):
@@ -88,6 +93,8 @@ def _read(source: Any, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStud
         return [_table(of_object(source), "imported", type(source).__name__, "table", wishes)]
     if str(source).startswith(("http://", "https://")):
         raise SourceError(f"{shown_spec(source)} is an address on the web; save the file, and give its path")
+    if str(source).startswith("file:"):  # MLflow writes its folders so
+        source = Path(url2pathname(urlsplit(str(source)).path))
     if "://" in str(source):
         return _database(source, wishes)
     path, place = Path(source), shown_spec(source)

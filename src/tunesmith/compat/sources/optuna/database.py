@@ -58,7 +58,9 @@ class OptunaDatabase:
 
     def names(self) -> dict[str, int]:
         """Return the studies, oldest first: name to id."""
-        rows = self._connection.execute(sa.text("SELECT study_name, study_id FROM studies ORDER BY study_id"))
+        rows = self._connection.execute(sa.text("SELECT study_name, study_id FROM studies ORDER BY study_id")).all()
+        if any(name is None for name, _ in rows):
+            raise SourceError(f"{self._place} is damaged: a study has no name; try a copy of an earlier state of it")
         return {str(name): int(study_id) for name, study_id in rows}
 
     def study(self, name: str, study_id: int) -> ImportedStudy:
