@@ -199,5 +199,5 @@ def test_a_study_without_a_name_is_damage(tmp_path: Path) -> None:
     connection.execute("INSERT INTO studies VALUES (1, NULL)")
     connection.commit()
     connection.close()
-    with pytest.raises(SourceError, match="old.db is damaged: a study has no name"):
+    with pytest.raises(SourceError, match=r"old\.db is damaged: a study has no name"):
         compat.read(file)
