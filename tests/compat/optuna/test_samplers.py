@@ -147,6 +147,31 @@ def test_a_grid_ends_the_search():
     assert study.best_params == {"x": 0, "y": 0}
 
 
+def test_a_grid_can_be_built_on():
+    class Noting(optuna.samplers.GridSampler):
+        def before_trial(self, study, trial):
+            super().before_trial(study, trial)
+            seen.append(trial.number)
+
+    def objective(trial):
+        return (
+            trial.suggest_int("x", 0, 9)
+            + len(trial.suggest_categorical("c", ["a", "b"]))
+            + trial.suggest_float("y", 0, 1)
+        )
+
+    seen = []
+    grid = {"x": [1, 2, 3], "c": ["a", "b"]}
+    study = optuna.create_study(sampler=Noting(grid, seed=0))
+    study.optimize(objective, n_trials=50)
+    assert seen == list(range(6))
+    assert len({(t.params["x"], t.params["c"]) for t in study.trials}) == 6
+    held = optuna.samplers.PartialFixedSampler({"c": "a"}, optuna.samplers.GridSampler(grid, seed=0))
+    study = optuna.create_study(sampler=held)
+    study.optimize(objective, n_trials=3)
+    assert all(t.params["x"] in grid["x"] and t.params["c"] == "a" for t in study.trials)
+
+
 def test_brute_force_tries_each_combination_once_in_a_conditional_space():
     def objective(trial):
         if trial.suggest_categorical("kind", ["a", "b"]) == "a":

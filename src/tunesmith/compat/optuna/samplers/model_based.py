@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from tunesmith import samplers as native_samplers
+from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.parameters import parameter_of
+from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.native import ConstraintsFunc, NativeSampler, warn_of_others
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
@@ -15,6 +19,7 @@ from tunesmith.samplers.evolutionary.cmaes import OPTUNA_ARGUMENTS as CMAES
 from tunesmith.samplers.gp.sampler import OPTUNA_ARGUMENTS as GP
 from tunesmith.samplers.qmc import OPTUNA_ARGUMENTS as QMC
 from tunesmith.samplers.tpe.sampler import OPTUNA_ARGUMENTS as TPE
+from tunesmith.space import Space
 from tunesmith.state import TrialState
 
 SIGMA = OptunaArgument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
@@ -233,6 +238,30 @@ class GridSampler(NativeSampler):
     def __init__(self, search_space: Mapping[str, Sequence[Any]], seed: int | None = None) -> None:
         values = {name: list(search_space[name]) for name in sorted(search_space)}
         super().__init__(native_samplers.GridSampler(values, order="random", seed=seed))
+        self._values = values
+
+    def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return nothing: for a sampler that is built on this one, each value follows from those before it."""
+        return {}
+
+    def sample_independent(
+        self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return the value of a cell that fits those of this trial so far, and that no other trial has.
+
+        A name that is not in the grid is drawn at random. With the last free cell the search ends.
+        """
+        if param_name not in self._values:
+            space = Space({param_name: parameter_of(param_distribution)})
+            return space.decode_row(space.sample(self._rng, 1)[0])[param_name]
+        others = [t.params for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        cells = [dict(zip(self._values, cell, strict=True)) for cell in itertools.product(*self._values.values())]
+        free = [cell for cell in cells if not any(cell.items() <= params.items() for params in others)] or cells
+        if len(free) == 1:
+            study.native.engine.stop_requested = True
+        known = {name: value for name, value in trial.params.items() if name in self._values}
+        fitting = [cell for cell in free if known.items() <= cell.items()] or cells
+        return fitting[int(self._rng.integers(len(fitting)))][param_name]
 
     def is_exhausted(self, study: Any) -> bool:
         """Tell whether all cells were proposed to a study."""
