@@ -62,8 +62,10 @@ def make(name: str) -> Any:
     else:
         cls = getattr(importlib.import_module("tunesmith.sklearn" if package == "tunesmith" else package), cls_name)
     arguments = dict(ARGUMENTS.get(cls_name, {}))
-    if cls_name not in ARGUMENTS and inspect.signature(cls).parameters.get("estimator", OPTIONAL).default is REQUIRED:
-        arguments["estimator"] = Ridge() if "Regressor" in cls_name else LogisticRegression()
+    for inner in ("estimator", "base_estimator"):  # the second one: of chains, before scikit-learn 1.7
+        required = inspect.signature(cls).parameters.get(inner, OPTIONAL).default is REQUIRED
+        if required and cls_name not in ARGUMENTS:
+            arguments[inner] = Ridge() if "Regressor" in cls_name else LogisticRegression()
     return cls(**arguments)
 
 

@@ -114,5 +114,6 @@ def selected(about: About) -> Made:
 
 def _inner(about: About) -> dict[str, Parameter | Inside]:
     """Return the place of the one estimator that is inside."""
-    inner = about.own("estimator")
-    return {} if inner is None else {"estimator": about.inside(inner)}
+    name = "base_estimator" if about.own("estimator") is None else "estimator"  # of chains, before scikit-learn 1.7
+    inner = about.own(name)
+    return {} if not hasattr(inner, "fit") else {name: about.inside(inner)}

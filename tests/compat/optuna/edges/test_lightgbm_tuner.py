@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import tunesmith.compat.optuna as optuna
-import tunesmith.compat.optuna.integration.lightgbm as lgb
-from tunesmith.compat.optuna.integration.lightgbm import aliases
 
 lightgbm = pytest.importorskip("lightgbm")
+import tunesmith.compat.optuna.integration.lightgbm as lgb  # it needs LightGBM when it is imported
+from tunesmith.compat.optuna.integration.lightgbm import aliases  # as above
+
 PARAMS = {"objective": "regression", "verbosity": -1, "num_threads": 1, "deterministic": True, "seed": 0}
 STEPS = ["feature_fraction"] * 7 + ["num_leaves"] * 20 + ["bagging"] * 10
 QUIET: dict[str, Any] = {"show_progress_bar": False, "optuna_seed": 0}
