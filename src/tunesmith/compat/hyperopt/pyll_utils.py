@@ -35,7 +35,7 @@ def validate_distribution_range(f: Callable[..., Any]) -> Callable[..., Any]:
         low = args[0] if args else named.get("low")
         high = args[1] if len(args) > 1 else named.get("high")
         if isinstance(low, (int, float)) and isinstance(high, (int, float)) and not low < high:
-            raise ValueError(f"low should be less than high: {low} is not smaller than {high}")
+            raise ValueError(f"low must be below high; got low={low} and high={high}")
         return f(label, *args, **named)
 
     return checked

@@ -115,16 +115,16 @@ def as_values(result: Any, n_objectives: int) -> tuple[float, ...]:
         NotAValueError: it is something else.
     """
     if result is None:
-        raise NotAValueError("The value None could not be cast to float.")
+        raise NotAValueError("the objective returned None; it returns a number, or one for each objective")
     items = result if isinstance(result, Sequence) else [result]
     values = []
     for item in items:
         try:
             values.append(float(item))
         except (TypeError, ValueError):
-            raise NotAValueError(f"The value {item!r} could not be cast to float") from None
+            raise NotAValueError(f"the objective returned {item!r}, which is no number") from None
     if len(values) != n_objectives:
         raise NotAValueError(
-            f"The number of the values {len(values)} did not match the number of the objectives {n_objectives}"
+            f"the objective returned {len(values)} values, and the study has {n_objectives} objectives"
         )
     return tuple(values)

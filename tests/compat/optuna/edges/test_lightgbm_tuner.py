@@ -12,8 +12,8 @@ import pytest
 import tunesmith.compat.optuna as optuna
 
 lightgbm = pytest.importorskip("lightgbm")
-import tunesmith.compat.optuna.integration.lightgbm as lgb  # it needs LightGBM when it is imported
-from tunesmith.compat.optuna.integration.lightgbm import aliases  # as above
+import tunesmith.compat.optuna.integration.lightgbm as lgb  # noqa: E402 - it needs LightGBM when it is imported
+from tunesmith.compat.optuna.integration.lightgbm import aliases  # noqa: E402 - as above
 
 PARAMS = {"objective": "regression", "verbosity": -1, "num_threads": 1, "deterministic": True, "seed": 0}
 STEPS = ["feature_fraction"] * 7 + ["num_leaves"] * 20 + ["bagging"] * 10
