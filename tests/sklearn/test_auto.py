@@ -102,6 +102,24 @@ def test_a_subclass_that_hides_parameters_is_searched_over_those_that_it_has() -
     assert list(search.space_) == ["small__C"]
 
 
+@pytest.mark.parametrize("wrong", [SVC, None, "svm"])
+def test_what_is_no_estimator_has_no_space(wrong: object) -> None:
+    with pytest.raises(TypeError, match=r"takes an estimator, such as SVC\(\)"):
+        spaces.of(wrong)
+
+
+def test_a_registered_space_is_read_as_other_spaces_are() -> None:
+    class Mine(SVC):
+        pass
+
+    spaces.register(Mine, lambda about: {"C": "log(0.1, 10)", "kernel": ["rbf", "poly"]})
+    assert spaces.of(Mine())["C"] == Float(0.1, 10, log=True)
+    assert list(spaces.of(Mine())) == ["C", "kernel"]
+    spaces.register(Mine, lambda about: None)  # type: ignore[arg-type, return-value]
+    with pytest.raises(SpaceError, match=r"a dict of parameters by name; its function returned None"):
+        spaces.of(Mine())
+
+
 @pytest.mark.parametrize(
     ("space", "words"),
     [

@@ -12,6 +12,7 @@ from tunesmith.spaces.about import About, Inside
 from tunesmith.spaces.joined import joined
 from tunesmith.spaces.known import known_names, register
 from tunesmith.spaces.words import FloatOr, IntOr
+from tunesmith.text import shown
 
 __all__ = ["About", "FloatOr", "Inside", "IntOr", "known_names", "of", "register"]
 
@@ -33,6 +34,7 @@ def of(estimator: Any, X: Any = None, y: Any = None) -> Space:
 
     Raises:
         SpaceError: nobody knows the estimator; the message lists what is known, and says what to write.
+        TypeError: it is a class, or no estimator at all.
 
     Example:
         ```python
@@ -46,4 +48,8 @@ def of(estimator: Any, X: Any = None, y: Any = None) -> Space:
         print(tunesmith.spaces.of(make_pipeline(StandardScaler(), SVC()), *load_wine(return_X_y=True)))
         ```
     """
+    if isinstance(estimator, type):
+        raise TypeError(f"of takes an estimator, such as {estimator.__name__}(); got its class")
+    if not hasattr(estimator, "get_params"):
+        raise TypeError(f"of takes an estimator, such as SVC(); got {shown(estimator)}")
     return joined(estimator, X, y).space

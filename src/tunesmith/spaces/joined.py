@@ -10,10 +10,11 @@ from tunesmith.errors import SpaceError
 from tunesmith.space import Space
 from tunesmith.space.base import Parameter
 from tunesmith.space.conditions import Condition
+from tunesmith.space.convert import as_parameter
 from tunesmith.spaces.about import About, Inside, kind_of
 from tunesmith.spaces.given import settled
 from tunesmith.spaces.known import find, known_names
-from tunesmith.text import listing
+from tunesmith.text import listing, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,10 @@ def _parts(about: About, prefix: str, when: Mapping[str, Any], unknown: list[Any
         return  # what only transforms is left as it is
     name, family = found
     made = family(about)
-    yield Part(prefix, name, settled(estimator, {n: p for n, p in made.items() if isinstance(p, Parameter)}), when)
+    if not isinstance(made, Mapping | Space):
+        raise SpaceError(f"the space of {name} is a dict of parameters by name; its function returned {shown(made)}")
+    ranges = {n: as_parameter(n, p) for n, p in made.items() if not isinstance(p, Inside)}
+    yield Part(prefix, name, settled(estimator, ranges), when)
     for inner, place in made.items():
         if isinstance(place, Inside):
             used = {**when, **{prefix + parent: value for parent, value in (place.when or {}).items()}}
