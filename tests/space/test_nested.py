@@ -72,6 +72,12 @@ def test_points_go_to_columns_and_back(written: dict[str, Any], seed: int) -> No
 # -- what users write --------------------------------------------------------------------------------------------------
 
 
+def test_an_option_that_lacks_nothing_goes_before_one_without_its_name() -> None:
+    space = Space({"a": Choice({"p": {"a": Float(0, 1)}, "q": Choice([{"a": Float(0, 1)}])})})
+    assert space.flat({"a": {"a": 0.5}})["a"] == "q"
+    assert space.flat({"a": {"type": "p", "a": 0.5}})["a"] == "p"
+
+
 def test_an_option_has_its_own_parameters_alone() -> None:
     space = Space(model=Choice(MODEL), lr=Float(0, 1))
     assert space.names == (

@@ -16,6 +16,7 @@ from tunesmith.text import did_you_mean, listing, shown
 
 _MISSING: Any = object()  # nothing stands there: the parameter is not active
 Params = Mapping[str, Parameter]
+Lacking = tuple[int, int]  # how many constants a value that fits does not name, and how many columns
 
 
 class Node:
@@ -31,17 +32,13 @@ class Node:
         """Return the part of a point that is given by columns."""
         raise NotImplementedError
 
-    def flat(self, value: Any, params: Params) -> dict[str, Any]:
-        """Return a part of a nested point by columns.
+    def flat(self, value: Any, params: Params) -> tuple[dict[str, Any], Lacking]:
+        """Return a part of a nested point by columns, and how much of it is not there.
 
         Raises:
             SpaceError: the value does not fit.
         """
         raise NotImplementedError
-
-    def n_missing(self, value: Any) -> int:
-        """Return how many names a value that fits lacks."""
-        return 0
 
 
 class Leaf(Node):
@@ -58,12 +55,12 @@ class Leaf(Node):
     def nest(self, flat: Mapping[str, Any]) -> Any:
         return flat.get(self.column, _MISSING)
 
-    def flat(self, value: Any, params: Params) -> dict[str, Any]:
+    def flat(self, value: Any, params: Params) -> tuple[dict[str, Any], Lacking]:
         try:
             params[self.column].to_internal(value)
         except ValueError as error:
             raise SpaceError(f"{self.column!r}: {error}") from None
-        return {self.column: value}
+        return {self.column: value}, (0, 0)
 
 
 class Constant(Node):
@@ -77,10 +74,10 @@ class Constant(Node):
     def nest(self, flat: Mapping[str, Any]) -> Any:
         return self.value
 
-    def flat(self, value: Any, params: Params) -> dict[str, Any]:
+    def flat(self, value: Any, params: Params) -> tuple[dict[str, Any], Lacking]:
         if label_key(plain(value)) != label_key(self.value):
             raise SpaceError(f"{shown(value)} is not {shown(self.value)}")
-        return {}
+        return {}, (0, 0)
 
 
 class Group(Node):
@@ -99,19 +96,19 @@ class Group(Node):
         found = {name: node.nest(flat) for name, node in self.items.items()}
         return {name: value for name, value in found.items() if value is not _MISSING}
 
-    def flat(self, value: Any, params: Params) -> dict[str, Any]:
+    def flat(self, value: Any, params: Params) -> tuple[dict[str, Any], Lacking]:
         if not isinstance(value, Mapping):
             raise SpaceError(f"{shown(value)} is no dict (names: {listing(self.items)})")
         found: dict[str, Any] = {}
+        absent = [any(node.columns()) for name, node in self.items.items() if name not in value]
+        constants, columns = absent.count(False), absent.count(True)
         for name, inside in value.items():
             if name not in self.items:
                 raise SpaceError(f"there is no {name!r}{did_you_mean(name, self.items)} (names: {listing(self.items)})")
-            found.update(self.items[name].flat(inside, params))
-        return found
-
-    def n_missing(self, value: Any) -> int:
-        lacking = sum(name not in value and any(node.columns()) for name, node in self.items.items())
-        return lacking + sum(node.n_missing(value[name]) for name, node in self.items.items() if name in value)
+            part, lacking = self.items[name].flat(inside, params)
+            found.update(part)
+            constants, columns = constants + lacking[0], columns + lacking[1]
+        return found, (constants, columns)
 
 
 class Switch(Node):
@@ -133,29 +130,22 @@ class Switch(Node):
         label = flat.get(self.column, _MISSING)
         return _MISSING if label is _MISSING else self._by_key[label_key(label)].nest(flat)
 
-    def flat(self, value: Any, params: Params) -> dict[str, Any]:
-        fitting: list[tuple[int, dict[str, Any]]] = []
+    def flat(self, value: Any, params: Params) -> tuple[dict[str, Any], Lacking]:
+        fitting: list[tuple[Lacking, dict[str, Any]]] = []
         reasons = []
         for label, node in self.options:
             try:
-                found = {self.column: label, **node.flat(value, params)}
+                found, lacking = node.flat(value, params)
             except SpaceError as error:
                 reasons.append(f"{label}: {error}")
             else:
-                fitting.append((node.n_missing(value), found))
+                fitting.append((lacking, {self.column: label, **found}))
         if not fitting:
             listed = "\n  ".join(reasons)
             raise SpaceError(f"{self.column!r}: {shown(value)} fits none of the {len(reasons)} options:\n  {listed}")
-        return min(fitting, key=lambda one: one[0])[1]  # the first of those that lack least
-
-    def n_missing(self, value: Any) -> int:
-        counts = []
-        for _, node in self.options:
-            try:
-                counts.append(node.n_missing(value))
-            except TypeError:  # of an option that it does not fit
-                continue
-        return min(counts, default=0)
+        # The first of those that lack least: what a function was given names all constants, and the active columns.
+        lacking, found = min(fitting, key=lambda one: one[0])
+        return found, lacking
 
 
 class Shape:
@@ -206,7 +196,7 @@ class Shape:
                 found[name] = value
                 continue
             try:
-                inside = node.flat(value, params)
+                inside, _ = node.flat(value, params)
             except SpaceError:
                 if not isinstance(node, Switch) or not params[name].contains(value):
                     raise
