@@ -9,21 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from tunesmith.compat.optuna.names import MODULES, TOP, refusal, submodule
-from tunesmith.compat.optuna.version import __version__
+from tunesmith.compat.optuna.version import __version__ as __version__
 
-__all__ = ["__version__", *MODULES, *TOP]
+_NAMES = ["__version__", *MODULES, *TOP]
 
 
 def __getattr__(name: str) -> Any:
-    if name in TOP:
+    if name == "__all__":  # for ``import *``; made here, since the reference's builder takes literal texts only
+        value: Any = _NAMES
+    elif name in TOP:
         value = getattr(submodule(TOP[name]), name)
     elif name in MODULES:
         value = submodule(name)
     else:
-        raise refusal(__name__, name, __all__)
+        raise refusal(__name__, name, _NAMES)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_NAMES})
