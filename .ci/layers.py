@@ -10,11 +10,8 @@ import ast
 import re
 import sys
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "CONTRIBUTING.md"
-BEGIN, END = "<!-- layers: made by .ci/layers.py -->\n", "<!-- end of layers -->"
+from marked_table import ROOT, write_or_check
 
 
 def layers() -> list[list[str]]:
@@ -47,26 +44,5 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def with_table(page: str) -> str:
-    """The page with the table between the two marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise SystemExit(f"{PAGE.name} lacks the marks {BEGIN.strip()} and {END}")
-    return before + BEGIN + "\n" + table() + "\n" + END + after
-
-
-def main() -> int:
-    """Write the page, or compare it."""
-    page = PAGE.read_text()
-    new = with_table(page)
-    if sys.argv[1:] == ["check"]:
-        if new != page:
-            print("the table of layers in CONTRIBUTING.md is out of date; run: python .ci/layers.py", file=sys.stderr)
-        return int(new != page)
-    PAGE.write_text(new)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(ROOT / "CONTRIBUTING.md", "layers", "layers.py", table()))

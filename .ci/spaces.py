@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "spaces-auto.md"
-BEGIN, END = "<!-- estimators: made by .ci/spaces.py -->\n", "<!-- end of estimators -->"
+from marked_table import ROOT, write_or_check
 
 
 def table() -> str:
@@ -37,26 +35,5 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def with_table(page: str) -> str:
-    """The page with the table between the two marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise SystemExit(f"{PAGE.name} lacks the marks {BEGIN.strip()} and {END}")
-    return before + BEGIN + "\n" + table() + "\n" + END + after
-
-
-def main() -> int:
-    """Write the page, or compare it."""
-    page = PAGE.read_text()
-    made = with_table(page)
-    if sys.argv[1:] == ["check"]:
-        if made != page:
-            print("the table of docs/spaces-auto.md is out of date; run: python .ci/spaces.py", file=sys.stderr)
-        return int(made != page)
-    PAGE.write_text(made)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(ROOT / "docs" / "spaces-auto.md", "estimators", "spaces.py", table()))

@@ -20,7 +20,37 @@ _set = object.__setattr__
 Words = tuple[tuple[Any, float], ...]
 
 
-class FloatOr(Float):
+class _WithWords(Parameter):
+    """What `FloatOr` and `IntOr` have in common; it stands before the range among their bases."""
+
+    __slots__ = ()
+    words: Words
+    log: bool
+
+    def to_internal(self, value: Any) -> float:
+        place = _place(self.words, value)
+        return super().to_internal(value) if place is None else place
+
+    def to_external(self, x: float) -> Any:
+        for word, place in self.words:
+            if place == x:
+                return word
+        return super().to_external(x)
+
+    def valid(self) -> str:
+        numbers = super().valid()
+        return f"{numbers}, or {' or '.join(shown(word) for word, _ in self.words)}" if self.words else numbers
+
+    def _read_prior(self, prior: Any, width: float | None) -> None:
+        if prior is None:
+            raise SpaceError(f"{self!r}: a prior_width is given without a prior; give prior=value too")
+        self._set_prior(self.to_internal(prior), None if width is None else read_width(width, self.log))
+
+    def _arguments(self) -> str:
+        return f"{super()._arguments()}, words={dict(self.words)!r}"
+
+
+class FloatOr(_WithWords, Float):
     """A real number from `low` to `high`, or one of some words, each of which stands at a place of the range.
 
     Args:
@@ -49,7 +79,6 @@ class FloatOr(Float):
     """
 
     __slots__ = ("words",)
-    words: Words
 
     def __init__(
         self,
@@ -66,24 +95,8 @@ class FloatOr(Float):
         if prior is not None or prior_width is not None:
             self._read_prior(prior, prior_width)
 
-    def to_internal(self, value: Any) -> float:
-        place = _place(self.words, value)
-        return super().to_internal(value) if place is None else place
 
-    def to_external(self, x: float) -> Any:
-        return next((word for word, place in self.words if place == x), float(x))
-
-    def valid(self) -> str:
-        return _valid(self.words, super().valid())
-
-    def _read_prior(self, prior: Any, width: float | None) -> None:
-        self._set_prior(_prior_place(self, prior), None if width is None else read_width(width, self.log))
-
-    def _arguments(self) -> str:
-        return f"{super()._arguments()}, words={dict(self.words)!r}"
-
-
-class IntOr(Int):
+class IntOr(_WithWords, Int):
     """A whole number from `low` to `high`, or one of some words, each of which stands at a place of the range.
 
     Args:
@@ -111,7 +124,6 @@ class IntOr(Int):
     """
 
     __slots__ = ("words",)
-    words: Words
 
     def __init__(
         self,
@@ -127,22 +139,6 @@ class IntOr(Int):
         _add_words(self, words)
         if prior is not None or prior_width is not None:
             self._read_prior(prior, prior_width)
-
-    def to_internal(self, value: Any) -> float:
-        place = _place(self.words, value)
-        return super().to_internal(value) if place is None else place
-
-    def to_external(self, x: float) -> Any:
-        return next((word for word, place in self.words if place == x), int(x))
-
-    def valid(self) -> str:
-        return _valid(self.words, super().valid())
-
-    def _read_prior(self, prior: Any, width: float | None) -> None:
-        self._set_prior(_prior_place(self, prior), None if width is None else read_width(width, self.log))
-
-    def _arguments(self) -> str:
-        return f"{super()._arguments()}, words={dict(self.words)!r}"
 
 
 def words_of(param: Parameter) -> Words:
@@ -206,13 +202,3 @@ def _place(words: Words, value: Any) -> float | None:
         if isinstance(word, float) and not isinstance(value, bool | str | None) and value == word:
             return place
     return None
-
-
-def _valid(words: Words, numbers: str) -> str:
-    return f"{numbers}, or {' or '.join(shown(word) for word, _ in words)}" if words else numbers
-
-
-def _prior_place(param: FloatOr | IntOr, prior: Any) -> float:
-    if prior is None:
-        raise SpaceError(f"{param!r}: a prior_width is given without a prior; give prior=value too")
-    return param.to_internal(prior)

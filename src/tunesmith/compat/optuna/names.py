@@ -5,12 +5,11 @@ A test holds this table against a recorded list of all public names of Optuna.
 
 from __future__ import annotations
 
-import dis
 import importlib
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tunesmith._elsewhere import name_error
 from tunesmith.text import did_you_mean
 
 ROOM = "tunesmith.compat.optuna"
@@ -79,9 +78,6 @@ REFUSED: dict[str, str] = {
 def refusal(module: str, name: str, known: Iterable[str]) -> AttributeError | ImportError:
     """Return the error for a name that a module's ``__getattr__``, which calls this, does not have.
 
-    ``from module import name`` replaces an AttributeError by an ImportError without its message, so that one gets an
-    ImportError at once.
-
     Args:
         module: the module that was asked.
         name: what was asked for.
@@ -92,9 +88,7 @@ def refusal(module: str, name: str, known: Iterable[str]) -> AttributeError | Im
         text = f"{optunas} cannot be had here: {REFUSED[optunas]}"
     else:
         text = f"module {module!r} has no attribute {name!r}{did_you_mean(name, known)}"
-    asking = sys._getframe(2)
-    imports = asking.f_code.co_code[asking.f_lasti] == dis.opmap["IMPORT_FROM"]
-    return ImportError(text, name=module) if imports else AttributeError(text)
+    return name_error(text, module, depth=3)
 
 
 def refuser(module: str, known: Iterable[str]) -> Callable[[str], Any]:
