@@ -540,6 +540,49 @@ def test_a_driver_that_gets_sigterm_lets_its_workers_save_what_they_have(tmp_pat
 
 
 @posix
+def test_sigterm_in_the_midst_of_a_message_waits_until_it_is_taken_in(tmp_path: Path) -> None:
+    """A worker whose message was cut off would be killed instead of being asked to end."""
+    program = """
+    import os, signal, sys, time
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+    import tunesmith
+    from tunesmith.executors.wire import BEGUN
+
+    folder, begun = Path(sys.argv[1]), []
+    read = Connection.recv_bytes
+
+    def recv_bytes(self, *args):
+        message = read(self, *args)
+        if message[:1] == BEGUN:
+            begun.append(message)
+            if len(begun) == 2:
+                while len(list(folder.glob("running-*"))) < 2:
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGTERM)
+        return message
+
+    def objective(trial):
+        try:
+            (folder / f"running-{trial.number}").touch()
+            time.sleep(1000)
+        finally:
+            trial.set_user_attr("checkpoint", trial.number)
+
+    Connection.recv_bytes = recv_bytes
+    study = tunesmith.create_study(storage=folder / "s.db", study_name="s")
+    study.optimize(objective, n_trials=4, n_jobs=2)
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(program), tmp_path], timeout=LIMIT, check=False)
+    assert run.returncode == -signal.SIGTERM
+    trials = tunesmith.load_study(study_name="s", storage=tmp_path / "s.db").trials
+    assert [(t.state, t.crashes, dict(t.user_attrs)) for t in trials] == [
+        (TrialState.WAITING, 0, {"checkpoint": 0}),
+        (TrialState.WAITING, 0, {"checkpoint": 1}),
+    ]
+
+
+@posix
 def test_a_handler_that_an_objective_sets_is_gone_with_the_next_trial() -> None:
     def objective(trial: Trial) -> float:
         if trial.number == 0:

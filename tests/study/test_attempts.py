@@ -67,6 +67,28 @@ study.optimize(train, n_trials=1)
     assert trial.user_attrs == {"checkpoint": 5}
 
 
+def test_a_trial_that_began_without_a_space_runs_again_with_its_parameters(store: Path | None, tmp_path: Path) -> None:
+    """The space is known when it runs again, and the sampler would have something else for it."""
+    seen = tmp_path / "seen"
+
+    def train(trial: ts.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        with seen.open("a") as log:
+            log.write(f"{trial.number} {x}\n")
+        if trial.number == 0 and trial.attempt == 1:
+            end = time.monotonic() + 30
+            while seen.read_text().count("\n") < 3 and time.monotonic() < end:
+                time.sleep(0.01)
+            os._exit(1)
+        return x
+
+    study = ts.create_study(storage=store, sampler="random", seed=1)
+    study.optimize(train, n_trials=4, n_jobs=2)
+    runs = [float(line.split()[1]) for line in seen.read_text().splitlines() if line.startswith("0 ")]
+    assert len(runs) == 2
+    assert runs[0] == runs[1] == study.trials[0].params["x"]
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interrupted_trial_finds_what_it_left(store: Path | None, jobs: int) -> None:
     seen: list[Any] = []

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -167,6 +167,11 @@ class Executor(ABC):
     @abstractmethod
     def capacity(self) -> int:
         """How many objectives can run at once. It may change at any time, and be 0 while an engine has no worker."""
+
+    @property
+    def shielded(self) -> Sequence[Callable[..., Any]]:
+        """Functions that Ctrl-C and SIGTERM must not cut short: the interrupt waits until ``poll`` has returned."""
+        return ()
 
     @abstractmethod
     def submit(self, trial: Trial, deadline: float | None = None) -> None:

@@ -24,7 +24,7 @@ from tunesmith.text import listing
 from tunesmith.trial import Channel, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 DRAIN = 1.0  # seconds for reading what lies in the pipes when the driver is interrupted
 LOOK_AGAIN = 1.0  # seconds after which silent workers are checked: a pipe may outlive its process
@@ -91,6 +91,11 @@ class ProcessExecutor(RelayExecutor):
     def _shared(self) -> SharedArrays:
         self._arrays.close()
         return self._arrays
+
+    @property
+    def shielded(self) -> Sequence[Callable[..., Any]]:
+        """Reading a message as well: a worker whose message was cut off would be killed without being asked to end."""
+        return (self._read_message,)
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Give the trial to a worker that has none; start one if there is none."""

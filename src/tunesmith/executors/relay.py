@@ -8,7 +8,7 @@ there is one, is sent to the run; a job that the engine lost goes to `_lose`. ``
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunesmith.errors import ObjectiveError, WorkerDiedError
@@ -49,6 +49,11 @@ class RelayExecutor(Executor):
     def _threads(self) -> int:
         """Return how many threads a trial's numeric libraries may use: what it asks for, or its share of the cores."""
         return int(self.resources.get("cpus", max(1, cpu_count() // (self.jobs or cpu_count()))))
+
+    @property
+    def shielded(self) -> Sequence[Callable[..., Any]]:
+        """Acting on a message: a report, or the end of a trial, that is half taken in would be lost."""
+        return (self._receive,)
 
     # -- for the executors that derive from this -------------------------------------------------------------------
 

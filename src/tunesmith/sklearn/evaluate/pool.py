@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 import joblib
@@ -95,6 +95,8 @@ class Pool:
         self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running = 0
         self.capacity = 1.0
+
+    shielded: ClassVar[tuple[()]] = ()  # nothing of it is harmed by an interrupt
 
     # -- life ------------------------------------------------------------------------------------------------------
 

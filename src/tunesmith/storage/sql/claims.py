@@ -163,7 +163,7 @@ def write_point(session: Session, study_id: int, trial: TrialRecord, space_id: i
         attempted=trial.attempt,
         held=trial.token,
         space_id=space_id,
-        x=None if space_id is None else floats_to_bytes(trial.x),
+        x=floats_to_bytes(trial.x),
         tag=trial.sampler_state,
         started=trial.started,
     )
@@ -185,7 +185,7 @@ def pause(session: Session, study_id: int, trial: TrialRecord, space_id: int | N
     write_attributes(session, study_id, trial)
     values: dict[str, Values] = {
         "space_id": space_id,
-        "x": None if space_id is None else floats_to_bytes(trial.x),
+        "x": floats_to_bytes(trial.x),
         "cost": None if trial.cost != trial.cost else trial.cost,
     }
     paused = _end_attempt(session, study_id, trial.number, trial.fence, None, _PAUSE, values)

@@ -165,9 +165,9 @@ class Reader:
     ) -> list[TrialRecord]:
         """Return rows of ``queries.FULL`` as records, once all of their points are seen to lie in their spaces."""
         made = check_each(rows, lambda row: read_record(row, known, m, loose), self._where, "trial")
-        by_space: dict[int | None, list[Row]] = {}
+        by_space: dict[int, list[Row]] = {}
         for row in rows:
-            if row[5] is not None:
+            if row[4] is not None and row[5] is not None:
                 by_space.setdefault(row[4], []).append(row)
         for space_id, some in by_space.items():
             x = np.frombuffer(b"".join(row[5] for row in some), "<f8").reshape(len(some), -1)

@@ -47,7 +47,7 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool
     misplaced = seq is not None if state in OPEN_STATES else seq is None and loose
     if misplaced or n < 0 or not possible:
         raise ValueError(f"number {n}, state {state}, attempt {attempt}, crashes {crashes}, seq {seq}")
-    if x is not None and (space is None or len(x) != 8 * len(space)):
+    if x is not None and len(x) != (0 if space is None else 8 * len(space)):
         raise ValueError("its point does not fit its space")
     values = None if y is None else floats_from_bytes(y)
     if values is not None and len(y) != 8 * m:

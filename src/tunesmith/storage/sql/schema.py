@@ -62,7 +62,7 @@ trials = sa.Table(
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("seq", sa.BigInteger),  # NULL while unfinished
-    sa.Column("space_id", sa.BigInteger),  # NULL: no point yet
+    sa.Column("space_id", sa.BigInteger),  # NULL: no point yet, or one of no parameters, whose x is empty and not NULL
     sa.Column("x", sa.LargeBinary),  # float64[d]
     sa.Column("y", sa.LargeBinary),  # float64[m], NULL: no values
     sa.Column("value", sa.Double),  # the first of y, for the index and for people

@@ -105,7 +105,7 @@ def outcome_columns(trial: TrialRecord, space_id: int | None) -> dict[str, Value
     return {
         "state": int(trial.state),
         "space_id": space_id,
-        "x": None if space_id is None else floats_to_bytes(trial.x),
+        "x": floats_to_bytes(trial.x),
         "y": floats_to_bytes(values),
         "value": float(values[0]) if values else None,
         "feasible": int(trial.feasible),

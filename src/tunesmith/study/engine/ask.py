@@ -192,7 +192,8 @@ class Asker:
             record.attempt, record.system, record.fixed = old.attempt, old.system, old.fixed
             record.previous_attempts, record.crashes = old.previous_attempts, old.crashes
             record.cost = old.cost
-        if old is not None and old.x is not None:  # released: run again what was proposed
+        if old is not None and old.x is not None:
+            # Released: run again what was proposed. Where no space was known then, its values follow from the names.
             proposal = Proposal(number, old.space, list(old.x), old.sampler_state)
         elif self._planned is not None and self._planned.number == number and old is None:
             proposal = replace(self._planned, space=self._search_space())

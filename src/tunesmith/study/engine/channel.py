@@ -53,7 +53,7 @@ class TrialChannel:
         if len(study.signs) > 1:
             raise RuntimeError("reports and pruning are for studies with one objective")
         with study.lock:
-            stored = self._reach(lambda: study.storage.report(study.study_id, number, fence, step, value, cost))
+            stored = self.reach(lambda: study.storage.report(study.study_id, number, fence, step, value, cost))
             curves = study.history.curves
             running = study.running.get(number)
             first = running is not None and len(running.trial.reports or ()) <= 1  # of this attempt
@@ -70,7 +70,7 @@ class TrialChannel:
         """Store a user attribute; False if the storage did not take it."""
         study = self._study
         with study.lock:
-            return self._reach(lambda: study.storage.set_attr(study.study_id, number, key, value, fence=fence))
+            return self.reach(lambda: study.storage.set_attr(study.study_id, number, key, value, fence=fence))
 
     def should_prune(self, number: int, step: int) -> bool:
         """Ask the pruner about a running trial, unless somebody asked to stop it."""
@@ -80,7 +80,7 @@ class TrialChannel:
             return True
         with study.lock:
             if study.storage.shared:
-                self._reach(study.sync)
+                self.reach(study.sync)
             running = study.running.get(number)
             before = [] if running is None else [max(a.reports) for a in running.trial.previous_attempts if a.reports]
             if number in self._finishing or step <= max(before, default=-1):
@@ -93,7 +93,7 @@ class TrialChannel:
         """Return what publishes the artifacts of a running trial."""
         return StudyPointers(self._artifacts, fence, self._study.note_checkpoint)
 
-    def _reach(self, call: Callable[[], None]) -> bool:
+    def reach(self, call: Callable[[], None]) -> bool:
         """Use the storage; False if it cannot be used now, so that the training goes on all the same."""
         if self._away_until and time.monotonic() < self._away_until:
             return False

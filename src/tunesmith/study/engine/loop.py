@@ -18,12 +18,13 @@ piece, and is returned once by one of the two; but for a `Notice` (a report, a b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tunesmith.executors.base import Notice
 from tunesmith.study.engine.ask import Asker
+from tunesmith.study.engine.channel import TrialChannel
 from tunesmith.study.engine.interrupts import reraise_lost_interrupts
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.tell import Teller
@@ -35,10 +36,10 @@ EventOut = TypeVar("EventOut", covariant=True)
 
 TICK = 1.0  # seconds between two looks at the progress display and at lost interrupts while nothing ends
 # Between "started" in the storage and the table of running trials, an interrupt would leave a trial that nobody knows
-# of; between the history and its cursor, one that is there twice. Proposals may take long, and a result that waits for
-# its storage is kept, so these can be interrupted.
+# of; between the history and its cursor, one that is there twice. Proposals may take long, and what waits for its
+# storage is kept, so these can be interrupted.
 SHIELDED = (Asker.start, StudyReplica.take_in, Teller.finish)
-OPEN = (Asker.propose, Teller.save)
+OPEN = (Asker.propose, Teller.save, TrialChannel.reach)
 
 
 class Workers(Protocol[PieceIn, EventOut]):
@@ -47,6 +48,10 @@ class Workers(Protocol[PieceIn, EventOut]):
     @property
     def capacity(self) -> float:
         """How many pieces may be under way at once; it may change at any time, and be 0 for a while."""
+
+    @property
+    def shielded(self) -> Sequence[Callable[..., Any]]:
+        """Functions that an interrupt must not cut short; it waits until ``poll`` has returned."""
 
     def submit(self, piece: PieceIn, /) -> None:
         """Begin a piece; called only while fewer than ``capacity`` are under way."""
@@ -101,7 +106,7 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
     error: BaseException | None = None
     running = 0
     try:
-        with reraise_lost_interrupts(SHIELDED, OPEN) as reraise:
+        with reraise_lost_interrupts((*SHIELDED, *workers.shielded), OPEN) as reraise:
             while True:
                 room = True
                 while error is None and (room := running < workers.capacity) and (piece := policy.next()) is not None:
