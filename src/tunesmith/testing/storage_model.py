@@ -107,7 +107,7 @@ class Model:
             assert (claim.trial.attempt, claim.trial.x is None) == (old.attempt, old.x is None)
             trial = self._new(action, old.attempt, old.number)
             trial.user, trial.fixed, trial.system = old.user, old.fixed, old.system
-            trial.previous_attempts, trial.crashes = old.previous_attempts, old.crashes
+            trial.previous_attempts, trial.crashes, trial.cost = old.previous_attempts, old.crashes, old.cost
             if claim.trial.x is not None:
                 trial.x, trial.sampler_state = claim.trial.x, claim.trial.sampler_state
             self.trials[old.number] = trial
