@@ -201,3 +201,19 @@ def test_cma_es_starts_at_the_best_source_trial(direction, best):
     study.optimize(total, n_trials=12)
     away = sorted(abs(t.params["x"] - best) for t in study.trials[1:])  # of the first, nothing is known yet
     assert away[len(away) // 2] < 25
+
+
+@pytest.mark.parametrize("sampler", [None, optuna.samplers.TPESampler()])
+def test_no_bound_of_a_continuous_range_is_proposed(sampler):
+    def objective(trial):
+        share = trial.suggest_float("share", 0, 1)  # its low bound is best, and an error, as in scikit-learn
+        rate = trial.suggest_float("rate", 0.1, 1.0)
+        if share == 0.0 or rate == 1.0:
+            raise ZeroDivisionError
+        return share - rate
+
+    study = optuna.create_study(sampler=sampler)
+    study.enqueue_trial({"share": 1.0})  # a bound that the program asks for is taken
+    study.optimize(objective, n_trials=40)
+    assert study.trials[0].params["share"] == 1.0
+    assert study.best_value < -0.99

@@ -14,6 +14,7 @@ from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.native import ConstraintsFunc, NativeSampler, warn_of_others
+from tunesmith.compat.optuna.samplers.off_bounds import AutoOffBounds, TPEOffBounds
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.samplers.evolutionary.cmaes import OPTUNA_ARGUMENTS as CMAES
 from tunesmith.samplers.gp.sampler import OPTUNA_ARGUMENTS as GP
@@ -29,7 +30,7 @@ class AutoSampler(NativeSampler):
     """The sampler of a study that is given none: it suits the space, the number of trials and their cost."""
 
     def __init__(self) -> None:
-        super().__init__(native_samplers.AutoSampler())
+        super().__init__(AutoOffBounds())
 
 
 class RandomSampler(NativeSampler):
@@ -93,7 +94,7 @@ class TPESampler(NativeSampler):
             "constant_liar": constant_liar,
         }
         warn_of_others("TPESampler", given, TPE)
-        native = native_samplers.TPESampler(
+        native = TPEOffBounds(
             5 if n_startup_trials is None else max(1, n_startup_trials),
             32 if n_ei_candidates is None else n_ei_candidates,
             seed,
