@@ -63,7 +63,12 @@ def _attempts(h: History) -> Iterator[str]:
 def _replacers(h: History, at: At) -> list[Operation]:
     """Calls that may have ended an attempt."""
     calls = [o for o in h.named("release", "renew") if at_of(o) == at and h.owned(o)]
-    return [o for o in calls if o.may_be_done or (o.name == "renew" and _may_be_repeated(h, o, at[1] + 1, "next"))]
+    return [o for o in calls if _replaces(h, o)]
+
+
+def _replaces(h: History, one: Operation) -> bool:
+    """Whether a call may have been done: a renewal, also one that was repeated inside and refused the second time."""
+    return one.may_be_done or (one.name == "renew" and _may_be_repeated(h, one, one.given["attempt"] + 1, "next"))
 
 
 def _may_be_repeated(h: History, one: Operation, attempt: int, token: str) -> bool:
@@ -170,7 +175,7 @@ def _refusals(h: History) -> Iterator[str]:
             others += h.of("finish", one)
         if one.name == "renew":  # what it made may have been released before it was repeated
             others += h.with_fence("release", one.given["number"], one.given["attempt"] + 1, one.given["next"])
-        if not any(o.may_be_done and o.invoked < one.returned and o.given != one.given for o in others):
+        if not any(_replaces(h, o) and o.invoked < one.returned and o.given != one.given for o in others):
             yield f"refusal: {one.name} {one.given} was refused without a reason ({one.answer})"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.faults.actor import Actor
 from tests.faults.laws import violations
-from tests.faults.recorded import OK, REFUSED, UNKNOWN, Operation, Recorder, Stored, read_operations, read_stored
+from tests.faults.recorded import OK, REFUSED, UNKNOWN, Ended, Operation, Recorder, Stored, read_operations, read_stored
 
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.storage.base import Increment, Storage
@@ -285,6 +285,25 @@ def test_each_violation_is_found(mutate: Callable[[list[Operation], list[Stored]
     operations, stored = right()
     found = violations(*mutate(list(operations), list(stored)))
     assert any(re.match(said, one) for one in found), found
+
+
+def test_a_renewal_that_was_done_repeated_and_then_refused_is_a_reason() -> None:
+    """Its first reply is lost, another releases what it made, and its repetition finds that and is refused."""
+    at, late = {"number": 0, "attempt": 1, "token": 11}, {"step": 0, "value": 2.0}
+    of_the_next = {"number": 0, "attempt": 2, "token": 22}
+    operations = [
+        Operation("1", "claim", {"token": 11, "reserve": False}, 0, 1, OK, at | {"reserved": False}),
+        Operation("1", "start", {**at, "x": 1.0, "reserved": False}, 2, 3, OK, None),
+        Operation("1", "renew", {**at, "next": 22, "failure": 3}, 4, 8, REFUSED, "AttemptReplacedError"),
+        Operation("2", "release", {**of_the_next, "failure": 7}, 5, 6, OK, None),
+        Operation("1", "report", at | late, 9, 10, REFUSED, "AttemptReplacedError"),
+    ]
+    previous = (Ended(1, "11", 3, {}, None), Ended(2, "11", 7, {}, None))
+    stored = [Stored(0, "WAITING", 3, 0, "", 0, None, 1.0, 0, {}, {}, previous)]
+    found = violations(operations, stored)
+    assert not [one for one in found if one.startswith("refusal")], found
+    without = [o for o in operations if o.name != "release"]
+    assert [one for one in violations(without, stored) if one.startswith("refusal: report")]
 
 
 # -- storages that are wrong -------------------------------------------------------------------------------------------
