@@ -175,3 +175,18 @@ def test_the_columns_of_the_data_frame():
     assert ("params", "x") in study.trials_dataframe(multi_index=True).columns
     study.set_metric_names(["loss"])
     assert "value_loss" in study.trials_dataframe().columns
+
+
+def test_a_trial_that_is_interrupted_has_failed():
+    def objective(trial):
+        trial.suggest_float("x", 0, 1)
+        if trial.number == 1:
+            raise KeyboardInterrupt
+        return 0.0
+
+    study = optuna.create_study()
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=5)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.FAIL]
+    study.optimize(objective, n_trials=1)
+    assert study.trials[2].state is TrialState.COMPLETE

@@ -15,6 +15,7 @@ from tunesmith.compat.optuna.distributions import (
     json_to_distribution,
 )
 from tunesmith.compat.optuna.trial import FixedTrial, TrialState, create_trial
+from tunesmith.state import FailureKind
 
 
 @pytest.fixture(autouse=True)
@@ -239,3 +240,24 @@ def test_several_objectives():
         _ = study.best_trial
     with pytest.raises(RuntimeError):
         _ = study.trials[0].value
+
+
+def test_a_trial_that_is_run_again_finds_what_its_first_run_left(tmp_path):
+    url = f"sqlite:///{tmp_path / 'tune.db'}"
+    retry = optuna.storages.RetryFailedTrialCallback()
+    study = optuna.create_study(
+        storage=optuna.storages.RDBStorage(url, heartbeat_interval=60, failed_trial_callback=retry)
+    )
+    first = study.ask()
+    first.set_user_attr("checkpoint", "epoch 3")
+    assert retry.retried_trial_number(first) is None
+    study.native.engine.run_again(first.native, FailureKind.LOST)
+
+    def objective(trial):
+        number = retry.retried_trial_number(trial)
+        assert retry.retry_history(trial) == [number] == [0]
+        assert trial.study.trials[number].user_attrs == {"checkpoint": "epoch 3"}
+        return 1.0
+
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].value == 1.0

@@ -93,7 +93,7 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         """
         if target is None and len(study.directions) > 1:
             target = _place_of(study)
-        return _evaluated(self.ours, study, _names(study, params, any), target, self._region)
+        return evaluated(self.ours, study, names_of(study, params, any), target, self._region)
 
 
 class FanovaImportanceEvaluator(BaseImportanceEvaluator):
@@ -126,7 +126,7 @@ class FanovaImportanceEvaluator(BaseImportanceEvaluator):
         Raises:
             ValueError: there are several objectives and no target, or too few trials for a model.
         """
-        return _evaluated(self.ours, study, _names(study, params, all), target)
+        return evaluated(self.ours, study, names_of(study, params, all), target)
 
 
 class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
@@ -162,7 +162,7 @@ class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
         """
         from sklearn.ensemble import RandomForestRegressor
 
-        names = _names(study, params, all)
+        names = names_of(study, params, all)
         trials, y = _finite(study, target)
         trials, y = _with_all(trials, y, names)
         if len(trials) < 2 or not names:
@@ -207,7 +207,7 @@ def get_param_importances(
     return {name: value / total if total else 1.0 / len(found) for name, value in found.items()}
 
 
-def _evaluated(
+def evaluated(
     ours: Evaluator, study: Any, names: list[str], target: Target | None, region: float = 1.0
 ) -> dict[str, float]:
     """Return what an evaluator of this library finds, with what noise alone gives, since Optuna does not subtract that.
@@ -245,8 +245,13 @@ def _part(trials: list[Any], y: Any) -> Any:
     return part
 
 
-def _names(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
-    """Return the parameters that are asked for; None: those that `there`, any or all, of the complete trials have.
+def names_of(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
+    """Return the parameters that are asked for.
+
+    Args:
+        study: the study.
+        params: names; None: those that `there` says.
+        there: any or all: of the complete trials, that have a parameter.
 
     Raises:
         TypeError: they are no list of names.

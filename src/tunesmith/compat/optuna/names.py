@@ -52,18 +52,9 @@ REFUSED: dict[str, str] = {
     "optuna.storages.journal.BaseJournalBackend": "a storage of your own is a subclass of tunesmith.storage.Storage",
     "optuna.storages.journal.JournalRedisBackend": REDIS,
     "optuna.storages.run_grpc_proxy_server": SERVER,
-    "optuna.integration.BoTorchSampler": "samplers.GPSampler is a Gaussian process without the package botorch",
     "optuna.integration.CometCallback": (
         "callbacks=[log] with a function log(study, trial) that calls comet_ml; or MLflowCallback, "
         "WeightsAndBiasesCallback, TensorBoardCallback"
-    ),
-    "optuna.integration.DaskStorage": (
-        "there is no need of it: study.native.optimize(objective, executor=client) runs trials on Dask's workers, "
-        "with any storage"
-    ),
-    "optuna.integration.ShapleyImportanceEvaluator": (
-        "importance.FanovaImportanceEvaluator() is nearest; tunesmith.importance.importance(study.native, "
-        "evaluator='shapley') tells how much of the gain over the default each parameter brings"
     ),
     "optuna.integration.TensorFlowPruningHook": (
         "TensorFlow has no estimators since 2.16; integration.KerasPruningCallback is for its models"

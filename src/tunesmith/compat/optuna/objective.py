@@ -45,15 +45,16 @@ class Objective:
         study: the study.
         func: the objective.
         n_objectives: how many values it returns.
-        end: called where the objective calls ``sys.exit``, to end the search.
+        end: called where the objective calls ``sys.exit`` or is interrupted, to end the search.
 
     Attributes:
-        exit: the ``SystemExit`` of an objective, which is to end the program as in Optuna; None: there was none.
+        exit: the ``SystemExit`` or ``KeyboardInterrupt`` of an objective, which goes on to the program as in Optuna
+            once the trial has failed; None: there was none.
     """
 
     def __init__(self, study: RunningStudy, func: ObjectiveFunc, n_objectives: int, end: Callable[[], None]) -> None:
         self._study, self._func, self._n, self._end = study, func, n_objectives, end
-        self.exit: SystemExit | None = None
+        self.exit: SystemExit | KeyboardInterrupt | None = None
 
     def __call__(self, native: NativeTrial) -> float | tuple[float, ...]:
         """Run the objective; return its value, or values."""
@@ -74,10 +75,11 @@ class Objective:
     def _values(self, trial: Trial) -> float | tuple[float, ...]:
         try:
             result = self._func(trial)
-        except SystemExit as error:
+        except (SystemExit, KeyboardInterrupt) as error:
             self.exit = error
             self._end()
-            raise NotAValueError("the objective called sys.exit") from error
+            what = "the objective called sys.exit" if isinstance(error, SystemExit) else "KeyboardInterrupt"
+            raise NotAValueError(what) from error
         if type(result) is float and self._n == 1:
             return result  # the common case, for speed
         values = as_values(result, self._n)

@@ -23,6 +23,7 @@ from tunesmith.trial import Trial as NativeTrial
 
 OWN = "optuna:"  # what the names of Optuna's system attributes begin with
 FIXED = "fixed_params"  # the system attribute that has the enqueued values
+FAILED_TRIAL, RETRY_HISTORY = "failed_trial", "retry_history"  # those of a trial that is run again
 _NUMBERS = 2**32  # trials of one study, so that a trial's id tells its study and its number
 
 
@@ -133,6 +134,8 @@ def _system_attrs(record: TrialRecord, constraints: Mapping[str, float] | None) 
     system = own_attrs(record.system)
     if record.fixed is not None:
         system[FIXED] = dict(record.fixed)
+    if record.previous_attempts:  # by which programs find their checkpoints; in Optuna it is another trial
+        system |= {FAILED_TRIAL: record.number, RETRY_HISTORY: [record.number] * len(record.previous_attempts)}
     constraints = constraints or {}
     if constraints.keys() == {str(i) for i in range(len(constraints))}:  # a sampler's constraints_func has set them
         if constraints:

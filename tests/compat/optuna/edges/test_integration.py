@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pickle
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -392,10 +393,7 @@ def test_runs_of_wandb(monkeypatch: pytest.MonkeyPatch, many: bool) -> None:
 # -- names -------------------------------------------------------------------------------------------------------------
 
 REFUSED = {
-    "BoTorchSampler": "botorch",
     "CometCallback": "comet",
-    "DaskStorage": "dask",
-    "ShapleyImportanceEvaluator": "shap",
     "TensorFlowPruningHook": "tensorflow",
     "TrackioCallback": "trackio",
 }
@@ -421,3 +419,40 @@ def test_pycma_is_our_own() -> None:
     study = optuna.create_study(sampler=sampler)
     study.optimize(simple, n_trials=4)
     assert len(study.trials) == 4
+
+
+def test_a_dask_storage_is_a_file_that_other_processes_open() -> None:
+    storage = optuna.integration.DaskStorage()
+    study = optuna.create_study(storage=storage)
+    copy = pickle.loads(pickle.dumps(study))
+    copy.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    assert len(study.trials) == 3
+    with pytest.raises(ValueError, match="in memory"):
+        optuna.integration.dask.DaskStorage(optuna.storages.InMemoryStorage())
+
+
+def test_a_botorch_sampler_needs_no_botorch() -> None:
+    def constraints(trial: Any) -> Any:
+        return trial.user_attrs["constraint"]
+
+    def objective(trial: Any) -> tuple[float, float]:
+        x, y = trial.suggest_float("x", -15, 30), trial.suggest_float("y", -15, 30)
+        trial.set_user_attr("constraint", (x - 5, y - 5))
+        return x**2 + y**2, (x - 5) ** 2 + (y - 5) ** 2
+
+    sampler = optuna.integration.BoTorchSampler(constraints_func=constraints, n_startup_trials=4)
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+    study.optimize(objective, n_trials=8)
+    assert all(max(trial.user_attrs["constraint"]) <= 0 for trial in study.best_trials)
+    with pytest.warns(UserWarning, match="candidates_func= is not followed"):
+        optuna.integration.BoTorchSampler(candidates_func=constraints)
+
+
+def test_shapley_values_need_no_shap() -> None:
+    study = optuna.create_study()
+    study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2 + 0.01 * t.suggest_int("n", 1, 9), n_trials=15)
+    found = optuna.integration.ShapleyImportanceEvaluator().evaluate(study)
+    assert list(found) == ["x", "n"]
+    assert found["x"] >= found["n"] >= 0
+    with pytest.warns(UserWarning, match="there is no forest"):
+        optuna.integration.ShapleyImportanceEvaluator(n_trees=3)

@@ -13,7 +13,9 @@ from tunesmith.compat.optuna.names import refusal
 from tunesmith.compat.optuna.version import __version__
 
 _HOMES = {
+    "BoTorchSampler": "botorch",
     "CatBoostPruningCallback": "catboost",
+    "DaskStorage": "dask",
     "FastAIPruningCallback": "fastaiv2",
     "FastAIV2PruningCallback": "fastaiv2",
     "KerasPruningCallback": "keras",
@@ -25,6 +27,7 @@ _HOMES = {
     "PyCmaSampler": "cma",
     "PyTorchIgnitePruningHandler": "pytorch_ignite",
     "PyTorchLightningPruningCallback": "pytorch_lightning",
+    "ShapleyImportanceEvaluator": "shap",
     "SkorchPruningCallback": "skorch",
     "TFKerasPruningCallback": "tfkeras",
     "TensorBoardCallback": "tensorboard",
@@ -32,7 +35,7 @@ _HOMES = {
     "WeightsAndBiasesCallback": "wandb",
     "XGBoostPruningCallback": "xgboost",
 }
-_WITHOUT = ("botorch", "comet", "dask", "shap", "tensorflow", "trackio")  # modules that say what to use instead
+_WITHOUT = ("comet", "tensorflow", "trackio")  # modules that say what to use instead
 _MODULES = sorted({*_HOMES.values(), *_WITHOUT})
 
 __all__ = ["__version__", *_HOMES]

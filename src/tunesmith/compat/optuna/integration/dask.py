@@ -1,7 +1,7 @@
-"""Optuna's `DaskStorage`, for Dask, cannot be had here; the error says what to use instead."""
+"""Optuna's `DaskStorage`: here a file that the workers of Dask share."""
 
 from __future__ import annotations
 
-from tunesmith.compat.optuna.names import ROOM, refuser
+from tunesmith.compat.optuna.storages.shared_file import DaskStorage
 
-__getattr__ = refuser(f"{ROOM}.integration", ())
+__all__ = ["DaskStorage"]

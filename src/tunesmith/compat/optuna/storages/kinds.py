@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike
+from tunesmith.compat.optuna.records import FAILED_TRIAL, RETRY_HISTORY
 from tunesmith.compat.optuna.storages.base import BaseStorage, Retries
 from tunesmith.storage import Storage, open_storage
+
+if TYPE_CHECKING:
+    from tunesmith.compat.optuna.running import Trial
 
 StaleTrialCallback = Callable[[StudyLike, FrozenTrial], None]
 _NO_LIMIT = 1_000_000  # retries
@@ -73,14 +77,15 @@ class RetryHeartbeatStaleTrialCallback:
         """Do nothing: the study runs lost trials again by itself, as often as this says."""
 
     @staticmethod
-    def retried_trial_number(trial: FrozenTrial) -> int | None:
-        """Return None: a trial that is run again is the same one."""
-        return None
+    def retried_trial_number(trial: Trial | FrozenTrial) -> int | None:
+        """Return the trial's own number if it is run again, since it is the same trial; None: it is not."""
+        number: int | None = trial.system_attrs.get(FAILED_TRIAL)
+        return number
 
     @staticmethod
-    def retry_history(trial: FrozenTrial) -> list[int]:
-        """Return nothing: a trial that is run again is the same one."""
-        return []
+    def retry_history(trial: Trial | FrozenTrial) -> list[int]:
+        """Return the trial's own number, once for each run that ended without a result."""
+        return list(trial.system_attrs.get(RETRY_HISTORY, ()))
 
 
 class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
