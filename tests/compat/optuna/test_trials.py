@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+import tunesmith
 import tunesmith.compat.optuna as optuna
 from tunesmith.compat.optuna.distributions import (
     CategoricalDistribution,
@@ -261,3 +262,49 @@ def test_a_trial_that_is_run_again_finds_what_its_first_run_left(tmp_path):
 
     study.optimize(objective, n_trials=1)
     assert study.trials[0].value == 1.0
+
+
+def test_states_are_text_as_in_optuna():
+    study = optuna.create_study()
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=1)
+    state = study.trials[0].state
+    assert state is TrialState.COMPLETE is optuna.trial.TrialState["COMPLETE"]
+    assert (str(state), f"{state}", repr(state)) == ("TrialState.COMPLETE",) * 2 + ("<TrialState.COMPLETE: 1>",)
+    assert [s.name for s in TrialState] == ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"]
+    assert study.trials_dataframe().state.tolist() == ["COMPLETE"]
+
+
+def test_the_states_of_this_library_are_taken_too():
+    study = optuna.create_study()
+    study.tell(study.ask(), state=tunesmith.TrialState.FAIL)
+    assert study.get_trials(states={tunesmith.TrialState.FAIL, tunesmith.TrialState.WAITING}) == study.trials
+    assert create_trial(state=tunesmith.TrialState.FAIL).state is TrialState.FAIL
+    with pytest.raises(ValueError, match="is a TrialState"):
+        create_trial(state=7)
+
+
+def test_the_methods_of_storages_that_programs_call(tmp_path):
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'tune.db'}")
+    study_id = storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "mine")
+    study = optuna.load_study(study_name="mine", storage=storage)
+    assert study._storage is storage
+    assert [(s.study_name, s.direction.name, s._study_id) for s in storage.get_all_studies()] == [
+        ("mine", "MAXIMIZE", study_id)
+    ]
+    trial = study.ask()
+    trial.suggest_categorical("kind", ["a", "b"])
+    other = optuna.load_study(study_name="mine", storage=f"sqlite:///{tmp_path / 'tune.db'}")._storage
+    assert other.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+    assert other.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [2.0])
+    (done,) = storage.get_all_trials(storage.get_study_id_from_name("mine"))
+    assert (done.state, done.value) == (TrialState.COMPLETE, 2.0)
+    with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
+        other.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def test_a_parameter_in_a_storage_is_a_number():
+    study = optuna.create_study()
+    study.optimize(lambda t: len(t.suggest_categorical("kind", ["b", "b2"])), n_trials=1)
+    (trial,) = study.trials
+    position = study._storage.get_trial_param(trial._trial_id, "kind")
+    assert ["b", "b2"][int(position)] == trial.params["kind"]

@@ -14,9 +14,9 @@ from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.storages.kinds import get_storage
+from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.study_direction import StudyDirection
-from tunesmith.compat.optuna.the_study import Study
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState
 
 Direction = str | StudyDirection
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from tunesmith.compat.optuna.base_trial import KeptTrial
 from tunesmith.compat.optuna.distributions import BaseDistribution
-from tunesmith.compat.optuna.kept import KeptTrial
 from tunesmith.compat.optuna.parameters import as_distribution
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState, state_of
 
 
 class FrozenTrial(KeptTrial):
@@ -50,7 +50,7 @@ class FrozenTrial(KeptTrial):
         if value is not None and values is not None:
             raise ValueError("give value= or values=, not both")
         self._number = number
-        self.state = state
+        self.state = state_of(state)
         self._values = [value] if value is not None else list(values) if values is not None else None
         self.datetime_start = datetime_start
         self.datetime_complete = datetime_complete
@@ -248,6 +248,7 @@ def create_trial(
     Raises:
         ValueError: the parts do not fit together.
     """
+    state = state_of(state)
     started = None if state is TrialState.WAITING else datetime.now()
     trial = FrozenTrial(
         -1,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from tunesmith.compat.optuna.running import Trial
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.errors import ObjectiveError, is_pruned
-from tunesmith.state import TrialState
 from tunesmith.trial import Trial as NativeTrial
 
 ObjectiveFunc = Callable[[Trial], Any]

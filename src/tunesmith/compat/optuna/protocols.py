@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.study_direction import StudyDirection
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.study import Study as NativeStudy
 
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tunesmith.compat.optuna.base_trial import CONSTRAINTS
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.kept import CONSTRAINTS
 from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.parameters import distribution_of, parameter_of
+from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.frozen import NAN, TrialRecord
 from tunesmith.frozen import create_trial as create_record
-from tunesmith.state import TrialState
 from tunesmith.storable import storable_items
 from tunesmith.trial import Trial as NativeTrial
 
@@ -50,7 +50,7 @@ def frozen_of(record: TrialRecord, study_id: int, objects: Objects) -> FrozenTri
         study_id: its study in the storage.
         objects: user attributes that only this process can hold.
     """
-    state = TrialState.RUNNING if record.state is TrialState.PAUSED else record.state
+    state = state_of(record.state)
     waits = state is TrialState.WAITING
     params = {} if waits else record.params
     distributions = {} if waits else _distributions(record)
@@ -100,7 +100,7 @@ def record_of(trial: Any) -> TrialRecord:
     Raises:
         ValueError: the trial is RUNNING.
     """
-    state = TrialState[trial.state.name]
+    state = state_of(trial.state)
     if state is TrialState.RUNNING:
         raise ValueError("add_trial: the trial is RUNNING; only finished and waiting trials can be added")
     system, waits = dict(trial.system_attrs), state is TrialState.WAITING
@@ -109,7 +109,7 @@ def record_of(trial: Any) -> TrialRecord:
         params=None if waits else trial.params,
         distributions=None if waits else {name: parameter_of(d) for name, d in trial.distributions.items()},
         values=trial.values,
-        state=state,
+        state=native_state(state),
         user_attrs=trial.user_attrs,
         intermediate_values=trial.intermediate_values,
         constraints=trial.constraints,

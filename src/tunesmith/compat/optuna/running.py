@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tunesmith.caution import caution
+from tunesmith.compat.optuna.base_trial import BaseTrial, checked_constraint
 from tunesmith.compat.optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -15,7 +16,6 @@ from tunesmith.compat.optuna.distributions import (
     check_distribution_compatibility,
 )
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.kept import BaseTrial, checked_constraint
 from tunesmith.compat.optuna.parameters import distribution_of, each_once, parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.pruners.base import BasePruner

@@ -8,7 +8,7 @@ from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.compat.optuna.protocols import StudyLike
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState
 
 __all__ = ["IntersectionSearchSpace", "intersection_search_space"]
 

@@ -1,4 +1,4 @@
-"""Optuna's studies: the study itself (`the_study.py`), and how studies are made, loaded and listed (`creation.py`)."""
+"""Optuna's studies: the study itself (`study_class.py`), and how they are made, loaded and listed (`creation.py`)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tunesmith.compat.optuna.creation import (
 )
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.study_direction import StudyDirection
-from tunesmith.compat.optuna.the_study import Study
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState, state_of
 
 __all__ = [
     "MaxTrialsCallback",
@@ -52,8 +52,8 @@ class MaxTrialsCallback:
             study: the study.
             trial: the one that just ended.
         """
-        counts = study.native.engine.count()
-        if sum(n for state, n in counts.items() if self._states is None or state in self._states) >= self._n_trials:
+        states, counts = self._states, study.native.engine.count()
+        if sum(n for state, n in counts.items() if states is None or state_of(state) in states) >= self._n_trials:
             study.stop()
 
 

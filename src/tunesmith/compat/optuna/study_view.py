@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.compat.optuna.frame import COLUMNS, to_frame
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.natives import native_pruner, native_sampler
+from tunesmith.compat.optuna.native_algorithms import native_pruner, native_sampler
 from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.pruners.native import AutoPruner
 from tunesmith.compat.optuna.records import frozen_of, frozen_of_running
@@ -16,8 +16,9 @@ from tunesmith.compat.optuna.samplers.model_based import AutoSampler
 from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.storages.kinds import get_storage
 from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.trial_state import TrialState, state_of
 from tunesmith.frozen import TrialRecord
-from tunesmith.state import TrialState
+from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
 
 if TYPE_CHECKING:
@@ -79,12 +80,12 @@ class StudyView:
             Their records.
         """
         engine = self.native.engine
-        wanted = None if states is None else [state for state in TrialState if state in states]
+        wanted = None if states is None else [state for state in NativeState if state_of(state) in states]
         return [self._frozen(record) for record in engine.trials(states=wanted)]
 
     def _frozen(self, record: TrialRecord) -> FrozenTrial:
         running = self.native.engine.running.get(record.number)
-        if running is None or record.state is not TrialState.RUNNING:
+        if running is None or record.state is not NativeState.RUNNING:
             return frozen_of(record, self._study_id, self._storage.objects)
         return frozen_of_running(running.trial, record, self._study_id, self._storage.objects)
 

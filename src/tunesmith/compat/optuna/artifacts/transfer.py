@@ -17,7 +17,7 @@ from tunesmith.compat.optuna.artifacts.stores import ArtifactStore
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.running import Trial
 from tunesmith.compat.optuna.storages.base import BaseStorage
-from tunesmith.compat.optuna.the_study import Study
+from tunesmith.compat.optuna.study_class import Study
 from tunesmith.text import shown
 
 PREFIX = "artifacts:"  # of the system attributes

@@ -9,7 +9,7 @@ from typing import Any
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState
 
 
 class BaseSampler(ABC):

@@ -19,9 +19,10 @@ from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Parameter
-from tunesmith.state import TrialState
+from tunesmith.state import TrialState as NativeState
 
 Cells = Mapping[str, tuple[int, int]]  # of a trial: how many values each parameter has, and the index of its own
 
@@ -104,7 +105,7 @@ class BruteForceSampler(BaseSampler):
         own = _cells(trial)
         engine = study.native.engine
         for other in engine.trials():
-            if other.number == trial.number or other.state is TrialState.WAITING:
+            if other.number == trial.number or other.state is NativeState.WAITING:
                 continue
             here = engine.running.get(other.number)
             cells = _cells_of_record(other) if here is None else _cells_of(here.trial.params, here.trial.distributions)

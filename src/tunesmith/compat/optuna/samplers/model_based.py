@@ -15,13 +15,13 @@ from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.native import ConstraintsFunc, NativeSampler, warn_of_others
 from tunesmith.compat.optuna.samplers.off_bounds import AutoOffBounds, TPEOffBounds
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.samplers.evolutionary.cmaes import OPTUNA_ARGUMENTS as CMAES
 from tunesmith.samplers.gp.sampler import OPTUNA_ARGUMENTS as GP
 from tunesmith.samplers.qmc import OPTUNA_ARGUMENTS as QMC
 from tunesmith.samplers.tpe.sampler import OPTUNA_ARGUMENTS as TPE
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 
 SIGMA = OptunaArgument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
 
@@ -185,7 +185,7 @@ class CmaEsSampler(NativeSampler):
         warn_of_others("CmaEsSampler", given, {**CMAES, "sigma0": SIGMA})
         if source_trials is not None and x0 is not None:
             raise ValueError("CmaEsSampler: give x0= or source_trials=, not both")
-        self._sources = [t for t in source_trials or () if t.state is TrialState.COMPLETE]
+        self._sources = [t for t in source_trials or () if t.state == TrialState.COMPLETE]
         self._make = partial(
             native_samplers.CmaEsSampler,
             popsize=popsize,

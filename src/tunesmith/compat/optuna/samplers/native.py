@@ -14,10 +14,10 @@ from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.search_space import intersection_search_space
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.samplers.base import Sampler
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 
 ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]]
 METHODS = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")

@@ -10,7 +10,7 @@ from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState
 
 
 class PartialFixedSampler(BaseSampler):

@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import tunesmith
+from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.records import OWN, frozen_of, own_attrs, study_and_number, trial_id
 from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.errors import StudyNotFoundError
-from tunesmith.state import FailureKind, TrialState
+from tunesmith.state import FailureKind
 from tunesmith.storable import storable
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
+
+
+@dataclass
+class FrozenStudy:
+    """The record of a study in a storage.
+
+    Attributes:
+        study_name: its name.
+        directions: one for each objective.
+        user_attrs: user attributes.
+        system_attrs: what programs keep as system attributes.
+        _study_id: its number in the storage.
+    """
+
+    study_name: str
+    directions: list[StudyDirection]
+    user_attrs: dict[str, Any]
+    system_attrs: dict[str, Any]
+    _study_id: int
+
+    @property
+    def direction(self) -> StudyDirection:
+        """The direction of a study with one objective; RuntimeError if it has several."""
+        if len(self.directions) > 1:
+            raise RuntimeError(f"the study {self.study_name!r} has several objectives: read .directions")
+        return self.directions[0]
+
 
 Retries = dict[FailureKind | str, int]
 
@@ -93,6 +124,36 @@ class BaseStorage:
         """
         self.native.set_attr(study_id, None, f"{OWN}{key}", storable(key, value), system=True)
 
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """Return the records of all studies, oldest first."""
+        return [
+            FrozenStudy(
+                record.name,
+                self.get_study_directions(record.id),
+                self.get_study_user_attrs(record.id),
+                self.get_study_system_attrs(record.id),
+                record.id,
+            )
+            for record in self.native.list_studies()
+        ]
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        """Create a study.
+
+        Args:
+            directions: one for each objective.
+            study_name: unique in the storage; None: one is made up.
+
+        Returns:
+            The id of the study.
+
+        Raises:
+            DuplicatedStudyError: the name is taken.
+        """
+        words = [direction.name.lower() for direction in directions]
+        study = tunesmith.create_study(storage=self.native, study_name=study_name, directions=words)
+        return self.get_study_id_from_name(study.study_name)
+
     def delete_study(self, study_id: int) -> None:
         """Delete a study and its trials."""
         self.native.delete_study(study_id)
@@ -142,7 +203,7 @@ class BaseStorage:
             How many there are.
         """
         counts = self.native.count(study_id)
-        return sum(counts.values()) if state is None else counts.get(state, 0)
+        return sum(n for found, n in counts.items() if state is None or state_of(found) is state_of(state))
 
     def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
         """Return the id of a trial; KeyError if there is none.
@@ -160,6 +221,19 @@ class BaseStorage:
     def get_trial_number_from_id(self, trial: int) -> int:
         """Return the number of a trial in its study."""
         return study_and_number(trial)[1]
+
+    def get_trial_param(self, trial: int, param_name: str) -> float:
+        """Return a parameter of a trial as a number: of a choice, its position.
+
+        Args:
+            trial: the trial's id.
+            param_name: the parameter's name.
+
+        Returns:
+            The number.
+        """
+        found = self.get_trial(trial)
+        return found.distributions[param_name].to_internal_repr(found.params[param_name])
 
     def get_trial_params(self, trial: int) -> dict[str, Any]:
         """Return the parameters of a trial."""
@@ -195,6 +269,43 @@ class BaseStorage:
         """
         study_id, number = study_and_number(trial)
         self.native.set_attr(study_id, number, f"{OWN}{key}", storable(key, value), system=True)
+
+    def set_trial_state_values(self, trial: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """End a trial, whoever runs it; a worker that runs it still is not heard any more.
+
+        Args:
+            trial: its id.
+            state: COMPLETE, PRUNED or FAIL; RUNNING: nothing is done, since trials are begun by studies.
+            values: of a complete trial.
+
+        Returns:
+            Whether the trial has the state.
+
+        Raises:
+            UpdateFinishedTrialError: it is finished already.
+        """
+        self.check_trial_is_updatable(trial, self.get_trial(trial).state)
+        study_id, number = study_and_number(trial)
+        if not state.is_finished():
+            return self.get_trial(trial).state == state
+        study = tunesmith.load_study(study_name=self.get_study_name_from_id(study_id), storage=self.native)
+        study.tell(number, values, native_state(state))
+        return True
+
+    def check_trial_is_updatable(self, trial: int, trial_state: TrialState) -> None:
+        """Do nothing if a trial may still be written.
+
+        Args:
+            trial: its id.
+            trial_state: the state that it has.
+
+        Raises:
+            UpdateFinishedTrialError: it is finished.
+        """
+        if trial_state.is_finished():
+            raise UpdateFinishedTrialError(
+                f"trial {self.get_trial_number_from_id(trial)} is finished; it cannot change"
+            )
 
     def remove_session(self) -> None:
         """Close what this storage holds open; a later call opens it again."""

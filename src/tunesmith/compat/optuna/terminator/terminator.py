@@ -16,7 +16,7 @@ from tunesmith.compat.optuna.terminator.improvement.evaluator import (
     BestValueStagnationEvaluator,
     RegretBoundEvaluator,
 )
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.text import shown
 
 

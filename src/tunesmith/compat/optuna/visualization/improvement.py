@@ -9,9 +9,9 @@ import numpy as np
 from tunesmith.compat.optuna.terminator.erroreval import BaseErrorEvaluator
 from tunesmith.compat.optuna.terminator.improvement.evaluator import BaseImprovementEvaluator, RegretBoundEvaluator
 from tunesmith.compat.optuna.terminator.terminator import default_error
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME
 from tunesmith.errors import NothingToDrawError
-from tunesmith.state import TrialState
 from tunesmith.visualization.data.terminator_improvement import MOST_LOOKS, TerminatorImprovement
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from tunesmith import visualization
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.importance import BaseImportanceEvaluator, get_param_importances
+from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.targets import of_records
 from tunesmith.compat.optuna.terminator import BaseErrorEvaluator, BaseImprovementEvaluator
-from tunesmith.compat.optuna.the_study import Study
 from tunesmith.compat.optuna.visualization.improvement import improvement
 from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME, Shown
 from tunesmith.errors import NothingToDrawError

@@ -9,7 +9,7 @@ import tunesmith
 from tunesmith.compat.optuna.integration.lightgbm.steps import Step
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.study_direction import StudyDirection
-from tunesmith.state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState
 
 
 class Proposals:
@@ -55,7 +55,7 @@ class Proposals:
                     )
                 )
         asked = self._study.ask()
-        self._study.tell(asked, state=TrialState.FAIL)  # its result comes with the user's trial
+        self._study.tell(asked, state=tunesmith.TrialState.FAIL)  # its result comes with the user's trial
         return dict(asked.params)
 
     def _part(self, params: Mapping[str, Any]) -> dict[str, Any]:

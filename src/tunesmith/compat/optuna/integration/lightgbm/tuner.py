@@ -27,8 +27,8 @@ from tunesmith.compat.optuna.integration.lightgbm.boosters import Boosters
 from tunesmith.compat.optuna.integration.lightgbm.proposals import Proposals
 from tunesmith.compat.optuna.study import create_study
 from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.progress.line import ProgressLine
-from tunesmith.state import TrialState
 
 # System attributes of the tuner's trials, as Optuna calls them.
 SECONDS = "lightgbm_tuner:elapsed_secs"

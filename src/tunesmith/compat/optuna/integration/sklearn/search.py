@@ -22,9 +22,9 @@ from tunesmith.compat.optuna.integration.sklearn.objective import FitsFailedErro
 from tunesmith.compat.optuna.samplers import TPESampler
 from tunesmith.compat.optuna.study import create_study
 from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.sklearn._compat import check_method_params, count_rows, safe_split
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Scoring
-from tunesmith.state import TrialState
 from tunesmith.text import shown
 
 Callbacks = list[Callable[[Any, FrozenTrial], None]]

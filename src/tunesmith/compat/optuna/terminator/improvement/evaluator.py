@@ -11,9 +11,9 @@ import numpy as np
 import tunesmith
 from tunesmith.compat.optuna.records import record_of
 from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.history import History
 from tunesmith.space import Space
-from tunesmith.state import TrialState
 from tunesmith.text import shown
 
 MIN_TRIALS = 20  # complete trials before a search may end

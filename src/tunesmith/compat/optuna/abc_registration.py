@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from tunesmith.compat.optuna import distributions, frozen, kept, running
+from tunesmith.compat.optuna import base_trial, distributions, frozen, running
 from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 
@@ -22,7 +22,7 @@ def make_known_to_optuna() -> None:
         return
     with suppress(AttributeError):  # it is being imported
         pairs = [
-            (real.trial.BaseTrial, kept.BaseTrial),
+            (real.trial.BaseTrial, base_trial.BaseTrial),
             (real.trial.Trial, running.Trial),
             (real.trial.FrozenTrial, frozen.FrozenTrial),
             (real.samplers.BaseSampler, BaseSampler),

@@ -8,7 +8,7 @@ from threading import Lock, get_ident
 from typing import Any
 
 from tunesmith.caution import caution
-from tunesmith.compat.optuna.beside import make_known_to_optuna
+from tunesmith.compat.optuna.abc_registration import make_known_to_optuna
 from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
 from tunesmith.compat.optuna.enqueued import is_there
 from tunesmith.compat.optuna.frozen import FrozenTrial
@@ -17,16 +17,17 @@ from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
 from tunesmith.compat.optuna.records import frozen_of, record_of
 from tunesmith.compat.optuna.running import Trial
-from tunesmith.compat.optuna.said import say_end
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.native import NativeSampler
 from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.study_view import StudyView
 from tunesmith.compat.optuna.threads import ThreadExecutor
+from tunesmith.compat.optuna.trial_log import say_end
+from tunesmith.compat.optuna.trial_state import TrialState, native_state
 from tunesmith.errors import ObjectiveError
 from tunesmith.executors.cores import cpu_count
 from tunesmith.frozen import TrialRecord
-from tunesmith.state import TrialState
+from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
 from tunesmith.trial import Trial as NativeTrial
 
@@ -198,8 +199,8 @@ class Study(StudyView):
         if self.watches_ends and running is not None:
             expected, listed = ending(values, len(self.native.directions))
             self.ended(number, expected if state is None else state, listed)
-        record = self.native.tell(native, values, state, skip_if_finished)
-        if state is None and record.state is TrialState.FAIL and running is not None:
+        record = self.native.tell(native, values, None if state is None else native_state(state), skip_if_finished)
+        if state is None and record.state is NativeState.FAIL and running is not None:
             caution(f"trial {number} failed: {record.reason}")
         return frozen_of(record, self._study_id, self._storage.objects)
 
