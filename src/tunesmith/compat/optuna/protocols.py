@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Protocol
+from typing import Any, Protocol
 
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.study_direction import StudyDirection
@@ -40,3 +40,11 @@ class StudyLike(Protocol):
             key: the constraint's name.
             value: its value.
         """
+
+
+class TrialLike(Protocol):
+    """A trial that runs, or the record of one."""
+
+    @property
+    def system_attrs(self) -> dict[str, Any]:
+        """Notes of samplers and callbacks."""

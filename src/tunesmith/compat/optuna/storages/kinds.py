@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.protocols import StudyLike
+from tunesmith.compat.optuna.protocols import StudyLike, TrialLike
 from tunesmith.compat.optuna.records import FAILED_TRIAL, RETRY_HISTORY
 from tunesmith.compat.optuna.storages.base import BaseStorage, Retries
 from tunesmith.storage import Storage, open_storage
-
-if TYPE_CHECKING:
-    from tunesmith.compat.optuna.running import Trial
 
 StaleTrialCallback = Callable[[StudyLike, FrozenTrial], None]
 _NO_LIMIT = 1_000_000  # retries
@@ -77,13 +74,13 @@ class RetryHeartbeatStaleTrialCallback:
         """Do nothing: the study runs lost trials again by itself, as often as this says."""
 
     @staticmethod
-    def retried_trial_number(trial: Trial | FrozenTrial) -> int | None:
+    def retried_trial_number(trial: TrialLike) -> int | None:
         """Return the trial's own number if it is run again, since it is the same trial; None: it is not."""
         number: int | None = trial.system_attrs.get(FAILED_TRIAL)
         return number
 
     @staticmethod
-    def retry_history(trial: Trial | FrozenTrial) -> list[int]:
+    def retry_history(trial: TrialLike) -> list[int]:
         """Return the trial's own number, once for each run that ended without a result."""
         return list(trial.system_attrs.get(RETRY_HISTORY, ()))
 
