@@ -29,6 +29,7 @@ import tunesmith
 from tunesmith.errors import ResumeError
 from tunesmith.sklearn import GridSearchCV, RandomizedSearchCV, SearchCV
 from tunesmith.sklearn.store.fingerprint import describe, describe_data, describe_estimator
+from tunesmith.state import FailureKind
 
 ROOT = Path(__file__).resolve().parents[2]
 X, Y = make_classification(60, 5, random_state=0)
@@ -376,6 +377,23 @@ def test_nothing_finished_is_fitted_again_after_a_kill(kind: str, n_jobs: int, s
     again = {line.split()[0] for line in log.read_text().splitlines()[len(fitted) :]}
     assert not again & before
     assert len(finished(tmp_path)) == 30
+
+
+def test_a_candidate_that_was_under_way_at_two_kills_is_run_again(db: str) -> None:
+    """Many are under way when a search is killed: that each was there twice is no sign that one is to blame."""
+    search = make("any", db, random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        search.set_params(estimator=Stopping(stop=4)).fit(X, Y)
+    study = search.study_
+    (trial,) = [t for t in study.trials if not t.state.is_finished()]
+    for _ in range(2):
+        again = study.ask()
+        assert again.number == trial.number
+        kept = study.engine.storage.trials(study.engine.study_id, [trial.number])[0]
+        study.engine.storage.release(study.engine.study_id, {trial.number: kept.fence}, FailureKind.LOST)
+    assert study.retries[FailureKind.LOST] > 2
+    resumed = make("any", db, random_state=0).set_params(estimator=Stopping()).fit(X, Y)
+    assert len(resumed.cv_results_["params"]) == 4
 
 
 # ---------------------------------------------------------------------------------------------------- descriptions

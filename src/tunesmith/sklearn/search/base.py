@@ -50,6 +50,10 @@ from tunesmith.sklearn.store.progress_display import ProgressDisplay
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
 
+# Of a candidate whose search was killed. With several workers many are under way and one at most is to blame, so it is
+# more than a study's own; a candidate that kills its process each time must still come to an end.
+RETRIES = 3
+
 
 class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
     """Base of the searches; derive from it and write ``_run_search`` to search in another way.
@@ -241,6 +245,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         name = None
         if self.storage is not None:
             name = self.study_name or f"{type(self).__name__}-{type(self.estimator).__name__}"
+            settings["retries"] = RETRIES
         study = create_study(
             storage=self.storage,
             study_name=name,
