@@ -44,6 +44,12 @@ def test_estimators_are_used_as_they_are() -> None:
     assert "chosen" not in alone.best_params_
 
 
+def test_pairs_as_pipelines_are_written() -> None:
+    pairs = [("vectors", SVC()), ("near", "neighbours")]
+    search = tunesmith.tune(pairs, X, Y, n_trials=2, cv=3, random_state=0)
+    assert [params["chosen"] for params in search.cv_results_["params"]] == ["vectors", "near"]
+
+
 def test_numbers_and_frames_with_gaps_and_texts() -> None:
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
@@ -89,6 +95,7 @@ def test_what_is_tried_by_default_depends_on_the_rows() -> None:
         ({"a__b": "linear"}, "a text without '__'"),
         ({"a": 3}, "give an estimator"),
         ([Ridge(), SVC()], "ridge does not, svc classifies"),
+        ([("a", "linear"), ("a", "svm")], "two estimators have one name"),
     ],
 )
 def test_mistakes_are_told(estimators: Any, words: str) -> None:

@@ -147,6 +147,12 @@ def test_what_nobody_knows_is_an_error_that_says_what_to_write() -> None:
     assert set(spaces.of(left)) == {"svc__C", "svc__gamma"}  # what only transforms is left as it is
 
 
+@pytest.mark.parametrize("data", ["abc", 5])
+def test_data_without_rows_are_refused(data: Any) -> None:
+    with pytest.raises(TypeError, match=r"shape \(n_samples, n_features\)"):
+        spaces.of(SVC(), data)
+
+
 class _Unknown(BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> _Unknown:
         return self

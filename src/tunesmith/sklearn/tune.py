@@ -44,9 +44,9 @@ def tune(
     Args:
         estimators: "auto": a linear model, a forest, boosted trees and, for few rows, a support vector machine; or a
             name ("linear", "forest", "boosting", "svm", "neighbours", "network", "tree", "extra trees", "xgboost",
-            "lightgbm", "catboost"), an estimator, a list of names and estimators, or a dict of them by names of
-            your own. An estimator is used as it is. What a name stands for comes with the preprocessing that the data
-            need: scaling, gaps, columns of text or categories.
+            "lightgbm", "catboost"), an estimator, a list of names and estimators, or a dict or a list of pairs of
+            them by names of your own. An estimator is used as it is. What a name stands for comes with the
+            preprocessing that the data need: scaling, gaps, columns of text or categories.
         X: rows, shape (n_samples, n_features), an array or a frame.
         y: targets, shape (n_samples,): classes or numbers. Of whole numbers, at most 20 different ones are classes;
             give estimators in place of names where they are not.
@@ -125,6 +125,10 @@ def _members(given: Any, X: Data, y: Data, seed: int | None) -> list[tuple[str, 
         given = [given]
     if isinstance(given, Mapping):
         pairs = list(given.items())
+    elif isinstance(given, list | tuple) and given and all(isinstance(one, tuple) and len(one) == 2 for one in given):
+        pairs = list(given)  # as pipelines and ensembles of scikit-learn are written
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError(f"tune: two estimators have one name in {shown([name for name, _ in pairs])}")
     elif isinstance(given, list | tuple):
         names = [one.replace(" ", "_") if isinstance(one, str) else type(one).__name__.lower() for one in given]
         repeated = {name for name in names if names.count(name) > 1}

@@ -34,7 +34,7 @@ def of(estimator: Any, X: Any = None, y: Any = None) -> Space:
 
     Raises:
         SpaceError: nobody knows the estimator; the message lists what is known, and says what to write.
-        TypeError: it is a class, or no estimator at all.
+        TypeError: it is a class, or no estimator at all; or X has no rows.
 
     Example:
         ```python

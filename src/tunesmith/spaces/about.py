@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.space.base import Parameter
+from tunesmith.text import shown
 
 TYPICAL_ROWS, TYPICAL_COLUMNS = 1000, 20  # where no data are given
 
@@ -47,6 +48,9 @@ class About:
 
         Returns:
             what is known; typical sizes stand in for data that are not given.
+
+        Raises:
+            TypeError: X has no rows.
         """
         n_rows, n_columns, variance = _sizes(X)
         n_classes, smallest, spread = _target(y, is_classifier(estimator))
@@ -126,6 +130,8 @@ def _sizes(X: Any) -> tuple[int, int, float]:
     if X is None:
         return TYPICAL_ROWS, TYPICAL_COLUMNS, 1.0
     shape = tuple(getattr(X, "shape", None) or np.shape(np.asarray(X, dtype=object)))
+    if not shape:
+        raise TypeError(f"X is a table of rows, shape (n_samples, n_features), or a list of texts; got {shown(X)}")
     n_columns = int(shape[1]) if len(shape) > 1 else TYPICAL_COLUMNS  # texts have columns once they are counted
     return max(int(shape[0]), 1), max(n_columns, 1), _variance(X) if len(shape) > 1 else 1.0
 

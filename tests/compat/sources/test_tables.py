@@ -96,6 +96,27 @@ def test_tables_in_memory() -> None:
         compat.read(7)
 
 
+class Study:
+    """Has what one of Optuna's has."""
+
+    study_name = "s"
+
+    def get_trials(self) -> list[Any]:
+        return []
+
+
+def test_a_study_in_memory_is_told_how_to_be_read() -> None:
+    with pytest.raises(TypeError, match=r"where it is stored.*trials_dataframe\(\)"):
+        compat.read(Study())
+
+
+def test_numbers_with_decimal_commas_of_spreadsheets(tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").write_text("lr;layers;loss\n0,1;1,2,3;3,5\n-2,5e-1;4;4\n")
+    (old,) = compat.read(tmp_path / "runs.csv", minimize="loss")
+    assert [t.params["lr"] for t in old.create_study().trials] == [0.1, -0.25]
+    assert [t.params["layers"] for t in old.create_study().trials] == ["1,2,3", 4]
+
+
 def test_what_a_user_says_of_ranges() -> None:
     (old,) = compat.read(
         ROWS, minimize="loss", params={"lr": "log(1e-5, 1e-1)", "opt": ["sgd", "adam", "lion"], "batch": None}

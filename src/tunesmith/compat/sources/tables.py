@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tunesmith.text import shown
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _SEPARATORS = (",", ";", "\t")
+_COMMA = re.compile(r"^\s*([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)\s*$")  # a number with a decimal comma
 _LISTS = ("trials", "runs", "results", "data", "rows")  # under which a JSON document may have its rows
 Rows = list[Mapping[str, Any]]
 
@@ -60,6 +62,10 @@ def of_object(source: Any) -> Rows:
         and all(isinstance(r, Mapping) for r in source)
     ):
         return list(source)
+    if hasattr(source, "get_trials") and hasattr(source, "study_name"):  # a study of Optuna's
+        raise TypeError(
+            f"got {shown(source)}; give where it is stored (a file or a URL), or its table: study.trials_dataframe()"
+        )
     raise TypeError(f"expected a path, a URL, a data frame or a list of dicts; got {shown(source)}")
 
 
@@ -83,6 +89,8 @@ def _csv(path: Path) -> Rows:
             raise SourceError(
                 f"{shown_spec(path)}, row {number}: {len(line)} cells, and the first line has {len(names)} names"
             )
+    if separator == ";":  # and commas in numbers
+        lines = [[_COMMA.sub(r"\1.\2", cell) for cell in line] for line in lines]
     index = names[0] == "column 0"  # a count of the rows, which is no parameter
     return [dict(list(zip(names, line, strict=True))[index:]) for line in lines[1:] if line]
 
