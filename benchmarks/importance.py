@@ -223,7 +223,7 @@ SECTIONS = ("shares", "noise", "product", "conditional", "adaptive", "speed")
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few seeds: shows that it works, no more")
+    parser.add_argument("--quick", action="store_true", help="one seed: shows that it works, no more")
     parser.add_argument("--seeds", type=int, default=100, help="studies for shares; 3 times as many for noise")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="a section; may be repeated")
     args = parser.parse_args(argv)
@@ -231,8 +231,8 @@ def main(argv: list[str] | None = None) -> None:
     if not others:
         print("Optuna is not installed: its evaluators are left out")
     sections = args.only or SECTIONS
-    seeds = 3 if args.quick else args.seeds
-    few = max(2, seeds // 5)
+    seeds = 1 if args.quick else args.seeds
+    few = max(min(2, seeds), seeds // 5)
     for name, run, size in (
         ("shares", run_shares, seeds),
         ("noise", run_noise, 3 * seeds),
