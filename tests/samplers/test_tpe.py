@@ -201,7 +201,7 @@ def test_the_number_of_kernels_is_bounded() -> None:
         state.add_rows(told(space, x, x[:, 0].tolist()), 0, n)
         order = state.ranking()
         assert x[order, 0].tolist() == sorted(x[:, 0])
-        _, g, good = state.mixtures(np.empty((0, 1)))
+        _, g, good = state.mixtures(np.empty((0, 1)), order)
         assert good.tolist() == order[: module.MAX_GOOD].tolist()
         assert g is not None
         assert len(g.rows) <= module.MAX_BAD

@@ -4,7 +4,8 @@ Of the finished trials the best few are *good*, the others *bad*; l and g are Pa
 the largest l(u) / g(u) of a number of draws from l is proposed, which maximises the probability of being good and, for
 a fixed share of good trials, expected improvement (Bergstra, Bardenet, Bengio & Kégl, NeurIPS 2011, section 4, eqs. 2
 and 3). Mixtures are over whole points and hold a uniform prior density, as Watanabe recommends (arXiv 2304.11127, 2023,
-sections 3 and 4). What differs from both was measured on published tuning tasks and is said where it is done.
+sections 3 and 4); but the branch of a conditional space is chosen before, see `tunesmith.samplers.tpe.branches`. What
+differs from both was measured on published tuning tasks and is said where it is done.
 
 The state of a search, `tunesmith.samplers.tpe.state.TpeState`, is the encoded trials and their order by merit.
 """
@@ -52,11 +53,11 @@ OPTUNA_ARGUMENTS = {
 class TPESampler(StatefulSampler[TpeState]):
     """Proposes the most promising of several draws from a mixture around the best trials.
 
-    Parameters are searched jointly. In conditional spaces a trial counts for the parameters that it used, also where
-    conditions are not declared. Trials that violate constraints rank behind all others, by how much; several
-    objectives are ranked by non-dominated fronts and crowding; pruned trials by their last report, behind the complete
-    ones; trials that failed, are infinite or run now are bad. A point of a finite space is not proposed twice while
-    another one is left.
+    Parameters are searched jointly; in a space with conditions, those of one branch, which is chosen first. Where
+    conditions are not declared, a trial counts for the parameters that it used. Trials that violate constraints rank
+    behind all others, by how much; several objectives are ranked by non-dominated fronts and crowding; pruned trials by
+    their last report, behind the complete ones; trials that failed, are infinite or run now are bad. A point of a
+    finite space is not proposed twice while another one is left; then the most promising one is.
 
     Args:
         n_startup_trials: random trials (with a value) before the model takes over.
@@ -99,19 +100,25 @@ class TPESampler(StatefulSampler[TpeState]):
             running = history.pending_points(space) if history.n_pending else np.empty((0, len(space)))
             points: list[Floats] = []
             for _ in range(n):
-                points.append(self._propose(state, history.unit(space), running, rng))
+                points.append(self._propose(state, history, running, rng))
                 if n > 1:
                     running = np.vstack([running, points[-1]])
         return np.array(points), states
 
-    def _propose(self, state: TpeState, unit: Floats, running: Floats, rng: np.random.Generator) -> Floats:
+    def _propose(self, state: TpeState, history: History, running: Floats, rng: np.random.Generator) -> Floats:
         space = state.space
         taken = set(point_keys(running))
         if state.n_valued < self.n_startup_trials:
             return state.unseen(taken, rng)
-        good, bad, best = state.mixtures(running)
-        low, high = state.boundaries.limits(unit[best[:N_BEST]], space.to_unit(running))
-        x = space.from_unit(np.clip(good.sample(rng, self.n_ei_candidates, folded=FOLDED), low, high))
+        ranking = state.ranking()
+        branch = state.branches.choose(history.points(space), ranking, running, rng)
+        good, bad, best = state.mixtures(running, ranking, None if branch is None else branch.inside)
+        low, high = state.boundaries.limits(history.unit(space)[best[:N_BEST]], space.to_unit(running))
+        u = np.clip(good.sample(rng, self.n_ei_candidates, folded=FOLDED), low, high)
+        if branch is not None:
+            for j, unit in state.branches.unit_of(branch).items():
+                u[:, j] = unit
+        x = space.from_unit(u)
         if space.constraints:
             x = x[space.feasible(x)]
             if len(x) == 0:
@@ -121,7 +128,9 @@ class TPESampler(StatefulSampler[TpeState]):
         if bad is not None:
             score -= bad.log_density(rows)
         keys = point_keys(x)
-        for i in np.argsort(-score, kind="stable").tolist():
+        by_score = np.argsort(-score, kind="stable").tolist()
+        for i in by_score:
             if keys[i] not in state.seen and keys[i] not in taken:
                 return np.array(x[i])
-        return state.unseen(taken, rng)
+        # Of a finite space nothing may be left: then the best is tried again, as the objective may be noisy.
+        return state.unseen(taken, rng, otherwise=x[by_score[0]])

@@ -1,6 +1,6 @@
 """What the finished trials are for the tree-structured Parzen estimator: kernels, ordered by merit.
 
-A trial is added in time that does not depend on how many there are. A model has at most MAX_GOOD + MAX_BAD kernels.
+A trial is added in time that does not depend on how many there are. A model has at most 2 MAX_GOOD + MAX_BAD kernels.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from bisect import bisect_left
 import numpy as np
 
 from tunesmith.history import History
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.parzen import MAX_TABLE, Columns, Mixture, Rows, bandwidths
 from tunesmith.samplers.common.boundaries import Boundaries
 from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.samplers.common.ranking import FAILED, ConstrainedRanking
+from tunesmith.samplers.tpe.branches import Branches
 from tunesmith.space import Space
 
 GOOD_SHARE = 0.15
@@ -38,6 +39,7 @@ class TpeState:
         columns: its coordinates as the mixtures have them.
         seen: keys of the points that were tried.
         boundaries: what happened at the bounds of the parameters.
+        branches: the branches of a conditional space.
         n: number of finished trials.
         n_valued: number of those that did not fail.
     """
@@ -49,6 +51,7 @@ class TpeState:
         self.columns = Columns(edges, [not p.is_ordered for p in params])
         self.seen: set[bytes] = set()
         self.boundaries = Boundaries(space)
+        self.branches = Branches(space)
         self.n = 0
         self.n_valued = 0
         self._m = n_objectives
@@ -72,6 +75,7 @@ class TpeState:
         for whole, part in zip(self._rows.parts(), fresh.parts(), strict=True):
             whole[:, first:last] = part
         self.seen.update(point_keys(x))
+        self.branches.add(x)
         ranking = ConstrainedRanking.of(history, slice(first, last))
         self.boundaries.add(u, (ranking.level == FAILED) | np.isposinf(ranking.value).any(axis=1))
         many: list[tuple[int, float, int]] = []
@@ -109,12 +113,30 @@ class TpeState:
             return order
         return np.concatenate([np.array([row for _, _, row in self._ranked_pool()], np.intp), order])
 
-    def mixtures(self, running: Floats) -> tuple[Mixture, Mixture | None, Indices]:
-        """Return l, g and the rows that l is made of, the best first; g is None if no trial is bad."""
-        order = self.ranking()
+    def mixtures(
+        self, running: Floats, ranking: Indices, inside: Mask | None = None
+    ) -> tuple[Mixture, Mixture | None, Indices]:
+        """Return l, g and the rows that l is made of, the best first; g is None if no trial is bad.
+
+        Args:
+            running: the running trials [p, d].
+            ranking: all rows, the best first.
+            inside: which rows lie in the branch that is searched, bool[n]; None: there are no branches. The best ones
+                in the branch are good too, and come first: else little would be known of a branch that is behind.
+        """
         k = max(1, min(math.ceil(GOOD_SHARE * self.n), MAX_GOOD, self.n_valued))
-        good = self._rows.take(order[:k])
-        bad = self._rows.take(self._bad(order[k:]))
+        best, rest = ranking[:k], ranking[k:]
+        if inside is not None:
+            own = inside[ranking]
+            place = np.cumsum(own)  # of a row in its branch, counted from 1
+            promoted = own & (place <= min(math.ceil(GOOD_SHARE * place[-1]), MAX_GOOD))
+            promoted[self.n_valued :] = False
+            is_good = promoted | (np.arange(self.n) < k)
+            best = np.concatenate([ranking[is_good & own], ranking[is_good & ~own]])
+            rest = ranking[~is_good]
+            k = len(best)
+        good = self._rows.take(best)
+        bad = self._rows.take(self._bad(rest))
         partial = self._partial
         if len(running):
             extra = self.columns.encode(self.space.to_unit(running))
@@ -125,8 +147,8 @@ class TpeState:
         weight *= k / weight.sum()
         low = self._mixture(good, weight, EVIDENCE * self.n, partial)
         if len(bad) == 0:
-            return low, None, order[:k]
-        return low, self._mixture(bad, np.ones(len(bad)), float(len(bad)), partial), order[:k]
+            return low, None, best
+        return low, self._mixture(bad, np.ones(len(bad)), float(len(bad)), partial), best
 
     def _mixture(self, rows: Rows, weight: Floats, evidence: float, partial: bool) -> Mixture:
         h = bandwidths(rows, weight, partial, evidence)
@@ -142,8 +164,14 @@ class TpeState:
         step = -(-len(thin) // (MAX_BAD - NEXT - LATEST))
         return np.concatenate([following, others[late], thin[::step]])
 
-    def unseen(self, taken: set[bytes], rng: np.random.Generator) -> Floats:
-        """Return a random point that was not tried; if there is none, one that was."""
+    def unseen(self, taken: set[bytes], rng: np.random.Generator, otherwise: Floats | None = None) -> Floats:
+        """Return a random point that was not tried.
+
+        Args:
+            taken: keys of points that run.
+            rng: where randomness comes from.
+            otherwise: is returned if all points were tried; None: a random one then.
+        """
         x = self.space.sample(rng, 1)
         for count in (16, 256, 0):
             for row, key in zip(x, point_keys(x), strict=True):
@@ -160,6 +188,8 @@ class TpeState:
             free = [row for key, row in self._left if key not in taken]
             if free:
                 return np.array(free[int(rng.integers(len(free)))])
+            if otherwise is not None:
+                return np.array(otherwise)
         return np.array(x[0])
 
 
