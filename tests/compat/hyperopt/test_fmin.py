@@ -197,8 +197,13 @@ def test_limits_end_a_search() -> None:
     quiet(parabola, LINE, algo=rand.suggest, timeout=0.05, trials=trials)
     assert len(trials) >= 1
     for wrong in (-1, True, "a"):
-        with pytest.raises(Exception, match="timeout is None or a number of seconds above 0"):
+        with pytest.raises(Exception, match=f"should be None or a positive value. Given value: {wrong}$"):
             quiet(parabola, LINE, timeout=wrong)
+    for wrong in ("a", True):
+        with pytest.raises(Exception, match=f"should be None or a numeric value. Given value: {wrong}$"):
+            quiet(parabola, LINE, loss_threshold=wrong)
+    with pytest.raises(Exception, match="There are no evaluation tasks"):
+        quiet(parabola, LINE, max_evals=0)
 
 
 def test_errors_stop_a_search_or_are_kept() -> None:

@@ -165,6 +165,18 @@ def test_what_is_no_space_is_an_error(make: Any, error: type[Exception]) -> None
         make()
 
 
+def test_a_function_that_returns_several_values_is_unpacked() -> None:
+    @scope.define_info(o_len=2)
+    def low_and_high(x: float) -> tuple[float, float]:
+        return x, x + 1
+
+    try:
+        low, high = scope.low_and_high(2)
+        assert rec_eval([high, low]) == (3, 2)
+    finally:
+        scope.undefine(low_and_high)
+
+
 def test_expressions() -> None:
     x = hp.uniform("x", 0, 1)
     with pytest.raises(TypeError, match="not known before"):
@@ -179,6 +191,20 @@ def test_expressions() -> None:
     assert not set(dfs(copied)) & set(dfs(shared))
     values = [rec_eval(recursive_set_rng_kwarg(clone(one), scope.rng_from_seed(3))) for one in (shared, copied)]
     assert values[0] == values[1]
-    assert "uniform" in str(shared)
+    assert str(as_apply([1, x, x])).splitlines() == [
+        "0 pos_args",
+        "1   Literal{1}",
+        "2   float",
+        "3     hyperopt_param",
+        "4       Literal{x}",
+        "5       uniform",
+        "6         Literal{0}",
+        "7         Literal{1}",
+        "8   float  [line:2]",
+    ]
+    assert str(as_apply(np.arange(3.0))) == "0 Literal{np.ndarray,shape=(3,),min=0.000000,max=2.000000}"
+    assert as_apply(7)._obj == as_apply(7).obj == 7
+    with pytest.raises(ZeroDivisionError, match="never"):
+        rec_eval(scope.switch(1, 0, scope.Raise(ZeroDivisionError, "never")))
     assert rec_eval(scope.kwswitch("b", a=1, b=2)) == 2
     assert sample(scope.one_of(1, 2), np.random.default_rng(0)) in (1, 2)

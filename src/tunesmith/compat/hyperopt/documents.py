@@ -165,13 +165,13 @@ def miscs_update_idxs_vals(
 def validate_timeout(timeout: Any) -> None:
     """Raise an Exception unless a time limit is None or a positive number."""
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, Real) or timeout <= 0):
-        raise Exception(f"timeout is None or a number of seconds above 0; got {timeout!r}")
+        raise Exception(f"The timeout argument should be None or a positive value. Given value: {timeout}")
 
 
 def validate_loss_threshold(loss_threshold: Any) -> None:
     """Raise an Exception unless a threshold is None or a number."""
     if loss_threshold is not None and (isinstance(loss_threshold, bool) or not isinstance(loss_threshold, Real)):
-        raise Exception(f"loss_threshold is None or a number; got {loss_threshold!r}")
+        raise Exception(f"The loss_threshold argument should be None or a numeric value. Given value: {loss_threshold}")
 
 
 def now() -> datetime.datetime:

@@ -206,7 +206,7 @@ def best_of(trials: Any, space: Any, return_argmin: bool) -> Any:
     """
     if return_argmin:
         if not len(trials.trials):
-            raise Exception("no trial was run, so there is no best point to return: raise max_evals or timeout")
+            raise Exception("There are no evaluation tasks, cannot return argmin of task losses.")
         return trials.argmin
     return space_eval(space, trials.argmin) if len(trials) else None
 

@@ -116,7 +116,7 @@ class Trials(DocumentStore):
             else:
                 rows.append((bandit.loss(result), bandit.loss_variance(result), bandit.true_loss(result)))
         if not rows:
-            raise ValueError("Empty loss vector: no trial has a loss")
+            raise ValueError("Empty loss vector")
         table = np.array(sorted(rows), dtype=float)
         if not table[:, 1].any():
             return float(table[0, 2])

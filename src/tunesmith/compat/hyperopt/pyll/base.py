@@ -6,6 +6,7 @@ An `Apply` is a call that is made later: the name of a function in `scope`, and 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -99,7 +100,7 @@ class Apply:
             scope.functions.setdefault(self.name, fn)
 
     def __str__(self) -> str:
-        return "\n".join(lines_of(self, 0, set()))
+        return "\n".join(f"{number} {line}" for number, line in enumerate(lines_of(self)))
 
     def __len__(self) -> int:
         if self.o_len is None:
@@ -181,7 +182,7 @@ class Literal(Apply):
         except Exception:  # the __len__ of a foreign object may raise anything
             o_len = None
         super().__init__("literal", [], [], o_len, pure=True)
-        self.obj = obj
+        self.obj = self._obj = obj  # programs read it by either name
 
     @property
     def arg(self) -> dict[str, Any]:
@@ -201,6 +202,7 @@ class SymbolTable:
 
     def __init__(self) -> None:
         self.functions: dict[str, Callable[..., Any]] = {}
+        self._o_lens: dict[str, int | None] = {}  # how many values a function returns, where that is known
 
     def call_later(self, name: str, *args: Any, **named: Any) -> Apply:
         """Return the call of a function as an expression.
@@ -214,7 +216,7 @@ class SymbolTable:
             the expression.
         """
         by_name = sorted((key, as_apply(value)) for key, value in named.items())
-        return Apply(name, [as_apply(a) for a in args], by_name)
+        return Apply(name, [as_apply(a) for a in args], by_name, self._o_lens.get(name))
 
     def function(self, name: str) -> Callable[..., Any]:
         """Return a function by its name."""
@@ -230,7 +232,7 @@ class SymbolTable:
 
         Args:
             f: the function; its name counts.
-            o_len: accepted for porting.
+            o_len: how many values it returns: then its calls can be unpacked.
             pure: accepted for porting.
 
         Returns:
@@ -242,11 +244,12 @@ class SymbolTable:
         if f.__name__ in self.functions:
             raise ValueError(f"scope has a function {f.__name__!r} already; choose another name, or undefine it first")
         self.functions[f.__name__] = f
+        self._o_lens[f.__name__] = o_len
         return f
 
     def define_if_new(self, f: Any, o_len: int | None = None, pure: bool = False) -> Any:
         """Add a function unless this very one is there; the arguments are those of `define`."""
-        return f if self.functions.get(f.__name__) is f else self.define(f)
+        return f if self.functions.get(f.__name__) is f else self.define(f, o_len)
 
     def define_pure(self, f: Any) -> Any:
         """Add a function that changes nothing else; a decorator."""
@@ -256,13 +259,13 @@ class SymbolTable:
         """Return `define` with these arguments; a decorator.
 
         Args:
-            o_len: accepted for porting.
-            pure: accepted for porting.
+            o_len: as for `define`.
+            pure: as for `define`.
 
         Returns:
             the decorator.
         """
-        return self.define
+        return functools.partial(self.define, o_len=o_len, pure=pure)
 
     def undefine(self, f: Any) -> None:
         """Remove a function, given by itself or by name."""

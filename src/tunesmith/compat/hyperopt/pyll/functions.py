@@ -35,6 +35,10 @@ def call_method(obj: Any, methodname: str, *args: Any) -> Any:
     return getattr(obj, methodname)(*args)
 
 
+def _raise(etype: Any, *args: Any, **kwargs: Any) -> Any:
+    raise etype(*args, **kwargs)
+
+
 def _identity(obj: Any) -> Any:
     return obj
 
@@ -72,6 +76,7 @@ scope.functions.update(
         "call_method": call_method,
         "call_method_pure": call_method,
         "identity": _identity,
+        "Raise": _raise,
         "asarray": _asarray,
         "sum": _sum,
         "pow": _power,
