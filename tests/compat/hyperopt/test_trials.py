@@ -165,3 +165,11 @@ def test_figures_are_drawn() -> None:
     assert [axes.get_title() for axes in plt.gcf().axes] == ["lr", "m", "n", "w"]
     assert [axes.get_yscale() for axes in plt.gcf().axes] == ["log", "linear", "linear", "linear"]
     plt.close("all")
+
+
+def test_documents_are_copies_with_plain_values() -> None:
+    given = {"one": [np.float64(1.5)], "plain": [2], "many": [1, np.int64(2)], "deep": {"x": [np.arange(2)]}, "t": (1,)}
+    plain = SONify(given)
+    assert plain == {"one": [1.5], "plain": [2], "many": [1, 2], "deep": {"x": [[0, 1]]}, "t": (1,)}
+    assert type(plain["one"][0]) is float
+    assert plain["plain"] is not given["plain"]

@@ -94,8 +94,12 @@ def active_values(dimensions: Mapping[str, Dimension], params: Mapping[str, Any]
     Returns:
         the values of the active parameters by label.
     """
-    values = {label: dimensions[label].value(x) for label, x in params.items()}
-    return {label: x for label, x in values.items() if is_active(dimensions[label].conditions, values)}
+    values = {label: x if (one := dimensions[label]).q is None else one.value(x) for label, x in params.items()}
+    return {
+        label: x
+        for label, x in values.items()
+        if () in (conditions := dimensions[label].conditions) or is_active(conditions, values)  # (): always active
+    }
 
 
 def condition_of(conditions: Iterable[tuple[Any, ...]], sizes: Mapping[str, int]) -> Condition | None:

@@ -37,9 +37,15 @@ def SONify(arg: Any) -> Any:
     kind = type(arg)
     if kind in _PLAIN:
         return arg
-    if isinstance(arg, dict):  # a call for each text and number would be half of the time of a trial's document
+    if isinstance(arg, dict):  # a call for each text, number and list of one would be half of the time of a document
         return {
-            (key if type(key) is str else SONify(key)): (value if type(value) in _PLAIN else SONify(value))
+            (key if type(key) is str else SONify(key)): (
+                value
+                if (own := type(value)) in _PLAIN
+                else [value[0]]
+                if own is list and len(value) == 1 and type(value[0]) in _PLAIN
+                else SONify(value)
+            )
             for key, value in arg.items()
         }
     if kind is list or kind is tuple:
@@ -176,8 +182,8 @@ def validate_loss_threshold(loss_threshold: Any) -> None:
 
 def now() -> datetime.datetime:
     """Return the time in UTC, without a zone, to the millisecond."""
-    time = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    time = datetime.datetime.now(datetime.UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000, tzinfo=None)
 
 
 def loss_of(document: Mapping[str, Any]) -> float:

@@ -103,7 +103,7 @@ class Search:
         """
         documents: list[Document] = []
         try:
-            asked = self.study.ask(n=len(new_ids))
+            asked = [self.study.ask()] if len(new_ids) == 1 else self.study.ask(n=len(new_ids))
         except SpaceExhaustedError:
             asked = []
         for tid, trial in zip(new_ids, asked, strict=False):

@@ -371,10 +371,11 @@ def rec_eval(
 
 
 def _value(node: Apply, memo: dict[Apply, Any]) -> Any:
-    if node in memo:
-        if memo[node] is GarbageCollected:
-            raise BadSearchSpace(f"the value of a parameter is needed that is not active:\n{node}")
-        return memo[node]
+    value = memo.get(node, MissingArgument)
+    if value is GarbageCollected:
+        raise BadSearchSpace(f"the value of a parameter is needed that is not active:\n{node}")
+    if value is not MissingArgument:
+        return value
     if isinstance(node, Literal):
         return node.obj
     if node.name == "switch":
@@ -383,8 +384,8 @@ def _value(node: Apply, memo: dict[Apply, Any]) -> Any:
             raise ValueError(f"a switch takes the index of an option, 0 or more; got {index}")
         value = _value(node.pos_args[1 + index], memo)
     else:
-        args = [_value(one, memo) for one in node.pos_args]
-        named = {key: _value(one, memo) for key, one in node.named_args}
+        args = [_value(node.pos_args[0], memo)] if len(node.pos_args) == 1 else [_value(a, memo) for a in node.pos_args]
+        named = {key: _value(one, memo) for key, one in node.named_args} if node.named_args else {}
         value = scope.function(node.name)(*args, **named)
         if isinstance(value, Apply):
             value = _value(value, memo)
