@@ -35,8 +35,8 @@ def call_method(obj: Any, methodname: str, *args: Any) -> Any:
     return getattr(obj, methodname)(*args)
 
 
-def _raise(etype: Any, *args: Any, **kwargs: Any) -> Any:
-    raise etype(*args, **kwargs)
+def _raise(etype: Any, *args: Any, **named: Any) -> Any:
+    raise etype(*args, **named)
 
 
 def _identity(obj: Any) -> Any:
