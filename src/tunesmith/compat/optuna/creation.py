@@ -36,7 +36,7 @@ def create_study(
     Args:
         storage: None for memory; SQLAlchemy's URL, an SQLite file, or a storage.
         sampler: who proposes; None: what suits the space, the number of trials and their cost.
-        pruner: who decides what to prune; None: what suits the objective.
+        pruner: who decides what to prune; None: `MedianPruner`.
         study_name: unique in the storage; made up if missing.
         direction: "minimize" (the default) or "maximize".
         load_if_exists: go on with the study of that name if there is one.

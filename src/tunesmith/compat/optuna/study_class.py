@@ -42,7 +42,7 @@ class Study(StudyView):
         study_name: a study that exists in the storage.
         storage: where it is.
         sampler: who proposes; None: the study of this library chooses.
-        pruner: who decides what to prune; None: the study of this library chooses.
+        pruner: who decides what to prune; None: `MedianPruner`.
 
     Attributes:
         native: the study of this library.

@@ -9,7 +9,7 @@ from tunesmith.compat.optuna.frame import COLUMNS, to_frame
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.native_algorithms import native_pruner, native_sampler
 from tunesmith.compat.optuna.pruners.base import BasePruner
-from tunesmith.compat.optuna.pruners.native import AutoPruner
+from tunesmith.compat.optuna.pruners.native import MedianPruner
 from tunesmith.compat.optuna.records import frozen_of, frozen_of_running
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.model_based import AutoSampler
@@ -39,7 +39,7 @@ class StudyView:
     ) -> None:
         self._storage = get_storage(storage)
         record = self._storage.native.load_study(study_name)
-        sampler, pruner = sampler or AutoSampler(), pruner or AutoPruner()
+        sampler, pruner = sampler or AutoSampler(), pruner or MedianPruner()
         self.native = NativeStudy(
             record, self._storage.native, native_sampler(sampler, record.directions[0]), native_pruner(pruner)
         )

@@ -12,7 +12,7 @@ from tunesmith.pruners.base import Pruner
 
 
 class AutoPruner(NativePruner):
-    """The pruner of a study that is given none: it suits what the objectives do."""
+    """This library's own default, which Optuna does not have: it suits what the objectives do."""
 
     def __init__(self) -> None:
         super().__init__(native_pruners.AutoPruner())
