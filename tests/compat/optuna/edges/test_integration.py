@@ -449,8 +449,8 @@ def test_a_botorch_sampler_needs_no_botorch() -> None:
 
 
 def test_shapley_values_need_no_shap() -> None:
-    study = optuna.create_study()
-    study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2 + 0.01 * t.suggest_int("n", 1, 9), n_trials=15)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda t: t.suggest_float("x", 1, 3) ** 2 + 0.01 * t.suggest_int("n", 1, 9), n_trials=30)
     found = optuna.integration.ShapleyImportanceEvaluator().evaluate(study)
     assert list(found) == ["x", "n"]
     assert found["x"] >= found["n"] >= 0
