@@ -43,7 +43,7 @@ layers:  ## import-linter: imports only point to lower layers
 
 tests:  ## pytest, the examples of README and docs among it
 	@$(SETUP) test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 15
 
 fast:  ## pytest without the slow tests
 	@$(SETUP) test

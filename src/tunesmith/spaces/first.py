@@ -1,9 +1,10 @@
 """Portfolios: configurations that did well on many data sets, which a search tries after the default.
 
 They were chosen greedily from a matrix of scores, models by data sets (`benchmarks/portfolio.py`): each next one is
-that which adds most to the best of those before it, on average (Feurer et al. 2022, "Auto-sklearn 2.0"; Wistuba,
-Schilling and Schmidt-Thieme 2015, "Sequential model-free hyperparameter tuning"). They have no units: a number is kept
-as its place in its range, 0 to 1, and the range depends on the data; a choice is kept by its label.
+that with which a search that tries all so far gets most, on average (Feurer et al. 2022, "Auto-sklearn 2.0"; Wistuba,
+Schilling and Schmidt-Thieme 2015, "Sequential model-free hyperparameter tuning"; there the best of them counts, here
+the one that the search would take for the best). They have no units: a number is kept as its place in its range, 0 to
+1, and the range depends on the data; a choice is kept by its label.
 """
 
 from __future__ import annotations

@@ -79,10 +79,12 @@ def count_of_components(about: About) -> Params:
 def approximate_kernel(about: About) -> Params:
     """`Nystroem`, `RBFSampler`: the width, and the number of columns that are made."""
     usual = tidy(1.0 / (about.n_columns * about.variance))
+    low, high = tidy(usual * 1e-3), tidy(usual * 1e3)
     words: dict[Any, float] = {}
-    if type(about.estimator).__name__ == "Nystroem":
+    if type(about.estimator).__name__ == "Nystroem":  # its default knows nothing of the data's unit
         words = {None: tidy(1.0 / about.n_columns)}
-    gamma = FloatOr(tidy(usual * 1e-3), tidy(usual * 1e3), log=True, words=words)
+        low, high = min(low, *words.values()), max(high, *words.values())
+    gamma = FloatOr(low, high, log=True, words=words)
     return {"gamma": gamma, "n_components": Int(10, max(100, min(500, about.n_rows // 2)), log=True)}
 
 
