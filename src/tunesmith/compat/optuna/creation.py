@@ -15,7 +15,7 @@ from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.storages.kinds import get_storage
 from tunesmith.compat.optuna.study_class import Study
-from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.study_direction import StudyDirection, only_direction
 from tunesmith.compat.optuna.trial_state import TrialState
 
 Direction = str | StudyDirection
@@ -173,9 +173,7 @@ class StudySummary:
     @property
     def direction(self) -> StudyDirection:
         """The direction of a study with one objective; RuntimeError if it has several."""
-        if len(self.directions) > 1:
-            raise RuntimeError(f"the study {self.study_name!r} has several objectives: read .directions")
-        return self.directions[0]
+        return only_direction(self.directions, self.study_name)
 
     def __lt__(self, other: StudySummary) -> bool:
         return self._study_id < other._study_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -93,11 +93,11 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
         """
         if target is None and len(study.directions) > 1:
             target = _place_of(study)
-        return evaluated(self.ours, study, names_of(study, params, any), target, self._region)
+        return _evaluated(self.ours, study, _names(study, params, any), target, self._region)
 
 
-class FanovaImportanceEvaluator(BaseImportanceEvaluator):
-    """Shares of the variance of the objective, by `tunesmith.importance.Fanova`: its model is a Gaussian process.
+class WithoutForest(BaseImportanceEvaluator):
+    """An evaluator that has a forest in Optuna, and the model of one of this library's evaluators here.
 
     Args:
         n_trees: not used: there is no forest.
@@ -105,10 +105,12 @@ class FanovaImportanceEvaluator(BaseImportanceEvaluator):
         seed: not used: the study's seed makes the values the same each time.
     """
 
+    kind: ClassVar[type[Evaluator]]  # this library's evaluator
+
     def __init__(self, *, n_trees: int = TREES, max_depth: int = DEPTH, seed: int | None = None) -> None:
         if (n_trees, max_depth) != (TREES, DEPTH):
-            caution("FanovaImportanceEvaluator: n_trees= and max_depth= change nothing, there is no forest")
-        self.ours = Fanova()
+            caution(f"{type(self).__name__}: n_trees= and max_depth= change nothing, there is no forest")
+        self.ours = self.kind()
 
     def evaluate(
         self, study: Any, params: list[str] | None = None, *, target: Target | None = None
@@ -126,7 +128,13 @@ class FanovaImportanceEvaluator(BaseImportanceEvaluator):
         Raises:
             ValueError: there are several objectives and no target, or too few trials for a model.
         """
-        return evaluated(self.ours, study, names_of(study, params, all), target)
+        return _evaluated(self.ours, study, _names(study, params, all), target)
+
+
+class FanovaImportanceEvaluator(WithoutForest):
+    """Shares of the variance of the objective, by `tunesmith.importance.Fanova`: its model is a Gaussian process."""
+
+    kind = Fanova
 
 
 class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
@@ -162,7 +170,7 @@ class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
         """
         from sklearn.ensemble import RandomForestRegressor
 
-        names = names_of(study, params, all)
+        names = _names(study, params, all)
         trials, y = _finite(study, target)
         trials, y = _with_all(trials, y, names)
         if len(trials) < 2 or not names:
@@ -207,7 +215,7 @@ def get_param_importances(
     return {name: value / total if total else 1.0 / len(found) for name, value in found.items()}
 
 
-def evaluated(
+def _evaluated(
     ours: Evaluator, study: Any, names: list[str], target: Target | None, region: float = 1.0
 ) -> dict[str, float]:
     """Return what an evaluator of this library finds, with what noise alone gives, since Optuna does not subtract that.
@@ -245,7 +253,7 @@ def _part(trials: list[Any], y: Any) -> Any:
     return part
 
 
-def names_of(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
+def _names(study: Any, params: Any, there: Callable[[Any], bool]) -> list[str]:
     """Return the parameters that are asked for.
 
     Args:

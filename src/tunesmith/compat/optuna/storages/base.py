@@ -11,7 +11,7 @@ from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.records import OWN, frozen_of, own_attrs, study_and_number, trial_id
-from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.compat.optuna.study_direction import StudyDirection, only_direction
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.errors import StudyNotFoundError
 from tunesmith.state import FailureKind
@@ -41,9 +41,7 @@ class FrozenStudy:
     @property
     def direction(self) -> StudyDirection:
         """The direction of a study with one objective; RuntimeError if it has several."""
-        if len(self.directions) > 1:
-            raise RuntimeError(f"the study {self.study_name!r} has several objectives: read .directions")
-        return self.directions[0]
+        return only_direction(self.directions, self.study_name)
 
 
 Retries = dict[FailureKind | str, int]
@@ -81,6 +79,15 @@ class BaseStorage:
                 return record
         raise StudyNotFoundError(f"the storage has no study with the id {study_id}")
 
+    def _study(self, record: StudyRecord) -> FrozenStudy:
+        return FrozenStudy(
+            record.name,
+            [StudyDirection[d.upper()] for d in record.directions],
+            {**record.user, **self.objects.of((record.id, None))},
+            own_attrs(record.system),
+            record.id,
+        )
+
     # -- studies -------------------------------------------------------------------------------------------------
 
     def get_study_id_from_name(self, study_name: str) -> int:
@@ -93,15 +100,15 @@ class BaseStorage:
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """Return the directions of a study."""
-        return [StudyDirection[d.upper()] for d in self._record(study_id).directions]
+        return self._study(self._record(study_id)).directions
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """Return the user attributes of a study."""
-        return {**self._record(study_id).user, **self.objects.of((study_id, None))}
+        return self._study(self._record(study_id)).user_attrs
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """Return what programs keep as system attributes of a study."""
-        return own_attrs(self._record(study_id).system)
+        return self._study(self._record(study_id)).system_attrs
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         """Set a user attribute of a study.
@@ -126,16 +133,7 @@ class BaseStorage:
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """Return the records of all studies, oldest first."""
-        return [
-            FrozenStudy(
-                record.name,
-                self.get_study_directions(record.id),
-                self.get_study_user_attrs(record.id),
-                self.get_study_system_attrs(record.id),
-                record.id,
-            )
-            for record in self.native.list_studies()
-        ]
+        return [self._study(record) for record in self.native.list_studies()]
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         """Create a study.
@@ -151,8 +149,7 @@ class BaseStorage:
             DuplicatedStudyError: the name is taken.
         """
         words = [direction.name.lower() for direction in directions]
-        study = tunesmith.create_study(storage=self.native, study_name=study_name, directions=words)
-        return self.get_study_id_from_name(study.study_name)
+        return tunesmith.create_study(storage=self.native, study_name=study_name, directions=words).engine.study_id
 
     def delete_study(self, study_id: int) -> None:
         """Delete a study and its trials."""
@@ -284,10 +281,11 @@ class BaseStorage:
         Raises:
             UpdateFinishedTrialError: it is finished already.
         """
-        self.check_trial_is_updatable(trial, self.get_trial(trial).state)
-        study_id, number = study_and_number(trial)
+        now = self.get_trial(trial).state
+        self.check_trial_is_updatable(trial, now)
         if not state.is_finished():
-            return self.get_trial(trial).state == state
+            return now == state
+        study_id, number = study_and_number(trial)
         study = tunesmith.load_study(study_name=self.get_study_name_from_id(study_id), storage=self.native)
         study.tell(number, values, native_state(state))
         return True
