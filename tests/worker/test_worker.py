@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.postgres import PostgresServer
 
 import tunesmith as ts
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.worker.command import main
 from tunesmith.worker.first_worker import KEY
+from tunesmith.worker.options import WAIT, parse
 
 LIMIT = 120.0  # seconds after which a worker is taken to hang, also on a busy machine
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -186,7 +188,46 @@ def test_modules_of_the_working_folder_are_found_where_python_does_not_look_ther
     assert status == 0, said
 
 
+@pytest.mark.postgres
+def test_a_worker_waits_for_a_database_that_comes_later(
+    folder: Path, postgres: PostgresServer, postgres_database: str
+) -> None:
+    with postgres.proxy() as proxy:
+        proxy.down()
+        url = postgres.url(postgres_database, proxy.port)
+        budget = ("--create", "--n-trials", "3", "--sampler", "random", "--quiet")
+        status, said = end_of(worker(folder, *budget, "train:objective", TUNESMITH_STORAGE=url))
+        assert (status, "--wait waits" in said) == (1, True), said
+        waiting = worker(folder, *budget, "--wait", "train:objective", TUNESMITH_STORAGE=url)
+        assert waiting.stderr is not None
+        assert "waits for postgresql" in (told := waiting.stderr.readline()), told
+        assert "up to 120 s" in told
+        proxy.up()
+        status, said = end_of(waiting)
+        assert status == 0, said
+        study = ts.load_study(study_name="s", storage=url)
+        assert numbers(study, TrialState.COMPLETE) == [0, 1, 2]
+        study.engine.storage.close()
+
+
 # ----------------------------------------------------------------------------------- one process: options and messages
+
+
+@pytest.mark.parametrize(
+    ("words", "waits"),
+    [([], None), (["--wait"], WAIT), (["--wait", "15m"], 900.0), (["--wait=3"], 3.0), (["--wait", "--quiet"], WAIT)],
+)
+def test_the_time_of_a_wait_may_be_left_out(words: list[str], waits: float | None) -> None:
+    for arguments in ([*words, "train:objective"], ["train:objective", *words]):
+        options = parse(["--study", "s", "--storage", "a.db", *arguments], "worker")
+        assert (options.objective, options.wait) == ("train:objective", waits)
+
+
+def test_a_worker_gives_up_waiting_after_its_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("psycopg")
+    away = ["--study", "s", "--storage", "postgresql://me@127.0.0.1:1/db", "--wait", "0.3s", "train:objective"]
+    assert main(away) == 1
+    assert "waits for" in capsys.readouterr().err
 
 
 def run(*arguments: str) -> int:

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith import errors
-from tunesmith.errors import StudyNotFoundError, TunesmithError
+from tunesmith.errors import StorageUnavailableError, StudyNotFoundError, TunesmithError
 from tunesmith.executors.base import Executor
 from tunesmith.frozen import FrozenTrial
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.redact import redact_within, shown_spec
 from tunesmith.study import Study, create_study, load_study
 from tunesmith.study.engine.interrupts import Terminated, sigterm_raises
+from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.execution import choose_executor
 from tunesmith.text import did_you_mean, printable
 from tunesmith.worker import target
@@ -71,8 +72,8 @@ def _run(options: Options) -> None:
     space = None if options.space is None else target.load("space", options.space)
     catch = tuple(_failure(name.strip()) for text in options.catch for name in text.split(","))
     executor = _executor(options)
-    study = _study(options)
     place = shown_spec(options.storage)
+    study = _reached(options, place)
     _say(f"worker of the study {options.study!r} in {place}: runs {options.objective}")
     for text in differences(study, options.objective):
         _say(f"warning: {text}")
@@ -97,9 +98,21 @@ def _run(options: Options) -> None:
             max_cost=options.max_cost,
         )
         spent = options.n_trials is not None and done >= options.n_trials
-        if not options.wait or spent or not _wait_for_others(study, options.n_trials_total, end):
+        if options.wait is None or spent or not _wait_for_others(study, options.n_trials_total, end):
             break
     _say(f"the budget is spent: {done} trials ended here; the study has {study.engine.tally()}")
+
+
+def _reached(options: Options, place: str) -> Study:
+    """Load the study, or create it; wait for a database that is away."""
+    try:
+        return _study(options)
+    except StorageUnavailableError as error:
+        if options.wait is None:
+            error.add_note("--wait waits for a storage that is away")
+            raise
+        _say(f"waits for {place}, up to {options.wait:g} s: {error}")
+        return retry_while_unavailable(lambda: _study(options), error, options.wait)
 
 
 def _study(options: Options) -> Study:

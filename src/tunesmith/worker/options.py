@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from tunesmith.text import seconds
 
 T = TypeVar("T")
 
+WAIT = 120.0  # seconds: as long as a worker that runs waits for a server
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
 ENDS = """\
 exit status: 0 the budget is spent; 1 an error, such as one that the objective raised; 2 the command cannot be run as it
@@ -45,7 +47,7 @@ class Options:
     timeout_per_trial: float | None
     memory_per_trial: int | None
     catch: list[str]
-    wait: bool
+    wait: float | None
     quiet: bool
 
 
@@ -60,7 +62,7 @@ def parse(arguments: Sequence[str] | None, prog: str) -> Options:
         SystemExit: with 2 if they cannot be understood, after a message; with 0 after ``--help``.
     """
     parser = _parser(prog)
-    given = vars(parser.parse_args(arguments))
+    given = vars(parser.parse_args(_with_times(sys.argv[1:] if arguments is None else arguments)))
     if not given["storage"]:
         parser.error(f"give --storage URL, or set the environment variable {STORAGE}")
     for name in ("directions", "seed"):
@@ -123,9 +125,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     budget.add_argument(
         "--wait",
-        action="store_true",
+        nargs="?",
+        const=WAIT,
+        type=_duration,
+        metavar="TIME",
         help="when nothing is left to begin, wait until the trials of other workers ended, and run those of workers "
-        "that die",
+        "that die; at the start, wait for a database that is away, for two minutes or for TIME: 90, 90s, 15m, 8h",
     )
     running = parser.add_argument_group("how trials run")
     running.add_argument("--n-jobs", type=_jobs, metavar="N", help="how many at once (1); -1: one a core")
@@ -153,6 +158,15 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     running.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
+
+
+def _with_times(words: Sequence[str]) -> list[str]:
+    """Write out the time of each ``--wait`` that has none; argparse would take the objective after it for one."""
+    found = list(words)
+    for i, word in enumerate(found):
+        if word == "--wait" and (i + 1 == len(found) or ":" in found[i + 1] or found[i + 1].startswith("-")):
+            found[i] = f"--wait={WAIT:g}"
+    return found
 
 
 def _count(text: str) -> int:
