@@ -60,6 +60,13 @@ def test_ranks_do_not_depend_on_the_order(y: np.ndarray, seed: int) -> None:
     np.testing.assert_array_equal(ranks(y[order]), ranks(y)[order])
 
 
+@given(tables())
+def test_more_objectives_than_moocore_takes(y: np.ndarray) -> None:
+    wide = np.tile(y, (1, 300))  # a repeated objective changes nothing
+    assert non_dominated(wide).tolist() == non_dominated(y).tolist()
+    assert ranks(wide).tolist() == ranks(y).tolist()
+
+
 @pytest.mark.parametrize("m", [1, 2, 3])
 def test_many_rows(m: int) -> None:
     y = np.random.default_rng(0).integers(0, 9, (3000, m)).astype(float)

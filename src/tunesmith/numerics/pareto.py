@@ -13,11 +13,15 @@ import numpy as np
 
 from tunesmith.numerics.arrays import Floats, Ints, Mask
 
+MOST = 255  # objectives that moocore takes
+
 
 def non_dominated(y: Floats) -> Mask:
     """Return which rows of y[n, m] no other row dominates, bool[n]."""
     if len(y) == 0:
         return np.zeros(0, bool)
+    if y.shape[1] > MOST:
+        return np.array([not _is_dominated(y, row) for row in y], bool)
     import moocore
 
     return np.asarray(moocore.is_nondominated(_places(y), keep_weakly=True), bool)
@@ -27,9 +31,31 @@ def ranks(y: Floats) -> Ints:
     """Return the rank of each row of y[n, m]: 0 on the front, 1 on the front of what is left without it."""
     if len(y) == 0:
         return np.zeros(0, np.int64)
+    if y.shape[1] > MOST:
+        return _peeled(y)
     import moocore
 
     return np.asarray(moocore.pareto_rank(_places(y)), np.int64)
+
+
+def _is_dominated(y: Floats, row: Floats) -> bool:
+    """Return whether one row of y[n, m] dominates this one."""
+    rivals = np.arange(len(y))
+    for column, value in zip(y.T, row, strict=True):
+        rivals = rivals[column[rivals] <= value]
+        if len(rivals) == 1:  # the row itself; nearly always after a few columns
+            return False
+    return bool((y[rivals] < row).any())
+
+
+def _peeled(y: Floats) -> Ints:
+    """Return the ranks, front by front."""
+    found, left = np.zeros(len(y), np.int64), np.arange(len(y))
+    while len(left):
+        front = non_dominated(y[left])
+        left = left[~front]
+        found[left] += 1
+    return found
 
 
 def _places(y: Floats) -> Floats:
