@@ -154,3 +154,19 @@ def test_waiting_and_running_trials_have_rows() -> None:
     made = TrialTable.of(study.history, study.engine.signs, waiting)
     assert made.number[made.where("state == running and x == 0.25")].tolist() == [0]
     assert made.number[made.where("state == waiting and x == 0.5")].tolist() == [1]
+
+
+def test_integers_of_any_size_are_compared_exactly() -> None:
+    notes = [10**400, 2**53 + 1, 2**53, -(10**400), 0.5]
+    made = table([0.0] * 5, [1.0] * 5, ["sgd"] * 5, notes)
+    assert made.number[made.order(np.arange(5), "note")].tolist() == [3, 4, 2, 1, 0]
+    for expression, numbers in {
+        "note > 1e300": [0],
+        f"note == {2**53 + 1}": [1],
+        f"note < {2**53 + 1}": [2, 3, 4],
+        f"note >= {10**400}": [0],
+        f"number < {10**400} and value < {10**400}": [0, 1, 2, 3, 4],
+        f"value == {10**400}": [],
+        "note in (0.5, 9007199254740992)": [2, 4],
+    }.items():
+        assert made.number[made.where(expression)].tolist() == numbers, expression

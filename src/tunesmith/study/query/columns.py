@@ -80,7 +80,8 @@ class Column:
 
     def compared(self, sign: str, value: Any) -> Mask:
         """Return where ``column sign value`` holds, bool[n]."""
-        if self.is_numeric and _is_number(value) and sign != "~":
+        # An integer that no float equals is compared as Python does, exactly.
+        if self.is_numeric and _is_number(value) and type(value) is not int and sign != "~":
             found: Mask = _OPERATORS[sign](self.numbers, float(value))
             return found & ~self.missing
         return self.where(lambda cell: compare(sign, cell, value))
@@ -108,7 +109,7 @@ def compare(sign: str, a: Any, b: Any) -> bool:
     if sign == "~":
         return b is not None and str(b).casefold() in str(a).casefold()
     if _is_number(a) and _is_number(b):
-        return bool(_OPERATORS[sign](float(a), float(b)))
+        return bool(_OPERATORS[sign](_exact(a), _exact(b)))
     if isinstance(a, str) and isinstance(b, str):
         return bool(_OPERATORS[sign](a, b))
     if sign in ("==", "!="):
@@ -120,8 +121,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number, np.bool_))
 
 
+def _exact(number: Any) -> Any:
+    """Return a number as one of Python's, which compares integers of any size with floats."""
+    return number.item() if isinstance(number, np.generic) else number
+
+
 def _ranks(values: Sequence[Any]) -> Floats:
     """Return the place of each value in sorted order [n]; equal ones have the same."""
-    sortable = [(0, float(v), "") if _is_number(v) else (1, 0.0, str(v)) for v in values]
+    sortable = [(0, _exact(v), "") if _is_number(v) else (1, 0.0, str(v)) for v in values]
     place = {key: i for i, key in enumerate(sorted(set(sortable)))}
     return np.array([place[key] for key in sortable], float)

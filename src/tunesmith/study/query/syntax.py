@@ -108,6 +108,16 @@ def parse(text: str) -> Node:
     return tree
 
 
+def _number(text: str) -> float | int:
+    """Return a number: a float, or an integer where no float equals it."""
+    found = float(text)
+    try:
+        whole = int(text)
+    except ValueError:
+        return found
+    return found if found == whole else whole
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str
@@ -212,7 +222,7 @@ class _Parser:
             raise self._wrong("a name, a number or a text in quotes")
         self._at += 1
         if token.kind == "number":
-            return Constant(float(token.text))
+            return Constant(_number(token.text))
         if token.kind == "text":
             return Constant(re.sub(r"\\(.)", r"\1", token.text[1:-1]))
         if token.text.lower() in _CONSTANTS:

@@ -23,6 +23,8 @@ PARAMS, USER = ("params.", "params_"), ("user_attrs.", "user_attrs_", "user.", "
 STATES = {str(state).lower(): int(state) for state in TrialState} | {"failed": int(TrialState.FAIL)}
 NAMES = ("number", "state", "value", "duration", "feasible")
 
+WHOLE = 2**53  # up to here a float holds every integer
+
 Attributes = Callable[[], Mapping[int, Mapping[str, Any]]]
 
 
@@ -173,7 +175,7 @@ class TrialTable:
         missing = np.array([c is ABSENT for c in cells], bool)
         if missing.all() and bare == name:
             return None
-        if all(isinstance(c, (int, float, Absent)) for c in cells):
+        if all(isinstance(c, (float, Absent)) or (isinstance(c, int) and abs(c) <= WHOLE) for c in cells):
             return Column(np.array([np.nan if isinstance(c, Absent) else float(c) for c in cells]), is_missing=missing)
         return Column(np.zeros(len(cells)), objects=cells, is_missing=missing)
 
