@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.frozen import TrialRecord
 from tunesmith.numerics.packed import pack_bytes
 from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
@@ -159,6 +161,36 @@ def test_what_a_check_can_tell(statement: str, path: Path) -> None:
         everything(open_storage(path))
     assert "tune.db" in str(caught.value)
     assert str(caught.value).isprintable()
+    assert check(path)
+
+
+@pytest.mark.parametrize(
+    ("index", "change"),
+    [
+        ("tunesmith_trials_best", "DELETE FROM tunesmith_trials WHERE number = 0"),
+        ("tunesmith_trials_best", "UPDATE tunesmith_trials SET state = 3, y = NULL, value = NULL WHERE number = 0"),
+        ("tunesmith_trials_waiting", "DELETE FROM tunesmith_trials WHERE number = 4"),
+    ],
+)
+def test_an_index_that_has_what_the_table_has_not(index: str, change: str, path: Path) -> None:
+    """As where a page was lost: SQLite reads the index alone, and notices nothing."""
+    storage = open_storage(path)
+    storage.add(storage.load_study("a").id, [TrialRecord(-1, ts.TrialState.WAITING, fixed={"lr": 0.5})])
+    storage.close()
+
+    def run(*statements: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            return [connection.execute(statement, values).fetchall() for statement in statements][-1]
+
+    (entry,) = run(f"SELECT * FROM sqlite_master WHERE name = '{index}'")
+    run(f"DELETE FROM sqlite_master WHERE name = '{index}'")
+    run(change)
+    run("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", values=entry)
+    study = ts.load_study(study_name="a", storage=path)
+    with pytest.raises(StorageError, match="is damaged"):
+        study.best_value if "best" in index else study.ask()
+    study.engine.storage.close()
     assert check(path)
 
 

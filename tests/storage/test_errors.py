@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import make_url
 
+from tunesmith.cli.options import existing
 from tunesmith.errors import MissingDependencyError, StorageError, StudyNotFoundError
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
@@ -121,6 +122,8 @@ def test_nothing_and_a_storage() -> None:
         ("sqlite:///a.db?timeout=abc", "could not convert"),
         (Path("sqlite:///a.db"), "is a URL and no path"),
         (os.fsdecode(b"\xff\xfe.db"), r"udcff.*is no UTF-8 text.*rename"),
+        ("sqlite:///" + os.fsdecode(b"\xff.db"), "is no UTF-8 text"),
+        (os.fsdecode(b"\xff/a.db"), "is no UTF-8 text"),
         ("a\0b.db", r"x00b.db' holds a NUL character"),
         ("x" * 300 + ".db", "has 303 bytes"),
         ("x" * 250 + ".db", "247 are the most"),
@@ -136,6 +139,19 @@ def test_what_names_no_database(spec: str, words: str, tmp_path: Path, monkeypat
         open_storage(spec).create_study("a", ["minimize"], 0)
     assert not list(tmp_path.iterdir())
     assert str(caught.value).isprintable()
+
+
+def test_a_working_folder_whose_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    monkeypatch.chdir(folder)
+    with pytest.raises(StorageError, match=r"udcff/a.db' is no UTF-8 text.*rename"):
+        open_storage("a.db")
+    with pytest.raises(StorageError, match="is no UTF-8 text"):
+        existing("a.db")
 
 
 def test_a_folder(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ def existing(spec: str) -> Storage:
     from tunesmith.storage.redact import shown_spec
 
     if "://" not in spec and not Path(spec).is_file():
+        if not os.path.abspath(spec).isprintable():
+            open_storage(spec)  # which says what is wrong with such a name
         what = "is a folder" if Path(spec).is_dir() else "does not exist"
         raise click.UsageError(f"{os.fspath(spec)} {what}; give the file of a study, such as tune.db, or a URL")
     try:

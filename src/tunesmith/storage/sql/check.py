@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 
 from tunesmith.artifacts.base import is_key
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import StorageError
+from tunesmith.storage.base import StudyRecord
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import reports, studies, trials
 from tunesmith.storage.sql.session import Session
@@ -42,13 +45,19 @@ def problems_of(storage: SQLStorage) -> list[str]:
     except StorageError as error:
         return [*found, str(error)]
     for record in records:
-        found += [f"the study {record.name!r}: {what}" for what in _of_study(storage, record.id)]
+        found += [f"the study {record.name!r}: {what}" for what in _of_study(storage, record)]
     return found[:MOST]
 
 
-def _of_study(storage: SQLStorage, study_id: int) -> list[str]:
+def _of_study(storage: SQLStorage, record: StudyRecord) -> list[str]:
     found: list[str] = []
-    for look in (lambda: storage.read_since(study_id, 0), lambda: storage.trials(study_id)):
+    study_id, first = record.id, record.directions[0]
+    looks: tuple[Callable[[], object], ...] = (
+        lambda: storage.read_since(study_id, 0),
+        lambda: storage.trials(study_id),
+        lambda: storage.best(study_id, first),
+    )
+    for look in looks:
         try:
             look()
         except StorageError as error:

@@ -42,8 +42,10 @@ LONGEST_PATH = 512 - len(_JOURNAL)  # bytes; MAX_PATHNAME of SQLite's os_unix.c
 def read_spec(spec: str | os.PathLike[str] | URL) -> tuple[URL, str]:
     """Return the URL, and the database's name in errors."""
     if isinstance(spec, URL):
+        refuse_no_text(spec.database or "")
         return _check_url(spec)
     text = os.fspath(spec)
+    refuse_no_text(text)
     if isinstance(spec, str) and "://" in text:
         return _read_url(text.strip())
     if isinstance(spec, str) and not text.lower().endswith(FILES) and text != ":memory:":
@@ -165,28 +167,34 @@ def _file(url: URL) -> tuple[URL, str]:
 
 def _check_name(path: Path) -> None:
     """Refuse a name that the file system or SQLite cannot hold."""
-    try:
-        name = path.name.encode("utf-8")
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        raise StorageError(
-            f"storage: '{printable(str(path))}' is no UTF-8 text, and databases name files by it; rename the file or "
-            "its folder"
-        ) from None
-    if b"\0" in str(path).encode():
+    whole = os.path.abspath(path)
+    refuse_no_text(whole)
+    if "\0" in whole:
         raise StorageError(f"storage: '{printable(str(path))}' holds a NUL character, which no file's name can")
+    name = path.name.encode()
     longest = 255 - len(_JOURNAL)
     if len(name) > longest:
         raise StorageError(
             f"storage: the name {path.name[:40]!r} and so on has {len(name)} bytes; SQLite keeps files beside it, "
             f"whose names are a little longer, so {longest} are the most"
         )
-    whole = len(os.path.abspath(path).encode())
-    if os.name == "posix" and whole > LONGEST_PATH:
+    length = len(whole.encode())
+    if os.name == "posix" and length > LONGEST_PATH:
         raise StorageError(
-            f"storage: the path of {path.name[:40]!r} has {whole} bytes, and SQLite takes {LONGEST_PATH}; choose a "
+            f"storage: the path of {path.name[:40]!r} has {length} bytes, and SQLite takes {LONGEST_PATH}; choose a "
             "folder that is nearer to the root"
         )
+
+
+def refuse_no_text(place: str) -> None:
+    """Refuse a path or URL that has bytes which are no UTF-8."""
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise StorageError(
+            f"storage: '{shown_spec(place)}' is no UTF-8 text, and databases name files by it; rename the file "
+            "or its folder"
+        ) from None
 
 
 def may_exist(url: URL) -> bool:

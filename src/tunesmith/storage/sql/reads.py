@@ -206,13 +206,23 @@ class Reader:
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
 
+    def named(self, session: Session, study_id: int, numbers: Sequence[int]) -> list[TrialRecord]:
+        """Return whole records of trials that the database itself named; one that is not there is damage."""
+        try:
+            return self.records(session, study_id, numbers, None)
+        except KeyError as error:
+            raise damaged(self._where, "its indexes", f"{error.args[0]}, which they have") from None
+
     def best(self, session: Session, study_id: int, direction: str) -> TrialRecord | None:
         """Return the best feasible complete trial by its first value, the lowest number among equals."""
         row = session.row(queries.BEST[direction], study=study_id)
         if row is None or row[0] is None:
             self._need(session, study_id)
             return None
-        return self.records(session, study_id, [row[0]], None)[0]
+        (found,) = self.named(session, study_id, [row[0]])
+        with decoding(self._where, f"trial {found.number}"):
+            require(found.state is TrialState.COMPLETE and found.feasible, "an index has it among the complete ones")
+        return found
 
     def count(self, session: Session, study_id: int) -> dict[TrialState, int]:
         """Return the number of trials by state."""

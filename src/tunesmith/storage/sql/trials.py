@@ -118,7 +118,7 @@ class SQLTrials(Storage):
                 return None
             number, version, is_old = taken
             # Read here, for in another transaction it might be at a later attempt already.
-            trial = self._reader.records(session, study_id, [number], None)[0] if is_old else None
+            trial = self._reader.named(session, study_id, [number])[0] if is_old else None
             return Claim(number, version, True, trial)
 
         try:
@@ -255,8 +255,12 @@ class SQLTrials(Storage):
             found = self.database.read(lambda session: leases.beats(session, self._statements))
             dead |= dict.fromkeys(self._watch.dead(others, found), FailureKind.LEASE)
         numbers = [number for number, name in running.items() if name in dead]
+        if not numbers:
+            return []
         left = []
-        for trial in self.trials(study_id, numbers, [TrialState.RUNNING]):
+        for trial in self._read(study_id, lambda session: self._reader.named(session, study_id, numbers)):
+            if trial.state is not TrialState.RUNNING:
+                continue
             failure = dead.get(_process_of(trial.worker))
             if failure is not None:  # else a living worker took it over meanwhile
                 trial.failure = failure
