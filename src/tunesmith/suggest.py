@@ -36,7 +36,8 @@ class Proposals:
 def _spec(p: Parameter) -> tuple[Any, ...] | None:
     """The arguments of the `suggest_*` call that p answers, in comparable form."""
     if isinstance(p, Float | Int):
-        return (type(p), p.low, p.high, p.log, p.step)
+        spec = (type(p), p.low, p.high, p.log, p.step)
+        return (*spec, p.words) if p.words else spec
     if isinstance(p, Categorical):
         return (Categorical, p)
     return None

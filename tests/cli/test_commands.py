@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
+from tunesmith.spaces import FloatOr, IntOr
 
 
 def objective(trial: ts.Trial) -> float:
@@ -255,3 +257,48 @@ def test_doctor(where: str, tunesmith: Program) -> None:
         file.seek(5000)
         file.write(b"garbage" * 2000)
     assert "problem: " in tunesmith("doctor", where, status=1)
+
+
+def test_words_of_a_range_are_what_every_command_says(
+    tmp_path: Path, tunesmith: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    space = {
+        "depth": IntOr(1, 32, log=True, words={None: 32}),
+        "gamma": FloatOr(1e-3, 1.0, log=True, words={"scale": 0.05}),
+        "alpha": FloatOr(1e-5, 1.0, log=True, words={0.0: 1e-5}),
+    }
+    study = ts.create_study(storage="tune.db", study_name="mine", space=space, seed=0, sampler="random")
+    default = {"depth": None, "gamma": "scale", "alpha": 0.0}
+    study.enqueue_trial(default)
+    study.enqueue_trial({"depth": 5, "gamma": 0.5, "alpha": 0.5})
+    study.optimize(lambda point: float(point["depth"] is not None), n_trials=2, space=space)
+    assert load().best_params == load().trials[0].params == default
+    assert load().space == study.space
+    assert eval(tunesmith("best", "tune.db", "--as", "python")) == default
+    assert tunesmith.json("best", "tune.db")["params"] == default
+    assert "depth = None" in tunesmith("best", "tune.db")
+    shown = tunesmith("show", "tune.db")
+    assert "IntOr(1, 32, log=True, words={None: 32})" in shown
+    assert "Use trial 0: depth=None, gamma='scale', alpha=0.0." in shown
+    assert re.search(r"depth +None", tunesmith("show", "tune.db", "--trial", "0"))
+    assert [t["number"] for t in tunesmith.json("trials", "tune.db", "--where", "depth == None")] == [0]
+    assert [t["number"] for t in tunesmith.json("trials", "tune.db", "--where", "depth > 3")] == [1]
+    assert [t["number"] for t in tunesmith.json("trials", "tune.db", "--where", "gamma == 'scale'")] == [0]
+    assert [t["number"] for t in tunesmith.json("trials", "tune.db", "--where", "alpha == 0")] == [0]
+    assert re.search(r"\b0 +complete +0 +None +scale +0\b", tunesmith("trials", "tune.db"))
+    row = next(csv.DictReader(io.StringIO(tunesmith("export", "tune.db"))))
+    assert [row[f"params_{name}"] for name in default] == ["None", "scale", "0.0"]
+    assert json.loads(tunesmith("export", "tune.db", "--format", "json"))[0]["params"] == default
+    frame = load().trials_dataframe()
+    assert frame.loc[0, ["params_depth", "params_gamma", "params_alpha"]].tolist() == [None, "scale", 0.0]
+    if importlib.util.find_spec("pyarrow") is not None:
+        tunesmith("export", "tune.db", "-o", "all.parquet")
+        stored = importlib.import_module("pandas").read_parquet("all.parquet")
+        assert stored["params_depth"].tolist() == ["None", "5"]
+        assert stored["params_gamma"].tolist() == ["scale", "0.5"]
+    words = tunesmith("export", "tune.db", "--to", "optuna", "-o", "old.db")
+    assert "such as None and 'scale'" in words
+    tunesmith("enqueue", "tune.db", "-p", "depth=None", "-p", "gamma=scale", "-p", "alpha=0")
+    assert load().trials[2].params == default
+    assert "words={None: 32}" in tunesmith("enqueue", "tune.db", "-p", "depth=deep", status=2)

@@ -10,6 +10,7 @@ import tunesmith
 from tunesmith import Float
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Change, Importance, ImportanceRow
+from tunesmith.spaces import FloatOr, IntOr
 from tunesmith.visualization.data import ablation as path
 from tunesmith.visualization.data.axes import round_logs, round_values
 from tunesmith.visualization.data.contour import contour
@@ -222,3 +223,24 @@ def test_the_ablation_path() -> None:
     assert "that of lr changes most" in data.summary
     with pytest.raises(NothingToDrawError, match="no path"):
         path.of_table(table(), "loss", False)
+
+
+def test_words_of_a_range_stand_on_the_axis_and_are_what_a_trial_has() -> None:
+    space = {
+        "depth": IntOr(1, 32, log=True, words={None: 32}),
+        "gamma": FloatOr(0.0, 1.0, words={"scale": 0.41}),
+    }
+    study = tunesmith.create_study(space=space, seed=0, sampler="random")
+    study.enqueue_trial({"depth": None, "gamma": "scale"})
+    study.optimize(lambda point: float(point["depth"] is not None), n_trials=6, space=space)
+    made = slices(study)
+    depth, gamma = made.axes
+    assert (depth.text(0), gamma.text(0)) == ("None", "scale")
+    assert dict(zip(*reversed(depth.ticks()), strict=True)) == {
+        "1": 1, "2": 2, "5": 5, "10": 10, "20": 20, "None": 32,
+    }  # fmt: skip
+    at, names = gamma.ticks()
+    assert "scale" in names
+    assert "0.4" not in names  # it would be written over it
+    assert at[names.index("scale")] == 0.41
+    assert "depth = None, gamma = scale" in str(made.summary)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import cell, print_json
+from tunesmith.cli.output import cell, param, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.program import template
 from tunesmith.program.files import params_text
@@ -65,4 +65,4 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
     else:
         click.echo(f"trial {trial.number}, value {cell(trial.value)}")
         for key, value in trial.params.items():
-            click.echo(f"  {printable(key)} = {cell(value)}")
+            click.echo(f"  {printable(key)} = {cell(param(value))}")

@@ -9,6 +9,7 @@ import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import say
+from tunesmith.space.words import words_of
 from tunesmith.text import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def parsed(text: str, parameter: Parameter | None) -> Any:
             if text in (str(choice), repr(choice), getattr(choice, "__name__", None)):
                 return choice
         raise click.UsageError(f"{text!r} is none of {listing(choices)}")
+    words = [] if parameter is None else [word for word, _ in words_of(parameter)]
+    for word in words:
+        if text in (str(word), repr(word), json.dumps(word)):
+            return word
     try:
         return json.loads(text)
     except ValueError:

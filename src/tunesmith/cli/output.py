@@ -56,6 +56,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     console.print(table)
 
 
+def param(value: Any) -> Any:
+    """Return a parameter's value as a cell: None is a value there, and an empty cell says that it is not active."""
+    return "None" if value is None else value
+
+
 def cell(value: Any) -> str:
     """Return a value as the text of a cell."""
     if value is None:

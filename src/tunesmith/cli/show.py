@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import cell, print_json, print_table
+from tunesmith.cli.output import cell, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.state import TrialState
 from tunesmith.study.failures import failure_reasons
@@ -89,7 +89,8 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
     click.echo(f"trial {trial.number}: {trial.state.name}{shown}")
     if trial.reason:
         click.echo(printable(trial.reason, lines=True))
-    rows = [*trial.flat_params.items(), *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
+    params = ((key, param(value)) for key, value in trial.flat_params.items())
+    rows = [*params, *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
     if rows:
         print_table(["name", "value"], [[key, cell(value)] for key, value in rows])
     if curve := trial.learning_curve():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ import click
 import numpy as np
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import print_json, print_table, say
+from tunesmith.cli.output import param, print_json, print_table, say
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks, plain
 from tunesmith.state import TrialState
 from tunesmith.study.query import TrialTable
+from tunesmith.study.query.columns import ABSENT
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
@@ -69,12 +71,16 @@ def trials(
         return
     every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
     params = every[:MOST_PARAMETERS]
-    cells = [[t.number, t.state.name.lower(), value_text(t), *(t.flat_params.get(p) for p in params)] for t in shown]
+    cells = [[t.number, t.state.name.lower(), value_text(t), *_params(t.flat_params, params)] for t in shown]
     print_table(["trial", "state", "value", *params], cells)
     if len(every) > len(params):
         click.echo(f"{len(params)} of {len(every):,} parameters are shown; --json and `tunesmith export` have all.")
     if len(rows) > limit:
         click.echo(f"{limit} of {len(rows):,} are shown; --limit shows more.")
+
+
+def _params(found: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    return [param(found[name]) if name in found else None for name in names]
 
 
 def _table(study: Study) -> TrialTable:
@@ -129,7 +135,8 @@ def export(
 
         columns = to_columns(study.trials, len(study.directions), ATTRS)
         head = [f"{attr}_{key}" if key else attr for attr, key in columns]
-        text = "".join(csv_chunks(head, [zip(*columns.values(), strict=True)]))
+        cells = [[None if v is ABSENT else param(v) if c[0] == "params" else v for v in columns[c]] for c in columns]
+        text = "".join(csv_chunks(head, [zip(*cells, strict=True)]))
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -154,6 +161,10 @@ def _to_optuna(study: Study, output: Path | None, as_json: bool) -> None:
 
 def _parquet(study: Any, output: Path) -> None:
     try:
-        study.trials_dataframe().to_parquet(output)
+        frame = study.trials_dataframe()
+        for name in frame.columns:  # a column of a file has one type, where parameters may be numbers, texts and None
+            if name.startswith("params_") and frame[name].map(type).nunique() > 1:
+                frame[name] = frame[name].map(lambda value: value if value != value else str(value))
+        frame.to_parquet(output)
     except ImportError as error:
         raise click.ClickException(f"Parquet needs pandas and pyarrow: pip install pandas pyarrow ({error})") from error

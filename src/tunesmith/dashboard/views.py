@@ -31,8 +31,8 @@ class Views:
             lstrip_blocks=True,
         )  # fmt: skip
         self._environment.filters |= {
-            "number": number, "clock": clock, "span": span, "text": text, "path": lambda v: quote(str(v), safe=""),
-            "query": urlencode,
+            "number": number, "param": param, "clock": clock, "span": span, "text": text,
+            "path": lambda v: quote(str(v), safe=""), "query": urlencode,
         }  # fmt: skip
 
     def page(self, request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
@@ -71,6 +71,11 @@ def number(value: Any, digits: int = 6) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return text(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
+
+
+def param(value: Any, digits: int = 6) -> str:
+    """Return a parameter's value as a table shows it: None is one, too."""
+    return "None" if value is None else number(value, digits)
 
 
 def text(value: Any, most: int = 200) -> str:

@@ -8,6 +8,7 @@ Symbols: d parameters, f expected results (minimised), b draws.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tunesmith.importance.table import LEVEL, Change
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
+from tunesmith.space.words import words_of
 
 DRAWS = 400
 
@@ -107,6 +109,11 @@ def _change(data: ImportanceData, j: int, before: Floats, after: Floats, f: Floa
     low, high = sorted(float(data.sign * end) for end in np.quantile(f[1:], [tail, 1.0 - tail]))
 
     def shown(u: float) -> Any:
-        return None if np.isnan(u) else param.to_label(float(param.from_unit(np.array(u))))
+        if np.isnan(u):
+            return None
+        x = float(param.from_unit(np.array(u)))
+        place = next((p for _, p in words_of(param) if math.isclose(x, p)), x)  # the unit interval rounds
+        value = param.to_label(place)
+        return "None" if value is None else value
 
     return Change(shown(float(before[j])), shown(float(after[j])), float(data.sign * f[0]), (low, high))

@@ -23,8 +23,8 @@ class Change:
     """One step on the path from the default configuration to the best one.
 
     Attributes:
-        before: the parameter's value in the default; None: it is not active there.
-        after: its value in the best configuration; None: it is not active there.
+        before: the parameter's value in the default; None: it is not active there (the value None is a text).
+        after: its value in the best configuration, likewise.
         expected: what a trial is expected to give after this step and those before it, in the study's unit.
         interval: of that, (low, high).
     """

@@ -13,6 +13,7 @@ from tunesmith.space.distributions import Distribution
 from tunesmith.space.growth import merge
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.space import Space
+from tunesmith.space.words import FloatOr, IntOr
 
 __all__ = [
     "Categorical",
@@ -21,7 +22,9 @@ __all__ = [
     "Constraint",
     "Distribution",
     "Float",
+    "FloatOr",
     "Int",
+    "IntOr",
     "Ordinal",
     "Parameter",
     "Space",

@@ -11,12 +11,14 @@ from tunesmith.space.condition_table import bind
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Shape, joined
 from tunesmith.space.space import Space
+from tunesmith.space.words import with_range
 
 
 def merge(space: Space | None, seen: Mapping[str, Parameter], shape: Shape | None = None) -> Space:
     """Return the space of a define-by-run study after a trial.
 
-    A new name is appended. A known number gets the hull of both ranges (`log` and `step` stay only where both agree).
+    A new name is appended. A known number gets the hull of both ranges (`log` and `step` stay only where both agree),
+    and the words of both.
     A known categorical gets the union of the choices; old indices stay. A parameter of another type is replaced.
 
     Args:
@@ -76,7 +78,10 @@ def _hull(old: Float | Int, new: Float | Int) -> Parameter:
         shift = (new.low - old.low) / step
         step = step if abs(shift - round(shift)) <= 1e-9 * max(1.0, abs(shift)) else None
     try:
-        if isinstance(old, Int) and isinstance(new, Int):
+        whole = isinstance(old, Int) and isinstance(new, Int)
+        if words := {**dict(old.words), **dict(new.words)}:
+            return with_range(Int(int(low), int(high), log) if whole else Float(low, high, log), low, high, words)
+        if whole:
             return Int(int(low), int(high), log=log, step=1 if step is None else int(step))
         return Float(low, high, log=log, step=step)
     except SpaceError:  # both ranges were valid, but the one that spans them is too wide to be one

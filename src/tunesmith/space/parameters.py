@@ -36,6 +36,7 @@ class _Range(Parameter):
     high: float
     log: bool
     step: float | None
+    words: tuple[tuple[Any, float], ...] = ()  # `FloatOr` and `IntOr` have some, see `tunesmith.space.words`
 
     def valid(self) -> str:
         step = "" if self.step == self.default_step else f" in steps of {self.step!r}"

@@ -19,6 +19,7 @@ from tunesmith.space.conditions import Condition
 from tunesmith.space.labels import plain
 from tunesmith.space.parameters import Float, Int
 from tunesmith.space.shape import Constant, Group, Leaf, Node, Shape, Switch
+from tunesmith.space.words import FloatOr, IntOr
 from tunesmith.text import shown
 
 VERSION = 1
@@ -65,6 +66,8 @@ def parameter_to_json(param: Parameter) -> dict[str, Any]:
             data["log"] = True
         if param.step != param.default_step:
             data["step"] = param.step
+        if param.words:
+            data["words"] = [[label_to_json(word), place] for word, place in param.words]
     elif isinstance(param, Categorical):
         choices = [
             label_to_json(label) if name is None else {"name": name}
@@ -104,6 +107,9 @@ def parameter_from_json(data: Mapping[str, Any], objects: Mapping[str, Any] | No
 
 def _read_parameter(data: dict[str, Any], objects: Mapping[str, Any]) -> Parameter:
     kind = data["type"]
+    if kind in ("float", "int") and data.get("words"):  # those that were stored first have none
+        words = {label_from_json(word): place for word, place in data["words"]}
+        return (FloatOr if kind == "float" else IntOr)(data["low"], data["high"], data.get("log", False), words=words)
     if kind == "float":
         return Float(data["low"], data["high"], log=data.get("log", False), step=data.get("step"))
     if kind == "int":

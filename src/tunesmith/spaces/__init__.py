@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from tunesmith.space import Space
+from tunesmith.space.words import FloatOr, IntOr
 from tunesmith.spaces.about import About, Inside
 from tunesmith.spaces.joined import joined
 from tunesmith.spaces.known import known_names, register
-from tunesmith.spaces.words import FloatOr, IntOr
 from tunesmith.text import shown
 
 __all__ = ["About", "FloatOr", "Inside", "IntOr", "known_names", "of", "register"]

@@ -14,8 +14,8 @@ from typing import Any
 from tunesmith.space import Categorical, Float, Int
 from tunesmith.space.base import Parameter
 from tunesmith.space.conditions import Condition
+from tunesmith.space.words import with_range, without_words, words_of
 from tunesmith.spaces.about import own_values
-from tunesmith.spaces.words import with_range, without_words, words_of
 
 _MISSING = object()
 

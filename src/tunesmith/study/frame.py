@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import MissingDependencyError
+from tunesmith.study.query.columns import ABSENT
 from tunesmith.trial import FrozenTrial
 
 if TYPE_CHECKING:
@@ -31,8 +33,14 @@ def to_frame(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str],
         import pandas as pd
     except ImportError as error:
         raise MissingDependencyError("trials_dataframe needs pandas: pip install pandas") from error
-    columns = to_columns(trials, n_objectives, attrs)
+    columns: dict[tuple[str, str], Any] = dict(to_columns(trials, n_objectives, attrs))
     order = list(columns)
+    for c in order:
+        if any(value is None for value in columns[c]) and c[0] == "params":  # None is a value there, and NaN is none
+            found = [math.nan if value is ABSENT else value for value in columns[c]]
+            columns[c] = pd.Series(found, dtype=object)
+        else:
+            columns[c] = [None if value is ABSENT else value for value in columns[c]]
     frame = pd.DataFrame({c: columns[c] for c in order}, columns=pd.MultiIndex.from_tuples(order) if order else None)
     if not multi_index:
         frame.columns = pd.Index([f"{a}_{k}" if k else a for a, k in order])
@@ -48,7 +56,8 @@ def to_columns(trials: list[FrozenTrial], n_objectives: int, attrs: Sequence[str
         attrs: names of `FrozenTrial` attributes.
 
     Returns:
-        each column by the attribute and its key, which is empty where the attribute is one value.
+        each column by the attribute and its key, which is empty where the attribute is one value. `ABSENT` stands where
+        a trial has no such parameter; other keys that it does not have are None.
     """
     for attr in attrs:
         if not hasattr(FrozenTrial, attr):
@@ -68,7 +77,8 @@ def _columns(trials: list[FrozenTrial], attr: str, n_objectives: int) -> list[tu
         read = "flat_params" if attr == "params" else attr
         rows = [getattr(t, read) or {} for t in trials]
         keys = dict.fromkeys(key for row in rows for key in row)
-        return [(str(key), [row.get(key) for row in rows]) for key in keys]
+        absent = ABSENT if attr == "params" else None
+        return [(str(key), [row.get(key, absent) for row in rows]) for key in keys]
     if attr == "state":
         return [("", [t.state.name for t in trials])]
     return [("", [getattr(t, attr) for t in trials])]

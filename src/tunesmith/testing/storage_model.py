@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tunesmith.errors import AttemptReplacedError
 from tunesmith.frozen import LATE, NAN, Attempt, Fence, TrialRecord
-from tunesmith.space import Categorical, Float, Int, Ordinal, Space
+from tunesmith.space import Categorical, FloatOr, IntOr, Ordinal, Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.storage.checks import late_note
 
 SPACE = Space(
-    lr=Float(1e-5, 1.0, log=True),
-    layers=Int(1, 5),
+    lr=FloatOr(1e-5, 1.0, log=True, words={0.0: 1e-5, "auto": 1e-3}),
+    layers=IntOr(1, 5, words={None: 3}),
     act=Categorical(["relu", None, True, 1, 1.5, ("a", 2)]),
     size=Ordinal(["s", "m", "l"]),
 )

@@ -115,7 +115,7 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         assert found.reason.startswith("half of a pair ")
         found.reason, done.seq = done.reason, 1
         assert_same(found, done)
-        assert found.params == {"lr": 1e-3, "layers": 3, "act": True}
+        assert found.params == {"lr": "auto", "layers": None, "act": True}
 
     @pytest.mark.parametrize("state", [COMPLETE, PRUNED, FAIL])
     def test_a_finish_is_recorded_once(self, storage: Storage, study: StudyRecord, state: TrialState) -> None:

@@ -64,8 +64,8 @@ def columns_of(table: TrialTable) -> list[tuple[str, str]]:
 
 
 def cells(columns: list[Column], rows: Indices) -> list[list[Any]]:
-    """Return the cells of some rows; None where there is none."""
-    found = [[None if v is ABSENT else v for v in column.values(rows)] for column in columns]
+    """Return the cells of some rows; None where there is none, and "None" where that is the value."""
+    found = [[None if v is ABSENT else "None" if v is None else v for v in column.values(rows)] for column in columns]
     return [list(row) for row in zip(*found, strict=True)]
 
 
@@ -134,25 +134,27 @@ def download(request: Request) -> Response:
     return StreamingResponse(made, media_type="text/csv" if kind == "csv" else "application/json", headers=headers)
 
 
-def _chunks(table: TrialTable, rows: Indices) -> Iterator[list[list[Any]]]:
-    columns = [table.column(name) for name, _ in columns_of(table)]
+def _chunks(rows: Indices) -> Iterator[Indices]:
     for start in range(0, len(rows), CHUNK):
-        yield cells(columns, rows[start : start + CHUNK])
+        yield rows[start : start + CHUNK]
 
 
 def _csv(table: TrialTable, rows: Indices) -> Iterator[str]:
     head = [name.replace("params.", "params_", 1) for name, _ in columns_of(table)]
-    return csv_chunks(head, _chunks(table, rows))
+    columns = [table.column(name) for name, _ in columns_of(table)]
+    return csv_chunks(head, (cells(columns, some) for some in _chunks(rows)))
 
 
 def _json(table: TrialTable, rows: Indices) -> Iterator[str]:
     names = [name for name, _ in columns_of(table)]
+    columns = [table.column(name) for name in names]
     yield "["
     first = True
-    for some in _chunks(table, rows):
+    for some in _chunks(rows):
+        values = zip(*(column.values(some) for column in columns), strict=True)
         text = ",\n".join(
-            json.dumps({k: plain(v) for k, v in zip(names, row, strict=True) if v is not None}, allow_nan=False)
-            for row in some
+            json.dumps({k: plain(v) for k, v in zip(names, row, strict=True) if v is not ABSENT}, allow_nan=False)
+            for row in values
         )
         yield text if first else ",\n" + text
         first = False

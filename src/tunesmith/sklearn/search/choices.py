@@ -10,7 +10,7 @@ from typing import Any
 from tunesmith.errors import SpaceError
 from tunesmith.space import Categorical, Space
 from tunesmith.space.convert import BRANCH
-from tunesmith.spaces.words import words_of
+from tunesmith.space.words import words_of
 
 
 def tied_to_choices(space: Space) -> Space:

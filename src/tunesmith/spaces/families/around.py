@@ -12,9 +12,9 @@ from typing import Any
 
 from tunesmith.space import Categorical, Float, Int, Ordinal
 from tunesmith.space.base import Parameter
+from tunesmith.space.words import FloatOr, IntOr
 from tunesmith.spaces.about import About, Inside, is_classifier
 from tunesmith.spaces.families.preprocessing import after
-from tunesmith.spaces.words import FloatOr, IntOr
 
 Made = Mapping[str, Parameter | Inside]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from tunesmith.space import Float, Int
 from tunesmith.space.base import Parameter
+from tunesmith.space.words import FloatOr
 from tunesmith.spaces.about import About
-from tunesmith.spaces.words import FloatOr
 
 Params = Mapping[str, Parameter]
 

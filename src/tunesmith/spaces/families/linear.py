@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from tunesmith.space import Categorical, Float, Int
 from tunesmith.space.base import Parameter
+from tunesmith.space.words import FloatOr, IntOr
 from tunesmith.spaces.about import About, tidy
-from tunesmith.spaces.words import FloatOr, IntOr
 
 Params = Mapping[str, Parameter]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from tunesmith.space import Categorical, Float, Int, Ordinal
 from tunesmith.space.base import Parameter
+from tunesmith.space.words import FloatOr, IntOr
 from tunesmith.spaces.about import About, tidy
-from tunesmith.spaces.words import FloatOr, IntOr
 
 Params = Mapping[str, Parameter]
 UNIT_VARIANCE = {"StandardScaler", "PowerTransformer", "QuantileTransformer", "RobustScaler"}

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 from tunesmith.space import Float, Int
 from tunesmith.space.base import Parameter
+from tunesmith.space.words import FloatOr
 from tunesmith.spaces.about import About, tidy
-from tunesmith.spaces.words import FloatOr
 
 Params = Mapping[str, Parameter]
 LOW, HIGH = 2.0**-5, 2.0**12  # of C: beyond it, fits take long and nothing is gained on scaled data

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 from tunesmith.space import Float, Int
 from tunesmith.space.base import Parameter
+from tunesmith.space.words import FloatOr, IntOr
 from tunesmith.spaces.about import About, is_classifier, tidy
-from tunesmith.spaces.words import FloatOr, IntOr
 
 Params = Mapping[str, Parameter]
 DEEP = 32  # of a binary tree, deeper than data on one machine ask for: it stands for "no limit"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tunesmith.space.base import Parameter
+from tunesmith.space.words import FloatOr, IntOr
 from tunesmith.spaces.about import About
-from tunesmith.spaces.words import FloatOr, IntOr
 
 Params = Mapping[str, Parameter]
 

@@ -39,6 +39,7 @@ class Column:
         objects: any values [n], `ABSENT` where there is none; None: the numbers or the choices are the values.
         is_missing: where there is no value, bool[n]; None: where the number is NaN.
         whole: whether the numbers are whole ones.
+        words: values that are no numbers of their own, such as None, and the numbers that stand for them.
     """
 
     numbers: Floats
@@ -46,6 +47,7 @@ class Column:
     objects: Sequence[Any] | None = None
     is_missing: Mask | None = None
     whole: bool = False
+    words: Sequence[tuple[Any, float]] = ()
 
     @property
     def missing(self) -> Mask:
@@ -66,7 +68,10 @@ class Column:
         numbers, gone = found.tolist(), missing.tolist()
         if self.choices is not None:
             return [ABSENT if m else self.choices[int(v)] for v, m in zip(numbers, gone, strict=True)]
-        return [ABSENT if m else int(v) if self.whole else v for v, m in zip(numbers, gone, strict=True)]
+        made = [ABSENT if m else int(v) if self.whole else v for v, m in zip(numbers, gone, strict=True)]
+        for word, place in self.words:
+            made = [word if v == place and v is not ABSENT else m for v, m in zip(numbers, made, strict=True)]
+        return made
 
     def where(self, holds: Callable[[Any], bool]) -> Mask:
         """Return where a condition on the value holds; nowhere where there is none, bool[n]."""
@@ -83,6 +88,8 @@ class Column:
         # An integer that no float equals is compared as Python does, exactly.
         if self.is_numeric and _is_number(value) and type(value) is not int and sign != "~":
             found: Mask = _OPERATORS[sign](self.numbers, float(value))
+            for word, place in self.words:
+                found[self.numbers == place] = compare(sign, word, value)
             return found & ~self.missing
         return self.where(lambda cell: compare(sign, cell, value))
 

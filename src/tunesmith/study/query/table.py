@@ -14,6 +14,7 @@ from tunesmith.errors import QueryError
 from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.space import Categorical, Int, Space
+from tunesmith.space.words import words_of
 from tunesmith.state import TrialState
 from tunesmith.study.query.columns import ABSENT, Absent, Column, Floats, Indices, Mask, compare
 from tunesmith.study.query.syntax import Among, Both, Comparison, Constant, Missing, Name, Node, Not, parse
@@ -166,7 +167,7 @@ class TrialTable:
         parameter, x = self.space.params[bare], self.x[:, self.space.names.index(bare)]
         if isinstance(parameter, Categorical):
             return Column(x, [parameter.to_label(float(i)) for i in range(int(parameter.n_values))])
-        return Column(x, whole=isinstance(parameter, Int))
+        return Column(x, whole=isinstance(parameter, Int), words=words_of(parameter))
 
     def _attribute(self, name: str) -> Column | None:
         bare = _without(name, USER)

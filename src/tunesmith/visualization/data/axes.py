@@ -15,6 +15,7 @@ import numpy as np
 from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
+from tunesmith.space.words import words_of
 from tunesmith.text import did_you_mean, listing, printable
 from tunesmith.visualization.data.columns import USER, Floats, Indices, StudyColumns, as_floats, attribute
 
@@ -37,6 +38,7 @@ class Axis:
         categories: their names, where it has any.
         strip: where trials without a value are shown; NaN: all have one.
         strip_name: what they are: "inactive" or "not set".
+        words: values that are no numbers of their own, such as None, and where they lie.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Axis:
     categories: tuple[str, ...] = ()
     strip: float = math.nan
     strip_name: str = "inactive"
+    words: tuple[tuple[str, float], ...] = ()
 
     @property
     def has_strip(self) -> bool:
@@ -79,7 +82,9 @@ class Axis:
         at = float(self.at[row])
         if math.isnan(at):
             return self.strip_name
-        return self.categories[int(at)] if self.kind == "category" else f"{at:.6g}"
+        if self.kind == "category":
+            return self.categories[int(at)]
+        return next((word for word, place in self.words if place == at), f"{at:.6g}")
 
     def ticks(self, most: int = 6) -> tuple[list[float], list[str]]:
         """Return where ticks stand and what they say: none in the strip; of many categories every so many.
@@ -91,7 +96,11 @@ class Axis:
             every = max(1, math.ceil(len(self.categories) / MOST_TICKS))
             return [float(i) for i in range(0, len(self.categories), every)], list(self.categories[::every])
         at = round_logs(self.low, self.high, most) if self.kind == "log" else round_values(self.low, self.high, most)
-        return at, [_tick(v) for v in at]
+        for _, place in self.words:  # a number close to a word would be written over it
+            where = float(self.scaled(np.array(place)))
+            at = [v for v in at if abs(float(self.scaled(np.array(v))) - where) > 0.3 / most]
+        named = dict(self.words)
+        return [*at, *named.values()], [*map(_tick, at), *named]
 
     def grid(self, k: int) -> Floats:
         """Return k positions from end to end, even to the eye; of categories each one."""
@@ -191,7 +200,8 @@ def parameter_axis(columns: StudyColumns, space: Space, j: int) -> Axis:
         categories = tuple(_short(p.to_label(float(k))) for k in range(int(p.n_values)))
         return _with_strip(name, "category", at, 0.0, max(len(categories) - 1.0, 0.0), categories)
     low, high = _range(p, at)
-    return _with_strip(name, "log" if getattr(p, "log", False) else "linear", at, low, high)
+    made = _with_strip(name, "log" if getattr(p, "log", False) else "linear", at, low, high)
+    return replace(made, words=tuple((_short(word), place) for word, place in words_of(p)))
 
 
 def _range(p: Parameter, at: Floats) -> tuple[float, float]:

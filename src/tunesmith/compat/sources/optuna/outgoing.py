@@ -12,6 +12,7 @@ from tunesmith.compat.sources.optuna.trials import FIXED, NAMES, OTHERS, REASON,
 from tunesmith.compat.sources.study import METRICS
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Categorical, Float, Int, Parameter
+from tunesmith.space.words import words_of
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study
 
@@ -127,6 +128,10 @@ def _raw(
         inner = x if x == x else trial.outside.get(name)
         if isinstance(held, Categorical):  # by its place among the choices of all trials
             inner = held.to_internal(parameter.to_label(x)) if x == x else None
+        word = next((word for word, place in words_of(parameter) if place == x), inner)
+        if word != inner:  # Optuna's ranges have numbers alone
+            raw.user[PARAMETER + name] = word
+            out.note("values such as None and 'scale', which are numbers there and attributes with what they were")
         if isinstance(inner, int | float) and inner == inner:
             raw.params.append((name, float(inner), text))
         elif name in trial.outside:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunesmith.errors import SpaceError
-from tunesmith.space import Float, Int
 from tunesmith.space.base import Parameter
+from tunesmith.space.parameters import Float, Int
 from tunesmith.space.priors import read_width
 from tunesmith.text import shown
 
@@ -143,7 +143,7 @@ class IntOr(_WithWords, Int):
 
 def words_of(param: Parameter) -> Words:
     """Return the words of a parameter and the numbers that they stand for; most have none."""
-    return param.words if isinstance(param, FloatOr | IntOr) else ()
+    return param.words if isinstance(param, Float | Int) else ()
 
 
 def without_words(param: Parameter, words: list[Any]) -> Parameter:
@@ -153,7 +153,7 @@ def without_words(param: Parameter, words: list[Any]) -> Parameter:
         param: the parameter.
         words: which.
     """
-    if not isinstance(param, FloatOr | IntOr) or not words:
+    if not isinstance(param, Float | Int) or not param.words or not words:
         return param
     left = {word: place for word, place in param.words if not any(word is w or word == w for w in words)}
     return with_range(param, param.low, param.high, left)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tunesmith import Categorical, Float, Int, Space, create_study
 from tunesmith.errors import SpaceError
+from tunesmith.space import merge
+from tunesmith.space.words import with_range, without_words, words_of
 from tunesmith.spaces import FloatOr, IntOr
-from tunesmith.spaces.words import with_range, without_words, words_of
 
 WORDS = st.one_of(st.none(), st.sampled_from(["scale", "auto", "sqrt"]))
 
@@ -43,7 +44,7 @@ def test_a_word_is_the_point_at_its_place(made: Any, u: float) -> None:
 
 @given(ranges())
 def test_a_word_survives_copies(made: Any) -> None:
-    param, word, place = made
+    param, word, _ = made
     space = Space(x=param.when(kind="a"), kind=Categorical(["a", "b"]))
     copy = pickle.loads(pickle.dumps(space))
     assert copy == space
@@ -51,7 +52,18 @@ def test_a_word_survives_copies(made: Any) -> None:
     assert param != (Int if isinstance(param, Int) else Float)(param.low, param.high, param.log)
     assert words_of(with_range(param, param.low, param.high, dict(param.words))) == words_of(param)
     assert words_of(without_words(param, [word])) == ()
-    assert Space.from_json(space.to_json())["x"].contains(place)  # a storage keeps the range
+    assert Space.from_json(space.to_json()) == space
+    assert Space.from_json(space.to_json()).to_json() == space.to_json()
+
+
+def test_words_stay_where_ranges_are_joined() -> None:
+    wide = Space(x=FloatOr(0.1, 2, words={"scale": 1.0}), n=IntOr(1, 8, words={None: 8}))
+    older = Space(x=Float(0.01, 1), n=Int(1, 9))  # as it was stored without them
+    for first, second in ((wide, older), (older, wide)):
+        assert dict(merge(first, second.params)) == {
+            "x": FloatOr(0.01, 2, words={"scale": 1.0}),
+            "n": IntOr(1, 9, words={None: 8}),
+        }
 
 
 def test_zero_stands_in_a_logarithmic_range() -> None:
