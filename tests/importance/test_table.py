@@ -29,11 +29,23 @@ def test_a_table_can_be_read_in_many_ways() -> None:
     html = table._repr_html_()
     assert html.startswith("<div")
     assert "x0" in html
-    assert [d["name"] for d in table.to_dicts()] == [row.name for row in table.rows]
+    assert [d["name"] for d in table.to_dicts()] == [row.name for row in table] == [row.name for row in table.rows]
+    assert len(table) == 3
     assert list(table.to_dataframe().columns[:3]) == ["name", "kind", "value"]
     with pytest.raises(KeyError, match="x9"):
         table["x9"]
     assert importance(study) == table, "the same study gives the same table"
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_a_smooth_objective_has_no_interval_of_zero_width(evaluator: str) -> None:
+    """A process that interpolates 30 values is sure of them, and not of what else the trials could have been."""
+    study = ts.create_study(seed=0)
+    study.optimize(lambda t: (t.suggest_float("x", 0, 1) - 0.3) ** 2 + 0.2 * t.suggest_float("y", 0, 1), n_trials=30)
+    for row in importance(study, evaluator=evaluator):
+        low, high = row.interval
+        assert low < row.value < high
+        assert f"{low:.3f}" != f"{high:.3f}"
 
 
 def test_names_are_shown_as_text() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.importance.base import Effects, ImportanceData
 from tunesmith.importance.default_point import FromDefault, default_point, mixed
-from tunesmith.importance.model import Model, fitted, shuffled_models
+from tunesmith.importance.model import Model, fitted, shuffled_models, wider_draws
 from tunesmith.importance.table import LEVEL, Change
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
@@ -31,8 +31,8 @@ class Ablation(FromDefault):
     The best configuration is the trial with the best expected value, by a Gaussian process. From the default on, each
     step changes the parameter that is expected to gain most. A value is what its step gains, in the unit of the
     objective; positive is better. Parameters that are the same in both, or active in neither, have no step. Rows come
-    in the order of the path. Intervals: joint draws from the posterior along the path. Null line: the same with
-    shuffled values. There are no pairs.
+    in the order of the path. Intervals: joint draws from the posterior along the path, spread by what leaving groups of
+    trials out changes. Null line: the same with shuffled values. There are no pairs.
 
     Args:
         default: as for `Shapley`.
@@ -55,6 +55,14 @@ class Ablation(FromDefault):
             path, at = _path(data, other, u, base)
             gained = dict(zip(path, -np.diff(other.values(at)[:, 0]), strict=True))
             nulls = np.vstack([nulls, [gained.get(order[i], 0.0) for i in steps]])
+        draws = wider_draws(
+            gains[1:],
+            lambda other: -np.diff(other.values(points)[:, 0])[steps],
+            data,
+            features,
+            model.warped,
+            rng,
+        )
         if order:
             start, end = (float(data.sign * f[i, 0]) for i in (0, -1))
             notes.append(f"A trial is expected to give {start:.4g} with the default and {end:.4g} with the best one.")
@@ -63,7 +71,7 @@ class Ablation(FromDefault):
         return Effects(
             params=tuple((order[i],) for i in steps),
             value=gains[0],
-            draws=gains[1:],
+            draws=draws,
             shuffled=nulls,
             n_trials=tuple(int((~np.isnan(data.u[:, order[i]])).sum()) for i in steps),
             unit="what its step from the default to the best configuration gains",

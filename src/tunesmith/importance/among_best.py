@@ -16,7 +16,7 @@ import numpy as np
 
 from tunesmith.importance.base import ImportanceData
 from tunesmith.importance.cells import Cells
-from tunesmith.importance.model import N_BEST, fitted, shuffled_models, spread_points
+from tunesmith.importance.model import N_BEST, Model, fitted, shuffled_models, spread_points, wider_draws
 from tunesmith.importance.variance import main_variances
 from tunesmith.numerics.arrays import Floats
 from tunesmith.space.feature_map import FeatureMap
@@ -50,11 +50,13 @@ def modelled_shares(
     free = max(1, model.n - len(params) - 1)
     noise = model.noise_variance(u) * np.append(1.0, free / rng.chisquare(free, DRAWS))
     found = _shares(cells, model.relative(u), noise, gamma)
-    nulls = [
-        _shares(cells, other.relative(u), np.array([other.noise_variance(u)]), gamma)[0]
-        for other, _, _ in shuffled_models(data, features, model.warped, rng)
-    ]
-    return found[0], found[1:], np.array(nulls)
+
+    def value(other: Model) -> Floats:
+        own: Floats = _shares(cells, other.relative(u), np.array([other.noise_variance(u)]), gamma)[0]
+        return own
+
+    nulls = np.array([value(other) for other, _, _ in shuffled_models(data, features, model.warped, rng)])
+    return found[0], wider_draws(found[1:], value, data, features, model.warped, rng), nulls
 
 
 def _fewer(data: ImportanceData, w: Floats, rng: np.random.Generator) -> ImportanceData:

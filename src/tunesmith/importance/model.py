@@ -14,7 +14,7 @@ of the Matérn-5/2 kernel, whose spectral density is a Student t with 5 degrees 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -37,6 +37,7 @@ MOST_PARAMETERS = 100
 NULL_ROWS = 150  # trials of the models of shuffled values
 SHUFFLES = 40  # of them: each is fitted anew
 RANDOM_FEATURES = 512
+GROUPS = 8  # of trials, each of which is left out once
 BLOCK = 2_000  # points that are evaluated at once
 GRID = np.linspace(-8.0, 8.0, 401)  # transformed values at which the transform back is computed
 
@@ -226,6 +227,42 @@ def shuffled_models(
         u = data.u[rows]
         model = _better(features, u, y, False) if warped is None else Model(features, u, y, warped)
         yield model, u, y
+
+
+def wider_draws(
+    draws: Floats,
+    value: Callable[[Model], Floats],
+    data: ImportanceData,
+    features: FeatureMap,
+    warped: bool,
+    rng: np.random.Generator,
+) -> Floats:
+    """Return draws of some values [b, r] that are also spread by what depends on which trials there happen to be.
+
+    Draws of one process take its hyperparameters, and that it is such a process, for certain; of a smooth function they
+    are all the same. How far values move when each of `GROUPS` groups of trials is left out, and the process fitted
+    anew, shows the rest (the delete-a-group jackknife; Shao & Wu, 1989).
+
+    Args:
+        draws: of the values, from the posterior of one process.
+        value: gives the values [r] that a model has.
+        data: the trials.
+        features: of their space.
+        warped: as for `Model`.
+        rng: chooses trials and groups, and draws.
+    """
+    rows = rng.permutation(_chosen(data.y, MOST_ROWS, rng))
+    groups = min(GROUPS, len(rows))
+    left_out = [np.sort(np.delete(rows, np.s_[g::groups])) for g in range(groups)]
+    values = np.array(
+        [value(Model(features, data.u[rest], data.y[rest], warped)) for rest in left_out if np.ptp(data.y[rest]) > 0.0]
+    )
+    if not values.size:
+        return draws
+    unit = float(np.abs(values).max()) or 1.0  # squares of huge and tiny values overflow and vanish
+    sd = unit * math.sqrt(len(values) - 1) * (values / unit).std(axis=0)
+    out: Floats = draws + sd * rng.standard_normal(draws.shape)
+    return out
 
 
 def _chosen(y: Floats, most: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -16,7 +16,7 @@ import numpy as np
 from tunesmith.importance.base import Effects, ImportanceData
 from tunesmith.importance.coalitions import Game
 from tunesmith.importance.default_point import FromDefault, default_point, mixed
-from tunesmith.importance.model import Model, fitted, shuffled_models, spread_points
+from tunesmith.importance.model import Model, fitted, shuffled_models, spread_points, wider_draws
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread
 from tunesmith.space.feature_map import FeatureMap
@@ -32,7 +32,8 @@ class Shapley(FromDefault):
     The gain is that of the model's best point over the default, as a Gaussian process expects it, in the unit of the
     objective; positive is better. A parameter that is at its best in the default brings nothing, however much it
     matters elsewhere. With up to 10 parameters the values are exact, beyond that from sampled orders of tuning.
-    Intervals: joint draws from the posterior. Null line: the model is fitted to shuffled values. There are no pairs.
+    Intervals: joint draws from the posterior, spread by what leaving groups of trials out changes. Null line: the model
+    is fitted to shuffled values. There are no pairs.
 
     Args:
         default: the default configuration by name. Where it has no value, that of the prior declared in the space
@@ -54,12 +55,20 @@ class Shapley(FromDefault):
         for other, u, y in shuffled_models(data, features, model.warped, rng):
             options = _candidates(data, u, y, base, NULL_CANDIDATES, rng)
             nulls.append(game.shapley(_gains(other, _tuned(data, other, game, base, options)))[0, data.wanted])
+        draws = wider_draws(
+            found[1:],
+            lambda other: game.shapley(_gains(other, tuned))[0, data.wanted],
+            data,
+            features,
+            model.warped,
+            rng,
+        )
         if not game.exact:
             notes.append(f"The values are from {game.orders} sampled orders of tuning.")
         return Effects(
             params=tuple((j,) for j in data.wanted),
             value=found[0],
-            draws=found[1:],
+            draws=draws,
             shuffled=np.array(nulls),
             n_trials=tuple(int((~np.isnan(data.u[:, j])).sum()) for j in data.wanted),
             unit="the part of the gain over the default that tuning it brings",

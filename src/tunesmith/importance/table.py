@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class ImportanceRow:
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """Importances of a study's parameters, the largest first.
+    """Importances of a study's parameters, the largest first. ``for row in table`` and ``len(table)`` go over its rows.
 
     Attributes:
         rows: the main effects; of "ablation" in the order of the path.
@@ -95,10 +96,18 @@ class Importance:
     def __getitem__(self, name: str | tuple[str, str]) -> ImportanceRow:
         """Return the row of a parameter, or of a pair in either order."""
         wanted = {name} if isinstance(name, str) else set(name)
-        for row in (*self.rows, *self.pairs):
+        for row in self:
             if set(row.params) == wanted:
                 return row
         raise KeyError(name)
+
+    def __iter__(self) -> Iterator[ImportanceRow]:
+        """Iterate over the rows: the main effects, then the pairs."""
+        return iter((*self.rows, *self.pairs))
+
+    def __len__(self) -> int:
+        """Return how many rows there are, pairs among them."""
+        return len(self.rows) + len(self.pairs)
 
     def values(self, normalize: bool = False) -> dict[str, float]:
         """Return the values of the main effects by name, the largest first.
@@ -147,7 +156,7 @@ class Importance:
                 "bias": row.bias,
                 "n_trials": row.n_trials,
             }
-            for row in (*self.rows, *self.pairs)
+            for row in self
         ]
 
     def to_dataframe(self) -> pd.DataFrame:
