@@ -97,18 +97,20 @@ class Reporting(Suggestions):
         Args:
             value: the objective's value by now.
             step: an epoch, a number of rows, a fold; from 0. A resumed trial goes on with the step after
-                ``resumed_from_step``.
+                ``resumed_from_step``. A float that is a whole number is taken as one.
             cost: what was spent since the report before, in a unit of your own (GPU-hours, tokens): give it with each
-                report or with none. None: the seconds are measured.
+                report or with none. 0: nothing, as where the result was in a cache. None: the seconds are measured.
 
         Raises:
-            TypeError: the value or the cost is no number, or the step no integer.
-            ValueError: the step is negative, or 2**63 or more; or the cost is not above 0, or not finite.
+            TypeError: the value or the cost is no number, or the step no whole number; a text is neither.
+            ValueError: the step is negative, or 2**63 or more; or the cost is below 0, or not finite.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         now = time.monotonic()
         try:
-            value, index = real(value), int(step)
+            value, index = _number(value), int(step)
+            if index != step:
+                raise ValueError("a part of a step, or a text")
         except (TypeError, ValueError, OverflowError):
             raise TypeError(
                 f"report(value, step) takes a number and an integer step; got value={shown(value)}, step={shown(step)}"
@@ -264,8 +266,8 @@ class Reporting(Suggestions):
 
         What is measured for their reports is less than that, since an attempt ends after its last report.
         """
-        given = math.fsum(cost for attempt in self.previous_attempts for cost in attempt.costs.values())
-        self._costs_given = given > 0 and math.isclose(given, before, rel_tol=1e-9)
+        given = [cost for attempt in self.previous_attempts for cost in attempt.costs.values()]
+        self._costs_given = bool(given) and math.isclose(math.fsum(given), before, rel_tol=1e-9)
 
     def reported_cost(self) -> float | None:
         """Return the sum of the costs that this attempt gave with its reports; None: it gave none."""
@@ -293,11 +295,17 @@ class Reporting(Suggestions):
 def checked_cost(cost: Any) -> float:
     """Return the cost of a step; an error if it is none."""
     try:
-        value = real(cost)
+        value = _number(cost)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"report: cost must be a number; got {shown(cost)}") from None
-    if not 0 < value < math.inf:
+    if not 0 <= value < math.inf:
         raise ValueError(
-            f"report: cost is what was spent since the report before, above 0 and finite; got {shown(cost)}"
+            f"report: cost is what was spent since the report before, 0 or more and finite; got {shown(cost)}"
         )
     return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes | bytearray):
+        raise TypeError("a text, though it may read as a number")
+    return real(value)

@@ -146,9 +146,13 @@ def test_reports_are_checked() -> None:
     trial = ts.create_study().ask()
     with pytest.raises(TypeError, match="number"):
         trial.report("good", 1)  # type: ignore[arg-type]
+    for value, step in [("1.5", 1), (b"1.5", 1), (1.0, 2.5), (1.0, "2"), (1.0, math.nan)]:
+        with pytest.raises(TypeError, match="takes a number and an integer step"):
+            trial.report(value, step)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="0 or more"):
         trial.report(1.0, -1)
-    trial.report(1.0, 0)
+    assert trial.reports is None
+    trial.report(1.0, 0.0)  # type: ignore[arg-type]  # an epoch that a library counts in floats
     with pytest.warns(UserWarning, match="step 0 was reported already"):
         trial.report(2.0, 0)
     assert trial.reports == {0: 1.0}

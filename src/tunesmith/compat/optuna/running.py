@@ -176,8 +176,8 @@ class Trial(BaseTrial):
         """Report how the objective stands after a step.
 
         Args:
-            value: the objective's value by now.
-            step: an epoch, a number of rows, a fold; from 0.
+            value: the objective's value by now; as in Optuna, what ``float`` takes.
+            step: an epoch, a number of rows, a fold; from 0; what ``int`` takes.
 
         Raises:
             NotImplementedError: the study has several objectives.
@@ -186,10 +186,12 @@ class Trial(BaseTrial):
         """
         self._check_single("report")
         try:
-            number = float(value)
+            number, index = float(value), int(step)
         except (TypeError, ValueError):
-            raise TypeError(f"report(value, step) takes a number and an integer step; got value={value!r}") from None
-        self.native.report(number, step)
+            raise TypeError(
+                f"report(value, step) takes a number and an integer step; got value={value!r}, step={step!r}"
+            ) from None
+        self.native.report(number, index)
 
     def should_prune(self) -> bool:
         """Ask the pruner whether this trial should stop.
