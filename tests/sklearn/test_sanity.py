@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from tests.sklearn.versions import with_weighted_scores
 
+from tunesmith import Float
 from tunesmith.sklearn import GridSearchCV, SearchCV
 
 X, Y = make_classification(60, 5, random_state=0)
@@ -177,6 +179,48 @@ def test_what_works_in_part_is_one_warning(
         found = search(estimator, space, **settings).fit(X, y)
     assert sum(words in str(w.message) for w in caught) == 1, [str(w.message) for w in caught]
     assert np.isfinite(found.best_score_)
+
+
+class CountedRidge(Ridge):
+    """Of another library, as far as the checks before the first fit know."""
+
+    fits = 0
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> CountedRidge:
+        CountedRidge.fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_metric_that_cannot_score_the_default_is_told_before_the_second_candidate(
+    n_jobs: int | None, tmp_path: Path
+) -> None:
+    y = np.random.default_rng(0).normal(size=len(X))
+    for _ in range(2):  # a second search over the same study is told again
+        CountedRidge.fits = 0
+        search = SearchCV(
+            CountedRidge(), {"alpha": Float(0.1, 10.0, log=True)}, n_trials=30, cv=3, scoring="accuracy",
+            storage=tmp_path / "s.db", n_jobs=n_jobs, random_state=0,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that scoring failed, once
+            with pytest.raises(ValueError, match=r"failed on all 3 splits with ValueError: .*take another scoring="):
+                search.fit(X, y)
+        assert n_jobs or CountedRidge.fits == 3
+
+
+def test_a_default_without_the_method_of_the_metric_does_not_end_the_search() -> None:
+    class OwnSVC(SVC):
+        pass
+
+    def log_likelihood(estimator: Any, X: Any, y: Any) -> float:
+        return float(np.log(estimator.predict_proba(X)[np.arange(len(y)), y]).mean())
+
+    space = {"probability": [False, True]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = SearchCV(OwnSVC(random_state=0), space, cv=2, scoring=log_likelihood).fit(X, (X[:, 0] > X[0, 0]) * 1)
+    assert search.best_params_ == {"probability": True}
 
 
 def test_where_a_metric_has_no_value_the_warning_is_of_scikit_learns_class() -> None:

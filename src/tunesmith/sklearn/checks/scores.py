@@ -16,6 +16,7 @@ from tunesmith.caution import caution
 from tunesmith.sklearn._compat import is_passthrough_scorer, metric_function
 from tunesmith.sklearn.evaluate.cloning import configure
 from tunesmith.sklearn.protocols import Estimator, Params, Scorer
+from tunesmith.sklearn.store.outcome import Outcome
 
 SHOWN = 10  # how many splits a message lists
 
@@ -118,6 +119,27 @@ def check_scores(outcomes: Sequence[dict[str, Any]], n_splits: int, metric: str 
             score = "score" if name is None else f"score {name!r}"
             text = f"{n} of {len(blank)} candidates were fitted but have a {score} of NaN. {_cause(blank)}"
             caution(text, UserWarning)
+
+
+def check_default_scored(outcomes: Sequence[Outcome]) -> None:
+    """See that the estimator's own configuration, once it has run on all splits, has a score on one of them.
+
+    A missing method is no error here: other configurations may have it, as an SVM has probabilities if it is told to.
+
+    Args:
+        outcomes: of the default, which tell the scorer's error.
+
+    Raises:
+        ValueError: the scorer raised the same error on every split.
+    """
+    errors = {o.unscored for o in outcomes}
+    error = next(iter(errors), None)
+    if len(errors) == 1 and error is not None and not error.startswith("AttributeError"):
+        raise ValueError(
+            f"scoring the estimator's own configuration failed on all {len(outcomes)} splits with {error.rstrip('.')}. "
+            "The metric does not fit the estimator or y; take another scoring=, or "
+            "prefer_default=None to leave that configuration out"
+        )
 
 
 def name_splits(splits: Sequence[int]) -> str:

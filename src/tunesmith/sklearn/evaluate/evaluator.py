@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,14 +13,14 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, score
+from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_scorers, score
 from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted, has_plain_set_params
 from tunesmith.sklearn.evaluate.folds import Folds
 from tunesmith.sklearn.evaluate.shared_steps import Prefixes
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
 from tunesmith.sklearn.evaluate.verbose import announce_end, announce_start
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
-from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Split
+from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Scores, Split
 from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome
 from tunesmith.sklearn.store.predictions import encode_metrics, labels_of, recorded_scorer
 from tunesmith.text import plain_text, shorten
@@ -104,7 +105,7 @@ class Evaluator:
         error, fit_seconds, score_seconds = None, 0.0, 0.0
         failure, failed = task.failure(unit.lenient), task.failed(unit.lenient)
         test, train = failed, failed if task.train_scores else None
-        predictions, others = None, None
+        predictions, others, unscored = None, None, None
         try:
             stage = None
             if unit.prefix is not None and context is None and not fit_params:
@@ -137,6 +138,8 @@ class Evaluator:
             found = encode_metrics(heard, self._labels, estimator)
             several = is_multimetric(task.scorer)
             predictions, others = found.get(task.metric if several else None), found if several and task.every else None
+            if unit.explains:
+                unscored = self._why_unscored(estimator, X_test, fold.y_test, score_params, test)
             score_seconds += time.perf_counter() - scored
             if task.train_scores:
                 train = score(estimator, X_again, fold.y, task.scorer, train_params, failure)
@@ -144,10 +147,35 @@ class Evaluator:
             if context is not None:
                 context.call_on_fit_task_end(estimator=unit.caller, X=fold.X, y=fold.y, metadata=metadata)
         outcome = Outcome(
-            unit.candidate, split, test, train, fit_seconds, score_seconds, error, predictions, others=others
+            candidate=unit.candidate,
+            split=split,
+            test=test,
+            train=train,
+            fit_seconds=fit_seconds,
+            score_seconds=score_seconds,
+            error=error,
+            predictions=predictions,
+            others=others,
+            unscored=unscored,
         )
         announce_end(task, unit, outcome)
         return outcome
+
+    def _why_unscored(self, estimator: Any, X: Data, y: Data, params: Params, test: Scores) -> str | None:
+        """Return what the scorer raises for a fitted estimator; None if it has a score, or raises nothing."""
+        metric, scorer = self.task.metric, self.task.scorer
+        found = test.get(metric, 0.0) if isinstance(test, dict) else test
+        if not math.isnan(found):
+            return None
+        if metric is not None and is_multimetric(scorer):
+            scorer = metric_scorers(scorer)[metric]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they were shown with the score
+            try:  # the score was made by code of scikit-learn's that keeps the error to itself
+                scorer(estimator, X, **params) if y is None else scorer(estimator, X, y, **params)
+            except Exception as error:
+                return plain_text(shorten(f"{type(error).__name__}: {' '.join(str(error).split())}"))
+        return None
 
     def _cut_params(self, split: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Return the parameters of ``fit``, of scoring the test rows and of scoring the training rows."""

@@ -37,6 +37,7 @@ class Unit:
         contexts: the callback context of each split, and the search that is handed to the callbacks.
         lenient: a fit that fails never ends the search, whatever ``error_score`` says.
         partial: it is trained for a part only, so that it is no news that it has not converged.
+        explains: where there is no score, its outcomes have the error of the scorer.
     """
 
     candidate: int
@@ -48,6 +49,7 @@ class Unit:
     caller: Any = None
     lenient: bool = False
     partial: bool = False
+    explains: bool = False
 
     def cut(self, n: int) -> tuple[Unit, Unit]:
         """Return two units with the first n splits and the others."""

@@ -146,6 +146,10 @@ class Candidate:
         """Note that all outcomes so far are stored."""
         self.n_stored = len(self.outcomes)
 
+    def forget(self) -> None:
+        """Drop all outcomes, so that none is stored."""
+        self.row = [None] * len(self.row)
+
     # -- its end ---------------------------------------------------------------------------------------------------
 
     def drop(self, race: Race | None) -> None:

@@ -142,13 +142,13 @@ class Proposals:
         evaluate.checker.check_names(params)
         position, n_splits, begin = len(table.candidates), table.n_splits, table.first_split(number)
         order = tuple(begin + split for split in self.split_order(max(number, 0), n_splits))
-        unit = Unit(position, params, order, lenient=number == NOT_A_TRIAL)
+        exempt = table.is_default(params)
+        unit = Unit(position, params, order, lenient=number == NOT_A_TRIAL, explains=exempt)
         if self.context is not None and has_callbacks(evaluate.search, evaluate.task.estimator, [params]):
             unit.caller = evaluate.search
             unit.contexts = split_contexts(self.context, position, unit.splits, n_splits)
         else:
             unit.prefix = evaluate.planner.plan([params], evaluate.planner.likely(n_values(table.space)))[0]
-        exempt = table.is_default(params)
         screening = None if exempt else table.screens.begin(unit)
         candidate = Candidate(position, number, params, [None] * n_splits, trial, unit, exempt, screening)
         table.candidates.append(candidate)

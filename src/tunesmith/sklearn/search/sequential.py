@@ -23,6 +23,7 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from tunesmith.errors import StorageError
+from tunesmith.sklearn.checks.scores import check_default_scored
 from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.splits import further_splits
@@ -227,6 +228,9 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         touched = {o.candidate: self.table.candidates[o.candidate] for o in outcomes}
         for outcome in outcomes:
             self.table.candidates[outcome.candidate].receive(outcome)
+        for candidate in touched.values():
+            if candidate.exempt and candidate.complete and not candidate.told:
+                self._check_default(candidate)
         self.recorder.decide()
         self.recorder.tell_due()
         if not self.persistent:
@@ -237,6 +241,17 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
                 candidate.complete or candidate.decided or not self.scheduler.has_hope(candidate)
             ):
                 self.recorder.store_partial(candidate)
+
+    def _check_default(self, candidate: Candidate) -> None:
+        """End the search if no metric can score the default; what it ran is not kept, so that it is told again."""
+        error_score = self.evaluate.search.error_score
+        if isinstance(error_score, str) or not math.isnan(error_score):
+            return
+        try:
+            check_default_scored(candidate.outcomes)
+        except ValueError:
+            candidate.forget()
+            raise
 
     def tick(self) -> None:
         if self.store.display is not None:

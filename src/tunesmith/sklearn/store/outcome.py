@@ -33,6 +33,7 @@ class Outcome(NamedTuple):
         hopeless: whether the candidate was given up after this split, so that no more of its unit come.
         others: the same for each of several metrics, where all are recorded.
         warned: warnings of a worker that were not shown yet.
+        unscored: the error of the scorer, in one line, where the unit is to tell it; else None.
     """
 
     candidate: int
@@ -46,6 +47,7 @@ class Outcome(NamedTuple):
     hopeless: bool = False
     others: dict[str | None, Predictions] | None = None
     warned: tuple[CaughtWarning, ...] = ()
+    unscored: str | None = None
 
     def figure(self, metric: str | None) -> float:
         """Return the score on the test rows, of the named metric where there are several; NaN if there is none."""

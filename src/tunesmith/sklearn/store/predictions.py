@@ -10,6 +10,7 @@ import inspect
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ def recorded_scorer(
         last = last.steps[-1][1]
     predict: Any = getattr(last, "predict", None)
 
+    @wraps(predict)  # scorers of scikit-learn tell by its name which method they got
     def hear(*data: Any, **options: Any) -> Any:
         values = predict(*data, **options)
         heard.append((None, "predict", values))
