@@ -59,7 +59,8 @@ class TrialPruned(TunesmithError):
 class TrialInterrupted(TunesmithError):
     """Raised by an objective whose run was interrupted from outside: its trial waits, to be run again as it was.
 
-    That is what Ctrl-C and SIGTERM of the worker do as well. Whoever raises it again and again runs for ever.
+    That is what Ctrl-C and SIGTERM of the worker do as well. A trial that is interrupted again and again without a new
+    report or checkpoint fails in the end; ``create_study(retries={"interrupted": ...})`` says when.
     """
 
 

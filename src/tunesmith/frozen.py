@@ -44,7 +44,7 @@ class Attempt:
         reports: its reported values by step.
         costs: what each of these steps cost, in seconds or the user's unit; without those that are not known.
         user_attrs: the trial's user attributes at the end of the attempt.
-        failure: why it ended; None: it was interrupted, or that is not known.
+        failure: why it ended; None: it was paused or released, or that is not known.
         worker: who ran it.
         late: the result that its worker had in the end, after it was given up: "state", "values" and "reason"; it is
             kept as a note and not used. None: there is none.

@@ -45,6 +45,7 @@ class FailureKind(IntEnum):
     TIMEOUT = 5  # it ran longer than its time limit
     OOM = 6  # it used more memory than its limit, or than there was
     LEASE = 7  # its worker gave no sign of life, and another worker took the trial over
+    INTERRUPTED = 8  # it was asked to end from outside: SIGTERM, Ctrl-C, a machine or a driver that went away
 
     def __str__(self) -> str:
         return self.name.lower()

@@ -14,6 +14,8 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import TrialState
+from tunesmith.errors import TrialInterrupted
+from tunesmith.executors.simulated import SimulatedCluster
 from tunesmith.frozen import curve
 from tunesmith.state import FailureKind
 
@@ -120,7 +122,7 @@ def test_an_interrupted_trial_finds_what_it_left(store: Path | None, jobs: int) 
     assert trial.user_attrs == {**first, "by": 2, "only 2": [12.0, first]}
     (left,) = trial.previous_attempts
     assert (left.attempt, left.reports, left.user_attrs) == (1, {0: 10.0, 1: 11.0, 2: 12.0}, first)
-    assert left.failure is None, "an interruption is nobody's fault"
+    assert left.failure is (FailureKind.INTERRUPTED if jobs == 1 else None), "a release is its user's own word"
     assert trial.reports == trial.intermediate_values == {0: 20.0, 1: 21.0, 2: 22.0}
     assert not seen
 
@@ -239,7 +241,6 @@ def test_notes_reach_the_storage_from_a_worker_process(tmp_path: Path) -> None:
 CRASH = """
 def crash(trial):
     if trial.number == 1:
-        trial.report(0.5, trial.attempt)
         os.kill(os.getpid(), signal.SIGKILL)
     return 1.0
 study.optimize(crash, n_trials=3)
@@ -252,10 +253,69 @@ def test_a_trial_that_kills_its_process_is_given_up(tmp_path: Path) -> None:
     trial = load(tmp_path).trials[1]
     assert (trial.state, trial.attempt, trial.failure) == (TrialState.FAIL, 2, FailureKind.LOST)
     assert str(trial.reason).startswith("its process died 2 times")
-    assert "retries is 1" in str(trial.reason)
-    assert [a.reports for a in trial.previous_attempts] == [{1: 0.5}]
-    assert trial.reports == {2: 0.5}
+    assert "without a new report or checkpoint, and retries is 1" in str(trial.reason)
     assert len([t for t in load(tmp_path).trials if t.state is TrialState.COMPLETE]) == 10
+
+
+def test_a_death_after_progress_is_not_counted(tmp_path: Path) -> None:
+    """A training that dies at each step comes to its end if it saves what it has, and not if it begins anew."""
+
+    def train(trial: ts.Trial) -> float:
+        log, saves = trial.checkpoint_dir / "log", trial.number == 0 and trial.attempt < 5
+        if trial.attempt == 1:
+            log.write_text("1")
+            for step in range(6):
+                trial.report(0.0, step)  # only the first one finds something to publish
+        elif saves:
+            assert trial.resumed_from_step == trial.attempt - 2
+            log.write_text("1" * trial.attempt)
+            trial.report(0.0, trial.attempt - 1)  # a step that was reported before, and a new checkpoint
+        trial.should_prune()  # so that the driver has heard it all
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0.0
+
+    study = ts.create_study(storage=tmp_path / "tune.db", seed=0)
+    study.optimize(train, n_trials=2, n_jobs=2, catch=FailureKind.LOST)
+    saved, anew = study.trials
+    assert [(t.attempt, t.failure) for t in (saved, anew)] == [(6, FailureKind.LOST), (3, FailureKind.LOST)]
+    assert "its process died 2 times (" in str(saved.reason)
+    assert "without a new report or checkpoint, and retries is 1" in str(anew.reason)
+
+
+def test_every_reason_to_run_again_has_a_limit(store: Path | None) -> None:
+    """Deaths, SIGTERM of a worker, a program's own word, and an engine that runs a task again and again."""
+
+    def interrupted(trial: ts.Trial) -> float:
+        trial.report(1.0, 0)  # the same step each time is no progress
+        raise TrialInterrupted("the machine is wanted elsewhere")
+
+    def ends(cluster: Any, objective: Any = lambda trial: 1.0, **retries: int) -> list[Any]:
+        study = ts.create_study(storage=store, seed=0, retries=retries or None)
+        study.optimize(objective, n_trials=2, executor=cluster, catch=FailureKind.LOST)
+        return [(t.state, t.attempt, t.failure) for t in study.trials]
+
+    failed, interrupt, lost = TrialState.FAIL, FailureKind.INTERRUPTED, FailureKind.LOST
+    assert ends(SimulatedCluster(2, notice=1e-3)) == [(failed, 11, interrupt)] * 2
+    assert ends(SimulatedCluster(2, life=1e-3)) == [(failed, 2, lost)] * 2
+    assert ends(None, interrupted) == [(failed, 12, interrupt)] * 2
+    assert ends(None, interrupted, interrupted=0) == [(failed, 1, interrupt)] * 2
+    assert ends(SimulatedCluster(2, repeats=1.0), lost=0) == [(failed, 1, lost)] * 2
+
+
+def test_an_interrupted_search_gives_a_trial_up_in_the_end(store: Path | None) -> None:
+    def interrupt(trial: ts.Trial) -> float:
+        raise KeyboardInterrupt
+
+    study = ts.create_study(storage=store, seed=0, retries={"interrupted": 2})
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            study.optimize(interrupt, n_trials=1)
+    (trial,) = study.trials
+    assert (trial.state, trial.attempt, trial.failure) == (TrialState.FAIL, 3, FailureKind.INTERRUPTED)
+    assert str(trial.reason) == (
+        "it was interrupted 3 times (SIGTERM, Ctrl-C, a machine that was taken away?) without a new report or "
+        "checkpoint, and retries is {'interrupted': 2}"
+    )
 
 
 def test_retries_are_kept_with_the_study(tmp_path: Path) -> None:
@@ -263,15 +323,15 @@ def test_retries_are_kept_with_the_study(tmp_path: Path) -> None:
     assert load(tmp_path).retries[FailureKind.LOST] == 0
     assert [program(tmp_path, CRASH).returncode for _ in range(2)] == [-signal.SIGKILL, 0]
     assert str(load(tmp_path).trials[1].reason).startswith("its process died once")
-    again = {"lost": 7, FailureKind.RAISED: 2}
+    again = {"lost": 7, FailureKind.RAISED: 2, "interrupted": 3}
     ts.create_study(storage=tmp_path / "tune.db", study_name="s", load_if_exists=True, retries=again)
-    assert load(tmp_path).retries == {FailureKind.LOST: 7, FailureKind.RAISED: 2}
-    assert ts.create_study().retries == {FailureKind.LOST: 1}
+    assert load(tmp_path).retries == {FailureKind.LOST: 7, FailureKind.RAISED: 2, FailureKind.INTERRUPTED: 3}
+    assert ts.create_study().retries == {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
 
 
 def test_a_study_of_an_older_version_keeps_its_number_of_attempts(tmp_path: Path) -> None:
     ts.create_study(storage=tmp_path / "tune.db", study_name="s").set_system_attr("max_attempts", 5)
-    assert load(tmp_path).retries == {FailureKind.LOST: 4}
+    assert load(tmp_path).retries[FailureKind.LOST] == 4
 
 
 @pytest.mark.parametrize(

@@ -120,13 +120,16 @@ class AskTellStudy(StudyView):
 
         ``ask`` and ``optimize`` do so by themselves. A worker is dead if its process on this machine is gone, or if it
         gave no sign of life for the time of its lease. A trial that was lost more often than ``retries`` says is FAIL
-        instead. The death of a driver whose trials run in other processes is not counted, since a trial cannot have
-        caused it.
+        instead. The death of a driver whose trials run in other processes counts as an interruption, since a trial
+        cannot have caused it.
         """
         return self.engine.recover()
 
     def release(self, numbers: Iterable[int]) -> None:
-        """Give running trials back: the next ``ask`` hands them out again as they were proposed."""
+        """Give running trials back: the next ``ask`` hands them out again as they were proposed.
+
+        ``retries`` does not limit this: it is your own program's word.
+        """
         self.engine.release(numbers)
 
     # -- add ---------------------------------------------------------------------------------------------------

@@ -87,10 +87,12 @@ def create_study(
             copied into the study when it is created; their best points are tried first, and they guide the
             Gaussian-process sampler as far as they prove right. A study that exists already keeps what it was
             created with.
-        retries: how often a trial is run again whose worker was lost (out of memory, a crash in a library, a ``kill
-            -9``, a machine that is gone) before it is FAIL; 1 by default. A mapping says it for each kind of failure,
-            such as ``{"lost": 2, "raised": 1}``: an exception is not retried by default. It is stored with the study,
-            and can be changed with `load_if_exists`. Ctrl-C and SIGTERM do not count.
+        retries: how often in a row a trial is run again whose worker was lost (out of memory, a crash in a library, a
+            ``kill -9``, a machine that is gone) before it is FAIL; 1 by default. A mapping says it for each kind of
+            failure, such as ``{"lost": 2, "interrupted": 20, "raised": 1}``: a trial that is interrupted (SIGTERM,
+            Ctrl-C) is run again 10 times by default, and one whose objective raised not at all. A run that reported a
+            new step or saved a checkpoint is not counted, and the count begins anew after it; 0: never run again. It is
+            stored with the study, and can be changed with `load_if_exists`.
         artifact_store: where the contents of ``study.artifacts`` and ``trial.artifacts`` are kept: a folder, a URL such
             as "s3://bucket/folder", or a store. By default beside an SQLite file ("tune.db.artifacts"), and for a study
             in memory in a temporary folder; with a server, name one. It is stored with a new study; for a study that

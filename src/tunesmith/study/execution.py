@@ -15,7 +15,7 @@ from tunesmith.executors.memory import parse_bytes
 from tunesmith.state import FailureKind
 
 # A run that was stopped from outside, or diverged, says nothing against the objective: the search goes on.
-NEVER_STOP = frozenset({FailureKind.NAN, FailureKind.KILLED, FailureKind.TIMEOUT, FailureKind.OOM, FailureKind.LEASE})
+NEVER_STOP = frozenset(FailureKind) - {FailureKind.RAISED, FailureKind.LOST}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from tunesmith.errors import (
     SpaceExhaustedError,
     TrialInterrupted,
     TrialsSpentError,
+    WorkerDiedError,
     is_pruned,
 )
 from tunesmith.executors.base import Began, End, Executor, Failed, Notice
@@ -117,7 +118,7 @@ def optimize(
         if opened:
             workers.close()
             opened = False
-        engine.release_all()  # interrupted trials wait, to be run again as they were proposed
+        engine.interrupt_all()  # interrupted trials wait, to be run again as they were proposed
         if progress is not None:
             progress.close(error)
             progress = None
@@ -154,6 +155,7 @@ class TrialPolicy(Policy[Trial, End]):
         self.deadline = self.executor.clock() + timeout
         self.cheap_after = timeout * PROPOSAL_SHARE
         self.runs: dict[int, int] = {}  # which run of each trial is heard
+        self.given_up: dict[int, str] = {}  # trials whose engine runs them again too often, and why they may not
         self.uncounted: set[int] = set()  # trials that began in this call and were not shown yet
         self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
         self.engine.wishes.begin()
@@ -225,14 +227,20 @@ class TrialPolicy(Policy[Trial, End]):
         return self.engine.stop_requested or self._is_spent()
 
     def noticed(self, notices: list[Notice]) -> None:
-        """Make a new attempt of a trial that the engine runs again."""
+        """Make a new attempt of a trial that the engine runs again, unless that is once too often."""
         for notice in notices:
             if not isinstance(notice, Began):
                 continue
             number = notice.trial.number
             before, self.runs[number] = self.runs.get(number), notice.run
-            if before is not None and not retry_while_unavailable(partial(self.engine.restart, notice.trial)):
-                self.executor.cancel(number, 0.0)  # another worker has the trial
+            if before is None:
+                continue
+            why_not = self.engine.why_not_again(number, FailureKind.LOST)
+            if why_not is not None:
+                self.given_up[number] = why_not
+            elif retry_while_unavailable(partial(self.engine.restart, notice.trial)):
+                continue
+            self.executor.cancel(number, 0.0)  # else another worker has the trial
 
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""
@@ -290,11 +298,24 @@ class TrialPolicy(Policy[Trial, End]):
 
     def _is_to_run_again(self, event: Failed) -> bool:
         """Give a trial back whose run ended without an answer, if it may be run again; return whether."""
-        if event.kind is None or isinstance(event.error, TrialInterrupted):  # nobody's fault
-            self.engine.release([event.trial.number])
-            return True
-        again = not is_pruned(event.error) and event.trial.number not in self.engine.wishes.stops()
-        return again and self.engine.run_again(event.trial, event.kind)
+        number, error = event.trial.number, event.error
+        why_not: str | None
+        if event.kind is FailureKind.KILLED and number in self.given_up:
+            event.kind, error, why_not = (
+                FailureKind.LOST,
+                WorkerDiedError("its worker was lost"),
+                self.given_up.pop(number),
+            )
+        else:
+            if event.kind is None or isinstance(error, TrialInterrupted):
+                event.kind = FailureKind.INTERRUPTED
+            elif is_pruned(error) or number in self.engine.wishes.stops():
+                return False
+            if (why_not := self.engine.run_again(number, event.kind)) is None:
+                return True
+        if isinstance(error, WorkerDiedError | TrialInterrupted) and self.engine.retries.get(event.kind):
+            event.error = type(error)(f"{error}; {why_not}")
+        return False
 
     def _record(self, event: End) -> tuple[TrialRecord, BaseException | None]:
         """Record the end of a trial; return its record, and the error that must stop the study, if any."""

@@ -252,7 +252,7 @@ def test_a_trial_that_is_run_again_finds_what_its_first_run_left(tmp_path):
     first = study.ask()
     first.set_user_attr("checkpoint", "epoch 3")
     assert retry.retried_trial_number(first) is None
-    study.native.engine.run_again(first.native, FailureKind.LOST)
+    study.native.engine.run_again(first.number, FailureKind.LOST)
 
     def objective(trial):
         number = retry.retried_trial_number(trial)

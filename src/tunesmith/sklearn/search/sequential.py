@@ -135,7 +135,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             self._interrupted()
             raise
         finally:
-            study.engine.release_all()  # none is left unless this was interrupted: they wait, to be run again
+            study.engine.interrupt_all()  # none is left unless this was interrupted: they wait, to be run again
         self._join()
         if not self.table.finished():
             why = f"no candidate was started within the timeout of {self.plan.timeout} seconds"

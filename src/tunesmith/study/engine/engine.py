@@ -23,8 +23,8 @@ from tunesmith.study.engine.data import StudyData
 from tunesmith.study.engine.leader import paused_leader
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.recovery import Recovery, recover, wait_for_lost
-from tunesmith.study.engine.replica import STALE
-from tunesmith.study.engine.retries import may_run_again, stored_retries
+from tunesmith.study.engine.replica import STALE, RunningTrial
+from tunesmith.study.engine.retries import stored_retries, why_not_again
 from tunesmith.study.engine.tell import Teller
 from tunesmith.study.engine.wishes import Wishes
 from tunesmith.trial import Trial
@@ -278,26 +278,54 @@ class TrialEngine(StudyData):
             trial.take_attempt(running.record)
             return True
 
-    def run_again(self, trial: Trial, failure: FailureKind) -> bool:
-        """Give a running trial back whose attempt failed, if it may be run once more; return whether it may."""
-        with self.lock:
-            running = self.running.get(trial.number)
-            if running is None or not may_run_again(self.retries, running.record, failure):
-                return False
-            self.storage.release(self.study_id, {trial.number: running.record.fence}, failure)
-            self.running.pop(trial.number, None)
-            self.version = STALE
-            return True
+    def run_again(self, number: int, failure: FailureKind) -> str | None:
+        """Give a running trial back whose attempt ended without a result.
 
-    def release_all(self) -> None:
-        """Release all running trials of this object, at once or as soon as the storage can be used again."""
+        Args:
+            number: which.
+            failure: how its attempt ended.
+
+        Returns:
+            None: it waits to be run again; else why it may not.
+        """
+        with self.lock:
+            why_not = self.why_not_again(number, failure)
+            if why_not is None:
+                self.storage.release(self.study_id, {number: self.running[number].record.fence}, failure)
+                self.running.pop(number, None)
+                self.version = STALE
+            return why_not
+
+    def why_not_again(self, number: int, failure: FailureKind) -> str | None:
+        """Return why a trial may not be run again whose attempt ended in this way; None: it may."""
+        running = self.running.get(number)
+        if running is None:
+            return "another worker has it"
+        return why_not_again(self, self.retries, running.record, running.trial.reports, failure)
+
+    def interrupt_all(self) -> None:
+        """Give all running trials of this object back, at once or as soon as the storage can be used again.
+
+        One that was interrupted too often is FAIL.
+        """
         with self.lock:
             try:
                 self.flush()
-                self.release(list(self.running))
+                for number in list(self.running):
+                    if (why := self.why_not_again(number, FailureKind.INTERRUPTED)) is not None:
+                        self._give_up(self.running[number], why)
+                fences = {number: running.record.fence for number, running in self.running.items()}
+                if fences:
+                    self.storage.release(self.study_id, fences, FailureKind.INTERRUPTED)
+                    self.running.clear()
+                    self.version = STALE
             except StorageError:
                 self.teller.unsaved.released |= {n: running.record.fence for n, running in self.running.items()}
                 self.running.clear()
+
+    def _give_up(self, running: RunningTrial, why: str) -> None:
+        with suppress(AttemptReplacedError):  # another worker has it
+            self.teller.finish(running, Outcome(TrialState.FAIL, reason=why, failure=FailureKind.INTERRUPTED), None)
 
     # -- the study -----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Takes over the trials of dead workers: they run again, up to a limit."""
+"""Takes over the trials of dead workers: they are run again, or fail where `retries` says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.workers import runs_apart
 from tunesmith.study.engine.replica import STALE, StudyReplica
-from tunesmith.study.engine.retries import Retries, may_run_again
+from tunesmith.study.engine.retries import Retries, why_not_again
 
 _LOOK = 1.0  # seconds between two looks for dead workers
 _REST = 50.0  # times what a look took: with many workers, or a slow server, each looks less often
@@ -70,15 +70,16 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
         The numbers of those that wait to be run again.
     """
     storage = study.storage
-    left: dict[FailureKind | None, dict[int, Fence]] = {}
+    left: dict[FailureKind, dict[int, Fence]] = {}
     for trial in storage.expired(study.study_id):
         study.version = STALE
-        failure = None if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
-        if failure is None or may_run_again(retries, trial, failure):
+        failure = FailureKind.INTERRUPTED if runs_apart(trial.worker) else trial.failure or FailureKind.LEASE
+        why_not = why_not_again(study, retries, trial, trial.reports, failure)
+        if why_not is None:
             left.setdefault(failure, {})[trial.number] = trial.fence
         else:
             try:
-                storage.finish(study.study_id, _failed(trial, failure, retries))
+                storage.finish(study.study_id, _failed(trial, failure, why_not))
             except (AttemptReplacedError, TrialFinishedError):
                 continue  # it ended, or another worker took it over, meanwhile
     for failure, fences in left.items():
@@ -86,15 +87,9 @@ def recover(study: StudyReplica, retries: Retries) -> list[int]:
     return sorted(number for fences in left.values() for number in fences)
 
 
-def _failed(trial: TrialRecord, failure: FailureKind, retries: Retries) -> TrialRecord:
-    """Return the end of a trial whose worker died too often; the storage has its attributes and reports."""
+def _failed(trial: TrialRecord, failure: FailureKind, why: str) -> TrialRecord:
+    """Return the end of a trial that is not run again; the storage has its attributes and reports."""
     trial.state, trial.finished, trial.failure = TrialState.FAIL, time.time(), failure
-    trial.crashes += 1
-    times = "once" if trial.crashes == 1 else f"{trial.crashes} times"
-    if failure is FailureKind.LOST:
-        how = f"its process died {times} (out of memory, a crash in a library, a kill?)"
-    else:
-        how = f"its worker was lost {times}, and gave no sign of life at last (a machine or a network that is gone?)"
-    trial.reason = f"{how}, and retries is {retries[FailureKind.LOST]}; previous_attempts has what it reported"
+    trial.reason = f"{why}; previous_attempts has what it reported"
     trial.user = trial.reports = None
     return trial

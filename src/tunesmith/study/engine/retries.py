@@ -1,4 +1,9 @@
-"""How often a trial is run again whose attempt ended without a result."""
+"""How often a trial is run again whose attempt ended without a result.
+
+Each reason has a limit: how often in a row a trial may end for it without progress. An attempt made progress if it
+reported a step beyond those of all attempts before, or saved a checkpoint. A trial that is paused or released by its
+user is not counted.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,23 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
+from tunesmith.artifacts.checkpoints import newest
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind
+from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.text import did_you_mean, shown
 
 KEY = "retries"  # the system attribute that holds the study's own
 _OLD_KEY = "max_attempts"  # its form up to schema 2: how often a trial is begun whose process dies
-DEFAULT = {FailureKind.LOST: 1}
+DEFAULT = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
 _SAME = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
+_HOW = {
+    FailureKind.LOST: "its process died {} (out of memory, a crash in a library, a kill?)",
+    FailureKind.LEASE: (
+        "its worker was lost {}, and gave no sign of life at last (a machine or a network that is gone?)"
+    ),
+    FailureKind.INTERRUPTED: "it was interrupted {} (SIGTERM, Ctrl-C, a machine that was taken away?)",
+}
 
 Retries = Mapping[FailureKind, int]
 
@@ -61,8 +75,45 @@ def to_store(retries: Retries) -> dict[str, int]:
     return {str(kind): count for kind, count in retries.items()}
 
 
-def may_run_again(retries: Retries, trial: TrialRecord, failure: FailureKind) -> bool:
-    """Tell whether a trial is run again whose present attempt ended in this way."""
+def why_not_again(
+    study: StudyReplica, retries: Retries, trial: TrialRecord, reports: Mapping[int, float] | None, failure: FailureKind
+) -> str | None:
+    """Return why a trial is not run again whose present attempt ended in this way; None: it is run again.
+
+    Args:
+        study: where it is.
+        retries: how often trials are run again.
+        trial: its record, with the attempts before.
+        reports: what the present attempt reported.
+        failure: how it ended.
+    """
     kind = _SAME.get(failure, failure)
-    before = trial.crashes if kind is FailureKind.LOST else sum(a.failure is kind for a in trial.previous_attempts)
-    return before < retries.get(kind, 0)
+    limit = retries.get(kind, 0)
+    ends = _ends_without_progress(trial, reports, kind, 0)
+    if 0 < limit < ends:
+        found = newest(study.storage.artifacts_of(study.study_id, trial.number))
+        ends = _ends_without_progress(trial, reports, kind, 0 if found is None else found.attempt)
+    if ends <= limit and limit:
+        return None
+    ends = max(1, ends)
+    how = _HOW.get(failure, f"it failed {{}} as {failure}").format("once" if ends == 1 else f"{ends} times")
+    setting = limit if kind is FailureKind.LOST else {str(kind): limit}
+    return f"{how}{' without a new report or checkpoint' * (limit > 0)}, and retries is {setting}"
+
+
+def _ends_without_progress(
+    trial: TrialRecord, reports: Mapping[int, float] | None, kind: FailureKind, saved: int
+) -> int:
+    """Return how often attempts ended in this way since the last one that made progress; 0: the present one did.
+
+    `saved` is the attempt that saved the newest checkpoint.
+    """
+    reached, count = -1, 0
+    before = [(a.attempt, a.reports, a.failure) for a in trial.previous_attempts]
+    for attempt, reported, failure in [*before, (trial.attempt, reports, kind)]:
+        last = max(reported or (), default=-1)
+        if last > reached or attempt == saved:
+            reached, count = max(reached, last), 0
+        elif failure is not None and _SAME.get(failure, failure) is kind:
+            count += 1
+    return count
