@@ -178,6 +178,16 @@ def test_a_terminal(tmp_path: Path) -> None:
     assert run(sh(script, tmp_path), tmp_path).state is TrialState.FAIL
 
 
+def test_a_terminal_carries_much_without_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr("tunesmith.program.process.time.sleep", lambda s: (slept.append(s), sleep(s)))
+    script = "yes 'a line of a log' | head -c 4000000; echo; echo loss: 1"
+    assert run(sh(script, tmp_path, pty=True), tmp_path).value == 1
+    assert sum(slept) < 1, "it waited for each 4 KiB, which are all that a terminal gives at a time"
+    assert b"\r" not in (tmp_path / "trials/0/output.txt").read_bytes()
+
+
 def test_a_shell_gets_one_line(tmp_path: Path) -> None:
     fields: dict[str, Any] = {"metrics": ["loss"], "names": ["x"], "directory": str(tmp_path)}
     program = Program(command=["echo loss: {x}", "|", "cat"], shell=True, **fields)

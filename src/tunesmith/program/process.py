@@ -13,9 +13,12 @@ from types import TracebackType
 
 from tunesmith.executors.guardian import GUARDIAN
 
-CHUNK = 256 * 1024
+CHUNK, ENOUGH = 64 * 1024, 256 * 1024  # bytes of one read, and of one look
 LOOK = 0.2  # seconds between two looks whether a program that prints nothing has ended
-BATCH, BATCH_SIZE = 0.01, 16 * 1024  # seconds between two reads that find less than so many bytes
+# Seconds between two reads, the shortest and the longest: so many that a read finds a number of bytes between FEW and
+# MANY, since one look at many lines costs as much as one at each. A terminal gives 4 KiB, and the next ones soon after.
+SHORT, LONG = 1e-4, 0.01
+FEW, MANY = 1000, 4000
 DRAIN = 1.0  # seconds for what lies in the pipes of a program that ended
 WIDTH, HEIGHT = 200, 50  # of the pseudo-terminal: few lines are wrapped
 
@@ -43,7 +46,7 @@ class Process:
     ) -> None:
         self._grace = grace
         self._keep = keep
-        self._in_bits, self._read = False, 0.0  # whether the last read found little, and when it was
+        self._pause, self._read = 0.0, 0.0  # seconds between two reads, and when the last one was
         self._selector = selectors.DefaultSelector()
         streams: tuple[int, int]
         our_ends: tuple[int, ...]
@@ -51,7 +54,7 @@ class Process:
             import pty as terminals
 
             ours, theirs = terminals.openpty()
-            _set_size(theirs)
+            _set_up(theirs)
             streams, our_ends = (theirs, theirs), (ours,)
         else:
             (out, their_out), (error, their_error) = os.pipe(), os.pipe()
@@ -96,24 +99,23 @@ class Process:
             return []
         found = []
         ready = self._selector.select(timeout)
-        if self._in_bits and time.monotonic() < self._read + BATCH:
-            time.sleep(BATCH)  # one look at many lines costs as much as one at each of them
+        if self._pause and time.monotonic() < self._read + self._pause:
+            time.sleep(self._pause)
             ready = self._selector.select(0)
         for key, _ in ready:
-            try:
-                data = os.read(key.fd, CHUNK)
-            except BlockingIOError:
-                continue
-            except OSError:  # so a pseudo-terminal ends
-                data = b""
+            data, ended = _available(key.fd)
             if data:
                 self._keep(data)
                 found.append((key.fd, data))
-            else:
+            if ended:
                 self._selector.unregister(key.fd)
                 os.close(key.fd)
-        self._in_bits = sum(len(data) for _, data in found) < BATCH_SIZE
         self._read = time.monotonic()
+        size = sum(len(data) for _, data in found)
+        if size < FEW:
+            self._pause = min(max(SHORT, 2 * self._pause), LONG)
+        elif size >= MANY:
+            self._pause = self._pause / 2 if self._pause > SHORT else 0.0
         return found
 
     def rest(self) -> list[tuple[int, bytes]]:
@@ -146,6 +148,23 @@ class Process:
             os.killpg(self._process.pid, number)
 
 
+def _available(end: int) -> tuple[bytes, bool]:
+    """Return what can be read now, and whether that is the end."""
+    parts, size = [], 0
+    while size < ENOUGH:
+        try:
+            part = os.read(end, CHUNK)
+        except BlockingIOError:
+            break
+        except OSError:  # so a pseudo-terminal ends
+            part = b""
+        if not part:
+            return b"".join(parts), True
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts), False
+
+
 def _start(
     words: Sequence[str], env: Mapping[str, str], streams: tuple[int, int], stdin: str
 ) -> subprocess.Popen[bytes]:
@@ -167,10 +186,14 @@ def _start(
     return process
 
 
-def _set_size(terminal: int) -> None:
+def _set_up(terminal: int) -> None:
+    """Give a pseudo-terminal its size, and let it carry line ends as they are: to rewrite each takes most of its time."""
     with contextlib.suppress(ImportError, OSError):
         import fcntl
         import struct
         import termios
 
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+        modes = termios.tcgetattr(terminal)
+        modes[1] &= ~termios.OPOST
+        termios.tcsetattr(terminal, termios.TCSANOW, modes)
