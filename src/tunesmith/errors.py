@@ -68,6 +68,10 @@ class ProgramError(TunesmithError, RuntimeError):
     """A program that ``tunesmith run`` started failed, or ended without its metric."""
 
 
+class MissingMetricError(ProgramError):
+    """A program that ``tunesmith run`` started ended well, and its metric was nowhere to be found."""
+
+
 def is_pruned(error: BaseException) -> bool:
     """Tell whether an objective raised TrialPruned: ours, or another library's exception of this name.
 

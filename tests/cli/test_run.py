@@ -180,6 +180,42 @@ def test_it_gives_up_when_all_trials_fail_at_once(capsys: pytest.CaptureFixture[
     assert "4 trials failed. The last one" in capsys.readouterr().err
 
 
+NANOGPT = "echo step 250: train loss 1.9, val loss {x}"
+
+
+def test_a_metric_that_never_appears_ends_the_run_with_the_first_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*X, "--trials", "9", "--quiet", "--study", "s"]
+    assert run(*words, "--minimize", "val_loss", "--", "sh", "-c", NANOGPT) == 1
+    said = capsys.readouterr().err
+    value = ts.load_study(study_name="s", storage="tune.db").trials[0].params["x"]
+    assert said.startswith(
+        "Error: trial 0 ended without the metric 'val_loss', so the run stops. Lines that look alike:\n"
+        f"    step 250: train loss 1.9, val loss {value}\n"
+        "Give the name as it is printed: --minimize 'val loss'\n"
+    )
+    assert run(*words, "--minimize", "val loss", "--", "sh", "-c", NANOGPT) == 0
+    counts = [t.state for t in ts.load_study(study_name="s", storage="tune.db").trials]
+    assert counts == [TrialState.FAIL] + [TrialState.COMPLETE] * 8
+    assert run(*words[:1], *X[1:], "--trials", "3", "--quiet", "--maximize", "acc", "--", "echo", "hello {x}") == 1
+    assert "printed no line such as acc: 0.31" in capsys.readouterr().err
+
+
+def test_one_that_fails_without_its_metric_ends_the_run_only_if_a_name_has_the_same_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*X, "--trials", "4", "--quiet", "--minimize", "val_loss", "--study"]
+    assert run(*words, "a", "--", "sh", "-c", f"{NANOGPT}; test {{trial}} -gt 0") == 1
+    assert "trial 0 ended without the metric 'val_loss'" in capsys.readouterr().err
+    early = "test {trial} -gt 0 || { echo train loss 3; exit 1; }; echo val_loss: {x}; test {trial} -ne 2"
+    assert run(*words, "b", "--", "sh", "-c", early) == 0
+    later = "test {trial} -eq 1 || echo val_loss: {x}"  # the metric was seen before
+    assert run(*words, "c", "--", "sh", "-c", later) == 0
+    assert run(*words[:2], "--trials", "5", *words[4:], "c", "--", "sh", "-c", later.replace("1", "4")) == 1
+    assert "begun with another command" in capsys.readouterr().err
+    assert run(*words, "d", "--max-failures", "2", "--", "echo", "val loss {x}") == 1
+    assert "2 trials failed" in capsys.readouterr().err
+
+
 def test_the_command_that_is_told_at_the_end_is_the_one_that_ran(capsys: pytest.CaptureFixture[str]) -> None:
     words = [*X, "--minimize", "loss", "--trials", "2", "--quiet", "--json"]
     assert run(*words, "--", "sh", "-c", "echo loss: {x}; echo {seed} {trial} > {trial_dir}/seed") == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.program.metrics import Metrics, what_it_printed
+from tunesmith.program.metrics import Metrics, look_alikes, what_it_printed
 from tunesmith.program.program import is_stored
 
 
@@ -68,6 +68,78 @@ def test_nan_is_read(text: str) -> None:
 def test_loss_is_no_other_loss(line: str) -> None:
     assert read(line, "loss") is None
     assert read(f"{line}, loss: 2 epoch 1", "loss") == 2
+
+
+PRINTED = [  # as programs of others print: the name, the line, the value and the step
+    ("val loss", "step 250: train loss 1.9, val loss 4.1", 4.1, 250),
+    ("loss", "iter 3: loss 4.2659, time 500.12ms, mfu -100.00%", 4.2659, 3),
+    ("valid loss", "| end of epoch   1 | time: 51.95s | valid loss  5.33 | valid ppl   206.91", 5.33, 1),
+    ("valid loss", "| valid loss | 5.33 |", 5.33, None),
+    ("loss", "| epoch   1 |   200/ 2983 batches | lr 20.00 | loss  7.63 | ppl  2057.92", 7.63, 1),
+    ("Loss", "Epoch [3/10], Step [100/600], Loss: 0.2", 0.2, 100),
+    ("Acc@1", " * Acc@1 69.758 Acc@5 89.078", 69.758, None),
+    ("Acc@1", "Epoch: [2][  1/5005]\tLoss 6.9e+00 (6.9e+00)\tAcc@1   0.50 (  0.00)", 0.5, 2),
+    ("lm loss", " iteration      100/  320000 | lm loss: 9.12E+00 | loss scale: 1.0 |", 9.12, 100),
+    ("val_loss", "Epoch 0: 100%|##| 10/10 [00:00<00:00, 9it/s, v_num=0, train_loss=0.5, val_loss=0.31]", 0.31, 0),
+    ("val_loss", "10/10 - 0s - 3ms/step - loss: 0.50 - val_loss: 0.31 - val_acc: 0.9", 0.31, None),
+    ("eval_loss", "{'eval_loss': '0.31', 'eval_runtime': '1.2', 'epoch': '3'}", 0.31, None),
+    ("eval_loss", "  eval_loss               =     0.3101", 0.3101, None),
+    ("valid_0's l2", "[10]\tvalid_0's l2: 0.25", 0.25, None),
+    ("val_acc", "│         val_acc           │    0.9120000004768372     │", 0.9120000004768372, None),
+    ("Test accuracy", "Test accuracy is 93.1%", 93.1, None),
+    ("val_loss", "**val_loss**: 0.3, `loss` 2", 0.3, None),
+    ("val_loss", "val_loss -> 0.3", 0.3, None),
+    ("loss", "loss 3/10, loss 10:30, loss scale 3, val  loss 2, Train loss: 1, loss 1.2.3", None, None),
+]
+
+
+@pytest.mark.parametrize(("name", "line", "value", "step"), PRINTED)
+def test_metrics_as_programs_print_them(name: str, line: str, value: float | None, step: int | None) -> None:
+    metrics = Metrics([name])
+    assert [(r.value, r.step) for r in metrics.feed(1, line.encode() + b"\n")] == [(value, step)] * (value is not None)
+    assert metrics.values() == [value]
+
+
+TABLES = [
+    """\
+  epoch    train_loss    val_loss    cp     dur
+-------  ------------  ----------  ----  ------
+      1        \x1b[36m0.6905\x1b[0m      0.6749     +  0.0370
+      2        0.6648      0.6633        0.0200
+""",
+    """\
+epoch     train_loss  val_loss  time
+1         0.123       0.6749    00:10
+a line between 2 and 3
+2         0.113       0.6633    00:11
+""",
+    "   epoch  val_loss\n0      1    0.6749\n1      2    0.6633\n",
+    "epoch,train_loss,val_loss\n1,0.5,0.6749\n2,0.4,0.6633\n",
+    "| epoch | val_loss | note |\n|---|---|---|\n| 1 | 0.6749 | good |\n| 2 | 0.6633 | |\n",
+    "Epoch\tval_loss\n1\t0.6749\n2\t0.6633\n",
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables(table: str) -> None:
+    metrics, found = Metrics(["val_loss"]), []
+    for at in range(0, len(table), 7):  # cut anywhere
+        found += metrics.feed(1, table[at : at + 7].encode())
+        metrics.feed(2, b"3 4 5\n")
+    assert [(r.step, r.value) for r in found] == [(1, 0.6749), (2, 0.6633)]
+    assert metrics.values() == [0.6633]
+
+
+@pytest.mark.parametrize("line", ["the val_loss, of 3 runs", "val_loss", "val_loss: low"])
+def test_a_sentence_is_no_head_of_a_table(line: str) -> None:
+    assert read(f"{line}\n1 2 3 4\n1, 2\n5\n") is None
+
+
+def test_words_count_where_nothing_has_a_sign() -> None:
+    metrics = Metrics(["loss"])
+    found = metrics.feed(1, b"loss 3\nloss: 2\nloss 1\n")
+    assert [r.value for r in found] == [3, 2]
+    assert metrics.values() == [2]
 
 
 @pytest.mark.parametrize("name", ["val/loss", "val loss", "loss (val)", "größe", "a+b", "metrics.val", '"q"'])
@@ -143,6 +215,29 @@ def test_binary_output_and_lines_without_end() -> None:
 )
 def test_a_metric_that_never_came(output: str, said: str) -> None:
     assert said in what_it_printed(["val_loss"], output)
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "near", "lines"),
+    [
+        ("val_loss", "step 1: val loss 4.1\nstep 2: val loss 4.0\nlr 3", "val loss", ["step 2: val loss 4.0"]),
+        ("val_loss", "Validation Loss: 0.3\nTrain Loss: 2", "Validation Loss", ["Validation Loss: 0.3"]),
+        ("val_loss", TABLES[1].replace("val_loss", "valid_loss"), "valid_loss", [TABLES[1].split("\n")[0]]),
+        ("mse", "epoch 1 rmse 0.3", "rmse", ["epoch 1 rmse 0.3"]),
+        ("accuracy", "valAcc = 0.9\nloss: 1", "valAcc", ["valAcc = 0.9"]),
+        ("val_loss", "loss: 1\nloss: 2", "loss", ["loss: 2"]),
+        ("val_loss", "the loss of epoch 1", None, ["the loss of epoch 1"]),
+        ("val_loss", "no number of the val_loss", None, []),
+    ],
+)
+def test_lines_that_look_alike(name: str, output: str, near: str | None, lines: list[str]) -> None:
+    found = look_alikes([name], output)
+    assert found.names[:1] == ([near] if near else [])
+    assert found.same_words == (near not in (None, "rmse", "loss", "valAcc"))
+    assert found.lines == [line.replace("val_loss", "valid_loss") if near == "valid_loss" else line for line in lines]
+    if near:
+        said = what_it_printed([name], output)
+        assert f"did you mean {near!r}?; lines that look alike: {found.lines[0]!r}" in said
 
 
 def test_a_name_without_its_split_is_found() -> None:

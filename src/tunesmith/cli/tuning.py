@@ -22,7 +22,7 @@ from tunesmith.cli.programs import (
     warn_of_names,
 )
 from tunesmith.cli.settings import Settings
-from tunesmith.errors import ProgramError, StudyNotFoundError, WorkerDiedError
+from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
 from tunesmith.executors.processes import ProcessExecutor
 from tunesmith.frozen import FrozenTrial
 from tunesmith.program import Program, load_program, store_program
@@ -64,11 +64,12 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
     if settings.command is None and settings.study is not None:
         settings = _with_kept(settings, storage)
         study, program = _resumed(settings, storage)
+        same = True
     else:
-        study, program = _begun(settings, storage, change)
+        study, program, same = _begun(settings, storage, change)
     if not quiet and not as_json:
         _say_what_begins(study, settings, storage)
-    failures = Failures(settings.max_failures)
+    failures = Failures(settings.max_failures, program, seen=same and _has_results(study))
     executor = ProcessExecutor(
         jobs=settings.jobs or 1,
         resources={k: v for k, v in (("cpus", settings.cpus), ("gpus", settings.gpus)) if v},
@@ -91,19 +92,29 @@ class Failures:
     """Ends a run whose program fails again and again; a callback of the study.
 
     Args:
-        most: how many trials may fail; None: as many as want to, but three at the very beginning.
+        most: how many trials may fail; None: as many as want to, but three at the very beginning, and none without
+            its metric before one had it.
+        program: what fails.
+        seen: whether its metric is known to appear.
     """
 
-    def __init__(self, most: int | None) -> None:
+    def __init__(self, most: int | None, program: Program, *, seen: bool) -> None:
         self.most = most
+        self.program = program
+        self.seen = seen
         self.n = 0
         self.succeeded = False
         self.began = time.monotonic()
 
     def __call__(self, study: Study, trial: FrozenTrial) -> None:
         """Count a trial."""
-        if trial.state is not TrialState.FAIL or trial.failure not in OURS:
-            self.succeeded = self.succeeded or trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+            self.succeeded = self.seen = True
+        if trial.state is not TrialState.FAIL:
+            return
+        if self.most is None and not self.seen:
+            self._end_without_metric(study, trial)
+        if trial.failure not in OURS:
             return
         self.n += 1
         reason = printable(trial.reason or "it failed", lines=True).removeprefix("ProgramError: ")
@@ -114,6 +125,35 @@ class Failures:
         if self.n >= self.most if self.most is not None else early:
             more = "" if self.most is not None else ", and none succeeded; --max-failures N would bear more"
             raise click.ClickException(f"{self.n} trials failed{more}. The last one, trial {trial.number}: {reason}")
+
+    def _end_without_metric(self, study: Study, trial: FrozenTrial) -> None:
+        """Raise ClickException if nothing speaks for it that any trial will have the metric."""
+        found = self.program.look_alikes(trial.number)
+        if found is None or trial.failure is FailureKind.NAN:
+            self.seen = True
+            return
+        ended_well = (trial.reason or "").startswith(MissingMetricError.__name__)
+        if not ended_well and not found.same_words:
+            return  # it may have failed before it would have printed its metric
+        if any(t.intermediate_values for t in study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))):
+            self.seen = True
+            return
+        said = [f"trial {trial.number} ended without the metric {found.metrics[0]!r}, so the run stops."]
+        if found.lines:
+            said[0] += " Lines that look alike:"
+            said += [f"    {line}" for line in found.lines]
+        else:
+            said.append((trial.reason or "").partition(": ")[2])
+        if found.names:
+            way = dict(zip(self.program.metrics, study.directions, strict=False))[found.metrics[0]]
+            said.append(f"Give the name as it is printed: --{way} {shlex.quote(found.names[0])}")
+        said.append(f"All that it printed: {self.program.folder(trial.number)}; --max-failures N would bear it")
+        raise click.ClickException(printable("\n".join(said), lines=True))
+
+
+def _has_results(study: Study) -> bool:
+    counts = study.engine.count()
+    return any(counts.get(state) for state in (TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def dry_run(settings: Settings, as_json: bool) -> None:
@@ -142,8 +182,8 @@ def dry_run(settings: Settings, as_json: bool) -> None:
 # -- the study ---------------------------------------------------------------------------------------------------
 
 
-def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Program]:
-    """Create the study, or go on with it."""
+def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Program, bool]:
+    """Create the study, or go on with it; tell also whether its program is the same as before."""
     program, space = program_of(settings, storage), space_of(settings)
     check_program(program)
     warn_of_names(program, space)
@@ -163,16 +203,15 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     if there is not None and there != space and not change and any(study.engine.count().values()):
         raise click.UsageError(_other_parameters(study, there, space, storage))
     study.declare(space)
-    before = study.engine.system_attrs.get(KEY)
-    if before is not None and before != description(program):
-        differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
-        if differ:
-            click.echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
+    before = study.engine.system_attrs.get(KEY) or {}
+    differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
+    if before and differ:
+        click.echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
     store_program(study, program)
     kept = {name: getattr(settings, name) for name in KEPT}
     if study.engine.system_attrs.get(OPTIONS) != kept:
         study.set_system_attr(OPTIONS, kept)
-    return study, program
+    return study, program, not differ
 
 
 def _other_parameters(study: Study, there: Space, space: Space, storage: str) -> str:

@@ -1,4 +1,4 @@
-"""Finds metrics in what a program prints: JSON objects on lines of their own, and text such as ``val_loss: 0.31``."""
+"""Finds metrics in what a program prints: JSON objects on lines of their own, ``val_loss: 0.31``, words and tables."""
 
 from __future__ import annotations
 
@@ -9,17 +9,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.text import close_matches, listing
+from tunesmith.program.columns import BARS, NUMBER, Head, head_of, may_be_row
+from tunesmith.text import close_matches, listing, shorten
 
 LONGEST = 32 * 1024  # characters of a line that are looked at, at its end
-NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:nan|inf(?:inity)?)"
+MOST_DIGITS = 40  # of a step that are read: one of half as many is too large already
+SOURCES = ("file", "json", "text", "words")  # of values, those that are more surely meant first
 STEP_KEYS = ("step", "global_step", "iteration", "iter", "epoch")
-# What stands between a name and its number: `loss: 0.3`, `loss = 0.3`, `'loss': 0.3`, `loss=tensor(0.3)`.
-_BETWEEN = r"[\"']?\s*[:=]\s*[\"']?(?:[A-Za-z_][\w.]*\()?"
 _SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "eval")
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_STEP = re.compile(rf"(?<![\w.])({'|'.join(STEP_KEYS)})\b[\"']?\s*[:=#]?\s*(\d+)(?!\.?\d)", re.IGNORECASE)
-_ANY = re.compile(rf"(?<![\w./-])((?:(?i:{'|'.join(_SPLITS)}) )?[A-Za-z_][\w./-]*){_BETWEEN}(?>{NUMBER})(?!\w)")
+
+# In all of these, what a quantifier took is never tried shorter (++, *+), so that a line costs what its length does.
+_BEFORE = r"(?<![\w./\-])"  # a name
+_CLOSED = r"[\"'`*)\]]{0,2}+"  # what a name, or what is around it, may end with
+# Between a name and its number: `loss: 0.3`, `loss = 0.3`, `'loss': 0.3`, `loss=tensor(0.3)`, `loss -> 0.3`.
+_SIGN = r"(?:\s*+(?:[:=]>?|[-=]>|→)|\s++is\b)\s*+[\"'`*]?(?:[A-Za-z_][\w.]*+\()?"
+# The same without a sign: `val loss 0.3`, `| valid loss | 0.3 |`. A fraction and a time of the day are no values.
+_BLANKS = rf"(?:[ \t]++|[ \t]*+[{BARS}][ \t]*+)(?:[A-Za-z_][\w.]*+\()?"
+_AFTER_SIGN, _AFTER_BLANKS = r"(?!\w)", r"(?!\w|[/:]|[.-]\d)"
+_STEP = re.compile(
+    rf"(?<![\w.])({'|'.join(STEP_KEYS)})\b[\"']?\s*+(?:[:=#]\s*+)?(?:[\[(]\s*+)?(\d++)(?!\.?\d)",
+    re.IGNORECASE,
+)
+_ANY_NAME = rf"((?:(?i:{'|'.join(_SPLITS)}) )?[A-Za-z_][\w./@-]*+)"
+_ANY = re.compile(rf"{_BEFORE}{_ANY_NAME}{_CLOSED}{_SIGN}(?>{NUMBER}){_AFTER_SIGN}")
+_ANY_WORDS = re.compile(rf"{_BEFORE}{_ANY_NAME}{_CLOSED}{_BLANKS}(?>{NUMBER}){_AFTER_BLANKS}")
+_LAST_WORD = re.compile(r"([A-Za-z]+)[ \t]+$")
+# Words of names that say the same.
+_SAME = {"valid": "val", "validation": "val", "dev": "val", "eval": "val", "training": "train", "accuracy": "acc"}
+SAME_WORDS = 4  # how like a name of the same words is
+MOST_ALIKE, WIDTH = 3, 120  # lines that look alike, and characters of each that are shown
+LONG = 1000  # characters of them that are compared, at the end
 
 
 @dataclass(slots=True)
@@ -47,12 +67,16 @@ class Metrics:
     names: Sequence[str]
     take: str = "last"
     _rest: dict[int, bytes] = field(default_factory=dict)
-    _found: dict[str, dict[str, float]] = field(default_factory=lambda: {"file": {}, "json": {}, "text": {}})
+    _heads: dict[int, Head] = field(default_factory=dict)  # of the table that a stream is in
+    _found: dict[str, dict[str, float]] = field(default_factory=lambda: {source: {} for source in SOURCES})
 
     def __post_init__(self) -> None:
-        self._patterns = {name: _pattern(name) for name in self.names}
-        # What a line with a metric has: in JSON, "a.b" may be b in the object a.
-        self._marks = [name.rpartition(".")[2].encode() for name in self.names]
+        self._patterns = {
+            name: (_pattern(name, _SIGN, _AFTER_SIGN), _pattern(name, _BLANKS, _AFTER_BLANKS)) for name in self.names
+        }
+        # What a line with a metric has: in JSON, "a.b" may be b in the object a; and blanks may be several.
+        self._marks = {name: re.split(r"[.\s]", name.strip())[-1] for name in self.names}
+        self._marks_in_bytes = [mark.encode() for mark in self._marks.values()]
 
     def feed(self, stream: int, data: bytes) -> list[Report]:
         """Take in what was printed; return what it reports.
@@ -65,23 +89,30 @@ class Metrics:
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if end < len(data):
             self._rest[stream] = data[end:][-LONGEST:]
-        return self._read(data[:end])
+        return self._read(stream, data[:end])
 
     def flush(self) -> list[Report]:
         """Take in lines without an end: the program has ended."""
         rests, self._rest = self._rest, {}
-        return [report for rest in rests.values() for report in self._read(rest)]
+        return [report for stream, rest in rests.items() for report in self._read(stream, rest)]
 
-    def _read(self, data: bytes) -> list[Report]:
-        if not any(mark in data for mark in self._marks):
+    def _read(self, stream: int, data: bytes) -> list[Report]:
+        marked = any(mark in data for mark in self._marks_in_bytes)
+        if not marked and stream not in self._heads:
             return []  # most output has no metric: one look at a block of it is enough
         if b"\x1b" in data:
             data = _ESCAPES.sub(b"", data)
         found = []
         for whole in data.decode(errors="replace").replace("\r", "\n").split("\n"):
             line = whole[-LONGEST:]
-            report = self._read_json(line) if line.lstrip().startswith("{") else None
-            report = report or self._read_text(line)
+            report = None
+            if marked and any(mark in line for mark in self._marks.values()):
+                report = self._read_json(line) if line.lstrip().startswith("{") else None
+                report = report or self._read_text(line)
+                if report is None and (head := head_of(line, self.names)) is not None:
+                    self._heads[stream] = head
+            elif stream in self._heads and may_be_row(line):
+                report = self._read_row(self._heads[stream], line)
             if report is not None:
                 found.append(report)
         return found
@@ -112,13 +143,33 @@ class Metrics:
     def _read_text(self, line: str) -> Report | None:
         first: Report | None = None
         for i, name in enumerate(self.names):
-            for match in self._patterns[name].finditer(line) if name in line else ():
-                value = float(match.group(1).replace("_", ""))
-                self._keep("text", name, value)
-                if i == 0:
-                    first = Report(_step_in(line), value)
-        # Once there was JSON, the text beside it is for people.
-        return None if self.names[0] in self._found["json"] else first
+            if self._marks[name] not in line:
+                continue
+            for source, pattern in zip(("text", "words"), self._patterns[name], strict=True):
+                for match in pattern.finditer(line):
+                    if _is_of_a_split(name, line[: match.start()]):
+                        continue
+                    value = float(match.group(1).replace("_", ""))
+                    self._keep(source, name, value)
+                    if i == 0:
+                        first = self._counts(source, Report(_step_in(line), value))
+                if name in self._found["text"]:
+                    break  # what stands without a sign is not looked for
+        return first
+
+    def _read_row(self, head: Head, line: str) -> Report | None:
+        row = head.row(line)
+        for name in self.names:
+            if name in row:
+                self._keep("words", name, row[name])
+        first = self.names[0]
+        whole = {name.lower(): int(value) for name, value in row.items() if value.is_integer()}
+        return self._counts("words", Report(_step_of(whole), row[first])) if first in row else None
+
+    def _counts(self, source: str, report: Report) -> Report | None:
+        """Return a report, unless its metric was found where it is more surely meant: JSON, or after a sign."""
+        before = SOURCES[: SOURCES.index(source)]
+        return None if any(self.names[0] in self._found[better] for better in before) else report
 
     def _keep(self, source: str, name: str, value: float) -> None:
         kept = self._found[source]
@@ -129,7 +180,7 @@ class Metrics:
 
     def values(self) -> list[float | None]:
         """Return the value of each metric: of the results file, else of JSON, else of text; None: it has none."""
-        sources = [self._found[source] for source in ("file", "json", "text")]
+        sources = [self._found[source] for source in SOURCES]
         return [next((kept[name] for kept in sources if name in kept), None) for name in self.names]
 
 
@@ -142,23 +193,93 @@ def what_it_printed(names: Sequence[str], output: str) -> str:
     """
     seen = list(dict.fromkeys(name for line in output.splitlines() for name in _ANY.findall(line)))
     what = f"the metric {names[0]!r} does" if len(names) == 1 else f"the metrics {listing(names)} do"
-    if not seen:
+    found = look_alikes(names, output)
+    hint = f"; did you mean {found.names[0]!r}?" if found.names else ""
+    alike = f"; lines that look alike: {', '.join(map(repr, found.lines))}" if found.lines else ""
+    if not seen and not found.names:
         some = "printed no line such as" if output.strip() else "printed nothing: it must print a line such as"
         return f"{what} not appear: the program {some} {names[0]}: 0.31, and wrote no results file (TUNESMITH_RESULTS)"
-    close = [match for name in names for match in _near(name, seen)]
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{what} not appear; what it printed has numbers for {listing(seen)}{hint}"
+    told = f"; what it printed has numbers for {listing(seen)}" if seen else ""
+    return f"{what} not appear{told}{hint}{alike}"
 
 
-def _near(name: str, seen: Sequence[str]) -> list[str]:
-    tail = [s for s in seen if re.split(r"[\s/._-]", s)[-1].lower() == name.lower()]
-    return close_matches(name, seen) or tail
+@dataclass(frozen=True, slots=True)
+class LookAlikes:
+    """What an output has that may be meant by metrics that it does not have.
+
+    Attributes:
+        metrics: these metrics.
+        names: the names that it has with a number and that are near, the nearest first.
+        lines: lines with these names, or with words of them; some of the last.
+        same_words: whether the first of the names has the words of a metric, as "val loss" has those of "val_loss".
+    """
+
+    metrics: Sequence[str]
+    names: Sequence[str]
+    lines: Sequence[str]
+    same_words: bool
 
 
-def _pattern(name: str) -> re.Pattern[str]:
-    """Return what finds a metric, and no other whose name ends like it: ``val_loss`` and ``val loss`` are no loss."""
-    splits = "" if name.lower().startswith(_SPLITS) else "".join(rf"(?<!\b{split} )" for split in _SPLITS)
-    return re.compile(rf"(?<![\w./\-]){splits}{re.escape(name)}{_BETWEEN}((?>{NUMBER}))(?!\w)")
+def look_alikes(names: Sequence[str], output: str) -> LookAlikes:
+    """Return what an output has that may be meant by metrics that it does not have.
+
+    Args:
+        names: the metrics.
+        output: what was printed.
+    """
+    wanted = [(name, set(_words_of(name))) for name in names]
+    ranks: dict[str, int] = {}
+    lines: dict[str, tuple[int, int, str]] = {}  # by what they are without their numbers
+    for at, whole in enumerate(output.splitlines()):
+        line = whole[-LONG:]
+        words = set(_words_of(line))
+        if any(c.isdigit() for c in line):
+            there = [name for pattern in (_ANY, _ANY_WORDS) for name in pattern.findall(line)]
+            rank = int(any(words & own for _, own in wanted))
+        else:  # perhaps the head of a table
+            there = [cell.text for cell in Head(line).cells] if any(own <= words for _, own in wanted) else []
+            rank = 0
+        for name in there:
+            if name in names:
+                continue
+            if name not in ranks:
+                ranks[name] = max(_likeness(name, *one) for one in wanted)
+            rank = max(rank, ranks[name])
+        if rank:
+            lines[re.sub(r"\d++", "0", line)] = (rank, at, line.strip())
+    best = max((rank for rank, _, _ in lines.values()), default=0)
+    shown = sorted(kept for kept in lines.values() if kept[0] == best)[-MOST_ALIKE:]
+    near = sorted((name for name, rank in ranks.items() if rank > 1), key=lambda name: -ranks[name])
+    same = any(rank == SAME_WORDS for rank in ranks.values())
+    return LookAlikes(names, near, [shorten(line, WIDTH) for _, _, line in shown], same)
+
+
+def _likeness(name: str, wanted: str, words: set[str]) -> int:
+    """Return how near a name is: 4: of the same words; 3: it has all of them; 2: near as a text; 1: it has some; 0."""
+    own = set(_words_of(name))
+    if own == words:
+        return SAME_WORDS
+    if words and words < own:
+        return 3
+    return 2 if close_matches(name, [wanted]) else min(1, len(words & own))
+
+
+def _words_of(text: str) -> list[str]:
+    """Return the words of a name or a line, for comparison: val_loss, valLoss and "Validation loss" have the same."""
+    parts = re.findall(r"[A-Z]?[a-z]++|[A-Z]++|\d++", text)
+    return [_SAME.get(part.lower(), part.lower()) for part in parts]
+
+
+def _pattern(name: str, between: str, after: str) -> re.Pattern[str]:
+    """Return what finds a metric, and no other whose name ends like it: ``val_loss`` is no loss."""
+    words = r"[ \t]++".join(map(re.escape, name.split(" "))) if name.strip() == name else re.escape(name)
+    return re.compile(rf"{_BEFORE}{words}{_CLOSED}{between}((?>{NUMBER})){after}")
+
+
+def _is_of_a_split(name: str, before: str) -> bool:
+    """Tell whether the word before a name makes it another metric: ``val loss`` and ``Train loss`` are no loss."""
+    word = _LAST_WORD.search(before[-20:])
+    return word is not None and word.group(1).lower() in _SPLITS and not name.lower().startswith(_SPLITS)
 
 
 def as_number(value: Any) -> float | None:
@@ -189,5 +310,5 @@ def _step_of(values: Mapping[str, Any]) -> int | None:
 
 
 def _step_in(line: str) -> int | None:
-    found = {key.lower(): int(number) for key, number in reversed(_STEP.findall(line)) if len(number) < 19}
+    found = {key.lower(): int(number[:MOST_DIGITS]) for key, number in reversed(_STEP.findall(line))}
     return next((found[key] for key in STEP_KEYS if key in found), None)

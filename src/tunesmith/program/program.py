@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tunesmith.errors import ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
+from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.limits import WATCHDOG
 from tunesmith.executors.memory import parse_bytes
@@ -17,7 +17,7 @@ from tunesmith.program import template
 from tunesmith.program.events import EventFiles
 from tunesmith.program.files import FORMATS, params_text, read_results
 from tunesmith.program.log import Log
-from tunesmith.program.metrics import Metrics, Report, what_it_printed
+from tunesmith.program.metrics import LookAlikes, Metrics, Report, look_alikes, what_it_printed
 from tunesmith.program.process import Process
 from tunesmith.text import listing, printable
 from tunesmith.trial import Trial
@@ -162,6 +162,37 @@ class Program:
             "study": self.study,
         }
 
+    # -- what a trial left -----------------------------------------------------------------------------------------
+
+    def results_text(self, number: int) -> str:
+        """Return the beginning of the results file of a trial; nothing, if it wrote none."""
+        try:
+            with (self.folder(number) / "results.json").open(encoding="utf-8", errors="replace") as file:
+                return file.read(LOOKED_AT)
+        except OSError:
+            return ""
+
+    def look_alikes(self, number: int) -> LookAlikes | None:
+        """Return what a trial printed that may be meant by metrics that it printed and wrote nowhere.
+
+        Args:
+            number: the trial's number.
+
+        Returns:
+            the metrics, names and lines; None: none is missing, or nothing is kept of the trial.
+        """
+        kept = sorted(self.folder(number).glob("output*.txt"), key=lambda path: path.stat().st_mtime)
+        if not kept:
+            return None
+        data = kept[-1].read_bytes()
+        metrics = Metrics(self.metrics)
+        metrics.feed(0, data + b"\n")
+        results = self.results_text(number)
+        missing = [n for n, v in zip(self.metrics, metrics.values(), strict=True) if v is None and n not in results]
+        if not missing:
+            return None
+        return look_alikes(missing, data[-LOOKED_AT:].decode(errors="replace").replace("\r", "\n") + results)
+
     # -- one trial -------------------------------------------------------------------------------------------------
 
     def __call__(self, trial: Trial) -> float | tuple[float, ...]:
@@ -273,8 +304,8 @@ class _Run:
             raise ProgramError(str(error)) from error
         names, found = self.program.metrics, self.metrics.values()
         if missing := [name for name, value in zip(names, found, strict=True) if value is None]:
-            words = what_it_printed(missing, self.log.text(LOOKED_AT))
-            raise ProgramError(words[0].upper() + words[1:] + self._last_lines())
+            words = what_it_printed(missing, self.log.text(LOOKED_AT) + self.program.results_text(self.trial.number))
+            raise MissingMetricError(words[0].upper() + words[1:] + self._last_lines())
         values = tuple(value for value in found if value is not None)
         return values[0] if self.single else values
 
