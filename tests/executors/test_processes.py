@@ -601,3 +601,18 @@ def test_a_handler_that_an_objective_sets_is_gone_with_the_next_trial() -> None:
 def test_faults_are_plain_enough_to_be_sent() -> None:
     fault = wire.dump_fault(ValueError("no"), "trace")
     assert type(wire.load_fault(pickle.loads(pickle.dumps(fault)))) is ValueError
+
+
+def test_the_end_of_another_run_ends_nothing() -> None:
+    """Such as one that a process says which an earlier trial left behind."""
+
+    def objective(trial: Trial) -> float:
+        channel: Any = trial._channel
+        stray, _ = wire.dump_trial(trial)
+        channel.send_bytes(wire.pack(wire.END, channel.run - 1, stray, wire.dump(-1.0), None))
+        trial.report(1.0, 1)
+        return -1.0 if trial.should_prune() else 1.0
+
+    with executing(objective) as executor:
+        ends = run_all(executor, [a_trial(n) for n in range(3)])
+    assert [end.value for end in ends if isinstance(end, Finished)] == [1.0] * 3

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import traceback
 from typing import ClassVar
 
 from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective
+from tunesmith.executors.forks import OwnChannel, end_fork
 from tunesmith.trial import Channel, Trial
 
 
@@ -19,7 +21,7 @@ class InlineExecutor(Executor):
 
     def open(self, objective: Objective, channel: Channel | None) -> None:
         """Keep both for the trials to come."""
-        self._objective, self._channel = objective, channel
+        self._objective, self._channel = objective, None if channel is None else OwnChannel(channel)
 
     @property
     def capacity(self) -> int:
@@ -40,14 +42,20 @@ class InlineExecutor(Executor):
         trial, self._waiting = self._waiting, None
         if trial is None:
             return []
+        here = os.getpid()
         try:
-            return [Finished(trial, self._objective(trial))]
-        except KeyboardInterrupt:
-            raise
+            value = self._objective(trial)
         except BaseException as error:
-            if not isinstance(error, Exception) and _from_signal_handler(error):
+            if os.getpid() != here:
+                end_fork(error)
+            if isinstance(error, KeyboardInterrupt) or (
+                not isinstance(error, Exception) and _from_signal_handler(error)
+            ):
                 raise
             return [Failed(trial, error, traceback=traceback.format_exc())]
+        if os.getpid() != here:
+            end_fork()
+        return [Finished(trial, value)]
 
     def cancel(self, number: int, grace: float | None = None) -> None:
         """Do nothing: an objective in this thread cannot be stopped."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
+from tunesmith.executors.forks import end_fork, flush, refuse_fork
 from tunesmith.executors.remote_pointers import RemotePointers
 from tunesmith.frozen import Fence
 from tunesmith.trial import Proposals, Trial
@@ -63,6 +64,7 @@ class RemoteChannel:
         self._terminable = self._idle = self._asked = False
         self._pointers = RemotePointers(lambda what, *arguments: self._ask(wire.POINTERS, what, arguments))
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
+        self.pid = os.getpid()
 
     def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
         """Send a report without waiting for the driver, which keeps what it cannot store."""
@@ -88,6 +90,7 @@ class RemoteChannel:
 
     def _ask(self, word: bytes, *rest: Any) -> Any:
         """Send a question and wait for its answer, which SIGTERM must not leave in the pipe: the next one is not it."""
+        refuse_fork(self.pid)
         with self._turn:
             self._asking = threading.get_ident()
             try:
@@ -107,7 +110,12 @@ class RemoteChannel:
         self.send_bytes(wire.pack(word, self.run, *rest))
 
     def send_bytes(self, message: bytes) -> None:
-        """Send a message as it is."""
+        """Send a message as it is.
+
+        Raises:
+            RuntimeError: this process was forked by the objective, and is not the one that runs the trial.
+        """
+        refuse_fork(self.pid)  # before the lock, which a thread of the parent may have held
         with self._lock:
             self._sender = threading.get_ident()
             try:
@@ -192,8 +200,12 @@ def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
     except Terminated:
         leave()
     except BaseException as error:
+        if os.getpid() != channel.pid:
+            end_fork(error)
         fault = wire.dump_fault(error, traceback.format_exc())
         flush()
+    if os.getpid() != channel.pid:
+        end_fork()
     trial.connect(None)
     return wire.dump_end(channel.run, trial, value, fault)
 
@@ -202,13 +214,6 @@ def leave() -> NoReturn:
     """End this process as SIGTERM would, with all that was printed written out."""
     flush()
     os._exit(TERMINATED)
-
-
-def flush() -> None:
-    """Write out the part of a line that was printed."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
 
 
 def _open(handle: int) -> Connection[Any, Any]:

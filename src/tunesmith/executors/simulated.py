@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import os
 import pickle
 import traceback
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import numpy as np
 from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.cluster import LogEntry, SimulatedCluster, lognormal
+from tunesmith.executors.forks import end_fork
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.remote import RemoteChannel
 from tunesmith.executors.supervisor import Job
@@ -338,13 +340,18 @@ class _Run:
         trial.stop_clock()
         value: Any = None
         fault: wire.Fault | None = None
+        here = os.getpid()
         try:
             value = executor.objective(trial)
+            if os.getpid() != here:
+                end_fork()
             if not self._reported:
                 self._pass_time()
         except Ended:
             raise
         except BaseException as error:
+            if os.getpid() != here:
+                end_fork(error)
             fault = wire.dump_fault(error, traceback.format_exc())
         trial.connect(None)
         self.send_bytes(wire.dump_end(channel.run, trial, value, fault))

@@ -77,6 +77,7 @@ class Worker:
         process: the process.
         job: what it runs, or is about to; None: nothing.
         begun: whether it runs that.
+        run: the number that the worker drew for that run; None before it began.
         cut_off: whether an interrupt came while a message was read; what comes next has no meaning then.
     """
 
@@ -86,6 +87,7 @@ class Worker:
         self.process = WorkerProcess(environment(setup.threads, env or {}), paths, setup.arguments, handles)
         self.job: Job | None = None
         self.begun = self.loaded = self.cut_off = False
+        self.run: int | None = None
         self._objective: bytes | None = setup.objective
         self._proposals = b""  # those that it has
         self._message = b""
@@ -96,7 +98,7 @@ class Worker:
         """Run a job as soon as it can; False if the process turns out to be dead."""
         new = None if job.proposals == self._proposals else job.proposals
         self._message = pickle.dumps((job.trial, new), pickle.HIGHEST_PROTOCOL)
-        self.job, self.begun, self._proposals = job, False, job.proposals
+        self.job, self.begun, self.run, self._proposals = job, False, None, job.proposals
         try:
             if self.loaded:
                 self._send_job()
@@ -105,7 +107,7 @@ class Worker:
         return True
 
     def read(self) -> bytes | None:
-        """Read one message; None if it was for the supervisor itself.
+        """Read one message; None if it was for the supervisor itself, or of another run than the one of the job.
 
         Raises:
             EOFError, OSError: the process is gone.
@@ -115,10 +117,12 @@ class Worker:
         self.cut_off = False
         word = data[:1]
         if word == wire.BEGUN and self.job is not None:
-            self.begun = True
-            job = self.job
+            self.begun, job = True, self.job
+            (self.run,) = wire.unpack(data)
             WATCHDOG.watch(self.process, limit=job.time_limit, left=job.left, memory=job.memory_limit, grace=job.grace)
         elif word in (wire.END, wire.FAULT):
+            if not self.begun or wire.unpack(data)[0] != self.run:
+                return None
             WATCHDOG.forget(self.process)
             self.job, self.begun = None, False
             return data if word == wire.END else self._with_output(data)

@@ -25,6 +25,7 @@ from tunesmith.testing.objectives import (
     die,
     echo,
     fail,
+    fork,
     keep,
     learn,
     report_nan,
@@ -235,6 +236,17 @@ class ExecutorConformance:
         if len(events) > 1:
             assert isinstance(events[0], Began)
             assert [e.step for e in events[1:-1] if isinstance(e, Report)] == list(range(10))
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    def test_a_process_that_the_objective_forks_never_speaks_for_it(self, make_executor: MakeExecutor) -> None:
+        """A child that returns from the objective, raises in it or reports is no second worker, nor a second driver."""
+        recorder = Recorder()
+        with opened(make_executor(jobs=1), fork, recorder) as executor:
+            for end in run_all(executor, [a_trial(0), a_trial(1)]):
+                assert isinstance(end, Finished)
+                assert (end.value, end.trial.reports) == (1.0, {1: 1.0})
+                assert end.trial.user_attrs["codes"] == [0, 1, 7, 1]
+        assert recorder.reports == [(0, 1, 1.0), (1, 1, 1.0)]
 
     def test_the_death_of_a_process_is_a_loss_of_its_trial(self, make_executor: MakeExecutor) -> None:
         """What it reported before is kept, and the next trial runs."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from typing import Any
 
 from tunesmith.errors import ArtifactNotFoundError, TrialPruned
@@ -84,6 +85,28 @@ def die(trial: Trial) -> float:
     trial.report(5.0, 1)
     if trial.number == 0:
         os._exit(3)
+    return 1.0
+
+
+def fork(trial: Trial) -> float:
+    """Fork children that return, raise, exit and report in its place, and wait for them; return 1 as the parent."""
+    codes = []
+    for way in range(4):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # other threads: the children do little
+            pid = os.fork()
+        if pid:
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        elif way == 1:
+            raise ValueError("raised in a child")
+        elif way == 2:
+            sys.exit(7)
+        elif way == 3:
+            trial.report(-1.0, 99)
+        else:
+            return -1.0
+    trial.set_user_attr("codes", codes)
+    trial.report(1.0, 1)
     return 1.0
 
 
