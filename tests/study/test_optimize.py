@@ -106,6 +106,44 @@ def test_pruned_trials_keep_their_last_report() -> None:
     assert trial.reason == "enough"
 
 
+def test_the_error_of_an_objective_wins_and_that_of_a_callback_is_its_note() -> None:
+    def wrong(study: ts.Study, trial: ts.FrozenTrial) -> None:
+        print(f"{trial.value:.3f}")
+
+    def objective(trial: ts.Trial) -> float:
+        if trial.number == 1:
+            raise KeyError("my column")
+        return 1.0
+
+    study, seen = ts.create_study(seed=0), []
+    with pytest.raises(KeyError, match="my column") as raised:
+        study.optimize(objective, n_trials=3, callbacks=[wrong, lambda _, trial: seen.append(trial.number)])
+    assert any(
+        "After trial 1 a callback raised as well" in note and "TypeError" in note for note in raised.value.__notes__
+    )
+    assert seen == [0, 1], "the other callbacks are called for the trial that ends the search"
+    with pytest.raises(TypeError) as own:
+        ts.create_study(seed=0).optimize(objective, n_trials=3, callbacks=[wrong], catch=KeyError)
+    assert own.value.__notes__ == ["A callback raised this after trial 1, which failed: KeyError: 'my column'"]
+
+
+def test_callbacks_are_called_once_where_the_end_was_recorded() -> None:
+    """Not where another worker took the trial over, whose own callbacks are called."""
+    seen: list[tuple[str, int]] = []
+
+    def objective(trial: ts.Trial) -> float:
+        if trial.number == 1 and trial.attempt == 1:
+            study.release([1])  # as if this worker had been silent for its lease
+            study.tell(study.ask(), 5.0)
+        return 1.0
+
+    study = ts.create_study(seed=0)
+    with pytest.warns(UserWarning, match="attempt 1 was given up"):
+        study.optimize(objective, n_trials=3, callbacks=[lambda _, trial: seen.append(("here", trial.number))])
+    assert seen == [("here", 0), ("here", 2)]
+    assert [t.value for t in study.trials] == [1.0, 5.0, 1.0]
+
+
 def test_callbacks_get_each_trial_and_can_stop() -> None:
     seen: list[int] = []
 

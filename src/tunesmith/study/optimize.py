@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import math
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tunesmith.caution import caution
 from tunesmith.errors import (
@@ -94,6 +95,7 @@ def optimize(
     after = list(callbacks)
     ending = stopping(engine, stop) if stop is not None else None
     engine.optimizing, engine.stop_requested = True, False
+    engine.fatal.clear()
     progress: Progress | None = None
     opened = False
     try:
@@ -131,6 +133,20 @@ def optimize(
             progress.close()
 
 
+class Told(NamedTuple):
+    """What came of recording an end.
+
+    Attributes:
+        trial: the record of the trial, which is another worker's if the attempt was replaced.
+        recorded: whether the end was recorded here.
+        fault: the error that must stop the study, if any.
+    """
+
+    trial: TrialRecord
+    recorded: bool = True
+    fault: BaseException | None = None
+
+
 @dataclass
 class TrialPolicy(Policy[Trial, End]):
     """Asks for trials until the budget is spent, and tells how they ended."""
@@ -153,6 +169,7 @@ class TrialPolicy(Policy[Trial, End]):
         timeout = math.inf if self.timeout is None else self.timeout
         self.most = math.inf if self.n_trials is None else self.n_trials
         self.deadline = self.executor.clock() + timeout
+        self.fault: BaseException | None = None  # the first error that ends the search
         self.cheap_after = timeout * PROPOSAL_SHARE
         self.runs: dict[int, int] = {}  # which run of each trial is heard
         self.given_up: dict[int, str] = {}  # trials whose engine runs them again too often, and why they may not
@@ -248,20 +265,34 @@ class TrialPolicy(Policy[Trial, End]):
             self.engine.prefetch()
 
     def ended(self, events: list[End]) -> BaseException | None:
-        """Record the ends, then call what is to be called after each trial."""
-        first: BaseException | None = None
-        for done, fault in self._record_all(events):
-            first = first or fault
+        """Record the ends, then call what is to be called after each trial, where its end was recorded here."""
+        for told in self._record_all(events):
+            done = told.trial
+            if told.fault is not None:
+                self.fault = self.fault or told.fault
+                self.engine.fatal.add(done.number)
             if self.progress is not None:
                 self.progress.count(done, advance=done.number in self.uncounted)
                 self.uncounted.discard(done.number)
-            if done.state is TrialState.PAUSED:
-                continue  # it has not ended
-            for call in self.after:
-                call(done)
+            if told.recorded and done.state is not TrialState.PAUSED:  # which is no end
+                self._call_back(done)
             if self.gc_after_trial:
                 gc.collect()
-        return first
+        return self.fault
+
+    def _call_back(self, done: TrialRecord) -> None:
+        """Call the callbacks. If one raises where an objective's error ends the search, it is that error's note."""
+        for call in self.after:
+            try:
+                call(done)
+            except Exception as error:
+                if self.fault is None:
+                    if done.state is TrialState.FAIL:
+                        why = (done.reason or "no reason is known").splitlines()[0]
+                        error.add_note(f"A callback raised this after trial {done.number}, which failed: {why}")
+                    raise
+                trace = "".join(traceback.format_exception(error))
+                self.fault.add_note(f"After trial {done.number} a callback raised as well:\n{trace}")
 
     def salvaged(self, events: list[End]) -> None:
         """Record the ends."""
@@ -278,9 +309,9 @@ class TrialPolicy(Policy[Trial, End]):
         if self.progress is not None:
             self.progress.tick()
 
-    def _record_all(self, events: list[End]) -> list[tuple[TrialRecord, BaseException | None]]:
+    def _record_all(self, events: list[End]) -> list[Told]:
         """Record the ends of some trials. All are recorded before an error is raised, so that no result is lost."""
-        told = []
+        told: list[Told] = []
         first: BaseException | None = None
         for event in events:
             try:
@@ -317,25 +348,26 @@ class TrialPolicy(Policy[Trial, End]):
             event.error = type(error)(f"{error}; {why_not}")
         return False
 
-    def _record(self, event: End) -> tuple[TrialRecord, BaseException | None]:
-        """Record the end of a trial; return its record, and the error that must stop the study, if any."""
+    def _record(self, event: End) -> Told:
+        """Record the end of a trial."""
         engine, trial = self.engine, event.trial
         if isinstance(event, Failed):
             error = as_fault(event.error)
             outcome = outcome_of_error(error, event.kind, event.traceback)
             outcome.output = event.output
             self._explain(trial, outcome)
-            done = self._recorded(trial, outcome)
+            told = self._recorded(trial, outcome)
             kind = event.kind if outcome.failure is None else outcome.failure
             passes = outcome.state is TrialState.PRUNED or self.catch.names(error, kind)
             passes = passes or isinstance(error, AttemptReplacedError)  # another worker has the trial
-            return done, None if passes else error
+            return told if passes else told._replace(fault=error)
         outcome = outcome_of(event.value, len(engine.signs))
-        done = self._recorded(trial, outcome)
-        if done.attempt != trial.attempt or done.state is not TrialState.FAIL or outcome.failure is FailureKind.NAN:
-            return done, None
+        told = self._recorded(trial, outcome)
+        done = told.trial
+        if not told.recorded or done.state is not TrialState.FAIL or outcome.failure is FailureKind.NAN:
+            return told
         fault = ObjectiveError(f"trial {done.number}: {done.reason}")
-        return done, None if self.catch.names(fault, outcome.failure) else fault
+        return told if self.catch.names(fault, outcome.failure) else told._replace(fault=fault)
 
     def _explain(self, trial: Trial, outcome: Outcome) -> None:
         """Say so if a trial was stopped because somebody asked for it; one that has reported counts as pruned."""
@@ -345,12 +377,12 @@ class TrialPolicy(Policy[Trial, End]):
             if killed and trial.reports:
                 outcome.state, outcome.failure = TrialState.PRUNED, None
 
-    def _recorded(self, trial: Trial, outcome: Outcome) -> TrialRecord:
-        """Record an end; return the record of the trial, which is another's if the attempt was replaced."""
+    def _recorded(self, trial: Trial, outcome: Outcome) -> Told:
+        """Record an end, unless the attempt was replaced."""
         cost = self.executor.clock() - self.begun.pop(trial.number, math.nan)
         try:
             own = math.isnan(cost) or trial.reported_cost() is not None
-            return self.engine.record(trial, outcome, cost=None if own else cost)
+            return Told(self.engine.record(trial, outcome, cost=None if own else cost))
         except AttemptReplacedError as replaced:
             caution(str(replaced))
-            return self.engine.trials([trial.number])[0]
+            return Told(self.engine.trials([trial.number])[0], recorded=False)

@@ -95,7 +95,9 @@ class Study(AskTellStudy):
             catch: exceptions and kinds of failure (`FailureKind`) that make a trial FAIL but do not stop the study. A
                 NaN, an exceeded limit and a cancelled trial never stop it; a result that is no value is an
                 ``ObjectiveError``.
-            callbacks: called with (study, finished trial) in this process after each trial.
+            callbacks: called with (study, finished trial) in this process after each trial whose end was recorded here,
+                the one that ends the search by an error too. If one raises then, that is a note of the objective's
+                error; else its own error ends the search.
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: show trial n/N, the best so far, the rate and the time left; or what makes another
                 display, such as `tunesmith.progress.Table`.

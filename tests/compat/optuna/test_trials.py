@@ -308,3 +308,18 @@ def test_a_parameter_in_a_storage_is_a_number():
     (trial,) = study.trials
     position = study._storage.get_trial_param(trial._trial_id, "kind")
     assert ["b", "b2"][int(position)] == trial.params["kind"]
+
+
+@pytest.mark.parametrize("error", [KeyError("my column"), SystemExit(3)])
+def test_callbacks_are_not_called_for_the_trial_whose_error_ends_the_search(error):
+    def objective(trial):
+        if trial.number == 2:
+            raise error
+        return 1.0
+
+    seen, study = [], optuna.create_study()
+    with pytest.raises(type(error)):
+        study.optimize(objective, n_trials=5, callbacks=[lambda study, trial: seen.append(trial.number)])
+    assert seen == [0, 1]
+    study.optimize(lambda trial: 1.0, n_trials=1, callbacks=[lambda study, trial: seen.append(trial.number)])
+    assert seen == [0, 1, 3]

@@ -50,11 +50,13 @@ class Objective:
     Attributes:
         exit: the ``SystemExit`` or ``KeyboardInterrupt`` of an objective, which goes on to the program as in Optuna
             once the trial has failed; None: there was none.
+        exited: the number of that trial.
     """
 
     def __init__(self, study: RunningStudy, func: ObjectiveFunc, n_objectives: int, end: Callable[[], None]) -> None:
         self._study, self._func, self._n, self._end = study, func, n_objectives, end
         self.exit: SystemExit | KeyboardInterrupt | None = None
+        self.exited: int | None = None
 
     def __call__(self, native: NativeTrial) -> float | tuple[float, ...]:
         """Run the objective; return its value, or values."""
@@ -76,7 +78,7 @@ class Objective:
         try:
             result = self._func(trial)
         except (SystemExit, KeyboardInterrupt) as error:
-            self.exit = error
+            self.exit, self.exited = error, trial.number
             self._end()
             what = "the objective called sys.exit" if isinstance(error, SystemExit) else "KeyboardInterrupt"
             raise NotAValueError(what) from error

@@ -83,7 +83,7 @@ class Study(StudyView):
             timeout: seconds after which no trial begins any more; None: no limit.
             n_jobs: how many trials run at once, in threads of this process; -1: one a core.
             catch: exceptions that make a trial FAIL but do not end the search.
-            callbacks: called with (study, trial) after each trial.
+            callbacks: called with (study, trial) after each trial, but for one whose error ends the search.
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: show how far it is.
 
@@ -121,7 +121,7 @@ class Study(StudyView):
         objective = Objective(self, func, len(native.directions), self._end)
         names = self.metric_names
         after = [lambda _, record: say_end(record, names, native.engine.best)]
-        after += [partial(self._call, callback) for callback in callbacks or ()]
+        after += [partial(self._call, callback, objective) for callback in callbacks or ()]
         caught = tuple(catch) if isinstance(catch, Iterable) else (catch,)
         native.optimize(
             objective,
@@ -136,8 +136,9 @@ class Study(StudyView):
         if objective.exit is not None:
             raise objective.exit
 
-    def _call(self, callback: Callback, _: NativeStudy, record: TrialRecord) -> None:
-        callback(self, frozen_of(record, self._study_id, self._storage.objects))
+    def _call(self, callback: Callback, objective: Objective, _: NativeStudy, record: TrialRecord) -> None:
+        if record.number not in (objective.exited, *self.native.engine.fatal):
+            callback(self, frozen_of(record, self._study_id, self._storage.objects))
 
     def _sibling(self) -> Study:
         """Return another object of the same study, which ends with this one."""

@@ -46,6 +46,7 @@ class TrialEngine(StudyData):
         wishes: what is asked from elsewhere of who runs trials.
         optimizing: whether ``optimize`` runs in this object.
         stop_requested: whether it shall end after the running trials.
+        fatal: the trials whose errors end it.
         takes_params: whether the last objective took parameters and not a trial.
     """
 
@@ -68,6 +69,7 @@ class TrialEngine(StudyData):
         self.channel = TrialChannel(self, pruner, self.artifacts, self.wishes)
         self.optimizing = False
         self.stop_requested = False
+        self.fatal: set[int] = set()
         self.takes_params = False
         self._kept: set[int] = set()  # trials that ended and may have a checkpoint
 
