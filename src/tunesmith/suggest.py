@@ -18,16 +18,22 @@ from tunesmith.frozen import EMPTY, NAN
 from tunesmith.space import Categorical, Choice, Float, Int, Parameter, Space, merge
 from tunesmith.space.nested import read_columns
 from tunesmith.space.shape import Shape, joined
-from tunesmith.text import shown
+from tunesmith.text import did_you_mean, listing, shown
 
 
 class Proposals:
-    """A space, prepared so that a ``suggest_*`` call takes one dictionary look-up."""
+    """A space, prepared so that a ``suggest_*`` call takes one dictionary look-up.
 
-    __slots__ = ("space", "table")
+    Args:
+        space: of the proposed points.
+        binding: whether trials may ask for nothing else: the space is a grid that the user gave.
+    """
 
-    def __init__(self, space: Space | None) -> None:
+    __slots__ = ("binding", "space", "table")
+
+    def __init__(self, space: Space | None, binding: bool = False) -> None:
         self.space = space
+        self.binding = binding
         self.table: dict[str, tuple[int, tuple[Any, ...] | None, Parameter]] = {}
         for i, (name, p) in enumerate(space.params.items() if space is not None else ()):
             self.table[name] = (i, _spec(p), p)
@@ -84,7 +90,7 @@ class Suggestions:
             The value, the same each time that this trial asks for this name.
 
         Raises:
-            SpaceError: the range is not valid.
+            SpaceError: the range is not valid; or the sampler was given a grid that has no value of it.
         """
         entry = self._proposals.table.get(name)
         if entry is not None and self._fixed is None and entry[1] == (Float, low, high, log, step):
@@ -108,7 +114,7 @@ class Suggestions:
             The value, the same each time that this trial asks for this name.
 
         Raises:
-            SpaceError: the range is not valid.
+            SpaceError: the range is not valid; or the sampler was given a grid that has no value of it.
         """
         entry = self._proposals.table.get(name)
         if entry is not None and self._fixed is None and entry[1] == (Int, low, high, log, step):
@@ -130,7 +136,8 @@ class Suggestions:
             The choice, the same each time that this trial asks for this name.
 
         Raises:
-            SpaceError: there is no choice, or one stands there twice.
+            SpaceError: there is no choice, or one stands there twice; or the sampler was given a grid that has none
+                of them.
         """
         entry = self._proposals.table.get(name)
         if entry is not None and self._fixed is None and isinstance(entry[2], Categorical):
@@ -230,7 +237,15 @@ class Suggestions:
             proposed = entry[2].to_external(self._row[entry[0]])
             if p.contains(proposed):
                 x = p.to_internal(proposed)
+            elif self._proposals.binding:
+                raise SpaceError(f"parameter {name!r}: the grid's value {proposed!r} lies outside {p!r}")
         if x != x:
+            if self._proposals.binding and entry is None and p.n_values > 1:
+                names = self._proposals.table
+                raise SpaceError(
+                    f"the grid has no values of the parameter {name!r}{did_you_mean(name, names)} (it has values of "
+                    f"{listing(names)}); give some for it, or take the name that the objective uses"
+                )
             rng = np.random.default_rng([self._seed, self.number, crc32(name.encode())])
             x = float(p.from_unit(rng.random(1))[0])
         value = p.to_external(x)

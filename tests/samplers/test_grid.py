@@ -194,16 +194,31 @@ def values(study: ts.Study, *names: str) -> list[tuple[Any, ...]]:
 def test_define_by_run_from_the_first_trial_on(order: str) -> None:
     def objective(trial: ts.Trial) -> float:
         x = trial.suggest_float("x", 0, 10)
-        trial.suggest_float("free", 0, 1)
+        trial.suggest_float("constant", 1, 1)
         return x if trial.suggest_categorical("act", ["relu", "tanh", "other"]) == "relu" else -x
 
     study = ts.create_study(sampler=GridSampler({"x": [1, 2, 3], "act": ["relu", "tanh"]}, order=order), seed=4)
     study.optimize(objective, n_trials=100)
     assert len(study.trials) == 6
     assert sorted(values(study, "x", "act")) == sorted(product((1.0, 2.0, 3.0), ("relu", "tanh")))
-    assert len({t.params["free"] for t in study.trials}) == 6
+    assert {t.params["constant"] for t in study.trials} == {1.0}
     with pytest.raises(ts.SpaceExhaustedError):
         study.ask()
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"learning_rate": [1]}, r"no values of the parameter 'x'.* \(it has values of 'learning_rate'\)"),
+        ({"x": [1, 110]}, r"'x': the grid's value 110 lies outside Int\(0, 100\)"),
+        ({"x": ["a"]}, r"'x': the grid's value 'a' lies outside"),
+    ],
+)
+def test_what_the_grid_cannot_answer_is_an_error_and_never_another_point(grid: dict[str, Any], message: str) -> None:
+    study = ts.create_study(sampler=GridSampler(grid))
+    with pytest.raises(SpaceError, match=message):
+        study.optimize(lambda trial: trial.suggest_int("x", 0, 100), n_trials=5)
+    assert [t.params for t in study.trials if t.state is TrialState.COMPLETE] in ([], [{"x": 1}])
 
 
 def test_branches_that_a_trial_does_not_take_lose_no_cell() -> None:

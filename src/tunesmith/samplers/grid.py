@@ -87,8 +87,9 @@ class GridSampler(StatefulSampler[GridCells]):
 
     Args:
         search_space: name to values, for example ``{"x": [1, 2, 3]}``; with it the objective may suggest its
-            parameters as it runs (names that are not in the dict are then drawn at random). In a study that declares a
-            space it takes the place of the values of those parameters. None: all cells of the study's space.
+            parameters as it runs; one that is not in the dict, or a range without its value, is an error in the
+            trial. In a study that declares a space it takes the place of the values of those parameters. None: all
+            cells of the study's space.
         order: "sequential" (the last parameter varies fastest) or "random".
         resolution: how many values a parameter without a finite number of them gets, or one with more; an integer for
             all of them, or name to integer or to a list of values.

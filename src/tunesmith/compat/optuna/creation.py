@@ -17,6 +17,7 @@ from tunesmith.compat.optuna.storages.kinds import get_storage
 from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.study_direction import StudyDirection, only_direction
 from tunesmith.compat.optuna.trial_state import TrialState
+from tunesmith.errors import StudyNotFoundError
 
 Direction = str | StudyDirection
 
@@ -52,6 +53,7 @@ def create_study(
     if direction is not None and not isinstance(direction, str | StudyDirection):
         raise ValueError(f"direction= takes one direction, and directions= a list of them; got {direction!r}")
     store = get_storage(storage)
+    existed = load_if_exists and study_name is not None and _is_there(store, study_name)
     native = tunesmith.create_study(
         storage=store.native,
         study_name=study_name,
@@ -62,9 +64,20 @@ def create_study(
         retries=store.retries,
     )
     study = Study(native.study_name, store, sampler, pruner)
-    where = "memory" if storage is None else "the storage"
-    logging.root_logger().info(f"A new study created in {where} with name: {study.study_name}")
+    if existed:
+        told = f"Using an existing study with name '{native.study_name}' instead of creating a new one."
+        logging.get_logger(logging.STUDY).info(told)
+    else:
+        logging.get_logger(store.logger).info(f"A new study created in {store.word} with name: {native.study_name}")
     return study
+
+
+def _is_there(store: BaseStorage, study_name: str) -> bool:
+    try:
+        store.native.load_study(study_name)
+    except StudyNotFoundError:
+        return False
+    return True
 
 
 def _word(direction: Any) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import tunesmith.importance
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.parameters import parameter_of
+from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.targets import of_records
 from tunesmith.importance import Evaluator, Fanova, PedAnova
@@ -329,3 +330,6 @@ def _place_of(study: Any) -> Target:
 
 def _sorted(values: dict[str, float]) -> dict[str, float]:
     return dict(sorted(values.items(), key=lambda item: -item[1]))
+
+
+lead_here(__name__)

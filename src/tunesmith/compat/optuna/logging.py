@@ -1,4 +1,4 @@
-"""Optuna's logging: one logger for all that is said, with the usual line for each trial that ended."""
+"""Optuna's logging: loggers by the names of its modules, below one that has the handler."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 NAME = "optuna"  # what programs that want the lines in their own log ask the logging module for
+STUDY = "optuna.study.study"  # of the lines on trials; others have the names of other modules of Optuna
 _lock = threading.Lock()
 _handlers: list[logging.Handler] = []  # the default one, once it is made
 
@@ -44,7 +45,8 @@ def root_logger() -> logging.Logger:
 
 def _default_handler(logger: logging.Logger) -> logging.Handler:
     """Return the handler that the real Optuna has set, where it is imported; else set one."""
-    if "optuna.logging" in sys.modules and logger.handlers:
+    real = sys.modules.get("optuna.logging")
+    if real is not None and real.__name__ == "optuna.logging" and logger.handlers:
         return logger.handlers[0]
     handler = logging.StreamHandler()
     handler.setFormatter(create_default_formatter())
@@ -60,7 +62,7 @@ def create_default_formatter() -> logging.Formatter:
 
 
 def get_logger(name: str) -> logging.Logger:
-    """Return a logger by its name; "optuna" is the one that all lines go through."""
+    """Return a logger by its name; "optuna" is the one that all lines go through, as those of modules are below it."""
     root_logger()
     return logging.getLogger(name)
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tunesmith._elsewhere import name_error
+from tunesmith.compat.optuna.paths import ROOM
 from tunesmith.text import did_you_mean
 
-ROOM = "tunesmith.compat.optuna"
 # Modules of Optuna that are here under the same name, imported when they are first asked for.
 MODULES = (
-    "artifacts", "distributions", "exceptions", "importance", "integration", "logging", "pruners", "samplers",
-    "search_space", "storages", "study", "terminator", "trial", "version", "visualization",
+    "artifacts", "distributions", "exceptions", "importance", "integration", "logging", "progress_bar", "pruners",
+    "samplers", "search_space", "storages", "study", "terminator", "trial", "version", "visualization",
 )  # fmt: skip
 # Names that stand on ``optuna`` itself -> the module that has them.
 TOP: dict[str, str] = {
@@ -30,6 +30,8 @@ TOP: dict[str, str] = {
     "load_study": "study",
     "Trial": "trial",
     "create_trial": "trial",
+    "install": "installation",  # these two are this package's own
+    "uninstall": "installation",
 }
 SERVER = (
     "workers of several machines share a database server, such as storages.RDBStorage('postgresql://user@host/name'), "

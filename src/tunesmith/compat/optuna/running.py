@@ -80,7 +80,10 @@ class Trial(BaseTrial):
         """
         native = self.native
         if self._sampler is None and name not in native.params:
-            return native.suggest_float(name, low, high, step=step, log=log)
+            try:
+                return native.suggest_float(name, low, high, step=step, log=log)
+            except SpaceError:
+                return float(self._out_of_grid(name, FloatDistribution(low, high, log=log, step=step)))
         return float(self._suggest(name, FloatDistribution(low, high, log=log, step=step)))
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
@@ -98,7 +101,10 @@ class Trial(BaseTrial):
         """
         native = self.native
         if self._sampler is None and name not in native.params:
-            return native.suggest_int(name, int(low), int(high), step=step, log=log)
+            try:
+                return native.suggest_int(name, int(low), int(high), step=step, log=log)
+            except SpaceError:
+                return int(self._out_of_grid(name, IntDistribution(low, high, log=log, step=step)))
         return int(self._suggest(name, IntDistribution(low, high, log=log, step=step)))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
@@ -140,6 +146,17 @@ class Trial(BaseTrial):
         if not isinstance(distribution, CategoricalDistribution):
             value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is no number
         return native.use(name, parameter, value)
+
+    def _out_of_grid(self, name: str, distribution: BaseDistribution) -> float:
+        """Return the value of the grid that lies outside of the range, with a warning; this is called in an ``except``.
+
+        Raises:
+            SpaceError: whatever is wrong otherwise.
+        """
+        proposed = self.native.proposed()
+        if not isinstance(proposed.get(name), int | float):
+            raise  # noqa: PLE0704 - of the caller's except
+        return float(self.native.use(name, parameter_of(distribution), proposed[name]))
 
     def _again(self, name: str, distribution: BaseDistribution) -> Any:
         before = self.distributions[name]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.trial_state import TrialState
 
@@ -60,3 +61,4 @@ class IntersectionSearchSpace:
 
 
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)

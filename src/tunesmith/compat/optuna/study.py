@@ -15,6 +15,7 @@ from tunesmith.compat.optuna.creation import (
 )
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.trial_state import TrialState, state_of
@@ -58,3 +59,4 @@ class MaxTrialsCallback:
 
 
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)

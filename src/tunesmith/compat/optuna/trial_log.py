@@ -20,7 +20,7 @@ def say_end(record: TrialRecord, names: Sequence[str] | None, best: BestOf) -> N
         names: those of the objectives; None: they have none.
         best: returns the best trial so far.
     """
-    logger, number = logging.root_logger(), record.number
+    logger, number = logging.get_logger(logging.STUDY), record.number
     if record.state is TrialState.FAIL:
         if logger.isEnabledFor(logging.WARNING):
             reason = (record.reason or "").rstrip()  # with the traceback: of a caught error nothing else tells

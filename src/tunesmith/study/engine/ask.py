@@ -209,7 +209,10 @@ class Asker:
         if (parent := self.sampler.parent_of(proposal.sampler_state)) is not None:
             record.system = {**(record.system or {}), PARENT: parent}
         if self._proposals.space is not proposal.space:
-            self._proposals = Proposals(proposal.space)
+            own = self.sampler.space
+            self._proposals = Proposals(
+                proposal.space, binding=own is not None and not self._study.declared and own == proposal.space
+            )
         record.space, record.x, record.sampler_state = proposal.space, proposal.x, proposal.sampler_state
         record.started = time.time()  # the time of the proposal does not count as cost
         trial = Trial(

@@ -14,6 +14,7 @@ from tunesmith.compat.optuna.artifacts.transfer import (
     upload_artifact,
 )
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 
 __all__ = [
     "ArtifactMeta",
@@ -27,3 +28,4 @@ __all__ = [
 ]
 
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from tunesmith.compat.optuna.names import ROOM, refuser
+from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import ROOM
 
 __getattr__ = refuser(f"{ROOM}.integration", ())

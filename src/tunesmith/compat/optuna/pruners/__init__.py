@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.pruners.native import (
     AutoPruner,
@@ -29,3 +30,4 @@ __all__ = [
     "WilcoxonPruner",
 ]
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)

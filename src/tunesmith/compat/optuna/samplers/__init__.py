@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.samplers import nsgaii
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.brute_force import BruteForceSampler
@@ -34,3 +35,4 @@ __all__ = [
     "nsgaii",
 ]
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 
 __all__ = [
     "BLXAlphaCrossover",
@@ -83,3 +84,4 @@ class PolynomialMutation(_Operator):
 
 
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.storages import journal
 from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.storages.kinds import (
@@ -33,3 +34,4 @@ __all__ = [
     "journal",
 ]
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import tunesmith
 from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
@@ -58,7 +58,12 @@ class BaseStorage:
         native: the storage of `tunesmith.storage`.
         retries: how often a trial is run again whose worker was lost; None: the program does not say that.
         objects: user attributes that only this process can hold.
+        logger: the name of its logger in Optuna.
+        word: what that calls the storage.
     """
+
+    logger: ClassVar[str] = "optuna.storages._rdb.storage"
+    word: ClassVar[str] = "RDB"
 
     def __init__(self, native: Storage, retries: Retries | None = None) -> None:
         self.native = native

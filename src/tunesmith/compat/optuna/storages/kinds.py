@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.frozen import FrozenTrial
@@ -20,6 +20,9 @@ _IN_MEMORY = ("sqlite:///:memory:", "sqlite://")  # SQLAlchemy's URLs of a datab
 
 class InMemoryStorage(BaseStorage):
     """Keeps studies in memory."""
+
+    logger: ClassVar[str] = "optuna.storages._in_memory"
+    word: ClassVar[str] = "memory"
 
     def __init__(self) -> None:
         super().__init__(open_storage(None))
@@ -134,6 +137,9 @@ class JournalStorage(BaseStorage):
         log_storage: names the file.
     """
 
+    logger: ClassVar[str] = "optuna.storages.journal._storage"
+    word: ClassVar[str] = "Journal"
+
     def __init__(self, log_storage: JournalFileBackend) -> None:
         if not isinstance(log_storage, JournalFileBackend):
             raise TypeError(f"JournalStorage takes a JournalFileBackend(path); got {log_storage!r}")
@@ -151,7 +157,7 @@ def get_storage(storage: str | BaseStorage | Storage | None) -> BaseStorage:
     """
     if isinstance(storage, BaseStorage):
         return storage
-    if isinstance(storage, str) and storage in _IN_MEMORY:
+    if storage is None or (isinstance(storage, str) and storage in _IN_MEMORY):
         return InMemoryStorage()
     if isinstance(storage, str) and storage.startswith("redis"):
         raise ValueError("there is no storage in Redis; give an SQLite file, or the URL of a database server")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.visualization.plots import Plots
 from tunesmith.compat.optuna.visualization.shown import ByMatplotlib
 
@@ -39,6 +40,7 @@ plot_terminator_improvement = _plots.plot_terminator_improvement
 plot_timeline = _plots.plot_timeline
 
 __getattr__ = refuser(__name__, __all__)
+lead_here(__name__)
 
 
 def is_available() -> bool:
