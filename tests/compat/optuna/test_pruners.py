@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 import tunesmith.compat.optuna as optuna
@@ -54,9 +56,9 @@ class Last(optuna.pruners.BasePruner):
         return len(others) >= 2 and trial.intermediate_values[trial.last_step] > max(others)
 
 
-@pytest.mark.parametrize("pruner", [Last(), optuna.pruners.PatientPruner(Last(), patience=0)])
+@pytest.mark.parametrize("pruner", [Last, lambda: optuna.pruners.PatientPruner(Last(), patience=0)])
 def test_a_pruner_of_the_programs_own_decides(pruner):
-    study = optuna.create_study(pruner=pruner)
+    study = optuna.create_study(pruner=pruner())
     for rate in (0.5, 0.6, 0.0, 0.55):
         study.enqueue_trial({"rate": rate})
     values = {0.0: 9.0}
@@ -92,3 +94,38 @@ def test_pruned_by_the_real_optuna():
     study = optuna.create_study()
     study.optimize(objective, n_trials=2)
     assert [t.state for t in study.trials] == [TrialState.PRUNED] * 2
+
+
+def test_a_threshold_needs_a_limit():
+    with pytest.raises(TypeError, match="lower=, upper="):
+        optuna.pruners.ThresholdPruner()
+
+
+def with_best(direction, reports, value=0.0):
+    study = optuna.create_study(direction=direction, pruner=optuna.pruners.WilcoxonPruner(p_threshold=0.5))
+    study.add_trial(optuna.trial.create_trial(value=value, intermediate_values=reports))
+    return study, study.ask()
+
+
+@pytest.mark.parametrize(
+    ("best", "own"),
+    [({1: 1.0}, {1: 1.0, 2: 2.0}), ({1: 1.0}, {1: math.nan}), ({1: math.inf}, {1: 1.0}), ({}, {1: 1.0})],
+)
+def test_wilcoxon_warns_of_reports_that_cannot_be_compared(best, own):
+    _, trial = with_best("minimize", best)
+    for step, value in own.items():
+        trial.report(value, step)
+    with pytest.warns(UserWarning, match="WilcoxonPruner"):
+        assert not trial.should_prune()
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_wilcoxon_stops_no_trial_whose_average_is_the_best(direction):
+    sign = 1.0 if direction == "minimize" else -1.0
+    _, trial = with_best(direction, {k: sign * (0.0 if k < 10 else 8.0) for k in range(20)}, sign * 4.0)
+    stopped = []
+    for k in range(20):
+        trial.report(sign * (1.0 if k < 10 else 9.0), k)
+        stopped.append(trial.should_prune())
+    assert not any(stopped[:14])  # the mean is 4 or better up to there
+    assert stopped[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 
 import tunesmith.compat.optuna as optuna
@@ -42,7 +43,7 @@ def test_arguments_that_are_not_followed_are_named_once():
     with pytest.warns(UserWarning, match="gamma=.* is not followed"):
         optuna.samplers.TPESampler(gamma=lambda n: 1)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         optuna.samplers.TPESampler(gamma=lambda n: 2)
         optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True)
 
@@ -217,3 +218,91 @@ def test_no_bound_of_a_continuous_range_is_proposed(sampler):
     study.optimize(objective, n_trials=40)
     assert study.trials[0].params["share"] == 1.0
     assert study.best_value < -0.99
+
+
+class Watched(optuna.samplers.QMCSampler):
+    """A sampler that does nothing but look on, as many programs have one."""
+
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        optuna.samplers.QMCSampler(seed=1),
+        Watched(seed=1),
+        optuna.samplers.PartialFixedSampler({"x": 0.5}, optuna.samplers.QMCSampler(seed=1)),
+    ],
+    ids=["whole", "subclassed", "wrapped"],
+)
+def test_a_sequence_goes_on_in_a_subclass_and_inside_of_another_sampler(sampler, tmp_path):
+    url = f"sqlite:///{tmp_path / 'tune.db'}"
+    study = optuna.create_study(storage=url, study_name="s", sampler=sampler)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), n_trials=4)
+    again = optuna.load_study(storage=url, study_name="s", sampler=sampler)  # the index is in the storage
+    again.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), n_trials=4)
+    points = [trial.params["y"] for trial in again.trials[1:]]  # the first one is drawn: no parameter is known
+    assert len({round(point, 6) for point in points}) == 7
+
+
+def test_a_subclass_reads_each_finished_trial_once():
+    class Counted(optuna.samplers.TPESampler):
+        def sample_independent(self, study, trial, param_name, param_distribution):
+            return super().sample_independent(study, trial, param_name, param_distribution)
+
+    study, reads = optuna.create_study(sampler=Counted(seed=0)), []
+    engine = study.native.engine
+    read = engine.trials
+    engine.trials = lambda numbers=None, states=None: [reads.append(t.number) or t for t in read(numbers, states)]
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=60)
+    finished = [number for number in reads if number < 10]
+    assert len(finished) <= 10 * 12  # not once for each later trial
+
+
+@pytest.mark.parametrize("make", [optuna.samplers.RandomSampler, optuna.samplers.TPESampler, Watched])
+def test_reseeding_changes_what_is_drawn(make):
+    def points(reseeds):
+        sampler = make(seed=3)
+        study = optuna.create_study(sampler=sampler)
+        if reseeds:
+            sampler.reseed_rng()
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+        return study.trials[0].params["x"]
+
+    assert points(False) == points(False) != points(True)
+
+
+def test_what_optuna_refuses_of_a_population_is_refused():
+    nsgaii = optuna.samplers.nsgaii
+    for wrong in ({"population_size": 1}, {"population_size": 2, "crossover": nsgaii.SPXCrossover()}, {"crossover": 3}):
+        with pytest.raises(ValueError, match="population_size|crossover"):
+            optuna.samplers.NSGAIISampler(**wrong)
+    with pytest.raises(ValueError, match="eta"):
+        nsgaii.PolynomialMutation(eta=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "drawn", "expected"),
+    [
+        (5.0, 0.0, 0.0),
+        (5.0, 0.5, 5.0),
+        (5.0, 1.0, 10.0),
+        (2.0, 0.25, 2.0 - 10 * (1 - 0.82**0.5)),
+        (2.0, 0.75, 4.788897),
+    ],
+)
+def test_polynomial_mutation(value, drawn, expected):
+    class Drawn:
+        def rand(self):
+            return drawn
+
+    mutated = optuna.samplers.nsgaii.PolynomialMutation(eta=1.0).mutation(value, Drawn(), None, np.array([0.0, 10.0]))
+    assert mutated == pytest.approx(expected)
+
+
+def test_a_constraint_that_is_nan_is_refused():
+    sampler = optuna.samplers.NSGAIISampler(constraints_func=lambda trial: (float("nan"),))
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+    with pytest.raises(ValueError, match="NaN"):
+        study.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 0.0), n_trials=2)

@@ -323,3 +323,59 @@ def test_callbacks_are_not_called_for_the_trial_whose_error_ends_the_search(erro
     assert seen == [0, 1]
     study.optimize(lambda trial: 1.0, n_trials=1, callbacks=[lambda study, trial: seen.append(trial.number)])
     assert seen == [0, 1, 3]
+
+
+def test_one_value_of_several_cannot_be_set():
+    trial = optuna.trial.create_trial(values=[1.0, 2.0])
+    with pytest.raises(RuntimeError, match=".values instead"):
+        trial.value = 3.0
+
+
+def test_a_step_as_wide_as_the_range_leaves_two_values():
+    assert not optuna.distributions.FloatDistribution(0.2, 0.3, step=0.1).single()  # 0.3 - 0.2 < 0.1 in floats
+    assert optuna.distributions.FloatDistribution(0.1, 0.1, step=0.1).single()
+
+
+def test_a_running_trial_is_added_and_told():
+    study = optuna.create_study()
+    study.enqueue_trial({"x": 0.1})
+    distributions = {"x": optuna.distributions.FloatDistribution(0, 2)}
+    study.add_trial(
+        optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params={"x": 1.0},
+            distributions=distributions,
+            intermediate_values={1: 2.0},
+            user_attrs={"note": 1},
+        )
+    )
+    added = study.trials[1]
+    assert (added.state, added.params, added.distributions) == (TrialState.RUNNING, {"x": 1.0}, distributions)
+    assert (added.intermediate_values, added.user_attrs) == ({1: 2.0}, {"note": 1})
+    study.tell(1, 1.5)
+    assert study.trials[1].value == 1.5
+    assert study.ask().number == 0  # what waited before waits on
+
+
+def test_a_number_of_threads_below_one_is_refused():
+    for wrong in (-2, 0):
+        with pytest.raises(ValueError, match="n_jobs="):
+            optuna.create_study().optimize(lambda trial: 0.0, n_trials=1, n_jobs=wrong)
+
+
+def test_times_of_a_heartbeat_are_above_zero(tmp_path):
+    for wrong in ({"heartbeat_interval": 0}, {"grace_period": 0}):
+        with pytest.raises(ValueError, match="above 0"):
+            optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'tune.db'}", **wrong)
+
+
+def test_lines_have_the_loggers_of_optunas_modules(caplog):
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    logging.getLogger("optuna").addHandler(caplog.handler)
+    try:
+        optuna.create_study().optimize(lambda trial: 0.0, n_trials=1)
+    finally:
+        logging.getLogger("optuna").removeHandler(caplog.handler)
+        optuna.logging.set_verbosity(level)
+    assert [record.name for record in caplog.records] == ["optuna.storages._in_memory", "optuna.study.study"]

@@ -60,7 +60,7 @@ def create_study(
         direction=None if direction is None else _word(direction),
         directions=None if directions is None else [_word(d) for d in directions],
         load_if_exists=load_if_exists,
-        seed=getattr(getattr(sampler, "native", None), "seed", None),
+        seed=getattr(sampler, "seed", None),
         retries=store.retries,
     )
     study = Study(native.study_name, store, sampler, pruner)

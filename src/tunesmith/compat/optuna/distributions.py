@@ -103,7 +103,9 @@ class FloatDistribution(_Range):
 
     def single(self) -> bool:
         """Tell whether there is one value only."""
-        return self.low == self.high or (self.step is not None and self.high - self.low < self.step)
+        if self.step is None:
+            return self.low == self.high
+        return _decimal(self.high) - _decimal(self.low) < _decimal(self.step)
 
     def _contains(self, param_value_in_internal_repr: float) -> bool:
         inside = self.low <= param_value_in_internal_repr <= self.high

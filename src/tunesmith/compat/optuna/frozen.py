@@ -106,13 +106,17 @@ class FrozenTrial(KeptTrial):
         """
         if self._values is None:
             return None
-        if len(self._values) > 1:
-            raise RuntimeError(f"trial {self.number} has {len(self._values)} values; read .values instead of .value")
+        self._check_single()
         return self._values[0]
 
     @value.setter
     def value(self, value: float | None) -> None:
+        self._check_single()
         self._values = None if value is None else [value]
+
+    def _check_single(self) -> None:
+        if self._values is not None and len(self._values) > 1:
+            raise RuntimeError(f"trial {self.number} has {len(self._values)} values; use .values instead of .value")
 
     @property
     def values(self) -> list[float] | None:

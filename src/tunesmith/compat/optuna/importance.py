@@ -20,6 +20,7 @@ from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.targets import of_records
 from tunesmith.importance import Evaluator, Fanova, PedAnova
 from tunesmith.numerics.pareto import ranks
+from tunesmith.samplers.gp.surrogate import MIN_TRIALS
 from tunesmith.state import TrialState
 from tunesmith.text import listing, shown
 
@@ -100,10 +101,13 @@ class PedAnovaImportanceEvaluator(BaseImportanceEvaluator):
 class WithoutForest(BaseImportanceEvaluator):
     """An evaluator that has a forest in Optuna, and the model of one of this library's evaluators here.
 
+    Below one trial more than there are parameters no model can be fitted; then it is the forest of
+    `MeanDecreaseImpurityImportanceEvaluator`.
+
     Args:
-        n_trees: not used: there is no forest.
-        max_depth: not used.
-        seed: not used: the study's seed makes the values the same each time.
+        n_trees: of that forest alone.
+        max_depth: of that forest alone.
+        seed: of that forest alone: the study's seed makes other values the same each time.
     """
 
     kind: ClassVar[type[Evaluator]]  # this library's evaluator
@@ -111,6 +115,7 @@ class WithoutForest(BaseImportanceEvaluator):
     def __init__(self, *, n_trees: int = TREES, max_depth: int = DEPTH, seed: int | None = None) -> None:
         if (n_trees, max_depth) != (TREES, DEPTH):
             caution(f"{type(self).__name__}: n_trees= and max_depth= change nothing, there is no forest")
+        self._trees, self._depth, self._seed = n_trees, max_depth, seed
         self.ours = self.kind()
 
     def evaluate(
@@ -127,9 +132,14 @@ class WithoutForest(BaseImportanceEvaluator):
             Values by name.
 
         Raises:
-            ValueError: there are several objectives and no target, or too few trials for a model.
+            ValueError: there are several objectives and no target.
         """
-        return _evaluated(self.ours, study, _names(study, params, all), target)
+        names = _names(study, params, all)
+        trials, _ = _finite(study, target)
+        if 2 <= len(trials) < max(MIN_TRIALS, len({name for trial in trials for name in trial.params}) + 1):
+            few = MeanDecreaseImpurityImportanceEvaluator(n_trees=self._trees, max_depth=self._depth, seed=self._seed)
+            return few.evaluate(study, params, target=target)
+        return _evaluated(self.ours, study, names, target)
 
 
 class FanovaImportanceEvaluator(WithoutForest):

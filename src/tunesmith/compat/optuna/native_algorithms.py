@@ -8,8 +8,10 @@ from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
 from tunesmith.compat.optuna.pruners.base import NativePruner
 from tunesmith.compat.optuna.pruners.native import AutoPruner
 from tunesmith.compat.optuna.samplers.native import NativeSampler
+from tunesmith.compat.optuna.samplers.partial_fixed import PartialFixedSampler
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
+from tunesmith.study.engine.engine import TrialEngine
 
 
 def native_sampler(sampler: Any, direction: str) -> Sampler:
@@ -22,12 +24,26 @@ def native_sampler(sampler: Any, direction: str) -> Sampler:
     Raises:
         TypeError: it is no sampler.
     """
+    if isinstance(sampler, PartialFixedSampler):
+        native_sampler(sampler.base_sampler, direction)  # which takes note of the direction
     if isinstance(sampler, NativeSampler):
         sampler.suit(direction == "maximize")
         return sampler.native if sampler.is_whole else ElsewhereSampler()
     if callable(getattr(sampler, "sample_independent", None)) and not isinstance(sampler, type):
         return ElsewhereSampler()
     raise TypeError(f"sampler= takes a sampler, such as TPESampler(); got {sampler!r}")
+
+
+def used_by(sampler: Any, engine: TrialEngine) -> None:
+    """Let a sampler know of a study that it is for.
+
+    Args:
+        sampler: of Optuna's kind.
+        engine: of the study of this library.
+    """
+    inner = sampler.base_sampler if isinstance(sampler, PartialFixedSampler) else sampler
+    if isinstance(inner, NativeSampler):
+        inner.used_by(engine)
 
 
 def native_pruner(pruner: Any) -> Pruner:

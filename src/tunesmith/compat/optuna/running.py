@@ -155,7 +155,7 @@ class Trial(BaseTrial):
         """
         proposed = self.native.proposed()
         if not isinstance(proposed.get(name), int | float):
-            raise  # noqa: PLE0704 - of the caller's except
+            raise
         return float(self.native.use(name, parameter_of(distribution), proposed[name]))
 
     def _again(self, name: str, distribution: BaseDistribution) -> Any:

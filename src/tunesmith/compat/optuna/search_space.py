@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.parameters import distribution_of
 from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.protocols import StudyLike
-from tunesmith.compat.optuna.trial_state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState, native_state
+from tunesmith.history import History
 
 __all__ = ["IntersectionSearchSpace", "intersection_search_space"]
 
@@ -27,9 +29,15 @@ def intersection_search_space(
     found: dict[str, BaseDistribution] | None = None
     for trial in trials:
         if trial.state in states:
-            own = trial.distributions
-            found = dict(own) if found is None else {n: d for n, d in found.items() if own.get(n) == d}
+            found = _common(found, trial.distributions)
     return dict(sorted((found or {}).items()))
+
+
+def _common(
+    found: Mapping[str, BaseDistribution] | None, own: Mapping[str, BaseDistribution]
+) -> dict[str, BaseDistribution]:
+    """Return the distributions that are in both; None: no trial was looked at before."""
+    return dict(own) if found is None else {name: d for name, d in found.items() if own.get(name) == d}
 
 
 class IntersectionSearchSpace:
@@ -40,8 +48,11 @@ class IntersectionSearchSpace:
     """
 
     def __init__(self, include_pruned: bool = False) -> None:
-        self._include_pruned = include_pruned
+        self._states = (TrialState.COMPLETE, TrialState.PRUNED) if include_pruned else (TrialState.COMPLETE,)
         self._study_id: int | None = None
+        self._history: History | None = None  # whose first rows were looked at
+        self._rows = 0
+        self._found: dict[str, BaseDistribution] | None = None
 
     def calculate(self, study: StudyLike, use_cache: bool = False) -> dict[str, BaseDistribution]:
         """Return the distributions by name, in alphabetical order.
@@ -57,7 +68,15 @@ class IntersectionSearchSpace:
             self._study_id = study._study_id
         if self._study_id != study._study_id:
             raise ValueError("an IntersectionSearchSpace is for one study; make another one for this study")
-        return intersection_search_space(study.get_trials(deepcopy=False), self._include_pruned)
+        history = study.native.history
+        if history is not self._history or len(history) < self._rows:  # it was read anew
+            self._history, self._rows, self._found = history, 0, None
+        new = history.number[self._rows :].tolist()
+        self._rows += len(new)
+        if new and self._found != {}:
+            for record in study.native.engine.trials(new, states=[native_state(state) for state in self._states]):
+                self._found = _common(self._found, {n: distribution_of(p) for n, p in record.distributions.items()})
+        return dict(sorted((self._found or {}).items()))
 
 
 __getattr__ = refuser(__name__, __all__)

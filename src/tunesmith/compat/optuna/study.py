@@ -15,10 +15,13 @@ from tunesmith.compat.optuna.creation import (
 )
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.names import refuser
+from tunesmith.compat.optuna.objective import ObjectiveFunc
 from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.trial_state import TrialState, state_of
+
+ObjectiveFuncType = ObjectiveFunc  # the name that other libraries import, from optuna.study.study
 
 __all__ = [
     "MaxTrialsCallback",

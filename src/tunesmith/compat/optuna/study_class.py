@@ -11,11 +11,11 @@ from tunesmith.caution import caution
 from tunesmith.compat.optuna.abc_registration import make_known_to_optuna
 from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
 from tunesmith.compat.optuna.enqueued import is_there
-from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.frozen import FrozenTrial, create_trial
 from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc, ending
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
-from tunesmith.compat.optuna.records import frozen_of, record_of
+from tunesmith.compat.optuna.records import FIXED, frozen_of, record_of
 from tunesmith.compat.optuna.running import Trial
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.native import NativeSampler
@@ -23,7 +23,7 @@ from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.study_view import StudyView
 from tunesmith.compat.optuna.threads import ThreadExecutor
 from tunesmith.compat.optuna.trial_log import say_end
-from tunesmith.compat.optuna.trial_state import TrialState, native_state
+from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.errors import ObjectiveError
 from tunesmith.executors.cores import cpu_count
 from tunesmith.frozen import TrialRecord
@@ -89,6 +89,7 @@ class Study(StudyView):
 
         Raises:
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
+            ValueError: n_jobs is neither -1 nor a number of threads.
         """
         make_known_to_optuna()
         with _claiming:
@@ -117,6 +118,8 @@ class Study(StudyView):
         gc_after_trial: bool,
         show_progress_bar: bool,
     ) -> None:
+        if n_jobs < 1 and n_jobs != -1:
+            raise ValueError(f"n_jobs= is a number of threads, or -1 for one a core; got {n_jobs}")
         native, jobs = self.native, cpu_count() if n_jobs == -1 else n_jobs
         objective = Objective(self, func, len(native.directions), self._end)
         names = self.metric_names
@@ -232,12 +235,40 @@ class Study(StudyView):
             self.native.enqueue_trial(params, user_attrs)
 
     def add_trial(self, trial: FrozenTrial) -> None:
-        """Add a finished or waiting trial under a new number; ValueError if its parts do not fit."""
+        """Add a trial under a new number; one that is RUNNING is this process's own. ValueError if parts do not fit."""
         self.add_trials([trial])
 
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
-        """Add several finished or waiting trials; all or none."""
-        self.native.add_trials([record_of(trial) for trial in trials])
+        """Add several trials; finished and waiting ones all or none."""
+        given = list(trials)
+        running = [state_of(trial.state) is TrialState.RUNNING for trial in given]
+        if not any(running):
+            self.native.add_trials([record_of(trial) for trial in given])
+            return
+        for trial, runs in zip(given, running, strict=True):
+            if runs:
+                self._add_running(trial)
+            else:
+                self.native.add_trials([record_of(trial)])
+
+    def _add_running(self, record: FrozenTrial) -> None:
+        """Begin a trial with the values, reports and notes of a record."""
+        waiting = create_trial(
+            state=TrialState.WAITING,
+            user_attrs=record.user_attrs,
+            system_attrs={**record.system_attrs, FIXED: record.params},
+        )
+        (number,) = self.native.engine.add([record_of(waiting)])
+        others: list[int] = []
+        while (trial := self.native.ask()).number != number:
+            others.append(trial.number)
+        self.native.engine.release(others)  # those that waited before it wait on
+        for name, distribution in record.distributions.items():
+            trial.suggest(name, parameter_of(distribution))
+        for step, value in record.intermediate_values.items():
+            trial.report(value, step)
+        for key, value in record.constraints.items():
+            trial.set_constraint(key, value)
 
     # -- for objectives ------------------------------------------------------------------------------------------
 

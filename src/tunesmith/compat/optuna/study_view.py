@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tunesmith.compat.optuna._experimental import experimental_func
 from tunesmith.compat.optuna.frame import COLUMNS, to_frame
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.native_algorithms import native_pruner, native_sampler
+from tunesmith.compat.optuna.native_algorithms import native_pruner, native_sampler, used_by
 from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.pruners.native import MedianPruner
 from tunesmith.compat.optuna.records import frozen_of, frozen_of_running
@@ -43,6 +44,7 @@ class StudyView:
         self.native = NativeStudy(
             record, self._storage.native, native_sampler(sampler, record.directions[0]), native_pruner(pruner)
         )
+        used_by(sampler, self.native.engine)
         self.study_name = study_name
         self._study_id = record.id
         self._sampler, self._pruner = sampler, pruner
@@ -55,6 +57,7 @@ class StudyView:
     @sampler.setter
     def sampler(self, sampler: BaseSampler) -> None:
         self.native.sampler = native_sampler(sampler, self.native.directions[0])
+        used_by(sampler, self.native.engine)
         self._sampler = sampler
 
     @property
@@ -167,6 +170,7 @@ class StudyView:
         """The names of the objectives; None: they have none."""
         return self._storage.get_study_system_attrs(self._study_id).get(METRIC_NAMES)
 
+    @experimental_func("3.2.0")
     def set_metric_names(self, metric_names: list[str]) -> None:
         """Name the objectives; ValueError unless there is one name for each."""
         if len(metric_names) != len(self.native.directions):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.collection import Artifacts
 from tunesmith.errors import ArtifactError, AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
@@ -157,6 +159,34 @@ class TrialEngine(StudyData):
                     self.release([trial.number for trial in started])
                 raise
         return started
+
+    def propose_for(self, number: int, sampler: Sampler, space: Space, rng: np.random.Generator) -> list[float]:
+        """Let a sampler propose a point for a trial that runs already, and note its sampler state with the trial.
+
+        So a sampler that stands inside of another one finds its own states in the history, as if the study asked it.
+
+        Args:
+            number: the trial's number.
+            sampler: who proposes.
+            space: over which parameters.
+            rng: the random numbers.
+
+        Returns:
+            The internal values over the space.
+
+        Raises:
+            SpaceExhaustedError: the sampler has proposed every point it has.
+        """
+        with self.lock:
+            x, states = sampler.ask(self.history, space, rng, 1)
+            if len(x) == 0:
+                raise SpaceExhaustedError(f"the sampler {sampler.name!r} has proposed every point it has")
+            point: list[float] = x[0].tolist()
+            running = self.running.get(number)
+            if running is not None:
+                running.record.sampler_state = int(states[0])
+                self.history.begin(number, space, point, running.record.sampler_state)
+            return point
 
     def record(
         self, trial: Trial | int, outcome: Outcome, skip_if_finished: bool = False, cost: float | None = None

@@ -1,4 +1,4 @@
-"""Panels of pairs with Matplotlib: a triangle of them, with the trials on each."""
+"""Panels of pairs with Matplotlib: a triangle of them, or a square, with the trials on each."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ def triangle(data: FigureData, axes: tuple[Axis, ...], along: list[tuple[int, in
     Args:
         data: what is drawn.
         axes: the parameters.
-        along: the panels, as places (along x, along y) among them.
+        along: the panels, as places (along x, along y) among them; with pairs in both orders it is a whole square.
     """
     d = len(axes)
-    side = d - 1
+    whole = any(i > j for i, j in along)
+    side = d if whole else d - 1
     size = (7.5, 5.5) if side == 1 else (2.4 * side + 1.6, 2.2 * side + 0.9)
     figure, panels = new(data, side, side, size)
     used = []
     for i, j in along:
-        ax = panels[j - 1, i]
-        parameter(ax, axes[i], "x", j == d - 1)
-        parameter(ax, axes[j], "y", i == 0)
-        ax.tick_params(labelbottom=j == d - 1, labelleft=i == 0)
+        ax = panels[j if whole else j - 1, i]
+        lowest, first = j == (d - 2 if i == d - 1 else d - 1), i == (1 if j == 0 else 0)
+        parameter(ax, axes[i], "x", lowest)
+        parameter(ax, axes[j], "y", first)
+        ax.tick_params(labelbottom=lowest, labelleft=first)
         used.append(ax)
     for ax in panels.ravel():
         if not any(ax is own for own in used):

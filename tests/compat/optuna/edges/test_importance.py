@@ -109,3 +109,13 @@ def test_what_is_wrong_is_said(study: optuna.Study) -> None:
         PedAnovaImportanceEvaluator(target_quantile=0.5, region_quantile=0.4)
     with pytest.warns(UserWarning, match="n_trees= and max_depth= change nothing"):
         FanovaImportanceEvaluator(n_trees=10)
+
+
+def test_fanova_answers_with_fewer_trials_than_a_model_needs():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: sum(trial.suggest_float(f"x{k}", 0, 1) for k in range(5)), n_trials=3)
+    found = optuna.importance.get_param_importances(
+        study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
+    )
+    assert sorted(found) == [f"x{k}" for k in range(5)]
+    assert sum(found.values()) == pytest.approx(1.0)

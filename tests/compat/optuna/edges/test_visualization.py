@@ -123,3 +123,13 @@ def test_nothing_to_draw_is_an_empty_figure_and_a_warning(of: Any) -> None:
     with pytest.raises(TypeError, match="must be a study"):
         of.plot_slice("study")
     assert of.is_available()
+
+
+@pytest.mark.parametrize("plot", ["plot_contour", "plot_rank"])
+def test_pairs_by_matplotlib_are_a_grid_of_axes(plot):
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: sum(trial.suggest_float(name, 0, 1) for name in "abc"), n_trials=8)
+    axes = getattr(optuna.visualization.matplotlib, plot)(study)
+    assert axes.shape == (3, 3)
+    assert all(axes[i, j].collections for i in range(3) for j in range(3) if i != j)  # each pair in both orders
+    pyplot.close("all")

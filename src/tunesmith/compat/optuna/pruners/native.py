@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from statistics import fmean as mean
 from typing import Literal
 
+import numpy as np
+
 from tunesmith import pruners as native_pruners
+from tunesmith.caution import caution
+from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
+from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.numerics.signed_rank import signed_rank_p
 from tunesmith.pruners.base import Pruner
 
 
@@ -124,6 +132,10 @@ class ThresholdPruner(NativePruner):
         upper: the highest value that goes on.
         n_warmup_steps: the first step at which a trial may be stopped.
         interval_steps: how many steps lie between two looks.
+
+    Raises:
+        TypeError: no limit is given, or it is no number.
+        ValueError: `lower` is above `upper`, or a count is too small.
     """
 
     def __init__(
@@ -133,11 +145,17 @@ class ThresholdPruner(NativePruner):
         n_warmup_steps: int = 0,
         interval_steps: int = 1,
     ) -> None:
+        if lower is None and upper is None:
+            raise TypeError("ThresholdPruner needs lower=, upper= or both")
         super().__init__(native_pruners.ThresholdPruner(lower, upper, n_warmup_steps, interval_steps))
 
 
+@experimental_class("3.6.0")
 class WilcoxonPruner(NativePruner):
     """Stops a trial that is worse than the best one on the same instances, by a signed-rank test.
+
+    The best one is the study's best trial. A trial whose mean so far is at least as good as the mean of all that the
+    best one reported goes on, whatever the test says.
 
     Args:
         p_threshold: the probability below which it is stopped.
@@ -145,9 +163,35 @@ class WilcoxonPruner(NativePruner):
     """
 
     def __init__(self, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
-        super().__init__(native_pruners.WilcoxonPruner(p_threshold, n_startup_steps))
+        self._rule = native_pruners.WilcoxonPruner(p_threshold, n_startup_steps)
+        super().__init__(self._rule)
+
+    def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
+        """Tell whether a trial should stop; a warning says which reports cannot be compared."""
+        mine, best = trial.intermediate_values, study.native.engine.best()
+        if not mine or best is None:
+            return False
+        theirs = best.intermediate_values
+        if not theirs:
+            caution(f"WilcoxonPruner stops no trial: trial {best.number}, the best one, has no intermediate values")
+            return False
+        for number, reported in ((trial.number, mine), (best.number, theirs)):
+            if not all(map(math.isfinite, reported.values())):
+                caution(f"WilcoxonPruner does not stop trial {trial.number}: trial {number} reported NaN or infinity")
+                return False
+        steps = [step for step in mine if step in theirs]
+        if len(steps) < len(mine):
+            caution(f"WilcoxonPruner ignores steps that trial {best.number}, the best one, did not report")
+        if len(steps) < max(2, self._rule.n_startup_steps):
+            return False
+        sign = -1.0 if study.directions[0] == StudyDirection.MAXIMIZE else 1.0
+        if sign * mean(mine.values()) <= sign * mean(theirs.values()):
+            return False
+        better = np.array([sign * (theirs[step] - mine[step]) for step in steps])
+        return bool(signed_rank_p(better) < self._rule.p_threshold)
 
 
+@experimental_class("2.8.0")
 class PatientPruner(NativePruner):
     """Lets another pruner decide only about trials that have not become better for some reports.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
@@ -48,6 +49,7 @@ def is_done(trials: Sequence[Cells], fixed: frozenset[str] = frozenset()) -> boo
     return all(is_done(some, fixed | {name}) for some in below)
 
 
+@experimental_class("3.1.0")
 class BruteForceSampler(BaseSampler):
     """Proposes each combination of values once, of spaces that are not known beforehand; then the search ends.
 

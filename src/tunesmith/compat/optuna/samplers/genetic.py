@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tunesmith.compat.optuna._deprecated import warn_deprecated
+from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
 from tunesmith.compat.optuna.samplers.native import ConstraintsFunc, NativeSampler, warn_of_others
-from tunesmith.compat.optuna.samplers.nsgaii import PolynomialMutation, SBXCrossover
+from tunesmith.compat.optuna.samplers.nsgaii import PolynomialMutation, SBXCrossover, checked_probability
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.samplers.evolutionary.nsga2 import OPTUNA_ARGUMENTS, NSGA2Sampler
 
@@ -30,6 +32,10 @@ class NSGAIISampler(NativeSampler):
         elite_population_selection_strategy: not followed.
         child_generation_strategy: not followed.
         after_trial_strategy: not followed.
+
+    Raises:
+        ValueError: the population is below 2 or than the parents of the crossover, a probability is not in [0, 1], or
+            the crossover is none.
     """
 
     def __init__(
@@ -47,15 +53,24 @@ class NSGAIISampler(NativeSampler):
         child_generation_strategy: Callable[..., Any] | None = None,
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
+        _check(population_size, crossover, swapping_prob)
+        if constraints_func is not None:
+            warn_deprecated("constraints_func", "5.0.0", "7.0.0", "use trial.set_constraint")
+        strategies = {
+            "elite_population_selection_strategy": elite_population_selection_strategy,
+            "child_generation_strategy": child_generation_strategy,
+            "after_trial_strategy": after_trial_strategy,
+        }
+        for name, strategy in strategies.items():
+            if strategy is not None:
+                warn_experimental_argument(name)
         eta_crossover = crossover.numbers.get("eta") if isinstance(crossover, SBXCrossover) else None
         eta_mutation = mutation.numbers["eta"] if isinstance(mutation, PolynomialMutation) else None
         given = {
             "mutation": mutation if eta_mutation is None else None,
             "crossover": None if isinstance(crossover, SBXCrossover) else crossover,
             "swapping_prob": swapping_prob,
-            "elite_population_selection_strategy": elite_population_selection_strategy,
-            "child_generation_strategy": child_generation_strategy,
-            "after_trial_strategy": after_trial_strategy,
+            **strategies,
         }
         warn_of_others(type(self).__name__, given, OTHERS)
         native = NSGA2Sampler(
@@ -69,6 +84,23 @@ class NSGAIISampler(NativeSampler):
         super().__init__(native, constraints_func)
 
 
+def _check(population_size: int, crossover: Any, swapping_prob: float) -> None:
+    """Check what a population needs; ValueError if it is too small, or the crossover is none."""
+    if population_size < 2:
+        raise ValueError(f"population_size must be 2 or more; got {population_size}")
+    checked_probability("swapping_prob", swapping_prob)
+    if crossover is None:
+        return
+    parents = getattr(crossover, "n_parents", None)
+    if not isinstance(parents, int):
+        raise ValueError(f"crossover= takes a crossover, such as UniformCrossover(); got {crossover!r}")
+    if population_size < parents:
+        raise ValueError(
+            f"{crossover!r} takes {parents} parents: population_size must be that at least; got {population_size}"
+        )
+
+
+@experimental_class("3.2.0")
 class NSGAIIISampler(NSGAIISampler):
     """NSGA-II under the name of NSGA-III, which is not here: reference points are not followed.
 

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 
 from tunesmith import samplers as native_samplers
+from tunesmith.compat.optuna._deprecated import warn_deprecated
+from tunesmith.compat.optuna._experimental import warn_experimental_argument
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
@@ -26,11 +28,18 @@ from tunesmith.space import Space
 SIGMA = OptunaArgument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
 
 
+def _warn_of_constraints(constraints_func: ConstraintsFunc | None) -> None:
+    if constraints_func is not None:
+        warn_deprecated("constraints_func", "5.0.0", "7.0.0", "use trial.set_constraint")
+
+
 class AutoSampler(NativeSampler):
     """The sampler of a study that is given none: it suits the space, the number of trials and their cost."""
 
     def __init__(self) -> None:
         super().__init__(AutoOffBounds())
+
+    models_one = True
 
 
 class RandomSampler(NativeSampler):
@@ -42,6 +51,10 @@ class RandomSampler(NativeSampler):
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(native_samplers.RandomSampler(seed))
+
+    def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return nothing: each value is drawn alone."""
+        return {}
 
 
 class TPESampler(NativeSampler):
@@ -93,6 +106,23 @@ class TPESampler(NativeSampler):
             "group": group or None,
             "constant_liar": constant_liar,
         }
+        deprecated = {
+            "consider_prior": ("4.3.0", consider_prior),
+            "prior_weight": ("4.9.0", prior_weight),
+            "consider_magic_clip": ("4.9.0", consider_magic_clip),
+            "consider_endpoints": ("4.9.0", consider_endpoints),
+            "gamma": ("4.9.0", gamma),
+            "weights": ("4.9.0", weights),
+            "warn_independent_sampling": ("4.9.0", warn_independent_sampling),
+        }
+        for name, (since, value) in deprecated.items():
+            if value is not None:
+                warn_deprecated(name, since, "6.0.0")
+        if group:
+            if multivariate is False:
+                raise ValueError("TPESampler: group=True needs multivariate=True")
+            warn_experimental_argument("group")
+        _warn_of_constraints(constraints_func)
         warn_of_others("TPESampler", given, TPE)
         native = TPEOffBounds(
             5 if n_startup_trials is None else max(1, n_startup_trials),
@@ -101,9 +131,12 @@ class TPESampler(NativeSampler):
         )
         super().__init__(native, constraints_func)
 
+    models_one = True
+
     @staticmethod
     def hyperopt_parameters() -> dict[str, Any]:
         """Return nothing: the numbers of this library's sampler are its own."""
+        warn_deprecated("hyperopt_parameters", "4.9.0", "6.0.0")
         return {}
 
 
@@ -130,6 +163,9 @@ class GPSampler(NativeSampler):
         warn_independent_sampling: bool = True,
     ) -> None:
         given = {"independent_sampler": independent_sampler, "deterministic_objective": deterministic_objective}
+        _warn_of_constraints(constraints_func)
+        if deterministic_objective:
+            warn_experimental_argument("deterministic_objective")
         warn_of_others("GPSampler", given, GP)
         super().__init__(
             native_samplers.GPSampler(None if n_startup_trials is None else max(1, n_startup_trials), seed),
@@ -182,9 +218,28 @@ class CmaEsSampler(NativeSampler):
             "use_separable_cma": use_separable_cma,
             "lr_adapt": lr_adapt,
         }
+        if restart_strategy is not None or inc_popsize != -1:
+            warn_deprecated("restart_strategy", "4.4.0", "6.0.0", "it is followed here")
+        for name, value in {"x0": x0, "sigma0": sigma0}.items():
+            if value is not None:
+                warn_deprecated(name, "4.9.0", "6.0.0")
+        experimental = {
+            "consider_pruned_trials": consider_pruned_trials,
+            "use_separable_cma": use_separable_cma,
+            "source_trials": source_trials is not None,
+            "with_margin": with_margin,
+            "lr_adapt": lr_adapt,
+        }
+        for name, asked in experimental.items():
+            if asked:
+                warn_experimental_argument(name)
+        if source_trials is not None and (x0 is not None or sigma0 is not None):
+            raise ValueError("CmaEsSampler: give source_trials=, or x0= and sigma0=, not both")
+        if source_trials is not None and use_separable_cma:
+            raise ValueError("CmaEsSampler: give source_trials= or use_separable_cma=True, not both")
+        if with_margin + lr_adapt + use_separable_cma > 1:
+            raise ValueError("CmaEsSampler: give one of with_margin=, lr_adapt= and use_separable_cma=")
         warn_of_others("CmaEsSampler", given, {**CMAES, "sigma0": SIGMA})
-        if source_trials is not None and x0 is not None:
-            raise ValueError("CmaEsSampler: give x0= or source_trials=, not both")
         self._sources = [t for t in source_trials or () if t.state == TrialState.COMPLETE]
         self._make = partial(
             native_samplers.CmaEsSampler,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -13,11 +16,13 @@ from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
-from tunesmith.compat.optuna.search_space import intersection_search_space
+from tunesmith.compat.optuna.search_space import IntersectionSearchSpace
 from tunesmith.compat.optuna.trial_state import TrialState
+from tunesmith.errors import SpaceExhaustedError
 from tunesmith.samplers.base import Sampler
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.space import Space
+from tunesmith.study.engine.engine import TrialEngine
 
 ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]]
 METHODS = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")
@@ -34,13 +39,27 @@ class NativeSampler(BaseSampler):
         constraints_func: from a trial that ended, the values of its constraints.
 
     Attributes:
+        models_one: whether it has a model of a parameter alone, for ``sample_independent``; else that draws at random.
         native: the sampler of `tunesmith.samplers`.
+        seed: what becomes the seed of a study that is made with it.
     """
+
+    models_one: ClassVar[bool] = False
 
     def __init__(self, native: Sampler, constraints_func: ConstraintsFunc | None = None) -> None:
         self.native = native
+        self.seed: int | None = getattr(native, "seed", None)
         self._constraints_func = constraints_func
-        self._rng = np.random.default_rng(getattr(native, "seed", None))
+        self._rng = np.random.default_rng(self.seed)
+        self._is_reseeded = False
+        self._search_space = IntersectionSearchSpace()
+        self._engines: WeakSet[TrialEngine] = WeakSet()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_engines": None, "_search_space": IntersectionSearchSpace()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _engines=WeakSet())
 
     @property
     def is_whole(self) -> bool:
@@ -57,44 +76,69 @@ class NativeSampler(BaseSampler):
     def suit(self, maximizes: bool) -> None:
         """Take note of whether the study that it is for maximizes its first objective."""
 
+    def used_by(self, engine: TrialEngine) -> None:
+        """Take note of a study that it is for, whose random numbers ``reseed_rng`` changes."""
+        self._engines.add(engine)
+        if self._is_reseeded and self.seed is not None:
+            engine.seed = self.seed
+
     def reseed_rng(self) -> None:
-        """Begin another sequence of random numbers."""
+        """Begin another sequence of random numbers, also in the studies of this process that it is for."""
         self._rng = np.random.default_rng()
+        self.seed, self._is_reseeded = int(self._rng.integers(2**32)), True
+        for engine in self._engines:
+            engine.seed = self.seed
 
     def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the parameters that all trials so far have."""
-        found = intersection_search_space(study.get_trials(deepcopy=False))
+        found = self._search_space.calculate(study)
         return {name: distribution for name, distribution in found.items() if not distribution.single()}
 
     def sample_relative(
         self, study: StudyLike, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return one proposal over the search space."""
+        """Return one proposal over the search space; the trial keeps what the sampler has to remember of it."""
         if not search_space:
             return {}
-        space = Space({name: parameter_of(distribution) for name, distribution in search_space.items()})
-        x, _ = self.native.ask(study.native.history, space, self._rng, 1)
-        if len(x) == 0:  # the sampler has proposed all that it has
-            study.native.engine.stop_requested = True
-            x = space.sample(self._rng, 1)
-        return space.decode_row(x[0])
+        space, engine = _space(tuple(search_space.items())), study.native.engine
+        try:
+            return space.decode_row(engine.propose_for(trial.number, self.native, space, self._rng))
+        except SpaceExhaustedError:
+            engine.stop_requested = True
+            return _drawn(space, self._rng)
 
     def sample_independent(
         self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Return a value of one parameter, as if it were alone."""
-        return self.sample_relative(study, trial, {param_name: param_distribution})[param_name]
+        space = _space(((param_name, param_distribution),))
+        if not self.models_one:
+            return _drawn(space, self._rng)[param_name]
+        x, _ = self.native.ask(study.native.history, space, self._rng, 1)
+        return space.decode_row(x[0])[param_name]
 
     def after_trial(
         self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Set the constraints of a trial that has values."""
+        """Set the constraints of a trial that has values; ValueError if one is NaN."""
         if self._constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
-            for i, value in enumerate(self._constraints_func(trial)):
+            values_of_constraints = list(self._constraints_func(trial))
+            if any(map(math.isnan, values_of_constraints)):
+                raise ValueError(f"constraints_func returned NaN for trial {trial.number}: {values_of_constraints}")
+            for i, value in enumerate(values_of_constraints):
                 study.constrain(trial.number, str(i), value)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+@lru_cache(maxsize=256)  # one object for the same search space, by which samplers find what they keep of it
+def _space(search_space: tuple[tuple[str, BaseDistribution], ...]) -> Space:
+    return Space({name: parameter_of(distribution) for name, distribution in search_space})
+
+
+def _drawn(space: Space, rng: np.random.Generator) -> dict[str, Any]:
+    return space.decode_row(space.sample(rng, 1)[0])
 
 
 def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, OptunaArgument]) -> None:

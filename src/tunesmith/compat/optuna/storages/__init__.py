@@ -8,8 +8,7 @@ from tunesmith.compat.optuna.storages import journal
 from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.storages.kinds import (
     InMemoryStorage,
-    JournalFileOpenLock,
-    JournalFileSymlinkLock,
+    JournalFileStorage,
     JournalStorage,
     RDBStorage,
     RetryFailedTrialCallback,
@@ -17,7 +16,8 @@ from tunesmith.compat.optuna.storages.kinds import (
     fail_stale_trials,
     get_storage,
 )
-from tunesmith.compat.optuna.storages.kinds import JournalFileBackend as JournalFileStorage
+from tunesmith.compat.optuna.storages.kinds import OldOpenLock as JournalFileOpenLock
+from tunesmith.compat.optuna.storages.kinds import OldSymlinkLock as JournalFileSymlinkLock
 
 __all__ = [
     "BaseStorage",

@@ -10,7 +10,7 @@ import tunesmith
 from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.objects import Objects
-from tunesmith.compat.optuna.records import OWN, frozen_of, own_attrs, study_and_number, trial_id
+from tunesmith.compat.optuna.records import OWN, frozen_of, own_attrs, record_of, study_and_number, trial_id
 from tunesmith.compat.optuna.study_direction import StudyDirection, only_direction
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.errors import StudyNotFoundError
@@ -182,6 +182,21 @@ class BaseStorage:
         """
         found = [frozen_of(record, study_id, self.objects) for record in self.native.trials(study_id)]
         return found if states is None else [trial for trial in found if trial.state in states]
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """Begin a trial that nobody proposes anything for, or add one.
+
+        Args:
+            study_id: its study.
+            template_trial: what to add; None: a new RUNNING trial.
+
+        Returns:
+            The id of the trial.
+        """
+        study = tunesmith.load_study(study_name=self.get_study_name_from_id(study_id), storage=self.native)
+        if template_trial is not None:
+            return trial_id(study_id, study.engine.add([record_of(template_trial)])[0])
+        return trial_id(study_id, study.ask().number)
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """Return the complete trial with the best value; ValueError if there is none."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tunesmith.caution import caution
+from tunesmith.compat.optuna._deprecated import deprecated_class, warn_deprecated
+from tunesmith.compat.optuna._experimental import experimental_class, experimental_func, warn_experimental_argument
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike, TrialLike
 from tunesmith.compat.optuna.records import FAILED_TRIAL, RETRY_HISTORY
@@ -43,6 +45,9 @@ class RDBStorage(BaseStorage):
         heartbeat_stale_trial_callback: a `RetryHeartbeatStaleTrialCallback`; None: a lost trial is FAIL.
         failed_trial_callback: the old name of the same.
         skip_table_creation: not followed: tables are made where there are none.
+
+    Raises:
+        ValueError: a time is not above 0, or both names of the callback are given.
     """
 
     def __init__(
@@ -57,11 +62,21 @@ class RDBStorage(BaseStorage):
         failed_trial_callback: StaleTrialCallback | None = None,
         skip_table_creation: bool = False,
     ) -> None:
+        for name, seconds in {"heartbeat_interval": heartbeat_interval, "grace_period": grace_period}.items():
+            if seconds is not None and seconds <= 0:
+                raise ValueError(f"RDBStorage: {name}= is a number of seconds above 0; got {seconds}")
+        if heartbeat_interval is not None:
+            warn_experimental_argument("heartbeat_interval")
+        if failed_trial_callback is not None:
+            if heartbeat_stale_trial_callback is not None:
+                raise ValueError("RDBStorage: give heartbeat_stale_trial_callback= or its old name, not both")
+            warn_deprecated("failed_trial_callback", "4.9.0", "6.0.0", "use heartbeat_stale_trial_callback")
         callback = heartbeat_stale_trial_callback or failed_trial_callback
         native = open_storage(None if url in _IN_MEMORY else url)
         super().__init__(native, None if heartbeat_interval is None else retries_of(callback))
 
 
+@experimental_class("2.8.0")
 class RetryHeartbeatStaleTrialCallback:
     """Says how often a trial is run again whose worker was lost.
 
@@ -77,17 +92,20 @@ class RetryHeartbeatStaleTrialCallback:
         """Do nothing: the study runs lost trials again by itself, as often as this says."""
 
     @staticmethod
+    @experimental_func("2.8.0")
     def retried_trial_number(trial: TrialLike) -> int | None:
         """Return the trial's own number if it is run again, since it is the same trial; None: it is not."""
         number: int | None = trial.system_attrs.get(FAILED_TRIAL)
         return number
 
     @staticmethod
+    @experimental_func("3.0.0")
     def retry_history(trial: TrialLike) -> list[int]:
         """Return the trial's own number, once for each run that ended without a result."""
         return list(trial.system_attrs.get(RETRY_HISTORY, ()))
 
 
+@deprecated_class("4.9.0", "6.0.0", text="use RetryHeartbeatStaleTrialCallback")
 class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
     """The old name of `RetryHeartbeatStaleTrialCallback`."""
 
@@ -130,6 +148,21 @@ class JournalFileOpenLock(JournalFileSymlinkLock):
     """Accepted for porting: the file is locked in any case."""
 
 
+@deprecated_class("4.0.0", "6.0.0", text="use storages.journal.JournalFileBackend")
+class JournalFileStorage(JournalFileBackend):
+    """The old name of `JournalFileBackend`."""
+
+
+@deprecated_class("4.0.0", "6.0.0", "storages.JournalFileSymlinkLock", "import it from storages.journal")
+class OldSymlinkLock(JournalFileSymlinkLock):
+    """`JournalFileSymlinkLock` where it was before."""
+
+
+@deprecated_class("4.0.0", "6.0.0", "storages.JournalFileOpenLock", "import it from storages.journal")
+class OldOpenLock(JournalFileOpenLock):
+    """`JournalFileOpenLock` where it was before."""
+
+
 class JournalStorage(BaseStorage):
     """Keeps studies in one file: an SQLite database, whatever its name.
 
@@ -164,6 +197,7 @@ def get_storage(storage: str | BaseStorage | Storage | None) -> BaseStorage:
     return BaseStorage(open_storage(storage))
 
 
+@experimental_func("2.9.0")
 def fail_stale_trials(study: StudyLike) -> None:
     """Take the trials of workers that were lost back: they are run again, or FAIL, as the study's retries say."""
     study.native.recover()

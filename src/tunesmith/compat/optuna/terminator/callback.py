@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tunesmith.compat.optuna import logging
+from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna.terminator.terminator import BaseTerminator, Terminator
 
 
@@ -15,6 +17,7 @@ class TerminatorCallback:
     """
 
     def __init__(self, terminator: BaseTerminator | None = None) -> None:
+        warn_deprecated("optuna.terminator", "4.9.0", "6.0.0")
         self._terminator = terminator or Terminator()
 
     def __call__(self, study: Any, trial: Any) -> None:
@@ -25,4 +28,5 @@ class TerminatorCallback:
             trial: the finished trial.
         """
         if self._terminator.should_terminate(study):
+            logging.get_logger("optuna.terminator.callback").info("The study has been stopped by the terminator.")
             study.stop()

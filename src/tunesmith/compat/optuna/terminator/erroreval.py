@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tunesmith.compat.optuna._deprecated import warn_deprecated
+from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.terminator.improvement.evaluator import complete
 from tunesmith.text import shown
@@ -42,11 +44,13 @@ def report_cross_validation_scores(trial: Any, scores: Sequence[float]) -> None:
     Raises:
         ValueError: there are fewer than two.
     """
+    warn_deprecated("optuna.terminator", "4.9.0", "6.0.0")
     if len(scores) < 2:
         raise ValueError(f"report_cross_validation_scores takes the scores of two folds at least; got {shown(scores)}")
     trial.storage.set_trial_system_attr(trial._trial_id, SCORES, [float(score) for score in scores])
 
 
+@experimental_class("3.2.0")
 class CrossValidationErrorEvaluator(BaseErrorEvaluator):
     """The standard deviation of a cross-validated mean, of the best trial so far.
 
@@ -80,6 +84,7 @@ class CrossValidationErrorEvaluator(BaseErrorEvaluator):
         return math.sqrt((1.0 / k + 1.0 / (k - 1)) * float(np.var(scores)))
 
 
+@experimental_class("3.2.0")
 class StaticErrorEvaluator(BaseErrorEvaluator):
     """An error that is known: the search is over when less than that can be gained.
 

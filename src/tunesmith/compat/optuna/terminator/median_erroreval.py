@@ -6,12 +6,14 @@ import math
 import sys
 from typing import Any
 
+from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.terminator.erroreval import BaseErrorEvaluator
 from tunesmith.compat.optuna.terminator.improvement.evaluator import BaseImprovementEvaluator, complete
 from tunesmith.text import shown
 
 
+@experimental_class("4.0.0")
 class MedianErrorEvaluator(BaseErrorEvaluator):
     """A hundredth of what could be gained in the beginning: the median of the improvement evaluator's first answers.
 

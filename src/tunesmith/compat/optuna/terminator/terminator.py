@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna.terminator.erroreval import (
     BaseErrorEvaluator,
     CrossValidationErrorEvaluator,
@@ -47,6 +48,7 @@ class Terminator(BaseTerminator):
         error_evaluator: BaseErrorEvaluator | None = None,
         min_n_trials: int = MIN_TRIALS,
     ) -> None:
+        warn_deprecated("optuna.terminator", "4.9.0", "6.0.0")
         if min_n_trials <= 0:
             raise ValueError(f"min_n_trials must be 1 or more; got {shown(min_n_trials)}")
         self._improvement = improvement_evaluator or RegretBoundEvaluator()

@@ -10,14 +10,18 @@ from typing import Any
 
 from tunesmith import visualization
 from tunesmith.caution import caution
+from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna.importance import BaseImportanceEvaluator, get_param_importances
 from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.targets import of_records
 from tunesmith.compat.optuna.terminator import BaseErrorEvaluator, BaseImprovementEvaluator
 from tunesmith.compat.optuna.visualization.improvement import improvement
+from tunesmith.compat.optuna.visualization.pairs import in_both_orders
 from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME, Shown
 from tunesmith.errors import NothingToDrawError
 from tunesmith.text import shown
+from tunesmith.visualization.data.contour import contour
+from tunesmith.visualization.data.rank import rank
 from tunesmith.visualization.plots.render import render
 
 Target = Callable[[Any], float]
@@ -51,9 +55,9 @@ class Plots:
             target_name: what to call it.
 
         Returns:
-            A Plotly figure; by Matplotlib the axes, or an array of them.
+            A Plotly figure; by Matplotlib the axes, of more than two parameters a grid of them.
         """
-        return self._drawn(visualization.plot_contour, study, params, target=target, target_name=target_name)
+        return self._pairs(contour, study, params, target, target_name)
 
     def plot_edf(self, study: Any, *, target: Target | None = None, target_name: str = OPTUNAS_NAME) -> Any:
         """Plot the empirical distribution function of the objective.
@@ -192,7 +196,9 @@ class Plots:
             A Plotly figure; by Matplotlib the axes.
         """
         if constraints_func is not None:
-            caution("plot_pareto_front: constraints_func= is not called, the constraints that the trials have count")
+            warn_deprecated(
+                "constraints_func", "4.0.0", "6.0.0", "it is not called, the constraints that the trials have count"
+            )
         return self._drawn(
             visualization.plot_pareto_front,
             study,
@@ -218,9 +224,9 @@ class Plots:
             target_name: what to call it.
 
         Returns:
-            A Plotly figure; by Matplotlib the axes, or an array of them.
+            A Plotly figure; by Matplotlib the axes, of more than two parameters a grid of them.
         """
-        return self._drawn(visualization.plot_rank, study, params, target=target, target_name=target_name)
+        return self._pairs(rank, study, params, target, target_name)
 
     def plot_slice(
         self,
@@ -298,6 +304,19 @@ class Plots:
         except NothingToDrawError as error:
             return self._nothing(error)
         return self._by.returned(figure)
+
+    def _pairs(
+        self, read: Callable[..., Any], study: Any, params: list[str] | None, target: Target | None, target_name: str
+    ) -> Any:
+        """Draw pairs of parameters; by Matplotlib each pair in both orders, as the grid of axes that Optuna returns."""
+        if params is not None and len(set(params)) < 2:
+            return self._nothing(NothingToDrawError(f"pairs need two parameters; got params={params!r}"))
+
+        def plot(native: Any, *, backend: str, **options: Any) -> Any:
+            data = read(native, params, **options)
+            return render(in_both_orders(data) if backend == "matplotlib" else data, backend)
+
+        return self._drawn(plot, study, target=target, target_name=target_name)
 
     def _nothing(self, error: NothingToDrawError) -> Any:
         caution(f"the figure is empty: {error}")

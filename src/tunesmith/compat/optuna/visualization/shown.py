@@ -82,13 +82,12 @@ class ByMatplotlib(Shown):
         canvas = pyplot.figure().canvas
         canvas.figure = figure
         figure.set_canvas(canvas)
-        panels = [ax for ax in figure.axes if ax.get_visible() and ax.get_label() != "<colorbar>"]
-        if len(panels) == 1:
-            return panels[0]
+        panels = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
         grid = panels[0].get_gridspec() if panels else None
-        axes = np.array(panels, dtype=object)
-        whole = grid is not None and grid.nrows > 1 and len(panels) == grid.nrows * grid.ncols
-        return axes.reshape(grid.nrows, grid.ncols) if whole and grid is not None else axes
+        if grid is not None and grid.nrows == grid.ncols > 1 and not panels[0].get_visible():  # pairs: no diagonal
+            return np.array(panels, dtype=object).reshape(grid.nrows, grid.ncols)
+        panels = [ax for ax in panels if ax.get_visible()]
+        return panels[0] if len(panels) == 1 else np.array(panels, dtype=object)
 
     def empty(self) -> Any:
         """Return empty axes."""

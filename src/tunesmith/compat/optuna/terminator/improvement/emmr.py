@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.caution import caution
+from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.terminator.improvement.evaluator import BaseImprovementEvaluator, complete, history_of
 from tunesmith.compat.optuna.terminator.improvement.regret import regret
@@ -17,6 +18,7 @@ from tunesmith.text import shown
 MUCH = 0.1 * sys.float_info.max  # what is said while nothing is known: nothing ends
 
 
+@experimental_class("4.0.0")
 class EMMREvaluator(BaseImprovementEvaluator):
     """The expected minimum model regret: by how much the last trial changed what the best point is expected to be.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import tunesmith
+from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.records import record_of
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.trial_state import TrialState
@@ -36,6 +37,7 @@ class BaseImprovementEvaluator(ABC):
         """
 
 
+@experimental_class("3.2.0")
 class RegretBoundEvaluator(BaseImprovementEvaluator):
     """The most that a longer search can be expected to gain: what ``optimize(stop="converged")`` looks at.
 
@@ -77,6 +79,7 @@ class RegretBoundEvaluator(BaseImprovementEvaluator):
         return look(history, space).gap
 
 
+@experimental_class("3.4.0")
 class BestValueStagnationEvaluator(BaseImprovementEvaluator):
     """How many trials may still follow without a better one.
 

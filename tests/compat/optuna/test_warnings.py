@@ -1,0 +1,67 @@
+"""Warnings that Optuna gives of what is experimental there, and of what it will remove."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+import tunesmith.compat.optuna as optuna
+from tunesmith.compat.optuna.exceptions import ExperimentalWarning
+
+samplers, storages, terminator = optuna.samplers, optuna.storages, optuna.terminator
+matplotlib = optuna.visualization.matplotlib
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: samplers.BruteForceSampler(),
+        lambda: samplers.NSGAIIISampler(),
+        lambda: samplers.nsgaii.SPXCrossover(),
+        lambda: samplers.nsgaii.PolynomialMutation(),
+        lambda: samplers.TPESampler(group=True),
+        lambda: samplers.CmaEsSampler(with_margin=True),
+        lambda: optuna.pruners.WilcoxonPruner(),
+        lambda: optuna.pruners.PatientPruner(None, 1),
+        lambda: storages.RDBStorage("sqlite:///:memory:", heartbeat_interval=1),
+        lambda: storages.RetryHeartbeatStaleTrialCallback(),
+        lambda: terminator.StaticErrorEvaluator(0),
+        lambda: optuna.create_study().set_metric_names(["loss"]),
+        lambda: matplotlib.is_available(),
+    ],
+)
+def test_what_is_experimental_there_warns_at_the_line_that_uses_it(make):
+    with pytest.warns(ExperimentalWarning, match="experimental in Optuna") as told:
+        make()
+    assert {warning.filename for warning in told if warning.category is ExperimentalWarning} == {__file__}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: samplers.NSGAIISampler(constraints_func=lambda trial: ()),
+        lambda: samplers.TPESampler(consider_endpoints=False),
+        lambda: samplers.CmaEsSampler(x0={"x": 1.0}),
+        lambda: storages.JournalFileOpenLock("path"),
+        lambda: terminator.Terminator(terminator.BestValueStagnationEvaluator()),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::tunesmith.compat.optuna.exceptions.ExperimentalWarning")
+def test_what_optuna_will_remove_warns(make):
+    with pytest.warns(FutureWarning, match="deprecated in Optuna"):
+        make()
+
+
+def test_other_libraries_decorate_with_optunas_decorators():
+    experimental = importlib.import_module("tunesmith.compat.optuna._experimental")
+    deprecated = importlib.import_module("tunesmith.compat.optuna._deprecated")
+
+    @experimental.experimental_class("5.0.0")
+    @deprecated.deprecated_class("5.0.0", "6.0.0", text="use another")
+    class Callback:
+        def __init__(self, metric):
+            self.metric = metric
+
+    with pytest.warns(ExperimentalWarning), pytest.warns(FutureWarning, match="use another"):
+        assert Callback("loss").metric == "loss"
