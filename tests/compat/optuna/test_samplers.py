@@ -276,7 +276,7 @@ def test_reseeding_changes_what_is_drawn(make):
 def test_what_optuna_refuses_of_a_population_is_refused():
     nsgaii = optuna.samplers.nsgaii
     for wrong in ({"population_size": 1}, {"population_size": 2, "crossover": nsgaii.SPXCrossover()}, {"crossover": 3}):
-        with pytest.raises(ValueError, match="population_size|crossover"):
+        with pytest.raises(ValueError, match=r"population_size|crossover"):
             optuna.samplers.NSGAIISampler(**wrong)
     with pytest.raises(ValueError, match="eta"):
         nsgaii.PolynomialMutation(eta=-1.0)

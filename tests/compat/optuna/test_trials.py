@@ -327,7 +327,7 @@ def test_callbacks_are_not_called_for_the_trial_whose_error_ends_the_search(erro
 
 def test_one_value_of_several_cannot_be_set():
     trial = optuna.trial.create_trial(values=[1.0, 2.0])
-    with pytest.raises(RuntimeError, match=".values instead"):
+    with pytest.raises(RuntimeError, match="values instead"):
         trial.value = 3.0
 
 
