@@ -41,6 +41,8 @@ class Proposals:
 
 def _spec(p: Parameter) -> tuple[Any, ...] | None:
     """The arguments of the `suggest_*` call that p answers, in comparable form."""
+    if isinstance(p, Int) and p.low == p.high and p.low != float(p.low):
+        return None  # a constant of more digits than a float64 holds, which the parameter alone knows
     if isinstance(p, Float | Int):
         spec = (type(p), p.low, p.high, p.log, p.step)
         return (*spec, p.words) if p.words else spec
@@ -335,6 +337,8 @@ def _is_number_for(p: Float | Int, value: Any) -> bool:
 
 def _reached(name: str, low: Any, high: Any, step: Any) -> Any:
     """Return the highest value that steps from `low` reach; what is no number is left to the range's own checks."""
+    if type(low) is type(high) is type(step) is int and step and not (high - low) % step:
+        return high  # exact beyond 2**53, too
     try:
         steps = (high - low) / step if step else 0.0
         whole = math.floor(steps + 1e-9)

@@ -105,6 +105,19 @@ def test_scipy_distributions(name: str) -> None:
             history.append(len(history), TrialState.COMPLETE, space, row, [abs(row[0])], sampler_state=sampler_state)
 
 
+@pytest.mark.parametrize("name", sorted({*registry.names("samplers"), *VARIANTS} - {"grid", "grid-random"}))
+def test_integers_beyond_2_to_53_stay_integers_of_their_range(name: str) -> None:
+    space = Space(a=Int(2**54 + 1, 2**60 + 3), b=Int(0, 2**62), c=Int(1, 2**63 - 1, log=True), d=Int(-(2**53), 2**53))
+    history = History(space)
+    for number in range(8):
+        x, states = maker(name)().ask(history, space, np.random.default_rng(number), 2)
+        assert space.contains_rows(x).all()
+        for row, sampler_state in zip(x.tolist(), states.tolist(), strict=True):
+            point = space.decode_row(row)
+            assert all(type(v) is int and space[n].low <= v <= space[n].high for n, v in point.items())  # type: ignore[attr-defined]  # an Int has bounds
+            history.append(len(history), TrialState.COMPLETE, space, row, [abs(row[1])], sampler_state=sampler_state)
+
+
 def test_a_grid_refuses_what_it_cannot_enumerate() -> None:
     space = Space(x=Float(0, 1))
     with pytest.raises(SpaceError, match=r"'x' has no finite number of values.*resolution=10"):

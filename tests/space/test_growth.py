@@ -42,7 +42,8 @@ def test_nothing_new_is_the_same_object() -> None:
         (Float(0, 1), Categorical([0, 1]), Categorical([0, 1])),
         (Categorical([0, 1]), Int(0, 1), Int(0, 1)),
         (Categorical([0, 1]), Ordinal([0, 1]), Ordinal([0, 1])),
-        (Int(-(2**49), 0), Int(2**53 - 4, 2**53), Int(2**53 - 4, 2**53)),
+        (Int(-(2**49), 0), Int(2**53 - 4, 2**53), Int(-(2**49), 2**53)),
+        (Int(0, 9), Int(2**60 + 1, 2**60 + 2**20), Int(0, 2**60 + 2**20)),
         (Float(-1.7e308, 0), Float(0, 1.7e308), Float(0, 1.7e308)),
     ],
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SpaceError
-from tunesmith.space import Float, Int, Parameter
+from tunesmith.space import Float, Int, Parameter, Space
 
 
 def test_a_log_float_is_linear_in_the_logarithm() -> None:
@@ -43,6 +43,19 @@ def test_log_integers_have_edges_half_way_between_neighbours() -> None:
 def test_the_largest_integers_survive_the_unit_interval(param: Int) -> None:
     values = np.linspace(param.low, param.high, 1001).round()
     assert np.array_equal(param.from_unit(param.to_unit(values)), values)
+
+
+def test_integers_that_a_float_does_not_hold() -> None:
+    wide = Int(2**54 + 1, 2**60 + 3)
+    assert wide.n_values == math.inf
+    assert (wide.low, wide.high) == (2**54 + 1, 2**60 + 3)
+    ends = [wide.to_external(float(x)) for x in wide.from_unit([0.0, 1.0])]
+    assert ends == [2**54 + 4, 2**60]
+    with pytest.raises(SpaceError, match=r"has more digits than a float64 holds; the nearest is 18014398509481984"):
+        wide.to_internal(2**54 + 2 - 1)
+    only = Int(2**60 + 1, 2**60 + 1)
+    assert (only.n_values, only.to_external(only.to_internal(2**60 + 1))) == (1, 2**60 + 1)
+    assert Space(n=only).decode_row([float(2**60)]) == {"n": 2**60 + 1}
 
 
 def test_steps_give_short_decimals() -> None:
@@ -117,10 +130,10 @@ ERRORS: list[tuple[Callable[[], object], str]] = [
     (lambda: Float(0, True), r"high must be a number, got True"),
     (lambda: Float(0, None), r"high must be a number, got None"),  # type: ignore[arg-type]
     (lambda: Int(0, 1.5), r"high must be a whole number, got 1\.5; use Float"),  # type: ignore[arg-type]
-    (lambda: Int(0, 2**53 + 1), r"bounds beyond 2\*\*53"),
-    (lambda: Int(-(2**53), 2**53), r"more than 2\*\*50 values"),
-    (lambda: Int(1, 2**41, log=True), r"at most 2\*\*40"),
-    (lambda: Int(0, 10**400), "bounds beyond"),
+    (lambda: Int(0, 2**53 + 1, step=2), r"bounds beyond 2\*\*53 lose digits, and take no step"),
+    (lambda: Int(-(2**52), 2**52, step=2), r"more than 2\*\*50 values"),
+    (lambda: Int(2**54 + 1, 2**54 + 3), r"holds no whole number of this range"),
+    (lambda: Int(0, 10**400), r"at most 2\*\*1000 in size"),
     (lambda: Float(0, 10**400), "high must be a finite number"),
     (lambda: Float(0, 1, step=0), "step must be a finite number > 0"),
     (lambda: Float(0, 1, step=-0.1), "step must be a finite number > 0"),

@@ -102,6 +102,23 @@ class FloatScale(StackableScale):
         return inside
 
 
+class WideIntScale(FloatScale):
+    """Integers of a range that is too wide to count its cells in float64: the nearest whole number of a real one."""
+
+    __slots__ = ()
+
+    def from_unit(self, u: FloatArray) -> FloatArray:
+        x = super().from_unit(u)
+        np.rint(x, out=x)
+        np.maximum(x, self.low, out=x)
+        np.minimum(x, self.high, out=x)
+        return x
+
+    def contains(self, x: FloatArray) -> BoolArray:
+        inside: BoolArray = super().contains(x) & (x == np.rint(x))
+        return inside
+
+
 class LatticeScale(StackableScale):
     """Evenly spaced values x = low + k step, k = 0..n-1, each at the centre of its cell: u = (k + 1/2) / n.
 
@@ -189,8 +206,8 @@ class Layout:
     def __init__(self, scales: Sequence[Scale]) -> None:
         self.d = len(scales)
         self.groups: list[tuple[slice | NDArray[np.intp], Scale]] = []
-        for kind in (FloatScale, LatticeScale, LogIntScale):
-            columns = [j for j, scale in enumerate(scales) if isinstance(scale, kind)]
+        for kind in (FloatScale, LatticeScale, LogIntScale, WideIntScale):
+            columns = [j for j, scale in enumerate(scales) if type(scale) is kind]
             if columns:
                 self.groups.append((_columns(columns), kind.stack([scales[j] for j in columns])))
         self.groups += [(slice(j, j + 1), s) for j, s in enumerate(scales) if not isinstance(s, StackableScale)]

@@ -10,7 +10,7 @@ import numpy as np
 from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.bounds import MAX_CELLS, as_number, lattice, read_log, read_number, read_whole, refuse_range
-from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale
+from tunesmith.space.encoding import FloatScale, LatticeScale, LogIntScale, WideIntScale
 from tunesmith.space.priors import DEFAULT_WIDTH, NormalPrior, read_width
 from tunesmith.text import shown
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _set = object.__setattr__
 
+MAX_INT = 2**53  # a float64 has all whole numbers up to here
+MAX_WIDE_INT = 2**1000
 MAX_LOG_INT = 2**40  # up to here the maps to and from the unit interval are exact: logarithms lose a few of 53 bits
 
 
@@ -169,10 +171,11 @@ class Int(_Range):
     """A whole number from `low` to `high`, both included.
 
     Args:
-        low: the lower bound, at most 2**53 in size.
-        high: the upper bound, at most 2**53 in size and 2**50 values above `low`; equal bounds make a constant.
-        log: whether values are spread evenly in the logarithm (1 <= `low`, `high` <= 2**40).
-        step: spacing of the valid values; it must divide `high - low`.
+        low: the lower bound.
+        high: the upper bound; equal bounds make a constant. Of a range with bounds beyond 2**53, or of more than 2**50
+            values (with `log`, beyond 2**40), those whole numbers are proposed that a float64 holds.
+        log: whether values are spread evenly in the logarithm (1 <= `low`).
+        step: spacing of the valid values; it must divide `high - low`. A range as wide as that takes none.
         prior: the value that you believe to be good, see `Float`.
         prior_width: how far from it good values may lie, see `Float`.
 
@@ -211,12 +214,14 @@ class Int(_Range):
         step = step if type(step) is int else read_whole(step, "step")
         if low > high:
             refuse_range("Int", low, high)
-        if max(abs(low), abs(high)) > 2**53:
-            raise SpaceError(f"Int({low}, {high}): bounds beyond 2**53 lose digits; use smaller bounds, or a Float")
         if step < 1:
             raise SpaceError(f"Int({low}, {high}, step={step}): step must be at least 1")
-        if (high - low) // step >= MAX_CELLS:
-            raise SpaceError(f"Int({low}, {high}): more than 2**50 values; use a narrower range, or a Float")
+        if max(abs(low), abs(high)) > MAX_INT and step > 1:
+            raise SpaceError(
+                f"Int({low}, {high}, step={step}): bounds beyond 2**53 lose digits, and take no step; use smaller ones"
+            )
+        if (high - low) // step >= MAX_CELLS and step > 1:
+            raise SpaceError(f"Int({low}, {high}, step={step}): more than 2**50 values; use a wider step, or none")
         if (high - low) % step:
             fits = high - (high - low) % step
             raise SpaceError(
@@ -228,19 +233,43 @@ class Int(_Range):
                 raise SpaceError(f"Int({low}, {high}, log=True): log needs low >= 1, got low={low}")
             if step != 1:
                 raise SpaceError(f"Int({low}, {high}): log=True and step={step} exclude each other; drop one")
-            if high > MAX_LOG_INT:
-                raise SpaceError(f"Int({low}, {high}, log=True): high must be at most 2**40; use a Float with log=True")
         _set(self, "low", low)
         _set(self, "high", high)
         _set(self, "log", log)
         _set(self, "step", step)
+        if self._is_wide():
+            self._check_wide()
         self._start((low, high, log, step))
         if prior is not None or prior_width is not None:
             self._read_prior(prior, prior_width)
 
+    def _is_wide(self) -> bool:
+        """Tell whether the range is too wide to count its values in float64."""
+        low, high = self.low, self.high
+        return (high - low) // self.step >= MAX_CELLS or max(-low, high) > MAX_INT or (self.log and high > MAX_LOG_INT)
+
+    def _check_wide(self) -> None:
+        if max(-self.low, self.high) > MAX_WIDE_INT:
+            raise SpaceError(f"Int({shown(self.low)}, {shown(self.high)}): bounds must be at most 2**1000 in size")
+        low, high = self._ends()
+        if low > high:
+            raise SpaceError(f"Int({self.low}, {self.high}): a float64 holds no whole number of this range; widen it")
+
+    def _ends(self) -> tuple[float, float]:
+        """Return the smallest and the largest float64 of the range; of a constant, the one that stands for it."""
+        low, high = float(self.low), float(self.high)
+        if self.low == self.high:
+            return low, low
+        return (
+            low if low >= self.low else math.nextafter(low, math.inf),
+            high if high <= self.high else math.nextafter(high, -math.inf),
+        )
+
     @property
     def n_values(self) -> int | float:
-        return (self.high - self.low) // self.step + 1
+        if self.low == self.high:
+            return 1
+        return math.inf if self._is_wide() else (self.high - self.low) // self.step + 1
 
     def to_internal(self, value: Any) -> float:
         x = value if type(value) is int else as_number(value, self)
@@ -248,15 +277,19 @@ class Int(_Range):
             raise SpaceError(f"{shown(value)} is out of range; valid is {self.valid()}")
         if (x - self.low) % self.step:
             raise SpaceError(f"{shown(value)} is not on the lattice; valid is {self.valid()}")
+        if float(x) != x and self.low != self.high:  # beyond 2**53
+            raise SpaceError(f"{shown(value)} has more digits than a float64 holds; the nearest is {int(float(x))}")
         return float(x)
 
     def to_external(self, x: float) -> int:
-        return int(x)
+        return self.low if self.low == self.high else int(x)
 
     def cells(self, k: NDArray[np.int64]) -> FloatArray:
         return self.low + np.asarray(k, dtype=np.float64) * self.step
 
     def cell_of(self, x: float) -> int | None:
+        if self.low == self.high:
+            return 0 if x == float(self.low) else None
         inside = self.low <= x <= self.high and (x - self.low) % self.step == 0
         return int((x - self.low) // self.step) if inside else None
 
@@ -266,6 +299,8 @@ class Int(_Range):
         return float(self.high - self.low + self.step)
 
     def _make_scale(self) -> Scale:
+        if self._is_wide():
+            return WideIntScale(*self._ends(), self.log)
         if self.log:
             return LogIntScale(self.low, self.high)
         return LatticeScale(self.low, self.high, self.step, int(self.n_values), 0.0)

@@ -121,6 +121,6 @@ def _decoder(param: Parameter) -> Callable[[float], Any]:
     """Return `param.to_external`, or a faster function that does the same."""
     if type(param) is Float:
         return float
-    if type(param) is Int:
+    if type(param) is Int and param.low < param.high:
         return int
     return param.to_external
