@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import math
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tunesmith.caution import caution
@@ -38,7 +39,6 @@ from tunesmith.state import FailureKind
 from tunesmith.study import Study
 from tunesmith.trial import Trial
 
-RESULT = "hyperopt_result"  # the user attribute by which a result comes back from its process
 PROPOSERS: dict[Any, Callable[..., Proposer]] = {
     tpe.suggest: tpe.proposer,
     rand.suggest: rand.proposer,
@@ -49,24 +49,58 @@ EARLY, TIMEOUT = "early stopping condition", "fmin run timeout"
 
 
 @dataclass(frozen=True)
+class Results:
+    """Where results wait for the driver: a folder of its own, that no other user can read or write.
+
+    A result may be any object, and so is pickled; a storage, which others write too, never holds a pickle.
+
+    Attributes:
+        folder: of the driver, mode 0700, and gone when the search ends.
+    """
+
+    folder: Path
+
+    def put(self, number: int, result: Mapping[str, Any]) -> None:
+        """Keep the result of a trial, whole or not at all."""
+        import cloudpickle
+
+        handle, part = tempfile.mkstemp(dir=self.folder)  # mode 0600
+        with os.fdopen(handle, "wb") as file:
+            cloudpickle.dump(result, file)
+        os.replace(part, self.folder / str(number))
+
+    def take(self, number: int) -> dict[str, Any] | None:
+        """Return the result of a trial, which is kept no longer; None: it has none."""
+        import cloudpickle
+
+        path = self.folder / str(number)
+        if not path.exists():
+            return None
+        with path.open("rb") as file:
+            result: dict[str, Any] = cloudpickle.load(file)
+        path.unlink()
+        return result
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """The objective of the study: evaluates a point of a domain, and sends its result along with the trial.
+    """The objective of the study: evaluates a point of a domain, and leaves its result to the driver.
 
     Attributes:
         domain: evaluates.
         dimensions: of its space.
+        results: where the results go.
     """
 
     domain: Domain
     dimensions: Mapping[str, Dimension]
+    results: Results
 
     def __call__(self, trial: Trial) -> float:
         """Return the loss; NaN: the result has none."""
-        import cloudpickle
-
         values = active_values(self.dimensions, trial.take_whole())
         result = self.domain.evaluate(values, None, attach_attachments=False)
-        trial.set_user_attr(RESULT, base64.b64encode(cloudpickle.dumps(result)).decode("ascii"))
+        self.results.put(trial.number, result)
         return loss_of({"result": result})
 
 
@@ -196,7 +230,7 @@ class SparkTrials(Trials):
 
         def ended(study: Study, trial: FrozenTrial) -> None:
             nonlocal round_args
-            self._insert_trial_docs([self._document(search, trial)])
+            self._insert_trial_docs([self._document(search, trial, results)])
             self.refresh()
             if trials_save_file:
                 save(self, trials_save_file)
@@ -212,33 +246,33 @@ class SparkTrials(Trials):
 
         left = None if max_evals is None else max(0, max_evals - len(self)) + len(waiting)
         n_before = len(search.study.trials) - len(waiting)
-        search.study.optimize(
-            Evaluation(domain, search.dimensions),
-            left,
-            self.timeout,
-            self.parallelism,
-            catch=(Exception, *FailureKind),
-            callbacks=[ended],
-            show_progress_bar=bool(verbose and show_progressbar),
-        )
+        with tempfile.TemporaryDirectory(prefix="tunesmith-") as folder:
+            results = Results(Path(folder))
+            search.study.optimize(
+                Evaluation(domain, search.dimensions, results),
+                left,
+                self.timeout,
+                self.parallelism,
+                catch=(Exception, *FailureKind),
+                callbacks=[ended],
+                show_progress_bar=bool(verbose and show_progressbar),
+            )
         if not self._fmin_cancelled and left is not None and len(search.study.trials) - n_before < left:
             self._fmin_cancelled, self._fmin_cancelled_reason = True, TIMEOUT if self.timeout is not None else None
         return best_of(self, space, return_argmin)
 
-    def _document(self, search: Search, trial: FrozenTrial) -> Document:
+    def _document(self, search: Search, trial: FrozenTrial, results: Results) -> Document:
         """Return a trial of the study as a document."""
-        import cloudpickle
-
         (tid,) = self.new_trial_ids(1)
         misc = new_misc(tid, search.dimensions, search.values_of(trial.params))
         doc = new_document(tid, None, {"status": "new"}, misc, self._exp_key)
         doc["book_time"] = doc["refresh_time"] = now()
-        kept = trial.user_attrs.get(RESULT)
-        if kept is None:
+        result = results.take(trial.number)
+        if result is None:
             doc["state"] = JOB_STATE_ERROR
             doc["misc"]["error"] = (str(trial.failure), str(trial.reason))
         else:
-            doc["state"], doc["result"] = JOB_STATE_DONE, cloudpickle.loads(base64.b64decode(kept))
+            doc["state"], doc["result"] = JOB_STATE_DONE, result
         return doc
 
 
