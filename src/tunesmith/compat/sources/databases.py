@@ -16,6 +16,7 @@ from tunesmith.storage.sql.location import read_spec, secrets_of
 
 # To read, our driver will do; the one that wrote, psycopg2 for instance, need not be installed.
 _DRIVER = re.compile(r"^(postgresql|postgres|mysql|mariadb)\+\w+(?=://)")
+MOST_CELL = 2**28  # bytes of a text in an SQLite file
 _SNAPSHOT = {"sqlite": "SERIALIZABLE"}  # the others: REPEATABLE READ
 
 
@@ -61,7 +62,10 @@ def reading(source: str | Path) -> Iterator[tuple[sa.Connection, str]]:
 
 
 def table_names(connection: sa.Connection) -> set[str]:
-    """Return the names of all tables."""
+    """Return the names of all tables: neither views nor virtual tables, whose rows a program makes."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+        return {str(name) for (name,) in connection.execute(sa.text(query))}
     return set(sa.inspect(connection).get_table_names())
 
 
@@ -73,6 +77,11 @@ def _sqlite(path: Path, place: str) -> sa.Engine:
     if not path.is_file():
         raise SourceError(f"{place} {'is a folder' if path.is_dir() else 'does not exist'}")
     where = f"{path.absolute().as_uri()}?mode=ro"
-    return sa.create_engine(
-        "sqlite://", creator=lambda: sqlite3.connect(where, uri=True, timeout=30), poolclass=sa.NullPool
-    )
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(where, uri=True, timeout=30)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CELL)
+        connection.execute("PRAGMA trusted_schema = OFF")  # what the file defines calls no function with effects
+        return connection
+
+    return sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)

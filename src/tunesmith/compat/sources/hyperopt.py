@@ -7,12 +7,14 @@ counted by them.
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tunesmith.compat.sources.limits import Limits
 from tunesmith.compat.sources.runs import Run, RunTable, Wishes, study_of
 from tunesmith.compat.sources.study import ImportedStudy
 from tunesmith.compat.sources.values import is_missing, number, plain
@@ -36,13 +38,14 @@ def refusal(place: str) -> str:
     )
 
 
-def read_trials(path: Path, place: str, wishes: Wishes) -> ImportedStudy:
+def read_trials(path: Path, place: str, wishes: Wishes, limits: Limits) -> ImportedStudy:
     """Load a pickle of trials; this runs the code that is in it.
 
     Args:
         path: the file.
         place: its name for people.
         wishes: ranges, and the study's name.
+        limits: of the source.
 
     Returns:
         the study.
@@ -50,9 +53,9 @@ def read_trials(path: Path, place: str, wishes: Wishes) -> ImportedStudy:
     Raises:
         SourceError: the pickle cannot be loaded, or holds no trials.
     """
+    data = limits.read(path)
     try:
-        with path.open("rb") as file:
-            loaded = _Unpickler(file).load()
+        loaded = _Unpickler(io.BytesIO(data)).load()
     except Exception as error:  # a pickle that is damaged, or whose classes are not there, raises anything
         raise SourceError(f"{place} cannot be unpickled: {name_and_message(error)}") from error
     return study_of_trials(loaded, path.stem, place, wishes)
@@ -100,7 +103,7 @@ def study_of_trials(trials: Any, name: str, place: str, wishes: Wishes) -> Impor
             f"of hp.choice, Hyperopt stores indices; if one of these is one ({listed}), --param 'NAME=first | second' "
             "names its choices"
         )
-    return study_of(table, Wishes(("loss",), (), wishes.params, {}, wishes.study))
+    return study_of(table, Wishes(("loss",), (), wishes.params, {}, wishes.study, wishes.facts))
 
 
 def _whole_numbers(runs: Sequence[Run], given: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ def infer(values: Sequence[Any]) -> Parameter | str:
     if all(type(value) in (int, float) and abs(value) < float("inf") for value in found):
         try:
             return _range(found)
-        except SpaceError:  # wider than a range can be
+        except (SpaceError, OverflowError):  # wider than a range can be
             return "its values span more than a range can"
     if len(found) > MOST and 2 * len(found) > len(values):
         return f"it has {len(found)} different values that are no numbers"
@@ -64,5 +64,6 @@ def in_words(parameter: Parameter) -> str:
     if isinstance(parameter, Int | Float):
         kind = "int" if isinstance(parameter, Int) else "float"
         kind = ("log int" if kind == "int" else "log") if parameter.log else kind
-        return f"{kind}({parameter.low:g}, {parameter.high:g})"
+        low, high = (f"{x:g}" if isinstance(x, float) else str(x) for x in (parameter.low, parameter.high))
+        return f"{kind}({low}, {high})"
     return repr(parameter)

@@ -9,7 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - imported only when results of MLflow are read
 
+from tunesmith.compat.sources import limits as checked
+from tunesmith.compat.sources.limits import Limits
 from tunesmith.compat.sources.runs import Run, RunTable
+from tunesmith.errors import SourceError
 from tunesmith.storage.redact import shown_spec
 
 TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags"}
@@ -22,61 +25,86 @@ def is_store(folder: Path) -> bool:
     return any(folder.glob("*/meta.yaml")) and not (folder / "meta.yaml").exists()
 
 
-def experiments_of_folder(folder: Path) -> dict[str, Path]:
+def experiments_of_folder(folder: Path, limits: Limits) -> dict[str, Path]:
     """Return the experiments of an ``mlruns`` folder that are not deleted: name to folder."""
-    found = {}
-    for path in sorted(folder.glob("*/meta.yaml")):
-        meta = _meta(path)
-        if meta.get("lifecycle_stage", "active") == "active" and path.parent.name != ".trash":
-            found[meta.get("name", path.parent.name)] = path.parent
+    found: dict[str, Path] = {}
+    for home in limits.folders(folder):
+        meta = _meta(home, limits)
+        if meta is not None and meta.get("lifecycle_stage", "active") == "active" and home.name != ".trash":
+            name = meta.get("name", home.name)
+            found[name if name not in found else f"{name} ({home.name})"] = home
     return found
 
 
-def read_folder(name: str, folder: Path, wanted: Sequence[str]) -> RunTable:
+def read_folder(name: str, folder: Path, wanted: Sequence[str], limits: Limits) -> RunTable:
     """Return the runs of an experiment's folder.
 
     Args:
         name: of the experiment.
         folder: its folder in ``mlruns``.
         wanted: the metrics of which every value is read, and not only the last.
+        limits: of the source.
+
+    Raises:
+        SourceError: a file is damaged or a link, or there is more than is read.
     """
     runs = []
-    for path in sorted(folder.glob("*/meta.yaml")):
-        meta, home = _meta(path), path.parent
-        if meta.get("lifecycle_stage", "active") != "active":
+    for home in limits.folders(folder):
+        meta = _meta(home, limits)
+        if meta is None or meta.get("lifecycle_stage", "active") != "active":
             continue
         status = meta.get("status", "")
         run = Run(f"mlflow/{meta.get('run_id', home.name)}", state=_STATUS.get(status, status))
         run.started, run.finished = _seconds(meta.get("start_time")), _seconds(meta.get("end_time"))
-        run.params = dict(_files(home / "params"))
-        _name(run, dict(_files(home / "tags")) | {"mlflow.runName": meta.get("run_name", "")})
-        for metric, text in _files(home / "metrics"):
-            lines = [line.split() for line in text.splitlines() if line.strip()]
-            points = sorted((int(p[2]) if len(p) > 2 else i, int(p[0]), float(p[1])) for i, p in enumerate(lines))
+        run.params = {name: text for name, _, text in _files(home / "params", limits)}
+        tags = {name: text for name, _, text in _files(home / "tags", limits)}
+        _name(run, tags | {"mlflow.runName": meta.get("run_name", "")})
+        for metric, path, text in _files(home / "metrics", limits):
+            points = _points(path, text, limits)
             if points:
                 run.metrics[metric] = points[-1][2]
                 if metric in wanted:
                     run.curves[metric] = {step: value for step, _, value in points}
         runs.append(run)
-    runs.sort(key=lambda run: run.started)
+    runs.sort(key=lambda run: run.started if run.started == run.started else math.inf)
     return RunTable(name, "MLflow", shown_spec(folder.parent), runs)
 
 
-def experiments_of_database(connection: sa.Connection) -> dict[str, int]:
+def _points(path: Path, text: str, limits: Limits) -> list[tuple[int, int, float]]:
+    """Return (step, moment, value) of the lines of a metric's file, sorted."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    limits.count(len(lines))
+    try:
+        return sorted((int(p[2]) if len(p) > 2 else i, int(p[0]), float(p[1])) for i, p in enumerate(lines))
+    except (ValueError, IndexError) as error:
+        raise SourceError(f"{shown_spec(path)} is damaged: a line is no moment, value and step: {error}") from error
+
+
+def experiments_of_database(connection: sa.Connection, limits: Limits) -> dict[str, int]:
     """Return the experiments of a database that are not deleted: name to id."""
     query = "SELECT name, experiment_id FROM experiments WHERE lifecycle_stage = 'active' ORDER BY experiment_id"
-    return {str(name): int(number) for name, number in connection.execute(sa.text(query))}
+    found: dict[str, int] = {}
+    for name, number in limits.counted(connection.execute(sa.text(query))):
+        name = str(name)
+        found[name if name not in found else f"{name} ({number})"] = checked.whole(number, "an experiment's id")
+    return found
 
 
-def read_database(connection: sa.Connection, place: str, name: str, experiment: int, wanted: Sequence[str]) -> RunTable:
+def read_database(
+    connection: sa.Connection, limits: Limits, name: str, experiment: int, wanted: Sequence[str]
+) -> RunTable:
     """Return the runs of an experiment.
 
     Args:
         connection: of the database.
-        place: its name for people.
+        limits: of the source.
         name: of the experiment.
         experiment: its id.
         wanted: the metrics of which every value is read, and not only the last.
+
+    Raises:
+        SourceError: there is more than is read.
+        ValueError: a cell is damaged.
     """
 
     def rows(table: str, columns: str, more: str = "") -> Any:
@@ -86,32 +114,34 @@ def read_database(connection: sa.Connection, place: str, name: str, experiment: 
             f"SELECT t.run_uuid, {cells} FROM {table} t JOIN runs r ON r.run_uuid = t.run_uuid "
             f"WHERE r.experiment_id = :experiment AND r.lifecycle_stage = 'active' {more}"
         )
-        return connection.execute(sa.text(query), {"experiment": experiment})
+        return limits.counted(connection.execute(sa.text(query), {"experiment": experiment}))
 
     runs: dict[str, Run] = {}
     for key, _, status, started, finished in rows("runs", "name status start_time end_time", "ORDER BY t.start_time"):
         runs[key] = Run(f"mlflow/{key}", state=str(status), started=_seconds(started), finished=_seconds(finished))
     for run_id, key, text in rows("params", "key value"):
-        runs[run_id].params[key] = text
+        runs[run_id].params[str(key)] = text
     tags: dict[str, dict[str, str]] = {}
     for run_id, key, text in rows("tags", "key value"):
-        tags.setdefault(run_id, {})[key] = text
+        tags.setdefault(run_id, {})[str(key)] = text
     for run_id, found in tags.items():
         _name(runs[run_id], found)
     for run_id, key, value, is_nan in rows("latest_metrics", "key value is_nan"):
-        runs[run_id].metrics[key] = _number(value, is_nan)
+        runs[run_id].metrics[str(key)] = _number(value, is_nan, key)
     if wanted:
         points = rows("metrics", "key step value is_nan", "ORDER BY t.step, t.timestamp")
         for run_id, key, step, value, is_nan in points:
             if key in wanted:
-                runs[run_id].curves.setdefault(key, {})[int(step)] = _number(value, is_nan)
-    return RunTable(name, "MLflow", place, list(runs.values()))
+                step = checked.whole(step, f"a step of the metric {key!r}")
+                runs[run_id].curves.setdefault(key, {})[step] = _number(value, is_nan, key)
+    return RunTable(name, "MLflow", limits.place, list(runs.values()))
 
 
-def _number(value: float, is_nan: Any) -> float:
+def _number(value: Any, is_nan: Any, metric: Any) -> float:
     if is_nan:
         return math.nan
-    return math.copysign(math.inf, value) if abs(value) >= _HUGE else float(value)
+    value = checked.number(value, f"a value of the metric {metric!r}")
+    return math.copysign(math.inf, value) if abs(value) >= _HUGE else value
 
 
 def _name(run: Run, tags: dict[str, str]) -> None:
@@ -121,18 +151,21 @@ def _name(run: Run, tags: dict[str, str]) -> None:
         run.attrs.setdefault("name", tags["mlflow.runName"])
 
 
-def _files(folder: Path) -> list[tuple[str, str]]:
-    """Return the name and the text of all files below a folder; names may have slashes."""
-    if not folder.is_dir():
-        return []
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")) for path in files]
+def _files(folder: Path, limits: Limits) -> list[tuple[str, Path, str]]:
+    """Return the name, the path and the text of all files below a folder; names may have slashes."""
+    return [(path.relative_to(folder).as_posix(), path, limits.text(path)) for path in limits.files(folder)]
 
 
-def _meta(path: Path) -> dict[str, str]:
-    """Return the plain entries of a meta.yaml; MLflow writes one a line, and no YAML reader is needed for that."""
+def _meta(folder: Path, limits: Limits) -> dict[str, str] | None:
+    """Return the plain entries of a folder's meta.yaml, if it has one.
+
+    MLflow writes one a line, and no YAML reader is needed for that.
+    """
+    path = folder / "meta.yaml"
+    if not limits.exists(path):
+        return None
     found = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in limits.text(path).splitlines():
         key, colon, text = line.partition(": ")
         if colon and not line.startswith((" ", "-")):
             found[key.strip()] = text.strip().strip("'\"")

@@ -10,15 +10,17 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from tunesmith.compat.sources.limits import MAX_BYTES, MAX_ROWS, Limits
 from tunesmith.compat.sources.rows import table_of, without_groups
 from tunesmith.compat.sources.runs import RunTable, Wishes, study_of
 from tunesmith.compat.sources.study import ImportedStudy
-from tunesmith.compat.sources.tables import ENDINGS, of_object, read_file
+from tunesmith.compat.sources.tables import ENDINGS, check_width, of_object, read_file
 from tunesmith.errors import SourceError, TunesmithError
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.files import is_no_database
-from tunesmith.text import did_you_mean, listing, name_and_message
+from tunesmith.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
 
+LONGEST = 1000  # characters of an error
 SMALLEST = 512  # bytes of an SQLite database
 PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
@@ -32,6 +34,9 @@ def read(
     params: Mapping[str, Any] | Iterable[str] = (),
     columns: Mapping[str, str] | None = None,
     unsafe_pickle: bool = False,
+    max_bytes: int = MAX_BYTES,
+    max_rows: int = MAX_ROWS,
+    facts: bool = False,
 ) -> list[ImportedStudy]:
     """Read the results of another program.
 
@@ -49,6 +54,9 @@ def read(
         columns: the columns of a table by what they are, where it does not follow from their names: "id", "state",
             "started", "finished", "reason".
         unsafe_pickle: whether a pickle may be loaded. That runs whatever code is in it: only for files that you trust.
+        max_bytes: an error if the source has more.
+        max_rows: an error if it has more rows: runs, values of metrics, lines.
+        facts: keep what the source says of each trial, for `differences`.
 
     Returns:
         the studies, oldest first; each has ``create_study(storage=...)``.
@@ -70,56 +78,63 @@ def read(
     """
     ranges = dict(params) if isinstance(params, Mapping) else dict.fromkeys(params)
     ranges = dict(zip(without_groups(list(ranges)), ranges.values(), strict=True))
-    wishes = Wishes(_names(minimize), _names(maximize), ranges, dict(columns or {}), study)
+    wishes = Wishes(_names(minimize), _names(maximize), ranges, dict(columns or {}), study, facts)
     twice = next((name for name in wishes.metrics if wishes.metrics.count(name) > 1), None)
     if twice is not None:
         raise SourceError(f"{twice!r} is asked for twice; a value is minimized or maximized, once")
     try:
-        return _read(source, wishes, unsafe_pickle)
-    except (TunesmithError, KeyboardInterrupt, MemoryError):
+        return _read(source, wishes, unsafe_pickle, (max_bytes, max_rows))
+    except SourceError as error:  # it may quote what is in the source
+        raise SourceError(shorten(message_of(error), LONGEST)) from error
+    except (TunesmithError, KeyboardInterrupt):
         raise
     except Exception as error:
         if not isinstance(source, str | Path):
             raise
-        raise SourceError(f"{shown_spec(source)} cannot be read: {name_and_message(error)}") from error
+        told = message_of(error) if isinstance(error, ValueError) else name_and_message(error)
+        raise SourceError(f"{shown_spec(source)} cannot be read: {shorten(told, LONGEST)}") from error
 
 
-def _read(source: Any, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStudy]:
+def _read(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int]) -> list[ImportedStudy]:
     if type(source).__module__.partition(".")[0] == "hyperopt":
         from tunesmith.compat.sources.hyperopt import study_of_trials
 
         return [study_of_trials(source, "hyperopt", "the object", wishes)]
     if not isinstance(source, str | Path):
-        return [_table(of_object(source), "imported", type(source).__name__, "table", wishes)]
+        limits = Limits(type(source).__name__, None, *most)
+        return [_table(of_object(source), "imported", "table", wishes, limits)]
     if str(source).startswith(("http://", "https://")):
         raise SourceError(f"{shown_spec(source)} is an address on the web; save the file, and give its path")
     if str(source).startswith("file:"):  # MLflow writes its folders so
         source = Path(url2pathname(urlsplit(str(source)).path))
     if "://" in str(source):
-        return _database(source, wishes)
+        return _database(source, wishes, Limits(shown_spec(source), None, *most))
     path, place = Path(source), shown_spec(source)
+    limits = Limits(place, path if path.is_dir() else None, *most)
     if path.is_dir():
-        return _folder(path, place, wishes)
+        return _folder(path, wishes, limits)
     if not path.is_file():
         raise SourceError(f"{place} does not exist; give a file, a folder or a database's URL")
     # SQLite takes a file that is shorter than one page of its own for an empty database.
     if path.stat().st_size >= SMALLEST and not is_no_database(path):
-        return _database(path, wishes)
+        return _database(path, wishes, limits)
     if path.suffix.lower() in ENDINGS:
-        return [_table(read_file(path), path.stem, place, path.suffix[1:].upper(), wishes)]
-    return _by_beginning(path, place, wishes, unsafe_pickle)
+        return [_table(read_file(path, limits), path.stem, path.suffix[1:].upper(), wishes, limits)]
+    return _by_beginning(path, wishes, unsafe_pickle, limits)
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return without_groups((given,) if isinstance(given, str) else tuple(given))
 
 
-def _table(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: str, wishes: Wishes) -> ImportedStudy:
-    return study_of(table_of(rows, name, place, program, wishes), wishes)
+def _table(rows: list[Mapping[str, Any]], name: str, program: str, wishes: Wishes, limits: Limits) -> ImportedStudy:
+    check_width(rows, limits)
+    return study_of(table_of(rows, name, limits.place, program, wishes), wishes)
 
 
-def _by_beginning(path: Path, place: str, wishes: Wishes, unsafe_pickle: bool) -> list[ImportedStudy]:
+def _by_beginning(path: Path, wishes: Wishes, unsafe_pickle: bool, limits: Limits) -> list[ImportedStudy]:
     """Read a file whose name does not say what it is."""
+    place = limits.place
     with path.open("rb") as file:
         head = file.read(4096)
     if not head:
@@ -129,45 +144,52 @@ def _by_beginning(path: Path, place: str, wishes: Wishes, unsafe_pickle: bool) -
 
         if not unsafe_pickle:
             raise SourceError(refusal(place))
-        return [read_trials(path, place, wishes)]
+        return [read_trials(path, place, wishes, limits)]
     if b'"op_code"' in head.split(b"\n", 1)[0]:
         from tunesmith.compat.sources.optuna.journal import Journal
 
         _refuse_wishes(wishes, "Optuna's journals", place)
-        journal = Journal(path)
-        return [journal.study(name) for name in chosen(journal.studies, wishes.study, place)]
+        journal = Journal(path, limits)
+        return [journal.study(name, wishes.facts) for name in chosen(journal.studies, wishes.study, place)]
     raise SourceError(
         f"{place} is nothing that is known here: an SQLite database, a journal of Optuna's, a pickle, or a file ending "
         f"in {', '.join(ENDINGS)}"
     )
 
 
-def _folder(path: Path, place: str, wishes: Wishes) -> list[ImportedStudy]:
+def _folder(path: Path, wishes: Wishes, limits: Limits) -> list[ImportedStudy]:
     from tunesmith.compat.sources import mlflow, ray_tune
 
+    place = limits.place
     home = next((h for h in (path, path / "mlruns") if h.is_dir() and mlflow.is_store(h)), None)
     if home is not None:
-        found = mlflow.experiments_of_folder(home)
-        return _experiments(found, wishes, place, lambda name: mlflow.read_folder(name, found[name], wishes.metrics))
-    folders = {folder.name: folder for folder in ray_tune.experiments_in(path)}
+        found = mlflow.experiments_of_folder(home, limits)
+        return _experiments(
+            found, wishes, limits, lambda name: mlflow.read_folder(name, found[name], wishes.metrics, limits)
+        )
+    folders = {folder.name: folder for folder in ray_tune.experiments_in(path, limits)}
     if not folders:
         raise SourceError(
             f"{place} is a folder without results of Ray Tune (experiment_state-*.json, result.json) or MLflow "
             "(meta.yaml); give the folder that has them, or a file"
         )
-    return _experiments(folders, wishes, place, lambda name: ray_tune.read_experiment(folders[name], wishes.metrics))
+    return _experiments(
+        folders, wishes, limits, lambda name: ray_tune.read_experiment(folders[name], wishes.metrics, limits)
+    )
 
 
 def _experiments(
-    names: Mapping[str, Any], wishes: Wishes, place: str, table: Callable[[str], RunTable]
+    names: Mapping[str, Any], wishes: Wishes, limits: Limits, table: Callable[[str], RunTable]
 ) -> list[ImportedStudy]:
     """Read those of several experiments that have runs, or the one that was asked for."""
-    tables = [table(name) for name in chosen(names, wishes.study, place)]
+    tables = [table(name) for name in chosen(names, wishes.study, limits.place)]
     kept = [found for found in tables if found.runs] or tables[:1]
+    for found in kept:
+        found.notes += limits.notes()
     return [study_of(found, replace(wishes, study=None)) for found in kept]
 
 
-def _database(source: str | Path, wishes: Wishes) -> list[ImportedStudy]:
+def _database(source: str | Path, wishes: Wishes, limits: Limits) -> list[ImportedStudy]:
     from tunesmith.compat.sources import mlflow
     from tunesmith.compat.sources.databases import reading, table_names
     from tunesmith.compat.sources.optuna.database import TABLES, OptunaDatabase
@@ -175,15 +197,15 @@ def _database(source: str | Path, wishes: Wishes) -> list[ImportedStudy]:
     with reading(source) as (connection, place):
         tables = table_names(connection)
         if tables >= mlflow.TABLES and not tables >= TABLES:
-            ids = mlflow.experiments_of_database(connection)
-            of = partial(mlflow.read_database, connection, place)
-            return _experiments(ids, wishes, place, lambda name: of(name, ids[name], wishes.metrics))
+            ids = mlflow.experiments_of_database(connection, limits)
+            of = partial(mlflow.read_database, connection, limits)
+            return _experiments(ids, wishes, limits, lambda name: of(name, ids[name], wishes.metrics))
         if "tunesmith_studies" in tables and not tables >= TABLES:
             raise SourceError(f"{place} is a storage of tunesmith's own; `tunesmith copy` copies a study of it")
-        found = OptunaDatabase(connection, place)
+        found = OptunaDatabase(connection, limits)
         _refuse_wishes(wishes, "Optuna's databases", place)
         names = found.names()
-        return [found.study(name, names[name]) for name in chosen(names, wishes.study, place)]
+        return [found.study(name, names[name], wishes.facts) for name in chosen(names, wishes.study, place)]
 
 
 def _refuse_wishes(wishes: Wishes, what: str, place: str) -> None:
@@ -210,5 +232,7 @@ def chosen(names: Mapping[str, Any], study: str | None, place: str) -> list[str]
     if study is None:
         return list(names)
     if study not in names:
-        raise SourceError(f"{place} has no study {study!r}{did_you_mean(study, names)}; there are {listing(names)}")
+        raise SourceError(
+            f"{place} has no study {shown(study)}{did_you_mean(study, names)}; there are {listing(names)}"
+        )
     return [study]

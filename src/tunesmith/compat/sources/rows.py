@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.compat.sources.runs import Run, RunTable, Wishes
-from tunesmith.compat.sources.values import as_dict, flat, is_missing, moment, number, plain
+from tunesmith.compat.sources.values import as_dict, flat, is_missing, moment, number, plain, typed
 from tunesmith.errors import SourceError
 from tunesmith.text import did_you_mean, listing
 
@@ -67,11 +67,15 @@ def table_of(rows: Sequence[Mapping[str, Any]], name: str, place: str, program: 
         program = "W&B"
     declared = any(group is not None and group[0] == PARAMS for group in groups.values())
     runs = [_run(row, i, roles, groups, declared, program) for i, row in enumerate(rows)]
+    counted = roles.get("id", "").lower() == "number"
+    for run in runs if counted else ():
+        own = typed(run.key.partition("/")[2])
+        run.number = own if type(own) is int and own >= 0 else None
     keys = [run.key for run in runs]
     if len(set(keys)) < len(keys):  # the column of ids has none, or the same one twice
         for i, run in enumerate(runs):
             run.key = f"{program.lower()}/{i}"
-    if all(run.started == run.started for run in runs):
+    if not counted and all(run.started == run.started for run in runs):
         runs.sort(key=lambda run: run.started)  # trackers often list the newest first
     return RunTable(name, program, place, runs, declared)
 
@@ -129,10 +133,11 @@ def _run(
     run.state = "" if is_missing(role("state")) else str(role("state"))
     run.reason = None if is_missing(role("reason")) else str(role("reason"))
     run.started, run.finished = moment(role("started")), moment(role("finished"))
-    for column, group in groups.items():
-        value = plain(row.get(column))
-        if is_missing(value):
+    for column in row:
+        value = plain(row[column])
+        if column not in groups or is_missing(value):
             continue
+        group = groups[column]
         if group is not None:
             _into(run, group[0], group[1], value)
         elif column.lower() in NOTES or (column.startswith("_") and not declared):
@@ -157,7 +162,8 @@ def _into(run: Run, group: str, name: str, value: Any) -> None:
             run.attrs[group] = value
             return
         if group == CURVE:
-            run.curves["value"] = {int(k): v for k, c in whole.items() if (v := number(c)) is not None}
+            steps = {typed(k): number(c) for k, c in whole.items()}
+            run.curves["value"] = {k: v for k, v in steps.items() if type(k) is int and v is not None}
             return
         cells = flat({k: _unwrapped(v) for k, v in whole.items()} if group == PARAMS else whole)
     else:

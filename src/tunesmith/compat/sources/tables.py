@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tunesmith.compat.sources.limits import MOST_COLUMNS, Limits, parsed
 from tunesmith.errors import MissingDependencyError, SourceError
 from tunesmith.storage.redact import shown_spec
 from tunesmith.text import shown
@@ -17,26 +19,28 @@ ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _SEPARATORS = (",", ";", "\t")
 _COMMA = re.compile(r"^\s*([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)\s*$")  # a number with a decimal comma
 _LISTS = ("trials", "runs", "results", "data", "rows")  # under which a JSON document may have its rows
+_BATCH = 4096  # rows of Parquet that are read at once
 Rows = list[Mapping[str, Any]]
 
 
-def read_file(path: Path) -> Rows:
+def read_file(path: Path, limits: Limits) -> Rows:
     """Return the rows of a file.
 
     Args:
         path: its ending says what it is.
+        limits: of the source.
 
     Raises:
-        SourceError: it is damaged, or no table.
+        SourceError: it is damaged, or no table, or has more than is read.
         MissingDependencyError: it is Parquet, and PyArrow is not installed.
     """
     ending = path.suffix.lower()
     try:
         if ending in (".csv", ".tsv"):
-            return _csv(path)
+            return _csv(path, limits)
         if ending == ".parquet":
-            return _parquet(path)
-        return _json(path)
+            return _parquet(path, limits)
+        return _json(path, limits)
     except UnicodeDecodeError as error:
         raise SourceError(f"{shown_spec(path)} is no UTF-8 text ({error}); save it as UTF-8") from error
 
@@ -69,20 +73,35 @@ def of_object(source: Any) -> Rows:
     raise TypeError(f"expected a path, a URL, a data frame or a list of dicts; got {shown(source)}")
 
 
-def _csv(path: Path) -> Rows:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        head = file.readline()
-        file.seek(0)
-        separator = max(_SEPARATORS, key=head.count)  # spreadsheets of many countries write semicolons
-        try:
-            lines = list(csv.reader(file, delimiter=separator, strict=True))
-        except csv.Error as error:
-            raise SourceError(f"{shown_spec(path)} is damaged: {error}") from error
+def check_width(rows: Rows, limits: Limits) -> None:
+    """Refuse rows with so many columns that to look at each in each row would take for ever.
+
+    Raises:
+        SourceError: they have.
+    """
+    columns = len({key for row in rows for key in row})
+    if columns > MOST_COLUMNS or columns * len(rows) > 20 * limits.max_rows:
+        raise SourceError(
+            f"{limits.place} has {columns:,} columns and {len(rows):,} rows; leave out columns (at most "
+            f"{MOST_COLUMNS:,} are read), or allow more rows: --max-rows N (in Python max_rows=)"
+        )
+
+
+def _csv(path: Path, limits: Limits) -> Rows:
+    text = limits.read(path).decode("utf-8-sig")
+    separator = max(_SEPARATORS, key=text[: text.find("\n")].count)  # spreadsheets of many countries write semicolons
+    lines = []
+    try:
+        for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            limits.count(1)
+            lines.append(line)
+    except csv.Error as error:
+        raise SourceError(f"{shown_spec(path)} is damaged: {error}") from error
     if not lines or not any(lines[0]):
         raise SourceError(f"{shown_spec(path)} is empty; the first line of a table has the names of its columns")
     names = [name or f"column {i}" for i, name in enumerate(lines[0])]  # pandas writes an index without a name
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise SourceError(f"{shown_spec(path)} has two columns called {twice!r}; rename one")
     for number, line in enumerate(lines[1:], 2):
         if line and len(line) != len(names):
@@ -95,14 +114,15 @@ def _csv(path: Path) -> Rows:
     return [dict(list(zip(names, line, strict=True))[index:]) for line in lines[1:] if line]
 
 
-def _json(path: Path) -> Rows:
-    text = path.read_text(encoding="utf-8-sig")
+def _json(path: Path, limits: Limits) -> Rows:
+    text = limits.read(path).decode("utf-8-sig")
     try:
-        data = json.loads(text)
+        data = parsed(text)
     except ValueError as whole:
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.split("\n") if line.strip()]
+        limits.count(len(lines))
         try:
-            data = [json.loads(line) for line in lines]
+            data = [parsed(line) for line in lines]
         except ValueError as error:
             told = error if len(lines) > 1 else whole
             raise SourceError(f"{shown_spec(path)} is no JSON and no JSON lines: {told}") from error
@@ -110,6 +130,7 @@ def _json(path: Path) -> Rows:
         data = next((data[key] for key in _LISTS if isinstance(data.get(key), list)), None) or _of_columns(data)
     if not isinstance(data, list) or not all(isinstance(row, Mapping) for row in data):
         raise SourceError(f"{shown_spec(path)} is no list of objects; expected one JSON object for each run")
+    limits.count(len(data))
     return data
 
 
@@ -120,12 +141,40 @@ def _of_columns(data: Mapping[str, Any]) -> Any:
     return [dict(zip(data, row, strict=True)) for row in zip(*columns, strict=True)] if lists else [data]
 
 
-def _parquet(path: Path) -> Rows:
+def _parquet(path: Path, limits: Limits) -> Rows:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise MissingDependencyError("Parquet needs PyArrow: pip install pyarrow") from error
+    data = limits.read(path)
+    rows: Rows = []
+    words: dict[Any, Any] = {}
     try:
-        return list(parquet.read_table(path).to_pylist())
+        schema = parquet.ParquetFile(io.BytesIO(data)).schema
+        # As dictionaries, since a text that is stored once may stand in each of a million rows.
+        texts = [schema.column(i).path for i in range(len(schema.names))]
+        file = parquet.ParquetFile(io.BytesIO(data), read_dictionary=texts)
+        names = file.schema_arrow.names
+        if len(set(names)) < len(names):
+            raise SourceError(f"{shown_spec(path)} has two columns called {Counter(names).most_common(1)[0][0]!r}")
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        limits.count(file.metadata.num_rows, sum(max(0, group.total_byte_size) for group in groups))
+        for batch in file.iter_batches(_BATCH):
+            columns = [_cells(column, words) for column in batch.columns]
+            limits.count(size=sum(len(cell) for column in columns for cell in column if isinstance(cell, str | bytes)))
+            rows += [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     except (ArrowException, OSError) as error:
         raise SourceError(f"{shown_spec(path)} cannot be read as Parquet: {error}") from error
+    return rows
+
+
+def _cells(column: Any, words: dict[Any, Any]) -> list[Any]:
+    """Return the cells of a column; equal texts of a dictionary are one object, which `words` keeps."""
+    if not hasattr(column, "dictionary"):
+        return list(column.to_pylist())
+    places = column.indices.to_pylist()
+    used = {}
+    for place in set(places) - {None}:
+        word = column.dictionary[place].as_py()
+        used[place] = words.setdefault(word, word)
+    return [None if place is None else used[place] for place in places]

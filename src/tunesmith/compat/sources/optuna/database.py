@@ -5,9 +5,9 @@ The tables are read as they are, without Optuna. Nothing is written: an SQLite f
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
@@ -15,12 +15,20 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is read
 
-from tunesmith.compat.sources.optuna.trials import NAMES, PROGRAM, RawTrial, Records, others_of
-from tunesmith.compat.sources.study import ImportedStudy
+from tunesmith.compat.sources.databases import table_names
+from tunesmith.compat.sources.limits import DAMAGE, Limits, number, parsed, whole
+from tunesmith.compat.sources.optuna.trials import NAMES, OTHERS, PROGRAM, RawTrial, Records, others_of
+from tunesmith.compat.sources.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.errors import SourceError
 from tunesmith.state import TrialState
+from tunesmith.text import shown
 
 TABLES = {"studies", "trials", "trial_params"}
+# What every Optuna since 0.9 has besides. Where one is not there, or is a view, trials would lose what it should hold.
+NEEDED = {
+    *TABLES, "trial_values", "trial_user_attributes", "trial_system_attributes", "study_user_attributes",
+    "study_system_attributes",
+}  # fmt: skip
 # The revisions that were looked at; a later one is read if its tables have what is read of them.
 KNOWN = {
     "v0.9.0.a", "v1.2.0.a", "v1.3.0.a", "v2.4.0.a", "v2.6.0.a", "v3.0.0.a", "v3.0.0.b", "v3.0.0.c", "v3.0.0.d",
@@ -36,39 +44,49 @@ class OptunaDatabase:
 
     Args:
         connection: where they are; all queries see the state of its one transaction.
-        place: its name for people.
+        limits: of the source.
 
     Raises:
         SourceError: the tables are not those of Optuna.
     """
 
-    def __init__(self, connection: sa.Connection, place: str) -> None:
-        self._connection, self._place = connection, place
+    def __init__(self, connection: sa.Connection, limits: Limits) -> None:
+        self._connection, self._place, self._limits = connection, limits.place, limits
         inspector = sa.inspect(connection)
-        names = set(inspector.get_table_names())
+        names = table_names(connection)
         if not names >= TABLES:
-            raise SourceError(f"{place} has no tables of Optuna's ({', '.join(sorted(TABLES))})")
-        self._columns = {
-            name: {str(c["name"]) for c in inspector.get_columns(name)}
-            for name in names
-            if name.startswith(("trial", "stud", "version_info", "alembic_version"))
-        }
+            raise SourceError(f"{self._place} has no tables of Optuna's ({', '.join(sorted(TABLES))})")
+        if missing := NEEDED - names:
+            raise SourceError(
+                f"{self._place} is damaged: it has no table {', '.join(sorted(missing))}, as each database of Optuna's "
+                "has (a view is none)"
+            )
+        with warnings.catch_warnings(action="ignore"):  # of column types that are not known
+            self._columns = {
+                name: {str(c["name"]) for c in inspector.get_columns(name)}
+                for name in names
+                if name.startswith(("trial", "stud", "version_info", "alembic_version"))
+            }
+        if "value" not in self._columns["trials"] and "trial_intermediate_values" not in names:
+            raise SourceError(f"{self._place} is damaged: it has no table trial_intermediate_values")
         self.revision = self._one("alembic_version", "version_num")
         self._utc = _major(self._one("version_info", "library_version")) >= UTC_SINCE
 
     def names(self) -> dict[str, int]:
         """Return the studies, oldest first: name to id."""
-        rows = self._connection.execute(sa.text("SELECT study_name, study_id FROM studies ORDER BY study_id")).all()
-        if any(name is None for name, _ in rows):
+        query = sa.text("SELECT study_name, study_id FROM studies ORDER BY study_id")
+        rows = list(self._limits.counted(self._connection.execute(query)))
+        if any(not isinstance(name, str) for name, _ in rows):
             raise SourceError(f"{self._place} is damaged: a study has no name; try a copy of an earlier state of it")
-        return {str(name): int(study_id) for name, study_id in rows}
+        return {name: whole(study_id, "the id of a study") for name, study_id in rows}
 
-    def study(self, name: str, study_id: int) -> ImportedStudy:
+    def study(self, name: str, study_id: int, facts: bool = False) -> ImportedStudy:
         """Read a study.
 
         Args:
             name: its name.
             study_id: its id.
+            facts: whether what Optuna says of each trial is kept beside.
 
         Returns:
             it, with its trials.
@@ -77,13 +95,15 @@ class OptunaDatabase:
             SourceError: something in it cannot be understood.
         """
         directions = self._directions(study_id)
-        records = Records(len(directions))
+        records = Records(len(directions), facts)
         try:
             trials = records.all_of(self._trials(study_id))
             user = self._attributes_of_study("study_user_attributes", study_id)
             system = self._attributes_of_study("study_system_attributes", study_id)
-        except (ValueError, TypeError, KeyError) as error:
-            raise SourceError(f"{self._place}: the study {name!r} cannot be read: {error}") from error
+        except SourceError:
+            raise
+        except DAMAGE as error:
+            raise SourceError(f"{self._place}: the study {shown(name)} cannot be read: {error}") from error
         notes = records.notes()
         if self.revision and self.revision not in KNOWN:
             notes.append(
@@ -97,10 +117,12 @@ class OptunaDatabase:
             trials,
             PROGRAM,
             self._place,
-            user_attrs=user,
-            system_attrs={"optuna": others} if others else {},
+            user_attrs=records.kept(user) or {},
+            system_attrs=records.kept({OTHERS: others} if others else {}) or {},
             metric_names=system.get(NAMES),
             notes=notes,
+            facts=records.facts,
+            stated={"directions": list(directions), "metric_names": system.get(NAMES), "user_attrs": user},
         )
 
     def _one(self, table: str, column: str) -> str:
@@ -116,15 +138,16 @@ class OptunaDatabase:
             query = "SELECT direction FROM studies WHERE study_id = :study"
         else:
             raise SourceError(f"{self._place} has no directions of its studies; its tables are of an unknown Optuna")
-        found = [str(row[0]).lower() for row in self._connection.execute(sa.text(query), {"study": study_id})]
-        return tuple("maximize" if word == "maximize" else "minimize" for word in found) or ("minimize",)
+        rows = self._limits.counted(self._connection.execute(sa.text(query), {"study": study_id}))
+        found = [str(row[0]).lower() for row in rows] or ["minimize"]
+        if len(found) > MOST_OBJECTIVES:
+            raise SourceError(f"{self._place} is damaged: a study has {len(found):,} objectives")
+        return tuple("maximize" if word == "maximize" else "minimize" for word in found)
 
     def _attributes_of_study(self, table: str, study_id: int) -> dict[str, Any]:
-        if table not in self._columns:
-            return {}
         t = sa.table(table, *map(sa.column, ("key", "value_json", "study_id")))
         query = sa.select(t.c.key, t.c.value_json).where(t.c.study_id == study_id)
-        return {str(key): json.loads(value) for key, value in self._connection.execute(query)}
+        return _attributes(self._limits.counted(self._connection.execute(query)))
 
     def _trials(self, study_id: int) -> Iterator[RawTrial]:
         has_number = "number" in self._columns["trials"]
@@ -139,16 +162,27 @@ class OptunaDatabase:
         system = _Following(self._rows("trial_system_attributes", ["key", "value_json"], study_id))
         for place, row in enumerate(rows):
             trial_id, state, started, finished = row[:4]
-            own = {key: json.loads(text) for _, key, text in system.of(trial_id)}
-            number = row[4] if has_number else own.pop("_number", None)
-            raw = RawTrial(place if number is None else int(number), TrialState[str(state)])
-            raw.params = [(name, value, text) for _, name, value, text in params.of(trial_id)]
-            raw.reports = {int(step): value for _, step, value in reports.of(trial_id)}
+            own = _attributes([attribute[1:] for attribute in system.of(whole(trial_id, "the id of a trial"))])
+            at = row[4] if has_number else own.pop("_number", None)
+            at = place if at is None else whole(at, "the number of a trial")
+            if state not in TrialState.__members__:
+                raise ValueError(f"trial {at} has the state {shown(state)}, and Optuna has none of that name")
+            raw = RawTrial(at, TrialState[state])
+            raw.params = [
+                (str(name), number(value, f"the parameter {shown(name)} of trial {at}"), text)
+                for _, name, value, text in params.of(trial_id)
+            ]
+            raw.reports = {
+                whole(step, f"a step of trial {at}"): number(value, f"a report of trial {at}")
+                for _, step, value in reports.of(trial_id)
+            }
+            what = f"the value of trial {at}"
             if single:
-                raw.values = None if row[-1] is None else (float(row[-1]),)
+                raw.values = None if row[-1] is None else (number(row[-1], what),)
             else:
-                raw.values = tuple([value for _, _, value in sorted(values.of(trial_id))]) or None
-            raw.user = {key: json.loads(text) for _, key, text in user.of(trial_id)}
+                held = {whole(k, "an objective"): number(value, what) for _, k, value in values.of(trial_id)}
+                raw.values = tuple([held[k] for k in sorted(held)]) or None
+            raw.user = _attributes([attribute[1:] for attribute in user.of(trial_id)])
             raw.system = own
             raw.started, raw.finished = self._time(started), self._time(finished)
             yield raw
@@ -177,7 +211,8 @@ class OptunaDatabase:
             )
         # The driver of MySQL streams one result at a time, and here six of them are read side by side.
         streams = self._connection.dialect.name != "mysql"
-        return iter(self._connection.execute(query, execution_options={"yield_per": _BATCH} if streams else {}))
+        rows = self._connection.execute(query, execution_options={"yield_per": _BATCH} if streams else {})
+        return self._limits.counted(rows)
 
     def _numbers(self, table: str, key: str, study_id: int) -> Iterator[Any]:
         """Return (trial's id, key, number) of a table of numbers."""
@@ -188,9 +223,9 @@ class OptunaDatabase:
         kind = f"{value}_type"
         if kind not in has:
             rows = self._rows(table, [key, value], study_id)
-            return ((i, k, math.nan if v is None else float(v)) for i, k, v in rows)
+            return ((i, k, math.nan if v is None else v) for i, k, v in rows)
         rows = self._rows(table, [key, value, kind], study_id)
-        return ((i, k, v if w == "FINITE" else _WORDS[w]) for i, k, v, w in rows)
+        return ((i, k, _WORDS.get(w, v)) for i, k, v, w in rows)
 
     def _time(self, value: Any) -> float:
         if value is None:
@@ -223,9 +258,20 @@ class _Following:
 
     def _advance(self) -> None:
         for trial_id, rows in self._groups:
-            self._next = trial_id, list(rows)
+            self._next = whole(trial_id, "the id of a trial"), list(rows)
             return
         self._next = None
+
+
+def _attributes(rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
+    """Return attributes of rows of a name and a text of JSON."""
+    found: dict[str, Any] = {}
+    for key, text in rows:
+        try:
+            found[str(key)] = parsed(text)
+        except DAMAGE as error:
+            raise ValueError(f"the attribute {shown(key)} is {shown(text)}, and no JSON: {error}") from error
+    return found
 
 
 def _major(version: str) -> int:

@@ -1,0 +1,243 @@
+"""Limits of a source: its files are foreign, so they are read up to a size, and nothing outside of it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tunesmith.errors import SourceError
+from tunesmith.storage.redact import shown_spec
+from tunesmith.text import listing, shown
+
+MAX_BYTES = 2**30
+MAX_ROWS = 10_000_000
+DEEPEST = 100  # levels of lists and dicts, as an attribute may have
+MOST_COLUMNS = 20_000  # of a table
+# What reading a damaged or a hostile text may raise.
+DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+class Limits:
+    """Counts what is read of a source, and opens its files.
+
+    Args:
+        place: the source's name for people.
+        root: the folder that is read; None: the source is one file, or a database.
+        max_bytes: so much is read in all.
+        max_rows: so many rows (runs, values, lines) are read in all.
+    """
+
+    def __init__(
+        self, place: str, root: Path | None = None, max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS
+    ) -> None:
+        self.place, self._root = place, root
+        self.max_bytes, self.max_rows = max_bytes, max_rows
+        self._bytes = self._rows = 0
+        self._links: list[str] = []
+
+    def notes(self) -> list[str]:
+        """Return what was passed over, as sentences."""
+        return [f"symbolic links are not followed: {listing(self._links)}"] if self._links else []
+
+    def count(self, rows: int = 0, size: int = 0) -> None:
+        """Count what was read.
+
+        Args:
+            rows: so many more rows.
+            size: so many more bytes.
+
+        Raises:
+            SourceError: that is more than is read.
+        """
+        self._rows += rows
+        self._bytes += size
+        if self._rows > self.max_rows:
+            raise SourceError(
+                f"{self.place} has more than {self.max_rows:,} rows; if it is as large as that, allow more: "
+                "--max-rows N (in Python max_rows=)"
+            )
+        if self._bytes > self.max_bytes:
+            raise SourceError(
+                f"{self.place} has more than {self.max_bytes:,} bytes; if it is as large as that, allow more: "
+                "--max-bytes N (in Python max_bytes=)"
+            )
+
+    def counted(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        """Return rows of a database as they are, and count them and their texts."""
+        for row in rows:
+            self.count(1, sum([len(cell) for cell in row if isinstance(cell, str | bytes)]))
+            yield row
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def read(self, path: Path) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            SourceError: it is a link, lies outside of the source, is no file, or is too large.
+        """
+        with os.fdopen(self._open(path), "rb") as file:
+            self.count(size=os.fstat(file.fileno()).st_size)
+            return file.read(self.max_bytes + 1)
+
+    def text(self, path: Path) -> str:
+        """Return the text of a file; what is no UTF-8 becomes U+FFFD."""
+        return self.read(path).decode("utf-8", errors="replace")
+
+    def lines(self, path: Path) -> Iterator[bytes]:
+        """Return the lines of a file; each counts as a row."""
+        with os.fdopen(self._open(path), "rb") as file:
+            self.count(size=os.fstat(file.fileno()).st_size)
+            for line in file:
+                self.count(1)
+                yield line
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether something of this name is there, be it a link or no file."""
+        return os.path.lexists(path)
+
+    def folders(self, folder: Path) -> list[Path]:
+        """Return the folders in a folder, sorted; links are passed over, and told by `notes`."""
+        self._check_within(folder)
+        found = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                self.count(1)
+                if entry.is_symlink():
+                    self._links.append(entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    found.append(folder / entry.name)
+        return sorted(found)
+
+    def files(self, folder: Path) -> list[Path]:
+        """Return all files below a folder, sorted; none if it is not there.
+
+        Raises:
+            SourceError: one is a link.
+        """
+        found: list[Path] = []
+        ahead = [folder] if self.exists(folder) else []
+        while ahead:
+            at = ahead.pop()
+            if len(at.parts) - len(folder.parts) > DEEPEST:
+                raise SourceError(f"{shown_spec(folder)} has more than {DEEPEST} levels of folders")
+            self._check_within(at)
+            with os.scandir(at) as entries:
+                for entry in entries:
+                    self.count(1)
+                    if entry.is_symlink():
+                        _refuse_link(at / entry.name)
+                    (ahead if entry.is_dir(follow_symlinks=False) else found).append(at / entry.name)
+        return sorted(found)
+
+    def _open(self, path: Path) -> int:
+        """Open a file, if it is one: to open a pipe would wait for ever."""
+        self._check_within(path)
+        handle = os.open(path, _FLAGS | (_NO_LINK if self._root is not None else 0))
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise SourceError(f"{shown_spec(path)} is no file")
+        return handle
+
+    def _check_within(self, path: Path) -> None:
+        """Refuse a path that leads out of the source, by its name or by a link on the way."""
+        if self._root is None or path == self._root:
+            return
+        try:
+            parts = path.relative_to(self._root).parts
+        except ValueError:
+            parts = ("..",)
+        if ".." in parts:
+            raise SourceError(f"{self.place} names {shown(str(path))}, which lies outside of it and is not read")
+        at = self._root
+        for part in parts:
+            at /= part
+            if at.is_symlink():
+                _refuse_link(at)
+
+
+def _refuse_link(path: Path) -> NoReturn:
+    raise SourceError(
+        f"{shown_spec(path)} is a symbolic link, and none is followed in a source; put a copy of what it leads to in "
+        "its place, or take it away"
+    )
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        ValueError: it is no JSON, or has too many levels.
+    """
+    text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"it has more than {DEEPEST} levels of lists and dicts") from None
+    if text.count("[") + text.count("{") > DEEPEST:
+        check_depth(found)
+    return found
+
+
+def check_depth(value: Any) -> None:
+    """Refuse a value of too many levels.
+
+    Raises:
+        ValueError: it has more than are read.
+    """
+    level, depth = [value], 0
+    while level := [
+        inner
+        for outer in level
+        if isinstance(outer, dict | list)
+        for inner in (outer.values() if isinstance(outer, dict) else outer)
+        if isinstance(inner, dict | list)
+    ]:
+        depth += 1
+        if depth >= DEEPEST:
+            raise ValueError(f"it has more than {DEEPEST} levels of lists and dicts")
+
+
+def number(value: Any, what: str) -> float:
+    """Return a number of a source as one.
+
+    Args:
+        value: what the source has.
+        what: its name in the error.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"{what} is {shown(value)}, and no number")
+
+
+def whole(value: Any, what: str) -> int:
+    """Return a whole number of a source as one.
+
+    Args:
+        value: what the source has.
+        what: its name in the error.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"{what} is {shown(value)}, and no whole number")
+
+
+def texts(value: Any, what: str) -> dict[str, Any]:
+    """Return a mapping of a source whose keys are texts; see `number`."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return value
+    raise ValueError(f"{what} is {shown(value)}, and no object with names")
