@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tunesmith.cli.options import STORAGE, json_option
 from tunesmith.cli.output import print_json
-from tunesmith.text import printable
+from tunesmith.text import printable, shorten
+
+if TYPE_CHECKING:
+    from tunesmith.compat import ImportedStudy
+    from tunesmith.study import Study
+
+ERROR, UPDATE = "error", "update"
+LONGEST = 2000  # characters of a line
 
 
 @click.command("import")
@@ -18,8 +25,8 @@ from tunesmith.text import printable
 @click.option("--as", "new_name", metavar="NAME", help="The name of the new study; by default the same.")
 @click.option(
     "--if-exists",
-    type=click.Choice(["error", "update"]),
-    default="error",
+    type=click.Choice([ERROR, UPDATE]),
+    default=ERROR,
     show_default=True,
     help="Where it was imported already: update adds the trials that are new.",
 )
@@ -43,6 +50,25 @@ from tunesmith.text import printable
 @click.option(
     "--unsafe-pickle", is_flag=True, help="Load a pickle. That runs the code in it: only for files that you trust."
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Then read both sides again, and print each field that differs. A study that is there already is compared.",
+)
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(1),
+    default=2**30,
+    show_default="1 GiB",
+    help="Refuse a source with more bytes than that.",
+)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(1),
+    default=10_000_000,
+    show_default="10 million",
+    help="Refuse a source with more rows, lines and values than that.",
+)
 @json_option
 def import_(
     source: str,
@@ -55,8 +81,11 @@ def import_(
     params: tuple[str, ...],
     columns: tuple[str, ...],
     unsafe_pickle: bool,
+    verify: bool,
+    max_bytes: int,
+    max_rows: int,
     as_json: bool,
-) -> None:
+) -> int:
     """Bring along the results of another program, as studies.
 
     SOURCE is a storage of Optuna's (an SQLite file, a journal file, the URL of a database), a pickle of Hyperopt's
@@ -65,23 +94,32 @@ def import_(
     """
     from tunesmith import compat
     from tunesmith.storage.redact import shown_spec
+    from tunesmith.study import load_study
 
-    studies = compat.read(
-        source,
-        study=name,
-        minimize=minimize,
-        maximize=maximize,
-        params={key: what or None for key, _, what in (_pair(text) for text in params)},
-        columns={key: column for key, _, column in (_pair(text) for text in columns)},
-        unsafe_pickle=unsafe_pickle,
-    )
+    def read(facts: bool) -> list[ImportedStudy]:
+        return compat.read(
+            source,
+            study=name,
+            minimize=minimize,
+            maximize=maximize,
+            params={key: what or None for key, _, what in (_pair(text) for text in params)},
+            columns={key: column for key, _, column in (_pair(text) for text in columns)},
+            unsafe_pickle=unsafe_pickle,
+            max_bytes=max_bytes,
+            max_rows=max_rows,
+            facts=facts,
+        )
+
+    studies = read(facts=False)
     if new_name is not None and len(studies) > 1:
         place = studies[0].place
         raise click.UsageError(f"{place} holds {len(studies)} studies; --as needs --study NAME, to name one of them")
     told: list[dict[str, Any]] = []
+    made: list[Study] = []
     for old in studies:
+        there = old.find_study(storage, new_name) if verify and if_exists == ERROR else None
         try:
-            made = old.create_study(storage=storage, study_name=new_name, if_exists=if_exists)
+            made.append(there or old.create_study(storage=storage, study_name=new_name, if_exists=if_exists))
         except ValueError as error:  # a name that cannot be stored
             raise click.UsageError(str(error)) from error
         told.append(
@@ -89,7 +127,7 @@ def import_(
                 "program": old.program,
                 "source": old.place,
                 "study": old.name,
-                "as": made.study_name,
+                "as": made[-1].study_name,
                 "storage": shown_spec(storage),
                 "trials": len(old.trials),
                 "added": old.added,
@@ -100,11 +138,26 @@ def import_(
         if not as_json:
             states = ", ".join(f"{n:,} {state}" for state, n in old.counts.items()) or "no trial"
             new = "" if old.added == len(old.trials) else f"; {old.added:,} of these {len(old.trials):,} are new"
-            click.echo(f"imported {printable(made.study_name)} from {old.program}: {states}{new}")
+            click.echo(f"imported {_line(made[-1].study_name)} from {old.program}: {states}{new}")
             for note in old.notes:
-                click.echo(f"  {printable(note)}")
+                click.echo(f"  {_line(note)}")
+    differ = False
+    if verify:
+        for old, study, entry in zip(read(facts=True), made, told, strict=True):
+            found = compat.differences(old, load_study(storage=storage, study_name=study.study_name))
+            differ, entry["differences"] = differ or bool(found), found
+            if not as_json:
+                click.echo(f"{_line(study.study_name)}: {len(found):,} fields differ from {old.program}'s")
+                for difference in found:
+                    click.echo(f"  {_line(difference)}")
     if as_json:
         print_json(told)
+    return int(differ)
+
+
+def _line(text: str) -> str:
+    """Return a text that names foreign things as one line of a terminal, not too long."""
+    return printable(shorten(text, LONGEST).replace("\n", " "))
 
 
 def _pair(text: str) -> tuple[str, str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunesmith.compat.sources import ImportedStudy, read, to_optuna
+    from tunesmith.compat.sources import ImportedStudy, differences, read, to_optuna
 
-__all__ = ["ImportedStudy", "read", "to_optuna"]
+__all__ = ["ImportedStudy", "differences", "read", "to_optuna"]
 
 
 def __getattr__(name: str) -> Any:

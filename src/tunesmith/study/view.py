@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tunesmith.study.savings import Savings
     from tunesmith.study.schedule import ScheduleStep
 
+METRIC_NAMES = "metric_names"  # a system attribute of a study: the names of its objectives
 COLUMNS = ("number", "value", "datetime_start", "datetime_complete", "duration", "params", "user_attrs", "state")
 
 
@@ -75,6 +76,12 @@ class StudyView:
         """The direction of a study with one objective."""
         self.engine.check_single_objective("direction", "directions")
         return self.directions[0]
+
+    @property
+    def metric_names(self) -> list[str] | None:
+        """The names of the objectives, as an import or ``set_metric_names`` under Optuna's names gave them, or None."""
+        names = self.system_attrs.get(METRIC_NAMES)
+        return names if isinstance(names, list) and len(names) == len(self.directions) else None
 
     @property
     def retries(self) -> Mapping[FailureKind, int]:

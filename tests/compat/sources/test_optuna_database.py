@@ -12,6 +12,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import compat
+from tunesmith.compat.sources.optuna.database import NEEDED
 from tunesmith.errors import DuplicatedStudyError, SourceError
 
 optuna = pytest.importorskip("optuna")
@@ -33,7 +34,8 @@ def distribution(d: Any) -> ts.space.Parameter:
 
 
 def assert_same(old: Any, new: ts.FrozenTrial) -> None:
-    assert new.state.name == old.state.name
+    assert new.number == old.number
+    assert new.state.name == ("FAIL" if old.state.name == "RUNNING" else old.state.name)
     steps = {"lattice": 1e-12}  # 0.6000000000000001 is 0.6 here
     assert new.params == {n: pytest.approx(v, abs=steps[n]) if n in steps else v for n, v in old.params.items()}
     assert list(new.params) == list(old.params)
@@ -88,16 +90,14 @@ def check(source: str, storage: Any) -> None:
         theirs = optuna.load_study(study_name=old.name, storage=there)
         assert [d.name.lower() for d in theirs.directions] == list(new.directions)
         assert dict(new.user_attrs) == theirs.user_attrs
-        kept = [t for t in theirs.trials if t.state.name != "RUNNING"]
-        assert len(kept) == len(new.trials)
-        for trial, ours in zip(kept, new.trials, strict=True):
+        for trial, ours in zip(theirs.trials, new.trials, strict=True):
             if trial.state.name == "WAITING":
                 assert ours.params == {"x": 1.5, "kind": None}
             else:
                 assert_same(trial, ours)
         with pytest.raises(DuplicatedStudyError, match=r"was imported from .* already.*--if-exists update"):
             old.create_study(storage=storage)
-        assert len(old.create_study(storage=storage, if_exists="update").trials) == len(kept)
+        assert len(old.create_study(storage=storage, if_exists="update").trials) == len(theirs.trials)
     there.engine.dispose()
 
 
@@ -111,7 +111,8 @@ def test_everything_comes_along(tmp_path: Path) -> None:
     assert (one.program, one.name, one.directions) == ("Optuna", "one", ("maximize",))
     assert one.counts == {"complete": 6, "pruned": 2, "fail": 2, "waiting": 1}
     (note,) = two.notes
-    assert note.startswith("1 trial was running there and left out")
+    assert note.startswith("running there, and failed here, so that all keep their numbers")
+    assert (two.trials[3].number, two.trials[3].reason) == (3, "it was running when it was imported")
 
 
 @pytest.mark.postgres
@@ -140,9 +141,12 @@ def test_a_search_goes_on_and_the_source_grows(tmp_path: Path) -> None:
     theirs.tell(running, 0.5)
     (old,) = compat.read(source)
     study = old.create_study(storage=tmp_path / "tune.db", study_name="new", if_exists="update")
-    assert [t.worker for t in study.trials if t.worker.startswith("optuna/")] == [f"optuna/{i}" for i in range(5)]
-    assert len(study.trials) == 7
-    assert study.trials[-1].value == 0.5
+    theirs_here = [t.worker for t in study.trials if t.worker.startswith("optuna/")]
+    assert theirs_here == [*(f"optuna/{i}" for i in range(5)), "optuna/4"]
+    assert (len(study.trials), study.trials[-1].value) == (8, 0.5)
+    assert old.notes[-1].endswith("since the study went on: 1, such as 7 for 4")
+    old.create_study(storage=tmp_path / "tune.db", study_name="new", if_exists="update")
+    assert old.added == 0
 
 
 def test_a_name_that_is_taken(tmp_path: Path) -> None:
@@ -194,8 +198,8 @@ def test_what_is_no_database_of_optuna(tmp_path: Path) -> None:
 def test_a_study_without_a_name_is_damage(tmp_path: Path) -> None:
     file = tmp_path / "old.db"
     connection = sqlite3.connect(file)
-    for table in ("studies (study_id, study_name)", "trials (trial_id)", "trial_params (trial_id)"):
-        connection.execute(f"CREATE TABLE {table}")
+    for table in sorted({*NEEDED, "trial_intermediate_values"}):
+        connection.execute(f"CREATE TABLE {table} (study_id, study_name)")
     connection.execute("INSERT INTO studies VALUES (1, NULL)")
     connection.commit()
     connection.close()

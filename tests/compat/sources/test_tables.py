@@ -186,11 +186,11 @@ def test_rows_that_are_known_again(tmp_path: Path) -> None:
     rows[1]["status"] = "running"
     (old,) = compat.read(rows, minimize="loss", study="s")
     study = old.create_study(storage=tmp_path / "tune.db")
-    assert [t.worker for t in study.trials] == ["table/r0", "table/r2"]
+    assert [(t.worker, t.state.name) for t in study.trials[:2]] == [("table/r0", "COMPLETE"), ("table/r1", "FAIL")]
     rows[1]["status"] = "finished"
     (new,) = compat.read([{"run_id": "r9", "status": "failed", "x": 0.5}, *rows], minimize="loss", study="s")
     study = new.create_study(storage=tmp_path / "tune.db", if_exists="update")
-    assert [(t.worker, t.state.name) for t in study.trials[2:]] == [("table/r9", "FAIL"), ("table/r1", "COMPLETE")]
+    assert [(t.worker, t.state.name) for t in study.trials[3:]] == [("table/r9", "FAIL"), ("table/r1", "COMPLETE")]
 
 
 def test_another_value_is_another_study(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_
 from tunesmith.frozen import NAN, TrialRecord
 from tunesmith.frozen import create_trial as create_record
 from tunesmith.storable import storable_items
+from tunesmith.study.view import METRIC_NAMES
 from tunesmith.trial import Trial as NativeTrial
 
+OPTUNAS_METRIC_NAMES = "study:metric_names"  # a system attribute of a study
 OWN = "optuna:"  # what the names of Optuna's system attributes begin with
 FIXED = "fixed_params"  # the system attribute that has the enqueued values
 FAILED_TRIAL, RETRY_HISTORY = "failed_trial", "retry_history"  # those of a trial that is run again
@@ -39,7 +41,10 @@ def study_and_number(trial: int) -> tuple[int, int]:
 
 def own_attrs(system: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return Optuna's system attributes from all system attributes of a trial or a study."""
-    return {key.removeprefix(OWN): value for key, value in (system or {}).items() if key.startswith(OWN)}
+    own = {key.removeprefix(OWN): value for key, value in (system or {}).items() if key.startswith(OWN)}
+    if system and METRIC_NAMES in system:  # which figures, pages, imports and exports read too
+        own[OPTUNAS_METRIC_NAMES] = system[METRIC_NAMES]
+    return own
 
 
 def frozen_of(record: TrialRecord, study_id: int, objects: Objects) -> FrozenTrial:

@@ -11,7 +11,7 @@ from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.native_algorithms import native_pruner, native_sampler, used_by
 from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.pruners.native import MedianPruner
-from tunesmith.compat.optuna.records import frozen_of, frozen_of_running
+from tunesmith.compat.optuna.records import OPTUNAS_METRIC_NAMES, frozen_of, frozen_of_running
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.model_based import AutoSampler
 from tunesmith.compat.optuna.storages.base import BaseStorage
@@ -24,8 +24,6 @@ from tunesmith.study import Study as NativeStudy
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METRIC_NAMES = "study:metric_names"  # the system attribute of the study
 
 
 class StudyView:
@@ -168,7 +166,7 @@ class StudyView:
     @property
     def metric_names(self) -> list[str] | None:
         """The names of the objectives; None: they have none."""
-        return self._storage.get_study_system_attrs(self._study_id).get(METRIC_NAMES)
+        return self._storage.get_study_system_attrs(self._study_id).get(OPTUNAS_METRIC_NAMES)
 
     @experimental_func("3.2.0")
     def set_metric_names(self, metric_names: list[str]) -> None:
@@ -177,7 +175,7 @@ class StudyView:
             raise ValueError(
                 f"{len(self.native.directions)} name(s) expected, one for each objective; got {metric_names}"
             )
-        self._storage.set_study_system_attr(self._study_id, METRIC_NAMES, list(metric_names))
+        self._storage.set_study_system_attr(self._study_id, OPTUNAS_METRIC_NAMES, list(metric_names))
 
     def __repr__(self) -> str:
         return repr(self.native)

@@ -6,5 +6,6 @@ Each kind of source is one module, or a room. What all of them make is an `Impor
 from tunesmith.compat.sources.optuna.export import to_optuna
 from tunesmith.compat.sources.read import read
 from tunesmith.compat.sources.study import ImportedStudy
+from tunesmith.compat.sources.verify import differences
 
-__all__ = ["ImportedStudy", "read", "to_optuna"]
+__all__ = ["ImportedStudy", "differences", "read", "to_optuna"]

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.compat.sources.infer import in_words, infer
-from tunesmith.compat.sources.study import ImportedStudy
+from tunesmith.compat.sources.study import STALE, Facts, ImportedStudy
 from tunesmith.compat.sources.values import is_missing, is_not_a_number, number, typed_column
 from tunesmith.errors import SourceError, SpaceError
 from tunesmith.frozen import OUTSIDE, TrialRecord
-from tunesmith.space import Categorical, Parameter, Space
+from tunesmith.space import Categorical, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
+from tunesmith.space.parameters import MAX_INT
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
 from tunesmith.text import did_you_mean, listing
@@ -39,6 +40,7 @@ class Wishes:
         params: parameters by name, with their ranges in any form that `Space` takes; None: inferred.
         columns: columns by what they are: "state", "started", "finished", "id", "reason".
         study: the name of the study, where the source has none.
+        facts: keep what the source says of each trial beside its record.
     """
 
     minimize: tuple[str, ...] = ()
@@ -46,6 +48,7 @@ class Wishes:
     params: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     study: str | None = None
+    facts: bool = False
 
     @property
     def metrics(self) -> list[str]:
@@ -70,6 +73,7 @@ class Run:
         constraints: feasible where at most 0.
         attrs: what else is known.
         state: as the program calls it.
+        number: where the program counts its trials; None: it does not.
     """
 
     key: str
@@ -79,6 +83,7 @@ class Run:
     constraints: dict[str, float] | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
     state: str = ""
+    number: int | None = None
     reason: str | None = None
     started: float = math.nan
     finished: float = math.nan
@@ -115,24 +120,48 @@ def study_of(table: RunTable, wishes: Wishes) -> ImportedStudy:
     """
     _check_metrics(table, wishes)
     given = _given(wishes.params)
+    numbers = [run.number for run in table.runs]
+    if None in numbers or len(set(numbers)) < len(numbers):
+        numbers = list(range(len(numbers)))
+    counted = list(zip(numbers, table.runs, strict=True))
+    facts = {run.key: _facts(run, n, wishes) for n, run in counted} if wishes.facts else None
     for metric in wishes.metrics:  # in a plain table a metric stands among all else
         for run in table.runs:
             if metric in run.params and metric not in run.metrics:
                 run.metrics[metric] = run.params.pop(metric)
     ranges, notes = _ranges(table, given)
     maker = _Maker(ranges, wishes.metrics)
-    trials = [record for place, run in enumerate(table.runs) if (record := maker.record(place, run)) is not None]
-    if maker.running:
-        notes.append(
-            f"{maker.running:,} that run or wait were left out; import again with --if-exists update when they have "
-            "ended"
-        )
+    trials = [maker.record(n, run) for n, run in counted if n is not None]
     notes += [f"{what}: {n:,}" for what, n in maker.told.items()]
     name = wishes.study or table.name
     metrics = wishes.metrics
     return ImportedStudy(
-        name, wishes.directions, trials, table.program, table.place, metric_names=metrics, notes=[*table.notes, *notes]
+        name,
+        wishes.directions,
+        trials,
+        table.program,
+        table.place,
+        metric_names=metrics,
+        notes=[*table.notes, *notes],
+        facts=facts,
+        stated={"directions": list(wishes.directions), "metric_names": metrics},
     )
+
+
+def _facts(run: Run, number_there: int | None, wishes: Wishes) -> Facts:
+    """Return what a source says of a run, before anything is concluded from it."""
+    cells = {name: cell for name, cell in {**run.attrs, **run.params, **run.metrics}.items() if not is_missing(cell)}
+    values = [number(cells.pop(metric, None)) for metric in wishes.metrics]
+    state = STATES.get(run.state.lower(), TrialState.COMPLETE)
+    return {
+        "number": number_there,
+        "state": state.name,
+        "values": tuple(v for v in values if v is not None) or None,
+        "cells": {name: cell for name, cell in cells.items() if not is_not_a_number(cell)},
+        "constraints": run.constraints or {},
+        "started": run.started,
+        "finished": run.finished,
+    }
 
 
 def _check_metrics(table: RunTable, wishes: Wishes) -> None:
@@ -213,30 +242,35 @@ class _Maker:
     def __init__(self, ranges: Mapping[str, Parameter], metrics: Sequence[str]) -> None:
         self._ranges, self._metrics = ranges, metrics
         self._spaces: dict[tuple[str, ...], Space] = {}
-        self.running = 0
         self.told: dict[str, int] = {}
 
-    def record(self, place: int, run: Run) -> TrialRecord | None:
-        """Return the record of a run; None: it runs or waits."""
+    def record(self, place: int, run: Run) -> TrialRecord:
+        """Return the record of a run; one that runs or waits there has failed here, and keeps its number."""
         state = STATES.get(run.state.lower(), TrialState.COMPLETE)
+        reason, failure = run.reason, None
         if state in (TrialState.RUNNING, TrialState.WAITING):
-            self.running += 1
-            return None
+            state, reason, failure = TrialState.FAIL, STALE, FailureKind.LOST
+            self._tell(
+                "running or waiting there, and failed here, so that all keep their numbers (once they have ended, "
+                "--if-exists update adds them anew)"
+            )
         names = tuple(name for name in self._ranges if name in run.params)
         space = self._spaces.get(names)
         if space is None and names:
             space = self._spaces[names] = Space.from_columns({name: self._ranges[name] for name in names})
         x, outside = [], {}
         for name in names:
-            internal = _internal(self._ranges[name], run.params[name])
+            value = run.params[name]
+            internal = _internal(self._ranges[name], value)
             x.append(internal)
             if internal != internal:
-                outside[name] = run.params[name]
+                outside[name] = value
                 self._tell("values outside of the range that was given, which samplers take as unknown")
+            elif type(value) is int and abs(value) > MAX_INT and value != internal:
+                outside[name] = value  # all its digits
         found = [number(run.metrics.get(metric)) for metric in self._metrics]
         values = tuple(v for v in found if v is not None and v == v)
         reports = run.curves.get(self._metrics[0]) if len(self._metrics) == 1 else None
-        reason, failure = run.reason, None
         if len(values) != len(found):
             values = ()
             if state is TrialState.COMPLETE:
@@ -286,6 +320,8 @@ def _internal(parameter: Parameter, value: Any) -> float:
     try:
         return parameter.to_internal(value)
     except ValueError:
+        if isinstance(parameter, Int) and type(value) is int and parameter.low <= value <= parameter.high:
+            return float(parameter.from_unit(parameter.to_unit(float(value))))  # the nearest that a float64 holds
         if isinstance(parameter, Categorical):
             for place, label in enumerate(parameter.labels):
                 if str(label) == str(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,21 @@ from typing import Any
 
 from tunesmith.errors import DuplicatedStudyError, StudyNotFoundError
 from tunesmith.frozen import TrialRecord
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage import Storage, open_storage
 from tunesmith.study import Study, create_study, load_study
+from tunesmith.study.view import METRIC_NAMES
+from tunesmith.text import plain_text, shorten, shown
 
+Facts = dict[str, Any]  # what a source says of a trial, by field
+MOST_OBJECTIVES = 255
+STALE = "it was running when it was imported"  # the reason of a trial that had not ended
+UNKNOWN = "the source has no trial of this number"
+UNKNOWN_KEY = "unknown"
+LONGEST_KEY = 200  # characters of a trial's key
+MOST_MISSING = 10_000  # numbers that are filled, beyond as many as there are trials
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0  # unix times of the years 1 and 9999
 KEY = "imported"  # a system attribute of a study: where it comes from; of a waiting trial: its name there
-METRICS = "metric_names"  # a system attribute of a study: the names of its objectives
 ERROR, UPDATE = "error", "update"
 
 
@@ -32,6 +42,8 @@ class ImportedStudy:
         system_attrs: what its program noted of it, and what tunesmith keeps of that.
         metric_names: the names of its objectives, if they have some.
         notes: sentences on what was left out, and on what was concluded from the values.
+        facts: what the source says of each trial, by its key; None: that was not kept.
+        stated: what the source says of the study itself.
         added: how many trials the last ``create_study`` added.
 
     Example:
@@ -57,7 +69,41 @@ class ImportedStudy:
     system_attrs: dict[str, Any] = field(default_factory=dict, repr=False)
     metric_names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
+    facts: dict[str, Facts] | None = field(default=None, repr=False)
+    stated: Facts = field(default_factory=dict, repr=False)
     added: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names: Any = self.metric_names
+        if names is not None and not (
+            isinstance(names, list) and len(names) == len(self.directions) and all(isinstance(n, str) for n in names)
+        ):
+            self.metric_names = None
+            self.notes.append(f"the names of the objectives, {shown(names)}, are not one for each, and were left out")
+        for trial in self.trials:
+            trial.worker = plain_text(shorten(trial.worker, LONGEST_KEY))
+            trial.reason = None if trial.reason is None else plain_text(shorten(trial.reason))
+            trial.started, trial.finished = _moment(trial.started), _moment(trial.finished)
+        self._number()
+
+    def _number(self) -> None:
+        """Let the trials have the numbers that they have there; one that is not known has failed."""
+        self.trials.sort(key=lambda trial: trial.number)
+        numbers = [trial.number for trial in self.trials]
+        if not numbers or numbers == list(range(len(numbers))):
+            return
+        missing = numbers[-1] + 1 - len(numbers)
+        if numbers[0] < 0 or len(set(numbers)) < len(numbers) or missing > MOST_MISSING + len(numbers):
+            self.notes.append("trials have other numbers here: those there are not counted from 0, each one once")
+            return
+        there = set(numbers)
+        self.trials += [
+            TrialRecord(n, TrialState.FAIL, reason=UNKNOWN, failure=FailureKind.LOST, worker=f"{UNKNOWN_KEY}/{n}")
+            for n in range(numbers[-1])
+            if n not in there
+        ]
+        self.trials.sort(key=lambda trial: trial.number)
+        self.notes.append(f"numbers of which the source has no trial, and which failed here: {missing:,}")
 
     @property
     def counts(self) -> dict[str, int]:
@@ -98,12 +144,37 @@ class ImportedStudy:
             study = create_study(storage=store, study_name=name, directions=list(self.directions))
         else:
             self._check_same(study, store, if_exists)
-        trials = _missing(self.trials, study.trials)
+        there = study.trials
+        trials = _missing(self.trials, there)
         self._write_attributes(study, store)
         if trials:
-            study.engine.add(trials)
+            numbers = study.engine.add(trials)
+            moved = [(t.number, n) for t, n in zip(trials, numbers, strict=True) if t.number != n]
+            if moved:
+                self.notes.append(
+                    f"trials with another number here than there, since the study went on: {len(moved):,}, such as "
+                    f"{moved[0][1]} for {moved[0][0]}"
+                )
         self.added = len(trials)
         return study
+
+    def find_study(self, storage: str | Path | Storage | None = None, study_name: str | None = None) -> Study | None:
+        """Find the study that was made of this one by an import.
+
+        Args:
+            storage: where it is.
+            study_name: its name there; None: the same name.
+
+        Returns:
+            the study; None: there is none, or it has no trials yet.
+        """
+        try:
+            study = load_study(study_name=study_name or self.name, storage=storage)
+        except StudyNotFoundError:
+            return None
+        origin = study.system_attrs.get(KEY)
+        same = isinstance(origin, Mapping) and (origin.get("program"), origin.get("study")) == (self.program, self.name)
+        return study if same and study.trials else None
 
     def _origin(self) -> dict[str, str]:
         return {"program": self.program, "study": self.name, "place": self.place}
@@ -125,7 +196,7 @@ class ImportedStudy:
                 f"the study {record.name!r} was imported from {origin.get('study')!r} of {origin.get('program')}, and "
                 f"this is {self.name!r} of {self.program}; choose another name (study_name=, on the command line --as)"
             )
-        names = record.system.get(METRICS)
+        names = record.system.get(METRIC_NAMES)
         if list(record.directions) != list(self.directions) or (count and names != self.metric_names):
             raise DuplicatedStudyError(
                 f"the study {record.name!r} was imported with {_counted(record.directions, names)}, and now "
@@ -141,7 +212,7 @@ class ImportedStudy:
     def _write_attributes(self, study: Study, store: Storage) -> None:
         system = {KEY: self._origin(), **self.system_attrs}
         if self.metric_names:
-            system[METRICS] = list(self.metric_names)
+            system[METRIC_NAMES] = list(self.metric_names)
         record = store.load_study(study.study_name)
         for key, value in self.user_attrs.items():
             if record.user.get(key) != value:
@@ -161,11 +232,17 @@ def key_of(trial: TrialRecord) -> str:
 
 
 def _missing(trials: list[TrialRecord], there: list[TrialRecord]) -> list[TrialRecord]:
-    """Return the trials that a study does not have; one that waits here and has ended there is missing too."""
-    finished = {key_of(t) for t in there if t.state is not TrialState.WAITING}
-    waiting = {key_of(t) for t in there if t.state is TrialState.WAITING}
-    return [
-        t
-        for t in trials
-        if (key := key_of(t)) not in finished and (key not in waiting or t.state is not TrialState.WAITING)
-    ]
+    """Return the trials that a study does not have; one that was open and has ended there is missing too."""
+    finished = {key_of(t) for t in there if not _is_open(t)}
+    open_ones = {key_of(t) for t in there if _is_open(t)}
+    return [t for t in trials if (key := key_of(t)) not in finished and (key not in open_ones or not _is_open(t))]
+
+
+def _is_open(trial: TrialRecord) -> bool:
+    """Tell whether a trial had not ended when it was imported."""
+    return trial.state is TrialState.WAITING or trial.reason == STALE
+
+
+def _moment(time: float) -> float:
+    """Return a time of which there is a date, or NaN."""
+    return time if EARLIEST < time < LATEST else math.nan

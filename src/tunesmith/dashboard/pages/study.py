@@ -18,6 +18,7 @@ from tunesmith.plain import plain
 from tunesmith.report.of_study import recommended
 from tunesmith.study.engine.wishes import asked_of
 from tunesmith.study.summary import counts_of
+from tunesmith.study.view import METRIC_NAMES
 from tunesmith.text import printable
 
 MOST_NEW = 2000  # trials of one delta
@@ -54,7 +55,7 @@ def page(request: Request) -> Response:
 
 
 def _objective_names(system: dict[str, Any], m: int) -> list[str]:
-    given = system.get("metric_names")
+    given = system.get(METRIC_NAMES)
     if isinstance(given, list) and len(given) == m:
         return [printable(str(name)) for name in given]
     return ["value"] if m == 1 else [f"values[{k}]" for k in range(m)]

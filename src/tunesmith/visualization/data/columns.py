@@ -224,7 +224,7 @@ def need_one_objective(study: Study, figure: str) -> None:
 
 def objective_names(study: Study) -> list[str]:
     """Return the names of the objectives: those that the study has, else "objective" or "objective 0", and so on."""
-    given = getattr(study, "metric_names", None)
+    given = study.metric_names
     m = len(study.directions)
     if given is not None and len(given) == m:
         return [printable(str(name)) for name in given]

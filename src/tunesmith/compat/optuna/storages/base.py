@@ -10,7 +10,15 @@ import tunesmith
 from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.objects import Objects
-from tunesmith.compat.optuna.records import OWN, frozen_of, own_attrs, record_of, study_and_number, trial_id
+from tunesmith.compat.optuna.records import (
+    OPTUNAS_METRIC_NAMES,
+    OWN,
+    frozen_of,
+    own_attrs,
+    record_of,
+    study_and_number,
+    trial_id,
+)
 from tunesmith.compat.optuna.study_direction import StudyDirection, only_direction
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.errors import StudyNotFoundError
@@ -18,6 +26,7 @@ from tunesmith.state import FailureKind
 from tunesmith.storable import storable
 from tunesmith.storage import Storage
 from tunesmith.storage.base import StudyRecord
+from tunesmith.study.view import METRIC_NAMES
 
 
 @dataclass
@@ -134,7 +143,8 @@ class BaseStorage:
             key: the attribute's name.
             value: what to keep.
         """
-        self.native.set_attr(study_id, None, f"{OWN}{key}", storable(key, value), system=True)
+        key, value = METRIC_NAMES if key == OPTUNAS_METRIC_NAMES else f"{OWN}{key}", storable(key, value)
+        self.native.set_attr(study_id, None, key, value, system=True)
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """Return the records of all studies, oldest first."""

@@ -9,13 +9,14 @@ from typing import Any
 
 from tunesmith.compat.sources.optuna.distributions import write_distribution
 from tunesmith.compat.sources.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawTrial
-from tunesmith.compat.sources.study import METRICS
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study
 
+OWN = f"{OTHERS}:"  # what the names begin with of the system attributes that programs set under Optuna's names
+RUNNING = "it was running when it was exported"
 PARAMETER = "param:"  # before the name of an attribute that is a parameter's value
 
 
@@ -43,25 +44,23 @@ class Outgoing:
 def outgoing(study: Study) -> Outgoing:
     """Return a study as Optuna stores it.
 
-    Trials are numbered anew, since a trial that runs is left out. A paused trial is a pruned one there.
+    All trials keep their numbers: one that runs has failed there, and a paused trial is a pruned one.
 
     Args:
         study: ours.
     """
     record = study.engine.storage.load_study(study.study_name)
     system = dict(record.system.get(OTHERS) or {})
-    if isinstance(names := record.system.get(METRICS), list):
+    system |= {key.removeprefix(OWN): value for key, value in record.system.items() if key.startswith(OWN)}
+    if (names := study.metric_names) is not None:
         system[NAMES] = names
     ways = [1 if direction == StudyDirection.MINIMIZE else 2 for direction in study.directions]
     out = Outgoing(study.study_name, ways, dict(record.user), system)
-    everything = study.trials
-    trials = [t for t in everything if t.state is not TrialState.RUNNING]
+    trials = study.trials
     columns = _columns(trials)
     texts = {key: write_distribution(parameter) for key, parameter in columns.items()}
     for trial in trials:
-        out.trials.append(_raw(trial, len(out.trials), columns, texts, out, record.created))
-    if running := len(everything) - len(trials):
-        out.notes["running trials, which were left out"] = running
+        out.trials.append(_raw(trial, columns, texts, out, record.created))
     return out
 
 
@@ -94,19 +93,24 @@ def _columns(trials: Iterable[TrialRecord]) -> dict[tuple[str, bool], Parameter]
 
 def _raw(
     trial: TrialRecord,
-    number: int,
     columns: Mapping[tuple[str, bool], Parameter],
     texts: Mapping[tuple[str, bool], str],
     out: Outgoing,
     created: float,
 ) -> RawTrial:
-    state = TrialState.PRUNED if trial.state is TrialState.PAUSED else trial.state
-    raw = RawTrial(number, int(state), user=dict(trial.user_attrs), reports=dict(trial.intermediate_values))
+    state, reason = trial.state, trial.reason
+    if state is TrialState.RUNNING:
+        state, reason = TrialState.FAIL, RUNNING
+        out.note("running trials, which have failed there, so that all keep their numbers")
+    elif state is TrialState.PAUSED:
+        state = TrialState.PRUNED
+    raw = RawTrial(trial.number, int(state), user=dict(trial.user_attrs), reports=dict(trial.intermediate_values))
     system = trial.system_attrs
     raw.system = dict(system.get(OTHERS) or {})
+    raw.system |= {key.removeprefix(OWN): value for key, value in system.items() if key.startswith(OWN)}
     raw.system |= {f"constraints:{name}": value for name, value in (trial.constraints or {}).items()}
-    if trial.reason is not None:
-        raw.system[REASON] = trial.reason
+    if reason is not None:
+        raw.system[REASON] = reason
     if trial.fixed:
         raw.system[FIXED] = dict(trial.fixed)
     if state is not TrialState.FAIL:
@@ -114,7 +118,7 @@ def _raw(
     if state is not TrialState.WAITING:
         raw.started = next((t for t in (trial.started, trial.finished) if t == t), created)
         raw.finished = next((t for t in (trial.finished, trial.started) if t == t), created)
-        if math.isnan(trial.started) or math.isnan(trial.finished):
+        if trial.state is not TrialState.RUNNING and (math.isnan(trial.started) or math.isnan(trial.finished)):
             out.note("times that are not known, and are those of the study there")
     if trial.previous_attempts:
         out.note("earlier attempts at a trial, of which the learning curve remains")

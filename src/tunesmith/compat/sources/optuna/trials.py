@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.compat.sources.optuna.distributions import Range, read_distribution
-from tunesmith.compat.sources.study import KEY
+from tunesmith.compat.sources.limits import texts
+from tunesmith.compat.sources.optuna.distributions import Range, as_optuna, read_distribution
+from tunesmith.compat.sources.study import KEY, STALE, Facts
 from tunesmith.frozen import OUTSIDE, TrialRecord
 from tunesmith.space import Space
-from tunesmith.state import TrialState
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
 
 PROGRAM = "Optuna"
@@ -55,32 +56,42 @@ class Records:
 
     Args:
         n_objectives: how many objectives the study has.
+        facts: whether what Optuna says of each trial is kept beside its record.
 
     Attributes:
-        running: how many trials were left out because they run.
-        dropped: what was left out otherwise, in words, with how often.
+        facts: by the key of the trial; None: they are not kept.
+        told: what was left out or concluded, in words, with how often.
     """
 
-    def __init__(self, n_objectives: int) -> None:
+    def __init__(self, n_objectives: int, facts: bool = False) -> None:
         self._m = n_objectives
         self._ranges: dict[str, Range] = {}
         self._spaces: dict[tuple[tuple[str, str], ...], Space] = {}
-        self.running = 0
-        self.dropped: dict[str, int] = {}
+        self.facts: dict[str, Facts] | None = {} if facts else None
+        self.told: dict[str, int] = {}
 
-    def of(self, raw: RawTrial) -> TrialRecord | None:
-        """Return the record of a trial; None: it runs, or waits without anything that is known of it."""
+    def of(self, raw: RawTrial) -> TrialRecord:
+        """Return the record of a trial; one that runs there has failed here, and keeps its number.
+
+        Raises:
+            ValueError: it cannot be understood.
+        """
         state = TrialState(raw.state)
-        if state is TrialState.RUNNING:
-            self.running += 1
-            return None
+        if self.facts is not None:
+            self.facts[f"optuna/{raw.number}"] = _facts(raw)
         space, x, outside = self._point(raw.params)
         system: dict[str, Any] = {OUTSIDE: outside} if outside else {}
-        fixed = raw.system.get(FIXED)
+        fixed = self._fixed(raw.system)
         constraints, reason = constraints_of(raw.system), raw.system.get(REASON)
+        if state is TrialState.RUNNING:
+            state, reason = TrialState.FAIL, STALE
+            self._tell(
+                "running there, and failed here, so that all keep their numbers (once they have ended, "
+                "--if-exists update adds them anew)"
+            )
         others = others_of(raw.system)
         if others:
-            system[OTHERS] = others
+            self._put(system, OTHERS, others)
         if state is TrialState.WAITING:
             system[KEY] = f"optuna/{raw.number}"
         values = raw.values
@@ -91,6 +102,7 @@ class Records:
             values = None
         if state is TrialState.COMPLETE and values is None:
             state, reason = TrialState.FAIL, "Optuna's storage has no value of it, though it is complete there"
+            self._tell("complete there without a value, and failed here")
         return TrialRecord(
             raw.number,
             state,
@@ -99,26 +111,23 @@ class Records:
             values=values,
             constraints=constraints,
             reason=None if reason is None else str(reason),
+            failure=FailureKind.LOST if reason == STALE else None,
             started=raw.started,
             finished=raw.finished,
             worker=f"optuna/{raw.number}",
-            fixed=dict(fixed) if isinstance(fixed, Mapping) else {} if state is TrialState.WAITING else None,
-            user=self._kept(raw.user),
+            fixed=fixed or ({} if state is TrialState.WAITING else None),
+            user=self.kept(raw.user),
             system=system or None,
             reports=self._reports(raw.reports),
         )
 
     def all_of(self, raws: Iterable[RawTrial]) -> list[TrialRecord]:
-        """Return the records of trials, without those that are left out."""
-        return [record for raw in raws if (record := self.of(raw)) is not None]
+        """Return the records of trials."""
+        return [self.of(raw) for raw in raws]
 
     def notes(self) -> list[str]:
-        """Return what was left out, as sentences."""
-        told = []
-        if self.running:
-            them = "1 trial was" if self.running == 1 else f"{self.running:,} trials were"
-            told.append(f"{them} running there and left out; import again with --if-exists update when they have ended")
-        return told + [f"{what}: {n:,} left out" for what, n in self.dropped.items()]
+        """Return what was left out or concluded, as sentences."""
+        return [f"{what}: {n:,}" for what, n in self.told.items()]
 
     def _point(self, params: list[tuple[str, float, str]]) -> tuple[Space | None, list[float] | None, dict[str, Any]]:
         if not params:
@@ -142,24 +151,50 @@ class Records:
         }
         return space, x, outside
 
+    def _fixed(self, system: Mapping[str, Any]) -> dict[str, Any] | None:
+        return self.kept(texts(system[FIXED], "the values that were enqueued")) if FIXED in system else None
+
     def _reports(self, reports: dict[int, float]) -> dict[int, float] | None:
         if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
             kept = {step: value for step, value in reports.items() if 0 <= step < MOST_STEPS}
-            self._drop("reports at steps below 0 or above 2**63", len(reports) - len(kept))
+            self._tell("reports at steps below 0 or above 2**63, which were left out", len(reports) - len(kept))
             reports = kept
         return reports or None
 
-    def _kept(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
-        kept = {}
+    def kept(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the attributes that can be stored; None: there are none."""
+        kept: dict[str, Any] = {}
         for key, value in attributes.items():
-            try:
-                kept[key] = storable(key, value)
-            except ValueError:
-                self._drop("attributes that cannot be stored", 1)
+            self._put(kept, key, value)
         return kept or None
 
-    def _drop(self, what: str, n: int) -> None:
-        self.dropped[what] = self.dropped.get(what, 0) + n
+    def _put(self, into: dict[str, Any], key: str, value: Any) -> None:
+        try:
+            into[key] = storable(key, value)
+        except ValueError:
+            self._tell("attributes that cannot be stored, and were left out")
+
+    def _tell(self, what: str, n: int = 1) -> None:
+        self.told[what] = self.told.get(what, 0) + n
+
+
+def _facts(raw: RawTrial) -> Facts:
+    """Return what Optuna says of a trial, as its user sees it there."""
+    distributions = {name: as_optuna(text) for name, _, text in raw.params}
+    return {
+        "number": raw.number,
+        "state": TrialState(raw.state).name,
+        "values": raw.values,
+        "params": {name: distributions[name].external(value) for name, value, _ in raw.params},
+        "distributions": {name: found.facts for name, found in distributions.items()},
+        "reports": dict(raw.reports),
+        "constraints": constraints_of(raw.system) or {},
+        "reason": raw.system.get(REASON),
+        "started": raw.started,
+        "finished": raw.finished,
+        "fixed": raw.system.get(FIXED) or {},
+        "user_attrs": dict(raw.user),
+    }
 
 
 def constraints_of(system: Mapping[str, Any]) -> dict[str, float] | None:
@@ -171,7 +206,8 @@ def constraints_of(system: Mapping[str, Any]) -> dict[str, float] | None:
         found = {str(i): value for i, value in enumerate(listed)}
     prefix = f"{CONSTRAINTS}:"
     found |= {key[len(prefix) :]: value for key, value in system.items() if key.startswith(prefix)}
-    return {key: float(value) for key, value in found.items() if isinstance(value, int | float)} or None
+    kept = {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
+    return {key: value for key, value in kept.items() if value == value} or None
 
 
 def others_of(system: Mapping[str, Any]) -> dict[str, Any]:
