@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,14 @@ class Curves:
         """Return what each step of `of` cost since the one before, float64[k]; NaN where that is not known."""
         costs = self._costs.get(number, {})
         return np.array([costs.get(s, np.nan) for s in sorted(self._reports.get(number, {}))], np.float64)
+
+    def steps(self, number: int) -> list[int]:
+        """Return the steps of one trial, in order."""
+        return sorted(self._reports.get(number, ()))
+
+    def known_costs(self, number: int) -> Mapping[int, float]:
+        """Return what `costs_of` has, by step, without those that are not known; not to be changed."""
+        return self._costs.get(number, {})
 
     def size(self, number: int) -> int:
         """Return how many reports a trial has."""

@@ -86,6 +86,15 @@ def printable(text: str, *, lines: bool = False) -> str:
     return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
 
 
+def last_written(text: str) -> str:
+    """Return what a terminal shows of lines that were written again, as progress bars do: of each, the last writing.
+
+    Args:
+        text: what was printed.
+    """
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
 def shorten(text: str, most: int = MOST) -> str:
     """Return a text of at most about `most` characters: the beginning, how many were left out, and the end."""
     if len(text) <= most:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tunesmith as ts
+from tunesmith.program import Program
 from tunesmith.program.metrics import Metrics, look_alikes, what_it_printed
 from tunesmith.program.program import is_stored
 
@@ -249,3 +254,88 @@ def test_of_very_many_reports_ever_fewer_are_stored() -> None:
     assert stored[:999] == list(range(1, 1000))
     assert stored[999:1002] == [1000, 1010, 1020]
     assert len(stored) < 4000
+
+
+HOSTILE = """
+import sys
+from pathlib import Path
+
+from tunesmith.cli.scaffold.hydra import groups_in_help, options_in_config
+from tunesmith.cli.scaffold.option import LONGEST, value_of
+from tunesmith.cli.scaffold.options import options_in_help
+from tunesmith.program.log import Log
+from tunesmith.program.metrics import Metrics, what_it_printed
+from tunesmith.program.template import environment
+from tunesmith.storage.redact import redact_within
+from tunesmith.text import last_written
+
+N = 10**6
+PARTS = [" ", "a", "1", "1_", "[", "(default ", "[; ", "x:", "{", "loss ", "loss=", "step ", "step:1 ", "val ", "val.",
+         "token", "token ", "a+", "a.", "\\t", "\\x1b]", "\\x1b[0", "\\r", "<1|", "-", "- ", "'", "é"]
+# before and after: what lets a pattern begin, and what makes it fail at the end
+AROUND = [("", ""), ("loss: 1, token step", "! # d")]
+
+
+def metrics(text):
+    for line in (text, *(text[i : i + 30_000] for i in range(0, len(text), 30_000))):
+        m = Metrics(["loss", "val_loss"])
+        m.feed(1, line.encode() + b"\\n")
+        m.flush()
+        what_it_printed(["loss"], line[-32 * 1024 :])
+
+
+def log(text):
+    with Log(Path(sys.argv[1])) as kept:
+        kept.add(text.encode())
+        kept.text(1000)
+
+
+def config(text):
+    options_in_config(text)
+    options_in_config("key:  " + text)
+    groups_in_help("== Configuration groups ==\\n" + text + ": a, b")
+
+
+def option_help(text):
+    options_in_help("  --lr LR  " + text)
+    options_in_help("  --lr LR\\n          " + text)
+
+
+def value(text):
+    value_of(text[:LONGEST])
+
+
+readers = [metrics, log, config, option_help, value, redact_within, last_written, lambda t: environment({"x": t})]
+for read in readers:
+    for part in PARTS:
+        for before, after in AROUND:
+            print(read.__name__, repr(part), repr(before), repr(after), flush=True)
+            read(before + part * (N // len(part)) + after)
+print("all were read")
+"""
+
+
+@pytest.mark.slow
+def test_a_million_hostile_characters_are_read_in_linear_time(tmp_path: Path) -> None:
+    """The bound is no measurement: what was quadratic here took hours, and all of it together takes seconds."""
+    script = tmp_path / "hostile.py"
+    script.write_text(HOSTILE, encoding="utf-8")
+    command = [sys.executable, str(script), str(tmp_path / "output.txt")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as reader:
+        try:
+            said = reader.communicate(timeout=600)[0]
+        except subprocess.TimeoutExpired:
+            reader.kill()
+            said = reader.communicate()[0]
+    assert said.splitlines()[-1] == "all were read"
+
+
+def test_a_step_that_cannot_be_stored_is_told_and_counted(tmp_path: Path) -> None:
+    for line in ('{"loss": 1, "step": %s}' % 10**30, f"step: {10**30} loss: 1"):
+        program = Program(
+            command=["printf", "%s\n%s\n", line, line], metrics=["loss"], names=[], directory=str(tmp_path)
+        )
+        study = ts.create_study(seed=0)
+        with pytest.warns(UserWarning, match=r"named the step 10{30}; steps are whole numbers from 0 to 2\*\*63 - 1"):
+            study.optimize(program, n_trials=1)
+        assert study.trials[0].intermediate_values == {1: 1.0, 2: 1.0}

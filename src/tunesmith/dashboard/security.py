@@ -10,7 +10,7 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.requests import cookie_parser
@@ -140,8 +140,9 @@ class Guard:
 
     def _to_cookie(self, scope: Scope, name: str) -> Response:
         rest = [(k, v) for k, v in QueryParams(scope["query_string"]).multi_items() if k != "token"]
-        # The path alone, so that it cannot lead to another server.
-        path = "/" + scope["path"].lstrip("/") + (f"?{urlencode(rest)}" if rest else "")
+        # The path alone, and as it is written in an address: a backslash in it is a slash to browsers, and they skip
+        # tabs and line ends, so that what looks like a path could name another server.
+        path = "/" + quote(scope["path"].lstrip("/\\")) + (f"?{urlencode(rest)}" if rest else "")
         # A page that goes on by itself, and no redirection: that would not send a strict cookie if the first link was
         # followed from another site.
         page = f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(path)}"><title>tunesmith</title>'

@@ -8,12 +8,19 @@ cannot stop what it runs, nor does it carry messages. So each task starts and su
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
-from tunesmith.executors.base import Event, Objective
+from tunesmith.caution import caution
+from tunesmith.executors import wire
+from tunesmith.executors.base import GRACE, Event, Objective
 from tunesmith.executors.cores import cpu_count
-from tunesmith.executors.mailbox import ANSWER, CANCEL, Mailbox, run_connected
+from tunesmith.executors.keys import key_folder as key_folder_at_home
+from tunesmith.executors.mailbox import ANSWER, CANCEL, LOCAL, Mailbox, own_addresses, run_connected
 from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.task import end_kept
 from tunesmith.state import FailureKind
@@ -21,14 +28,19 @@ from tunesmith.text import name_and_message, shown
 from tunesmith.trial import Channel, Trial
 
 LOOK = 0.5  # seconds between two looks at futures that cannot call back
+# What the mailbox brings, all of it data; the last message of a run comes as the result of its task.
+HEARD = (wire.BEGUN, wire.REPORT, wire.NOTE, wire.ASK, wire.POINTERS)
+_log = logging.getLogger("tunesmith")
+LOCAL_POOLS = ("concurrent.futures", "loky", "joblib", "submitit.local")  # modules of pools of this machine
 SIZES = ("_max_workers", "num_workers", "max_workers")  # the attribute that says how many tasks a pool runs at once
 
 
 class FuturesExecutor(RelayExecutor):
     """Runs each objective as a task of a pool with ``submit``, in a process of its own beside the pool's.
 
-    Reports, pruning, limits and cancelling need a connection from the task to this process, by TCP; tasks show a key.
-    Where there is none, the trials run all the same, and their reports arrive with their ends. The pool stays open.
+    Reports, pruning, limits and cancelling need a connection from the task to this process, by TCP. Where there is
+    none, the trials run all the same, and their reports arrive with their ends. Both ends show that they know a key,
+    which is in a file that you alone can read, and each message has a tag made with it. The pool stays open.
 
     Args:
         client: the pool; None: threads of this process, each with a process for its trial.
@@ -38,6 +50,12 @@ class FuturesExecutor(RelayExecutor):
         time_limit: seconds that a trial may run; None: no limit.
         memory_limit: bytes that a trial's processes may use together; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
+        listen: the address or the name of this machine at which this process listens for tasks; "0.0.0.0" for all.
+            None: 127.0.0.1 where the pool runs its tasks on this machine; else the address of this machine's name. The
+            logger ``tunesmith`` tells at level INFO which that is.
+        key_folder: the folder for the file with the key, which tasks must be able to read. None: the one for temporary
+            files where the pool runs its tasks on this machine; else ``tunesmith/keys`` in $XDG_STATE_HOME, or in
+            ``~/.local/state``.
 
     Example:
         ```python
@@ -56,6 +74,24 @@ class FuturesExecutor(RelayExecutor):
     streams: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
 
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        jobs: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        time_limit: float | None = None,
+        memory_limit: int | None = None,
+        grace: float = GRACE,
+        listen: str | None = None,
+        key_folder: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.listen = listen
+        self.key_folder = None if key_folder is None else Path(key_folder).absolute()
+        super().__init__(
+            client, jobs=jobs, resources=resources, time_limit=time_limit, memory_limit=memory_limit, grace=grace
+        )
+
     @classmethod
     def accepts(cls, client: Any) -> bool:
         """Tell whether it is an object with ``submit`` that is no client of Dask."""
@@ -66,7 +102,12 @@ class FuturesExecutor(RelayExecutor):
         )
 
     def open(self, objective: Objective, channel: Channel | None) -> None:
-        """Pickle the objective, and begin to listen for tasks."""
+        """Pickle the objective, and begin to listen for tasks.
+
+        Raises:
+            ValueError: this machine has not the address at which it should listen.
+            KeyFileError: the key cannot be written, or others could read it.
+        """
         self._own: Any = None
         self._places = self.jobs or _size(self.client)
         super().open(objective, channel)
@@ -76,7 +117,11 @@ class FuturesExecutor(RelayExecutor):
             self._own = ThreadPoolExecutor(self._places, thread_name_prefix="tunesmith-trial")
         self._pool = self.client if self._own is None else self._own
         self._futures: dict[int, Any] = {}
-        self._mailbox = Mailbox(_is_local(self._pool))
+        local = _is_local(self._pool)
+        where = self.listen or (LOCAL if local else own_addresses()[0])
+        self._mailbox = Mailbox(where, self.key_folder or (None if local else key_folder_at_home()))
+        self._told = False  # whether it was told that tasks cannot connect
+        _log.info("executor futures: listening for tasks at %s", self._mailbox.address)
 
     def _threads(self) -> int:
         """Return what a trial asks for, or its share of this machine's cores; another machine's are not known here."""
@@ -157,7 +202,8 @@ class FuturesExecutor(RelayExecutor):
 
     def _read(self, messages: list[tuple[int, bytes]]) -> None:
         for number, message in messages:
-            self._answer(number, self._receive(number, message))
+            if message[:1] in HEARD:
+                self._answer(number, self._receive(number, message))
 
     def _answer(self, number: int, answer: bytes | None) -> None:
         if answer is not None:
@@ -171,12 +217,20 @@ class FuturesExecutor(RelayExecutor):
             self._read(self._mailbox.rest_of(number))
             del self._futures[number]
             try:
-                last = future.result()
+                last, unreached = future.result()
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 self._lose(number, FailureKind.LOST, f"the pool lost the task: {name_and_message(error)}")
             else:
+                if unreached and not self._told:
+                    self._told = True
+                    caution(
+                        f"a task could not connect to this process at {self._mailbox.address} ({unreached}): its trial "
+                        "ran all the same, but was not pruned, and its reports came with its end. Give "
+                        "FuturesExecutor(listen=...) an address of this machine that tasks can reach, or "
+                        "key_folder= a folder that they can read"
+                    )
                 self._receive_last(number, last)
 
     def _wait_for(self, futures: dict[int, Any]) -> None:
@@ -205,7 +259,10 @@ def _size(client: Any) -> int:
 
 def _is_local(pool: Any) -> bool:
     """Tell whether a pool runs its tasks on this machine; one of another kind may run them anywhere."""
-    return any(kind.__module__.startswith(("concurrent.futures", "loky", "joblib")) for kind in _own_kinds(pool))
+    modules = [kind.__module__ for kind in _own_kinds(pool)]
+    if any(module.startswith("submitit.auto") for module in modules):
+        return getattr(pool, "cluster", None) in ("local", "debug")
+    return any(module.startswith(LOCAL_POOLS) for module in modules)
 
 
 def _own_kinds(pool: Any) -> list[type]:

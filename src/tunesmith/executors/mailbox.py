@@ -1,32 +1,38 @@
 """Messages between the driver and tasks of an engine that has no way of its own: a socket to which tasks connect.
 
-The driver makes a `Mailbox`; its `Address` travels with each task, which runs its trial by `run_connected`. Who
-connects must know a key that the driver drew. A task that cannot reach the driver runs its trial all the same, and the
-driver gets all that it missed with the trial's end.
+The driver makes a `Mailbox`; its `Address` travels with each task, which runs its trial by `run_connected`. The address
+holds no secret, since engines write what they run to files that others may read: it names a file with a key that the
+user alone can read. Each end shows the other that it knows the key, and reads nothing else, see
+`tunesmith.executors.sealed`. A task that cannot reach the driver runs its trial all the same, and the driver gets all
+that it missed with the trial's end.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import ipaddress
 import os
-import secrets
+import queue
 import socket
-import struct
-import sys
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
+from tunesmith.executors import sealed
+from tunesmith.executors.keys import read_key, write_key
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+from tunesmith.text import name_and_message
 
 LOCAL = "127.0.0.1"
-ANSWER, CANCEL = b"a", b"c"  # what a message to a task begins with; after CANCEL comes the grace
+READY, ANSWER, CANCEL = b"r", b"a", b"c"  # what a message to a task begins with; after CANCEL comes the grace
 LOOK = 1.0  # seconds between two looks whether the driver is there
-REACH = 5.0  # seconds that a task tries to reach an address of the driver
+REACH = 10.0  # seconds that a task tries to reach an address of the driver, and that a connection may say nothing
+MOST_UNKNOWN = 64  # connections that have not shown that they know the key; the oldest makes room for the next one
+CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -34,176 +40,221 @@ class Address:
     """Where a driver listens.
 
     Attributes:
-        hosts: names and addresses of its machine, to be tried in turn.
+        hosts: addresses of its machine, to be tried in turn.
         port: the port.
-        key: what a task shows, so that nobody else is listened to.
+        key_file: the file with the key.
         pid: of the driver.
+        machine: the name of its machine.
     """
 
     hosts: tuple[str, ...]
     port: int
-    key: bytes
+    key_file: Path
     pid: int
+    machine: str
+
+    def __str__(self) -> str:
+        return " or ".join(f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}" for host in self.hosts)
 
 
 class Mailbox:
-    """The driver's end.
+    """The driver's end. A thread of its own listens and reads.
 
     Args:
-        local: whether all tasks run on this machine; else it listens to the network.
+        host: the address or the name of this machine's at which it listens.
+        key_folder: where the key is; None: this machine's folder for temporary files.
+
+    Raises:
+        KeyFileError: the key cannot be written there.
+        ValueError: this machine has no such address.
     """
 
-    def __init__(self, local: bool) -> None:
-        from multiprocessing.connection import Pipe
-
-        key = secrets.token_bytes(32)
-        self._listener = socket.create_server((LOCAL if local else "", 0), backlog=128)
-        port = int(self._listener.getsockname()[1])
-        hosts = (LOCAL,) if local else (socket.getfqdn(), *_addresses(), LOCAL)
-        self.address = Address(tuple(dict.fromkeys(hosts)), port, key, os.getpid())
-        self._connections: dict[Any, int | None] = {}  # each with the trial of the task, once it has said it
-        self._cut_off: Any = None  # the connection that is read: after an interrupt, what comes next has no meaning
-        self._outbox: dict[int, list[bytes]] = {}  # messages to tasks that are not connected yet
-        self._woken, self._wake = Pipe(duplex=False)
-        self._lock = threading.Lock()
+    def __init__(self, host: str = LOCAL, key_folder: Path | None = None) -> None:
+        self._socket = _listening(host)
+        try:
+            self._key, key_file = write_key(key_folder)
+        except BaseException:
+            self._socket.close()
+            raise
+        at, port = self._socket.getsockname()[:2]
+        hosts = own_addresses() if ipaddress.ip_address(at).is_unspecified else (at,)
+        self.address = Address(hosts, port, key_file, os.getpid(), socket.gethostname())
+        self._inbox: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
         self._closed = False
-        threading.Thread(target=self._accept, name="tunesmith-mailbox", daemon=True).start()
+        # From here on, of the thread alone.
+        self._unknown: dict[asyncio.StreamWriter, None] = {}  # the oldest first
+        self._links: dict[int, list[_Link]] = {}  # by trial; an engine may run a task twice
+        self._outbox: dict[int, list[bytes]] = {}  # messages to tasks that are not connected yet
+        self._over = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="tunesmith-mailbox", daemon=True)
+        self._thread.start()
 
     def wake(self) -> None:
         """Let `receive` return; from any thread."""
-        with self._lock, contextlib.suppress(OSError):
-            if not self._closed:
-                self._wake.send_bytes(b"")
+        self._inbox.put(None)
 
     def receive(self, timeout: float | None) -> list[tuple[int, bytes]]:
         """Wait for messages, at most `timeout` seconds, or until `wake`; return each with the trial that it is of."""
-        from multiprocessing.connection import wait
-
-        with self._lock:
-            known = [c for c in self._connections if c is not self._cut_off]
         found = []
-        for ready in wait([*known, self._woken], timeout):
-            if ready is self._woken:
-                with contextlib.suppress(EOFError, OSError):
-                    while self._woken.poll():
-                        self._woken.recv_bytes()
-            elif (message := self._read(ready)) is not None:
-                found.append(message)
+        with contextlib.suppress(queue.Empty):
+            item = self._inbox.get(timeout=timeout) if timeout is None or timeout > 0 else self._inbox.get_nowait()
+            while True:
+                if item is not None:
+                    found.append(item)
+                item = self._inbox.get_nowait()
         return found
 
     def rest_of(self, number: int) -> list[tuple[int, bytes]]:
-        """Return what the ended task of a trial has sent; it closed the connection before it ended."""
-        with self._lock:
-            mine = [c for c, of in self._connections.items() if of == number]
-            self._outbox.pop(number, None)
-        found = []
-        for connection in mine:
-            while connection in self._connections and connection is not self._cut_off and connection.poll(REACH):
-                if (message := self._read(connection)) is not None:
-                    found.append(message)
-        return found
+        """Return what has come when the ended task of a trial, which closed its connection, has said all."""
+        asyncio.run_coroutine_threadsafe(self._end_of(number), self._loop).result()
+        return self.receive(0.0)
 
     def send(self, number: int, message: bytes) -> None:
         """Send a message to the task of a trial, now or when it connects."""
-        with self._lock:
-            mine = [c for c, of in self._connections.items() if of == number]
-            if not mine:
-                self._outbox.setdefault(number, []).append(message)
-        for connection in mine:
-            with contextlib.suppress(OSError):
-                connection.send_bytes(message)
+        if not self._closed:
+            self._loop.call_soon_threadsafe(self._send, number, message)
 
     def close(self) -> None:
         """Close all connections: tasks that still run end their trials."""
-        with self._lock:
-            self._closed = True
-            for end in (*self._connections, self._wake, self._woken):
-                end.close()
-            self._connections.clear()
-        with contextlib.suppress(OSError):  # ends the thread that accepts
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _read(self, connection: Any) -> tuple[int, bytes] | None:
-        """Read a message; None: it was the first one, which says the trial, or the last."""
-        self._cut_off = connection
-        try:
-            message = connection.recv_bytes()
-            self._cut_off = None
-        except (EOFError, OSError):
-            self._cut_off = None
-            with self._lock:
-                self._connections.pop(connection, None)
-            connection.close()
-            return None
-        number = self._connections.get(connection)
-        if number is None:
-            with self._lock:
-                self._connections[connection] = number = int(message)
-                waiting = self._outbox.pop(number, [])
-            for kept in waiting:
-                with contextlib.suppress(OSError):
-                    connection.send_bytes(kept)
-            return None
-        return number, message
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # closed
-            while True:
-                there, _ = self._listener.accept()
-                # Beside this thread: who connects and says nothing keeps nobody else waiting.
-                threading.Thread(target=self._admit, args=(there,), name="tunesmith-mailbox", daemon=True).start()
-
-    def _admit(self, there: socket.socket) -> None:
-        connection = _checked(there, self.address.key, first=True)
-        if connection is None:
+        if self._closed:
             return
-        with self._lock:
-            if self._closed:
-                connection.close()
-            else:
-                self._connections[connection] = None
-        self.wake()
+        self._closed = True
+        try:
+            self._loop.call_soon_threadsafe(self._over.set)
+            self._thread.join()
+        finally:
+            self.address.key_file.unlink(missing_ok=True)
+
+    # -- in the thread -------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        self._talks: set[asyncio.Task[None]] = set()
+        server = await asyncio.start_server(self._talk, sock=self._socket)
+        await self._over.wait()
+        with contextlib.suppress(OSError):  # a process that was forked may hold it open
+            self._socket.shutdown(socket.SHUT_RDWR)
+        server.close()
+        talks = list(self._talks)
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+        await server.wait_closed()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read one connection to its end, whoever made it."""
+        talk = asyncio.current_task()
+        if talk is None:
+            raise RuntimeError("a connection is read outside of a task")
+        self._talks.add(talk)
+        try:
+            number, link, receiver = await self._admit(reader, writer, talk)
+            with link.listed(self._links, number):
+                link.send(READY)
+                for message in self._outbox.pop(number, ()):
+                    link.send(message)
+                while data := await reader.read(CHUNK):
+                    for message in receiver.feed(data):
+                        self._inbox.put((number, message))
+        except (OSError, EOFError, sealed.RefusedError):
+            pass  # it is gone, was too slow, or is none of ours
+        finally:
+            self._talks.discard(talk)
+            with contextlib.suppress(OSError):  # a process that was forked may hold it open
+                writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            writer.transport.abort()
+
+    async def _admit(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, talk: asyncio.Task[None]
+    ) -> tuple[int, _Link, sealed.Receiver]:
+        """Let the other end show that it knows the key, and say its trial."""
+        self._unknown[writer] = None
+        if len(self._unknown) > MOST_UNKNOWN:
+            oldest = next(iter(self._unknown))
+            del self._unknown[oldest]
+            oldest.transport.abort()
+        try:
+            async with asyncio.timeout(REACH):
+                called = sealed.Called(self._key)
+                writer.write(called.welcome(await reader.readexactly(sealed.HELLO)))
+                number, sender, receiver = called.admit(await reader.readexactly(sealed.PROOF))
+        finally:
+            self._unknown.pop(writer, None)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return number, _Link(writer, sender, talk), receiver
+
+    def _send(self, number: int, message: bytes) -> None:
+        links = self._links.get(number)
+        if not links:
+            self._outbox.setdefault(number, []).append(message)
+        for link in links or ():
+            link.send(message)
+
+    async def _end_of(self, number: int) -> None:
+        self._outbox.pop(number, None)
+        if talks := [link.talk for link in self._links.get(number, ())]:
+            await asyncio.wait(talks, timeout=REACH)
 
 
-def _checked(there: socket.socket, key: bytes, first: bool) -> Connection[Any, Any] | None:
-    """Return a connection whose two ends have shown that they know the key; None: the other one does not."""
-    from multiprocessing import AuthenticationError
-    from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+@dataclass(eq=False)
+class _Link:
+    """A connection to a task that knows the key."""
 
-    if sys.platform != "win32":  # there the time is in another form
-        there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(REACH), 0))
-    there.setblocking(True)
-    connection: Connection[Any, Any] = Connection(there.detach())
+    writer: asyncio.StreamWriter
+    sender: sealed.Sender
+    talk: asyncio.Task[None]
+
+    def send(self, message: bytes) -> None:
+        if not self.writer.is_closing():
+            self.writer.write(self.sender.seal(message))
+
+    @contextlib.contextmanager
+    def listed(self, links: dict[int, list[_Link]], number: int) -> Iterator[None]:
+        links.setdefault(number, []).append(self)
+        try:
+            yield
+        finally:
+            links[number].remove(self)
+            if not links[number]:
+                del links[number]
+
+
+def _listening(host: str) -> socket.socket:
+    """Return a socket that listens at an address of this machine, at a port that is free."""
     try:
-        if first:
-            deliver_challenge(connection, key)
-            answer_challenge(connection, key)
-        else:
-            answer_challenge(connection, key)
-            deliver_challenge(connection, key)
-        with socket.socket(fileno=os.dup(connection.fileno())) as same:
-            if sys.platform != "win32":
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except (OSError, EOFError, AuthenticationError):
-        connection.close()
-        return None
-    return connection
+        family, *_, where = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server((str(where[0]), 0), family=family, backlog=128)
+    except (OSError, UnicodeError) as error:
+        raise ValueError(
+            f"listen={host!r}: this machine cannot listen there ({name_and_message(error)}); give one of its "
+            "addresses or names, or 0.0.0.0 for all of them"
+        ) from error
 
 
-def _addresses() -> list[str]:
+def own_addresses() -> tuple[str, ...]:
+    """Return the addresses by which other machines may reach this one: those of its name, then that of its way out.
+
+    Only where there is none, the one that this machine alone can reach.
+    """
+    found = []
     with contextlib.suppress(OSError):
-        return [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    return []
+        found += [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), 0, type=socket.SOCK_STREAM)]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+        way.connect(("192.0.2.1", 9))  # sends nothing, and tells from which address it would be sent
+        found.append(str(way.getsockname()[0]))
+    outside = [a for a in found if "%" not in a and not ipaddress.ip_address(a).is_loopback]
+    return tuple(dict.fromkeys(outside)) or (LOCAL,)
 
 
 # -- in the task -------------------------------------------------------------------------------------------------------
 
 
-def run_connected(setup: Setup, job: Job, address: Address) -> bytes:
-    """Run a trial in a task of an engine; return the last message for the driver.
+def run_connected(setup: Setup, job: Job, address: Address) -> tuple[bytes, str]:
+    """Run a trial in a task of an engine.
 
     Args:
         setup: what all jobs have in common.
@@ -211,56 +262,128 @@ def run_connected(setup: Setup, job: Job, address: Address) -> bytes:
         address: where the driver listens.
 
     Returns:
-        The bytes that are the task's result.
+        The last message for the driver, and why the task could not connect to it, empty if it could: the task's result.
     """
-    connection = _connect(address)
-
-    def send(message: bytes) -> None:
-        if connection is None:
-            raise ConnectionError("the driver cannot be reached from here")
-        connection.send_bytes(message)
-
-    task = Task(setup, job, send)
-    if connection is None:
-        return task.run()
+    try:
+        call = _Call(address, job.number)
+    except (OSError, EOFError, sealed.RefusedError) as error:
+        return Task(setup, job, _nobody).run(), name_and_message(error)
+    task = Task(setup, job, call.send)
     over = threading.Event()
-    connection.send_bytes(str(job.number).encode())
-    listener = threading.Thread(target=_listen, args=(task, connection, address, over), daemon=True)
+    listener = threading.Thread(target=_listen, args=(task, call, address, over), daemon=True)
     listener.start()
     try:
-        return task.run()
+        return task.run(), ""
     finally:
         over.set()
+        call.end()
         listener.join()
-        connection.close()
+        call.close()
 
 
-def _connect(address: Address) -> Connection[Any, Any] | None:
-    for host in address.hosts:
+def _nobody(message: bytes) -> None:
+    raise ConnectionError("the driver cannot be reached from here")
+
+
+class _Call:
+    """A task's connection to the driver.
+
+    Args:
+        address: where that listens.
+        number: the task's trial.
+
+    Raises:
+        OSError, EOFError, RefusedError: the driver cannot be reached, or the key file not be read.
+    """
+
+    def __init__(self, address: Address, number: int) -> None:
+        key = read_key(address.key_file)
+        for i, host in enumerate(address.hosts):
+            try:
+                self._socket = socket.create_connection((host, address.port), REACH)
+                break
+            except OSError:
+                if i == len(address.hosts) - 1:
+                    raise
+        self._early: list[bytes] = []  # what came with the last step of the handshake
+        try:
+            self._shake_hands(sealed.Caller(key, number))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _shake_hands(self, caller: sealed.Caller) -> None:
+        end = time.monotonic() + REACH
+        self._socket.sendall(caller.hello())
+        welcome = b""
+        while len(welcome) < sealed.WELCOME:
+            welcome += self._some(sealed.WELCOME - len(welcome), end)
+        proof, self._sender, self._receiver = caller.prove(welcome)
+        self._socket.sendall(proof)
+        while not self._early:  # so that the driver knows this task before it may end
+            self._early += self._receiver.feed(self._some(CHUNK, end))
+        del self._early[0]
+        self._socket.settimeout(None)
+
+    def _some(self, most: int, end: float) -> bytes:
+        self._socket.settimeout(max(0.001, end - time.monotonic()))
+        if data := self._socket.recv(most):
+            return data
+        raise EOFError("the other end closed the connection")
+
+    def send(self, message: bytes) -> None:
+        """Send a message.
+
+        Raises:
+            OSError: the driver is gone.
+            ValueError: it is too large; it comes with the trial's end.
+        """
+        self._socket.sendall(self._sender.seal(message))
+
+    def receive(self, timeout: float) -> list[bytes]:
+        """Wait for messages at most so many seconds.
+
+        Raises:
+            OSError, EOFError, RefusedError: the driver is gone.
+        """
+        from multiprocessing.connection import wait
+
+        early, self._early = self._early, []
+        if early or not wait([self._socket], timeout):
+            return early
+        if data := self._socket.recv(CHUNK):
+            return list(self._receiver.feed(data))
+        raise EOFError("the driver closed the connection")
+
+    def end(self) -> None:
+        """Say that this is all; `receive` returns at once from now on."""
         with contextlib.suppress(OSError):
-            there = socket.create_connection((host, address.port), REACH)
-            if (connection := _checked(there, address.key, first=False)) is not None:
-                return connection
-    return None
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
 
 
-def _listen(task: Task, connection: Connection[Any, Any], address: Address, over: threading.Event) -> None:
+def _listen(task: Task, call: _Call, address: Address, over: threading.Event) -> None:
     """Give the task what the driver sends; end its trial when the driver is gone."""
-    here = _is_here(address.pid)
+    here = address.machine == socket.gethostname() and _is_here(address.pid)
     while not over.is_set():
         try:
-            if connection.poll(0.05 if not here else LOOK / 5):
-                message = connection.recv_bytes()
-                if message[:1] == ANSWER:
-                    task.answer(message[1:])
-                else:
-                    task.cancel(float(message[1:]))
-            elif here and not _is_here(address.pid):  # a process that it forked may hold the connection open
-                task.cancel(0.0)
-                return
-        except (EOFError, OSError):
+            messages = call.receive(LOOK / 5)
+        except (OSError, EOFError, sealed.RefusedError):
             if not over.is_set():
                 task.cancel(0.0)
+            return
+        for message in messages:
+            if message[:1] == ANSWER:
+                task.answer(message[1:])
+            elif message[:1] == CANCEL:
+                task.cancel(float(message[1:]))
+        if not messages and here and not _is_here(address.pid):  # a process that it forked may hold the connection open
+            task.cancel(0.0)
             return
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import threading
+
+from tunesmith.text import last_written
 
 MOST = 16 * 1024  # bytes that are kept of a trial
 CHUNK = 64 * 1024
@@ -52,8 +53,7 @@ class Output:
         with self._lock:
             self._read()
             data = bytes(self._kept)
-        text = data.decode(errors="replace").replace("\r\n", "\n")
-        text = re.sub(r"[^\n]*\r(?=[^\n])", "", text).rstrip("\r")
+        text = last_written(data.decode(errors="replace"))
         return f"[...]{text[-MOST:]}" if len(data) > MOST else text
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ class RelayExecutor(Executor):
             return None
         if word == wire.DIED:
             kind, words = wire.unpack(message)
-            self._lose(number, kind, words, printed)
+            self._lose(number, None if kind is None else FailureKind(kind), words, printed)
             return None
         drawn, *rest = wire.unpack(message)
         if word == wire.BEGUN:
@@ -114,8 +114,8 @@ class RelayExecutor(Executor):
             return run.answer(lambda trial: remote_pointers.answer(trial, *rest))
         elif word in (wire.END, wire.FAULT):
             del self._runs[number]
-            trial_bytes, value_bytes, fault = rest
-            self._events.append(run.end(trial_bytes, value_bytes, fault, printed))
+            words, trial_bytes, value_bytes, *pickles = rest
+            self._events.append(run.end(trial_bytes, value_bytes, wire.fault_of(words, pickles), printed))
         return None
 
     def _receive_last(self, number: int, message: bytes) -> None:
@@ -200,8 +200,7 @@ class _Run:
             fault = None
         except Exception as error:
             self._fault, fault = None, wire.dump_fault(error, "")
-        # A store of artifacts may be of a class that only this process has; yes and no are not worth the time.
-        return pickle.dumps((answer, fault)) if isinstance(answer, bool | None) else wire.dump((answer, fault))
+        return wire.dump_answer(answer, fault)
 
     def end(self, trial_bytes: bytes, value_bytes: bytes, fault: wire.Fault | None, printed: str) -> End:
         """Take the trial back."""

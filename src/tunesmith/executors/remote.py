@@ -62,7 +62,7 @@ class RemoteChannel:
         self._turn = threading.Lock()  # and ask from them: each answer is for one
         self._sender = self._asking = 0  # the thread that sends, and the one that waits for an answer
         self._terminable = self._idle = self._asked = False
-        self._pointers = RemotePointers(lambda what, *arguments: self._ask(wire.POINTERS, what, arguments))
+        self._pointers = RemotePointers(lambda what, arguments: self._ask(wire.POINTERS, what, arguments))
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
         self.pid = os.getpid()
 
@@ -95,7 +95,7 @@ class RemoteChannel:
             self._asking = threading.get_ident()
             try:
                 self.send(word, *rest)
-                answer, fault = pickle.loads(self._connection.recv_bytes())
+                answer, fault = wire.load_answer(self._connection.recv_bytes())
             finally:
                 self._asking = 0
         self._raise_if_terminated()

@@ -1,15 +1,23 @@
-"""Artifacts in a worker process: it writes the contents itself, and asks the driver to publish the pointers."""
+"""Artifacts in a worker process: it writes the contents itself, and asks the driver to publish the pointers.
+
+Questions and answers are data: an artifact is the list of its fields. The store alone is pickled, since it may be of a
+class that only the user's program has.
+"""
 
 from __future__ import annotations
 
+import base64
+import pickle
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.record import Artifact
+from tunesmith.executors import wire
 from tunesmith.trial import Trial
 
-Ask = Callable[..., Any]  # (what, *arguments): what the driver answers; raises what went wrong there
+Ask = Callable[..., Any]  # (what, arguments): what the driver answers; raises what went wrong there
 
 
 class RemotePointers:
@@ -26,18 +34,18 @@ class RemotePointers:
     def place(self) -> tuple[BlobStore, str]:
         """Ask for the store, once."""
         if self._place is None:
-            self._place = self._ask("place")
+            store, space = self._ask("place", [])
+            self._place = pickle.loads(base64.b64decode(store)), space
         return self._place
 
     def put(self, artifact: Artifact) -> tuple[Artifact, list[str]] | None:
         """Let the driver publish a pointer."""
-        done: tuple[Artifact, list[str]] | None = self._ask("put", artifact)
-        return done
+        done = self._ask("put", astuple(artifact))
+        return None if done is None else (Artifact(*done[0]), done[1])
 
     def all(self, number: int | None) -> list[Artifact]:
         """Ask for the artifacts of a trial."""
-        found: list[Artifact] = self._ask("all", number)
-        return found
+        return [Artifact(*fields) for fields in self._ask("all", [number])]
 
     def remove(self, number: int | None, name: str) -> list[str]:
         """Let the driver remove a pointer.
@@ -46,11 +54,11 @@ class RemotePointers:
             number: its trial; None: the study.
             name: its name.
         """
-        loose: list[str] = self._ask("remove", number, name)
+        loose: list[str] = self._ask("remove", [number, name])
         return loose
 
 
-def answer(trial: Trial, what: str, arguments: tuple[Any, ...]) -> Any:
+def answer(trial: Trial, what: str, arguments: list[Any]) -> Any:
     """Answer a worker's question in the driver.
 
     Args:
@@ -59,13 +67,20 @@ def answer(trial: Trial, what: str, arguments: tuple[Any, ...]) -> Any:
         arguments: its arguments.
 
     Returns:
-        What that method is to return.
+        What that method is to return, as data.
+
+    Raises:
+        ValueError: there is no such method.
     """
     pointers = trial.artifacts.pointers
-    methods: dict[str, Callable[..., Any]] = {
-        "place": pointers.place,
-        "put": pointers.put,
-        "all": pointers.all,
-        "remove": pointers.remove,
-    }
-    return methods[what](*arguments)
+    if what == "place":
+        store, space = pointers.place()
+        return base64.b64encode(wire.dump(store)).decode(), space
+    if what == "put":
+        done = pointers.put(Artifact(*arguments))
+        return None if done is None else (astuple(done[0]), done[1])
+    if what == "all":
+        return [astuple(artifact) for artifact in pointers.all(*arguments)]
+    if what == "remove":
+        return pointers.remove(*arguments)
+    raise ValueError(f"no question of artifacts is called {what!r}")

@@ -160,7 +160,7 @@ class Worker:
     def _with_output(self, message: bytes) -> bytes:
         output = self.process.output
         text = "" if output is None else output.text()
-        return wire.pack(wire.PRINTED, text, message) if text else message
+        return wire.pack(wire.PRINTED, text, parts=[message]) if text else message
 
     def how_it_ended(self) -> tuple[FailureKind | None, str]:
         """Say why a process that ended did so; None: somebody asked it to end by SIGTERM."""

@@ -7,7 +7,6 @@ that says to the driver, and returns how it ended. The process is kept for the n
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Setup, Worker
 
 LOOK_AGAIN = 1.0  # seconds after which a silent worker is checked: its pipe may outlive it
 KEPT = 30.0  # seconds that a worker process without a trial is kept for the next one
-CONTINUE = b"\x80\x04\x89N\x86."  # (False, None), pickled: go on
+CONTINUE = wire.dump_answer(False)
 
 Send = Callable[[bytes], None]
 
@@ -104,7 +103,7 @@ class Task:
                     if message[:1] == wire.ASK:
                         self.answer(CONTINUE)
                     elif message[:1] == wire.POINTERS:
-                        self.answer(pickle.dumps((None, wire.dump_fault(error, ""))))
+                        self.answer(wire.dump_answer(None, wire.dump_fault(error, "")))
         except (EOFError, OSError):
             return None
 

@@ -1,5 +1,8 @@
 """The messages between the driver and a worker process, as bytes.
 
+A message is data: a word, values as JSON, and parts as they are. Pickled are those parts alone that belong to the user:
+the trial with its space, the value that the objective returned, and what it raised.
+
 The space of a trial is by far its largest part and the same from trial to trial, so it is sent when it changes: a
 trial is pickled without its `Proposals`, and whoever unpickles it puts its own in.
 """
@@ -7,7 +10,10 @@ trial is pickled without its `Proposals`, and whoever unpickles it puts its own 
 from __future__ import annotations
 
 import io
+import json
 import pickle
+import struct
+from collections.abc import Sequence
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -20,7 +26,7 @@ from tunesmith.numerics.scalars import real
 from tunesmith.text import message_of, name_and_message
 from tunesmith.trial import Proposals, Trial
 
-# A message is a word of one byte and, pickled, what belongs to it. From the worker process, up to its first trial:
+# A message is a word of one byte and what belongs to it. From the worker process, up to its first trial:
 READY = b"r"  # (): the process runs and waits for the objective
 LOADED = b"l"  # (): the objective is there
 UNUSABLE = b"u"  # (reason, traceback): the objective cannot be loaded in this process
@@ -28,24 +34,49 @@ UNUSABLE = b"u"  # (reason, traceback): the objective cannot be loaded in this p
 BEGUN = b"b"  # (run,): the objective is called now
 REPORT = b"v"  # (run, step, value, cost); not answered
 NOTE = b"n"  # (run, key, value); not answered
-ASK = b"a"  # (run,): should the trial be pruned? Answered by (bool | None, Fault | None), pickled, without a word
-POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers; answered by (anything, Fault | None)
-END = b"e"  # (run, trial, value, None), trial and value as bytes
-FAULT = b"f"  # the same with the error that the objective raised as a `Fault` in the last place
+ASK = b"a"  # (run,): should the trial be pruned? Answered by a message of ANSWER, as POINTERS is
+POINTERS = b"p"  # (run, what, arguments): of artifacts, see remote_pointers
+END = b"e"  # (run, None), and the parts trial and value, and two empty ones
+FAULT = b"f"  # (run, words of a Fault), and the parts trial and value, and those of the Fault
 # From who watches over the worker process:
 DIED = b"d"  # (FailureKind | None, words): the process ended, and with it the trial
-PRINTED = b"o"  # (text, FAULT or DIED): either of these, with the end of what was printed
+PRINTED = b"o"  # (text,) and the part FAULT or DIED: either of these, with the end of what was printed
+# To the worker process:
+ANSWER = b"w"  # (anything, words of a Fault | None), and the parts of the Fault
+LENGTH = struct.Struct(">Q")  # before the JSON and before each part
 
 
-def pack(word: bytes, *rest: Any) -> bytes:
-    """Return a message."""
-    return word + pickle.dumps(rest, pickle.HIGHEST_PROTOCOL)
+def pack(word: bytes, *values: Any, parts: Sequence[bytes] = ()) -> bytes:
+    """Return a message.
+
+    Args:
+        word: what it says, one byte.
+        values: what JSON can hold.
+        parts: what is sent as it is.
+
+    Returns:
+        Its bytes.
+    """
+    pieces = [json.dumps(values).encode(), *parts]
+    return word + b"".join([piece for whole in pieces for piece in (LENGTH.pack(len(whole)), whole)])
 
 
 def unpack(message: bytes) -> tuple[Any, ...]:
-    """Return what a message holds beside its word, which is its first byte."""
-    rest: tuple[Any, ...] = pickle.loads(memoryview(message)[1:])
-    return rest
+    """Return what a message holds beside its word, which is its first byte: the values, and the parts after them.
+
+    Raises:
+        ValueError: it is no message.
+    """
+    pieces, at = [], 1
+    while at < len(message):
+        begin = at + LENGTH.size
+        if begin > len(message) or (at := begin + LENGTH.unpack_from(message, begin - LENGTH.size)[0]) > len(message):
+            raise ValueError("a message is cut off")
+        pieces.append(message[begin:at])
+    values = json.loads(pieces[0]) if pieces else None
+    if not isinstance(values, list):
+        raise ValueError("a message without its values")
+    return (*values, *pieces[1:])
 
 
 def dump(thing: Any, shared: SharedArrays | None = None) -> bytes:
@@ -158,7 +189,8 @@ def dump_end(run: int, trial: Trial, value: Any, fault: Fault | None) -> bytes:
     if left_out and fault is None:
         text = f"trial {trial.number}: {'; '.join(left_out)}; only what can be pickled gets out of a worker process"
         fault = dump_fault(ObjectiveError(text), "")
-    return pack(END if fault is None else FAULT, run, trial_bytes, value_bytes, fault)
+    words, pickles = _apart(fault)
+    return pack(END if fault is None else FAULT, run, words, parts=(trial_bytes, value_bytes, *pickles))
 
 
 def _name(thing: Any) -> str:
@@ -167,13 +199,48 @@ def _name(thing: Any) -> str:
 
 # -- errors ------------------------------------------------------------------------------------------------------------
 
-# (the error pickled or None, its class pickled or None, what it says, its class's name, its traceback)
-Fault = tuple[bytes | None, bytes | None, str, str, str]
+# (the error pickled, its class pickled, what it says, its class's name, its traceback); empty bytes: cannot be pickled
+Fault = tuple[bytes, bytes, str, str, str]
+
+
+def _apart(fault: Fault | None) -> tuple[tuple[str, str, str] | None, tuple[bytes, bytes]]:
+    """Return the words of an error and its pickled parts."""
+    return (None, (b"", b"")) if fault is None else (fault[2:], fault[:2])
+
+
+def fault_of(words: Sequence[str] | None, pickles: Sequence[bytes]) -> Fault | None:
+    """Put an error together whose words and pickled parts came in a message; None: there was none.
+
+    Args:
+        words: what it says, its class's name, and its traceback.
+        pickles: the error and its class.
+    """
+    if words is None:
+        return None
+    (error, kind), (text, name, trace) = pickles, words
+    return error, kind, text, name, trace
+
+
+def dump_answer(answer: Any, fault: Fault | None = None) -> bytes:
+    """Return the message that answers a question.
+
+    Args:
+        answer: what JSON can hold.
+        fault: what went wrong; None: nothing.
+    """
+    words, pickles = _apart(fault)
+    return pack(ANSWER, answer, words, parts=pickles)
+
+
+def load_answer(message: bytes) -> tuple[Any, Fault | None]:
+    """Return the answer to a question, and what went wrong with it."""
+    answer, words, *pickles = unpack(message)
+    return answer, fault_of(words, pickles)
 
 
 def dump_fault(error: BaseException, trace: str) -> Fault:
     """Pickle an error, and its class, message and traceback apart, for where the error cannot be loaded."""
-    return try_dump(error), try_dump(type(error)), message_of(error), _name(error), trace
+    return try_dump(error) or b"", try_dump(type(error)) or b"", message_of(error), _name(error), trace
 
 
 def load_fault(fault: Fault) -> BaseException:
@@ -202,9 +269,9 @@ def try_dump(thing: Any) -> bytes | None:
         return None
 
 
-def _try_load(data: bytes | None) -> Any:
+def _try_load(data: bytes) -> Any:
     try:
-        return None if data is None else pickle.loads(data)
+        return pickle.loads(data) if data else None
     except Exception:
         return None
 

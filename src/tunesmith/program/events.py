@@ -14,6 +14,7 @@ from pathlib import Path
 
 HEAD, FOOT = 12, 4  # bytes around the data
 MOST = 64 * 1024 * 1024  # bytes of a record; more means that this is no event file
+MOST_BITS = 64  # of a number
 FLOAT, DOUBLE = 1, 2  # dtypes
 _FIXED = {1: ("<d", 8), 5: ("<f", 4)}
 
@@ -132,3 +133,5 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
+        if shift > MOST_BITS:
+            raise IndexError("a number of more than 64 bits")

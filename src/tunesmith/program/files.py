@@ -88,10 +88,10 @@ def read_results(path: Path) -> list[Mapping[str, Any]]:
         raise ValueError(f"the results file {path} cannot be read: {error}") from error
     try:
         found = [json.loads(text)]
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             found = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"the results file {path} holds no JSON: {error}") from error
     if not all(isinstance(one, dict) for one in found):
         raise ValueError(f'the results file {path} must hold a JSON object such as {{"val_loss": 0.31}}')

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from types import TracebackType
+
+from tunesmith.text import last_written
 
 HALF = 512 * 1024  # bytes that are kept of the beginning, and as many of the end
 EVERY = 2.0  # seconds after which a changed end is written again
@@ -49,8 +50,7 @@ class Log:
             with open(self._file.name, "rb") as file:
                 file.seek(max(0, self._head - (most - len(data))))
                 data = file.read(self._head - file.tell()) + data
-        text = data.decode(errors="replace").replace("\r\n", "\n")
-        return re.sub(r"[^\n]*\r(?=[^\n])", "", text)[-most:]  # of a line that was written again, the last
+        return last_written(data.decode(errors="replace"))[-most:]
 
     def close(self) -> None:
         """Write what is left."""

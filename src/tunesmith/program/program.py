@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunesmith.caution import caution
 from tunesmith.errors import MissingMetricError, ObjectiveError, ProgramError, TrialInterrupted, TrialPruned
 from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.limits import WATCHDOG
 from tunesmith.executors.memory import parse_bytes
+from tunesmith.frozen import MOST_STEPS
 from tunesmith.program import template
 from tunesmith.program.events import EventFiles
 from tunesmith.program.files import FORMATS, params_text, read_results
 from tunesmith.program.log import Log
 from tunesmith.program.metrics import LookAlikes, Metrics, Report, look_alikes, what_it_printed
 from tunesmith.program.process import Process
-from tunesmith.text import listing, printable
+from tunesmith.text import listing, printable, shown
 from tunesmith.trial import Trial
 
 INTERRUPTED = 130  # the exit code of a program that was interrupted and is to be run again
@@ -237,6 +239,7 @@ class _Run:
         self.single = len(program.metrics) == 1
         self.began = time.monotonic()
         self.reports = 0  # that the program made
+        self.told = False  # whether it was told that a step cannot be one
         self.last_step = (trial.resumed_from_step or 0) if program.resumable else 0
         others = program._others(trial.number, trial.seed)
         where = program.tensorboard
@@ -287,7 +290,7 @@ class _Run:
             TrialPruned: not.
         """
         for report in found if self.single else ():
-            step = self.last_step + 1 if report.step is None else report.step
+            step = self._step(report.step)
             self.last_step = step
             self.reports += 1
             if not is_stored(self.reports) or step in (self.trial.reports or ()):
@@ -295,6 +298,18 @@ class _Run:
             self.trial.report(report.value, step)
             if self.trial.should_prune():
                 raise TrialPruned(f"stopped after step {step}")
+
+    def _step(self, named: int | None) -> int:
+        """Return the step of a report: the one that the program named, where it can be stored, or the next one."""
+        if named is not None and 0 <= named < MOST_STEPS:
+            return named
+        if named is not None and not self.told:
+            self.told = True
+            caution(
+                f"trial {self.trial.number}: the program named the step {shown(named)}; steps are whole numbers from 0 "
+                "to 2**63 - 1, so reports with others are counted by themselves"
+            )
+        return min(self.last_step + 1, MOST_STEPS - 1)
 
     def _values(self) -> float | tuple[float, ...]:
         try:

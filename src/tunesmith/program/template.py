@@ -17,7 +17,9 @@ LISTS = ("args", "overrides")  # placeholders that stand for several words
 PREFIX = "TUNESMITH_PARAM_"
 _PLACE = re.compile(r"(\{+)([^{}]*)(\}+)")
 _BARE = re.compile(r"[A-Za-z0-9_.+\-/:%@][\w.+\-/:%@]*")  # what Hydra reads as one text without quotes
-_NOT_TEXT = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|nan)|true|false|null|none", re.IGNORECASE)
+_NOT_TEXT = re.compile(
+    r"[+-]?(\d[\d_]*(?:\.\d*)?|\.\d+)(e[+-]?\d+)?|[+-]?(inf|nan)|true|false|null|none", re.IGNORECASE
+)
 
 
 class _Inactive(Exception):

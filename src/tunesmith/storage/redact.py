@@ -35,6 +35,9 @@ _NAME = re.compile(r"[a-z_]{1,12}[0-9]{0,2}")
 _PLAIN = re.compile(r"[\w.$-]*")
 _HOST = re.compile(r"[\w.:%-]*")
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]{0,30}:/+")
+# Within another program's message, which may be long: each place is looked at a bounded number of times.
+_URL = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s'\"]+")
+_NAMED_SECRET = re.compile(rf"(?i)(\b(?=\w*(?:{'|'.join(_WORDS)}))\w++['\"]?\s*+[=:]\s*+)\S+")
 _OPTION = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
@@ -69,8 +72,8 @@ def shown_spec(spec: Any) -> str:
 
 def redact_within(text: str) -> str:
     """Return another program's message without the users and passwords of URLs, and without values named password."""
-    text = re.sub(r"[A-Za-z][\w+.-]*://[^\s'\"]+", lambda url: redact(url.group()), text)
-    return re.sub(rf"(?i)(\b\w*(?:{'|'.join(_WORDS)})\w*['\"]?\s*[=:]\s*)\S+", rf"\1{HIDDEN}", text)
+    text = _URL.sub(lambda url: redact(url.group()), text)
+    return _NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
 
 
 def _split(rest: str) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tunesmith.cli.scaffold.option import Option, value_of
+from tunesmith.cli.scaffold.option import LONGEST, Option, value_of
 
 # Where a program writes: a folder of its own for each trial. The usual one is named after the second, so that trials
 # that begin in the same second write into one.
@@ -32,7 +32,7 @@ def options_in_config(text: str) -> list[Option]:
     found = []
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
-        match = _LINE.match(line)
+        match = _LINE.match(line[:LONGEST])
         if match is None:
             continue
         indent = len(match["indent"])

@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_WHOLE = re.compile(r"[+-]?\d[\d_]*")
-_NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
+LONGEST = 1000  # characters of a line of a program's output that are looked at: no option needs more
+_DIGITS = r"\d+(?:_\d+)*"
+_WHOLE = re.compile(rf"[+-]?{_DIGITS}")
+_NUMBER = re.compile(rf"[+-]?({_DIGITS}(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunesmith.cli.scaffold.option import Option, value_of
+from tunesmith.cli.scaffold.option import LONGEST, Option, value_of
 
 _HEAD = re.compile(r"^ {1,8}(?:-\w(?:[ =](?P<short>\S+))?, ?)?--(?P<name>[\w][\w.-]*)(?P<rest>.*)$")
 _DEFAULT = re.compile(
@@ -19,7 +19,7 @@ _CHOICES = re.compile(
 _SECOND = re.compile(r"^(?: ?[/,] ?| {2,})(?P<name>--?\w[\w.-]*)")  # --amp / --no-amp, --lr, --learning-rate
 _BOX = re.compile(r"^ *│ *\*? *(?=-)|│")  # that Typer draws around its options, with a star before those that must be
 _METAVAR = re.compile(r"^(?P<metavar>[A-Z][A-Z0-9_]*|<[^<>]+>)(?: \[[^\]]*\])?")
-_NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 # As click writes it: [1<=x<=10], [default: 0.1; x>0].
 _BOUNDS = re.compile(
     rf"[\[;] *(?:(?P<low>{_NUMBER})(?P<above><=?))?x(?:(?P<below>[<>]=?)(?P<high>{_NUMBER}))? *(?=[\];])"
@@ -36,7 +36,7 @@ def _entries(text: str) -> Iterator[list[str]]:
     """Give the lines of each option: the one that begins with its name, and what is indented below."""
     entry: list[str] = []
     for printed in text.expandtabs().splitlines():
-        line = _BOX.sub("  ", printed)
+        line = _BOX.sub("  ", printed[:LONGEST])
         if _HEAD.match(line):
             if entry:
                 yield entry
