@@ -26,6 +26,21 @@ class StorageUnavailableError(StorageError):
     """
 
 
+class StorageLostError(StorageError):
+    """The file of a storage was deleted, replaced, overwritten or cut off while it was in use.
+
+    Args:
+        message: what happened, and what to do.
+        path: the file.
+        rescue: the file beside it that has what was stored; None: none could be made.
+    """
+
+    def __init__(self, message: str, path: str = "", rescue: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.rescue = rescue
+
+
 class StudyNotFoundError(StorageError, KeyError):
     """The storage holds no study of the given name."""
 

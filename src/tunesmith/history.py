@@ -133,6 +133,11 @@ class History:
         """Why each row failed, int8[n], as `tunesmith.FailureKind`; 0: it did not, or that is not known."""
         return _view(self._failure[: self._n])
 
+    def constraints_of(self, row: int) -> dict[str, float]:
+        """Return the constraint values of a row by name."""
+        values = self._c[row].tolist()
+        return {name: values[at] for name, at in self._constraints.items() if values[at] == values[at]}
+
     @property
     def complete(self) -> NDArray[np.bool_]:
         """Which rows are COMPLETE, bool[n]."""

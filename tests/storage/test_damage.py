@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith.errors import StorageError, StudyNotFoundError
+from tunesmith.errors import StorageError, StorageLostError, StudyNotFoundError
 from tunesmith.frozen import TrialRecord
 from tunesmith.numerics.packed import pack_bytes
 from tunesmith.storage import check, open_storage
@@ -360,3 +362,106 @@ def test_predictions_that_are_damaged(change: dict[str, Any]) -> None:
     assert whole.values.tolist() == list(range(8))
     change = {name: packed_bomb() if value == "bomb" else value for name, value in change.items()}
     assert unpack({**kept, **change}, 1) == [None]
+
+
+# -- a file that is damaged while it is in use -------------------------------------------------------------------------
+
+
+def cut(path: Path, part: float = 0.0) -> None:
+    os.truncate(path, int(path.stat().st_size * part) // 4096 * 4096)
+
+
+def by_another_program(path: Path, content: bytes) -> None:
+    """Overwrite a file as another process does: closing it here would drop the locks that SQLite has on it."""
+    script = f"import sys; open({str(path)!r}, 'wb').write(sys.stdin.buffer.read())"
+    subprocess.run([sys.executable, "-c", script], input=content, check=True)
+
+
+def log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def other(path: Path) -> bytes:
+    """The content of another study's file."""
+    made = path.with_name("other.db")
+    ts.create_study(storage=made, study_name="other", seed=1).engine.storage.close()
+    return made.read_bytes()
+
+
+LOSSES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "log deleted": (lambda path: log(path).unlink(), "write-ahead log of .* was deleted"),
+    "log cut off": (lambda path: cut(log(path)), "write-ahead log of .* was cut off"),
+    "log cut in halves": (lambda path: cut(log(path), 0.5), "write-ahead log of .* was cut off"),
+    "file cut off": (cut, "tune.db was cut off"),
+    "file cut in halves": (lambda path: cut(path, 0.5), "tune.db was cut off"),
+    "zeros": (lambda path: by_another_program(path, bytes(path.stat().st_size)), "tune.db was overwritten"),
+    "another study": (lambda path: by_another_program(path, other(path)), "tune.db was (overwritten|cut off)"),
+    "a text": (lambda path: by_another_program(path, b"hello"), "tune.db was cut off"),
+    "deleted": (Path.unlink, "tune.db was deleted"),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let others change a file that is open")
+@pytest.mark.parametrize("happens", LOSSES)
+@pytest.mark.parametrize("shared", [False, True], ids=["one", "two"])
+def test_a_file_that_is_damaged_under_a_search(happens: str, shared: bool, tmp_path: Path) -> None:
+    """It is told at once, and what was found is in a file beside it, the trial that ended last too."""
+    path = tmp_path / "tune.db"
+    change, words = LOSSES[happens]
+    study = ts.create_study(storage=path, study_name="a", seed=0, sampler="random")
+    if shared:  # by a process that is killed in its trial, and so does not close the file
+        script = (
+            f"import os, tunesmith as ts; s = ts.load_study(study_name='a', storage={str(path)!r}, sampler='random');"
+            "s.optimize(lambda t: t.suggest_float('x', 0, 1) if t.number < 4 else os._exit(0), 9)"
+        )
+        subprocess.run([sys.executable, "-c", script], check=True)
+
+    def objective(trial: ts.Trial) -> float:
+        if trial.number == 9:
+            change(path)
+        return trial.suggest_float("x", 0, 1)
+
+    with pytest.raises(StorageLostError, match=words) as caught:
+        study.optimize(objective, 20)
+    assert caught.value.rescue is not None
+    assert caught.value.rescue in str(caught.value)
+    ended = {t.number: t.values for t in ts.load_study(study_name="a", storage=caught.value.rescue).trials}
+    assert [n for n, values in ended.items() if values] == list(range(10))
+    assert check(caught.value.rescue) == []
+    (kept,) = study.engine.teller.unsaved.ends.values()
+    study.engine.teller.unsaved.drop(kept)  # else the end of the tests would tell of it
+
+
+@pytest.mark.skipif(os.name == "nt", reason="as above")
+def test_what_others_do_to_a_file_is_no_damage(tmp_path: Path) -> None:
+    """Checkpoints, a VACUUM, a log that is made shorter, a second process that opens and closes it."""
+    path = tmp_path / "tune.db"
+    study = ts.create_study(storage=path, study_name="a", seed=0, sampler="random")
+    peer = f"import tunesmith as ts; ts.load_study(study_name='a', storage={str(path)!r}).set_user_attr('peer', 1)"
+    with closing(sqlite3.connect(path, isolation_level=None)) as tool:
+        for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(PASSIVE)"):
+            study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
+            tool.execute(statement).fetchall()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
+    subprocess.run([sys.executable, "-c", peer], check=True)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
+    study.engine.storage.close()
+    assert not log(path).exists()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
+    assert len(study.trials) == 18
+
+
+def test_a_file_that_had_a_study_and_is_empty(path: Path) -> None:
+    study = ts.create_study(storage=path.with_name("b.db"))
+    study.set_user_attr("a", 1)
+    log(path.with_name("b.db")).unlink()
+    with pytest.raises(StorageLostError):
+        study.set_user_attr("a", 2)
+    shutil.copy(path.with_name("b.db"), path)  # as it is after its processes were killed
+    (told,) = check(path)
+    assert "had a study and is empty" in told
+    shutil.copy(path.with_name("b.db.rescue-1.db"), path.with_name("tune.db.rescue-1.db"))
+    assert "is kept in" in check(path)[0]
+    path.write_bytes(b"")
+    assert "is empty (0 bytes)" in check(path)[0]
+    assert path.stat().st_size == 0, "to look at it changes nothing"

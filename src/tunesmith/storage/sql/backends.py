@@ -37,6 +37,7 @@ class Backend:
         relaxed: a statement after `begin_write`, for a change that a power cut may undo; "": there is none.
         uptime: a query for the seconds since the server started; "": there is none.
         tables: a query for the names of all tables; "": SQLAlchemy knows one.
+        creates: whether tables are about to be made.
     """
 
     relaxed: ClassVar[str] = ""
@@ -48,6 +49,7 @@ class Backend:
         self.begin_write: tuple[str, ...] = ("BEGIN",)
         self.begin_read: tuple[str, ...] = ("BEGIN",)
         self.one_at_a_time: tuple[str, ...] = ()
+        self.creates = False
 
     def arguments(self, driver: str, named: dict[str, Any], silence: float) -> dict[str, Any]:
         """Return the arguments of the driver's `connect`, with time limits.
@@ -95,7 +97,7 @@ class SQLite(Backend):
 
         try:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-            if mode != "wal" and _is_ours(connection):
+            if mode != "wal" and _is_ours(connection, self.creates):
                 (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as error:
             # A file that may only be read is read as it is.
@@ -115,11 +117,11 @@ class SQLite(Backend):
         return Fault.LOCKED if busy else Fault.FINAL
 
 
-def _is_ours(connection: Any) -> bool:
-    """Return whether an SQLite file is empty or has our tables; the journal of other files is left alone."""
+def _is_ours(connection: Any, creates: bool) -> bool:
+    """Return whether an SQLite file has our tables, or is empty and will have them; others are left as they are."""
     query = "SELECT count(*), count(*) FILTER (WHERE name LIKE 'tunesmith!_%' ESCAPE '!') FROM sqlite_master"
     every, ours = connection.execute(query).fetchone()
-    return bool(every == 0 or ours > 0)
+    return bool(ours > 0 or (creates and every == 0))
 
 
 class PostgreSQL(Backend):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from glob import escape, glob
 
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is named
 
@@ -10,6 +12,7 @@ from tunesmith.artifacts.base import is_key
 from tunesmith.artifacts.record import Artifact
 from tunesmith.errors import StorageError
 from tunesmith.storage.base import StudyRecord
+from tunesmith.storage.sql.engine import Database
 from tunesmith.storage.sql.location import may_exist
 from tunesmith.storage.sql.schema import reports, studies, trials
 from tunesmith.storage.sql.session import Session
@@ -40,6 +43,10 @@ def problems_of(storage: SQLStorage) -> list[str]:
         except StorageError as error:
             return [str(error)]
         found += [f"SQLite: {printable(line)}" for (text,) in rows for line in str(text).splitlines() if line != "ok"]
+        try:
+            found += _emptied(database)
+        except StorageError as error:
+            return [*found, str(error)]
     try:
         records = storage.list_studies()
     except StorageError as error:
@@ -47,6 +54,32 @@ def problems_of(storage: SQLStorage) -> list[str]:
     for record in records:
         found += [f"the study {record.name!r}: {what}" for what in _of_study(storage, record)]
     return found[:MOST]
+
+
+def _emptied(database: Database) -> list[str]:
+    """Return that a file has lost its studies: tunesmith makes a file with its first study, and leaves none empty."""
+    path = database.url.database or ""
+    if not os.path.isfile(path):
+        return []
+    tables = database.tables()
+    if os.path.getsize(path) == 0:
+        told = f"{database.where} is empty (0 bytes): it was cut off, or no study was made in it yet"
+    elif (not tables and _journal(database) == "wal") or (studies.name in tables and database.read(_had_none)):
+        told = f"{database.where} had a study and is empty: its write-ahead log was deleted or cut off"
+    else:
+        return []
+    copies = sorted(map(printable, glob(f"{escape(path)}.rescue-*.db")))
+    return [told + (f". What it held is kept in {', '.join(copies)}" if copies else "")]
+
+
+def _journal(database: Database) -> str:
+    return str(database.read(lambda session: session.query("PRAGMA journal_mode"))[0][0])
+
+
+def _had_none(session: Session) -> bool:
+    """Return whether there never was a study in the tables, not even one that was deleted."""
+    counted = f"SELECT count(*) FROM sqlite_sequence WHERE name = '{studies.name}'"
+    return session.query(counted) == [(0,)]
 
 
 def _of_study(storage: SQLStorage, record: StudyRecord) -> list[str]:

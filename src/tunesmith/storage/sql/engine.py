@@ -10,17 +10,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, TypeVar, cast
 
 from sqlalchemy import URL, create_engine, event, inspect  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.engine import Connection as SQLAlchemyConnection  # noqa: TID253 - as above
 from sqlalchemy.pool import NullPool  # noqa: TID253 - as above
 
-from tunesmith.errors import StorageError
+from tunesmith.errors import StorageError, StorageLostError
 from tunesmith.storage.sql.backends import backend_of
 from tunesmith.storage.sql.errors import broke_off, explain
-from tunesmith.storage.sql.files import FileIdentity
+from tunesmith.storage.sql.files import FileWatch
 from tunesmith.storage.sql.location import secrets_of
 from tunesmith.storage.sql.pool import MOST, Connection, Pool
 from tunesmith.storage.sql.retry import Fault, Retry
@@ -51,7 +51,8 @@ class Database:
         self.url, self.where, self.timeout = url, where, timeout
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._secrets = secrets_of(url)
-        self._file = FileIdentity(url, where)
+        self._file = FileWatch(url, where)
+        self._rescue: Database | None = None  # a copy of a file that was lost
         self._backend = backend_of(url.get_backend_name(), timeout)
         # Positional parameters, so that a statement's values are one list.
         engine = create_engine(url, paramstyle="qmark" if self.is_sqlite else "format")
@@ -135,8 +136,8 @@ class Database:
                         continue
                     session = connection.session
                     session.uncertain = uncertain
-                    if writes:
-                        self._file.check(recent)
+                    if writes and (happened := self._file.check(recent)):
+                        self._lost(happened, connection, work)
                     try:
                         if before:
                             self._end(connection, before)
@@ -160,6 +161,8 @@ class Database:
                             before = connection.end if writes else ""
                         retry = retry or Retry(self.timeout, patience)
                         if broken > BREAKS or not retry.goes_on(fault):
+                            if happened := self._file.check():
+                                self._lost(happened, connection, work if writes else None)
                             self._fail(error)
                     except BaseException:  # an interrupt too: no transaction may stay open
                         self._roll_back(connection)
@@ -167,6 +170,25 @@ class Database:
             finally:
                 self._pool.give(connection)
             retry.wait()
+
+    def _lost(self, happened: str, connection: Connection, work: Callable[[Session], Any] | None) -> NoReturn:
+        """Refuse to write to a file that is no longer what it was; make a copy beside it once, and write there."""
+        if self._rescue is None and (place := self._file.rescue(connection.driver)) is not None:
+            self._rescue = Database(self.url.set(database=place), f"the file {place}", self.timeout)
+        copy, place = self._rescue, None
+        if copy is not None:
+            place = str(copy.url.database)
+            if work is not None:
+                with suppress(Exception):  # of the work, for which there is no caller any more
+                    copy.write(work)
+                copy.close()
+        kept = "" if place is None else f"All that was stored is kept in {printable(place)}. "
+        raise StorageLostError(
+            f"{happened} while it was in use, so nothing more is written to it. {kept}Put the file back where it was "
+            "and go on, or load the study again to go on with what is there now",
+            self._file.path or "",
+            place,
+        )
 
     def _end(self, connection: Connection, statement: str) -> None:
         """End the session of a lost connection: what it had on its way is done or undone now, and not in a moment."""
@@ -273,7 +295,7 @@ class Database:
         except BaseException:
             self._pool.drop(connection)
             raise
-        self._file.note()
+        self._file.note(alone=len(self.connections) == 1)
         self._known = True
         if self._connected == math.inf:
             self._connected = time.monotonic()
@@ -299,6 +321,8 @@ class Database:
     @contextmanager
     def sqlalchemy(self) -> Iterator[SQLAlchemyConnection]:
         """Open a transaction as an SQLAlchemy connection, to create and upgrade tables."""
+        self._backend.creates = True
+        self._pool.drop_idle()
         self.read(lambda session: None)  # waits for a server that is away, and sets the file up
         with self._pool.gate:  # no fork meanwhile
             try:

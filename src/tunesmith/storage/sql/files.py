@@ -1,4 +1,4 @@
-"""Checks of files: whether one is an SQLite database, and whether it is still the one that was opened."""
+"""Checks of files: is one an SQLite database, and is it still as it was opened? Else it is copied while it can be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import os
 import shlex
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
@@ -91,56 +93,197 @@ def _what(head: bytes) -> tuple[str, str | None]:
     return "", None
 
 
-class FileIdentity:
-    """Notices when a database file is deleted or replaced: what is written to it after that would be lost silently.
+Look = tuple[int, int, int, int]  # device, inode, size, time of the last change
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What tells one file from another: its mark, and the seed and time of creation of its studies by their ids."""
+
+    mark: int = 0
+    studies: dict[int, tuple[int, float]] = field(default_factory=dict)
+
+
+class FileWatch:
+    """Notices when a database file is deleted, replaced, overwritten or cut off: what is written then would be lost.
+
+    While a process has the file open, SQLite neither deletes its write-ahead log nor makes it shorter, and writes to
+    the file itself in checkpoints alone. So two calls of `stat` tell that all is well, and the content is looked at
+    only after a checkpoint. Between two checkpoints that readers cut short the file alone is in no state of its own:
+    only its first page can be told to be ours.
 
     Args:
-        url: where the database is; a server needs no check.
+        url: where the database is; a server needs no watch.
         where: its name in errors.
     """
 
     def __init__(self, url: URL, where: str) -> None:
         path = url.database or ""
-        is_file = url.get_backend_name() == "sqlite" and not path.startswith("file:")
-        self._path = path if is_file else None
+        self.path = path if url.get_backend_name() == "sqlite" and not path.startswith("file:") else None
         self._where = where
-        self._known: tuple[int, int] | None = None
+        self._file: Look | None = None
+        self._log: Look | None = None  # None: there is no write-ahead log, for the file system cannot do it
+        self._content = _Content()
+        self._looked = (-math.inf, 0.0)  # when the content was looked at, and how long it took
         self._checked = -math.inf  # when, by the monotonic clock
 
-    def note(self) -> None:
-        """Remember which file is there, if none is remembered; called after a connection was opened."""
-        if self._path is not None and self._known is None:
-            self._known = self._look()
+    def note(self, alone: bool) -> None:
+        """Remember what is there; called after a connection was opened.
+
+        Args:
+            alone: whether it is the only one here, so that SQLite may have made a new log.
+        """
+        if self.path is None or not (alone or self._file is None):
+            return
+        found, log = self._look()
+        if self._file is None or (found is not None and found[:2] == self._file[:2]):
+            self._file = found
+        self._note_log(log)
+
+    def _note_log(self, log: Look | None) -> None:
+        self._log = log
+        if log is not None:
+            self._content = _content(self.path or "") or self._content
 
     def forget(self) -> None:
         """Forget which file was there."""
-        self._known = None
+        self._file = None
 
-    def check(self, recent: float = 0.0) -> None:
-        """Raise unless the file that was opened is still there; called before each write.
+    def check(self, recent: float = 0.0) -> str:
+        """Return what happened to the file, in words; "": nothing. Called before each write.
 
         Args:
             recent: how old the last check may be, in seconds.
-
-        Raises:
-            StorageError: it was deleted, or another one has taken its place.
         """
-        if self._known is None or (recent and time.monotonic() - self._checked < recent):
-            return
-        if (now := self._look()) == self._known:
-            self._checked = time.monotonic()
-            return
-        happened = "was deleted" if now is None else "was replaced by another file"
-        raise StorageError(
-            f"{self._where} {happened} while it was in use, so nothing more is written. Put the file back where it was "
-            "and go on, or load the study again to go on with what is there now"
-        )
+        if self._file is None or (recent and time.monotonic() - self._checked < recent):
+            return ""
+        found, log = self._look()
+        if found is None:
+            return f"{self._where} was deleted"
+        if found[:2] != self._file[:2]:
+            return f"{self._where} was replaced by another file"
+        if self._log is None:
+            self._note_log(log)  # SQLite makes it with the first transaction
+        else:
+            if log is None or log[:2] != self._log[:2]:
+                return f"the write-ahead log of {self._where} was {'deleted' if log is None else 'replaced'}"
+            if log[2] < self._log[2] and not _holds(self._is_readable):  # another program may make it shorter
+                return f"the write-ahead log of {self._where} was cut off"
+            self._log = log
+            shorter = found[2] < self._file[2]
+            if found != self._file and (shorter or self._may_look()):
+                start = time.monotonic()
+                if not _holds(lambda: self._is_ours(shorter)):
+                    return f"{self._where} was {'cut off' if shorter else 'overwritten'}"
+                self._file, self._looked = found, (time.monotonic(), time.monotonic() - start)
+        self._checked = time.monotonic()
+        return ""
 
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self._path or "")
-        except FileNotFoundError:
+    def _look(self) -> list[Look | None]:
+        """Return what the file and its log are now; one call, for each write makes it."""
+        looks: list[Look | None] = []
+        for path, before in ((self.path, self._file), (f"{self.path}-wal", self._log)):
+            try:
+                found = os.stat(path or "")
+            except FileNotFoundError:
+                looks.append(None)
+            except OSError:  # a drive that is away for the moment: SQLite finds the words
+                looks.append(before)
+            else:
+                looks.append((found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+        return looks
+
+    def _may_look(self) -> bool:
+        """Return whether a look at the content is due: where every commit makes a checkpoint, it must stay cheap."""
+        when, took = self._looked
+        return time.monotonic() - when > 10.0 * min(took, 0.001)
+
+    def _is_readable(self) -> bool:
+        """Return whether a new connection can read what was written last."""
+        return _content(self.path or "") is not None
+
+    def _is_ours(self, shorter: bool) -> bool:
+        """Return whether the file, alone and with its log, is the one that was opened."""
+        path, known = self.path or "", self._content
+        seen, alone = _content(path), _mark(path)
+        if seen is None or alone is None or os.path.getsize(path) == 0 or (shorter and not _is_sound(path)):
+            return False
+        other = any(seen.studies[i] != kept for i, kept in known.studies.items() if i in seen.studies)
+        if other or (known.mark and seen.mark != known.mark) or alone not in (seen.mark, 0):
+            return False
+        self._content = seen
+        return True
+
+    def rescue(self, driver: sqlite3.Connection) -> str | None:
+        """Write what an open connection still has into a new file beside the old one; return its name.
+
+        Args:
+            driver: the connection; no transaction is open.
+
+        Returns:
+            the path; None: it cannot be read, or nothing can be written there.
+        """
+        for i in range(1, 100):
+            place = f"{self.path}.rescue-{i}.db"
+            try:
+                os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            except FileExistsError:
+                continue
+            except OSError:
+                return None
+            try:
+                driver.execute("VACUUM INTO ?", (place,))
+                if _is_sound(place) and (found := _content(place)) is not None and found.studies:
+                    return place
+            except sqlite3.Error:
+                pass
+            os.unlink(place)
             return None
-        except OSError:  # a drive that is away for the moment: SQLite finds the words
-            return self._known
-        return found.st_dev, found.st_ino
+        return None
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """Return whether a condition holds, now or in a moment: a checkpoint of another process may be under way."""
+    for pause in (0.02, 0.05, 0.1, 0.2, 0.4):
+        if condition():
+            return True
+        time.sleep(pause)
+    return condition()
+
+
+def _open(path: str, how: str = "mode=ro") -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(f"{Path(path).as_uri()}?{how}", uri=True))
+
+
+def _content(path: str) -> _Content | None:
+    """Return what is in a file as connections see it; None: it cannot be read."""
+    try:
+        with _open(path) as connection:
+            (mark,) = connection.execute("PRAGMA user_version").fetchone()
+            try:
+                rows = connection.execute("SELECT id, seed, created FROM tunesmith_studies").fetchall()
+            except sqlite3.OperationalError as error:
+                if "no such table" not in str(error):
+                    raise
+                rows = []
+            return _Content(mark, {row[0]: row[1:] for row in rows})
+    except sqlite3.Error:
+        return None
+
+
+def _mark(path: str) -> int | None:
+    """Return the mark in the first page of a file, without its log; None: it is no database."""
+    try:
+        with _open(path, "immutable=1") as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error as error:
+        return None if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB" else 0
+
+
+def _is_sound(path: str) -> bool:
+    """Return whether SQLite finds nothing wrong with a file."""
+    try:
+        with _open(path) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ def create_or_upgrade(database: Database, schema: int | None) -> None:
             there = sa.inspect(connection).has_table(version.name)
             if not there or connection.execute(_VERSION).first() is None:  # else another process was faster
                 metadata.create_all(connection)
+                if database.is_sqlite and connection.exec_driver_sql("PRAGMA user_version").scalar() == 0:
+                    # A mark by which the file is known from others, see FileWatch.
+                    connection.exec_driver_sql(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
                 connection.execute(sa.insert(version).values(version_num=revision(HEAD)))
         else:
             from alembic.util.exc import CommandError

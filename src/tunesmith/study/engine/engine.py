@@ -10,7 +10,14 @@ import numpy as np
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.collection import Artifacts
-from tunesmith.errors import ArtifactError, AttemptReplacedError, SpaceExhaustedError, StorageError, TrialsSpentError
+from tunesmith.errors import (
+    ArtifactError,
+    AttemptReplacedError,
+    SpaceExhaustedError,
+    StorageError,
+    StorageLostError,
+    TrialsSpentError,
+)
 from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
@@ -100,7 +107,10 @@ class TrialEngine(StudyData):
             self.recovery.look(self.retries)
             pruner = self.channel.pruner
             choose = (lambda history: self._choose(history, may_begin)) if pruner.resumes else None
-            trial = self.asker.start(below if may_begin else 0, cheap, choose)
+            try:
+                trial = self.asker.start(below if may_begin else 0, cheap, choose)
+            except StorageLostError as error:
+                raise self.teller.lost(error) from None
             if self.asker.sampler.inherits:
                 self._inherit(trial)
         self._hand_out(trial)

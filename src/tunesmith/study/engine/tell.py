@@ -11,6 +11,7 @@ from tunesmith.caution import caution
 from tunesmith.errors import (
     AttemptReplacedError,
     StorageError,
+    StorageLostError,
     StorageUnavailableError,
     StudyNotFoundError,
     TrialFinishedError,
@@ -20,6 +21,7 @@ from tunesmith.state import TrialState
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.outcome import Outcome
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.study.engine.rescue import rescued
 from tunesmith.study.engine.retry import retry_while_unavailable
 from tunesmith.study.engine.unsaved import Unsaved
 from tunesmith.text import name_and_message, plain_text, shorten
@@ -191,11 +193,19 @@ class Teller:
             self.unsaved.keep(done)
             if not isinstance(error, StorageError):
                 raise
+            if isinstance(error, StorageLostError):
+                raise self.lost(error) from None
             kind = StorageUnavailableError if isinstance(error, StorageUnavailableError) else StorageError
             raise kind(
                 f"{error}. The result of trial {done.number} is kept in this process: the next ask(), tell() or "
                 "optimize() stores it"
             ) from error
+
+    def lost(self, error: StorageLostError) -> StorageLostError:
+        """Return the error for a file that was lost; what is known here is in a file then, if that can be."""
+        found = rescued(self._study, self.unsaved.ends.values(), error)
+        self.unsaved.rescue = found.rescue
+        return found
 
     def _write_end(self, done: TrialRecord) -> tuple[int, int]:
         """Store the end of a trial: without attributes and reports if these cannot be stored, else as FAIL."""

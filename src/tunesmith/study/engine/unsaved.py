@@ -21,6 +21,7 @@ class Unsaved:
     Attributes:
         ends: the ends of trials that are kept, by number.
         released: attempts of trials to be released, by number.
+        rescue: the file that has these ends, where the storage's own was lost.
     """
 
     def __init__(self, study_name: str, flush: Callable[[], None]) -> None:
@@ -28,6 +29,7 @@ class Unsaved:
         self.flush = flush
         self.ends: dict[int, TrialRecord] = {}
         self.released: dict[int, Fence] = {}
+        self.rescue: str | None = None
 
     def keep(self, done: TrialRecord) -> None:
         """Keep the end of a trial until it is stored, at exit at the latest."""
@@ -58,4 +60,5 @@ def _at_exit(pid: int) -> None:
         for done in held.ends.values():
             which = f"trial {done.number} of the study {held.study_name!r}"
             result = f"{done.state.name} {done.values}, {done.params}"
-            print(f"tunesmith: the result of {which} could not be stored and is lost: {result}", file=sys.stderr)
+            end = "is lost" if held.rescue is None else f"is in {held.rescue} alone"
+            print(f"tunesmith: the result of {which} could not be stored and {end}: {result}", file=sys.stderr)
