@@ -78,9 +78,22 @@ def test_the_capacity_is_the_room_that_workers_have(dask_client: Any) -> None:
 
     assert capacity() == 4
     assert capacity(resources={"cpus": 2}) == 2
-    assert capacity(resources={"cpus": 4}) == 0
-    assert capacity(resources={"GPU": 1}) == 0
+    assert capacity(resources={"cpus": 0}) == 4
     assert capacity(jobs=7) == 7
+
+
+def test_resources_that_no_worker_has_are_an_error_or_waited_for_until_the_deadline(dask_client: Any) -> None:
+    study = ts.create_study(seed=0)
+    for name, need in (("GPU", 1), ("cpus", 4)):
+        with pytest.raises(ValueError, match=rf"no worker of the Dask cluster has .* {name}: {need} \(the most"):
+            study.optimize(learn, n_trials=1, executor=DaskExecutor(dask_client, resources={name: need}))
+    assert not study.trials
+    executor = DaskExecutor(dask_client, jobs=2, resources={"GPU": 1})
+    with pytest.warns(UserWarning, match="The trials wait until one joins"):
+        study.optimize(learn, n_trials=3, timeout=0.5, executor=executor)
+    assert [(t.state, t.attempt) for t in study.trials] == [(TrialState.WAITING, 2)] * 2
+    study.optimize(learn, n_trials_total=3, executor=dask_client)
+    assert all(t.state.is_finished() for t in study.trials)
 
 
 def test_a_resource_is_what_workers_were_started_with() -> None:

@@ -51,8 +51,20 @@ def test_the_capacity_is_the_room_that_nodes_have(ray_module: Any) -> None:
     assert capacity() == 2
     assert capacity(resources={"cpus": 2}) == 1
     assert capacity(resources={"cpus": 0.5, "thing": 1}) == 2
-    assert capacity(resources={"gpus": 1}) == 0
+    assert capacity(resources={"cpus": 0}) == 2
+    assert capacity(resources={"cpus": 0, "thing": 1}) == capacity(resources={"cpus": 0.1, "thing": 1})
     assert capacity(jobs=7) == 7
+
+
+def test_resources_that_no_node_has_are_an_error_or_waited_for_until_the_deadline(ray_module: Any) -> None:
+    study = ts.create_study(seed=0)
+    with pytest.raises(ValueError, match=r"no node of the Ray cluster has .* gpus: 1 \(the most that one has is 0\)"):
+        study.optimize(learn, n_trials=1, executor=RayExecutor(ray_module, resources={"gpus": 1}))
+    assert not study.trials
+    executor = RayExecutor(ray_module, jobs=2, resources={"gpus": 1})
+    with pytest.warns(UserWarning, match="The trials wait until one joins"):
+        study.optimize(learn, n_trials=3, timeout=0.5, executor=executor)
+    assert [(t.state, t.attempt) for t in study.trials] == [(TrialState.WAITING, 2)] * 2
 
 
 def test_what_is_not_ray_is_refused(ray_module: Any) -> None:

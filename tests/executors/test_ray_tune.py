@@ -141,6 +141,35 @@ def test_the_trials_of_a_driver_that_died_are_gone_on_with_under_their_names(tmp
     assert [(t.attempt, t.crashes) for t in trials] == [(2, 0), (1, 0), (2, 0), (1, 0)]
 
 
+FORGETS = DIES.replace(
+    "    sys.stdout.flush()",
+    """\
+    search.on_trial_complete("a", {"loss": 3.0})
+    for name in ("e", "f"):
+        print([search.suggest(name)["x"]])
+    search.on_trial_complete("e", {"loss": 4.0})
+    sys.stdout.flush()""",
+)
+
+
+def test_what_tune_has_forgotten_is_found_again_and_no_trial_is_there_twice(tmp_path: Path) -> None:
+    """Since it was saved, one trial that it knows has ended, and of two that it does not know one has, too."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORGETS), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 9, done.stderr
+    known, *forgotten = map(eval, done.stdout.splitlines())
+    search = TunesmithSearch(tmp_path / "tune.db", "s")
+    search.restore(str(tmp_path / "state"))
+    assert [search.suggest(name)["x"] for name in ("a", "c")] == [known[0], known[2]]  # type: ignore[index]
+    again = sorted(search.suggest(name)["x"] for name in ("g", "h"))  # type: ignore[index]
+    assert again == sorted(x for (x,) in forgotten)
+    for name in ("a", "c", "g", "h"):
+        search.on_trial_result(name, {"loss": 7.0, "training_iteration": 1})
+        search.on_trial_complete(name, {"loss": 7.0})
+    assert [t.value for t in search.study.trials] == [3.0, 1.0, 7.0, 4.0, 7.0], "what has ended keeps its result"
+
+
 def test_a_second_space_or_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     search = TunesmithSearch(tmp_path / "tune.db", space={"x": Float(0, 1)})
     assert not search.set_search_properties("loss", "min", DOMAINS)

@@ -21,6 +21,7 @@ from tunesmith.executors import wire
 from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.dask_task import ANSWER, CANCEL, run_task
 from tunesmith.executors.relay import RelayExecutor
+from tunesmith.executors.room import check_room, places
 from tunesmith.executors.supervisor import Setup
 from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message
@@ -51,8 +52,9 @@ class DaskExecutor(RelayExecutor):
     Args:
         client: a ``distributed.Client``, or the address of a scheduler; None: the client of this process.
         jobs: how many trials are handed to Dask at once; None: as many as the workers have room for.
-        resources: what one trial needs: ``cpus``, in threads of a worker (1 by default), and what workers were started
-            with, as in ``dask worker --resources "GPU=1"``.
+        resources: what one trial needs: ``cpus``, in threads of a worker (1 by default; 0: they are not counted), and
+            what workers were started with, as in ``dask worker --resources "GPU=1"``. ``open`` raises if no worker has
+            that; it warns where one may join: the cluster scales by itself, has no worker yet, or `jobs` is given.
         time_limit: seconds that a trial may run; None: no limit.
         memory_limit: bytes that a trial's processes may use together; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
@@ -91,7 +93,9 @@ class DaskExecutor(RelayExecutor):
         self._queues: dict[str | None, Any] = {}  # of workers, by name
         self._setup_future: Any = None  # the future of a large setup
         self._slots, self._looked = 0, -LOOK
+        self._needs = {key: value for key, value in {THREADS: 1, **self.resources}.items() if value}
         self._listen()
+        self._check_room()
 
     def _threads(self) -> int:
         return max(1, int(self.resources.get(THREADS, 1)))
@@ -105,7 +109,7 @@ class DaskExecutor(RelayExecutor):
             return self.jobs
         if self.clock() - self._looked >= LOOK:
             self._looked = self.clock()
-            self._slots = self._count_slots(self._client.scheduler_info(n_workers=-1)["workers"])
+            self._slots = self._count_slots()
         return self._slots
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
@@ -257,17 +261,29 @@ class DaskExecutor(RelayExecutor):
                 )
         return self._setup_future
 
-    def _count_slots(self, workers: Mapping[str, Mapping[str, Any]]) -> int:
+    def _workers(self) -> list[dict[str, float]]:
+        """Return what the scheduler says that each worker has."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        return [{THREADS: worker["nthreads"], **worker["resources"]} for worker in workers]
+
+    def _adaptive(self) -> Any:
+        """Return what scales the cluster by itself; None: nothing does."""
+        return getattr(getattr(self._client, "cluster", None), "_adaptive", None)
+
+    def _check_room(self) -> None:
+        """Check that a trial can ever run; a cluster without workers may be starting, and a scaled one may grow."""
+        workers, adaptive = self._workers(), self._adaptive() is not None
+        if workers or not adaptive:
+            may_grow = adaptive or not workers or self.jobs is not None
+            check_room(self._needs, workers, "worker of the Dask cluster", may_grow)
+
+    def _count_slots(self) -> int:
         """Return how many trials should be under way, given what the scheduler says of its workers."""
-        slots = 0
-        for worker in workers.values():
-            has = {THREADS: worker["nthreads"], **worker["resources"]}
-            needs = {THREADS: 1, **self.resources}
-            slots += min(int(has.get(key, 0) // need) for key, need in needs.items() if need)
-        adaptive = getattr(getattr(self._client, "cluster", None), "_adaptive", None)
+        workers, adaptive = self._workers(), self._adaptive()
+        slots = sum(places(has, self._needs, has[THREADS]) for has in workers)
         if adaptive is None:
             return slots
-        threads = max([worker["nthreads"] for worker in workers.values()], default=1)
+        threads = max([int(has[THREADS]) for has in workers], default=1)
         return int(max(1, slots, min(2 * slots, adaptive.maximum * max(1, threads // self._threads()))))
 
 

@@ -17,6 +17,7 @@ from tunesmith.executors.cores import cpu_count
 from tunesmith.executors.gpus import GpuLeases
 from tunesmith.executors.launch import PATIENCE
 from tunesmith.executors.relay import RelayExecutor
+from tunesmith.executors.room import places
 from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Worker, dead_before_it_began
 from tunesmith.state import FailureKind
@@ -70,8 +71,9 @@ class ProcessExecutor(RelayExecutor):
         if unknown := set(self.resources) - {"cpus", "gpus"}:
             raise ValueError(f"the executor 'processes' has the resources 'cpus' and 'gpus'; got {listing(unknown)}")
         self._gpus = GpuLeases(self.resources["gpus"]) if self.resources.get("gpus") else None
-        places = max(1, int(cpu_count() / self.resources.get("cpus", 1))) if self.jobs is None else self.jobs
-        self._places = places if self._gpus is None else min(places, self._gpus.places)
+        room = max(1, places({"cpus": cpu_count()}, {"cpus": self.resources.get("cpus", 1)}, cpu_count()))
+        most = room if self.jobs is None else self.jobs
+        self._places = most if self._gpus is None else min(most, self._gpus.places)
         self._workers: list[Worker] = []
         self._leases: dict[Worker, list[str]] = {}
         self._arrays = SharedArrays()

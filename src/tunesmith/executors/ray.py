@@ -16,6 +16,7 @@ from tunesmith.errors import MissingDependencyError, ObjectiveError
 from tunesmith.executors.base import Event, Objective
 from tunesmith.executors.ray_task import ANSWER, CANCEL, Mail, run_task
 from tunesmith.executors.relay import RelayExecutor
+from tunesmith.executors.room import check_room, places
 from tunesmith.state import FailureKind
 from tunesmith.text import name_and_message
 from tunesmith.trial import Channel, Trial
@@ -46,7 +47,8 @@ class RayExecutor(RelayExecutor):
         client: the ``ray`` module, or an address for ``ray.init``; None: the cluster that this process is connected to,
             or else one on this machine.
         jobs: how many trials are handed to Ray at once; None: as many as the nodes have room for.
-        resources: what one trial needs: ``cpus`` (1 by default), ``gpus``, and the cluster's own.
+        resources: what one trial needs: ``cpus`` (1 by default; 0: they are not counted), ``gpus``, and the cluster's
+            own. ``open`` raises if no node has that; with `jobs` it warns, since an autoscaler may add one.
         time_limit: seconds that a trial may run; None: no limit.
         memory_limit: bytes that a trial's processes may use together; None: no limit.
         grace: seconds that a trial has to end by itself when it is asked to, before it is killed.
@@ -77,11 +79,12 @@ class RayExecutor(RelayExecutor):
         """Pickle the objective, connect to the cluster if that is not done yet, and start the actor."""
         super().open(objective, channel)
         self._ray = _connected(self.client)
-        needs = {NAMES.get(key, key): value for key, value in {"cpus": 1, **self.resources}.items()}
+        needs = {"cpus": 1, **self.resources}
         self._needs = {key: value for key, value in needs.items() if value}
-        others = {key: value for key, value in self._needs.items() if key not in NAMES.values()}
+        check_room(self._needs, self._nodes(), "node of the Ray cluster", may_grow=self.jobs is not None)
+        others = {key: value for key, value in self._needs.items() if key not in NAMES}
         self._task = self._ray.remote(
-            max_retries=0, num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0), resources=others or None
+            max_retries=0, num_cpus=needs["cpus"], num_gpus=needs.get("gpus", 0), resources=others or None
         )(run_task)
         self._setup = self._ray.put(self.setup)
         self._sent: dict[str, _Sent] = {}  # by name
@@ -99,9 +102,14 @@ class RayExecutor(RelayExecutor):
             return self.jobs
         if self.clock() - self._looked >= LOOK:
             self._looked = self.clock()
-            has = self._ray.cluster_resources()
-            self._slots = min(int(has.get(key, 0) // need) for key, need in self._needs.items())
+            self._slots = sum(places(has, self._needs, has.get("cpus", 1)) for has in self._nodes())
         return self._slots
+
+    def _nodes(self) -> list[dict[str, float]]:
+        """Return what each living node has, by our names."""
+        ours = {theirs: name for name, theirs in NAMES.items()}
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        return [{ours.get(key, key): value for key, value in has.items()} for has in nodes]
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Hand the trial to Ray."""
@@ -122,7 +130,8 @@ class RayExecutor(RelayExecutor):
         end = None if timeout is None else self.clock() + timeout
         while not self._events and (self._sent or not self.capacity):
             left = LOOK if end is None else max(0.0, min(LOOK, end - self.clock()))
-            if not self._read(left) and end is not None and self.clock() >= end:
+            self._read(left)
+            if end is not None and self.clock() >= end:
                 break
         return self._take_events()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from copy import copy
 from typing import Any
 
 from ray.tune.result import DEFAULT_METRIC
@@ -11,7 +12,8 @@ from ray.tune.search import Searcher
 from ray.tune.utils.util import flatten_dict, unflatten_dict
 
 from tunesmith.caution import caution
-from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError
+from tunesmith.errors import AttemptReplacedError, SpaceExhaustedError, TrialFinishedError
+from tunesmith.frozen import FrozenTrial
 from tunesmith.integrations.tune_space import constants_of, has_domains, space_of
 from tunesmith.numerics.scalars import real
 from tunesmith.space import Space
@@ -68,6 +70,10 @@ class TunesmithSearch(Searcher):
         self._space = None if space is None else Space(space) if not isinstance(space, Space) else space
         self._constants: dict[str, Any] = {}
         self._trials: dict[str, Trial] = {}  # by Tune's id; those that run
+        self._repeats: dict[str, dict[str, Any]] = {}  # parameters of those that Tune runs again though they have ended
+        self._known: set[int] = set()  # the trials that Tune was given, and has not forgotten
+        self._forgotten: list[Trial | FrozenTrial] = []  # those that Tune has; they are given to it again
+        self._drivers: set[str] = set()  # the processes that proposed them
         self._study: Study | None = None
 
     @property
@@ -93,6 +99,7 @@ class TunesmithSearch(Searcher):
             )
             # The trials run in processes of Ray, and do not die with this one by their own fault.
             self._study.engine.asker.worker = current_worker() + APART
+            self._drivers.add(self._study.engine.asker.worker)
         return self._study
 
     # -- what Tune calls -----------------------------------------------------------------------------------------
@@ -120,12 +127,18 @@ class TunesmithSearch(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """Return the parameters of a trial of Tune's; the constant ``FINISHED`` if the space is exhausted."""
-        if trial_id not in self._trials:
+        if trial_id not in self._trials and trial_id not in self._repeats:
             try:
-                self._trials[trial_id] = self.study.ask()
+                found = self._forgotten.pop(0) if self._forgotten else self.study.ask()
             except SpaceExhaustedError:
                 return Searcher.FINISHED
-        return unflatten_dict({**self._constants, **self._trials[trial_id].params})
+            self._known.add(found.number)
+            if isinstance(found, Trial):
+                self._trials[trial_id] = found
+            else:
+                self._repeats[trial_id] = found.flat_params
+        params = self._repeats[trial_id] if trial_id in self._repeats else self._trials[trial_id].params
+        return unflatten_dict({**self._constants, **params})
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a result of a running trial.
@@ -161,7 +174,7 @@ class TunesmithSearch(Searcher):
                 self.study.tell(trial, state=TrialState.FAIL, reason=why)
             else:
                 self.study.tell(trial, value)
-        except AttemptReplacedError as replaced:  # it was given up while Tune was away; another run of it counts
+        except (AttemptReplacedError, TrialFinishedError) as replaced:  # meanwhile, while Tune was away
             caution(str(replaced))
         del self._trials[trial_id]
 
@@ -177,12 +190,13 @@ class TunesmithSearch(Searcher):
 
     def get_state(self) -> dict[str, Any]:
         """Return what ``save`` writes: where the study is, and which trial is which."""
-        return {**self.__dict__, "_study": None, "_trials": dict(self._trials)}
+        copied = {name: copy(value) for name, value in self.__dict__.items() if isinstance(value, dict | set | list)}
+        return {**self.__dict__, **copied, "_study": None, "_forgotten": []}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take what `get_state` returned. Trials whose driver died meanwhile become attempts of this one."""
         self.__dict__.update(state)
-        if self._trials:
+        if self._known:
             self._take_over()
 
     # -- the parts -----------------------------------------------------------------------------------------------
@@ -194,8 +208,10 @@ class TunesmithSearch(Searcher):
         self.__dict__.update(state)
 
     def _take_over(self) -> None:
-        """Ask for the trials of a driver that died before anybody else does; Tune goes on with them under their names.
+        """Find the trials of a driver that died again, before anybody else does.
 
+        Those that Tune knows as running go on under their names. Those that have ended since it was saved, it runs
+        again, which changes nothing. It has forgotten those that were proposed since: they are its next proposals.
         Those that are not to be had keep what they were: they may run still, or another worker took them.
         """
         study = self.study
@@ -203,10 +219,17 @@ class TunesmithSearch(Searcher):
         names = {trial.number: name for name, trial in self._trials.items()}
         while any(t.number in names for t in study.engine.trials(states=[TrialState.WAITING])):
             trial = study.ask()
-            if trial.number not in names:  # it waited as well: Tune will be given it with the next proposal
-                study.release([trial.number])
-                break
-            self._trials[names[trial.number]] = trial
+            if trial.number in names:
+                self._trials[names[trial.number]] = trial
+            else:
+                self._forgotten.append(trial)
+        ended = [t for t in study.trials if t.state.is_finished() and t.worker in self._drivers]
+        for done in ended:
+            if done.number in names:
+                self._repeats[names[done.number]] = done.flat_params
+                del self._trials[names[done.number]]
+            elif done.number not in self._known:
+                self._forgotten.append(done)
         for trial in self._trials.values():
             trial.connect(study.engine.channel)
 

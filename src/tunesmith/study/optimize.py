@@ -173,6 +173,7 @@ class TrialPolicy(Policy[Trial, End]):
         self.cheap_after = timeout * PROPOSAL_SHARE
         self.runs: dict[int, int] = {}  # which run of each trial is heard
         self.given_up: dict[int, str] = {}  # trials whose engine runs them again too often, and why they may not
+        self.taken_back: set[int] = set()  # trials that no process had begun when the time was over
         self.uncounted: set[int] = set()  # trials that began in this call and were not shown yet
         self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
         self.engine.wishes.begin()
@@ -306,8 +307,17 @@ class TrialPolicy(Policy[Trial, End]):
             if now >= self.stopping.setdefault(number, now + ASKS_AGAIN * asks):
                 self.stopping[number] = math.inf
                 self.executor.cancel(number)
+        self._take_back()
         if self.progress is not None:
             self.progress.tick()
+
+    def _take_back(self) -> None:
+        """When the time is over, take back the trials that wait in an engine's queue, perhaps for ever."""
+        if not (self.executor.kills and self.executor.streams) or self.executor.clock() < self.deadline:
+            return
+        for number in self.begun.keys() - self.runs.keys() - self.taken_back:
+            self.taken_back.add(number)
+            self.executor.cancel(number, 0.0)
 
     def _record_all(self, events: list[End]) -> list[Told]:
         """Record the ends of some trials. All are recorded before an error is raised, so that no result is lost."""
@@ -331,6 +341,9 @@ class TrialPolicy(Policy[Trial, End]):
         """Give a trial back whose run ended without an answer, if it may be run again; return whether."""
         number, error = event.trial.number, event.error
         why_not: str | None
+        if event.kind is FailureKind.KILLED and number in self.taken_back:
+            self.engine.release([number])
+            return True
         if event.kind is FailureKind.KILLED and number in self.given_up:
             event.kind, error, why_not = (
                 FailureKind.LOST,
