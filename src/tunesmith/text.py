@@ -10,8 +10,8 @@ MOST = 8000  # characters that are kept of a reason
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def close_matches(word: str, options: Iterable[object], cutoff: float = 0.6) -> list[str]:
-    """Return the options that differ from a word in case only, or else the nearest one, if any is near.
+def close_matches(word: str, options: Iterable[object], cutoff: float = 0.65) -> list[str]:
+    """Return the options that differ from a word in case or in the order of letters only, or else the nearest, if any.
 
     Args:
         word: what was given.
@@ -22,6 +22,9 @@ def close_matches(word: str, options: Iterable[object], cutoff: float = 0.6) -> 
 
     names = [option for option in options if isinstance(option, str)]
     same = [name for name in names if name.lower() == word.lower() and name != word]
+    if not same:  # lr for rl
+        letters = sorted(word.lower())
+        same = [name for name in names if len(name) == len(word) and sorted(name.lower()) == letters and name != word]
     return same or difflib.get_close_matches(word, names, n=1, cutoff=cutoff)
 
 

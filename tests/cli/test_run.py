@@ -107,9 +107,9 @@ def test_a_dry_run_prints_the_exact_words_and_makes_nothing(capsys: pytest.Captu
     assert found["environment"]["TUNESMITH_PARAM_IT_S"] == found["params"]["it's"]
     assert not list(Path.cwd().iterdir())
     same = ["-p", "x=float(0, 1)", "-p", "y=float(0, 1)", "--minimize", "m", "--seed", "3"]
-    assert run(*same, "--dry-run", "--json", "--", "echo", "m: {x}") == 0
+    assert run(*same, "--dry-run", "--json", "--", "echo", "m: {x}", "{y}") == 0
     found = json.loads(capsys.readouterr().out)
-    assert run(*same, "--quiet", "--trials", "1", "--json", "--", "echo", "m: {x}") == 0
+    assert run(*same, "--quiet", "--trials", "1", "--json", "--", "echo", "m: {x}", "{y}") == 0
     assert json.loads(capsys.readouterr().out)["best"][0]["params"] == found["params"], "that is the first trial"
 
 
@@ -122,6 +122,8 @@ def test_a_dry_run_prints_the_exact_words_and_makes_nothing(capsys: pytest.Captu
         (["-p", "x", "--minimize", "loss", "--", *SH], "expected NAME=DESCRIPTION"),
         ([*X, *X, "--minimize", "loss", "--", *SH], "described twice"),
         (["-p", "x=lgo(1, 2)", "--minimize", "loss", "--", *SH], "did you mean 'log'?"),
+        (["-p", "x=-1..1", "--minimize", "loss", "--", *SH], "write `int(-1, 1)`, `float(-1, 1)` or `fixed(-1..1)`"),
+        (["-p", "x=sgd/adam", "--minimize", "loss", "--dry-run", "--", *SH], "write `sgd | adam` or `fixed(sgd/adam)`"),
         ([*X, "--minimize", "loss", "--", "no-such-program"], "there is no program 'no-such-program'"),
         ([*X, "--minimize", "loss", "--", "./plain.py"], "name what runs it, as in `python train.py`"),
         ([*X, "--minimize", "loss", "--", "a | b"], "give --shell"),
@@ -159,14 +161,58 @@ def test_a_study_keeps_its_parameters_and_directions(capsys: pytest.CaptureFixtu
     assert "was begun with another command" in capsys.readouterr().err
 
 
-def test_parameters_that_the_command_does_not_use(capsys: pytest.CaptureFixture[str]) -> None:
-    common = [*X, "-p", "rate=1|2", "--minimize", "loss", "--trials", "0", "--"]
-    run(*common, "echo", "{x}", "{rtae}")
-    said = capsys.readouterr().err
-    assert "does not use the parameter 'rate'; {rtae} stays as it is, did you mean {rate}?" in said
-    run(*common, "echo", "{args}")
-    run(*common, "echo", "all from the environment")
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["echo", "{x}", "{rtae}"], "the command has {rtae}, and there is no parameter 'rtae'; did you mean {rate}?"),
+        (["echo", "{x}", "{RATE}"], "did you mean {rate}?"),
+        (["echo", "{x}", "{speed}"], "does not use the parameter 'rate'; {speed} stays as it is, did you mean {rate}?"),
+        (
+            ["echo", "{x}"],
+            "does not use the parameter 'rate'\nTo run it as it is, give --as-written. Its program finds",
+        ),
+        (["echo", "{arg}"], "there is no parameter 'arg'; did you mean {args}?"),
+        (["--tensorboard", "{trial-dir}/logs", "--", "echo", "{x}", "{rate}"], "did you mean {trial_dir}?"),
+    ],
+)
+def test_parameters_that_do_not_reach_the_program(
+    command: list[str], said: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*X, "-p", "rate=1|2", "--minimize", "loss", "--trials", "0", *more]
+    command = command if "--" in command else ["--", *command]
+    assert run(*words, *command) == 2
+    assert said in capsys.readouterr().err
+    assert not list(Path.cwd().iterdir()), "nothing is made"
+    run(*words, "--as-written", *command)
     assert "does not use" not in capsys.readouterr().err
+
+
+def test_a_misspelt_placeholder_of_two_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-p", "lr=log(1e-5, 1)", "--minimize", "loss", "--", "echo", "loss: {rl}") == 2
+    assert "did you mean {lr}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["echo", "{args}"],
+        ["echo", "{params_file}"],
+        ["sh", "-c", "echo $TUNESMITH_PARAM_X {rate}"],
+        ["sh", "reads.sh", "{rate}"],
+        ["echo", "{x}", "{rate}", "${RATE}", "{r}", "{ print }", '{"a": {}}', "{{rtae}}", "{loss:.3f}"],
+    ],
+)
+def test_ways_in_which_parameters_reach_the_program(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("reads.sh").write_text('echo "loss: $(cat $TUNESMITH_PARAMS_FILE)"')
+    words = [*X, "-p", "rate=1|2", "-p", "seed=fixed(3)", "--minimize", "loss", "--dry-run"]
+    assert run(*words, "--", *command) == 0
+    assert not capsys.readouterr().err
+
+
+def test_a_command_without_parameters_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*X, "--minimize", "loss", "--dry-run", "--", "echo", "loss: 1") == 0
+    assert "warning: no parameter stands in the command" in capsys.readouterr().err
 
 
 def test_it_gives_up_when_all_trials_fail_at_once(capsys: pytest.CaptureFixture[str]) -> None:

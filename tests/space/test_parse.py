@@ -33,7 +33,11 @@ from tunesmith.space.parse import parse_lines, parse_parameter
         ),
         ("(50, 50) | (10,) | ()"[:-5], Categorical([(50, 50), (10,)])),
         ("((1, 2), a) | (none,)", Categorical([((1, 2), "a"), (None,)])),
-        ("adam", Categorical(["adam"])),
+        ("fixed(adam)", Categorical(["adam"])),
+        ("fixed(3) if opt == sgd", Categorical([3]).when(opt="sgd")),
+        ("fixed((50, 50))", Categorical([(50, 50)])),
+        ("fixed('0..1')", Categorical(["0..1"])),
+        ("fixed | tanh", Categorical(["fixed", "tanh"])),
         ("resnet-50 | vit/b16 | a.b:c@1", Categorical(["resnet-50", "vit/b16", "a.b:c@1"])),
         ("int | log", Categorical(["int", "log"])),
         (r"'a\'b' | 'x\ny'", Categorical(["a'b", "x\ny"])),
@@ -95,6 +99,50 @@ def test_errors_point_at_the_place(text: str, message: str, column: int) -> None
     assert first.endswith(f"(column {column})")
     assert shown == "    " + text
     assert caret.index("^") - 4 == column - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("-1..1", "`int(-1, 1)`, `float(-1, 1)` or `fixed(-1..1)` for this one value"),
+        ("0:1", "`int(0, 1)`, `float(0, 1)` or `fixed(0:1)` for this one value"),
+        ("0-1", "`int(0, 1)`, `float(0, 1)` or `fixed(0-1)` for this one value"),
+        ("(0,1)", "`int(0, 1)`, `float(0, 1)`, `0 | 1` or `fixed((0,1))` for this one value"),
+        ("[0, 1]", "`int(0, 1)`, `float(0, 1)` or `0 | 1`"),
+        ("0 < x < 1", "`int(0, 1)` or `float(0, 1)`"),
+        ("1e-5,1e-1", "`log(1e-5, 1e-1)` or `1e-5 | 1e-1`"),
+        ("1..1000", "`log int(1, 1000)` or `fixed(1..1000)` for this one value"),
+        ("0.5 to 2", "`float(0.5, 2)`"),
+        ("0:1:0.1", "`float(0, 1, step=0.1)` or `fixed(0:1:0.1)` for this one value"),
+        ("0..0.5 if opt == sgd", "`float(0, 0.5) if opt == sgd` or `fixed(0..0.5)` for this one value"),
+        ("sgd/adam", "`sgd | adam` or `fixed(sgd/adam)` for this one value"),
+        ("sgd,adam", "`sgd | adam`"),
+        ("sgd or adam", "`sgd | adam`"),
+        ("{16, 32, 64}", "`16 | 32 | 64`"),
+        ("adam", "`fixed(adam)` for this one value"),
+        ("3", "`fixed(3)` for this one value"),
+        ("loguniform(1e-5, 1e-1)", "`log(1e-5, 1e-1)`"),
+        ("hp.loguniform('lr', -5, -1)", "`log(0.00674, 0.368)`"),
+        ("uniform(0,1)", "`float(0, 1)`"),
+        ("interval(0, 1)", "`float(0, 1)`"),
+        ("tag(log, interval(1e-5, 1))", "`log(1e-5, 1)`"),
+        ("trial.suggest_int('n', 1, 64, log=True)", "`log int(1, 64)`"),
+        ("quniform(0, 1, 0.1)", "`float(0, 1, step=0.1)`"),
+        ("randint(1, 5)", "`int(1, 5)`"),
+        ("normal(0, 1)", "`float(-3, 3, prior=0, prior_width=1)`"),
+        ("tune.choice(['sgd', 'adam'])", "`'sgd' | 'adam'`"),
+        ("int[1,5]", "`int(1, 5)`"),
+        ("log(1e-5..1e-1)", "`log(1e-5, 1e-1)`"),
+        ("log 1e-5 1e-1", "`log(1e-5, 1e-1)`"),
+    ],
+)
+def test_what_people_write_by_habit_is_an_error_that_says_what_to_write(text: str, meant: str) -> None:
+    with pytest.raises(SpaceError) as info:
+        Space(x=text)
+    first = str(info.value).split("\n")[0]
+    assert f"; write {meant} (column " in first
+    for written in meant.split("`")[1::2]:
+        assert parse_parameter(written), "what it says can be written"
 
 
 def test_long_texts_are_cut_around_the_place() -> None:

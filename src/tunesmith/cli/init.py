@@ -159,6 +159,7 @@ def as_toml(
         'storage = "tune.db"',
         f"study = {_quoted(study_name(command, shell=False))}",
         "",
+        "# log(1e-5, 1e-1), float(0, 1), int(1, 5), sgd | adam, small < large; one value is fixed(3).",
         "[params]",
     ]
     for option in options:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
+from collections.abc import Collection
 from typing import Any
 
 import click
 
 from tunesmith.cli.settings import Settings, study_name
 from tunesmith.program import Program
-from tunesmith.program.template import places
+from tunesmith.program.template import PREFIX, places, variable
 from tunesmith.space import Space
-from tunesmith.text import did_you_mean
+from tunesmith.text import close_matches
 
+PARAMS_FILE = "TUNESMITH_PARAMS_FILE"
+LOOKED_AT = 1_000_000  # characters of a file of the command that are looked through
 FIELDS = (
     "take",
     "shell",
@@ -100,24 +104,66 @@ def from_anywhere(storage: str) -> str:
     return storage if "://" in storage else os.path.abspath(storage)
 
 
-def warn_of_names(program: Program, space: Space) -> None:
-    """Warn of parameters that the command does not use, where it uses others.
+def check_names(program: Program, space: Space) -> None:
+    """Check that every parameter reaches the program, and that the names in braces are meant.
 
     Args:
         program: the program.
         space: what is searched.
+
+    Raises:
+        UsageError: a name in braces is near to one that is known, and not known itself; or the command has some of the
+            parameters, and not others.
     """
-    used = [name for word in program.command for name in places(word)]
-    if {"args", "overrides", "params_file"} & set(used):
-        return
-    unknown = [name for name in used if name not in space.names and re.fullmatch(r"[A-Za-z_][\w.]*", name)]
-    unused = [name for name in space.names if name not in used]
-    if len(unused) == len(space.names) and not unknown:
-        return  # the program reads them from the environment, or from the file
+    known = {*space.names, *program.placeholders}
+    texts = [*program.command, *([] if program.tensorboard is None else [program.tensorboard])]
+    used = [name for text in texts for name in places(text)]
+    meant = [name for text in texts for name in places(re.sub(r"\$\{[^{}]*\}", "", text))]  # ${HOME} is the shell's
+    unknown = [name for name in dict.fromkeys(meant) if name not in known and _IDENTIFIER.fullmatch(name)]
+    told = []
+    for name in unknown:
+        if close := _near(name, known):
+            told.append(f"the command has {{{name}}}, and there is no parameter {name!r}; did you mean {{{close}}}?")
+    unused = [
+        name
+        for name, parameter in space.params.items()
+        if name not in used and getattr(parameter, "n_values", None) != 1
+    ]
+    if told or {"args", "overrides", "params_file"} & set(used) or _reads_by_itself(program):
+        unused = []
+    elif len(unused) == len(space.names) and not unknown:
+        click.echo(
+            "warning: no parameter stands in the command, so that each trial runs the same unless the program reads "
+            f"{variable(unused[0])} from its environment; to give it all of them as options, write {{args}}",
+            err=True,
+        )
+        unused = []
     for name in unused:
-        close = [u for u in unknown if did_you_mean(u, [name])]
-        hint = f"; {{{close[0]}}} stays as it is, did you mean {{{name}}}?" if close else ""
-        click.echo(f"warning: the command does not use the parameter {name!r}{hint}", err=True)
+        stays = f"; {{{unknown[0]}}} stays as it is, did you mean {{{name}}}?" if len(unknown) == 1 else ""
+        told.append(f"the command does not use the parameter {name!r}{stays}")
+    if told:
+        more = f" Its program finds a parameter in {variable(unused[0])} as well." if unused else ""
+        raise click.UsageError("\n".join([*told, f"To run it as it is, give --as-written.{more}"]))
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]*")
+
+
+def _near(name: str, known: Collection[str]) -> str | None:
+    """Return the known name for which a name may be a slip of the pen; for short names, of its letters' order only."""
+    cutoff = 0.75 if len(name) > 2 else 0.99
+    return next(iter(close_matches(name, known, cutoff)), None)
+
+
+def _reads_by_itself(program: Program) -> bool:
+    """Tell whether a command, or a file that it names, speaks of parameters in the environment or in a file."""
+    words = " ".join(program.command).split() if program.shell else program.command
+    texts = list(words)
+    for word in words:
+        if os.path.isfile(word):
+            with contextlib.suppress(OSError), open(word, encoding="utf-8", errors="replace") as file:
+                texts.append(file.read(LOOKED_AT))
+    return any(PREFIX in text or PARAMS_FILE in text for text in texts)
 
 
 def check_program(program: Program) -> None:

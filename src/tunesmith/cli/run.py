@@ -88,7 +88,7 @@ TYPES: dict[str, click.ParamType[Any]] = {
     "params",
     metavar="NAME=WHAT",
     multiple=True,
-    help="A parameter: log(1e-5, 1e-1), int(1, 5), sgd | adam.",
+    help="A parameter: log(1e-5, 1e-1), int(1, 5), sgd | adam, fixed(3).",
 )
 @click.option(
     "--minimize", metavar="METRIC", multiple=True, help="What the program prints or writes, to be as low as possible."
@@ -118,6 +118,7 @@ TYPES: dict[str, click.ParamType[Any]] = {
 @click.option("--grace", type=TYPES["grace"], help="Time between SIGTERM and SIGKILL (5s).")
 @click.option("--cpus", metavar="N", type=TYPES["cpus"], help="Threads for the numeric libraries of each trial.")
 @click.option("--gpus", metavar="N", type=TYPES["gpus"], help="GPUs that each trial sees; 0.5: two trials share one.")
+@click.option("--as-written", is_flag=True, default=None, help="Run COMMAND although a parameter stands nowhere in it.")
 @click.option("--shell/--no-shell", default=None, help="Run the command in a shell.")
 @click.option("--pty/--no-pty", default=None, help="Run it in a pseudo-terminal.")
 @click.option("--resumable/--not-resumable", default=None, help="It keeps checkpoints in TUNESMITH_CHECKPOINT_DIR.")

@@ -13,13 +13,13 @@ import click
 
 from tunesmith.cli.output import cell, print_json
 from tunesmith.cli.programs import (
+    check_names,
     check_program,
     directory_of,
     from_anywhere,
     given_fields,
     program_of,
     space_of,
-    warn_of_names,
 )
 from tunesmith.cli.settings import Settings
 from tunesmith.errors import MissingMetricError, ProgramError, StudyNotFoundError, WorkerDiedError
@@ -164,6 +164,8 @@ def dry_run(settings: Settings, as_json: bool) -> None:
         space, seed = kept.space, kept.seed
     else:
         program, space = program_of(settings, storage), space_of(settings)
+        if not settings.as_written:
+            check_names(program, space)
         seed = settings.seed or 0
     directions = ["minimize"] * len(program.metrics)
     trial = create_study(directions=directions, space=space, seed=seed, sampler=settings.sampler).ask()  # in memory
@@ -186,7 +188,8 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     """Create the study, or go on with it; tell also whether its program is the same as before."""
     program, space = program_of(settings, storage), space_of(settings)
     check_program(program)
-    warn_of_names(program, space)
+    if not settings.as_written:
+        check_names(program, space)
     try:
         study = create_study(
             study_name=program.study,

@@ -113,6 +113,11 @@ class Program:
         """Return the folder of a trial."""
         return Path(self.directory).absolute() / str(number)
 
+    @property
+    def placeholders(self) -> list[str]:
+        """What may stand in braces besides parameters."""
+        return [*self._others(0, 0), *template.LISTS]
+
     def words(self, number: int, params: Mapping[str, Any], seed: int = 0) -> list[str]:
         """Return the command line of a trial, as the system gets it.
 

@@ -131,10 +131,9 @@ def _from_text(text: str) -> Parameter | None:
     from tunesmith.space.parse import parse_parameter
 
     try:
-        param = parse_parameter(text)
+        return parse_parameter(text)
     except SpaceError:
         return None
-    return None if isinstance(param, Categorical) and param.n_values == 1 else param
 
 
 def _is_object(value: Any) -> bool:

@@ -4,11 +4,12 @@ A parser of our own, because it is fast and its errors point at the place: the f
 import of this module included; lark (1.3) takes 60 ms to import and 33 ms to read a grammar of this size.
 
 Grammar (words are case-sensitive, except true, false and none)
-    parameter   = range | choices | ordered, then optionally "if" condition
+    parameter   = range | choices | ordered | fixed, then optionally "if" condition
     range       = ["log"] ("float" | "int") "(" low "," high {"," option} ")"  |  "log" "(" low "," high ")"
     option      = "log" | "log" "=" label | "step" "=" number | belief
-    choices     = label {"|" label} ["," "prior" "=" label]
+    choices     = label "|" label {"|" label} ["," "prior" "=" label]
     ordered     = label "<" label {"<" label} {"," belief}
+    fixed       = "fixed" "(" label ")"
     belief      = "prior" "=" label | "prior_width" "=" number
     condition   = clause {"and" clause}
     clause      = name "==" label | name "in" "(" label {"," label} ")"
@@ -25,6 +26,7 @@ from tunesmith.errors import SpaceError
 from tunesmith.space.base import Parameter
 from tunesmith.space.choices import Categorical, Ordinal
 from tunesmith.space.conditions import Condition
+from tunesmith.space.habits import instead
 from tunesmith.space.parameters import Float, Int
 from tunesmith.text import did_you_mean, listing
 
@@ -34,6 +36,7 @@ _TOKEN = re.compile(
 _NUMBER = re.compile(r"[+-]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?")
 _CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 _RANGES = ("float", "int", "log")
+FIXED = "fixed"
 _ESCAPES = {"n": "\n", "t": "\t"}
 _MAX_DEPTH = 20  # of nested tuples
 
@@ -45,8 +48,36 @@ class _Token(NamedTuple):
 
 
 def parse_parameter(text: str) -> Parameter:
-    """Return the parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`."""
-    return _Parser(text).parameter()
+    """Return the parameter that a text describes, for example `"log(1e-5, 1e-1)"` or `"relu | tanh if layers == 2"`.
+
+    Args:
+        text: the description.
+
+    Raises:
+        SpaceError: it is none. A text of one value is none either, since it is a mistyped range as a rule (`0..1`,
+            `(0, 1)`, `sgd/adam`); `fixed(3)` is a parameter with one value.
+    """
+    parser = _Parser(text)
+    try:
+        return parser.parameter()
+    except SpaceError as error:
+        meant = [f"`{one}`" for one in instead(text) if _is_valid(one)]
+        if parser.only is not None:
+            meant.append(f"`{FIXED}({parser.only})` for this one value")
+        if not meant:
+            raise
+        first, _, rest = str(error).partition("\n")
+        message, column, number = first.rpartition(" (column ")
+        told = " or ".join([", ".join(meant[:-1]), meant[-1]] if meant[1:] else meant)
+        raise SpaceError(f"{message}; write {told}{column}{number}\n{rest}") from None
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        _Parser(text).parameter()
+    except SpaceError:
+        return False
+    return True
 
 
 def parse_lines(text: str) -> dict[str, Parameter]:
@@ -73,8 +104,10 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.source = text
-        self.tokens = self._tokens()
         self.next = 0
+        self.fixed = False  # whether it says itself that it is one value
+        self.only: str | None = None  # the value, where it is one and does not say so
+        self.tokens: list[_Token] = []
 
     # -- tokens ----------------------------------------------------------------------------------------------------
 
@@ -124,15 +157,20 @@ class _Parser:
     # -- grammar ---------------------------------------------------------------------------------------------------
 
     def parameter(self) -> Parameter:
+        self.tokens = self._tokens()
         if self.tokens[0].kind == "end":
             raise self.error("the text is empty; write for example log(1e-5, 1e-1), int(1, 5) or relu | tanh", 0)
         param = self.domain()
+        end = self.tokens[self.next].at
         if self.accept("if"):
             param = param.with_condition(self.condition())
             if self.tokens[self.next].kind != "end":
                 raise self.expected("'and' or the end")
         elif self.tokens[self.next].kind != "end":
             raise self.expected("'|', 'if' or the end" if isinstance(param, Categorical) else "'if' or the end")
+        if isinstance(param, Categorical) and param.n_values == 1 and not self.fixed:
+            self.only = self.source[self.tokens[0].at : end].rstrip()
+            raise self.error(f"{self.only} is one value, and nothing to search", self.tokens[0].at)
         return param
 
     def domain(self) -> Parameter:
@@ -140,8 +178,12 @@ class _Parser:
         if first.kind == "word" and self.peek("(", 1):
             if first.text in _RANGES:
                 return self.range()
+            if first.text == FIXED:
+                return self.one_value()
             hint = did_you_mean(first.text, _RANGES)
-            raise self.error(f"unknown kind of range {first.text!r}{hint} (valid: {listing(_RANGES)})", first.at)
+            raise self.error(
+                f"unknown kind of range {first.text!r}{hint} (valid: {listing([*_RANGES, FIXED])})", first.at
+            )
         if first.text == "log" and (self.peek("int", 1) or self.peek("float", 1)):
             return self.range()
         choices = [self.label()]
@@ -150,12 +192,21 @@ class _Parser:
             choices.append(self.label())
         if self.peek("<") or self.peek("|"):
             raise self.expected(repr(sign), "; choices are either all unordered (a | b) or all ordered (a < b)")
+        if sign == "<" and [type(c) is str for c in choices] == [False, True, False]:  # 0 < x < 1
+            raise self.error("a range has no name in it", first.at)
         given = self.options({"prior": self.label, **({"prior_width": self.number} if sign == "<" else {})})
         try:
             param = Ordinal(choices) if sign == "<" else Categorical(choices)
             return param.with_prior(given.get("prior"), given.get("prior_width"))
         except SpaceError as error:
             raise self.error(str(error), first.at) from None
+
+    def one_value(self) -> Categorical:
+        self.fixed = True
+        self.next += 2
+        value = self.label()
+        self.need(")")
+        return Categorical([value])
 
     def range(self) -> Float | Int:
         at = self.tokens[self.next].at
