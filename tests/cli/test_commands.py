@@ -201,6 +201,43 @@ def test_enqueue(where: str, tunesmith: Program) -> None:
         assert said in tunesmith("enqueue", where, *words, status=2)
 
 
+def test_without_storage_it_is_the_one_that_run_takes(
+    where: str, tunesmith: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("TUNESMITH_STORAGE", raising=False)
+    for words in (("studies",), ("show",), ("best",), ("trials",), ("importance",), ("export",), ("upgrade",)):
+        assert tunesmith(*words, "--json") == tunesmith(*words, where, "--json")
+    assert tunesmith.json("plot", "history", "-o", "a.png") == {"file": "a.png"}
+    assert tunesmith.json("enqueue", "-p", "x=0.5")["study"] == "mine"
+    assert tunesmith.json("doctor")["storage"] == "undamaged"
+    assert tunesmith.json("rename", "yours") == {"study": "yours", "before": "mine"}
+    assert tunesmith.json("copy", "other.db")["copy"] == "yours"
+    monkeypatch.setenv("TUNESMITH_STORAGE", "other.db")
+    assert tunesmith.json("rename", "ours") == {"study": "ours", "before": "yours"}
+    assert "Missing argument 'NEW_NAME'" in tunesmith("rename", status=2)
+    monkeypatch.delenv("TUNESMITH_STORAGE")
+    monkeypatch.chdir(tmp_path.parent)
+    said = "there is no tune.db here; give the file of a study, or a URL, or set TUNESMITH_STORAGE"
+    for words in (("show",), ("rename", "x"), ("report",)):
+        assert said in tunesmith(*words, status=2)
+
+
+def test_a_report_is_not_replaced(where: str, tunesmith: Program) -> None:
+    for words, file in (((), "report.html"), (("-o", "r.md"), "r.md")):
+        Path(file).write_text("mine")
+        assert f"{file} is there already; give --force" in tunesmith("report", *words, status=2)
+        assert Path(file).read_text() == "mine"
+        assert tunesmith("report", *words, "--force") == f"{file}\n"
+        assert Path(file).read_text() != "mine"
+
+
+def test_stored_predictions_are_left_out(where: str, tunesmith: Program) -> None:
+    kept = {"key": "k", "test": [0.5], "predictions": "x" * 1000}
+    load().engine.set_trial_attr(0, "sklearn", kept)
+    assert tunesmith.json("trials", "--where", "number == 0")[0]["user_attrs"]["sklearn"] == {"key": "k", "test": [0.5]}
+    assert tunesmith.json("show", "--trial", "0")["user_attrs"]["sklearn"] == kept
+
+
 def test_copy_rename_delete(where: str, tunesmith: Program) -> None:
     assert "11 COMPLETE" in tunesmith("copy", where, "other.db")
     assert len(load(where="other.db").trials) == 12

@@ -167,7 +167,7 @@ def test_a_study_keeps_its_parameters_and_directions(capsys: pytest.CaptureFixtu
     [
         (["echo", "{x}", "{rtae}"], "the command has {rtae}, and there is no parameter 'rtae'; did you mean {rate}?"),
         (["echo", "{x}", "{RATE}"], "did you mean {rate}?"),
-        (["echo", "{x}", "{speed}"], "does not use the parameter 'rate'; {speed} stays as it is, did you mean {rate}?"),
+        (["echo", "{x}", "{pace}"], "does not use the parameter 'rate'; {pace} stays as it is, did you mean {rate}?"),
         (
             ["echo", "{x}"],
             "does not use the parameter 'rate'\nTo run it as it is, give --as-written. Its program finds",
@@ -275,6 +275,20 @@ def test_options_count_for_a_study_that_goes_on(capsys: pytest.CaptureFixture[st
     assert run(*words, "2", "--pty") == 0
     assert run(*words, "3", "--params-file", "x.ini") == 2
     assert "must end in 'json'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scheme", ["", "sqlite:///", "sqlite+pysqlite:///"])
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_folders_of_trials_are_beside_the_file(
+    scheme: str, relative: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "deep").mkdir()
+    file = "deep/a.db" if relative else str(tmp_path / "deep" / "a.db")
+    words = [*X, "--minimize", "loss", "--trials", "1", "--quiet", "--study", "s", "--storage", scheme + file]
+    assert run(*words, "--", "sh", "-c", 'echo "loss: {x}"; echo $TUNESMITH_STORAGE > {trial_dir}/where') == 0
+    folder = tmp_path / "deep" / "a.db.trials" / "s" / "0"
+    assert (folder / "where").read_text() == f"{scheme}{tmp_path / 'deep' / 'a.db'}\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"deep"}
 
 
 def test_a_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,3 +125,10 @@ def test_a_grid_refuses_what_it_cannot_enumerate() -> None:
     space = Space({f"k{i}": Int(1, 10) for i in range(13)})
     with pytest.raises(SpaceError, match=r"1e\+13 cells, more than 2\*\*40"):
         GridSampler().ask(History(space), space, np.random.default_rng(0), 1)
+
+
+def test_a_name_is_suggested_only_where_it_is_near() -> None:
+    with pytest.raises(ValueError, match=r"^there is no sampler 'bayes' \(known: auto, "):
+        registry.load("samplers", "bayes")
+    with pytest.raises(ValueError, match="did you mean 'gp'"):
+        registry.load("samplers", "pg")

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import click
 
-from tunesmith.cli.options import existing, json_option, storage_argument, study_option, study_record
+from tunesmith.cli.options import (
+    STORAGE,
+    existing,
+    json_option,
+    storage_and,
+    storage_argument,
+    study_option,
+    study_record,
+)
 from tunesmith.cli.output import say
 from tunesmith.text import printable
 
 
 @click.command()
-@storage_argument
-@click.argument("target", metavar="TO")
+@click.argument("storage", envvar=STORAGE, required=False)
+@click.argument("target", metavar="TO", required=False)
 @study_option
 @click.option("--as", "new_name", metavar="NAME", help="The name of the copy; by default the same.")
 @json_option
-def copy(storage: str, target: str, name: str | None, new_name: str | None, as_json: bool) -> None:
+def copy(storage: str | None, target: str | None, name: str | None, new_name: str | None, as_json: bool) -> None:
     """Copy a study, to another storage too. TO is the storage of the copy, which may be the same one."""
     from tunesmith.study import copy_study
 
+    storage, target = storage_and(target, storage, "TO")
     source = existing(storage)
     record = study_record(source, storage, name)
     copied = copy_study(
@@ -33,12 +42,13 @@ def copy(storage: str, target: str, name: str | None, new_name: str | None, as_j
 
 
 @click.command()
-@storage_argument
-@click.argument("new_name", metavar="NEW_NAME")
+@click.argument("storage", envvar=STORAGE, required=False)
+@click.argument("new_name", metavar="NEW_NAME", required=False)
 @study_option
 @json_option
-def rename(storage: str, new_name: str, name: str | None, as_json: bool) -> None:
+def rename(storage: str | None, new_name: str | None, name: str | None, as_json: bool) -> None:
     """Give a study another name. Trials that run go on."""
+    storage, new_name = storage_and(new_name, storage, "NEW_NAME")
     opened = existing(storage)
     record = study_record(opened, storage, name)
     try:

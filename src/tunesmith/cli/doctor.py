@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from tunesmith import __version__
-from tunesmith.cli.options import STORAGE, existing, json_option
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE, existing, json_option
 from tunesmith.cli.output import print_json, print_table
 from tunesmith.errors import StorageError
 
@@ -57,6 +57,8 @@ def doctor(storage: str | None, as_json: bool) -> int:
 
     The exit status is 1 if something is wrong.
     """
+    if storage is None and Path(STANDARD_STORAGE).is_file():
+        storage = STANDARD_STORAGE
     problems = [f"{name} is missing: pip install {name}" for name in NEEDED if _version(name) is None]
     folder = Path(storage).resolve().parent if storage and "://" not in storage else Path.cwd()
     seconds = _seconds_of_a_sync(folder)

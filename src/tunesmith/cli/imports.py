@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import STORAGE, json_option
+from tunesmith.cli.options import STANDARD_STORAGE, STORAGE, json_option
 from tunesmith.cli.output import print_json
 from tunesmith.text import printable, shorten
 
@@ -20,7 +20,7 @@ LONGEST = 2000  # characters of a line
 
 @click.command("import")
 @click.argument("source")
-@click.option("--storage", envvar=STORAGE, default="tune.db", show_default=True, help="Where the studies go.")
+@click.option("--storage", envvar=STORAGE, default=STANDARD_STORAGE, show_default=True, help="Where the studies go.")
 @click.option("--study", "name", metavar="NAME", help="Only this study of the source.")
 @click.option("--as", "new_name", metavar="NAME", help="The name of the new study; by default the same.")
 @click.option(

@@ -84,7 +84,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="tunesmith COMMAND --help says what a command takes. STORAGE is a file (tune.db) or a database's URL; where "
-    "it is left out, the value of TUNESMITH_STORAGE.",
+    "it is left out, the value of TUNESMITH_STORAGE, or else tune.db.",
 )
 @click.version_option(__version__, prog_name="tunesmith", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tunesmith.text import did_you_mean, listing
 
@@ -17,10 +18,27 @@ if TYPE_CHECKING:
     from tunesmith.study import Study
 
 STORAGE = "TUNESMITH_STORAGE"  # the environment variable in which passwords are out of sight of `ps`
+STANDARD_STORAGE = "tune.db"  # where `run` writes to if it is told nothing else
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-storage_argument: Decorator = click.argument("storage", envvar=STORAGE)
+
+def storage_of(ctx: click.Context, param: click.Parameter | None, given: str | None) -> str:
+    """Return the storage that was given, or else the one that ``run`` takes, if it is there.
+
+    Raises:
+        UsageError: none was given, and there is none here.
+    """
+    if given is not None:
+        return given
+    if not Path(STANDARD_STORAGE).is_file():
+        raise click.UsageError(
+            f"there is no {STANDARD_STORAGE} here; give the file of a study, or a URL, or set {STORAGE}", ctx
+        )
+    return STANDARD_STORAGE
+
+
+storage_argument: Decorator = click.argument("storage", envvar=STORAGE, required=False, callback=storage_of)
 study_option: Decorator = click.option(
     "--study", "name", metavar="NAME", help="The study; it need not be named where there is only one."
 )
@@ -28,6 +46,25 @@ target_option: Decorator = click.option(
     "--target", metavar="WHAT", help="What it is about: the number of an objective, from 0, or user_attrs_NAME."
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def storage_and(last: str | None, first: str | None, name: str) -> tuple[str, str]:
+    """Return the storage and what follows it on the command line, where the storage may be left out.
+
+    Args:
+        last: the second word; None: there is only one.
+        first: the first word.
+        name: of what follows, for the error.
+
+    Raises:
+        UsageError: it is missing, or there is no storage.
+    """
+    if last is not None and first is not None:
+        return first, last
+    context = click.get_current_context()
+    if first is None or context.get_parameter_source("storage") is ParameterSource.ENVIRONMENT:
+        raise click.UsageError(f"Missing argument '{name}'.", context)
+    return storage_of(context, None, os.environ.get(STORAGE)), first
 
 
 def target_of(study: Study, given: str | None) -> int | str | None:

@@ -95,13 +95,29 @@ def directory_of(settings: Settings, storage: str, name: str) -> str:
     """
     if settings.directory is not None:
         return os.path.abspath(settings.directory)
-    place = "tunesmith" if "://" in storage else storage
+    place = _file_of(storage) or "tunesmith"
     return os.path.join(os.path.abspath(f"{place}.trials"), re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "study")
 
 
 def from_anywhere(storage: str) -> str:
     """Return a storage as programs that run in other folders name it."""
-    return storage if "://" in storage else os.path.abspath(storage)
+    file = _file_of(storage)
+    if file is None:
+        return storage
+    scheme, sign, rest = storage.partition("://")
+    if not sign:
+        return os.path.abspath(file)
+    return f"{scheme}:///{os.path.abspath(file)}{rest.removeprefix('/').removeprefix(file)}"
+
+
+def _file_of(storage: str) -> str | None:
+    """Return the file of a storage; None: it is no file."""
+    if "://" not in storage:
+        return storage
+    scheme, _, path = storage.partition("://")
+    path = path.partition("?")[0].removeprefix("/")
+    is_file = scheme.partition("+")[0] == "sqlite" and path not in ("", ":memory:") and not path.startswith("file:")
+    return path if is_file else None
 
 
 def check_names(program: Program, space: Space) -> None:

@@ -6,20 +6,26 @@ from typing import Any
 
 from tunesmith.frozen import FrozenTrial
 
+# The attribute in which a search of scikit-learn estimators keeps a candidate, and what is large in it.
+SEARCH, PREDICTIONS = "sklearn", "predictions"
+
 
 def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
     """Return a trial as what JSON has.
 
     Args:
         trial: the record.
-        whole: with its learning curve, what it printed, and its earlier attempts.
+        whole: with its learning curve, what it printed, its earlier attempts, and the predictions that a search stored.
     """
+    attrs = dict(trial.user_attrs)
+    if not whole and isinstance(attrs.get(SEARCH), dict):
+        attrs[SEARCH] = {key: value for key, value in attrs[SEARCH].items() if key != PREDICTIONS}
     found: dict[str, Any] = {
         "number": trial.number,
         "state": trial.state.name,
         "values": None if trial.values is None else list(trial.values),
         "params": dict(trial.params),
-        "user_attrs": dict(trial.user_attrs),
+        "user_attrs": attrs,
         "constraints": None if trial.constraints is None else dict(trial.constraints),
         "reason": trial.reason,
         "cost": trial.cost,

@@ -23,8 +23,11 @@ LANGUAGES = ("en", "zh")
 )
 @click.option("--format", "form", type=click.Choice(["html", "md"]), help="By default what the file's name ends with.")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @json_option
-def report(storage: str, name: str | None, output: Path | None, form: str | None, lang: str, as_json: bool) -> None:
+def report(
+    storage: str, name: str | None, output: Path | None, form: str | None, lang: str, force: bool, as_json: bool
+) -> None:
     """Write a report of a study: one page that opens from the disk, or Markdown.
 
     The page loads nothing and prints; with --format md it is text for a pull request.
@@ -34,5 +37,7 @@ def report(storage: str, name: str | None, output: Path | None, form: str | None
         click.echo(study.report(format=form, lang=lang), nl=False)
         return
     file = output or Path("report.html")
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} is there already; give --force to replace it, or -o for another file")
     study.report(file, format=form, lang=lang)
     say(as_json, str(file), file=str(file))

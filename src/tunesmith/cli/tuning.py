@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from tunesmith.cli.options import STANDARD_STORAGE, existing
 from tunesmith.cli.output import cell, print_json
 from tunesmith.cli.programs import (
     check_names,
@@ -36,7 +37,6 @@ from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
 from tunesmith.trial import seed_of_trial
 
-STORAGE = "tune.db"
 OPTIONS = "run"  # the system attribute with what `run` needs besides the program
 KEPT = ("trials", "sampler", "pruner", "jobs", "timeout_per_trial", "cpus", "gpus")
 EARLY, EARLY_FAILURES = 60.0, 3  # seconds, and failures within them, after which a command is wrong
@@ -60,7 +60,7 @@ def tune(settings: Settings, *, change: bool, quiet: bool, as_json: bool) -> int
         UsageError: the settings are not complete, or do not fit the study.
         ClickException: the program fails again and again.
     """
-    storage = settings.storage or STORAGE
+    storage = settings.storage or STANDARD_STORAGE
     if settings.command is None and settings.study is not None:
         settings = _with_kept(settings, storage)
         study, program = _resumed(settings, storage)
@@ -158,7 +158,7 @@ def _has_results(study: Study) -> bool:
 
 def dry_run(settings: Settings, as_json: bool) -> None:
     """Print the command line of the first trial, its environment, and nothing else."""
-    storage = settings.storage or STORAGE
+    storage = settings.storage or STANDARD_STORAGE
     if settings.command is None and settings.study is not None:
         kept, program = _resumed(settings, storage)
         space, seed = kept.space, kept.seed
@@ -251,8 +251,6 @@ def _resumed(settings: Settings, storage: str) -> tuple[Study, Program]:
 
 
 def _loaded(settings: Settings, storage: str) -> Study:
-    from tunesmith.cli.options import existing
-
     try:
         return load_study(
             study_name=settings.study, storage=existing(storage), sampler=settings.sampler, pruner=settings.pruner
