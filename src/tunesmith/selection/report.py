@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tunesmith.languages import say
 from tunesmith.selection.score import HonestScore
-from tunesmith.selection.wording import NumberFormat, count, params_of
+from tunesmith.selection.wording import NumberFormat, count, params_of, verdict
 from tunesmith.text import block, printable
 
+NOTHING = "Nothing was chosen"
+ONLY_THE_DEFAULT = "Only one configuration was tried, the default: {}"
 ADAPTIVE = (
     "The search adapted to these rows; we correct for the optimism that this causes on average, not for this run."
 )
@@ -72,12 +75,16 @@ class Report:
     def __str__(self) -> str:
         return printable("\n".join(self.sentences()), lines=True)
 
+    def verdict(self) -> str:
+        """Return the one sentence that says what was decided: the configuration, and what to expect of it."""
+        return verdict(_choice(self), None if self.score is None else self.score.clause(self.unit == "run"))
+
     def sentences(self) -> list[str]:
-        """Return the report as a list of sentences, the most important first."""
+        """Return the report as a list of sentences, the verdict first."""
         score, notes = self.score, self.notes
-        lines = [_choice(self), self.rule]
+        lines = [_compared(self), self.rule]
         if score is not None:
-            lines += [score.expected("on new data" if self.unit == "fit" else "of a new run"), _gain(self, score)]
+            lines.append(_gain(self, score))
             notes = (*score.notes, *notes)
         lines += dict.fromkeys(notes)
         if score is not None:
@@ -85,7 +92,7 @@ class Report:
             if self.adaptive and (self.n_candidates is None or self.n_candidates > 2):
                 lines.append(ADAPTIVE)
         lines += [*_cost(self), _stopping(self)]
-        return [printable(" ".join(line.split())) for line in lines if line]
+        return [self.verdict(), *(printable(" ".join(line.split())) for line in lines if line)]
 
     def _repr_html_(self) -> str:
         head, *rest = self.sentences()
@@ -93,21 +100,30 @@ class Report:
 
 
 def _choice(report: Report) -> str:
-    n, chosen = report.n_candidates, params_of(report.chosen)
+    """Return what was chosen, as the first part of the verdict."""
+    n, chosen = report.n_candidates, printable(" ".join(params_of(report.chosen).split()))
     if report.chosen is None:
-        return f"{count(n, 'configuration')} {'was' if n == 1 else 'were'} tried." if n else "Nothing was chosen."
+        return say("{} " + ("was tried" if n == 1 else "were tried"), count(n, "configuration")) if n else say(NOTHING)
     if n == 1:
-        return f"Only one configuration was tried{', the default' if report.kept_default else ''}: {chosen}."
-    if not report.kept_default:
-        return f"Chosen from {count(n, 'configuration')}: {chosen}." if n else f"Chosen: {chosen}."
-    kept, closest = f"Kept the default ({chosen}).", None if report.runner_up is None else _closest(report)
+        return say(ONLY_THE_DEFAULT if report.kept_default else "Only one configuration was tried: {}", chosen)
+    if report.kept_default:
+        return say("Kept the default ({})", chosen)
+    return say("Chosen from {}: {}", count(n, "configuration"), chosen) if n else say("Chosen: {}", chosen)
+
+
+def _compared(report: Report) -> str | None:
+    """Say how the alternatives to a kept default did; None: it was not kept, or there is none."""
+    n = report.n_candidates
+    if not report.kept_default or report.chosen is None or n == 1:
+        return None
+    closest = None if report.runner_up is None else _closest(report)
     if n == 2:
         how = "" if closest is None or _fell_short(report) else "convincingly "
-        return f"{kept} The one alternative{'' if closest is None else f', {closest},'} was not {how}better."
+        return f"The one alternative{'' if closest is None else f', {closest},'} was not {how}better."
     others = "No alternative" if n is None else f"None of the {n - 1:,} alternatives"
     if closest is None:
-        return f"{kept} {others} was better."
-    return f"{kept} {others} was convincingly better; the closest was {closest}."
+        return f"{others} was better."
+    return f"{others} was convincingly better; the closest was {closest}."
 
 
 def _fell_short(report: Report) -> bool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tunesmith.selection.wording import MetricLabel, NumberFormat, count, level_of, p_of
+from tunesmith.languages import Said, say
+from tunesmith.selection.wording import MetricLabel, NumberFormat, count, p_of, with_interval
 from tunesmith.text import block
 
 
@@ -109,6 +110,15 @@ class HonestScore:
         """Return the sentence that says what score to expect."""
         return f"Expected {self.label.name} {where}: {self._text(self.label.sign)}."
 
+    def clause(self, of_a_run: bool = False) -> Said:
+        """Return what score to expect, as a part of a sentence.
+
+        Args:
+            of_a_run: whether a new run is scored, and not new data.
+        """
+        pattern = "expected {} of a new run: {}" if of_a_run else "expected {} on new data: {}"
+        return say(pattern, self.label.name, self._text(self.label.sign))
+
     def gain_text(self, gain: Estimate) -> str:
         """Return a gain with its interval and p-value as text."""
         known, p = NumberFormat.of(gain.value, gain.interval), p_of(self.p_value)
@@ -122,11 +132,9 @@ class HonestScore:
         groups = "" if self.n_groups is None else f" in {count(self.n_groups, 'group')}, which count as one each,"
         return f"from {count(self.n_rows, 'row')}{groups} by {self.method}"
 
-    def _text(self, sign: int) -> str:
-        value, (low, high) = self.format.write(sign * self.value), (sign * end for end in self.interval)
-        if math.isnan(low):
-            return f"{value} (no interval)"
-        return f"{value} ({level_of(self.level)} interval {self.format.between((low, high))})"
+    def _text(self, sign: int) -> Said:
+        low, high = self.interval
+        return with_interval(self.format, sign * self.value, (sign * low, sign * high), self.level)
 
     def _repr_html_(self) -> str:
         rows = [("score in the search", self.write(self.naive))] if math.isfinite(self.naive) else []
