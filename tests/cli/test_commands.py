@@ -126,7 +126,7 @@ def test_the_best_trial(where: str, tunesmith: Program) -> None:
     best = load().best_trial
     assert tunesmith("best", where).startswith(f"trial {best.number}, value ")
     assert tunesmith.json("best", where)["values"] == [best.value]
-    assert tunesmith("best", where, "--honest").startswith("trial ")
+    assert tunesmith("best", where, "--honest").startswith("Use trial ")
     ts.create_study(storage=where, study_name="new")
     assert "has no complete feasible trial yet" in tunesmith("best", where, "--study", "new", status=1)
 
@@ -317,7 +317,7 @@ def test_words_of_a_range_are_what_every_command_says(
     assert "depth = None" in tunesmith("best", "tune.db")
     shown = tunesmith("show", "tune.db")
     assert "IntOr(1, 32, log=True, words={None: 32})" in shown
-    assert "Use trial 0: depth=None, gamma='scale', alpha=0.0." in shown
+    assert "Use trial 0: depth=None, gamma='scale', alpha=0.0; expected" in shown
     assert re.search(r"depth +None", tunesmith("show", "tune.db", "--trial", "0"))
     assert [t["number"] for t in tunesmith.json("trials", "tune.db", "--where", "depth == None")] == [0]
     assert [t["number"] for t in tunesmith.json("trials", "tune.db", "--where", "depth > 3")] == [1]

@@ -147,7 +147,7 @@ def test_a_search(tmp_path: Path) -> None:
     assert "The best candidates" in page.text
     assert "DecisionTreeClassifier" in page.text
     assert len(page.figures) >= 3
-    assert "选中的配置" in Page(write_report(search, lang="zh")).text
+    assert "中选中：" in Page(write_report(search, lang="zh")).text
 
 
 def test_what_is_refused(study: ts.Study) -> None:

@@ -13,6 +13,7 @@ from tunesmith.cli.output import cell, param, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.program import template
 from tunesmith.program.files import params_text
+from tunesmith.study.verdict import stored_verdict
 from tunesmith.text import printable
 
 Params = Mapping[str, Any]
@@ -40,13 +41,15 @@ FORMS: dict[str, Callable[[Params], str]] = {
 @click.option(
     "--honest",
     is_flag=True,
-    help="Take the trial with the best expected value by a model, and not the one with the best value seen.",
+    help="Take what the search chose, else the best expected value by a model, and not the best value seen.",
 )
 @json_option
 def best(storage: str, name: str | None, form: str | None, honest: bool, as_json: bool) -> None:
     """Print the best parameters, also as flags, YAML, TOML, environment or Python.
 
-    The best value seen is mostly luck where results are noisy: --honest, and `tunesmith show`, say what to expect.
+    Where a search of scikit-learn's kind made the study, they are those that it chose, which need not have the best
+    value seen. Of other studies that value is mostly luck where results are noisy: --honest, and `tunesmith show`, say
+    what to expect.
     """
     study = open_study(storage, name)
     if len(study.directions) > 1:
@@ -54,15 +57,24 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
             f"the study {study.study_name!r} has {len(study.directions)} objectives and so no single best trial; "
             "`tunesmith show` lists those that no other dominates"
         )
+    decided = stored_verdict(study.engine) is not None
     try:
-        trial = study.recommend().trial if honest else study.best_trial
+        found = study.recommend() if honest or decided else None
+        trial = study.best_trial if found is None else found.trial
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    params: Params = found.params if found is not None else {} if trial is None else trial.params
     if form is not None:
-        click.echo(FORMS[form](trial.params))
+        click.echo(FORMS[form](params))
     elif as_json:
-        print_json(trial_dict(trial))
+        facts = {} if trial is None else trial_dict(trial)
+        told = None if found is None else {"verdict": found.verdict(), "expected": found.value, "notes": found.notes}
+        print_json({**facts, "params": dict(params), **(told or {})})
     else:
-        click.echo(f"trial {trial.number}, value {cell(trial.value)}")
-        for key, value in trial.params.items():
+        if found is not None:
+            for line in [found.verdict(), *(found.notes if decided else ())]:
+                click.echo(printable(line))
+        if trial is not None:
+            click.echo(f"trial {trial.number}, value {cell(trial.value)}")
+        for key, value in params.items():
             click.echo(f"  {printable(key)} = {cell(param(value))}")

@@ -42,7 +42,7 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
         return
     click.echo(f"{printable(study.study_name)}: {', '.join(facts['directions'])}; {study.engine.tally()}")
     for line in facts["recommendation"]:
-        click.echo(line)
+        click.echo(printable(line))
     if facts["front"]:
         click.echo(
             f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}."

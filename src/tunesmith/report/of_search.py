@@ -10,7 +10,7 @@ from tunesmith.languages import Words
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.report.of_study import course, drawn, mattered
 from tunesmith.report.stamp import stamped, versions
-from tunesmith.selection.wording import NumberFormat, level_of, params_of
+from tunesmith.selection.wording import params_of
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.data.honest_score import honest_score
 from tunesmith.visualization.data.racing import racing
@@ -44,23 +44,8 @@ def of_search(search: Any, words: Words) -> Content:
 def _result(search: Any, words: Words) -> Section:
     t = words.translate
     section = Section(t("Result"))
-    report, score = search.report_, search.honest_score_
-    if words.language == "en":
-        section.sentences += report.sentences()
-    else:
-        if report.chosen is not None:
-            section.sentences.append(t("Chosen: {params}.").format(params=params_of(report.chosen)))
-        if score is not None:
-            figures = NumberFormat.of(score.value, score.interval)
-            section.sentences.append(
-                t("Expected score on new data: {value} ({level} interval {between}).").format(
-                    value=figures.write(score.value),
-                    level=level_of(score.level),
-                    between=figures.between(score.interval),
-                )
-            )
-        if report.kept_default:
-            section.sentences.append(t("The default configuration was kept: nothing is credibly better."))
+    report = search.report_
+    section.sentences += words.known(report.sentences())
     if report.chosen:
         section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in report.chosen.items()]))
     section.figures += drawn(lambda: honest_score(search))

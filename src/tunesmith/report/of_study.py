@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,11 +10,11 @@ from tunesmith.importance import importance
 from tunesmith.languages import Words
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.report.stamp import stamped, versions
-from tunesmith.selection.wording import NumberFormat, level_of, params_of
+from tunesmith.selection.wording import params_of
 from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.failures import failure_reasons
-from tunesmith.study.recommend import Recommendation
+from tunesmith.study.verdict import stored_verdict
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.data.base import FigureData
 from tunesmith.visualization.data.contour import contour
@@ -62,33 +61,11 @@ def _result(study: Study, words: Words) -> Section:
     except ValueError:
         section.sentences.append(t("No trial is complete yet, so there is no result."))
         return section
-    section.sentences += recommended(found, words)
+    section.sentences += words.known(found.sentences())
     if study.stop_reason:
         section.sentences.append(t("The search stopped by itself: {reason}").format(reason=study.stop_reason))
     section.tables.append(Table([t("parameter"), t("value")], [[k, v] for k, v in found.params.items()]))
     return section
-
-
-def recommended(found: Recommendation, words: Words) -> list[str]:
-    """Return what to use and what to expect of it, as sentences.
-
-    Args:
-        found: what ``study.recommend`` returned.
-        words: the language; notes are there in English alone.
-    """
-    t, figures = words.translate, NumberFormat.of(found.value, found.interval)
-    sentences = [t("Use trial {number}: {params}.").format(number=found.trial.number, params=params_of(found.params))]
-    if math.isnan(found.interval[0]):
-        expected = t("Expected value of a new run: {value} (there are too few trials for an interval).")
-        sentences.append(expected.format(value=figures.write(found.value)))
-    else:
-        expected = t("Expected value of a new run: {value} ({level} interval {between}).")
-        level, between = level_of(found.level), figures.between(found.interval)
-        sentences.append(expected.format(value=figures.write(found.value), level=level, between=between))
-        if found.optimism > 0 and not figures.same(found.optimism, 0.0):
-            best = t("The best value seen, {naive}, is optimistic by {size} because it was picked for being the best.")
-            sentences.append(best.format(naive=figures.write(found.naive), size=figures.write(found.optimism)))
-    return [*sentences, *words.known(found.notes)]
 
 
 def _front(study: Study, words: Words) -> Section:
@@ -219,12 +196,13 @@ def _again(study: Study, words: Words) -> Section:
         ).format(seed=study.seed)
     )
     section.sentences.append(t("Versions: {versions}.").format(versions=versions("numpy", "scipy")))
+    decided = stored_verdict(study.engine) is not None
     try:
-        best = study.best_params if len(study.directions) == 1 else {}
+        best = {} if len(study.directions) > 1 else study.recommend().params if decided else study.best_params
     except ValueError:
         best = {}
     if best:
-        section.sentences.append(t("The parameters of the best trial seen:"))
+        section.sentences.append(t("The parameters to use:" if decided else "The parameters of the best trial seen:"))
         section.code = repr(best)
     return section
 

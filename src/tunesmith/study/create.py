@@ -26,6 +26,7 @@ from tunesmith.study.engine.retries import KEY as RETRIES
 from tunesmith.study.engine.retries import checked_retries, stored_retries, to_store
 from tunesmith.study.engine.wishes import is_wish
 from tunesmith.study.study import Study
+from tunesmith.study.verdict import read_verdict, store_verdict
 from tunesmith.study.warm_start import KEY, encode_warm_start
 
 StorageLike = str | Path | Storage | None
@@ -279,6 +280,8 @@ def copy_study(
         target.set_attr(new.id, None, STORE, given.url, system=True)
     chosen = _sampler(None)
     study = Study(target.load_study(new.name), target, chosen, _pruner(None, chosen), given)
+    if (decided := read_verdict(old.system, old.name)) is not None and any(a != b for a, b in numbers.items()):
+        store_verdict(study.engine, decided.renumbered(numbers))
     copy_artifacts(ArtifactHome(old, source), study.engine.artifacts, numbers)
     return study
 

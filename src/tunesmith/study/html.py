@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from tunesmith.errors import StorageError
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.text import block
 
@@ -9,6 +12,7 @@ from tunesmith.text import block
 def study_html(engine: TrialEngine) -> str:
     """Return the study's name, directions, sampler, tally and best trial as HTML."""
     from tunesmith.selection.wording import NumberFormat, params_of
+    from tunesmith.study.verdict import stored_verdict
 
     one = len(engine.directions) == 1
     rows = [
@@ -22,6 +26,9 @@ def study_html(engine: TrialEngine) -> str:
         value = NumberFormat.of(best.values[0]).write(best.values[0])
         rows += [("best value", f"{value} (trial {best.number})"), ("best parameters", params_of(best.params))]
         notes.append("Of noisy values the best one is usually too good; study.recommend() corrects for it.")
+    with suppress(StorageError):  # a notebook shows the rest
+        if (decided := stored_verdict(engine)) is not None:
+            notes = [decided.report.verdict()]
     if engine.stopped is not None:
         rows.append(("stopped", engine.stopped["reason"]))
     return block(f"Study {engine.study_name!r}", notes, rows, kind="study")

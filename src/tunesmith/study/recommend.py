@@ -1,4 +1,4 @@
-"""Recommends the point with the best expected value by a model, for noisy objectives."""
+"""Recommends what the search of a study decided; else the point with the best expected value by a model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
-from tunesmith.selection.wording import NumberFormat, level_of, params_of
+from tunesmith.languages import Said, say
+from tunesmith.selection import Report
+from tunesmith.selection.stored import Written
+from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.savings import savings
+from tunesmith.study.verdict import Verdict, stored_verdict
 from tunesmith.text import block, printable
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
+OPTIMISTIC = "The best value seen, {}, is optimistic by {} because it was picked for being the best."
+ASKED = "This is by a model of the trials, as it was asked for; the search itself decided: {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +36,21 @@ class Recommendation:
     """The point to use, and what to expect of it; in the study's own direction and unit.
 
     Attributes:
-        trial: the first trial at that point.
+        trial: the first trial at that point; None: a search chose the estimator's own configuration, which is no point
+            of its space.
         params: its parameters.
         value: what a new run there is expected to give.
-        interval: of that expectation, (low, high); NaN where there is no model.
-        naive: the best value that any trial had.
+        interval: of that expectation, (low, high); NaN where none is known.
+        naive: the best value that any trial had; of what a search chose, its own.
         optimism: by how much that is too good; positive in either direction.
         method: "posterior": the mean of a Gaussian process. "observed": the best value itself, since there are too
-            few trials for a model.
+            few trials for a model. Else how the search of the study estimated the value, in words.
         notes: what else is to be known, in sentences.
         level: of the interval.
+        report: what the search of the study decided, where one did.
     """
 
-    trial: FrozenTrial
+    trial: FrozenTrial | None
     params: dict[str, Any]
     value: float
     interval: tuple[float, float]
@@ -51,24 +59,32 @@ class Recommendation:
     method: str
     notes: tuple[str, ...] = ()
     level: float = 0.95
+    report: Report | None = None
+
+    def verdict(self) -> str:
+        """Return the one sentence that says which point to use, and what to expect of it."""
+        if self.report is not None or self.trial is None:
+            return "" if self.report is None else self.report.verdict()
+        figures = NumberFormat.of(self.value, self.interval)
+        value = with_interval(figures, self.value, self.interval, self.level)
+        use = say("Use trial {}: {}", self.trial.number, printable(params_of(self.params)))
+        return verdict(use, say("expected {} of a new run: {}", say("value"), value))
 
     def sentences(self) -> list[str]:
-        """Return the recommendation as a list of sentences, the most important first."""
+        """Return the recommendation as a list of sentences, the verdict first."""
+        if self.report is not None:
+            head, *rest = self.report.sentences()
+            return [head, *self.notes, *rest]
         figures = NumberFormat.of(self.value, self.interval)
-        value, naive = figures.write(self.value), figures.write(self.naive)
-        known = not math.isnan(self.interval[0])
-        between = f" ({level_of(self.level)} interval {figures.between(self.interval)})" if known else " (no interval)"
-        best = f"The best value seen is {naive}{' as well' if naive == value else ''}."
-        if self.optimism > 0.0 and not figures.same(self.optimism, 0.0):
-            size = figures.write(self.optimism)
-            best = f"The best value seen, {naive}, is optimistic by {size} because it was picked for being the best."
-        lines = [
-            f"Use trial {self.trial.number}: {params_of(self.params)}.",
-            f"Expected value of a new run: {value}{between}.",
-            *self.notes,
-            *([best] if self.method == "posterior" else []),
-        ]
-        return [printable(line) for line in lines]
+        naive = figures.write(self.naive)
+        lines = [self.verdict(), *map(_printable, self.notes)]
+        if self.method == "posterior":
+            if self.optimism > 0.0 and not figures.same(self.optimism, 0.0):
+                lines.append(say(OPTIMISTIC, naive, figures.write(self.optimism)))
+            else:
+                same = naive == figures.write(self.value)
+                lines.append(say("The best value seen is {}" + (" as well." if same else "."), naive))
+        return lines
 
     def __str__(self) -> str:
         return printable("\n".join(self.sentences()), lines=True)
@@ -98,7 +114,13 @@ class Candidates:
     model: Surrogate | None
 
 
-def recommend(engine: TrialEngine, simplest: str | None, complexity: Complexity | None, level: float) -> Recommendation:
+def _printable(note: str) -> str:
+    return note if isinstance(note, Said) else printable(note)
+
+
+def recommend(
+    engine: TrialEngine, simplest: str | None, complexity: Complexity | None, level: float | None
+) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
     from tunesmith.selection.intervals import check_level
     from tunesmith.selection.simplest import check_simplest
@@ -106,12 +128,18 @@ def recommend(engine: TrialEngine, simplest: str | None, complexity: Complexity 
     if simplest not in (None, "one-se"):
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
     check_simplest(simplest, complexity)
+    decided = stored_verdict(engine)
+    if decided is not None and complexity is None and level in (None, _level(decided)):
+        return _decided(engine, decided)
+    level = 0.95 if level is None else level
     check_level(level)
     history = engine.current_history()
     found = candidates(history, level)
     if found is None:
         raise engine.none_complete()
     at, notes = 0, notes_on(found)
+    if decided is not None:
+        notes = (ASKED.format(decided.report.verdict()), *notes)
     if (saved := savings(engine.current_history())) is not None:
         notes = (*notes, saved.note())
     if complexity is not None:
@@ -130,6 +158,31 @@ def recommend(engine: TrialEngine, simplest: str | None, complexity: Complexity 
         method="posterior" if found.model is not None else "observed",
         notes=notes,
         level=level,
+    )
+
+
+def _level(decided: Verdict) -> float | None:
+    return None if decided.report.score is None else decided.report.score.level
+
+
+def _decided(engine: TrialEngine, decided: Verdict) -> Recommendation:
+    """Return what the search of the study decided."""
+    report, score = decided.report, decided.report.score
+    later = decided.later(len(engine.current_history()))
+    trial = None if decided.trial is None else engine.trials([decided.trial])[0]
+    own = math.nan if trial is None or trial.values is None else trial.values[0]
+    known = {} if trial is None else trial.params
+    return Recommendation(
+        trial=trial,
+        params={k: known[k] if isinstance(v, Written) and k in known else v for k, v in decided.params.items()},
+        value=own if score is None else score.value,
+        interval=(math.nan, math.nan) if score is None else score.interval,
+        naive=own if score is None else score.naive,
+        optimism=math.nan if score is None else score.optimism,
+        method="none" if score is None else score.method,
+        notes=() if later is None else (later,),
+        level=0.95 if score is None else score.level,
+        report=report,
     )
 
 

@@ -175,20 +175,23 @@ class StudyView:
         return self.engine.trials(sorted(history.number[front].tolist())) if len(front) else []
 
     def recommend(
-        self, *, simplest: str | None = None, complexity: Complexity | None = None, level: float = 0.95
+        self, *, simplest: str | None = None, complexity: Complexity | None = None, level: float | None = None
     ) -> Recommendation:
-        """Return the point to use where the objective is noisy: the one with the best expected value.
+        """Return the point to use: what the search of the study decided, else the one with the best expected value.
 
-        The expectation is the posterior mean of a Gaussian process at the points of complete feasible trials; the best
-        value seen is mostly luck. With few trials (fewer than 5, or than parameters + 1) there is no model, and the
-        answer says so.
+        `tunesmith.sklearn.SearchCV` and its relatives store what they decide with their study, with its honest score:
+        that is the answer, and how many trials ended later. Of other studies it is the point with the best expected
+        value: the posterior mean of a Gaussian process at the points of complete feasible trials; the best value seen
+        is mostly luck. With few trials (fewer than 5, or than parameters + 1) there is no model, and the answer says
+        so.
 
         Args:
             simplest: "one-se": the simplest of the points whose expected value is within one standard error of the
                 best one.
             complexity: with that, what is simple: a parameter's name (a lower value is simpler; "-name": a higher
                 one), a list of names, the first counts most, or a function of the parameters that returns a number.
-            level: of the interval, between 0 and 1.
+            level: of the interval, between 0 and 1; None: 0.95, or that of the search. With `simplest`, or another
+                level than the search's, the answer is the model's.
 
         Returns:
             The trial to use, its parameters, what to expect of them, and why.

@@ -14,10 +14,12 @@ from tunesmith.dashboard.health import findings
 from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.figures import as_json
 from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whole, words_for
+from tunesmith.errors import StorageError
+from tunesmith.languages import Words
 from tunesmith.plain import plain
-from tunesmith.report.of_study import recommended
 from tunesmith.study.engine.wishes import asked_of
 from tunesmith.study.summary import counts_of
+from tunesmith.study.verdict import read_verdict
 from tunesmith.study.view import METRIC_NAMES
 from tunesmith.text import printable
 
@@ -41,6 +43,7 @@ def page(request: Request) -> Response:
             "counts": counts_of(held.storage, record.id),
             "best": held.storage.best(record.id, record.directions[0]) if one else None,
             "drawings": [d for d in DRAWINGS.values() if d.is_for(len(record.directions))],
+            "verdict": _verdict(record.system, record.name, words_for(request)),
             "note": str(record.user.get(KEY, "")),
             "attributes": {k: v for k, v in record.user.items() if k != KEY},
             "objectives": names,
@@ -52,6 +55,15 @@ def page(request: Request) -> Response:
     )
     made.background = BackgroundTask(held.open(record.id).standing)
     return made
+
+
+def _verdict(system: dict[str, Any], name: str, words: Words) -> str:
+    """Return what the search of a study decided, as a sentence; empty: none did, or it cannot be read."""
+    try:
+        decided = read_verdict(system, name)
+    except StorageError as error:
+        return str(error)
+    return "" if decided is None else words.said(decided.report.verdict())
 
 
 def _objective_names(system: dict[str, Any], m: int) -> list[str]:
@@ -77,8 +89,8 @@ def report(request: Request) -> Response:
     low, high = found.interval
     return as_json(
         {
-            "sentences": list(map(printable, recommended(found, words))),
-            "trials": [found.trial.number],
+            "sentences": list(map(printable, words.known(found.sentences()))),
+            "trials": [] if found.trial is None else [found.trial.number],
             "value": plain(found.value),
             "interval": [plain(low), plain(high)],
             "naive": plain(found.naive),

@@ -169,11 +169,12 @@ def _concluded(search: Any, metric: str, index: int, decides: bool) -> Conclusio
     adaptive = search.adaptive and not halved
     found = conclude_chosen(evidence, chosen, default, search, kept.scorer, adaptive, notes)
     report = replace(found.report, n_candidates=len(every), n_fits=len(every) * search.n_splits_)
+    places = {name: None if place is None else int(at[place]) for name, place in found.places.items()}
     if call is None and found.score is not None:
         named = search.scoring if isinstance(search.scoring, str) else found.score.metric
         score: HonestScore | None = replace(found.score, n_rows=None, n_groups=None, metric=named)
-        return Conclusion(index, score, replace(report, score=score))
-    return Conclusion(index, found.score, report)
+        return Conclusion(index, score, replace(report, score=score), places)
+    return Conclusion(index, found.score, report, places)
 
 
 def _within(call: EvaluationCall, n: int) -> NDArray[np.bool_]:

@@ -7,7 +7,8 @@ scores over the space.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,13 @@ class Conclusion:
         index: of the candidate; None if no metric decides.
         score: its honest score, or None where there can be none.
         report: the same and more in words.
+        places: the indices of the report's other configurations, by their field; None: there is none.
     """
 
     index: int | None
     score: HonestScore | None
     report: Report
+    places: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> Conclusion:
@@ -209,4 +212,4 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
         adaptive=context.adaptive,
         notes=tuple(context.notes),
     )
-    return Conclusion(index, score, report)
+    return Conclusion(index, score, report, {"default": default, "runner_up": runner_up})

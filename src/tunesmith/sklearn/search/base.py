@@ -43,12 +43,14 @@ from tunesmith.sklearn.protocols import (
     Scoring,
 )
 from tunesmith.sklearn.results.afterwards import HonestResultsMixin
+from tunesmith.sklearn.results.verdict import chosen, keep
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.redacted import redacted
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.progress_display import ProgressDisplay
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
+from tunesmith.study import Study
 
 # Of a candidate whose search was killed. With several workers many are under way and one at most is to blame, so it is
 # more than a study's own; a candidate that kills its process each time must still come to an end.
@@ -177,6 +179,8 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             self._refit(base, X, y, routed.estimator.fit, context, metadata)
         self.scorer_ = metric_scorers(scorers) if is_multimetric(scorers) else scorers
         self.cv_results_ = results
+        if store is not None and (self.refit or not self.multimetric_):
+            self._store_verdict(store.study, evaluate.numbers)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
 
@@ -185,6 +189,11 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         if (wrong := unknown_metric(self.scoring)) is not None:
             raise InvalidParameterError(f"The 'scoring' parameter of {type(self).__name__} {wrong}")
         super()._validate_params()
+
+    def _store_verdict(self, study: Study, numbers: list[int]) -> None:
+        """Store with the study what was chosen, and how good it is; ``fit`` is over but for this."""
+        self._concluded = chosen(self._conclusion(), self.best_index_, self.best_params_)
+        keep(study, self._concluded, numbers)
 
     def _keeps_study(self) -> bool:
         """Whether finished candidates go to a study."""

@@ -30,7 +30,7 @@ from tunesmith.sklearn.protocols import (
 from tunesmith.sklearn.results.partial import fill_missing, mark_missing
 from tunesmith.sklearn.results.retained import RetainedData
 from tunesmith.sklearn.search.fixed_units import run_all
-from tunesmith.sklearn.store.candidates import CandidateStore, Row, fingerprint
+from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
 
 
@@ -49,6 +49,7 @@ class Evaluation:
 
     Attributes:
         results: ``cv_results_`` so far.
+        numbers: the trial of each candidate, where there is a study.
         outcomes: scikit-learn's records of all fits, candidate by candidate; where one was given up, the mean of its
             records stands for those that are missing.
     """
@@ -70,6 +71,7 @@ class Evaluation:
         self.store = store
         self.results: Results = {}
         self.outcomes: list[dict[str, Any]] = []
+        self.numbers: list[int] = []
         self.kept = RetainedData(
             y, routed.scorer.score.get("sample_weight"), routed.splitter.split.get("groups"), scorer=scorers
         )
@@ -141,6 +143,7 @@ class Evaluation:
         self.pool.prepare(self.task, splits)
         display = None if self.store is None else self.store.display
         run_all(self.pool, units, search.pre_dispatch, collector.receive, display)
+        self.numbers += collector.numbers
         self.add(candidates, collector.rows, more_results)
         self.kept.enter(begin, len(self._params), splits)
         return self.results
@@ -152,10 +155,11 @@ class Evaluation:
         self.open(store, splits)
         left = []
         for unit in sorted(units, key=lambda u: u.candidate):
-            row = store.take(unit.candidate, unit.params, self.task.failed())
-            if row is None:
+            kept = store.take(unit.candidate, unit.params, self.task.failed())
+            if kept is None:
                 left.append(unit.candidate)
             else:
+                collector.numbers[unit.candidate], row = kept
                 collector.finish(unit.candidate, row)
         if store.display is not None:
             store.display.begin(len(units), len(units) - len(left))
@@ -250,6 +254,7 @@ class ResultCollector:
         self, candidates: list[Params], n_splits: int, store: CandidateStore | None, keep: Callable[[int, Row], None]
     ) -> None:
         self.rows: list[list[Outcome | None]] = [[None] * n_splits for _ in candidates]
+        self.numbers = [NOT_A_TRIAL] * len(candidates)
         self._candidates = candidates
         self._store = store
         self._keep = keep
@@ -263,7 +268,9 @@ class ResultCollector:
             if None not in row:
                 done[outcome.candidate] = [o for o in row if o is not None]
         if self._store is not None and done:
-            self._store.add([(self._candidates[i], whole) for i, whole in done.items()])
+            trials = self._store.add([(self._candidates[i], whole) for i, whole in done.items()])
+            for i, trial in zip(done, trials, strict=True):
+                self.numbers[i] = trial.number
         for i, whole in done.items():
             self.finish(i, whole)
 

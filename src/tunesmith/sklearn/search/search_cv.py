@@ -16,9 +16,9 @@ from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
 from tunesmith.sklearn.checks.scores import check_scores
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
-from tunesmith.sklearn.results.conclusion import conclude
 from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.evidence import FinishedSearch
+from tunesmith.sklearn.results.verdict import SearchesHere, conclude_once, one_of_these
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.budget import budget
 from tunesmith.sklearn.search.choices import tied_to_choices
@@ -30,6 +30,7 @@ from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Space
 from tunesmith.spaces.first import first_rows
 from tunesmith.spaces.mixed import resolve
+from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
 
@@ -277,20 +278,25 @@ class SearchCV(BaseSearchCV):
             self.fidelity,
             () if self._auto is None else tuple(first_rows(self._auto, found)),
         )
-        finished = SequentialSearch(evaluate_candidates, store, space, plan, context).run()
-        check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)
         deadline = None if self.timeout is None else start + self.timeout
         settings = SelectionSettings(
             self.confirm, self.prefer_default, self.complexity, deadline, self.level, self.risk
         )
-        self._conclude(finished, settings)
+        with one_of_these(store.where, store.study) as here:
+            finished = SequentialSearch(evaluate_candidates, store, space, plan, context, here).run()
+            check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)
+            self._conclude(finished, settings, here)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
 
-    def _conclude(self, finished: FinishedSearch, settings: SelectionSettings) -> None:
+    def _conclude(self, finished: FinishedSearch, settings: SelectionSettings, here: SearchesHere) -> None:
         """Draw the conclusion, while the workers are still there."""
-        self._concluded = conclude(finished, self, settings)
+        self._concluded = conclude_once(finished, self, settings, None if self.storage is None else here)
+
+    def _store_verdict(self, study: Study, numbers: list[int]) -> None:
+        if self._conclusion().index is None:  # a function chose; all else is stored when it is concluded
+            super()._store_verdict(study, numbers)
 
     def _select_best_index(self, refit: Any, refit_metric: str | None, results: Any) -> Any:
         if callable(refit) or self._conclusion().index is None:

@@ -29,6 +29,7 @@ from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.splits import further_splits
 from tunesmith.sklearn.protocols import CallbackContext, Params
 from tunesmith.sklearn.results.evidence import FinishedSearch
+from tunesmith.sklearn.results.verdict import SearchesHere
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.candidate_table import CandidateTable
 from tunesmith.sklearn.search.default import undisclosed_params
@@ -41,10 +42,13 @@ from tunesmith.sklearn.search.rerun import rerun
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
+from tunesmith.state import TrialState
+from tunesmith.storage.workers import current_worker
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.stopping import Stopping
 
 SHORT = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
+LOOK, LONGEST_LOOK = 0.05, 1.0  # seconds between two looks at what others run
 MANY = 1000  # candidates, taken as the number that is left where there is no limit
 
 
@@ -85,14 +89,22 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         space: what is searched, with the choices as objects.
         plan: how.
         context: scikit-learn's callback context of the search, if there is one.
+        here: the searches of the study in this process.
     """
 
     def __init__(
-        self, evaluate: Evaluation, store: CandidateStore, space: Space, plan: Plan, context: CallbackContext
+        self,
+        evaluate: Evaluation,
+        store: CandidateStore,
+        space: Space,
+        plan: Plan,
+        context: CallbackContext,
+        here: SearchesHere,
     ) -> None:
         self.evaluate = evaluate
         self.store = store
         self.plan = plan
+        self.here = here
         self.pool = evaluate.pool
         search = evaluate.search
         splits = evaluate.splits(search._checked_cv_orig)
@@ -111,6 +123,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         self.sizer = BatchSizer()
         self.adaptive = store.study.sampler.is_adaptive
         self.deadline = math.inf
+        self.waited: set[int] = set()  # candidates that others left, which were asked for once
         if plan.stopping is not None:
             plan.stopping.noise = self.table.noise
 
@@ -131,6 +144,9 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         try:
             self._set_limits()
             run_loop(self.pool, self)
+            while self._left_by_others():
+                self.recorder.closed = False
+                run_loop(self.pool, self)
         except BaseException:
             self._interrupted()
             raise
@@ -268,6 +284,33 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
 
     # -- end -------------------------------------------------------------------------------------------------------
 
+    def _left_by_others(self) -> bool:
+        """Wait for the candidates that other searches run; return whether some of them are left to be run by this one.
+
+        So all of them conclude from the same candidates. A search waits until its timeout for others, and not for a
+        trial that no other search can be running.
+        """
+        study, most = self.store.study, self.plan.n_trials
+        pause = LOOK
+        while time.monotonic() < self.deadline:
+            running = set(study.history.running) - self.table.numbers - self.waited
+            theirs = sorted(n for n in running if most is None or n < most)
+            if not theirs:
+                return False
+            alone = self.here.searches == 1
+            if alone and all(trial.worker == current_worker() for trial in study.engine.trials(theirs)):
+                return False
+            if left := set(study.recover()) & set(theirs):
+                self.waited |= left
+                return True
+            self.tick()
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK)
+            if given_up := {t.number for t in study.engine.trials(theirs) if t.state is TrialState.WAITING}:
+                self.waited |= given_up
+                return True
+        return False
+
     def _join(self) -> None:
         """Take in what other processes have added to the study meanwhile."""
         study, known = self.store.study, self.table.numbers
@@ -289,6 +332,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         if self.screens.levels or any(c.screening is not None for c in done):
             more |= self.screens.columns([c.screening for c in done], n_run, self.store.metric)
         screened = [[o for at in c.screened.values() for o in at] for c in done]
+        self.evaluate.numbers = [c.number for c in done]
         self.evaluate.add([c.params for c in done], [c.row for c in done], more, screened)
         saved = len(done) * self.table.n_splits - sum(n_run)
         if self.evaluate.search.verbose > 0 and saved:

@@ -55,6 +55,7 @@ class CandidateStore:
 
     Attributes:
         note: attributes that the trial of each further candidate gets.
+        where: the name of the storage in messages.
     """
 
     def __init__(self, study: Study, metric: str | None, train_scores: bool, where: str) -> None:
@@ -64,9 +65,9 @@ class CandidateStore:
         self.note: Params = {}
         self.metric = metric
         self._train_scores = train_scores
-        self._where = where
+        self.where = where
         self._splits = ""
-        self._known: dict[str, list[Record]] | None = None
+        self._known: dict[str, list[tuple[int, Record]]] | None = None
 
     # -- is it the same search -------------------------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ class CandidateStore:
         new = {**fingerprint, "cv": self._splits}
         old = self.study.system_attrs.get(KEY)
         trials = self.study.get_trials(states=list(ENDED))
-        name = f"the study {self.study.study_name!r} in {self._where}"
+        name = f"the study {self.study.study_name!r} in {self.where}"
         if old is None:
             if trials:
                 raise ResumeError(f"{name} holds {len(trials)} trials that no search made; give another study_name")
@@ -103,12 +104,12 @@ class CandidateStore:
                     + f"\nGive another study_name, or go back to what it was{hint}"
                 )
         self._known = defaultdict(list)
-        records = [kept for trial in trials if (kept := trial.user_attrs.get(KEY)) is not None]
-        for kept in records:
+        records = [(trial.number, kept) for trial in trials if (kept := trial.user_attrs.get(KEY)) is not None]
+        for number, kept in records:
             _check_kept(kept, name)
             if "splits" not in kept:  # one that was given up lacks splits: a grid search has to fit it
-                self._known[kept["key"]].append(kept)
-        if self._train_scores and any(kept["train"] is None for kept in records):
+                self._known[kept["key"]].append((number, kept))
+        if self._train_scores and any(kept["train"] is None for _, kept in records):
             raise ResumeError(f"{name} has no training scores; return_train_score=True needs another study_name")
 
     # -- candidates ------------------------------------------------------------------------------------------------
@@ -132,17 +133,17 @@ class CandidateStore:
         Raises:
             ResumeError: an object is not what it was, or is no choice any more.
         """
-        _check_kept(kept, f"the study {self.study.study_name!r} in {self._where}")
+        _check_kept(kept, f"the study {self.study.study_name!r} in {self.where}")
         now = self.key(params)
         if now != kept["key"]:
             what = "the default configuration" if number < 0 else f"candidate {number}"
             raise ResumeError(
-                f"the choices of the study {self.study.study_name!r} in {self._where} have changed; {what} "
+                f"the choices of the study {self.study.study_name!r} in {self.where} have changed; {what} "
                 f"was\n  {kept['key']}\nand would now be\n  {now}\nGive another study_name, or go back to what it was"
             )
 
-    def take(self, candidate: int, params: Params, failed: Any) -> Row | None:
-        """Return what is kept of a candidate, or None; each record is given out once.
+    def take(self, candidate: int, params: Params, failed: Any) -> tuple[int, Row] | None:
+        """Return the number of a candidate's trial and what is kept of it, or None; each record is given out once.
 
         Args:
             candidate: the position to give it.
@@ -150,9 +151,10 @@ class CandidateStore:
             failed: the scores of a fit that failed.
         """
         kept = (self._known or {}).get(self.key(params))
-        if not kept or (failed == "raise" and any(kept[0]["error"])):
+        if not kept or (failed == "raise" and any(kept[0][1]["error"])):
             return None
-        return from_record(candidate, kept.pop(0), failed)
+        number, record = kept.pop(0)
+        return number, from_record(candidate, record, failed)
 
     def add(self, rows: list[tuple[Params, Row]]) -> list[TrialRecord]:
         """Keep candidates whose splits are all done, in one transaction."""

@@ -14,9 +14,11 @@ from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study
+from tunesmith.study.verdict import read_verdict
 
 OWN = f"{OTHERS}:"  # what the names begin with of the system attributes that programs set under Optuna's names
 RUNNING = "it was running when it was exported"
+VERDICT = "verdict"  # the attribute that says what the search of the study decided
 PARAMETER = "param:"  # before the name of an attribute that is a parameter's value
 
 
@@ -56,6 +58,8 @@ def outgoing(study: Study) -> Outgoing:
         system[NAMES] = names
     ways = [1 if direction == StudyDirection.MINIMIZE else 2 for direction in study.directions]
     out = Outgoing(study.study_name, ways, dict(record.user), system)
+    if (decided := read_verdict(record.system, record.name)) is not None:
+        out.user.setdefault(VERDICT, decided.report.verdict())
     trials = study.trials
     columns = _columns(trials)
     texts = {key: write_distribution(parameter) for key, parameter in columns.items()}

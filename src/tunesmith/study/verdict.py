@@ -1,0 +1,122 @@
+"""What a search decided: stored with its study once, and read by all that says which configuration to use.
+
+A search that chooses by itself (`tunesmith.sklearn.SearchCV` and its relatives) has better evidence than the values of
+trials: the losses of single rows, fresh splits, the default. Who looks at its study later must not decide anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tunesmith.errors import StorageError
+from tunesmith.selection import Report
+from tunesmith.selection.stored import params_from_json, params_to_json, report_from_json, report_to_json
+from tunesmith.selection.wording import count
+from tunesmith.study.engine.data import StudyData
+
+KEY = "verdict"  # the attribute of the study
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the search of a study decided.
+
+    Attributes:
+        report: in full, with the score and its interval, the reason, and how the score was estimated.
+        params: the configuration as the study knows it: objects by their names.
+        trial: the number of its trial; None: it is the default, and lies outside of the space.
+        ended: how many trials of the study had ended.
+        asked: what identifies the settings that were decided by.
+        others: numbers of the trials behind other configurations of the report, by their field; None: there is none.
+    """
+
+    report: Report
+    params: Mapping[str, Any]
+    trial: int | None
+    ended: int
+    asked: str = ""
+    others: Mapping[str, int | None] = field(default_factory=dict)
+
+    def renumbered(self, numbers: Mapping[int, int]) -> Verdict:
+        """Return the verdict for a copy of the study.
+
+        Args:
+            numbers: of the copied trials, by their numbers before.
+        """
+        others = {name: None if number is None else numbers.get(number, number) for name, number in self.others.items()}
+        return replace(self, trial=None if self.trial is None else numbers[self.trial], others=others)
+
+    def later(self, ended: int) -> str | None:
+        """Say how many trials ended after the verdict and are not in it; None: none did.
+
+        Args:
+            ended: how many have ended now.
+        """
+        n = ended - self.ended
+        if n <= 0:
+            return None
+        ones = f"{n:,} {'trial' if n == 1 else 'trials'}"
+        return (
+            f"This was decided after {count(self.ended, 'trial')}; {ones} ended later and "
+            f"{'is' if n == 1 else 'are'} not in it: run the search again to decide by all."
+        )
+
+
+def store_verdict(study: StudyData, verdict: Verdict) -> None:
+    """Store what a search decided, in the place of what was decided before."""
+    study.set_system_attr(
+        KEY,
+        {
+            "format": FORMAT,
+            "report": report_to_json(verdict.report),
+            "params": params_to_json(verdict.params),
+            "trial": verdict.trial,
+            "ended": verdict.ended,
+            "asked": verdict.asked,
+            "others": dict(verdict.others),
+        },
+    )
+
+
+def stored_verdict(study: StudyData) -> Verdict | None:
+    """Return what the search of a study decided; None: no search did.
+
+    Raises:
+        StorageError: it is damaged, or was written by a later version.
+    """
+    return read_verdict(study.system_attrs, study.study_name)
+
+
+def read_verdict(system: Mapping[str, Any], name: str) -> Verdict | None:
+    """Return the verdict among the attributes of a study.
+
+    Args:
+        system: the attributes.
+        name: of the study, for errors.
+
+    Raises:
+        StorageError: it is damaged, or was written by a later version.
+    """
+    data = system.get(KEY)
+    if data is None:
+        return None
+    try:
+        if data["format"] != FORMAT:
+            raise ValueError(f"it has format {data['format']}, and this version reads {FORMAT}; update tunesmith")
+        trial = data["trial"]
+        return Verdict(
+            report_from_json(data["report"]),
+            params_from_json(data["params"]) or {},
+            None if trial is None else int(trial),
+            int(data["ended"]),
+            str(data["asked"]),
+            dict(data["others"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StorageError(
+            f"what the search of the study {name!r} decided cannot be read ({type(error).__name__}: {error}); "
+            "fit the search again with the same data, and it is stored anew"
+        ) from error
