@@ -248,8 +248,7 @@ class Suggestions:
                     f"the grid has no values of the parameter {name!r}{did_you_mean(name, names)} (it has values of "
                     f"{listing(names)}); give some for it, or take the name that the objective uses"
                 )
-            rng = np.random.default_rng([self._seed, self.number, crc32(name.encode())])
-            x = float(p.from_unit(rng.random(1))[0])
+            x = drawn(self._seed, self.number, name, p)
         value = p.to_external(x)
         into[name] = value
         if entry is not None and entry[1] == _spec(p):
@@ -323,6 +322,19 @@ class Suggestions:
         space = self._proposals.space
         self.params = space.decode_row(self._row) if space is not None else {}
         return self.params
+
+
+def drawn(seed: int, number: int, name: str, p: Parameter) -> float:
+    """Return the internal value of a parameter that no sampler proposed, the same for each worker.
+
+    Args:
+        seed: of the study.
+        number: of the trial.
+        name: of the parameter.
+        p: the parameter.
+    """
+    rng = np.random.default_rng([seed, number, crc32(name.encode())])
+    return float(p.from_unit(rng.random(1))[0])
 
 
 def _is_number_for(p: Float | Int, value: Any) -> bool:

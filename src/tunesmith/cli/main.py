@@ -42,6 +42,12 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "delete": ("change:delete", "Delete a study."),
         "upgrade": ("change:upgrade", "Bring a storage of an earlier version up to date."),
     },
+    "As in Optuna": {
+        "create-study": ("optuna:create_study", "Create a study, and print its name."),
+        "ask": ("optuna:ask", "Begin a trial, and print its number and parameters."),
+        "tell": ("optuna:tell", "End a trial that `ask` began."),
+        "best-trial": ("optuna:best_trial", "Print the best trial."),
+    },
     "Help": {
         "doctor": ("doctor:doctor", "Check the installation, a storage, and the speed of its disk."),
     },
@@ -69,6 +75,10 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that the first word names."""
         if args and not args[0].startswith("-") and args[0] not in _HOME:
+            from tunesmith.cli.optuna import ELSEWHERE
+
+            if args[0] in ELSEWHERE:
+                raise click.UsageError(f"there is no command {args[0]!r} here: use {ELSEWHERE[args[0]]}", ctx)
             hint = did_you_mean(args[0], _HOME) or f": there are {', '.join(_HOME)}"
             raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +15,14 @@ from tunesmith.errors import SpaceExhaustedError, StorageError
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
-from tunesmith.space import Space
+from tunesmith.space import Parameter, Space, merge
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
 from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.enqueued import apply_enqueued_values
 from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
+from tunesmith.suggest import drawn
 from tunesmith.trial import Proposals, Trial
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
@@ -79,13 +80,20 @@ class Asker:
             return None
         return number
 
-    def start(self, below: int | None, cheap: bool, choose: Choice | None = None) -> Trial:
+    def start(
+        self,
+        below: int | None,
+        cheap: bool,
+        choose: Choice | None = None,
+        asked: Mapping[str, Parameter] | None = None,
+    ) -> Trial:
         """Claim a number, propose a point and start the trial; see SHIELDED in loop.py for interrupts.
 
         Args:
             below: claim no number that is this or higher.
             cheap: whether the proposal must cost little.
             choose: returns the number of the paused trial that goes on, None: a new one begins.
+            asked: parameters that will be suggested at once: they are stored with the point.
         """
         study, storage = self._study, self._study.storage
         keep_beating(storage, self.worker.removesuffix(APART))
@@ -105,7 +113,7 @@ class Asker:
                 if self.sampler.exclusive_at(study.history) and not claim.reserved and seen < claim.number:
                     continue  # a trial was released since the claim; it comes first
             try:
-                trial, record = self.propose(claim, token, cheap)
+                trial, record = self.propose(claim, token, cheap, asked)
             except BaseException:  # without a point, the trial must not stay RUNNING
                 if claim.reserved:
                     storage.release(study.study_id, {claim.number: _fence(claim, token)})
@@ -184,7 +192,9 @@ class Asker:
         # Its space may grow by what others suggest, unless it is declared.
         return self.sampler.exclusive_at(study.history) or (not study.declared and study.age() > SEEN_LATELY)
 
-    def propose(self, claim: Claim, token: int, cheap: bool) -> tuple[Trial, TrialRecord]:
+    def propose(
+        self, claim: Claim, token: int, cheap: bool, asked: Mapping[str, Parameter] | None = None
+    ) -> tuple[Trial, TrialRecord]:
         """Return the trial of a claim, and what is to be stored of it."""
         number, old = claim.number, claim.trial
         record = TrialRecord(number, TrialState.RUNNING, worker=self.worker, token=token)
@@ -204,6 +214,8 @@ class Asker:
                 rng = np.random.default_rng([self._study.seed, number, 1])
                 x = apply_enqueued_values(proposal.space, proposal.x, record.fixed, rng)
                 proposal = Proposal(number, proposal.space, x)
+        if asked and (self.sampler.space is None or self._study.declared):
+            proposal = self._with_asked(proposal, asked, record.fixed or {})
         if proposal.proposed_by is not None:
             record.system = {**(record.system or {}), "proposed_by": proposal.proposed_by}
         if (parent := self.sampler.parent_of(proposal.sampler_state)) is not None:
@@ -227,6 +239,25 @@ class Asker:
             token=token,
         )
         return trial, record
+
+    def _with_asked(self, proposal: Proposal, asked: Mapping[str, Parameter], fixed: Mapping[str, Any]) -> Proposal:
+        """Return a proposal with values of the asked parameters that it lacks, for processes that tell the trial."""
+        known = () if proposal.space is None else proposal.space.params
+        new = {
+            name: p
+            for name, p in asked.items()
+            if isinstance(p, Parameter)  # type: ignore[redundant-expr]  # a nested choice is none: it has several columns
+            and name not in known
+            and p.condition is None
+            and (name not in fixed or p.contains(fixed[name]))
+        }
+        if not new:
+            return proposal
+        values = [
+            p.to_internal(fixed[name]) if name in fixed else drawn(self._study.seed, proposal.number, name, p)
+            for name, p in new.items()
+        ]
+        return replace(proposal, space=merge(proposal.space, new), x=[*proposal.x, *values])
 
     def prefetch(self) -> None:
         """See `prefetch`."""

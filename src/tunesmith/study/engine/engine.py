@@ -108,7 +108,7 @@ class TrialEngine(StudyData):
             pruner = self.channel.pruner
             choose = (lambda history: self._choose(history, may_begin)) if pruner.resumes else None
             try:
-                trial = self.asker.start(below if may_begin else 0, cheap, choose)
+                trial = self.asker.start(below if may_begin else 0, cheap, choose, fixed_distributions)
             except StorageLostError as error:
                 raise self.teller.lost(error) from None
             if self.asker.sampler.inherits:

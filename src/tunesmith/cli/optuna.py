@@ -1,0 +1,290 @@
+"""Optuna's commands with Optuna's options, for scripts: ``create-study``, ``ask``, ``tell`` and ``best-trial``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tunesmith.cli.options import STORAGE, Decorator
+from tunesmith.cli.output import print_table
+from tunesmith.plain import plain
+from tunesmith.text import did_you_mean, printable
+
+if TYPE_CHECKING:
+    from tunesmith.compat.optuna.storages import BaseStorage
+    from tunesmith.compat.optuna.study import Study
+
+FORMATS = ("value", "json", "table", "yaml")
+OUTSIDE = "outside"  # who runs trials that `ask` began: no process, so that the end of this one says nothing of them
+STATES = ("complete", "pruned", "fail")
+DIRECTIONS = ("minimize", "maximize")
+FILES = ("JournalFileBackend", "JournalFileStorage")
+# Commands of Optuna that have other names here -> what to use.
+ELSEWHERE: dict[str, str] = {
+    "delete-study": "tunesmith delete STORAGE --study NAME",
+    "study": "study.set_user_attr(KEY, VALUE) in Python, after study = tunesmith.load_study(study_name=, storage=)",
+    "study-names": "tunesmith studies STORAGE",
+    "best-trials": "tunesmith best STORAGE --study NAME, which prints the Pareto front of several objectives",
+    "storage": "tunesmith upgrade STORAGE",
+}
+
+storage_option: Decorator = click.option(
+    "--storage", metavar="URL", help=f"A file or a database's URL; left out: OPTUNA_STORAGE or {STORAGE}."
+)
+class_option: Decorator = click.option(
+    "--storage-class", metavar="CLASS", help="RDBStorage, or JournalFileBackend for a file of any name."
+)
+study_name_option: Decorator = click.option(
+    "--study-name", metavar="NAME", help="The study; it need not be named where there is only one."
+)
+flatten_option: Decorator = click.option(
+    "--flatten", is_flag=True, help="A column for each parameter and attribute, such as params_x."
+)
+several = {"ignore_unknown_options": True}  # so that a negative number after the first one is no option
+
+
+def format_option(default: str) -> Decorator:
+    """Return the option ``--format``."""
+    return click.option(
+        "-f", "--format", "form", type=click.Choice(FORMATS), default=default, show_default=True, help="Of the output."
+    )
+
+
+@click.command("create-study", context_settings=several)
+@storage_option
+@class_option
+@click.option("--study-name", metavar="NAME", help="Unique in the storage; made up if it is left out.")
+@click.option("--direction", type=click.Choice(DIRECTIONS), help="Of the only objective; minimize if left out.")
+@click.option("--directions", multiple=True, metavar="DIRECTION ...", help="One for each of several objectives.")
+@click.option("--skip-if-exists", is_flag=True, help="Go on with the study of that name if there is one.")
+@click.argument("more", nargs=-1, metavar="")
+def create_study(
+    storage: str | None,
+    storage_class: str | None,
+    study_name: str | None,
+    direction: str | None,
+    directions: tuple[str, ...],
+    skip_if_exists: bool,
+    more: tuple[str, ...],
+) -> None:
+    """Create a study, and print its name; as `optuna create-study` does."""
+    from tunesmith.compat import optuna
+
+    given = _all_of("--directions", directions, more, _direction)
+    if direction and given:
+        raise click.UsageError("give --direction of one objective, or --directions of several; not both")
+    study = _checked(
+        lambda: optuna.create_study(
+            storage=_storage(storage, storage_class),
+            study_name=study_name,
+            direction=direction,
+            directions=given or None,
+            load_if_exists=skip_if_exists,
+        )
+    )
+    click.echo(printable(study.study_name))
+
+
+@click.command()
+@storage_option
+@class_option
+@study_name_option
+@click.option("--sampler", metavar="CLASS", help="Who proposes, such as TPESampler.")
+@click.option("--sampler-kwargs", metavar="JSON", help='Its arguments, such as {"seed": 1}.')
+@click.option("--search-space", metavar="JSON", help="Distributions by name, as distribution_to_json writes them.")
+@format_option("json")
+@flatten_option
+def ask(
+    storage: str | None,
+    storage_class: str | None,
+    study_name: str | None,
+    sampler: str | None,
+    sampler_kwargs: str | None,
+    search_space: str | None,
+    form: str,
+    flatten: bool,
+) -> None:
+    """Begin a trial, and print its number and parameters; as `optuna ask` does.
+
+    `tell` ends it. A worker that runs the same study meanwhile runs the trial too after a while, since no process
+    gives signs of life for it.
+    """
+    if sampler_kwargs and not sampler:
+        raise click.UsageError("--sampler-kwargs are the arguments of --sampler; give both")
+    from tunesmith.compat.optuna.distributions import json_to_distribution
+
+    told = _json_object("--search-space", search_space)
+    space = _checked(lambda: {name: json_to_distribution(json.dumps(told[name])) for name in told})
+    study = _study(
+        storage, storage_class, study_name, _sampler(sampler, _json_object("--sampler-kwargs", sampler_kwargs))
+    )
+    study.native.engine.asker.worker = OUTSIDE
+    trial = _checked(lambda: study.ask(space))
+    _print({"number": trial.number, "params": trial.params}, form, flatten)
+
+
+@click.command(context_settings=several)
+@storage_option
+@class_option
+@study_name_option
+@click.option("--trial-number", type=int, required=True, metavar="N", help="Which trial.")
+@click.option("--values", multiple=True, metavar="VALUE ...", help="One for each objective.")
+@click.option("--state", type=click.Choice(STATES), help="How it ended; left out: by the values.")
+@click.option("--skip-if-finished", is_flag=True, help="Do nothing if the trial is finished.")
+@click.argument("more", nargs=-1, metavar="")
+def tell(
+    storage: str | None,
+    storage_class: str | None,
+    study_name: str | None,
+    trial_number: int,
+    values: tuple[str, ...],
+    state: str | None,
+    skip_if_finished: bool,
+    more: tuple[str, ...],
+) -> None:
+    """End a trial that `ask` began; as `optuna tell` does."""
+    from tunesmith.compat.optuna.trial import TrialState
+
+    given = _all_of("--values", values, more, _number)
+    study = _study(storage, storage_class, study_name)
+    ended = None if state is None else TrialState[state.upper()]
+    _checked(lambda: study.tell(trial_number, given or None, ended, skip_if_finished))
+
+
+@click.command("best-trial")
+@storage_option
+@class_option
+@study_name_option
+@format_option("table")
+@flatten_option
+def best_trial(
+    storage: str | None, storage_class: str | None, study_name: str | None, form: str, flatten: bool
+) -> None:
+    """Print the best trial; as `optuna best-trial` does. `tunesmith best` says how good it really is."""
+    study = _study(storage, storage_class, study_name)
+    trial = _checked(lambda: study.best_trial)
+    record = {
+        "number": trial.number,
+        "value": trial.value,
+        "datetime_start": trial.datetime_start,
+        "datetime_complete": trial.datetime_complete,
+        "duration": trial.duration,
+        "params": trial.params,
+        "user_attrs": trial.user_attrs,
+        "state": trial.state.name,
+    }
+    _print({key: value for key, value in record.items() if value != {} or key == "params"}, form, flatten)
+
+
+# -- the parts -----------------------------------------------------------------------------------------------------
+
+
+def _storage(url: str | None, storage_class: str | None) -> BaseStorage:
+    from tunesmith.compat.optuna import storages
+
+    url = url or os.environ.get("OPTUNA_STORAGE") or os.environ.get(STORAGE)
+    if not url:
+        raise click.UsageError("give --storage, such as sqlite:///tune.db")
+    if storage_class in FILES:
+        return storages.JournalStorage(storages.journal.JournalFileBackend(url))
+    if storage_class not in (None, "RDBStorage"):
+        known = (*FILES, "RDBStorage")
+        raise click.UsageError(
+            f"--storage-class {storage_class!r}{did_you_mean(str(storage_class), known)}: there are {', '.join(known)}"
+        )
+    return storages.get_storage(url)
+
+
+def _study(url: str | None, storage_class: str | None, name: str | None, sampler: Any = None) -> Study:
+    from tunesmith.compat import optuna
+
+    store = _storage(url, storage_class)
+    try:
+        study: Study = optuna.load_study(study_name=name, storage=store, sampler=sampler)
+    except KeyError as error:
+        raise click.ClickException(f"{error.args[0]}; `tunesmith create-study` makes one") from error
+    except ValueError as error:
+        raise click.UsageError(f"{error}; give --study-name") from error
+    return study
+
+
+def _sampler(name: str | None, arguments: dict[str, Any]) -> Any:
+    from tunesmith.compat.optuna import samplers
+
+    if name is None:
+        return None
+    if name not in samplers.__all__ or not name.endswith("Sampler"):
+        known = [known for known in samplers.__all__ if known.endswith("Sampler")]
+        raise click.UsageError(f"--sampler {name!r}{did_you_mean(name, known)}: there are {', '.join(known)}")
+    return _checked(lambda: getattr(samplers, name)(**arguments))
+
+
+def _checked(do: Callable[[], Any]) -> Any:
+    """Call a function; what is wrong with the user's values is an error of the command line."""
+    try:
+        return do()
+    except (KeyError, TypeError, ValueError) as error:
+        raise click.ClickException(printable(str(error.args[0] if error.args else error))) from error
+
+
+def _json_object(option: str, text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError as error:
+        raise click.UsageError(f"{option}: no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise click.UsageError(f'{option}: a JSON object is expected, such as {{"name": ...}}')
+    return value
+
+
+def _all_of(option: str, first: Sequence[str], more: Sequence[str], read: Callable[[str, str], Any]) -> list[Any]:
+    """Return the values of an option that takes several: the first one is the option's, the others follow it."""
+    if more and not first:
+        raise click.UsageError(f"unexpected argument {more[0]!r}")
+    return [read(option, text) for text in (*first, *more)]
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise click.UsageError(f"{option}: {text!r} is no number") from None
+
+
+def _direction(option: str, text: str) -> str:
+    if text not in DIRECTIONS:
+        raise click.UsageError(f"{option}: {text!r} is neither minimize nor maximize")
+    return text
+
+
+def _print(record: dict[str, Any], form: str, flatten: bool) -> None:
+    """Print one record.
+
+    Args:
+        record: values by column.
+        form: one of FORMATS.
+        flatten: a column for each entry of a dict.
+    """
+    columns: dict[str, Any] = {}
+    for key, value in record.items():
+        if flatten and isinstance(value, dict):
+            columns |= {f"{key}_{name}": item for name, item in value.items()}
+        else:
+            columns[key] = value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
+    safe = {
+        key: plain(value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value))
+        for key, value in columns.items()
+    }
+    if form == "json":
+        click.echo(json.dumps(safe))
+    elif form == "yaml":  # in which JSON is one way to write a value
+        click.echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
+    elif form == "value":
+        click.echo(printable(" ".join("" if value is None else str(value) for value in safe.values())))
+    else:
+        print_table([printable(key) for key in safe], [list(safe.values())])
