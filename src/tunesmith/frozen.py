@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
@@ -353,7 +354,7 @@ def create_trial(
     if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
         raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
     numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
-    space = merge(None, distributions) if distributions else None
+    space = _space_of(tuple(distributions.items())) if distributions else None
     x = [distributions[n].to_internal(params[n]) for n in space.names] if space is not None else None
     return TrialRecord(
         -1,
@@ -366,3 +367,8 @@ def create_trial(
         constraints=dict(constraints) if constraints else None,
         reason=reason,
     )
+
+
+@lru_cache(maxsize=256)  # of many records with the same ranges the first one alone pays for the space
+def _space_of(distributions: tuple[tuple[str, Parameter], ...]) -> Space:
+    return merge(None, dict(distributions))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -170,3 +171,21 @@ def test_a_released_trial_told_by_its_first_worker_changes_nothing() -> None:
         study.tell(late, 1.0)
     assert study.tell(again, 2.0).value == 2.0
     assert study.trials[0].value == 2.0
+
+
+def test_what_is_asked_for_at_once_is_stored_with_the_point(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'tune.db'}"
+    asking = ts.create_study(study_name="s", storage=url, seed=1)
+    asking.enqueue_trial({"x": 0.25})
+    trials = [asking.ask({"x": ts.Float(0, 1), "k": ts.Int(1, 9)}) for _ in range(2)]
+    telling = ts.load_study(study_name="s", storage=url)  # as another process does, which knows the numbers alone
+    for trial in trials:
+        telling.tell(trial.number, 1.0)
+    assert [t.params for t in telling.trials] == [t.params for t in trials]
+    assert telling.trials[0].params["x"] == 0.25
+
+
+def test_records_with_the_same_ranges_share_one_space() -> None:
+    ranges = {"x": ts.Float(0, 1), "k": ts.Int(1, 9)}
+    first, second = (ts.create_trial(params={"x": v, "k": 2}, distributions=ranges, value=v) for v in (0.1, 0.2))
+    assert first.space is second.space
