@@ -193,13 +193,15 @@ class Teller:
             self.unsaved.keep(done)
             if not isinstance(error, StorageError):
                 raise
+            kept = (
+                f". The result of trial {done.number} is kept in this process: the next ask(), tell() or optimize() "
+                "stores it"
+            )
             if isinstance(error, StorageLostError):
-                raise self.lost(error) from None
+                lost = self.lost(error)
+                raise StorageLostError(f"{lost}{kept}", lost.path, lost.rescue) from error
             kind = StorageUnavailableError if isinstance(error, StorageUnavailableError) else StorageError
-            raise kind(
-                f"{error}. The result of trial {done.number} is kept in this process: the next ask(), tell() or "
-                "optimize() stores it"
-            ) from error
+            raise kind(f"{error}{kept}") from error
 
     def lost(self, error: StorageLostError) -> StorageLostError:
         """Return the error for a file that was lost; what is known here is in a file then, if that can be."""
