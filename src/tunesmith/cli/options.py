@@ -33,7 +33,9 @@ def storage_of(ctx: click.Context, param: click.Parameter | None, given: str | N
         return given
     if not Path(STANDARD_STORAGE).is_file():
         raise click.UsageError(
-            f"there is no {STANDARD_STORAGE} here; give the file of a study, or a URL, or set {STORAGE}", ctx
+            f"Missing argument 'STORAGE': there is no {STANDARD_STORAGE} here; give the file of a study, or a URL, or "
+            f"set {STORAGE}",
+            ctx,
         )
     return STANDARD_STORAGE
 
