@@ -170,7 +170,7 @@ def test_a_study_keeps_its_parameters_and_directions(capsys: pytest.CaptureFixtu
         (["echo", "{x}", "{pace}"], "does not use the parameter 'rate'; {pace} stays as it is, did you mean {rate}?"),
         (
             ["echo", "{x}"],
-            "does not use the parameter 'rate'\nTo run it as it is, give --as-written. Its program finds",
+            "does not use the parameter 'rate': write {rate} where it goes\n--as-written runs it as it is, if",
         ),
         (["echo", "{arg}"], "there is no parameter 'arg'; did you mean {args}?"),
         (["--tensorboard", "{trial-dir}/logs", "--", "echo", "{x}", "{rate}"], "did you mean {trial_dir}?"),

@@ -155,11 +155,11 @@ def check_names(program: Program, space: Space) -> None:
         )
         unused = []
     for name in unused:
-        stays = f"; {{{unknown[0]}}} stays as it is, did you mean {{{name}}}?" if len(unknown) == 1 else ""
-        told.append(f"the command does not use the parameter {name!r}{stays}")
+        other = f"; {{{unknown[0]}}} stays as it is, did you mean {{{name}}}?" if len(unknown) == 1 else ""
+        told.append(f"the command does not use the parameter {name!r}{other or f': write {{{name}}} where it goes'}")
     if told:
-        more = f" Its program finds a parameter in {variable(unused[0])} as well." if unused else ""
-        raise click.UsageError("\n".join([*told, f"To run it as it is, give --as-written.{more}"]))
+        unless = f", if the program reads {variable(unused[0])} from its environment" if unused else ""
+        raise click.UsageError("\n".join([*told, f"--as-written runs it as it is{unless}"]))
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]*")

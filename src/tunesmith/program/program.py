@@ -324,8 +324,10 @@ class _Run:
             raise ProgramError(str(error)) from error
         names, found = self.program.metrics, self.metrics.values()
         if missing := [name for name, value in zip(names, found, strict=True) if value is None]:
-            words = what_it_printed(missing, self.log.text(LOOKED_AT) + self.program.results_text(self.trial.number))
-            raise MissingMetricError(words[0].upper() + words[1:] + self._last_lines())
+            output = self.log.text(LOOKED_AT) + self.program.results_text(self.trial.number)
+            words = what_it_printed(missing, output)
+            last = "" if look_alikes(missing, output).lines else self._last_lines()
+            raise MissingMetricError(words[0].upper() + words[1:] + last)
         values = tuple(value for value in found if value is not None)
         return values[0] if self.single else values
 
