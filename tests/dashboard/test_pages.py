@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_classification
+from sklearn.tree import DecisionTreeClassifier
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -21,6 +23,7 @@ from tunesmith.dashboard import app
 from tunesmith.dashboard.drawings import DRAWINGS
 from tunesmith.dashboard.pages.studies import SORTS
 from tunesmith.languages.words import table_of
+from tunesmith.sklearn import GridSearchCV
 
 
 def get_json(client: TestClient, path: str) -> Any:
@@ -318,3 +321,22 @@ def test_it_can_be_mounted_under_a_path(made: Path) -> None:
             client.get("/tune/study/2/jump?number=3", follow_redirects=False).headers["location"]
             == "/tune/study/2/trial/3"
         )
+
+
+def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
+    path, folds = tmp_path / "s.db", {"cv": 3, "storage": str(tmp_path / "s.db"), "study_name": "s"}
+    X, y = make_classification(60, 4, flip_y=0.3, random_state=0)
+    search = GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [None, 1, 2]}, **folds).fit(X, y)
+    search.study_.add_trial(ts.create_trial(params={}, value=1.0))  # the best value seen is not what was chosen
+    verdict = search.report_.verdict()
+    with TestClient(app(path, token=""), base_url="http://localhost") as client:
+        text = client.get("/study/1").text
+        assert f'<p id="verdict">{verdict}</p>' in text
+        assert 'Best value seen: <a id="best" href="/study/1/trial/3">1</a>' in text
+        told = get_json(client, "/study/1/report")
+        assert told["sentences"][0] == verdict
+        assert "1 trial ended later" in told["sentences"][1]
+        assert told["trials"] == [search.study_.recommend().trial.number]
+        assert client.get("/study/1/trial/0").text.count('<td class="num">None</td>') == 1
+        assert next(csv.DictReader(io.StringIO(client.get("/study/1/trials.csv").text)))["params_max_depth"] == "None"
+        assert get_json(client, "/study/1/trials.json")[0]["params.max_depth"] is None
