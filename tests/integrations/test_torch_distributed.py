@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install torch", 
 if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
     pytest.skip("this PyTorch has no gloo", allow_module_level=True)
 
+from tunesmith.compat.optuna.integration.pytorch_distributed import TorchDistributedTrial  # noqa: E402  as below
 from tunesmith.integrations.torch_distributed import DistributedTrial  # noqa: E402  it needs torch
 
 EPOCHS = 4
@@ -125,6 +127,70 @@ def test_two_ranks_train_stop_and_go_on_together(tmp_path: Path) -> None:
     assert [p[:-1] for p in paused] == [["pruned"] * EPOCHS] * 2
     assert [p[-1] for p in paused] == [first[0], second[0]], "paused and resumed, the ranks end with the same numbers"
     assert ranks(tmp_path / "stop", STOP) == (["pruned"] * (EPOCHS + 1),) * 2
+
+
+def fails(trial: DistributedTrial, alone: bool = False) -> float:
+    """A training in which rank 1 fails in trial 1, while rank 0 waits for it, and in trial 2; and rank 0 in trial 3."""
+    rank, number = torch.distributed.get_rank(), trial.number
+    rate = trial.suggest_float("rate", 0, 1)
+    model = torch.nn.Linear(3, 1)
+    parallel = torch.nn.parallel.DistributedDataParallel(model)
+    for step in range(3):
+        if (number, rank, step, alone) == (1, 1, 1, True):
+            raise MemoryError("out of memory")
+        parallel(torch.ones(2, 3)).sum().backward()
+        trial.report(rate + step, step)
+    if (number, rank) in ((2, 1), (3, 0)):
+        raise KeyError("my column")
+    return rate
+
+
+def waits(trial: DistributedTrial) -> float:
+    return fails(trial, alone=True)
+
+
+def search(rank: int, folder: str) -> None:
+    """One of the two processes of a search that goes on after errors, and of others."""
+    place = Path(folder)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{place / 'meet'}", rank=rank, world_size=2, timeout=timedelta(seconds=15)
+    )
+    stored = {"storage": place / "tune.db", "load_if_exists": True, "sampler": "random", "pruner": "nop", "seed": 0}
+    study = ts.create_study(study_name="s", **stored) if rank == 0 else None  # type: ignore[arg-type]
+    DistributedTrial.optimize(study, waits, 5, catch=KeyError)
+    other = ts.create_study(study_name="other", **stored) if rank == 0 else None  # type: ignore[arg-type]
+    with pytest.raises(KeyError, match="my column"):
+        DistributedTrial.optimize(other, fails, 5)
+    optunas = create_optuna_study(place) if rank == 0 else None
+    TorchDistributedTrial.optimize(optunas, fails, 5, catch=(KeyError,))
+    torch.distributed.destroy_process_group()
+    (place / f"rank{rank}").touch()
+
+
+def create_optuna_study(place: Path) -> Any:
+    import tunesmith.compat.optuna as optuna
+
+    return optuna.create_study(storage=f"sqlite:///{place / 'tune.db'}", study_name="optuna's")
+
+
+@pytest.mark.slow
+def test_an_error_in_any_rank_fails_the_trial_in_all_and_catch_decides(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(search, (str(tmp_path),), nprocs=2)
+    assert (tmp_path / "rank0").exists()
+    assert (tmp_path / "rank1").exists()
+    complete, fail = ts.TrialState.COMPLETE, ts.TrialState.FAIL
+
+    def trials(name: str) -> list[ts.FrozenTrial]:
+        return ts.load_study(storage=tmp_path / "tune.db", study_name=name).trials
+
+    for name, states in (("s", [complete, fail, fail, fail, complete]), ("other", [complete, complete, fail])):
+        assert [t.state for t in trials(name)] == states
+    assert [t.state for t in trials("optuna's")] == [complete, complete, fail, fail, complete]
+    assert [t.failure for t in trials("s")[1:4]] == [ts.FailureKind.OOM, *[ts.FailureKind.RAISED] * 2]
+    first, second = (str(t.reason) for t in trials("s")[1:3])
+    assert first.startswith("MemoryError: out of memory")
+    assert "raised in rank 1" in first
+    assert "KeyError: 'my column'" in second
 
 
 def test_without_a_process_group_it_says_what_to_do() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import pickle
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch.distributed as dist
 
@@ -15,12 +21,17 @@ from tunesmith.trial import Trial
 
 __all__ = ["DistributedTrial"]
 
+GRACE = 2.0  # seconds that a rank that failed waits for the others to end too, before it takes the group from them
+LOOK = 0.1  # seconds between two looks at what the others say
+_runs = itertools.count()  # in all ranks the same
+
 
 class DistributedTrial:
     """A trial that several processes run together, as ``torchrun`` or ``torch.multiprocessing`` starts them.
 
     All processes call the same methods in the same order. Rank 0 has the trial; parameters, the decision to stop, and
-    errors are broadcast, so that nobody waits for one who has left. ``torch.distributed`` must be initialised.
+    errors are broadcast, so that nobody waits for one who has left. An error in another rank is known to all where the
+    objective is called by `run`, or by `optimize`. ``torch.distributed`` must be initialised.
 
     Args:
         trial: the running trial in rank 0; None in the other ranks.
@@ -50,6 +61,83 @@ class DistributedTrial:
                 f"{', '.join(str(rank) for rank, there in enumerate(has) if there) or 'none'}"
             )
         self._loop: Epochs | None = None
+
+    # -- the whole objective -------------------------------------------------------------------------------------
+
+    @classmethod
+    def optimize(
+        cls,
+        study: Any,
+        objective: Callable[[Self], Any],
+        n_trials: int | None = None,
+        *,
+        timeout: float | None = None,
+        catch: Any = (),
+        callbacks: Iterable[Callable[..., Any]] | None = None,
+    ) -> None:
+        """Run ``study.optimize`` in rank 0, and each of its trials in all ranks; all ranks call this.
+
+        An error in any rank fails the trial; `catch` says whether the search goes on.
+
+        Args:
+            study: in rank 0; None in the others.
+            objective: gets the trial; what it returns in rank 0 counts.
+            n_trials: as in ``study.optimize``, like the rest; those of rank 0 count.
+            timeout: seconds after which no trial begins any more.
+            catch: errors that do not end the search.
+            callbacks: called with (study, trial) in rank 0.
+
+        Raises:
+            Exception: what ended the search, in all ranks.
+        """
+        if study is None:
+            while _from_rank_0():
+                with suppress(Exception):  # rank 0 has it as well, and `catch` decides there
+                    cls(None).run(objective)
+            return
+
+        def run(trial: Trial) -> Any:
+            _from_rank_0(True)
+            return cls(trial).run(objective)
+
+        try:
+            study.optimize(run, n_trials, timeout, catch=catch, callbacks=callbacks)
+        except Exception as error:
+            _from_rank_0(error=error)
+        _from_rank_0(False)
+
+    def run(self, objective: Callable[[Self], Any]) -> Any:
+        """Run an objective on this trial in all ranks; raise in all of them what was raised first in any.
+
+        The others may be waiting for the rank that failed, in a step of a ``DistributedDataParallel`` model, say. Their
+        group is aborted, where its backend can do that (NCCL); with gloo, their collective raises when the ``timeout``
+        of ``init_process_group`` is over. Then all ranks make a new process group, and go on together. So models and
+        optimisers that use it must be made in the objective.
+
+        Args:
+            objective: gets this trial.
+
+        Returns:
+            What it returned in this rank.
+
+        Raises:
+            Exception: what was raised first; a note says in which rank.
+            ValueError: the trial is of some ranks only.
+        """
+        if self._group is not None:
+            raise ValueError("DistributedTrial.run needs the process group of all ranks; make the trial without group=")
+        meeting = _Meeting()
+        value: Any = None
+        own: BaseException | None = None
+        with meeting.watched():
+            try:
+                value = objective(self)
+            except BaseException as error:
+                own = error
+        first = meeting.agree(own)
+        if first is not None:
+            raise first
+        return value
 
     # -- parameters ----------------------------------------------------------------------------------------------
 
@@ -201,7 +289,7 @@ class DistributedTrial:
             try:
                 said = [of(self.trial), None]
             except Exception as error:
-                said = [None, error if _can_be_sent(error) else RuntimeError(f"{type(error).__name__}: {error}")]
+                said = [None, error if _can_be_sent(error) else RuntimeError(_words(error))]
         dist.broadcast_object_list(said, src=self._source(), group=self._group)
         if said[1] is not None:
             raise said[1]
@@ -209,6 +297,124 @@ class DistributedTrial:
 
     def _source(self) -> int:
         return 0 if self._group is None else int(dist.get_global_rank(self._group, 0))
+
+
+class _Meeting:
+    """What the ranks say of one run, in the store at which they met."""
+
+    def __init__(self) -> None:
+        self._rank, self._size = dist.get_rank(), dist.get_world_size()
+        self._name = f"tunesmith-run-{next(_runs)}"
+        self._store = dist.distributed_c10d._get_default_store()  # it outlives the process group
+        self._said = dist.PrefixStore(self._name, self._store)
+        self._backend = dist.get_backend_config()
+        self._pg = dist.distributed_c10d._get_default_group()
+        options = getattr(self._pg._get_backend(self._pg._device_types[0]), "options", None)
+        self._timeout = getattr(options, "_timeout", None)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """End the process group in the block when another rank has ended it."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._look, args=(over,), name="tunesmith-ranks", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def agree(self, own: BaseException | None) -> BaseException | None:
+        """Wait until all ranks have ended; return the error that came first, None: there is none.
+
+        If an error left a rank waiting for another one, all have a new process group then.
+        """
+        if own is not None:
+            place = self._said.add("errors", 1)
+            sent = own if isinstance(own, Exception) and _can_be_sent(own) else RuntimeError(_words(own))
+            self._said.set(f"error {place}", pickle.dumps((self._rank, sent)))
+            if not isinstance(own, Exception):  # this process is to end
+                self._said.set("gone", b"")
+                self._leave(own)
+                return own
+        self._said.set(f"ended {self._rank}", b"")
+        if not self._all("ended", GRACE if own is not None else None):
+            self._leave(own)
+            self._all("ended", None)
+        self._said.set(f"agreed {self._rank}", b"")  # after the last word on whether the group was left
+        self._all("agreed", None)
+        if self._said.check(["left"]):
+            _forget(own)
+            dist.destroy_process_group()
+            store = dist.PrefixStore(f"{self._name}-group", self._store)
+            dist.init_process_group(
+                self._backend, timeout=self._timeout, store=store, rank=self._rank, world_size=self._size
+            )
+        elif own is not None:  # an error that all have, such as TrialPruned
+            return own
+        if not self._said.check(["error 1"]):
+            return None
+        rank, error = pickle.loads(self._said.get("error 1"))
+        if rank == self._rank:
+            return own
+        error.add_note(f"raised in rank {rank}")
+        found: BaseException = error
+        return found
+
+    def _all(self, word: str, most: float | None) -> bool:
+        """Wait until all ranks have said a word, at most so many seconds; return whether they have."""
+        keys = [f"{word} {rank}" for rank in range(self._size)]
+        waited, pause = 0.0, 0.001
+        while not self._said.check(keys):
+            if self._said.check(["gone"]):
+                raise RuntimeError("another rank was asked to end; this one cannot go on alone")
+            if most is not None and waited >= most:
+                return False
+            time.sleep(pause)
+            waited, pause = waited + pause, min(2 * pause, LOOK)
+        return True
+
+    def _leave(self, own: BaseException | None) -> None:
+        """End the process group, here and where somebody waits for this rank."""
+        self._said.set("left", b"")
+        _forget(own)
+        _abort(self._pg)
+
+    def _look(self, over: threading.Event) -> None:
+        while not over.wait(LOOK):
+            if self._said.check(["left"]):
+                _abort(self._pg)
+                return
+
+
+def _abort(group: Any) -> None:
+    """End what a process group waits for, where its backend can do that."""
+    with suppress(Exception):
+        group.abort()
+
+
+def _forget(error: BaseException | None) -> None:
+    """Free the models that an objective has left behind, and with them what they hold of their process group."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+    gc.collect()
+
+
+def _from_rank_0(more: bool = False, error: Exception | None = None) -> bool:
+    """Return in all ranks whether rank 0 has a trial to run, or raise in all of them what ended its search.
+
+    The arguments are those of rank 0.
+    """
+    said: list[Any] = [more, error if error is None or _can_be_sent(error) else RuntimeError(_words(error))]
+    dist.broadcast_object_list(said, src=0)
+    if said[1] is not None:
+        raise error or said[1]
+    return bool(said[0])
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _can_be_sent(error: Exception) -> bool:
