@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import cell, param, print_json
+from tunesmith.cli.output import cell, echo, param, pass_on, print_json
 from tunesmith.cli.records import trial_dict
 from tunesmith.program import template
 from tunesmith.program.files import params_text
@@ -65,7 +66,9 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
         raise click.ClickException(str(error)) from error
     params: Params = found.params if found is not None else {} if trial is None else trial.params
     if form is not None:
-        click.echo(FORMS[form](params))
+        if form in ("flags", "env") and sys.stdout.isatty():  # the other ones write signs that are not printable so
+            params = {printable(key): printable(v) if isinstance(v, str) else v for key, v in params.items()}
+        pass_on(FORMS[form](params) + "\n")
     elif as_json:
         facts = {} if trial is None else trial_dict(trial)
         told = None if found is None else {"verdict": found.verdict(), "expected": found.value, "notes": found.notes}
@@ -73,8 +76,8 @@ def best(storage: str, name: str | None, form: str | None, honest: bool, as_json
     else:
         if found is not None:
             for line in [found.verdict(), *(found.notes if decided else ())]:
-                click.echo(printable(line))
+                echo(printable(line))
         if trial is not None:
-            click.echo(f"trial {trial.number}, value {cell(trial.value)}")
+            echo(f"trial {trial.number}, value {cell(trial.value)}")
         for key, value in params.items():
-            click.echo(f"  {printable(key)} = {cell(param(value))}")
+            echo(f"  {printable(key)} = {cell(param(value))}")

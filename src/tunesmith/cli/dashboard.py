@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tunesmith.cli.options import existing, storage_argument
+from tunesmith.cli.output import echo
 
 
 @click.command()
@@ -34,7 +35,7 @@ def dashboard(
             token="" if no_token else token,
             allowed_hosts=hosts,
             read_only=read_only,
-            announce=lambda address: click.echo(f"The dashboard is at {address}   (Ctrl-C ends it)"),
+            announce=lambda address: echo(f"The dashboard is at {address}   (Ctrl-C ends it)"),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -13,7 +13,7 @@ import click
 
 from tunesmith import __version__
 from tunesmith.cli.options import STANDARD_STORAGE, STORAGE, existing, json_option
-from tunesmith.cli.output import print_json, print_table
+from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.errors import StorageError
 
 NEEDED = (
@@ -92,18 +92,18 @@ def doctor(storage: str | None, as_json: bool) -> int:
     if as_json:
         print_json(found)
         return int(bool(problems))
-    click.echo(f"tunesmith {__version__}, Python {found['python']}, {found['system']}, {found['cores']} cores")
+    echo(f"tunesmith {__version__}, Python {found['python']}, {found['system']}, {found['cores']} cores")
     extras = {name: f"{_version(package) or 'not there'}" for name, package in EXTRAS.items()}
     print_table(["package", "version"], [[name, _version(name) or "missing"] for name in NEEDED])
     print_table(["extra", "its package", "version"], [[name, EXTRAS[name], v] for name, v in extras.items()])
     if seconds is not None:
-        click.echo(f"A safe write to the disk of {folder} takes {1000 * seconds:.2f} ms.")
+        echo(f"A safe write to the disk of {folder} takes {1000 * seconds:.2f} ms.")
     if damage is not None and not damage:
-        click.echo("The storage is undamaged.")
+        echo("The storage is undamaged.")
     for problem in problems:
-        click.echo(f"problem: {problem}", err=True)
+        echo(f"problem: {problem}", err=True)
     if not problems:
-        click.echo("No problem was found.")
+        echo("No problem was found.")
     return int(bool(problems))
 
 

@@ -6,7 +6,7 @@ import click
 
 from tunesmith import registry
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option, target_of, target_option
-from tunesmith.cli.output import print_json
+from tunesmith.cli.output import echo, print_json
 
 
 @click.command()
@@ -38,4 +38,4 @@ def importance(
     if as_json:
         print_json(table.to_dicts())
     else:
-        click.echo(str(table))
+        echo(str(table))

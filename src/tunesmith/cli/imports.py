@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import STANDARD_STORAGE, STORAGE, json_option
-from tunesmith.cli.output import print_json
+from tunesmith.cli.output import echo, print_json
 from tunesmith.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -138,18 +138,18 @@ def import_(
         if not as_json:
             states = ", ".join(f"{n:,} {state}" for state, n in old.counts.items()) or "no trial"
             new = "" if old.added == len(old.trials) else f"; {old.added:,} of these {len(old.trials):,} are new"
-            click.echo(f"imported {_line(made[-1].study_name)} from {old.program}: {states}{new}")
+            echo(f"imported {_line(made[-1].study_name)} from {old.program}: {states}{new}")
             for note in old.notes:
-                click.echo(f"  {_line(note)}")
+                echo(f"  {_line(note)}")
     differ = False
     if verify:
         for old, study, entry in zip(read(facts=True), made, told, strict=True):
             found = compat.differences(old, load_study(storage=storage, study_name=study.study_name))
             differ, entry["differences"] = differ or bool(found), found
             if not as_json:
-                click.echo(f"{_line(study.study_name)}: {len(found):,} fields differ from {old.program}'s")
+                echo(f"{_line(study.study_name)}: {len(found):,} fields differ from {old.program}'s")
                 for difference in found:
-                    click.echo(f"  {_line(difference)}")
+                    echo(f"  {_line(difference)}")
     if as_json:
         print_json(told)
     return int(differ)

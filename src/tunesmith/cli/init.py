@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from tunesmith.cli.output import echo
 from tunesmith.cli.scaffold.hydra import RUN_DIR, groups_in_help, options_in_config
 from tunesmith.cli.scaffold.option import Option
 from tunesmith.cli.scaffold.options import merged, options_in_help, options_in_source
@@ -43,14 +44,14 @@ def init(command: tuple[str, ...], output: str, minimize: str | None, maximize: 
         raise click.UsageError(f"{output} is there already; give --force to replace it, or -o for another file")
     options, hydra = find_options(command)
     if not options:
-        click.echo("warning: the program does not say what its options are; the parameters are left for you", err=True)
+        echo("warning: the program does not say what its options are; the parameters are left for you", err=True)
     path.write_text(as_toml(command, options, hydra, minimize, maximize), encoding="utf-8")
     active = [o.name for o in options if suggestion(o)[1]]
     rest = len(options) - len(active)
     more = f"; {rest} more option{'' if rest == 1 else 's'} in comments" if rest else ""
-    click.echo(f"wrote {output}, with the parameters {', '.join(active) or '(none yet)'}{more}")
-    click.echo("next: look at the ranges" + ("" if minimize or maximize else " and fill in the metric") + ", then:")
-    click.echo("  tunesmith run" + ("" if output == "tune.toml" else f" -f {output}"))
+    echo(f"wrote {output}, with the parameters {', '.join(active) or '(none yet)'}{more}")
+    echo("next: look at the ranges" + ("" if minimize or maximize else " and fill in the metric") + ", then:")
+    echo("  tunesmith run" + ("" if output == "tune.toml" else f" -f {output}"))
 
 
 def find_options(command: Sequence[str]) -> tuple[list[Option], bool]:
@@ -106,7 +107,7 @@ def said(words: Sequence[str], patience: float = PATIENCE) -> str:
     try:
         data = process.communicate(timeout=patience)[0]
     except subprocess.TimeoutExpired:
-        click.echo(f"warning: {' '.join(words)} took longer than {patience:g} s, and was ended", err=True)
+        echo(f"warning: {' '.join(words)} took longer than {patience:g} s, and was ended", err=True)
         data = b""
     finally:
         if process.poll() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -113,13 +114,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = cli.main(None if arguments is None else list(arguments), "tunesmith", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        _say(said.getvalue().rstrip("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except TunesmithError as error:
         notes = getattr(error, "__notes__", ())
-        click.echo("\n".join([f"error: {printable(str(error), lines=True)}", *notes]), err=True)
+        _say("\n".join([f"error: {error}", *notes]))
         return ERROR
     except BrokenPipeError:  # what read the output has ended, `head` for instance
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -127,9 +130,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # of a file that was named, as a rule: it cannot be written
         if error.filename is None:
             raise
-        click.echo(f"error: {printable(str(error.filename))}: {error.strerror}", err=True)
+        _say(f"error: {printable(str(error.filename))}: {error.strerror}")
         return ERROR
     return status if isinstance(status, int) else 0
+
+
+def _say(text: str) -> None:
+    from tunesmith.cli.output import echo  # not for --help
+
+    echo(text, err=True)
 
 
 def run() -> None:

@@ -1,8 +1,12 @@
-"""What commands print: tables for people, JSON for programs."""
+"""What commands print: tables for people, JSON for programs.
+
+All of it goes through `echo`, so that no text of a study or a file can control the terminal.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +16,49 @@ import click
 from tunesmith.plain import plain
 from tunesmith.text import printable
 
+_ODD = re.compile(r"[^\n -~]")  # what may not be printable
+
+
+def echo(text: str, err: bool = False, nl: bool = True) -> None:
+    """Print a text; whatever is not printable in it, but for line ends and tabs, becomes an escape.
+
+    A foreign text that is to stay on its line goes through `printable`, or is a `repr`, before.
+
+    Args:
+        text: the text.
+        err: whether it goes to standard error.
+        nl: whether a line end follows.
+    """
+    click.echo(printable(text, lines=True), err=err, nl=nl)
+
+
+def json_text(value: Any, indent: int) -> str:
+    """Return a value as JSON, in which what is not printable is an escape of JSON's.
+
+    Args:
+        value: the value; numbers that JSON does not have become null (NaN) or text (infinities).
+        indent: blanks for each level.
+    """
+    text = json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return _ODD.sub(lambda odd: odd.group() if odd.group().isprintable() else _escaped(odd.group()), text)
+
+
+def _escaped(sign: str) -> str:
+    code = sign.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{code[i : i + 4]}" for i in range(0, len(code), 4))
+
+
+def pass_on(text: str) -> None:
+    """Print data for another program as they are; where the output is a terminal, as `echo` does."""
+    if sys.stdout.isatty():
+        echo(text.replace("\r\n", "\n"), nl=False)
+    else:
+        click.echo(text, nl=False, color=True)  # so that it takes nothing out of it
+
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; numbers that JSON does not have become null (NaN) or text (infinities)."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a value as JSON; see `json_text`."""
+    echo(json_text(value, 2))
 
 
 def say(as_json: bool, text: str, **facts: Any) -> None:
@@ -29,7 +72,7 @@ def say(as_json: bool, text: str, **facts: Any) -> None:
     if as_json:
         print_json(facts)
     else:
-        click.echo(text)
+        echo(text)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
@@ -47,10 +90,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
 
     wide = not sys.stdout.isatty()
     console = Console(width=10_000 if wide else None, highlight=False, markup=False, emoji=False)
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    above = Text(printable(title)) if title else None
+    table = Table(box=box.SIMPLE_HEAD, title=above, title_justify="left", pad_edge=False)
     numeric = [all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
     for head, right in zip(columns, numeric, strict=True):
-        table.add_column(head, justify="right" if right else "left", overflow="fold")
+        table.add_column(Text(printable(head)), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*[Text(cell(value)) for value in row])
     console.print(table)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from tunesmith.cli.output import echo
 from tunesmith.cli.settings import Settings, study_name
 from tunesmith.program import Program
 from tunesmith.program.template import PREFIX, places, variable
@@ -148,7 +149,7 @@ def check_names(program: Program, space: Space) -> None:
     if told or {"args", "overrides", "params_file"} & set(used) or _reads_by_itself(program):
         unused = []
     elif len(unused) == len(space.names) and not unknown:
-        click.echo(
+        echo(
             "warning: no parameter stands in the command, so that each trial runs the same unless the program reads "
             f"{variable(unused[0])} from its environment; to give it all of them as options, write {{args}}",
             err=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import say
+from tunesmith.cli.output import echo, say
 
 LANGUAGES = ("en", "zh")
 
@@ -34,7 +34,7 @@ def report(
     """
     study = open_study(storage, name)
     if output is None and form == "md":
-        click.echo(study.report(format=form, lang=lang), nl=False)
+        echo(study.report(format=form, lang=lang), nl=False)
         return
     file = output or Path("report.html")
     if file.exists() and not force:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import cell, param, print_json, print_table
+from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.state import TrialState
 from tunesmith.study.failures import failure_reasons
@@ -40,19 +40,17 @@ def show(storage: str, name: str | None, number: int | None, as_json: bool) -> N
     if as_json:
         print_json(facts)
         return
-    click.echo(f"{printable(study.study_name)}: {', '.join(facts['directions'])}; {study.engine.tally()}")
+    echo(f"{printable(study.study_name)}: {', '.join(facts['directions'])}; {study.engine.tally()}")
     for line in facts["recommendation"]:
-        click.echo(printable(line))
+        echo(printable(line))
     if facts["front"]:
-        click.echo(
-            f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}."
-        )
+        echo(f"{len(facts['front'])} trials are not dominated by any other: {', '.join(map(str, facts['front']))}.")
     if facts["saved"]:
-        click.echo(facts["saved"])
+        echo(facts["saved"])
     if facts["stop_reason"]:
-        click.echo(f"It stopped by itself: {facts['stop_reason']}")
+        echo(f"It stopped by itself: {facts['stop_reason']}")
     for failure in facts["failures"][:SHOWN]:
-        click.echo(f"{failure['trials']} failed: {printable(failure['reason'])}")
+        echo(f"{failure['trials']} failed: {printable(failure['reason'])}")
     if facts["space"]:
         print_table(["parameter", "range"], list(facts["space"].items()))
 
@@ -86,9 +84,9 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
         return
     value = value_text(trial)
     shown = "" if value is None else f", value {cell(value)}"
-    click.echo(f"trial {trial.number}: {trial.state.name}{shown}")
+    echo(f"trial {trial.number}: {trial.state.name}{shown}")
     if trial.reason:
-        click.echo(printable(trial.reason, lines=True))
+        echo(printable(trial.reason, lines=True))
     params = ((key, param(value)) for key, value in trial.flat_params.items())
     rows = [*params, *((f"{key} (attribute)", value) for key, value in trial.user_attrs.items())]
     if rows:
@@ -96,5 +94,5 @@ def _show_trial(trial: FrozenTrial, as_json: bool) -> None:
     if curve := trial.learning_curve():
         print_table(["step", "value", "cost"], [[step, value, cost] for step, (value, cost) in curve.items()])
     if trial.output:
-        click.echo("what it printed last:")
-        click.echo(printable(trial.output, lines=True))
+        echo("what it printed last:")
+        echo(printable(trial.output, lines=True))

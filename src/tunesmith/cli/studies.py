@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import existing, json_option, storage_argument
-from tunesmith.cli.output import print_json, print_table
+from tunesmith.cli.output import echo, print_json, print_table
 from tunesmith.study.summary import summary_of
 
 
@@ -34,7 +34,7 @@ def studies(storage: str, as_json: bool) -> None:
         print_json(found)
         return
     if not found:
-        click.echo("There is no study yet.")
+        echo("There is no study yet.")
         return
     rows = []
     for one in found:

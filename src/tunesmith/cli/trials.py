@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,10 @@ import click
 import numpy as np
 
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
-from tunesmith.cli.output import param, print_json, print_table, say
+from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
 from tunesmith.cli.records import trial_dict, value_text
 from tunesmith.errors import QueryError
-from tunesmith.plain import csv_chunks, plain
+from tunesmith.plain import csv_chunks
 from tunesmith.state import TrialState
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT
@@ -67,16 +66,16 @@ def trials(
         print_json([trial_dict(t) for t in shown])
         return
     if not shown:
-        click.echo("No trial is like that." if where or states else f"{study.study_name!r} has no trials yet.")
+        echo("No trial is like that." if where or states else f"{study.study_name!r} has no trials yet.")
         return
     every = list(dict.fromkeys(key for t in shown for key in t.flat_params))
     params = every[:MOST_PARAMETERS]
     cells = [[t.number, t.state.name.lower(), value_text(t), *_params(t.flat_params, params)] for t in shown]
     print_table(["trial", "state", "value", *params], cells)
     if len(every) > len(params):
-        click.echo(f"{len(params)} of {len(every):,} parameters are shown; --json and `tunesmith export` have all.")
+        echo(f"{len(params)} of {len(every):,} parameters are shown; --json and `tunesmith export` have all.")
     if len(rows) > limit:
-        click.echo(f"{limit} of {len(rows):,} are shown; --limit shows more.")
+        echo(f"{limit} of {len(rows):,} are shown; --limit shows more.")
 
 
 def _params(found: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
@@ -129,7 +128,7 @@ def export(
         _told(study, output, as_json)
         return
     if form == "json":
-        text = json.dumps([plain(trial_dict(t, whole=True)) for t in study.trials], indent=1, ensure_ascii=False) + "\n"
+        text = json_text([trial_dict(t, whole=True) for t in study.trials], 1) + "\n"
     else:
         from tunesmith.study.frame import to_columns
 
@@ -138,7 +137,7 @@ def export(
         cells = [[None if v is ABSENT else param(v) if c[0] == "params" else v for v in columns[c]] for c in columns]
         text = "".join(csv_chunks(head, [zip(*cells, strict=True)]))
     if output is None:
-        click.echo(text, nl=False)
+        pass_on(text)
     else:
         output.write_text(text, encoding="utf-8", newline="")
         _told(study, output, as_json)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from tunesmith.cli.options import STANDARD_STORAGE, existing
-from tunesmith.cli.output import cell, print_json
+from tunesmith.cli.output import cell, echo, print_json
 from tunesmith.cli.programs import (
     check_names,
     check_program,
@@ -120,7 +120,7 @@ class Failures:
         reason = printable(trial.reason or "it failed", lines=True).removeprefix("ProgramError: ")
         if self.n <= MOST_TOLD:
             head, _, _ = reason.partition("\n")
-            click.echo(f"trial {trial.number} failed: {head.removesuffix('; it printed at last:')}", err=True)
+            echo(f"trial {trial.number} failed: {head.removesuffix('; it printed at last:')}", err=True)
         early = not self.succeeded and self.n >= EARLY_FAILURES and time.monotonic() < self.began + EARLY
         if self.n >= self.most if self.most is not None else early:
             more = "" if self.most is not None else ", and none succeeded; --max-failures N would bear more"
@@ -175,10 +175,10 @@ def dry_run(settings: Settings, as_json: bool) -> None:
     if as_json:
         print_json({"command": words, "environment": env, "params": point})
         return
-    click.echo(shlex.join(words))
+    echo(shlex.join(words))
     for name, value in env.items():
         if name.startswith("TUNESMITH_PARAM_"):
-            click.echo(f"  {name}={value}")
+            echo(f"  {name}={value}")
 
 
 # -- the study ---------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
     before = study.engine.system_attrs.get(KEY) or {}
     differ = [k for k, v in description(program).items() if before.get(k) != v and k != "names"]
     if before and differ:
-        click.echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
+        echo(f"warning: the study {study.study_name!r} was begun with another {', '.join(differ)}", err=True)
     store_program(study, program)
     kept = {name: getattr(settings, name) for name in KEPT}
     if study.engine.system_attrs.get(OPTIONS) != kept:
@@ -269,7 +269,7 @@ def _say_what_begins(study: Study, settings: Settings, storage: str) -> None:
     of = "" if settings.trials is None or not n else f" of {settings.trials}"
     space = study.space
     count = 0 if space is None else len(space.names)
-    click.echo(
+    echo(
         f"study {study.study_name!r} in {shown_spec(storage)}: {count} parameter{'s' if count != 1 else ''}, {goal}"
         f"{there}{of}",
         err=True,
@@ -303,14 +303,14 @@ def _conclude(study: Study, program: Program, storage: str, as_json: bool) -> in
         raise click.ClickException(f"no trial has a result; the study has {study.engine.tally()}")
     for trial in best[:10]:
         values = ", ".join(f"{m} {cell(v)}" for m, v in zip(program.metrics, trial.values or (), strict=False))
-        click.echo(f"best: trial {trial.number}, {values}" if len(best) == 1 else f"trial {trial.number}: {values}")
+        echo(f"best: trial {trial.number}, {values}" if len(best) == 1 else f"trial {trial.number}: {values}")
         for name, value in trial.params.items():
-            click.echo(f"  {name} = {value!r}" if isinstance(value, str) else f"  {name} = {value}")
+            echo(f"  {name} = {value!r}" if isinstance(value, str) else f"  {name} = {value}")
     if len(best) > 10:
-        click.echo(f"and {len(best) - 10} more that no trial beats in all metrics")
+        echo(f"and {len(best) - 10} more that no trial beats in all metrics")
     if len(best) == 1:
-        click.echo(f"run it again:\n  {_again(program, best[0], study)}")
-    click.echo(f"what each trial printed: {program.directory}")
+        echo(f"run it again:\n  {_again(program, best[0], study)}")
+    echo(f"what each trial printed: {program.directory}")
     return 0
 
 

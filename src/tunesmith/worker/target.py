@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from tunesmith.text import did_you_mean
+from tunesmith.text import did_you_mean, printable
 
 
 class UsageError(Exception):
@@ -40,7 +40,7 @@ def load(what: str, text: str) -> Any:
         raise UsageError(f"{what}: expected module:name, such as train:{what}; got {text!r}")
     if module_name.endswith(".py") or os.sep in module_name:
         module = module_name.removesuffix(".py").strip("./").replace(os.sep, ".")
-        raise UsageError(f"{what}: {text!r} names a file; name the module, such as {module}:{name}")
+        raise UsageError(f"{what}: {text!r} names a file; name the module, such as {printable(f'{module}:{name}')}")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
