@@ -35,7 +35,7 @@ class Sampler(ABC):
         is_adaptive: False if proposals do not depend on the results (random, grid): there is no gain in waiting for
             them.
         space: a space that the sampler brings along (the values of a grid), or None. A study that declares none
-            searches it, from the first trial on; names that are not in it are drawn at random.
+            searches it, from the first trial on; a name that is not in it, or a range without its value, is an error.
         inherits: whether trials begin from the checkpoints of others: ``parent_of`` and ``parents`` say which.
     """
 

@@ -8,6 +8,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from tunesmith.caution import caution
 
+_DEPRECATION_WARNING_TEMPLATE = (
+    "{name} is deprecated in Optuna since v{d_ver} and will be removed in v{r_ver}."  # which other libraries import
+)
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
@@ -22,8 +25,8 @@ def warn_deprecated(name: str, since: str, removed: str, instead: str | None = N
         removed: the version that will not have it.
         instead: what to do about it.
     """
-    text = f"{name} is deprecated in Optuna since v{since} and will be removed in v{removed}"
-    caution(text if instead is None else f"{text}: {instead}", FutureWarning)
+    text = _DEPRECATION_WARNING_TEMPLATE.format(name=name, d_ver=since, r_ver=removed)
+    caution(text if instead is None else f"{text} Instead: {instead}", FutureWarning)
 
 
 def deprecated_func(

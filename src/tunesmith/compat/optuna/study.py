@@ -17,11 +17,13 @@ from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.compat.optuna.objective import ObjectiveFunc
 from tunesmith.compat.optuna.paths import lead_here
+from tunesmith.compat.optuna.storages.base import FrozenStudy as _FrozenStudy
 from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.trial_state import TrialState, state_of
 
-ObjectiveFuncType = ObjectiveFunc  # the name that other libraries import, from optuna.study.study
+ObjectiveFuncType = ObjectiveFunc  # what other libraries import from optuna.study.study, and the next from _frozen
+FrozenStudy = _FrozenStudy
 
 __all__ = [
     "MaxTrialsCallback",
