@@ -175,12 +175,12 @@ def parsed(text: str | bytes) -> Any:
     Raises:
         ValueError: it is no JSON, or has too many levels.
     """
-    text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    text = text.decode() if isinstance(text, bytes) else text  # of bytes, json would guess the encoding
     try:
         found = json.loads(text)
     except RecursionError:
         raise ValueError(f"it has more than {DEEPEST} levels of lists and dicts") from None
-    if text.count("[") + text.count("{") > DEEPEST:
+    if len(text) > 2 * DEEPEST and text.count("[") + text.count("{") > DEEPEST:
         check_depth(found)
     return found
 

@@ -85,14 +85,19 @@ def read(
     try:
         return _read(source, wishes, unsafe_pickle, (max_bytes, max_rows))
     except SourceError as error:  # it may quote what is in the source
-        raise SourceError(shorten(message_of(error), LONGEST)) from error
+        raise SourceError(_sentence(message_of(error))) from error
     except (TunesmithError, KeyboardInterrupt):
         raise
     except Exception as error:
         if not isinstance(source, str | Path):
             raise
         told = message_of(error) if isinstance(error, ValueError) else name_and_message(error)
-        raise SourceError(f"{shown_spec(source)} cannot be read: {shorten(told, LONGEST)}") from error
+        raise SourceError(f"{shown_spec(source)} cannot be read: {_sentence(told)}") from error
+
+
+def _sentence(text: str) -> str:
+    """Return a text, in which there may be anything, as one line that is not too long."""
+    return " ".join(shorten(text, LONGEST).split())
 
 
 def _read(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int]) -> list[ImportedStudy]:
