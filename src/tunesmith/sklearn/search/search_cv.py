@@ -112,7 +112,8 @@ class SearchCV(BaseSearchCV):
 
     Attributes:
         space_: the `Space` that was searched.
-        study_: the `Study` with a trial for each candidate; those given up are PRUNED.
+        study_: the `Study` with a trial for each candidate; those given up are PRUNED. What the search decided is
+            stored with it: ``study_.recommend()`` returns that.
         honest_score_: the `HonestScore` of what is returned: what it can be expected to
             score on new rows, with an interval, and its gain over the default. None if no metric decides.
         report_: the `Report` with the same and more in plain sentences; print it.
