@@ -26,11 +26,11 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def csv_chunks(head: Sequence[str], rows: Iterable[Iterable[Sequence[Any]]]) -> Iterator[str]:
+def csv_chunks(head: Sequence[str] | None, rows: Iterable[Iterable[Sequence[Any]]]) -> Iterator[str]:
     """Yield a table as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it.
 
     Args:
-        head: the names of the columns.
+        head: the names of the columns; None: these rows go on a table.
         rows: the rows, some at a time; None in a cell: there is no value.
 
     Yields:
@@ -38,7 +38,8 @@ def csv_chunks(head: Sequence[str], rows: Iterable[Iterable[Sequence[Any]]]) -> 
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    writer.writerow(map(_cell, head))
+    if head is not None:
+        writer.writerow(map(_cell, head))
     for some in rows:
         writer.writerows([[_cell(cell) for cell in row] for row in some])
         yield buffer.getvalue()

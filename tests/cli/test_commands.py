@@ -339,3 +339,23 @@ def test_words_of_a_range_are_what_every_command_says(
     tunesmith("enqueue", "tune.db", "-p", "depth=None", "-p", "gamma=scale", "-p", "alpha=0")
     assert load().trials[2].params == default
     assert "words={None: 32}" in tunesmith("enqueue", "tune.db", "-p", "depth=deep", status=2)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_an_export_in_parts_is_that_in_one(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = ts.create_study(storage=tmp_path / "a.db", seed=0, sampler="random")
+
+    def objective(trial: ts.Trial) -> float:
+        if trial.number > 5:  # a column that comes late
+            trial.set_user_attr("late", trial.number)
+            trial.suggest_categorical("c", ["=1", None])
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, 10)
+    written = []
+    for chunk in (2048, 3):
+        monkeypatch.setattr("tunesmith.cli.trials.CHUNK", chunk)
+        assert main(["export", str(tmp_path / "a.db"), "-o", str(tmp_path / f"{chunk}.{form}")]) == 0
+        written.append((tmp_path / f"{chunk}.{form}").read_text())
+    assert written[0] == written[1]
+    assert "late" in written[0]

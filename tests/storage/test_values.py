@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunesmith.frozen import TrialRecord
 from tunesmith.space import Categorical, Float, Space
 from tunesmith.state import TrialState
 from tunesmith.storage import open_storage
+from tunesmith.storage.sql import SQLStorage
 from tunesmith.storage.sql.values import attr_from_json, attr_to_json, floats_from_bytes, floats_to_bytes
 from tunesmith.testing.storage_model import begin, ended, run, running
 from tunesmith.trial import FrozenTrial
@@ -143,3 +145,19 @@ def test_points_stand_there_for_other_programs(tmp_path: Path) -> None:
     assert np.frombuffer(y, "<f8").tolist() == [1.5, -2.0]
     assert value == 1.5
     assert [p["name"] for p in json.loads(text)["params"]] == ["x", "y"]
+
+
+def test_spaces_of_equal_content_are_stored_once_and_all_at_once(tmp_path: Path) -> None:
+    storage = SQLStorage(tmp_path / "tune.db")
+    study = storage.create_study("a", ["minimize"], 0)
+    written: list[str] = []
+    storage.add(study.id, [TrialRecord(-1, TrialState.COMPLETE, values=(0.0,))])  # opens the connection
+    next(iter(storage.database.connections)).driver.set_trace_callback(written.append)
+    spaces = [Space({"x": Float(0, high)}) for _ in range(20) for high in (1, 2, 3)]
+    trials = [TrialRecord(-1, TrialState.COMPLETE, space=s, x=[0.5], values=(0.0,)) for s in spaces]
+    storage.add(study.id, trials)
+    assert written.count("COMMIT") == 2, "one for the spaces, one for the trials"
+    assert len({t.space.to_json() for t in storage.trials(study.id)[1:]}) == 3  # type: ignore[union-attr]  # they have one
+    found = storage.database.read(lambda session: session.query("SELECT count(*) FROM tunesmith_spaces"))
+    assert found == [(3,)]
+    storage.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -12,19 +13,23 @@ import numpy as np
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.errors import QueryError
+from tunesmith.errors import QueryError, StorageError
 from tunesmith.plain import csv_chunks
 from tunesmith.state import TrialState
+from tunesmith.study.frame import to_columns
 from tunesmith.study.query import TrialTable
 from tunesmith.study.query.columns import ABSENT
 from tunesmith.text import printable
 
 if TYPE_CHECKING:
+    from tunesmith.frozen import FrozenTrial
     from tunesmith.study import Study
 
 STATES = [state.name.lower() for state in TrialState]
 FORMATS = ("csv", "json", "parquet")
 MOST_PARAMETERS = 20  # in one table
+CHUNK = 2048  # trials that are in memory at a time
+Key = tuple[str, str]  # an attribute, and the key in it
 ATTRS = ("number", "state", "value", "params", "user_attrs", "constraints", "cost", "duration", "reason")
 
 
@@ -85,9 +90,8 @@ def _params(found: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
 def _table(study: Study) -> TrialTable:
     """Return the trials of a study as columns; records are read only of those that wait, and for attributes."""
     waiting = study.get_trials(states=[TrialState.WAITING])
-    return TrialTable.of(
-        study.history, study.engine.signs, waiting, lambda: {t.number: t.user_attrs for t in study.trials}
-    )
+    engine = study.engine
+    return TrialTable.of(study.history, engine.signs, waiting, lambda: engine.storage.user_attrs(engine.study_id))
 
 
 @click.command()
@@ -127,20 +131,74 @@ def export(
         _parquet(study, output)
         _told(study, output, as_json)
         return
-    if form == "json":
-        text = json_text([trial_dict(t, whole=True) for t in study.trials], 1) + "\n"
-    else:
-        from tunesmith.study.frame import to_columns
-
-        columns = to_columns(study.trials, len(study.directions), ATTRS)
-        head = [f"{attr}_{key}" if key else attr for attr, key in columns]
-        cells = [[None if v is ABSENT else param(v) if c[0] == "params" else v for v in columns[c]] for c in columns]
-        text = "".join(csv_chunks(head, [zip(*cells, strict=True)]))
+    write = _write_json if form == "json" else _write_csv
     if output is None:
-        pass_on(text)
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
+            write(study, file)
+            file.seek(0)
+            while text := file.read(2**20):
+                pass_on(text)
     else:
-        output.write_text(text, encoding="utf-8", newline="")
+        with output.open("w", encoding="utf-8", newline="") as file:
+            write(study, file)
         _told(study, output, as_json)
+
+
+def _chunks(study: Study) -> Iterator[list[FrozenTrial]]:
+    """Yield all trials by number, some at a time: a million of them would fill the memory."""
+    total = sum(study.engine.count().values())
+    for start in range(0, max(total, 1), CHUNK):
+        try:
+            yield study.engine.trials(list(range(start, min(start + CHUNK, total))))
+        except KeyError as error:  # numbers have no gaps
+            raise StorageError(f"{error.args[0]}; `tunesmith doctor` lists what is damaged") from None
+
+
+def _write_json(study: Study, file: IO[str]) -> None:
+    before = "[\n"
+    for trials in _chunks(study):
+        for trial in trials:
+            text = json_text(trial_dict(trial, whole=True), 1)
+            file.write(before + " " + text.replace("\n", "\n "))
+            before = ",\n"
+    file.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def _write_csv(study: Study, file: IO[str]) -> None:
+    """Write a table whose columns are all that any trial has; where a later trial has others, it is begun anew."""
+    keys: dict[Key, None] = {}
+    whole = False  # whether the columns of all trials are known
+    while True:
+        file.seek(0)
+        file.truncate()
+        for trials in _chunks(study):
+            columns = to_columns(trials, len(study.directions), ATTRS)
+            if not keys.keys() >= columns.keys():
+                if keys:
+                    break
+                keys = dict.fromkeys(columns)
+            nothing = [ABSENT] * len(trials)
+            rows = zip(*(_cells(key, columns.get(key, nothing)) for key in keys), strict=True)
+            head = [f"{attr}_{key}" if key else attr for attr, key in keys] if file.tell() == 0 else None
+            file.writelines(csv_chunks(head, [rows]))
+        else:
+            return
+        if whole:
+            raise click.ClickException(f"{study.study_name!r} changed while it was written; call export again")
+        keys, whole = _keys(study), True
+
+
+def _cells(key: Key, values: Sequence[Any]) -> list[Any]:
+    return [None if v is ABSENT else param(v) if key[0] == "params" else v for v in values]
+
+
+def _keys(study: Study) -> dict[Key, None]:
+    """Return the columns of all trials, those of an attribute side by side."""
+    found: dict[str, dict[Key, None]] = {attr: {} for attr in ATTRS}
+    for trials in _chunks(study):
+        for key in to_columns(trials, len(study.directions), ATTRS):
+            found[key[0]][key] = None
+    return {key: None for keys in found.values() for key in keys}
 
 
 def _told(study: Study, output: Path, as_json: bool) -> None:

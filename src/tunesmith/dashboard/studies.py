@@ -104,7 +104,7 @@ class OpenStudy:
         """Return the user attributes of all trials that have any; read when they are asked for."""
         stand = self._stand
         if stand is None or self._attributes is None or self._attributes[0] is not stand:
-            found = {t.number: dict(t.user) for t in self.study.engine.trials() if t.user}
+            found = self.study.engine.storage.user_attrs(self.study.engine.study_id)
             if stand is None:
                 return found
             self._attributes = (stand, found)

@@ -185,6 +185,13 @@ class Storage(Attempts, ArtifactPointers, Liveness):
     def count(self, study_id: int) -> dict[TrialState, int]:
         """Return the number of trials in each state."""
 
+    def user_attrs(self, study_id: int) -> dict[int, dict[str, Any]]:
+        """Return the user attributes of all trials that have any, by number.
+
+        Overridden where they can be read without the records.
+        """
+        return {trial.number: dict(trial.user) for trial in self.trials(study_id) if trial.user}
+
     @abstractmethod
     def set_attr(
         self,

@@ -198,3 +198,20 @@ class ReadingLaws:
         with pytest.raises(KeyError):
             numbers([-1])
         assert storage.count(study.id) == {COMPLETE: 2, FAIL: 1, PRUNED: 1, RUNNING: 1, WAITING: 40}
+
+    def test_user_attributes_of_all_trials_are_read_without_the_records(
+        self, storage: Storage, study: StudyRecord
+    ) -> None:
+        """By number; what a later attempt set stands for what an earlier one did."""
+        number = begin(storage, study)
+        storage.set_attr(study.id, number, "a", 1)
+        storage.set_attr(study.id, number, "b", [1.5])
+        storage.set_attr(study.id, number, "own", 3, system=True)
+        storage.release(study.id, {number: storage.trials(study.id, [number])[0].fence})
+        storage.set_attr(study.id, number, "a", 2)
+        begin(storage, study)
+        run(storage, study, values=(1.0,), user={"c": {"d": None}})
+        run(storage, study, values=(1.0,))
+        found = storage.user_attrs(study.id)
+        assert found == {t.number: dict(t.user_attrs) for t in storage.trials(study.id) if t.user}
+        assert found[number] == {"a": 2, "b": [1.5]}

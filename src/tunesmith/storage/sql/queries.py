@@ -14,6 +14,7 @@ from tunesmith.storage.sql.schema import (
     PAUSED,
     RANKED,
     RUNNING,
+    USER,
     attrs,
     reports,
     spaces,
@@ -58,6 +59,7 @@ FULL_OPEN = FULL.where(_OF_STUDY, OPEN).order_by(_t.number)
 FULL_ALL = FULL.where(_OF_STUDY).order_by(_t.number)
 _ATTRS = sa.select(_a.number, _a.attempt, _a.kind, _a.key, _a.value)
 ALL_ATTRS = _ATTRS.where(_a.study_id == _STUDY, _a.number != _OF_STUDY_ITSELF)
+USER_ATTRS = ALL_ATTRS.where(_a.kind == sa.literal_column(str(USER))).order_by(_a.number, _a.attempt)
 OPEN_REPORTS = _NEW_REPORTS.where(OPEN)
 OPEN_ATTRS = _ATTRS.join(trials, (_t.study_id == _a.study_id) & (_t.number == _a.number)).where(_OF_STUDY, OPEN)
 
@@ -84,6 +86,8 @@ def _for_numbers(base: sa.Select[Any], column: Any) -> dict[int, sa.Select[Any]]
     """Return the query for several trial numbers, in a few widths: few statements serve any count of numbers."""
     return {width: base.where(column.in_([sa.bindparam(f"n{i}") for i in range(width)])) for width in WIDTHS}
 
+
+NUMBERS_BY_STATE = sa.select(_t.number, _t.state).where(_OF_STUDY).order_by(_t.number)
 
 # What records are made of: trials, attributes, reports.
 ALL_RECORDS = (FULL_ALL, ALL_ATTRS, ALL_REPORTS)

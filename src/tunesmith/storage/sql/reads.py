@@ -184,6 +184,8 @@ class Reader:
     ) -> list[TrialRecord]:
         """Return whole records by number."""
         wanted = None if numbers is None else sorted({int(n) for n in numbers})  # a driver takes no NumPy integers
+        if wanted is None and states is not None and not _UNFINISHED.issuperset(states):
+            wanted = self._few_of(session, study_id, frozenset(map(int, states)))
         if wanted is not None:
             rows, notes, curves = (_by_numbers(session, query, study_id, wanted) for query in queries.RECORDS_BY_NUMBER)
         else:
@@ -205,6 +207,25 @@ class Reader:
         attach_attempts(found, by_attempt, curves)
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
+
+    def _few_of(self, session: Session, study_id: int, states: Collection[int]) -> list[int] | None:
+        """Return the numbers of the trials in some states; None: they are so many that all records are read."""
+        found, n = [], 0
+        for rows in session.chunks(queries.NUMBERS_BY_STATE, _CHUNK, study=study_id):
+            n += len(rows)
+            found += [number for number, state in rows if state in states]
+        return found if len(found) < n / 8 else None
+
+    def user_attrs(self, session: Session, study_id: int) -> dict[int, dict[str, Any]]:
+        """Return the user attributes of all trials that have any, by number; those of the latest attempt count."""
+        self._need(session, study_id)
+        found: dict[int, dict[str, Any]] = {}
+        for rows in session.chunks(queries.USER_ATTRS, _CHUNK, study=study_id):
+            self._check_types(session, rows, queries.TYPES_OF_ATTR, "attributes")
+            read = check_each(rows, lambda row: attr_from_json(row[4]), self._where, "the attributes of trial")
+            for (number, _, _, key, _), value in zip(rows, read, strict=True):
+                found.setdefault(number, {})[key] = value
+        return found
 
     def named(self, session: Session, study_id: int, numbers: Sequence[int]) -> list[TrialRecord]:
         """Return whole records of trials that the database itself named; one that is not there is damage."""

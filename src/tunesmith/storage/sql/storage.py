@@ -185,6 +185,9 @@ class SQLStorage(SQLTrials):
     def count(self, study_id: int) -> dict[TrialState, int]:
         return self._read(study_id, lambda session: self._reader.count(session, study_id))
 
+    def user_attrs(self, study_id: int) -> dict[int, dict[str, Any]]:
+        return self._read(study_id, lambda session: self._reader.user_attrs(session, study_id))
+
     def set_attr(
         self,
         study_id: int,

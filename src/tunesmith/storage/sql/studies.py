@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
@@ -11,9 +11,10 @@ from tunesmith.space import Space
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql.attributes import LOCK_STUDY, STUDY, existing
 from tunesmith.storage.sql.schema import artifacts, attrs, reports, spaces, studies, trials
-from tunesmith.storage.sql.session import Session
+from tunesmith.storage.sql.session import Session, Values
 from tunesmith.storage.sql.space_cache import space_to_text
 
+FEW = 8  # spaces that are looked up one by one
 _ZERO: sa.ColumnClause[int] = sa.literal_column("0")
 _s = studies.c
 
@@ -26,6 +27,7 @@ _MADE = sa.select(_s.id, _s.space_id, _s.seed, _s.created).where(_s.name == sa.b
 _DECLARE = sa.update(studies).where(_s.id == STUDY).values(space_id=sa.bindparam("space"))
 _RENAME = sa.update(studies).where(_s.id == STUDY).values(name=sa.bindparam("name"))
 _SPACE_ID = sa.select(spaces.c.id).where(spaces.c.study_id == STUDY, spaces.c.hash == sa.bindparam("digest"))
+_SPACE_IDS = sa.select(spaces.c.id, spaces.c.hash).where(spaces.c.study_id == STUDY)
 _INSERT_SPACE = sa.insert(spaces).values(study_id=STUDY, hash=sa.bindparam("digest"), space=sa.bindparam("text"))
 _DELETES = [sa.delete(table).where(table.c.study_id == STUDY) for table in (artifacts, reports, attrs, trials, spaces)]
 _DELETE_STUDY = sa.delete(studies).where(_s.id == STUDY)
@@ -66,12 +68,37 @@ def delete_study(session: Session, study_id: int) -> None:
 def intern_space(session: Session, study_id: int, space: Space) -> int:
     """Return the id of a study's space; insert it if it is new."""
     text, digest = space_to_text(space)
+    return intern_texts(session, study_id, {digest: text})[digest]
+
+
+def intern_texts(session: Session, study_id: int, texts: Mapping[str, str]) -> dict[str, int]:
+    """Return the ids of a study's spaces; insert those that are new.
+
+    Args:
+        session: in a transaction that writes.
+        study_id: the study.
+        texts: the texts by their hashes.
+
+    Returns:
+        the ids by their hashes.
+    """
     existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
-    row = session.row(_SPACE_ID, study=study_id, digest=digest)
-    if row is None:
-        session.run(_INSERT_SPACE, study=study_id, digest=digest, text=text)
-        row = session.row(_SPACE_ID, study=study_id, digest=digest)
-    return int(existing(session, study_id, row)[0])
+    found = _known(session, study_id, texts)
+    new: list[dict[str, Values]] = [
+        {"study": study_id, "digest": digest, "text": text} for digest, text in texts.items() if digest not in found
+    ]
+    if new:
+        session.many(_INSERT_SPACE, new)
+        found = _known(session, study_id, texts)
+    return found
+
+
+def _known(session: Session, study_id: int, texts: Collection[str]) -> dict[str, int]:
+    """Return the ids of those spaces that are there, by their hashes."""
+    if len(texts) > FEW:
+        return {str(digest): int(i) for i, digest in session.rows(_SPACE_IDS, study=study_id) if digest in texts}
+    rows = {digest: session.row(_SPACE_ID, study=study_id, digest=digest) for digest in texts}
+    return {digest: int(row[0]) for digest, row in rows.items() if row is not None}
 
 
 def declare_space(session: Session, study_id: int, space_id: int) -> None:

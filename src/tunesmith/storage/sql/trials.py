@@ -40,7 +40,7 @@ from tunesmith.storage.sql.migrate import create_or_upgrade, find_schema
 from tunesmith.storage.sql.reads import Reader
 from tunesmith.storage.sql.schema import SYSTEM
 from tunesmith.storage.sql.session import Session
-from tunesmith.storage.sql.space_cache import SpaceCache
+from tunesmith.storage.sql.space_cache import SpaceCache, space_to_text
 from tunesmith.storage.sql.values import attr_to_json
 from tunesmith.storage.workers import APART, current_worker, is_alive, is_dead
 
@@ -213,7 +213,7 @@ class SQLTrials(Storage):
             return []
         for trial in trials:
             self._check_point(trial)
-        spaces = [self._intern(study_id, trial.space) for trial in trials]
+        spaces = self._intern_all(study_id, [trial.space for trial in trials])
         work, mark = ends.add, -1 - secrets.randbits(63)
         return self._write(study_id, lambda session: work(session, study_id, trials, spaces, study.space, mark))
 
@@ -354,6 +354,18 @@ class SQLTrials(Storage):
         # In its own short transaction: what is remembered here must be there even if the next one fails.
         space_id = self._write(study_id, lambda session: studies.intern_space(session, study_id, space))
         return self._spaces.keep(study_id, space, space_id)
+
+    def _intern_all(self, study_id: int, spaces: Sequence[Space | None]) -> list[int | None]:
+        """Return the ids of spaces in the database; all that are new are inserted at once, equal ones as one."""
+        ids = {id(s): self._spaces.id_of(study_id, s) for s in spaces if s is not None}
+        unknown = {id(s): s for s in spaces if s is not None and ids[id(s)] is None}
+        if unknown:
+            written = {key: space_to_text(s) for key, s in unknown.items()}
+            texts = {digest: text for text, digest in written.values()}
+            found = self._write(study_id, lambda session: studies.intern_texts(session, study_id, texts))
+            for key, space in unknown.items():
+                ids[key] = self._spaces.keep(study_id, space, found[written[key][1]])
+        return [None if s is None else ids[id(s)] for s in spaces]
 
 
 def _process_of(worker: str) -> str:

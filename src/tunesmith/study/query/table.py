@@ -172,10 +172,10 @@ class TrialTable:
     def _attribute(self, name: str) -> Column | None:
         bare = _without(name, USER)
         by_number = self.attributes()
+        if bare == name and not any(bare in attributes for attributes in by_number.values()):
+            return None
         cells = [ABSENT if (a := by_number.get(k)) is None else a.get(bare, ABSENT) for k in self.number.tolist()]
         missing = np.array([c is ABSENT for c in cells], bool)
-        if missing.all() and bare == name:
-            return None
         if all(isinstance(c, (float, Absent)) or (isinstance(c, int) and abs(c) <= WHOLE) for c in cells):
             return Column(np.array([np.nan if isinstance(c, Absent) else float(c) for c in cells]), is_missing=missing)
         return Column(np.zeros(len(cells)), objects=cells, is_missing=missing)
