@@ -254,6 +254,9 @@ def test_one_that_fails_without_its_metric_ends_the_run_only_if_a_name_has_the_s
     assert "trial 0 ended without the metric 'val_loss'" in capsys.readouterr().err
     early = "test {trial} -gt 0 || { echo train loss 3; exit 1; }; echo val_loss: {x}; test {trial} -ne 2"
     assert run(*words, "b", "--", "sh", "-c", early) == 0
+    crash = "echo val_loss: {x}; echo 7; test {trial} -gt 0"  # it printed its metric, and failed after that
+    assert run(*words, "e", "--", "sh", "-c", crash) == 0
+    assert "trial 0 failed: the program failed" in capsys.readouterr().err
     later = "test {trial} -eq 1 || echo val_loss: {x}"  # the metric was seen before
     assert run(*words, "c", "--", "sh", "-c", later) == 0
     assert run(*words[:2], "--trials", "5", *words[4:], "c", "--", "sh", "-c", later.replace("1", "4")) == 1

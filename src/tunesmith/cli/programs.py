@@ -19,6 +19,7 @@ from tunesmith.program.template import PREFIX, places, variable
 from tunesmith.space import Space
 from tunesmith.text import close_matches
 
+_IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]*")  # a name in braces that may be meant as a placeholder
 PARAMS_FILE = "TUNESMITH_PARAMS_FILE"
 LOOKED_AT = 1_000_000  # characters of a file of the command that are looked through
 FIELDS = (
@@ -161,9 +162,6 @@ def check_names(program: Program, space: Space) -> None:
     if told:
         unless = f", if the program reads {variable(unused[0])} from its environment" if unused else ""
         raise click.UsageError("\n".join([*told, f"--as-written runs it as it is{unless}"]))
-
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 def _near(name: str, known: Collection[str]) -> str | None:

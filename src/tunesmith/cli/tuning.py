@@ -117,7 +117,9 @@ class Failures:
         if trial.failure not in OURS:
             return
         self.n += 1
-        reason = printable(trial.reason or "it failed", lines=True).removeprefix("ProgramError: ")
+        reason = printable(trial.reason or "it failed", lines=True)
+        for kind in (ProgramError, MissingMetricError):
+            reason = reason.removeprefix(f"{kind.__name__}: ")
         if self.n <= MOST_TOLD:
             head, _, _ = reason.partition("\n")
             echo(f"trial {trial.number} failed: {head.removesuffix('; it printed at last:')}", err=True)
@@ -129,7 +131,9 @@ class Failures:
     def _end_without_metric(self, study: Study, trial: FrozenTrial) -> None:
         """Raise ClickException if nothing speaks for it that any trial will have the metric."""
         found = self.program.look_alikes(trial.number)
-        if found is None or trial.failure is FailureKind.NAN:
+        if found is None:
+            return
+        if not found.metrics or trial.failure is FailureKind.NAN or trial.intermediate_values:
             self.seen = True
             return
         ended_well = (trial.reason or "").startswith(MissingMetricError.__name__)

@@ -198,7 +198,7 @@ def what_it_printed(names: Sequence[str], output: str) -> str:
     alike = f"; lines that look alike: {', '.join(map(repr, found.lines))}" if found.lines else ""
     if not seen and not found.names:
         some = "printed no line such as" if output.strip() else "printed nothing: it must print a line such as"
-        return f"{what} not appear: the program {some} {names[0]}: 0.31, and wrote no results file (TUNESMITH_RESULTS)"
+        return f"{what} not appear: the program {some} {names[0]}: 0.31, and wrote it to no file (TUNESMITH_RESULTS)"
     told = f"; what it printed has numbers for {listing(seen)}" if seen else ""
     return f"{what} not appear{told}{hint}{alike}"
 
@@ -243,7 +243,7 @@ def look_alikes(names: Sequence[str], output: str) -> LookAlikes:
             if name in names:
                 continue
             if name not in ranks:
-                ranks[name] = max(_likeness(name, *one) for one in wanted)
+                ranks[name] = max((_likeness(name, *one) for one in wanted), default=0)
             rank = max(rank, ranks[name])
         if rank:
             lines[re.sub(r"\d++", "0", line)] = (rank, at, line.strip())

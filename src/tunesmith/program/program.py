@@ -186,7 +186,7 @@ class Program:
             number: the trial's number.
 
         Returns:
-            the metrics, names and lines; None: none is missing, or nothing is kept of the trial.
+            the metrics (none, if each was printed or written), names and lines; None: nothing is kept of the trial.
         """
         kept = sorted(self.folder(number).glob("output*.txt"), key=lambda path: path.stat().st_mtime)
         if not kept:
@@ -196,8 +196,6 @@ class Program:
         metrics.feed(0, data + b"\n")
         results = self.results_text(number)
         missing = [n for n, v in zip(self.metrics, metrics.values(), strict=True) if v is None and n not in results]
-        if not missing:
-            return None
         return look_alikes(missing, data[-LOOKED_AT:].decode(errors="replace").replace("\r", "\n") + results)
 
     # -- one trial -------------------------------------------------------------------------------------------------
