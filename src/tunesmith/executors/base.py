@@ -116,6 +116,8 @@ class Executor(ABC):
         streams: whether reports arrive, and ``should_prune`` is answered, while a trial runs.
         resources_aware: whether it uses `resources`.
         notices_loss: whether the death of the process that runs a trial ends the trial as LOST.
+        queues: whether a trial may wait in the queue of an engine, perhaps for ever; at the end of its time,
+            ``optimize`` cancels those that have not begun.
     """
 
     name: ClassVar[str] = ""
@@ -123,6 +125,7 @@ class Executor(ABC):
     streams: ClassVar[bool] = False
     resources_aware: ClassVar[bool] = False
     notices_loss: ClassVar[bool] = False
+    queues: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class DaskExecutor(RelayExecutor):
     streams: ClassVar[bool] = True
     resources_aware: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
+    queues: ClassVar[bool] = True
 
     def _prepare(self) -> None:
         client = self.client

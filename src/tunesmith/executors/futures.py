@@ -73,6 +73,7 @@ class FuturesExecutor(RelayExecutor):
     kills: ClassVar[bool] = True
     streams: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
+    queues: ClassVar[bool] = True
 
     def __init__(
         self,

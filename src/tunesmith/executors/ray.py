@@ -62,6 +62,7 @@ class RayExecutor(RelayExecutor):
     streams: ClassVar[bool] = True
     resources_aware: ClassVar[bool] = True
     notices_loss: ClassVar[bool] = True
+    queues: ClassVar[bool] = True
 
     def _prepare(self) -> None:
         client = self.client

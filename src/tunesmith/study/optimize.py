@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tunesmith.caution import caution
 from tunesmith.errors import (
@@ -133,18 +133,9 @@ def optimize(
             progress.close()
 
 
-class Told(NamedTuple):
-    """What came of recording an end.
-
-    Attributes:
-        trial: the record of the trial, which is another worker's if the attempt was replaced.
-        recorded: whether the end was recorded here.
-        fault: the error that must stop the study, if any.
-    """
-
-    trial: TrialRecord
-    recorded: bool = True
-    fault: BaseException | None = None
+# What came of an end: the record of the trial, which is another worker's if the attempt was replaced; whether it was
+# recorded here; and the error that must stop the study, if any. A plain tuple, for it costs each trial the least.
+Told = tuple[TrialRecord, bool, BaseException | None]
 
 
 @dataclass
@@ -267,15 +258,14 @@ class TrialPolicy(Policy[Trial, End]):
 
     def ended(self, events: list[End]) -> BaseException | None:
         """Record the ends, then call what is to be called after each trial, where its end was recorded here."""
-        for told in self._record_all(events):
-            done = told.trial
-            if told.fault is not None:
-                self.fault = self.fault or told.fault
+        for done, recorded, fault in self._record_all(events):
+            if fault is not None:
+                self.fault = self.fault or fault
                 self.engine.fatal.add(done.number)
             if self.progress is not None:
                 self.progress.count(done, advance=done.number in self.uncounted)
                 self.uncounted.discard(done.number)
-            if told.recorded and done.state is not TrialState.PAUSED:  # which is no end
+            if self.after and recorded and done.state is not TrialState.PAUSED:  # which is no end
                 self._call_back(done)
             if self.gc_after_trial:
                 gc.collect()
@@ -307,14 +297,13 @@ class TrialPolicy(Policy[Trial, End]):
             if now >= self.stopping.setdefault(number, now + ASKS_AGAIN * asks):
                 self.stopping[number] = math.inf
                 self.executor.cancel(number)
-        self._take_back()
+        if self.executor.queues and self.executor.clock() >= self.deadline:
+            self._take_back()
         if self.progress is not None:
             self.progress.tick()
 
     def _take_back(self) -> None:
         """When the time is over, take back the trials that wait in an engine's queue, perhaps for ever."""
-        if not (self.executor.kills and self.executor.streams) or self.executor.clock() < self.deadline:
-            return
         for number in self.begun.keys() - self.runs.keys() - self.taken_back:
             self.taken_back.add(number)
             self.executor.cancel(number, 0.0)
@@ -369,18 +358,17 @@ class TrialPolicy(Policy[Trial, End]):
             outcome = outcome_of_error(error, event.kind, event.traceback)
             outcome.output = event.output
             self._explain(trial, outcome)
-            told = self._recorded(trial, outcome)
+            done, recorded = self._recorded(trial, outcome)
             kind = event.kind if outcome.failure is None else outcome.failure
             passes = outcome.state is TrialState.PRUNED or self.catch.names(error, kind)
             passes = passes or isinstance(error, AttemptReplacedError)  # another worker has the trial
-            return told if passes else told._replace(fault=error)
+            return done, recorded, None if passes else error
         outcome = outcome_of(event.value, len(engine.signs))
-        told = self._recorded(trial, outcome)
-        done = told.trial
-        if not told.recorded or done.state is not TrialState.FAIL or outcome.failure is FailureKind.NAN:
-            return told
+        done, recorded = self._recorded(trial, outcome)
+        if not recorded or done.state is not TrialState.FAIL or outcome.failure is FailureKind.NAN:
+            return done, recorded, None
         fault = ObjectiveError(f"trial {done.number}: {done.reason}")
-        return told if self.catch.names(fault, outcome.failure) else told._replace(fault=fault)
+        return done, recorded, None if self.catch.names(fault, outcome.failure) else fault
 
     def _explain(self, trial: Trial, outcome: Outcome) -> None:
         """Say so if a trial was stopped because somebody asked for it; one that has reported counts as pruned."""
@@ -390,12 +378,12 @@ class TrialPolicy(Policy[Trial, End]):
             if killed and trial.reports:
                 outcome.state, outcome.failure = TrialState.PRUNED, None
 
-    def _recorded(self, trial: Trial, outcome: Outcome) -> Told:
-        """Record an end, unless the attempt was replaced."""
+    def _recorded(self, trial: Trial, outcome: Outcome) -> tuple[TrialRecord, bool]:
+        """Record an end, unless the attempt was replaced; return the record of the trial, and whether it was."""
         cost = self.executor.clock() - self.begun.pop(trial.number, math.nan)
         try:
             own = math.isnan(cost) or trial.reported_cost() is not None
-            return Told(self.engine.record(trial, outcome, cost=None if own else cost))
+            return self.engine.record(trial, outcome, cost=None if own else cost), True
         except AttemptReplacedError as replaced:
             caution(str(replaced))
-            return Told(self.engine.trials([trial.number])[0], recorded=False)
+            return self.engine.trials([trial.number])[0], False
