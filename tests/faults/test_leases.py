@@ -260,16 +260,17 @@ def test_a_trial_that_another_took_over_meanwhile_is_left_to_it(url: str, monkey
     study = storage.create_study("s", ["minimize"], 0)
     begin(storage, study, current_worker() + "0", token=7)  # a process that had our number before us
     assert [t.failure for t in storage.expired(study.id)] == [FailureKind.LOST]
-    read = storage.trials
+    read = storage._read
 
     def meanwhile(*arguments: Any) -> list[TrialRecord]:
+        monkeypatch.undo()
         storage.release(study.id, {0: Fence(1, 7)}, FailureKind.LOST)
         storage.claim(study.id, "far away:1:boot@2", token=8)
         return read(*arguments)
 
-    monkeypatch.setattr(storage, "trials", meanwhile)
+    monkeypatch.setattr(storage, "_read", meanwhile)
     assert storage.expired(study.id) == []
-    assert [t.fence for t in read(study.id)] == [Fence(2, 8)]
+    assert [t.fence for t in storage.trials(study.id)] == [Fence(2, 8)]
     storage.close()
 
 
