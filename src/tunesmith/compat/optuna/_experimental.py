@@ -30,7 +30,7 @@ def experimental_func(version: str, name: str | None = None) -> Callable[[Callab
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def warned(*args: P.args, **kwargs: P.kwargs) -> R:
-            _warn(name or function.__qualname__, version)
+            _warn(name or function.__name__, version)
             return function(*args, **kwargs)
 
         return warned

@@ -296,6 +296,8 @@ class Plots:
         native = _native(study)
         if native == []:
             return self._nothing(NothingToDrawError("the list of studies is empty"))
+        if [] in positional:
+            return self._nothing(NothingToDrawError("params is empty"))
         if "target_name" in options:
             options["target_name"] = _name(study, options["target"], options["target_name"])
         options |= {name: of_records(_first(study), options[name]) for name in ("target", "targets") if name in options}
