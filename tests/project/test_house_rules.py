@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
-import statistics
 import subprocess
 import tokenize
 import tomllib
@@ -16,15 +15,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src" / "tunesmith"
 MODULES = sorted(SRC.rglob("*.py"))
-LONGEST, MEDIAN, LARGEST = 400, 150, 300  # lines of a module, of the median module, of a class
 
 
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
-
-
-def length(path: Path) -> int:
-    return len(path.read_text().splitlines())
 
 
 def files_of_the_project() -> list[Path]:
@@ -57,27 +51,6 @@ def text_of(path: Path) -> str | None:
 
 
 # ---------------------------------------------------------------------------------------------------------- modules
-
-
-def test_no_module_is_longer_than_the_cap() -> None:
-    long = {relative(path): length(path) for path in MODULES if length(path) > LONGEST}
-    assert not long, f"more than {LONGEST} lines: make two modules of each of {long}"
-
-
-def test_most_modules_are_short() -> None:
-    median = statistics.median(length(path) for path in MODULES if path.name != "__init__.py")
-    assert median <= MEDIAN, f"the median module has {median} lines; the house plan says at most {MEDIAN}"
-
-
-def test_no_class_is_too_large() -> None:
-    large = {
-        f"{relative(path)}:{node.name}": lines
-        for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef)
-        if (lines := (node.end_lineno or 0) - node.lineno + 1) > LARGEST
-    }
-    assert not large, f"more than {LARGEST} lines: make two classes of each of {large}"
 
 
 def test_no_files_import_one_another_in_a_circle() -> None:
