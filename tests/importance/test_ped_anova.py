@@ -136,3 +136,14 @@ def test_gamma_is_checked() -> None:
     with pytest.raises(ValueError, match="between 0 and 1; got"):
         PedAnova(gamma=1.0)
     assert repr(PedAnova(gamma=0.2)) == "PedAnova(gamma=0.2, weighted=True)"
+
+
+def test_a_large_study_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = ts.create_study(seed=0, sampler="random")
+    study.optimize(lambda trial: sum(trial.suggest_float(name, 0, 1) ** k for k, name in enumerate("abc")), 60)
+    whole = importance(study)
+    monkeypatch.setattr("tunesmith.importance.ped_anova.MOST_NUMBERS", 1000)
+    parts = importance(study)
+    for row in whole.rows:
+        assert parts[row.params[0]].value == pytest.approx(row.value, rel=1e-4, abs=1e-6)
+        assert parts[row.params[0]].null == pytest.approx(row.null, rel=1e-4, abs=1e-6)

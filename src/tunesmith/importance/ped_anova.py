@@ -15,7 +15,10 @@ choice to activate it decides, between the regimes, belongs to its parent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.importance.among_best import modelled_shares
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
@@ -24,10 +27,11 @@ from tunesmith.importance.cells import Cells
 from tunesmith.importance.density import effective_count, space_weights
 from tunesmith.importance.model import is_enough
 from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats, Mask, Singles
+from tunesmith.numerics.arrays import Floats, Ints, Mask, Singles
 from tunesmith.numerics.threads import one_thread
 
 DRAWS = 200  # bootstrap samples
+MOST_NUMBERS = 16_000_000  # in a table of rows and trials
 SHUFFLES = 400
 PRIOR = 1.0  # trials that are as good as all are on average, mixed into each estimate of r
 MOST_COLUMNS = 1_000  # cells that are counted at once
@@ -87,10 +91,13 @@ class PedAnova(Evaluator):
         else:
             best = _best(y, w, self.gamma, rng)
             weight = (w * count).astype(np.float32)
-            found = _shares(cells, best * weight, weight[None, :])
+            found = np.concatenate(
+                [_shares(cells, best.rows(part) * weight, weight[None, :]) for part in _parts(len(best), n)]
+            )
             value, shuffled = found[0], found[1:]
-            times = bootstrap_counts(rng, DRAWS, n)
-            draws = _shares(cells, times * (best[0] * weight), times * weight)
+            own = best.rows(slice(0, 1))[0] * weight
+            samples = (bootstrap_counts(rng, part.stop - part.start, n) for part in _parts(DRAWS, n))
+            draws = np.concatenate([_shares(cells, times * own, times * weight) for times in samples])
         return Effects(
             params=tuple((j,) for j in data.wanted),
             value=value,
@@ -104,8 +111,39 @@ class PedAnova(Evaluator):
         )
 
 
-def _best(y: Floats, w: Floats, gamma: float, rng: np.random.Generator) -> Mask:
-    """Return which trials are among the best [1 + s, n]: of the study, and with values shuffled over the trials.
+def _parts(count: int, n: int) -> list[slice]:
+    """Return the parts in which rows of n trials each are gone through, so that large studies fit into memory."""
+    size = max(1, MOST_NUMBERS // n)
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """Which of n trials are among the best, row by row: of the study, and with values shuffled over the trials.
+
+    Attributes:
+        orders: trials of each row that can be among the best [1 + s, most].
+        count: how many of them are [1 + s].
+        n: how many trials there are.
+    """
+
+    orders: NDArray[np.int32]
+    count: Ints
+    n: int
+
+    def __len__(self) -> int:
+        return len(self.orders)
+
+    def rows(self, part: slice) -> Mask:
+        """Return some rows, bool[b, n]."""
+        orders = self.orders[part].astype(np.int64)
+        best = np.zeros((len(orders), self.n), np.bool_)
+        np.put_along_axis(best, orders, np.arange(orders.shape[1]) < self.count[part, None], axis=1)
+        return best
+
+
+def _best(y: Floats, w: Floats, gamma: float, rng: np.random.Generator) -> _Best:
+    """Return which trials are among the best.
 
     Args:
         y: values of the trials [n]; infinite where nothing is known but that a trial is not among the best.
@@ -119,12 +157,12 @@ def _best(y: Floats, w: Floats, gamma: float, rng: np.random.Generator) -> Mask:
     equals = np.searchsorted(ranked, ranked, side="right")  # how many trials there are up to the last equal of each
     equals = np.minimum(equals, np.isfinite(y).sum())
     most = int(equals[min(n - 1, int(np.searchsorted(np.cumsum(np.sort(w)), gamma)))])  # that can be among the best
-    orders = np.stack([order[:most], *(rng.choice(n, most, replace=False) for _ in range(SHUFFLES))])
-    reached = (np.cumsum(w[orders], axis=1) <= gamma + 1e-9).sum(axis=1)
-    count = equals[np.maximum(reached, 1) - 1]
-    best = np.zeros((len(orders), n), np.bool_)
-    np.put_along_axis(best, orders, np.arange(most) < count[:, None], axis=1)
-    return best
+    orders = np.empty((1 + SHUFFLES, most), np.int32)
+    orders[0] = order[:most]
+    for row in orders[1:]:
+        row[:] = rng.choice(n, most, replace=False)
+    reached = np.array([(np.cumsum(w[row]) <= gamma + 1e-9).sum() for row in orders])
+    return _Best(orders, equals[np.maximum(reached, 1) - 1], n)
 
 
 def _shares(cells: list[Cells], best: Singles, every: Singles) -> Floats:
@@ -139,10 +177,10 @@ def _shares(cells: list[Cells], best: Singles, every: Singles) -> Floats:
     total = np.maximum(every.sum(axis=1, dtype=float), 1e-12)  # a bootstrap sample of few trials may have none
     rate = best.sum(axis=1, dtype=float) / total  # γ
     spread = rate * (1.0 - rate)
-    at = 0
+    at, most = 0, min(MOST_COLUMNS, 2 * MOST_NUMBERS // best.shape[1])
     while at < len(cells):
         stop, width = at, 0
-        while stop < len(cells) and (stop == at or width + cells[stop].k + 1 <= MOST_COLUMNS):
+        while stop < len(cells) and (stop == at or width + cells[stop].k + 1 <= most):
             width += cells[stop].k + 1
             stop += 1
         part = cells[at:stop]
