@@ -43,9 +43,9 @@ def deprecated_func(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
-        def warned(*args: P.args, **kwargs: P.kwargs) -> R:
+        def warned(*given: P.args, **named: P.kwargs) -> R:
             warn_deprecated(name or function.__qualname__, deprecated_version, removed_version, text)
-            return function(*args, **kwargs)
+            return function(*given, **named)
 
         return warned
 
@@ -68,9 +68,9 @@ def deprecated_class(
         made: Callable[..., None] = cls.__init__  # type: ignore[misc]  # of the class as it stands, to be wrapped
 
         @functools.wraps(made)
-        def warned(self: Any, *args: Any, **kwargs: Any) -> None:
+        def warned(self: Any, *given: Any, **named: Any) -> None:
             warn_deprecated(name or cls.__name__, deprecated_version, removed_version, text)
-            made(self, *args, **kwargs)
+            made(self, *given, **named)
 
         cls.__init__ = warned  # type: ignore[misc]  # so that subclasses warn too, as in Optuna
         return cls

@@ -29,9 +29,9 @@ def experimental_func(version: str, name: str | None = None) -> Callable[[Callab
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
-        def warned(*args: P.args, **kwargs: P.kwargs) -> R:
+        def warned(*given: P.args, **named: P.kwargs) -> R:
             _warn(name or function.__name__, version)
-            return function(*args, **kwargs)
+            return function(*given, **named)
 
         return warned
 
@@ -50,9 +50,9 @@ def experimental_class(version: str, name: str | None = None) -> Callable[[C], C
         made: Callable[..., None] = cls.__init__  # type: ignore[misc]  # of the class as it stands, to be wrapped
 
         @functools.wraps(made)
-        def warned(self: Any, *args: Any, **kwargs: Any) -> None:
+        def warned(self: Any, *given: Any, **named: Any) -> None:
             _warn(name or cls.__name__, version)
-            made(self, *args, **kwargs)
+            made(self, *given, **named)
 
         cls.__init__ = warned  # type: ignore[misc]  # so that subclasses warn too, as in Optuna
         return cls
