@@ -192,3 +192,14 @@ def test_what_is_lost_without_features_is_known(scoring: str, estimator: Any, y:
     seen = e.predictions[0] or []
     assert search.measure is not None
     assert Targets(np.asarray(y), e.labels, None).no_skill(search.measure, seen) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_squared_error"])
+def test_targets_far_from_zero_have_losses_of_rows(scoring: str, tmp_path: Any) -> None:
+    tree = DecisionTreeRegressor(max_depth=3, random_state=0)
+    space = {"max_depth": [2, 3, 4]}
+    settings = {"cv": 3, "scoring": scoring, "random_state": 0, "confirm": 0, "storage": str(tmp_path / "t.db")}
+    search = SearchCV(tree, space, **settings).fit(RX, RY + 1e8)
+    assert "rows by bootstrapping" in str(search.report_)
+    again = SearchCV(tree, space, **settings).fit(RX, RY + 1e8)
+    assert str(again.report_) == str(search.report_)

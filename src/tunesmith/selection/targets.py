@@ -41,7 +41,8 @@ class Predictions(NamedTuple):
     Attributes:
         method: what was called: "predict", "predict_proba", "decision_function", ...
         values: shape (n_test,) or (n_test, k), as the scorer saw it. An unsigned integer type means labels, as indices
-            in the sorted labels of `y`; else ``float32``. The columns of ``predict_proba`` are the sorted labels.
+            in the sorted labels of `y`; else ``float32``, or ``float64`` where that is too coarse. The columns of
+            ``predict_proba`` are the sorted labels.
     """
 
     method: str

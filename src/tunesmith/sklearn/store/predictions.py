@@ -25,6 +25,7 @@ from tunesmith.sklearn.protocols import Data, Estimator, Scorer
 CACHE_BYTES = 64 * 2**20  # bytes of predictions that one search keeps
 MOST_STORED_CHARACTERS = 256 * 1024  # characters that a candidate's predictions may take in a storage
 MOST_COMPRESSED_BYTES = 2 * 2**20  # bytes up to which compression is tried
+LEAST_DIFFERENCE = 1e-6  # standard deviations of predictions that must be seen in what is kept of them
 ARRAY_OVERHEAD = 128  # bytes of an array beside its data
 
 
@@ -151,8 +152,15 @@ def _encoded(method: str, values: Any, labels: NDArray[Any] | None, estimator: E
         whole = np.zeros((len(values), len(labels)), np.float32)
         whole[:, at] = values
         return Predictions(method, whole)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is not used
-        return Predictions(method, values.astype(np.float32))
+    return Predictions(method, _shortened(values))
+
+
+def _shortened(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values in single precision; in double where that would blur how they differ, far from zero."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is not used
+        short = values.astype(np.float32)
+        blurred = np.abs(short - values) > LEAST_DIFFERENCE * np.std(values, dtype=np.float64)
+    return values.astype(np.float64) if blurred.any() else short
 
 
 def _has_classes(estimator: Estimator) -> bool:
@@ -224,9 +232,9 @@ def pack(predictions: Sequence[Predictions | None]) -> dict[str, Any] | None:
     if not found or len(found) < len(predictions) or sum(p.values.nbytes for p in found) > MOST_COMPRESSED_BYTES:
         return None
     first = found[0]
-    if any(p.method != first.method or p.values.dtype != first.values.dtype for p in found):
+    if any(p.method != first.method or p.values.dtype.kind != first.values.dtype.kind for p in found):
         return None
-    kind = first.values.dtype.newbyteorder("<")
+    kind = np.result_type(*(p.values.dtype for p in found)).newbyteorder("<")
     raw = b"".join(p.values.astype(kind, copy=False).tobytes() for p in found)
     text = pack_bytes(raw, 3)
     if len(text) > MOST_STORED_CHARACTERS:
