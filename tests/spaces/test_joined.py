@@ -138,6 +138,17 @@ class Alien(BaseEstimator):
         return np.zeros(len(X))
 
 
+def test_what_nobody_knows_is_left_alone_where_it_transforms_only() -> None:
+    """`KMeans` predicts too, but not as a step before the last one."""
+    step = make_pipeline(StandardScaler(), KMeans(2))
+    for inner in (make_pipeline(KMeans(2), SVC()), make_pipeline(step, SVC())):
+        assert {name.rpartition("__")[2] for name in joined(inner).space.names} == {"C", "gamma"}
+    columns = make_pipeline(ColumnTransformer([("k", KMeans(2), [0])]), LogisticRegression())
+    assert not any("kmeans" in name or "n_clusters" in name for name in joined(columns).space.names)
+    with pytest.raises(SpaceError, match="no space for KMeans"):
+        joined(make_pipeline(StandardScaler(), KMeans(2)))
+
+
 def test_what_nobody_knows_is_an_error_that_says_what_to_write() -> None:
     with pytest.raises(SpaceError, match="does not know 'Alien'") as told:
         spaces.of(make_pipeline(StandardScaler(), Alien()))

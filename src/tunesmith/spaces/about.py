@@ -60,20 +60,27 @@ class About:
         """Return the estimator's own value of a parameter; None if it tells none."""
         return own_values(self.estimator).get(name)
 
-    def inside(self, estimator: Any, n_columns: int | None = None, variance: float | None = None) -> Inside:
+    def inside(
+        self,
+        estimator: Any,
+        n_columns: int | None = None,
+        variance: float | None = None,
+        transforms: bool = False,
+    ) -> Inside:
         """Return the place of an estimator inside of this one.
 
         Args:
             estimator: the inner one; None or a word such as "passthrough" has no space.
             n_columns: how many columns it gets; None: as many as this one.
             variance: of their values; None: the same.
+            transforms: whether it is used to transform alone. One that nobody knows is left as it is then.
 
         Returns:
             what a function of a space returns for it.
         """
         columns = self.n_columns if n_columns is None else n_columns
         scale = self.variance if variance is None else variance
-        return Inside(replace(self, estimator=estimator, n_columns=columns, variance=scale))
+        return Inside(replace(self, estimator=estimator, n_columns=columns, variance=scale), transforms=transforms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +90,12 @@ class Inside:
     Attributes:
         about: the inner estimator.
         when: the values of the outer one's parameters while it is used; None: always.
+        transforms: whether it is used to transform alone, though it may predict too, as `KMeans` does.
     """
 
     about: About
     when: Mapping[str, Any] | None = None
+    transforms: bool = False
 
 
 Family = Callable[[About], Mapping[str, "Parameter | Inside"]]

@@ -60,7 +60,7 @@ def joined(estimator: Any, X: Any = None, y: Any = None, fixed: frozenset[str] =
     unknown: list[Any] = []
     parts = [
         replace(part, params={n: p for n, p in part.params.items() if part.prefix + n not in fixed})
-        for part in _parts(About.of(estimator, X, y), "", {}, unknown)
+        for part in _parts(Inside(About.of(estimator, X, y)), "", {}, unknown)
     ]
     if unknown:
         raise SpaceError(_unknown_message(estimator, unknown))
@@ -73,16 +73,16 @@ def joined(estimator: Any, X: Any = None, y: Any = None, fixed: frozenset[str] =
     return AutoSpace(Space(columns), tuple(parts))
 
 
-def _parts(about: About, prefix: str, when: Mapping[str, Any], unknown: list[Any]) -> Iterator[Part]:
+def _parts(at: Inside, prefix: str, when: Mapping[str, Any], unknown: list[Any]) -> Iterator[Part]:
     """Yield the parts of an estimator and of those inside of it; add those that nobody knows to `unknown`."""
-    estimator = about.estimator
+    about, estimator = at.about, at.about.estimator
     if not hasattr(estimator, "get_params") or isinstance(estimator, type):
         return  # "passthrough", "drop", None: nothing is there
     found = find(estimator)
     if found is None:
-        if hasattr(estimator, "predict") or not hasattr(estimator, "transform") or not prefix:
+        if not at.transforms and (hasattr(estimator, "predict") or not hasattr(estimator, "transform") or not prefix):
             unknown.append(estimator)
-        return  # what only transforms is left as it is
+        return  # what is used to transform alone is left as it is
     name, family = found
     made = family(about)
     if not isinstance(made, Mapping | Space):
@@ -92,7 +92,9 @@ def _parts(about: About, prefix: str, when: Mapping[str, Any], unknown: list[Any
     for inner, place in made.items():
         if isinstance(place, Inside):
             used = {**when, **{prefix + parent: value for parent, value in (place.when or {}).items()}}
-            yield from _parts(place.about, f"{prefix}{inner}__", used, unknown)
+            yield from _parts(
+                replace(place, transforms=place.transforms or at.transforms), f"{prefix}{inner}__", used, unknown
+            )
 
 
 def _with_prefix(param: Parameter, prefix: str) -> Parameter:

@@ -23,8 +23,9 @@ def pipeline(about: About) -> Made:
     """`Pipeline`: each step sees what the steps before it leave."""
     made: dict[str, Parameter | Inside] = {}
     seen = about
-    for name, step in about.estimator.steps:
-        made[name] = seen.inside(step)
+    last = len(about.estimator.steps) - 1
+    for i, (name, step) in enumerate(about.estimator.steps):
+        made[name] = seen.inside(step, transforms=i < last)
         seen = after(step, seen)
     return made
 
@@ -34,13 +35,13 @@ def columns(about: About) -> Made:
     made: dict[str, Parameter | Inside] = {}
     for name, step, chosen in about.estimator.transformers:
         count = len(chosen) if isinstance(chosen, list | tuple) else about.n_columns
-        made[name] = about.inside(step, n_columns=max(1, count))
+        made[name] = about.inside(step, n_columns=max(1, count), transforms=True)
     return made
 
 
 def union(about: About) -> Made:
     """`FeatureUnion`: each transformer sees all."""
-    return {name: about.inside(step) for name, step in about.estimator.transformer_list}
+    return {name: about.inside(step, transforms=True) for name, step in about.estimator.transformer_list}
 
 
 def members(about: About) -> Made:
