@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from tunesmith.languages import Said, say
 from tunesmith.selection.wording import MetricLabel, NumberFormat, count, p_of, with_interval
@@ -85,6 +86,16 @@ class HonestScore:
     n_candidates: int | None = None
     together: bool = False
     notes: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:  # the interval apart: skops keeps a kind of float as a plain one
+        gain = self.gain_over_default
+        return {**vars(self), "gain_interval": None if gain is None else gain.interval}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept, gain = dict(state), state["gain_over_default"]
+        if (interval := kept.pop("gain_interval", None)) is not None:
+            kept["gain_over_default"] = Estimate(gain, interval)
+        vars(self).update(kept)
 
     def __float__(self) -> float:
         return float(self.value)

@@ -8,6 +8,7 @@ trial, and a dataclass would cost more at import than all of them together.
 
 from __future__ import annotations
 
+import copyreg
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -224,6 +225,9 @@ class Parameter:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**_state(self), "_scale_cache": None}
+
+    def __reduce__(self) -> tuple[Any, ...]:  # what a class with slots has for new protocols alone; skops asks for it
+        return (copyreg.__newobj__, (type(self),), self.__getstate__())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

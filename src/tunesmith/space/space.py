@@ -150,6 +150,14 @@ class Space(Columns):
         fns = tuple(c if c.fn is None else c.fn for c in self.constraints)
         return (Space.from_columns, (dict(self.params), fns, self.external, self.shape))
 
+    def __getstate__(self) -> dict[str, Any]:  # skops calls no function of a file's, so it goes by the state
+        names = ("columns", "constraints", "external", "shape")
+        return dict(zip(names, self.__reduce__()[1], strict=True))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._compile(state["columns"], state["constraints"], state["external"], state["shape"])
+        self._cache = {}
+
     def __repr__(self) -> str:
         lines = [f"    {name}: {param!r}," for name, param in self.params.items()]
         lines += [f"    constraint {constraint!r}," for constraint in self.constraints]
