@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import joblib
@@ -16,7 +17,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,6 +29,7 @@ from tunesmith import Categorical, Float, Int, Space, TrialState, registry
 from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers import RandomSampler
+from tunesmith.sklearn import SearchCV
 
 X, Y = make_classification(80, 6, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
@@ -241,11 +243,70 @@ def test_several_metrics_and_training_scores() -> None:
     assert "mean_train_accuracy" in search.cv_results_
 
 
+def test_skops_saves_it() -> None:
+    skops = pytest.importorskip("skops.io")
+    search = SearchCV(SVC(), n_trials=2, cv=2).fit(X, Y)
+    saved = skops.dumps(search)
+    again = skops.loads(saved, trusted=skops.get_untrusted_types(data=saved))
+    assert np.array_equal(again.predict(X), search.predict(X))
+    assert (again.space_, str(again.report_)) == (search.space_, str(search.report_))
+
+
+class Clock(ClassifierMixin, BaseEstimator):
+    """Its fits take seconds that pass at once: ten, or a hundred where `a` is not the default."""
+
+    ahead: ClassVar[float] = 0.0
+    fits: ClassVar[int] = 0
+
+    def __init__(self, a: float = 0.0) -> None:
+        self.a = a
+
+    def fit(self, X: Any, y: Any) -> Any:
+        Clock.fits += 1
+        Clock.ahead += 100.0 if self.a else 10.0
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.zeros(len(X), int)
+
+
+def let_seconds_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic, counter = time.monotonic, time.perf_counter
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + Clock.ahead)
+    monkeypatch.setattr(time, "perf_counter", lambda: counter() + Clock.ahead)
+
+
+def test_a_timeout_holds_within_the_fit_of_one_fold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    let_seconds_pass(monkeypatch)
+    where = str(tmp_path / "t.db")
+    settings: dict[str, Any] = {"cv": 5, "storage": where, "refit": False, "racing": None, "confirm": 0}
+    Clock.ahead, Clock.fits = 0.0, 0
+    search = SearchCV(Clock(), {"a": "float(0, 1)"}, n_trials=None, timeout=400, **settings).fit(X, Y)
+    assert Clock.ahead == 50.0 + 400.0  # the second one takes longer than was to be expected
+    assert len(search.cv_results_["params"]) == 1
+    assert [t.state.name for t in search.study_.trials] == ["COMPLETE", "WAITING"]
+    Clock.fits = 0
+    search = SearchCV(Clock(), {"a": "float(0, 1)"}, n_trials=2, **settings).fit(X, Y)
+    assert Clock.fits == 1  # the fold that was left
+    assert search.cv_results_["n_splits_run"].tolist() == [5, 5]
+
+
+def test_a_timeout_leaves_time_for_new_splits_and_for_the_last_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_seconds_pass(monkeypatch)
+    Clock.ahead = 0.0
+    cv = StratifiedKFold(2, shuffle=True, random_state=0)
+    SearchCV(Clock(), {"a": [0.0, 1.0, 2.0, 3.0]}, timeout=700, confirm=5, racing=None, cv=cv).fit(X, Y)
+    assert Clock.ahead <= 700 + 100
+
+
 def test_it_is_an_estimator_like_any_other() -> None:
     search = bare(SVC(), {"C": "log(0.1, 10)"}, n_trials=2, cv=2)
     assert repr(clone(search)) == repr(search)
-    again = pickle.loads(pickle.dumps(search.fit(X, Y)))
-    assert np.array_equal(again.predict(X), search.predict(X))
+    for protocol in (0, pickle.HIGHEST_PROTOCOL):  # the former asks for the methods that skops goes by
+        again = pickle.loads(pickle.dumps(search.fit(X, Y), protocol))
+        assert np.array_equal(again.predict(X), search.predict(X))
+        assert again.space_ == search.space_
     assert search.classes_.tolist() == [0, 1]
     assert "SVC" in search._repr_html_()
     assert cross_val_score(clone(search), X, Y, cv=2).shape == (2,)

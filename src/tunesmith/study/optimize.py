@@ -105,6 +105,7 @@ def optimize(
         engine.set_stopped(None)
         if ending is not None:
             look = ending
+            ending.reopen()
             after.append(lambda _: look(engine))
             look(engine)  # a study that has converged needs no further trial
         if open_progress is not None:

@@ -34,6 +34,19 @@ class Stopping:
     agreed: int = 0
     noise: Callable[[], float | None] | None = None
 
+    @classmethod
+    def stored(cls, engine: TrialEngine) -> Stopping:
+        """Return what the last check left, so that an interrupted search is checked where it would have been."""
+        checked = engine.checked
+        if checked is None:  # a study of an earlier version may have converged
+            return cls(agreed=0 if engine.stopped is None else AGREEING - 1)
+        return cls(int(checked.get("looked", 0)), int(checked.get("agreed", 0)))
+
+    def reopen(self) -> None:
+        """Let a search that has converged go on, unless one more check finds that it has."""
+        if self.over:
+            self.looked, self.agreed = 0, AGREEING - 1
+
     @property
     def over(self) -> bool:
         """Whether the search has converged."""
@@ -57,6 +70,7 @@ class Stopping:
         if self.over:
             engine.stop_requested = True
             engine.set_stopped(_record(found, n))
+        engine.set_checked({"looked": n, "agreed": self.agreed})  # last: a check that was cut short is made again
 
 
 def stopping(engine: TrialEngine, stop: Any) -> Stopping:
@@ -69,7 +83,7 @@ def stopping(engine: TrialEngine, stop: Any) -> Stopping:
     if stop != "converged":
         raise ValueError(f'stop= takes "converged" or None; got {stop!r}')
     engine.check_single_objective('optimize(stop="converged")', "optimize with n_trials or timeout")
-    return Stopping(agreed=AGREEING - 1 if engine.stopped is not None else 0)  # one check is enough if it had converged
+    return Stopping.stored(engine)
 
 
 def look(history: History, space: Space, noise: float | None = None) -> Convergence:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import numpy as np
 
@@ -48,14 +47,17 @@ def confirm(context: SelectionContext, metric: Metric, targets: Targets, table: 
         mean = table.weights @ table.losses(n_candidates)
         room = min(LEADERS[min(repeat, len(LEADERS) - 1)], left // k - len(always))
         leaders = sorted(leaders, key=lambda c: float(mean[c]))[: max(room, 0)]
-        late = (deadline := context.settings.deadline) is not None and time.monotonic() >= deadline
-        if late or not leaders:
+        while leaders and not run.deadline.allows((len(leaders) + len(always)) * k):
+            leaders.pop()
+        if not leaders:
             return
         chosen = leaders + always
         left -= len(chosen) * k
         seed = int(np.random.SeedSequence([run.study.seed, SALT, repeat]).generate_state(1)[0]) >> 1
         splits = list(run.cut(splitter(seed)))
-        outcomes = run.rerun([evidence.params[c] for c in chosen], splits)
+        outcomes = run.rerun([evidence.params[c] for c in chosen], splits, run.deadline)
+        if outcomes is None:
+            return
         context.fresh_fits += len(chosen) * k
         for c, row in zip(chosen, outcomes, strict=True):
             scores = [o.figure(evidence.metric) for o in row]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tunesmith.selection.splits import split_ratio
 from tunesmith.selection.targets import Predictions
+from tunesmith.sklearn.evaluate.deadline import Deadline
 from tunesmith.sklearn.protocols import Params, Results, Scorer, Split, Splitter
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study import Study
@@ -73,7 +74,9 @@ class FinishedSearch:
         default: its place among the candidates; None if there is none, or it could not be fitted at all.
         untold: the space's parameters of which the estimator does not tell its own value.
         cut: returns the splits of all rows that a splitter gives.
-        rerun: runs candidates on other splits through the same workers; returns outcomes by candidate and split.
+        rerun: runs candidates on other splits through the same workers; returns outcomes by candidate and split, or
+            None if the time was up before.
+        deadline: when the search has to end, and what there is time for.
         screened: what is to be said of the fits at lower fidelities; None: there were none.
     """
 
@@ -88,5 +91,6 @@ class FinishedSearch:
     default: int | None
     untold: list[str]
     cut: Callable[[Splitter], Iterable[Split]]
-    rerun: Callable[[Sequence[Params], list[Split]], list[list[Outcome]]]
+    rerun: Callable[[Sequence[Params], list[Split], Deadline], list[list[Outcome]] | None]
+    deadline: Deadline
     screened: str | None = None

@@ -119,12 +119,15 @@ class CandidateTable:
         if isinstance(failed, str) and any(record["error"]):
             return  # it is fitted again, so that the error is raised
         candidate.restore(from_record(candidate.position, record, failed))
-        candidate.screening = self._restored_screens(candidate.position, record)
+        candidate.screening = self._restored_screens(candidate.position, record, candidate.screening)
 
-    def _restored_screens(self, position: int, record: dict[str, Any]) -> Screening | None:
+    def _restored_screens(
+        self, position: int, record: dict[str, Any], begun: Screening | None = None
+    ) -> Screening | None:
         """Return what is stored of a candidate's screens; None: there is nothing, or they were others."""
         failed = self.task.failed(lenient=True)
-        return self.screens.restored({at["key"]: from_record(position, at, failed) for at in record.get("screens", ())})
+        found = {at["key"]: from_record(position, at, failed) for at in record.get("screens", ())}
+        return self.screens.restored(found, begun)
 
     # -- results ---------------------------------------------------------------------------------------------------
 

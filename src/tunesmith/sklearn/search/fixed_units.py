@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from tunesmith.sklearn.evaluate.batches import BatchSizer, batches, dispatch_limit
+from tunesmith.sklearn.evaluate.deadline import Deadline
 from tunesmith.sklearn.evaluate.pool import Batch, Pool
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.store.outcome import Outcome
@@ -21,6 +22,7 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
         n_workers: how many fits run at once.
         received: gets the outcomes of each batch that ends.
         display: shows that time passes; None: there is none.
+        deadline: after which nothing is begun; None: there is none.
     """
 
     def __init__(
@@ -29,13 +31,17 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
         n_workers: int,
         received: Callable[[list[Outcome]], None],
         display: ProgressDisplay | None,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline
         self._sizer = BatchSizer()
         self._batches = batches(units, self._sizer, n_workers)
         self._received = received
         self._display = display
 
     def next(self) -> Batch | None:
+        if self._deadline is not None and self._deadline.passed:
+            return None
         return next(self._batches, None)
 
     def ended(self, events: list[list[Outcome]]) -> None:
@@ -54,6 +60,7 @@ def run_all(
     pre_dispatch: int | str,
     received: Callable[[list[Outcome]], None],
     display: ProgressDisplay | None,
+    deadline: Deadline | None = None,
 ) -> None:
     """Run all units.
 
@@ -63,8 +70,9 @@ def run_all(
         pre_dispatch: how far ahead to send work, as scikit-learn has it.
         received: is called in this thread with the outcomes of each batch that ends.
         display: shows that time passes; None: there is none.
+        deadline: after which nothing is begun; None: there is none.
     """
     pool.capacity = math.inf  # where joblib runs all that it is given before it returns
     if pool.inline or pool.streams:
         pool.capacity = 1.0 if pool.inline else dispatch_limit(pre_dispatch, pool.n_workers)
-    run_loop(pool, FixedUnits(units, pool.n_workers, received, display))
+    run_loop(pool, FixedUnits(units, pool.n_workers, received, display, deadline))

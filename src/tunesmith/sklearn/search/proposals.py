@@ -17,6 +17,7 @@ from tunesmith.sklearn.search.choices import n_values, restore_objects
 from tunesmith.sklearn.search.default import default_row
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
+from tunesmith.state import TrialState
 from tunesmith.trial import Trial
 
 DEFAULT_NOTE = "the estimator's own configuration"
@@ -118,12 +119,20 @@ class Proposals:
         self._default_waits = False
         return self._make(NOT_A_TRIAL, self.default or {}, None)
 
-    def propose(self) -> Candidate | None:
-        """Return the next candidate that the study proposes; None if there is none."""
+    def propose(self, only_waiting: bool = False) -> Candidate | None:
+        """Return the next candidate that the study proposes; None if there is none.
+
+        Args:
+            only_waiting: whether only one that was begun before is wanted, which waits to be run again.
+        """
+        below = self.n_trials
+        if only_waiting:
+            waiting = self.table.store.study.get_trials(states=[TrialState.WAITING])
+            below = max((t.number + 1 for t in waiting), default=0)
         try:
-            if self._to_plan and self._planned is None:
+            if self._to_plan and self._planned is None and not only_waiting:
                 self._plan()
-            trial = self.table.store.study.ask(below=self.n_trials)
+            trial = self.table.store.study.ask(below=below)
             trial.connect(None)  # what is noted is written just before the end: once is enough
             if self._planned is not None and trial.number >= self._planned:
                 self._planned = None  # it is tried now, or another process has that number and it is planned again

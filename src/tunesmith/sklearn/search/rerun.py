@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunesmith.sklearn.evaluate.deadline import Deadline
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params, Split
 from tunesmith.sklearn.search.evaluation import Evaluation
@@ -13,8 +14,8 @@ from tunesmith.sklearn.store.outcome import Outcome
 
 
 def rerun(
-    evaluate: Evaluation, store: CandidateStore, candidates: Sequence[Params], splits: list[Split]
-) -> list[list[Outcome]]:
+    evaluate: Evaluation, store: CandidateStore, candidates: Sequence[Params], splits: list[Split], deadline: Deadline
+) -> list[list[Outcome]] | None:
     """Run candidates on other splits, through the workers of a search.
 
     Args:
@@ -22,10 +23,11 @@ def rerun(
         store: where the outcomes are kept, so that an interrupted search need not run them again.
         candidates: their parameters.
         splits: pairs of training and test rows.
+        deadline: after which no fit is begun.
 
     Returns:
-        For each candidate its outcome on each split, predictions included. A fit that fails has no score, whatever
-        ``error_score`` says: the candidate did well enough before.
+        For each candidate its outcome on each split, predictions included; None if the time was up before. A fit
+        that fails has no score, whatever ``error_score`` says: the candidate did well enough before.
     """
     stored = evaluate.search.storage is not None
     keys = [store.key_on(c, splits) for c in candidates]
@@ -47,5 +49,7 @@ def rerun(
                 if stored and len(found[i]) == len(splits):
                     store.add_rerun(keys[i], to_record(keys[i], found[i]))
 
-        run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display)
+        run_all(evaluate.pool, units, evaluate.search.pre_dispatch, enter, store.display, deadline)
+    if any(len(found.get(i, ())) < len(splits) for i in range(len(candidates))):
+        return None
     return [sorted(found[i], key=lambda o: o.split) for i in range(len(candidates))]

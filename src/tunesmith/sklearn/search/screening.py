@@ -80,14 +80,19 @@ class Screens:
         ]
         return Screening(self.levels, tuple(units))
 
-    def restored(self, found: Mapping[str, list[Outcome]]) -> Screening | None:
+    def restored(self, found: Mapping[str, list[Outcome]], begun: Screening | None = None) -> Screening | None:
         """Return the screens of a candidate that an earlier run has ended, or brought past them.
 
         Args:
             found: its outcomes by the names of levels, which may be those of another search.
+            begun: what the candidate has to pass if it is run again. That it was past them when the run was interrupted
+                is not the last word: candidates before it, which are run again too, may still leave it out.
         """
         if not found:
             return None
+        if begun is not None and list(found) == [level.label for level in self.levels]:
+            begun.outcomes, begun.open = list(found.values()), False
+            return begun
         levels = [
             Level(label, int(label.rpartition("=")[2]), {}, tuple(o.split for o in at)) for label, at in found.items()
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -54,7 +55,10 @@ class SearchCV(BaseSearchCV):
             where `sampler` is a grid; None: no limit, which needs a `timeout` or a space with a finite number of
             points. In such a space no point is tried twice. If it has no more points than `n_trials`, it is searched
             as a grid, and the search ends with its last point.
-        timeout: seconds after which no candidate is started; those under way are finished.
+        timeout: seconds that the search may take. It is held to within the fit of one fold: a candidate is begun if
+            its fits are likely to end in time, by how long those before took, and after the end no further fold is.
+            What a candidate lacks then is run when the search goes on, with a `storage`. One candidate is finished in
+            any case.
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
         racing: when a candidate is given up between folds. "forgiving": its mean so far is worse than the worst fold of
             the best finished candidate; "wilcoxon": a paired test against that candidate says so (see
@@ -204,6 +208,7 @@ class SearchCV(BaseSearchCV):
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
+        state.pop("_auto", None)  # of use to `fit` alone
         if state.get("warm_start_from") is not None:  # studies cannot be pickled, what is needed of them can
             state["warm_start_from"] = WarmStart.of(state["warm_start_from"])
         return state
@@ -278,6 +283,7 @@ class SearchCV(BaseSearchCV):
             self.deterministic,
             self.fidelity,
             () if self._auto is None else tuple(first_rows(self._auto, found)),
+            math.inf if self.timeout is None else start + self.timeout,
         )
         deadline = None if self.timeout is None else start + self.timeout
         settings = SelectionSettings(

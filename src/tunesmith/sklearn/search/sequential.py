@@ -16,7 +16,7 @@ import math
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from sklearn.base import is_classifier
 from tunesmith.errors import StorageError
 from tunesmith.sklearn.checks.scores import check_default_scored
 from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
+from tunesmith.sklearn.evaluate.deadline import Deadline
 from tunesmith.sklearn.evaluate.pool import Batch
 from tunesmith.sklearn.evaluate.splits import further_splits
 from tunesmith.sklearn.protocols import CallbackContext, Params
@@ -60,6 +61,7 @@ class Plan:
         n_trials: how many trials the study shall have, those of earlier runs and of other processes included; None: no
             limit.
         timeout: seconds after which no candidate is started; None: no limit.
+        ends: when the search has to end, what comes after the candidates included, by the monotonic clock.
         racing: the rule by which candidates are given up between splits; None: none are.
         default: the estimator's own configuration, which is tried first; None: there is none.
         stopping: looks whether the search has converged; None: it never ends by itself.
@@ -78,6 +80,7 @@ class Plan:
     deterministic: bool = True
     fidelity: str | None = None
     first: tuple[list[float], ...] = ()
+    ends: float = math.inf
 
 
 class SequentialSearch(Policy[Batch, list[Outcome]]):
@@ -122,7 +125,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         self.recorder = Recorder(store, self.table, self.scheduler, self.persistent, plan.stopping)
         self.sizer = BatchSizer()
         self.adaptive = store.study.sampler.is_adaptive
-        self.deadline = math.inf
+        self.deadline = Deadline(self.sizer, self.pool.n_workers)
         self.waited: set[int] = set()  # candidates that others left, which were asked for once
         if plan.stopping is not None:
             plan.stopping.noise = self.table.noise
@@ -137,16 +140,20 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         study = self.store.study
         self.evaluate.open(self.store, self.table.splits)
         study.recover()
-        self._load()
         if (known := self.proposals.plan_default(self.plan.timeout)) is not None:
-            self.scheduler.consider(known)
+            self.scheduler.consider(known)  # before the trials, as when it was run: of equal candidates the first leads
+        self._load()
         self._prepare()
+        if self.plan.stopping is not None:
+            self.plan.stopping(study.engine)  # the check of the last trial that was told may have been cut short
         try:
             self._set_limits()
             run_loop(self.pool, self)
             while self._left_by_others():
                 self.recorder.closed = False
                 run_loop(self.pool, self)
+            self._keep_rest()
+            study.release([c.number for c in self.scheduler.under_way if c.trial is not None])  # the time was up
         except BaseException:
             self._interrupted()
             raise
@@ -181,7 +188,8 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         task.n_candidates, task.once, task.metric = most or 0, True, self.store.metric
         self.pool.prepare(task, table.splits + self.screens.splits)
         if self.plan.timeout is not None:
-            self.deadline = time.monotonic() + self.plan.timeout
+            self.deadline.at = time.monotonic() + self.plan.timeout
+            self.deadline.reserved = int(bool(self.evaluate.search.refit))
 
     def _set_limits(self) -> None:
         """Settle how many batches and how many candidates may be under way."""
@@ -195,6 +203,9 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
     # -- ask -------------------------------------------------------------------------------------------------------
 
     def next(self) -> Batch | None:
+        if self.deadline.passed and any(c.decided and c.complete for c in self.table.candidates):
+            self.recorder.close()
+            return None
         if (unit := self.scheduler.next_split(idle=False)) is not None:
             return [unit]
         candidate = self._next_candidate()
@@ -202,9 +213,10 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             unit = self.scheduler.next_split(idle=True)
             return None if unit is None else [unit]
         n_splits, n_workers = self.table.n_splits, self.pool.n_workers
-        if self.pool.inline or n_workers == 1:
+        alone = self.pool.inline or n_workers == 1
+        if alone and not self.deadline.is_set:
             return [self.scheduler.all_splits(candidate)]
-        if self.sizer.seconds_per_fit is None or self.sizer.seconds_per_fit * n_splits >= SHORT:
+        if alone or self.sizer.seconds_per_fit is None or self.sizer.seconds_per_fit * n_splits >= SHORT:
             unit = self.scheduler.next_split(idle=False)
             return None if unit is None else [unit]
         units = [self.scheduler.all_splits(candidate)]
@@ -225,8 +237,11 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             self.recorder.tell_due()
             if self.recorder.full:
                 return None
-            stopped = self.plan.stopping is not None and self.plan.stopping.over
-            if time.monotonic() >= self.deadline or stopped or (candidate := self.proposals.propose()) is None:
+            # One that has converged still ends what was under way when a run before this was interrupted.
+            over = self.plan.stopping is not None and self.plan.stopping.over
+            if not self.deadline.allows(self.table.n_splits):
+                break
+            if (candidate := self.proposals.propose(only_waiting=over)) is None:
                 break
             self.scheduler.under_way.append(candidate)
             if candidate.outcomes:  # an interrupted run had them, and they may leave it no hope
@@ -279,6 +294,11 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             self.recorder.close()
             return
         with suppress(StorageError):  # what interrupted the search is what the user must see
+            self._keep_rest()
+
+    def _keep_rest(self) -> None:
+        """Store what is known of the candidates that are not at their end, if something can go on from there."""
+        if self.persistent:
             for candidate in self.scheduler.under_way:
                 self.recorder.store_partial(candidate)
 
@@ -292,7 +312,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         """
         study, most = self.store.study, self.plan.n_trials
         pause = LOOK
-        while time.monotonic() < self.deadline:
+        while not self.deadline.passed:
             running = set(study.history.running) - self.table.numbers - self.waited
             theirs = sorted(n for n in running if most is None or n < most)
             if not theirs:
@@ -341,7 +361,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
 
     def _result(self) -> FinishedSearch:
         evaluate, table, task = self.evaluate, self.table, self.evaluate.task
-        all_tried = self.proposals.all_tried
+        all_tried = self.proposals.all_tried and not self.scheduler.under_way
         return FinishedSearch(
             evidence=table.evidence(evaluate.routed.splitter.split.get("groups")),
             study=self.store.study,
@@ -355,5 +375,6 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             untold=undisclosed_params(task.estimator, table.space),
             cut=evaluate.cut,
             rerun=partial(rerun, evaluate, self.store),
+            deadline=replace(self.deadline, at=self.plan.ends),
             screened=self.screens.summary([c.screening for c in table.finished()]),
         )

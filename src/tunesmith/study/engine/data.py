@@ -14,6 +14,7 @@ from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.replica import StudyReplica
 
 STOPPED = "stopped"  # the system attribute that says why the search ended by itself
+CHECKED = "checked"  # the one that holds what the last check for that left
 
 
 class StudyData(StudyReplica):
@@ -25,11 +26,13 @@ class StudyData(StudyReplica):
 
     Attributes:
         stopped: why the search ended by itself the last time; None if it did not.
+        checked: what the last look whether it has converged left; None: there was none.
     """
 
     def __init__(self, record: StudyRecord, storage: Storage) -> None:
         super().__init__(record, storage)
         self.stopped: dict[str, Any] | None = record.system.get(STOPPED)
+        self.checked: dict[str, Any] | None = record.system.get(CHECKED)
 
     def current_history(self) -> History:
         """Return the history, up to date."""
@@ -97,3 +100,8 @@ class StudyData(StudyReplica):
         if stopped is not None or self.stopped is not None:
             self.stopped = stopped
             self.set_system_attr(STOPPED, stopped)
+
+    def set_checked(self, checked: dict[str, Any]) -> None:
+        """Store what a look whether the search has converged left, for the next one."""
+        self.checked = checked
+        self.set_system_attr(CHECKED, checked)
