@@ -227,7 +227,7 @@ class Parameter:
         return {**_state(self), "_scale_cache": None}
 
     def __reduce__(self) -> tuple[Any, ...]:  # what a class with slots has for new protocols alone; skops asks for it
-        return (copyreg.__newobj__, (type(self),), self.__getstate__())
+        return (copyreg.__newobj__, (type(self),), self.__getstate__())  # type: ignore[attr-defined]  # not in typeshed
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
