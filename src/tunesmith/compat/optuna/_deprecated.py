@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
 
 from tunesmith.caution import caution
+from tunesmith.compat.optuna.decorators import C, P, R, warning_class, warning_func
 
 _DEPRECATION_WARNING_TEMPLATE = (
     "{name} is deprecated in Optuna since v{d_ver} and will be removed in v{r_ver}."  # which other libraries import
 )
-P = ParamSpec("P")
-R = TypeVar("R")
-C = TypeVar("C", bound=type)
 
 
 def warn_deprecated(name: str, since: str, removed: str, instead: str | None = None) -> None:
@@ -40,16 +36,7 @@ def deprecated_func(
         name: what to call it; None: its own name.
         text: what to do about it.
     """
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def warned(*given: P.args, **named: P.kwargs) -> R:
-            warn_deprecated(name or function.__qualname__, deprecated_version, removed_version, text)
-            return function(*given, **named)
-
-        return warned
-
-    return decorate
+    return warning_func(lambda called: warn_deprecated(called, deprecated_version, removed_version, text), name)
 
 
 def deprecated_class(
@@ -63,16 +50,4 @@ def deprecated_class(
         name: what to call it; None: its own name.
         text: what to do about it.
     """
-
-    def decorate(cls: C) -> C:
-        made: Callable[..., None] = cls.__init__  # type: ignore[misc]  # of the class as it stands, to be wrapped
-
-        @functools.wraps(made)
-        def warned(self: Any, *given: Any, **named: Any) -> None:
-            warn_deprecated(name or cls.__name__, deprecated_version, removed_version, text)
-            made(self, *given, **named)
-
-        cls.__init__ = warned  # type: ignore[misc]  # so that subclasses warn too, as in Optuna
-        return cls
-
-    return decorate
+    return warning_class(lambda called: warn_deprecated(called, deprecated_version, removed_version, text), name)

@@ -107,7 +107,12 @@ class RetryHeartbeatStaleTrialCallback:
 
 @deprecated_class("4.9.0", "6.0.0", text="use RetryHeartbeatStaleTrialCallback")
 class RetryFailedTrialCallback(RetryHeartbeatStaleTrialCallback):
-    """The old name of `RetryHeartbeatStaleTrialCallback`."""
+    """The old name of `RetryHeartbeatStaleTrialCallback`.
+
+    Args:
+        max_retry: so often; None: always.
+        inherit_intermediate_values: always: a trial that is run again has its reports still.
+    """
 
 
 def retries_of(callback: StaleTrialCallback | None) -> Retries:
