@@ -20,6 +20,9 @@ from tunesmith.cli.main import COMMANDS, main
 EVIL = "\x1b[31mred\x1b]0;title\x07\x9b2J\x7f\rover\nFORGED line\u202eright\u2066\u200b\u2028[bold]b[/bold]`*|\t"
 PLAIN = [command for section in COMMANDS.values() for command in section]
 LINES = EVIL.replace("FORGED", "another")  # of what may have several, such as errors and what programs print
+SPACE = json.dumps(
+    {f"x{EVIL}": {"name": "FloatDistribution", "attributes": {"low": -1.0, "high": 1.0, "step": None, "log": False}}}
+)
 SERVES = {"dashboard"}  # until it is ended, and prints nothing but its address; tests/dashboard has its pages
 
 
@@ -135,6 +138,28 @@ CALLS: dict[str, list[Callable[[str], list[str]]]] = {
                        "RuntimeError", f"{__name__}:objective"],
         lambda where: ["worker", "--storage", where, "--study", f"none{EVIL}", f"{__name__}:objective"],
         lambda where: ["worker", "--storage", where, "--study", "s", f"none{EVIL}:objective"],
+    ],
+    "create-study": [
+        lambda where: ["create-study", "--storage", "sqlite:///new.db", "--study-name", f"s{EVIL}"],
+        lambda where: ["create-study", "--storage", f"none://{EVIL}"],
+    ],
+    "ask": [
+        lambda where: ["ask", "--storage", where, "--study-name", f"study{EVIL}", "--search-space", SPACE],
+        lambda where: ["ask", "--storage", where, "--search-space", SPACE, "--format", "table", "--flatten"],
+        lambda where: ["ask", "--storage", where, "--search-space", SPACE, "--format", "yaml"],
+        lambda where: ["ask", "--storage", where, "--search-space", SPACE, "--format", "value"],
+        lambda where: ["ask", "--storage", where, "--sampler", f"none{EVIL}"],
+        lambda where: ["ask", "--storage", where, "--search-space", json.dumps({EVIL: {"name": EVIL}})],
+    ],
+    "tell": [
+        lambda where: ["tell", "--storage", where, "--study-name", f"none{EVIL}", "--trial-number", "0"],
+        lambda where: ["tell", "--storage", where, "--trial-number", "0", "--values", EVIL],
+    ],
+    "best-trial": [
+        # Not as a table: a narrow terminal breaks its cells at blanks, and a piece may begin a line.
+        lambda where: ["best-trial", "--storage", where, "--format", "json"],
+        lambda where: ["best-trial", "--storage", where, "--format", "yaml"],
+        lambda where: ["best-trial", "--storage", where, "--format", "value"],
     ],
     "upgrade": [lambda where: ["upgrade", where]],
     "doctor": [lambda where: ["doctor", where], lambda where: ["doctor", "none\x1b[1m.db"]],

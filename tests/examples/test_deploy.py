@@ -118,7 +118,7 @@ def test_the_command_of_a_container_is_one_that_the_worker_takes(name: str, monk
         (container,) = whole["spec"]["template"]["spec"]["containers"]
         arguments, env = container["args"], {entry["name"]: entry for entry in container["env"]}
     options = parse(arguments, "worker")
-    assert (options.objective, options.study, options.create, options.wait) == ("train:objective", "lr", True, True)
+    assert (options.objective, options.study, options.create, options.wait) == ("train:objective", "lr", True, 120.0)
     assert "TUNESMITH_STORAGE" in env
 
 

@@ -28,13 +28,13 @@ X, Y = make_classification(60, 4, random_state=0)
 # Whole numbers of right rows make many scores equal, and the default lies outside of the space: of equal candidates the
 # first one leads, and that is the default.
 SPACE = {"a": Float(-3, 0.4), "b": Float(-3, 3)}
-BASE: dict[str, Any] = {"n_trials": 9, "sampler": "tpe", "confirm": 0, "random_state": 0}
+BASE: dict[str, Any] = {"n_trials": 9, "sampler": "tpe", "confirm": 0, "random_state": 0, "cv": 3}
 FAST: dict[str, dict[str, Any]] = {
     "tpe": {},
     "auto": {"sampler": "auto", "racing": "wilcoxon"},
     "cmaes": {"sampler": "cmaes", "confirm": "auto"},
     "fidelity": {"fidelity": "rounds", "n_jobs": 2, "n_trials": 12},
-    "converged": {"n_trials": 34, "stop": "converged", "n_jobs": 3},
+    "converged": {"n_trials": 30, "stop": "converged", "n_jobs": 3, "sampler": "cmaes", "racing": "wilcoxon", "cv": 5},
 }
 SLOW: dict[str, dict[str, Any]] = {
     f"{sampler}-{racing}-{confirm}-{fidelity}-{n_jobs}": {
@@ -88,8 +88,9 @@ def copy(source: Path, target: Path) -> None:
 def run(storage: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Return everything but times that a search found."""
     with joblib.parallel_config(backend="threading"):
-        cv = KFold(3, shuffle=True, random_state=0)
-        search = SearchCV(Line(), SPACE, cv=cv, storage=str(storage), **{**BASE, **settings}).fit(X, Y)
+        told = {**BASE, **settings}
+        cv = KFold(told.pop("cv"), shuffle=True, random_state=0)
+        search = SearchCV(Line(), SPACE, cv=cv, storage=str(storage), **told).fit(X, Y)
     found = {key: np.asarray(v).astype(str).tolist() for key, v in search.cv_results_.items() if "time" not in key}
     trials = [(t.number, t.state.name, repr(t.values), repr(t.params)) for t in search.study_.trials]
     return found | {
@@ -126,6 +127,7 @@ def differences(folder: Path, searches: dict[str, dict[str, Any]], most: int | N
     return differ
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_and_run_again_is_the_one_that_was_not(tmp_path: Path) -> None:
     assert differences(tmp_path, FAST, MOST) == {}
 

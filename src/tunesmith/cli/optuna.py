@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import STORAGE, Decorator
-from tunesmith.cli.output import print_table
+from tunesmith.cli.output import echo, print_table
 from tunesmith.plain import plain
 from tunesmith.text import did_you_mean, printable
 
@@ -87,7 +87,7 @@ def create_study(
             load_if_exists=skip_if_exists,
         )
     )
-    click.echo(printable(study.study_name))
+    echo(printable(study.study_name))
 
 
 @click.command()
@@ -281,10 +281,10 @@ def _print(record: dict[str, Any], form: str, flatten: bool) -> None:
         for key, value in columns.items()
     }
     if form == "json":
-        click.echo(json.dumps(safe))
+        echo(json.dumps(safe))
     elif form == "yaml":  # in which JSON is one way to write a value
-        click.echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
+        echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
     elif form == "value":
-        click.echo(printable(" ".join("" if value is None else str(value) for value in safe.values())))
+        echo(printable(" ".join("" if value is None else str(value) for value in safe.values())))
     else:
         print_table([printable(key) for key in safe], [list(safe.values())])
