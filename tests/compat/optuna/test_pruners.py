@@ -129,3 +129,9 @@ def test_wilcoxon_stops_no_trial_whose_average_is_the_best(direction):
         stopped.append(trial.should_prune())
     assert not any(stopped[:14])  # the mean is 4 or better up to there
     assert stopped[-1]
+
+
+@pytest.mark.parametrize("pruner", [optuna.pruners.SuccessiveHalvingPruner, optuna.pruners.HyperbandPruner])
+def test_a_rung_of_unknown_resource_cannot_wait_for_trials(pruner):
+    with pytest.raises(ValueError, match="bootstrap_count=1 needs a number"):
+        pruner(bootstrap_count=1)

@@ -230,14 +230,14 @@ class Watched(optuna.samplers.QMCSampler):
 @pytest.mark.parametrize(
     "sampler",
     [
-        optuna.samplers.QMCSampler(seed=1),
-        Watched(seed=1),
-        optuna.samplers.PartialFixedSampler({"x": 0.5}, optuna.samplers.QMCSampler(seed=1)),
+        lambda: optuna.samplers.QMCSampler(seed=1),
+        lambda: Watched(seed=1),
+        lambda: optuna.samplers.PartialFixedSampler({"x": 0.5}, optuna.samplers.QMCSampler(seed=1)),
     ],
     ids=["whole", "subclassed", "wrapped"],
 )
 def test_a_sequence_goes_on_in_a_subclass_and_inside_of_another_sampler(sampler, tmp_path):
-    url = f"sqlite:///{tmp_path / 'tune.db'}"
+    url, sampler = f"sqlite:///{tmp_path / 'tune.db'}", sampler()
     study = optuna.create_study(storage=url, study_name="s", sampler=sampler)
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1), n_trials=4)
     again = optuna.load_study(storage=url, study_name="s", sampler=sampler)  # the index is in the storage
@@ -306,3 +306,55 @@ def test_a_constraint_that_is_nan_is_refused():
     study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
     with pytest.raises(ValueError, match="NaN"):
         study.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 0.0), n_trials=2)
+
+
+def test_a_method_put_into_a_sampler_object_or_its_class_is_called(monkeypatch):
+    sampler = optuna.samplers.RandomSampler()
+    monkeypatch.setattr(sampler, "sample_independent", lambda study, trial, name, distribution: distribution.high)
+    assert optuna.create_study(sampler=sampler).ask().suggest_float("x", 0, 3) == 3
+    monkeypatch.setattr(
+        optuna.samplers.TPESampler, "sample_independent", lambda self, study, trial, name, distribution: 0.25
+    )
+    assert optuna.create_study(sampler=optuna.samplers.TPESampler()).ask().suggest_float("x", 0, 3) == 0.25
+
+
+@pytest.mark.parametrize(("n_jobs", "calls"), [(1, 0), (2, 1)])
+def test_several_jobs_reseed_a_sampler_of_the_program(n_jobs, calls):
+    class Reseeded(optuna.samplers.RandomSampler):
+        def reseed_rng(self):
+            called.append(self)
+
+    called = []
+    optuna.create_study(sampler=Reseeded(seed=0)).optimize(
+        lambda trial: trial.suggest_float("x", 0, 1), n_trials=2, n_jobs=n_jobs
+    )
+    assert len(called) == calls
+
+
+def test_an_error_of_after_trial_ends_the_search_and_keeps_the_result():
+    class Failing(optuna.samplers.RandomSampler):
+        def after_trial(self, study, trial, state, values):
+            raise LookupError("a fault of the sampler")
+
+    study = optuna.create_study(sampler=Failing(seed=0))
+    with pytest.raises(LookupError):
+        study.optimize(lambda trial: trial.suggest_int("x", 1, 1), n_trials=3, catch=LookupError)
+    with pytest.raises(LookupError):
+        study.tell(study.ask(), 2.0)
+    assert [(t.state, t.value) for t in study.trials] == [(TrialState.COMPLETE, 1.0), (TrialState.COMPLETE, 2.0)]
+
+
+def test_brute_force_refuses_a_space_that_changes_after_the_same_values():
+    def searched(objective, *done):
+        study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler())
+        for params in done:
+            distributions = {name: optuna.distributions.IntDistribution(0, 1) for name in params}
+            study.add_trial(optuna.create_trial(params=params, distributions=distributions, value=0.0))
+        study.optimize(objective, n_trials=9)
+
+    with pytest.raises(ValueError, match="same range of 'x'"):
+        searched(lambda trial: trial.suggest_int("x", 0, trial.number + 1))
+    with pytest.raises(ValueError, match="complete without 'y'"):
+        searched(lambda t: t.suggest_int("x", 0, 1) + t.suggest_int("y", 0, 1), {"x": 0}, {"x": 1})
+    with pytest.raises(ValueError, match="did not ask for \\['y'\\]"):
+        searched(lambda trial: trial.suggest_int("x", 0, 1), {"x": 0, "y": 0}, {"x": 1, "y": 0})

@@ -190,3 +190,19 @@ def test_a_trial_that_is_interrupted_has_failed():
     assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.FAIL]
     study.optimize(objective, n_trials=1)
     assert study.trials[2].state is TrialState.COMPLETE
+
+
+def test_a_parameter_keeps_its_kind_and_scale_in_all_trials(tmp_path):
+    url = f"sqlite:///{tmp_path / 'tune.db'}"
+    study = optuna.create_study(storage=url, study_name="s")
+    trial = study.ask()
+    trial.suggest_float("x", 1, 2)
+    trial.suggest_categorical("c", ["a", "b"])
+    with pytest.raises(ValueError, match="'x' is asked for as IntDistribution"):
+        study.ask().suggest_int("x", 1, 2)
+    study.tell(trial, 0.0)
+    again = optuna.load_study(storage=url, study_name="s").ask()
+    with pytest.raises(ValueError, match="FloatDistribution with log=True"):
+        again.suggest_float("x", 1, 2, log=True)
+    assert again.suggest_float("x", 5, 5) == 5  # a range may change, and so may choices
+    assert again.suggest_categorical("c", ["d"]) == "d"

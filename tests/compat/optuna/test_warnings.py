@@ -18,6 +18,7 @@ matplotlib = optuna.visualization.matplotlib
     [
         lambda: samplers.BruteForceSampler(),
         lambda: samplers.NSGAIIISampler(),
+        lambda: samplers.PartialFixedSampler({"x": 0}, samplers.RandomSampler()),
         lambda: samplers.nsgaii.SPXCrossover(),
         lambda: samplers.nsgaii.PolynomialMutation(),
         lambda: samplers.TPESampler(group=True),

@@ -48,14 +48,15 @@ class Objective:
         end: called where the objective calls ``sys.exit`` or is interrupted, to end the search.
 
     Attributes:
-        exit: the ``SystemExit`` or ``KeyboardInterrupt`` of an objective, which goes on to the program as in Optuna
-            once the trial has failed; None: there was none.
+        exit: what ends the search and goes on to the program as in Optuna once the trial is recorded: the
+            ``SystemExit`` or ``KeyboardInterrupt`` of an objective, an error of the sampler's ``after_trial``; None:
+            there was none.
         exited: the number of that trial.
     """
 
     def __init__(self, study: RunningStudy, func: ObjectiveFunc, n_objectives: int, end: Callable[[], None]) -> None:
         self._study, self._func, self._n, self._end = study, func, n_objectives, end
-        self.exit: SystemExit | KeyboardInterrupt | None = None
+        self.exit: BaseException | None = None
         self.exited: int | None = None
 
     def __call__(self, native: NativeTrial) -> float | tuple[float, ...]:
@@ -69,17 +70,27 @@ class Objective:
             pruned = is_pruned(error)
             reports = native.reports or {}
             last = [reports[max(reports)]] if pruned and reports else None
-            self._study.ended(native.number, TrialState.PRUNED if pruned else TrialState.FAIL, last)
+            self._tell_sampler(native.number, TrialState.PRUNED if pruned else TrialState.FAIL, last)
             raise
-        self._study.ended(native.number, *ending(values, self._n))
+        self._tell_sampler(native.number, *ending(values, self._n))
         return values
+
+    def _tell_sampler(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tell the sampler how a trial ended; its error is no failure of the objective, so the trial stays as it is."""
+        try:
+            self._study.ended(number, state, values)
+        except Exception as error:
+            self._leave(error, number)
+
+    def _leave(self, error: BaseException, number: int) -> None:
+        self.exit, self.exited = error, number
+        self._end()
 
     def _values(self, trial: Trial) -> float | tuple[float, ...]:
         try:
             result = self._func(trial)
         except (SystemExit, KeyboardInterrupt) as error:
-            self.exit, self.exited = error, trial.number
-            self._end()
+            self._leave(error, trial.number)
             what = "the objective called sys.exit" if isinstance(error, SystemExit) else "KeyboardInterrupt"
             raise NotAValueError(what) from error
         if type(result) is float and self._n == 1:

@@ -15,6 +15,13 @@ from tunesmith.compat.optuna.distributions import (
 )
 from tunesmith.space import Categorical, Float, Int, Parameter
 
+Kind = tuple[type[BaseDistribution], bool]  # of a distribution, and whether its scale is logarithmic
+
+
+def kind_of(distribution: BaseDistribution) -> Kind:
+    """Return what all trials of a study have in common of a parameter; its range and its choices may change."""
+    return type(distribution), getattr(distribution, "log", False)
+
 
 def parameter_of(distribution: Any) -> Parameter:
     """Return a distribution, of this package or of the real Optuna, as a parameter of a space.

@@ -6,6 +6,7 @@ from collections.abc import Container
 from typing import Any, Protocol
 
 from tunesmith.compat.optuna.frozen import FrozenTrial
+from tunesmith.compat.optuna.parameters import Kind
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.study import Study as NativeStudy
@@ -31,6 +32,9 @@ class StudyLike(Protocol):
 
     def stop(self) -> None:
         """End the search after the running trials."""
+
+    def kinds(self) -> dict[str, Kind]:
+        """Return of each parameter that a trial has suggested its kind and scale; what is added is remembered."""
 
     def constrain(self, number: int, key: str, value: float) -> None:
         """Set a constraint of a running trial.

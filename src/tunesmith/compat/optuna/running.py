@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from tunesmith.compat.optuna.distributions import (
     check_distribution_compatibility,
 )
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.parameters import distribution_of, each_once, parameter_of
+from tunesmith.compat.optuna.parameters import Kind, distribution_of, each_once, kind_of, parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.pruners.base import BasePruner
 from tunesmith.compat.optuna.records import frozen_of_running, trial_id
@@ -80,10 +81,11 @@ class Trial(BaseTrial):
         """
         native = self.native
         if self._sampler is None and name not in native.params:
-            try:
-                return native.suggest_float(name, low, high, step=step, log=log)
-            except SpaceError:
-                return float(self._out_of_grid(name, FloatDistribution(low, high, log=log, step=step)))
+            with self._of_kind(name, (FloatDistribution, log)):
+                try:
+                    return native.suggest_float(name, low, high, step=step, log=log)
+                except SpaceError:
+                    return float(self._out_of_grid(name, FloatDistribution(low, high, log=log, step=step)))
         return float(self._suggest(name, FloatDistribution(low, high, log=log, step=step)))
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
@@ -101,10 +103,11 @@ class Trial(BaseTrial):
         """
         native = self.native
         if self._sampler is None and name not in native.params:
-            try:
-                return native.suggest_int(name, int(low), int(high), step=step, log=log)
-            except SpaceError:
-                return int(self._out_of_grid(name, IntDistribution(low, high, log=log, step=step)))
+            with self._of_kind(name, (IntDistribution, log)):
+                try:
+                    return native.suggest_int(name, int(low), int(high), step=step, log=log)
+                except SpaceError:
+                    return int(self._out_of_grid(name, IntDistribution(low, high, log=log, step=step)))
         return int(self._suggest(name, IntDistribution(low, high, log=log, step=step)))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
@@ -119,12 +122,13 @@ class Trial(BaseTrial):
         """
         native = self.native
         if self._sampler is None and name not in native.params:
-            try:
-                return native.suggest_categorical(name, choices)
-            except SpaceError:
-                if len(once := each_once(choices)) == len(choices):
-                    raise
-                return native.suggest_categorical(name, once)
+            with self._of_kind(name, (CategoricalDistribution, False)):
+                try:
+                    return native.suggest_categorical(name, choices)
+                except SpaceError:
+                    if len(once := each_once(choices)) == len(choices):
+                        raise
+                    return native.suggest_categorical(name, once)
         return self._suggest(name, CategoricalDistribution(choices))
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
@@ -132,6 +136,11 @@ class Trial(BaseTrial):
         native = self.native
         if name in native.params:
             return self._again(name, distribution)
+        with self._of_kind(name, kind_of(distribution)):
+            return self._proposed(name, distribution)
+
+    def _proposed(self, name: str, distribution: BaseDistribution) -> Any:
+        native = self.native
         parameter = parameter_of(distribution)
         if self._sampler is None or native.has_fixed(name) or distribution.single():
             return native.suggest(name, parameter)
@@ -146,6 +155,19 @@ class Trial(BaseTrial):
         if not isinstance(distribution, CategoricalDistribution):
             value = distribution.to_external_repr(distribution.to_internal_repr(value))  # an error if it is no number
         return native.use(name, parameter, value)
+
+    @contextmanager
+    def _of_kind(self, name: str, kind: Kind) -> Iterator[None]:
+        """Refuse a parameter that other trials had with another kind or scale; remember it where it was suggested."""
+        kinds = self.study.kinds()
+        known = kinds.get(name, kind)
+        if known != kind:
+            raise ValueError(
+                f"{name!r} is asked for as {_words(kind)}, and another trial of this study had it as {_words(known)}; "
+                "give it another name, or begin another study"
+            )
+        yield
+        kinds[name] = kind
 
     def _out_of_grid(self, name: str, distribution: BaseDistribution) -> float:
         """Return the value of the grid that lies outside of the range, with a warning; this is called in an ``except``.
@@ -291,3 +313,7 @@ class Trial(BaseTrial):
     def constraints(self) -> dict[str, float]:
         """Constraint values so far, by name."""
         return dict(self.native.constraints or {})
+
+
+def _words(kind: Kind) -> str:
+    return f"{kind[0].__name__}{' with log=True' if kind[1] else ''}"

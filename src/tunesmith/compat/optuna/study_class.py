@@ -9,16 +9,17 @@ from typing import Any
 
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.abc_registration import make_known_to_optuna
+from tunesmith.compat.optuna.distributions import CategoricalDistribution
 from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
 from tunesmith.compat.optuna.enqueued import is_there
 from tunesmith.compat.optuna.frozen import FrozenTrial, create_trial
 from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc, ending
-from tunesmith.compat.optuna.parameters import parameter_of
+from tunesmith.compat.optuna.parameters import Kind, distribution_of, kind_of, parameter_of
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
 from tunesmith.compat.optuna.records import FIXED, frozen_of, record_of
 from tunesmith.compat.optuna.running import Trial
 from tunesmith.compat.optuna.samplers.base import BaseSampler
-from tunesmith.compat.optuna.samplers.native import NativeSampler
+from tunesmith.compat.optuna.samplers.native import NativeSampler, replaces
 from tunesmith.compat.optuna.storages.base import BaseStorage
 from tunesmith.compat.optuna.study_view import StudyView
 from tunesmith.compat.optuna.threads import ThreadExecutor
@@ -59,6 +60,7 @@ class Study(StudyView):
         super().__init__(study_name, storage, sampler, pruner)
         self._busy_in: int | None = None  # the thread in which optimize() runs
         self._together: list[Study] = [self]  # objects of this study that end together
+        self._kinds: dict[str, Kind] | None = None
 
     # -- run -----------------------------------------------------------------------------------------------------
 
@@ -121,6 +123,8 @@ class Study(StudyView):
         if n_jobs < 1 and n_jobs != -1:
             raise ValueError(f"n_jobs= is a number of threads, or -1 for one a core; got {n_jobs}")
         native, jobs = self.native, cpu_count() if n_jobs == -1 else n_jobs
+        if jobs > 1 and not (isinstance(self._sampler, NativeSampler) and not replaces(self._sampler, "reseed_rng")):
+            self._sampler.reseed_rng()  # as Optuna does; this library's own stay reproducible with several jobs
         objective = Objective(self, func, len(native.directions), self._end)
         names = self.metric_names
         after = [lambda _, record: say_end(record, names, native.engine.best)]
@@ -200,10 +204,12 @@ class Study(StudyView):
         running = self.native.engine.running.get(number)
         if running is None and not skip_if_finished and self._is_finished(number):
             raise ValueError(f"trial {number} was told already; skip_if_finished=True lets it be")
-        if self.watches_ends and running is not None:
-            expected, listed = ending(values, len(self.native.directions))
-            self.ended(number, expected if state is None else state, listed)
-        record = self.native.tell(native, values, None if state is None else native_state(state), skip_if_finished)
+        try:
+            if self.watches_ends and running is not None:
+                expected, listed = ending(values, len(self.native.directions))
+                self.ended(number, expected if state is None else state, listed)
+        finally:  # an error of the sampler's after_trial is no reason to lose a result
+            record = self.native.tell(native, values, None if state is None else native_state(state), skip_if_finished)
         if state is None and record.state is NativeState.FAIL and running is not None:
             caution(f"trial {number} failed: {record.reason}")
         return frozen_of(record, self._study_id, self._storage.objects)
@@ -276,6 +282,15 @@ class Study(StudyView):
     def _own_sampler(self) -> BaseSampler | None:
         """The sampler, if it is the program's own and must be asked for each value."""
         return self._sampler if isinstance(self.native.sampler, ElsewhereSampler) else None
+
+    def kinds(self) -> dict[str, Kind]:
+        """Return of each parameter that a trial has suggested, here or before, its kind and scale; it may grow."""
+        if self._kinds is None:
+            space = self.native.history.space
+            kinds = {} if space is None else {name: kind_of(distribution_of(p)) for name, p in space.params.items()}
+            # A grid is stored as choices where a trial failed before the objective asked for it.
+            self._kinds = {name: kind for name, kind in kinds.items() if kind[0] is not CategoricalDistribution}
+        return self._kinds
 
     @property
     def watches_ends(self) -> bool:

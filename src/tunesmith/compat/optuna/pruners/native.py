@@ -86,6 +86,9 @@ class SuccessiveHalvingPruner(NativePruner):
         reduction_factor: one in so many goes on.
         min_early_stopping_rate: how many rungs are left out.
         bootstrap_count: how many trials a rung needs before it stops one.
+
+    Raises:
+        ValueError: a count is too small, or `bootstrap_count` is given with a resource that is "auto".
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class SuccessiveHalvingPruner(NativePruner):
         min_early_stopping_rate: int = 0,
         bootstrap_count: int = 0,
     ) -> None:
+        _check_bootstrap(bootstrap_count, "min_resource", min_resource)
         native = native_pruners.SuccessiveHalvingPruner(
             min_resource, reduction_factor, min_early_stopping_rate, bootstrap_count, promotion=False
         )
@@ -109,6 +113,9 @@ class HyperbandPruner(NativePruner):
         max_resource: the last step of a trial.
         reduction_factor: one in so many goes on.
         bootstrap_count: how many trials a rung needs before it stops one.
+
+    Raises:
+        ValueError: a count is too small, or `bootstrap_count` is given with a resource that is "auto".
     """
 
     def __init__(
@@ -118,6 +125,7 @@ class HyperbandPruner(NativePruner):
         reduction_factor: int = 3,
         bootstrap_count: int = 0,
     ) -> None:
+        _check_bootstrap(bootstrap_count, "max_resource", max_resource)
         native = native_pruners.HyperbandPruner(
             min_resource, max_resource, reduction_factor, bootstrap_count, promotion=False
         )
@@ -218,3 +226,8 @@ class PatientPruner(NativePruner):
     def prune(self, study: StudyLike, trial: FrozenTrial) -> bool:
         """Tell whether a trial should stop."""
         return super().prune(study, trial) and (self._foreign is None or self._foreign.prune(study, trial))
+
+
+def _check_bootstrap(count: int, name: str, resource: int | str) -> None:
+    if count > 0 and resource == "auto":
+        raise ValueError(f"bootstrap_count={count} needs a number as {name}=; got {name}='auto'")

@@ -20,7 +20,7 @@ from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler
-from tunesmith.compat.optuna.trial_state import TrialState
+from tunesmith.compat.optuna.trial_state import TrialState, state_of
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Parameter
 from tunesmith.state import TrialState as NativeState
@@ -78,9 +78,24 @@ class BruteForceSampler(BaseSampler):
     def sample_independent(
         self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value whose branch is not done, if possible one that no running trial has; if all are, any."""
+        """Return a value whose branch is not done, if possible one that no running trial has; if all are, any.
+
+        Raises:
+            ValueError: other trials asked for something else after the same values.
+        """
         values = values_of(param_distribution)
-        finished, running = self._alike(study, trial)
+        finished, running, complete = self._alike(study, trial)
+        for cells in (*finished, *running):
+            if cells.get(param_name, (len(values),))[0] != len(values):
+                raise ValueError(
+                    f"BruteForceSampler needs the same range of {param_name!r} after the same values; got "
+                    f"{param_distribution!r}, and another trial had {cells[param_name][0]} values"
+                )
+        if any(param_name not in cells for cells in complete):
+            raise ValueError(
+                "BruteForceSampler needs the same parameters after the same values; another trial was complete without "
+                f"{param_name!r}"
+            )
         fixed = frozenset({*trial.params, param_name})
         left = [
             k
@@ -94,16 +109,25 @@ class BruteForceSampler(BaseSampler):
     def after_trial(
         self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """End the search where all combinations were tried."""
-        engine = study.native.engine
-        finished = [_cells_of_record(t) for t in engine.trials() if t.state.is_finished()]
-        if is_done([*finished, _cells(trial)]) and engine.optimizing:
+        """End the search where all combinations were tried; ValueError if another trial had more parameters."""
+        engine, own = study.native.engine, _cells(trial)
+        finished = [
+            (record.state, _cells_of_record(record)) for record in engine.trials() if record.state.is_finished()
+        ]
+        for other_state, cells in finished:
+            if state is TrialState.COMPLETE is state_of(other_state) and own.items() < cells.items():
+                raise ValueError(
+                    f"BruteForceSampler needs the same parameters after the same values; trial {trial.number} did not "
+                    f"ask for {sorted(set(cells) - set(own))}, which another trial had"
+                )
+        if is_done([*(cells for _, cells in finished), own]) and engine.optimizing:
             study.stop()
 
-    def _alike(self, study: StudyLike, trial: FrozenTrial) -> tuple[list[Cells], list[Cells]]:
-        """Return the finished and the running trials that have the values that a trial has so far."""
+    def _alike(self, study: StudyLike, trial: FrozenTrial) -> tuple[list[Cells], list[Cells], list[Cells]]:
+        """Return the finished, running and complete trials that have the values that a trial has so far."""
         finished: list[Cells] = []
         running: list[Cells] = []
+        complete: list[Cells] = []
         own = _cells(trial)
         engine = study.native.engine
         for other in engine.trials():
@@ -113,7 +137,9 @@ class BruteForceSampler(BaseSampler):
             cells = _cells_of_record(other) if here is None else _cells_of(here.trial.params, here.trial.distributions)
             if own.items() <= cells.items():
                 (finished if other.state.is_finished() else running).append(cells)
-        return finished, running
+                if other.state is NativeState.COMPLETE:
+                    complete.append(cells)
+        return finished, running, complete
 
 
 def values_of(distribution: BaseDistribution) -> list[Any]:

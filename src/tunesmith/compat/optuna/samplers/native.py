@@ -63,10 +63,8 @@ class NativeSampler(BaseSampler):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is what its class was written as: a subclass may have methods of its own, which must be called."""
-        kind = type(self)
-        ours = next(cls for cls in kind.__mro__ if cls.__module__.startswith("tunesmith."))
-        return all(getattr(kind, name) is getattr(ours, name) for name in METHODS)
+        """Whether it is what its class was written as; methods that a program puts in their place are called."""
+        return not any(replaces(self, name) for name in METHODS)
 
     @property
     def watches_ends(self) -> bool:
@@ -130,6 +128,19 @@ class NativeSampler(BaseSampler):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def replaces(sampler: NativeSampler, method: str) -> bool:
+    """Tell whether a method of a sampler is the program's own, of a subclass, or put into the class or the object.
+
+    Args:
+        sampler: of this library's kind.
+        method: the name of the method.
+
+    Returns:
+        True: the program's own is to be called.
+    """
+    return not str(getattr(getattr(sampler, method), "__module__", None)).startswith("tunesmith.")
 
 
 @lru_cache(maxsize=256)  # one object for the same search space, by which samplers find what they keep of it

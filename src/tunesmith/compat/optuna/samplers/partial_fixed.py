@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.caution import caution
+from tunesmith.compat.optuna._experimental import experimental_class
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike
@@ -13,6 +14,7 @@ from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.trial_state import TrialState
 
 
+@experimental_class("2.4.0")
 class PartialFixedSampler(BaseSampler):
     """Holds some parameters at given values; another sampler proposes the others.
 

@@ -327,6 +327,8 @@ class Plots:
 
 def _name(study: Any, target: Target | None, target_name: str) -> str:
     """Return what to call the target; the study's own name for its objective comes first, as in Optuna."""
+    if target is not None and target_name == OPTUNAS_NAME:
+        caution(f"target= is given without target_name=: the figure calls it {OPTUNAS_NAME!r}")
     names = _first(study).metric_names if target is None else None
     return str(names[0]) if names else target_name
 
