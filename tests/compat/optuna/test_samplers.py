@@ -358,3 +358,11 @@ def test_brute_force_refuses_a_space_that_changes_after_the_same_values():
         searched(lambda t: t.suggest_int("x", 0, 1) + t.suggest_int("y", 0, 1), {"x": 0}, {"x": 1})
     with pytest.raises(ValueError, match="did not ask for \\['y'\\]"):
         searched(lambda trial: trial.suggest_int("x", 0, 1), {"x": 0, "y": 0}, {"x": 1, "y": 0})
+
+
+def test_cmaes_refuses_several_objectives():
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=optuna.samplers.CmaEsSampler())
+    for run in (study.ask, lambda: study.optimize(lambda trial: (0.0, 0.0), n_trials=1)):
+        with pytest.raises(ValueError, match="one objective, and this one has 2"):
+            run()
+    assert study.trials == []

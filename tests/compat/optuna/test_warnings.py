@@ -13,6 +13,12 @@ samplers, storages, terminator = optuna.samplers, optuna.storages, optuna.termin
 matplotlib = optuna.visualization.matplotlib
 
 
+def searched():
+    study = optuna.create_study(sampler=samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=5)
+    return study
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -30,6 +36,7 @@ matplotlib = optuna.visualization.matplotlib
         lambda: terminator.StaticErrorEvaluator(0),
         lambda: optuna.create_study().set_metric_names(["loss"]),
         lambda: matplotlib.is_available(),
+        lambda: optuna.importance.get_param_importances(searched(), normalize=False),
     ],
 )
 def test_what_is_experimental_there_warns_at_the_line_that_uses_it(make):

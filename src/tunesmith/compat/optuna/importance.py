@@ -14,6 +14,7 @@ import numpy as np
 
 import tunesmith.importance
 from tunesmith.caution import caution
+from tunesmith.compat.optuna._experimental import warn_experimental_argument
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.study_direction import StudyDirection
@@ -219,6 +220,8 @@ def get_param_importances(
     evaluator = PedAnovaImportanceEvaluator() if evaluator is None else evaluator
     if not isinstance(evaluator, BaseImportanceEvaluator):
         raise TypeError(f"evaluator must be an object of a BaseImportanceEvaluator; got {shown(evaluator)}")
+    if not normalize:
+        warn_experimental_argument("normalize")
     found = evaluator.evaluate(study, params=params, target=target)
     if not normalize:
         return found

@@ -122,6 +122,7 @@ class Study(StudyView):
     ) -> None:
         if n_jobs < 1 and n_jobs != -1:
             raise ValueError(f"n_jobs= is a number of threads, or -1 for one a core; got {n_jobs}")
+        self._check_sampler()
         native, jobs = self.native, cpu_count() if n_jobs == -1 else n_jobs
         if jobs > 1 and not (isinstance(self._sampler, NativeSampler) and not replaces(self._sampler, "reseed_rng")):
             self._sampler.reseed_rng()  # as Optuna does; this library's own stay reproducible with several jobs
@@ -170,6 +171,7 @@ class Study(StudyView):
             fixed_distributions: parameters to suggest at once, distributions by name.
         """
         make_known_to_optuna()
+        self._check_sampler()
         asked = {name: parameter_of(d) for name, d in (fixed_distributions or {}).items()}
         if self._own_sampler is None:
             return self.trial_of(self.native.ask(asked))
@@ -282,6 +284,10 @@ class Study(StudyView):
     def _own_sampler(self) -> BaseSampler | None:
         """The sampler, if it is the program's own and must be asked for each value."""
         return self._sampler if isinstance(self.native.sampler, ElsewhereSampler) else None
+
+    def _check_sampler(self) -> None:
+        if isinstance(self._sampler, NativeSampler):
+            self._sampler.check_objectives(len(self.native.directions))
 
     def kinds(self) -> dict[str, Kind]:
         """Return of each parameter that a trial has suggested, here or before, its kind and scale; it may grow."""

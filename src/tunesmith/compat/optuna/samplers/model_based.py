@@ -193,6 +193,8 @@ class CmaEsSampler(NativeSampler):
         source_trials: of a like problem; the search begins at the best of them.
     """
 
+    is_for_one_objective = True
+
     def __init__(
         self,
         *,

@@ -40,11 +40,13 @@ class NativeSampler(BaseSampler):
 
     Attributes:
         models_one: whether it has a model of a parameter alone, for ``sample_independent``; else that draws at random.
+        is_for_one_objective: whether studies with several objectives are refused.
         native: the sampler of `tunesmith.samplers`.
         seed: what becomes the seed of a study that is made with it.
     """
 
     models_one: ClassVar[bool] = False
+    is_for_one_objective: ClassVar[bool] = False
 
     def __init__(self, native: Sampler, constraints_func: ConstraintsFunc | None = None) -> None:
         self.native = native
@@ -73,6 +75,18 @@ class NativeSampler(BaseSampler):
 
     def suit(self, maximizes: bool) -> None:
         """Take note of whether the study that it is for maximizes its first objective."""
+
+    def check_objectives(self, count: int) -> None:
+        """Refuse a study with more objectives than it can search for; ValueError.
+
+        Args:
+            count: how many the study has.
+        """
+        if count > 1 and self.is_for_one_objective:
+            raise ValueError(
+                f"{type(self).__name__} is for studies with one objective, and this one has {count}: give "
+                "sampler=TPESampler() or NSGAIISampler()"
+            )
 
     def used_by(self, engine: TrialEngine) -> None:
         """Take note of a study that it is for, whose random numbers ``reseed_rng`` changes."""
