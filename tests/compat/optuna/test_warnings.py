@@ -24,6 +24,7 @@ def searched():
     [
         lambda: samplers.BruteForceSampler(),
         lambda: samplers.NSGAIIISampler(),
+        lambda: samplers.QMCSampler(),
         lambda: samplers.PartialFixedSampler({"x": 0}, samplers.RandomSampler()),
         lambda: samplers.nsgaii.SPXCrossover(),
         lambda: samplers.nsgaii.PolynomialMutation(),

@@ -133,3 +133,11 @@ def test_pairs_by_matplotlib_are_a_grid_of_axes(plot):
     assert axes.shape == (3, 3)
     assert all(axes[i, j].collections for i in range(3) for j in range(3) if i != j)  # each pair in both orders
     pyplot.close("all")
+
+
+@pytest.mark.parametrize("n_objectives", [1, 2])
+def test_importance_without_a_complete_trial_is_an_empty_figure(n_objectives):
+    study = optuna.create_study(directions=["minimize"] * n_objectives)
+    with pytest.warns(UserWarning, match="no trial is complete"):
+        figure = optuna.visualization.plot_param_importances(study, params=["x"])
+    assert not figure.data

@@ -9,7 +9,7 @@ from typing import Any
 
 from tunesmith import samplers as native_samplers
 from tunesmith.compat.optuna._deprecated import warn_deprecated
-from tunesmith.compat.optuna._experimental import warn_experimental_argument
+from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
@@ -259,6 +259,7 @@ class CmaEsSampler(NativeSampler):
             self.native, self._sources = self._make(best.params), []
 
 
+@experimental_class("3.0.0")
 class QMCSampler(NativeSampler):
     """Spreads points evenly (quasi-Monte Carlo).
 

@@ -15,6 +15,7 @@ from tunesmith.compat.optuna.importance import BaseImportanceEvaluator, get_para
 from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.targets import of_records
 from tunesmith.compat.optuna.terminator import BaseErrorEvaluator, BaseImprovementEvaluator
+from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.compat.optuna.visualization.improvement import improvement
 from tunesmith.compat.optuna.visualization.pairs import in_both_orders
 from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME, Shown
@@ -162,6 +163,8 @@ class Plots:
         Returns:
             A Plotly figure; by Matplotlib the axes.
         """
+        if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            return self._nothing(NothingToDrawError("no trial is complete"))
         count = len(study.directions)
         if target is not None or count == 1:
             targets: dict[str, Target | None] = {_name(study, target, target_name): target}
