@@ -167,14 +167,19 @@ def test_what_a_check_can_tell(statement: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "change"),
+    ("index", "before", "change"),
     [
-        ("tunesmith_trials_best", "DELETE FROM tunesmith_trials WHERE number = 0"),
-        ("tunesmith_trials_best", "UPDATE tunesmith_trials SET state = 3, y = NULL, value = NULL WHERE number = 0"),
-        ("tunesmith_trials_waiting", "DELETE FROM tunesmith_trials WHERE number = 4"),
+        ("tunesmith_trials_best", "", "DELETE FROM tunesmith_trials WHERE number = 0"),
+        ("tunesmith_trials_best", "", "UPDATE tunesmith_trials SET state = 3, y = NULL, value = NULL WHERE number = 0"),
+        (
+            "tunesmith_trials_best",
+            "UPDATE tunesmith_trials SET feasible = 0 WHERE state = 1",
+            "UPDATE tunesmith_trials SET feasible = 1 WHERE state = 1",
+        ),
+        ("tunesmith_trials_waiting", "", "DELETE FROM tunesmith_trials WHERE number = 4"),
     ],
 )
-def test_an_index_that_has_what_the_table_has_not(index: str, change: str, path: Path) -> None:
+def test_an_index_that_differs_from_the_table(index: str, before: str, change: str, path: Path) -> None:
     """As where a page was lost: SQLite reads the index alone, and notices nothing."""
     storage = open_storage(path)
     storage.add(storage.load_study("a").id, [TrialRecord(-1, ts.TrialState.WAITING, fixed={"lr": 0.5})])
@@ -186,6 +191,7 @@ def test_an_index_that_has_what_the_table_has_not(index: str, change: str, path:
             return [connection.execute(statement, values).fetchall() for statement in statements][-1]
 
     (entry,) = run(f"SELECT * FROM sqlite_master WHERE name = '{index}'")
+    run(before)
     run(f"DELETE FROM sqlite_master WHERE name = '{index}'")
     run(change)
     run("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", values=entry)
@@ -274,6 +280,14 @@ def test_a_start_looks_at_the_file_unless_that_was_done_just_now(path: Path, mon
     with pytest.raises(StorageError, match="was deleted"):
         begin(storage, study)
     storage.close()
+
+
+def test_an_empty_log_that_an_earlier_file_left(tmp_path: Path) -> None:
+    (tmp_path / "tune.db-wal").touch()
+    os.utime(tmp_path / "tune.db-wal", (1e9, 1e9))
+    study = ts.create_study(storage=tmp_path / "tune.db", seed=0)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    assert len(study.trials) == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="as above")

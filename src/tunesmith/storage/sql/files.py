@@ -138,7 +138,9 @@ class FileWatch:
         found, log = self._look()
         if self._file is None or (found is not None and found[:2] == self._file[:2]):
             self._file = found
-        self._note_log(log)
+        # A log begins after the last change of its file; SQLite deletes an older one, which an earlier file left.
+        is_left = found is not None and log is not None and log[2] == 0 and log[3] < found[3]
+        self._note_log(None if is_left else log)
 
     def _note_log(self, log: Look | None) -> None:
         self._log = log

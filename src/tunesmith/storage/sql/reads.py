@@ -239,6 +239,9 @@ class Reader:
         row = session.row(queries.BEST[direction], study=study_id)
         if row is None or row[0] is None:
             self._need(session, study_id)
+            lost = session.row(queries.RANKED_WITHOUT_INDEX, study=study_id) if session.dialect.loose else None
+            if lost is not None and lost[0] is not None:
+                raise damaged(self._where, "its indexes", f"they do not have trial {lost[0]}, which is complete")
             return None
         (found,) = self.named(session, study_id, [row[0]])
         with decoding(self._where, f"trial {found.number}"):
