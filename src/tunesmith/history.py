@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 T = TypeVar("T", bound=np.generic)
 
+ROWS_AT_ONCE = 1 << 16  # that are encoded: the arrays in between stay small where there are a million
+
 
 @dataclass(slots=True, frozen=True, eq=False)
 class SourceStudy:
@@ -171,8 +173,10 @@ class History:
         if done < self._n:
             if len(buffer) < self._n:
                 buffer = _grown(buffer, self._n)
-            fresh = self._gather(self._x[done : self._n], self._columns.at(space))
-            buffer[done : self._n] = np.clip(space.to_unit(fresh), 0.0, 1.0)
+            at = self._columns.at(space)
+            for start in range(done, self._n, ROWS_AT_ONCE):
+                rows = slice(start, min(start + ROWS_AT_ONCE, self._n))
+                np.clip(space.to_unit(self._gather(self._x[rows], at)), 0.0, 1.0, out=buffer[rows])
             if len(self._units) > 8:  # spaces of define-by-run come and go
                 self._units.clear()
             self._units[id(space)] = (space, buffer, self._n)

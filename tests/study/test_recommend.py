@@ -10,6 +10,7 @@ import pytest
 from tests.study.noisy import SPACE, branin, noise, noisy_branin
 
 import tunesmith as ts
+from tunesmith.study.failures import failure_reasons
 
 
 def searched(seed: int, n: int = 50, sampler: str = "random") -> ts.Study:
@@ -175,3 +176,22 @@ def test_the_level_of_the_interval_is_the_user_s() -> None:
     assert "50 % interval" in str(low)
     with pytest.raises(ValueError, match="level="):
         study.recommend(level=50)
+
+
+def test_a_large_study_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def objective(trial: ts.Trial) -> float:
+        x, kind = trial.suggest_float("x", 0, 1), trial.suggest_categorical("kind", ["a", "b"])
+        if trial.number % 7 == 3:
+            raise ValueError("no luck")
+        return (x - 0.3) ** 2 + (kind == "a")
+
+    study = ts.create_study(seed=0, sampler="random")
+    study.optimize(objective, n_trials=600, catch=(ValueError,))
+    whole = study.recommend()
+    history = study.history
+    for place in ("history", "samplers.gp.trust_region", "samplers.common.boundaries"):
+        monkeypatch.setattr(f"tunesmith.{place}.ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("tunesmith.study.engine.data.PART", 10)
+    history._units.clear()
+    assert study.recommend() == whole
+    assert failure_reasons(study.engine) == [("ValueError: no luck", 86, 3)]

@@ -9,7 +9,6 @@ import click
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import cell, echo, param, print_json, print_table
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.state import TrialState
 from tunesmith.study.failures import failure_reasons
 from tunesmith.study.summary import counts_of
 from tunesmith.text import printable
@@ -61,7 +60,7 @@ def _facts(study: Study) -> dict[str, Any]:
         words = [] if several else study.recommend().sentences()
     except ValueError as error:  # no trial is complete yet
         words = [f"Nothing can be recommended: {error}."]
-    failed = study.get_trials(states=[TrialState.FAIL])
+    failures = failure_reasons(study.engine)
     space, saved = study.history.space, study.savings
     return {
         "name": study.study_name,
@@ -72,7 +71,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "front": [t.number for t in study.best_trials] if several else [],
         "saved": None if saved is None else str(saved),
         "stop_reason": study.stop_reason,
-        "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in failure_reasons(failed)],
+        "failures": [{"trials": r.trials, "reason": r.text or "no reason is known"} for r in failures],
         "space": {} if space is None else {name: str(p) for name, p in space.params.items()},
         "user_attrs": dict(study.user_attrs),
     }

@@ -13,7 +13,7 @@ import numpy as np
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
 from tunesmith.cli.records import trial_dict, value_text
-from tunesmith.errors import QueryError, StorageError
+from tunesmith.errors import QueryError
 from tunesmith.plain import csv_chunks
 from tunesmith.state import TrialState
 from tunesmith.study.frame import to_columns
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 STATES = [state.name.lower() for state in TrialState]
 FORMATS = ("csv", "json", "parquet")
 MOST_PARAMETERS = 20  # in one table
-CHUNK = 2048  # trials that are in memory at a time
 Key = tuple[str, str]  # an attribute, and the key in it
 ATTRS = ("number", "state", "value", "params", "user_attrs", "constraints", "cost", "duration", "reason")
 
@@ -144,19 +143,14 @@ def export(
         _told(study, output, as_json)
 
 
-def _chunks(study: Study) -> Iterator[list[FrozenTrial]]:
-    """Yield all trials by number, some at a time: a million of them would fill the memory."""
-    total = sum(study.engine.count().values())
-    for start in range(0, max(total, 1), CHUNK):
-        try:
-            yield study.engine.trials(list(range(start, min(start + CHUNK, total))))
-        except KeyError as error:  # numbers have no gaps
-            raise StorageError(f"{error.args[0]}; `tunesmith doctor` lists what is damaged") from None
+def _parts(study: Study) -> Iterator[list[FrozenTrial]]:
+    """Yield all trials by number, some at a time; numbers have no gaps."""
+    return study.engine.in_parts(range(sum(study.engine.count().values())))
 
 
 def _write_json(study: Study, file: IO[str]) -> None:
     before = "[\n"
-    for trials in _chunks(study):
+    for trials in _parts(study):
         for trial in trials:
             text = json_text(trial_dict(trial, whole=True), 1)
             file.write(before + " " + text.replace("\n", "\n "))
@@ -171,7 +165,7 @@ def _write_csv(study: Study, file: IO[str]) -> None:
     while True:
         file.seek(0)
         file.truncate()
-        for trials in _chunks(study):
+        for trials in _parts(study):
             columns = to_columns(trials, len(study.directions), ATTRS)
             if not keys.keys() >= columns.keys():
                 if keys:
@@ -195,7 +189,7 @@ def _cells(key: Key, values: Sequence[Any]) -> list[Any]:
 def _keys(study: Study) -> dict[Key, None]:
     """Return the columns of all trials, those of an attribute side by side."""
     found: dict[str, dict[Key, None]] = {attr: {} for attr in ATTRS}
-    for trials in _chunks(study):
+    for trials in _parts(study):
         for key in to_columns(trials, len(study.directions), ATTRS):
             found[key[0]][key] = None
     return {key: None for keys in found.values() for key in keys}

@@ -67,7 +67,7 @@ def _fewer(data: ImportanceData, w: Floats, rng: np.random.Generator) -> Importa
     others = order[N_BEST:]
     drawn = rng.choice(others, MOST_ROWS - N_BEST, replace=False, p=w[others] / w[others].sum())
     rows = np.sort(np.concatenate([order[:N_BEST], drawn]))
-    return replace(data, x=data.x[rows], u=data.u[rows], y=data.y[rows])
+    return replace(data, u=data.u[rows], y=data.y[rows])
 
 
 def _shares(cells: list[Cells], f: Floats, noise: Floats, gamma: float) -> Floats:

@@ -22,8 +22,7 @@ class ImportanceData:
 
     Attributes:
         space: the parameters, with the conditions that were declared, or inferred from what was active when.
-        x: internal values [n, d], NaN where a parameter was not active.
-        u: the same in the unit cube [n, d].
+        u: points in the unit cube [n, d], NaN where a parameter was not active; ``space.from_unit(u)`` has the values.
         y: finite values [n], minimised, in the order in which the trials were asked for.
         wanted: places of the parameters that are asked for, in the order of the space.
         sign: +1, or -1 if the study maximises: sign · y is in the study's unit.
@@ -34,7 +33,6 @@ class ImportanceData:
     """
 
     space: Space
-    x: Floats
     u: Floats
     y: Floats
     wanted: tuple[int, ...]

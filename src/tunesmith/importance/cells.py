@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.arrays import Floats
 from tunesmith.space.base import Parameter
 
 MOST_CELLS = 16  # of an ordered parameter; one with fewer values has a cell for each
@@ -28,7 +29,7 @@ class Cells:
         kernel: how much a trial in one cell says about another [k, k]; 1 about its own.
     """
 
-    of: Indices
+    of: NDArray[np.int16]
     share: Floats
     kernel: Floats
 
@@ -60,6 +61,6 @@ class Cells:
             share[-1] += 1.0 - share.sum()
             kernel, scale = np.eye(k), float(values)
         known = ~np.isnan(u)
-        cell = np.full(len(u), k, np.intp)
+        cell = np.full(len(u), k, np.int16)  # of a million trials and many parameters, it is large
         cell[known] = np.minimum((u[known] * scale).astype(np.intp), k - 1)
         return cls(cell, share, kernel)

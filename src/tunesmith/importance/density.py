@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.importance.cells import Cells
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.arrays import Floats
 
 BLOCK_SIZE, MOST_BLOCKS = 20, 12
 GROUPS = 4  # of cells, whose counts are tested
@@ -48,7 +49,7 @@ def effective_count(w: Floats) -> float:
     return float(w.sum() ** 2 / (w * w).sum())
 
 
-def _relative_density(one: Cells, block: Indices) -> Floats | None:
+def _relative_density(one: Cells, block: NDArray[np.int16]) -> Floats | None:
     """Return the density of a block's values in each cell [k], over the uniform one; None: it looks uniform."""
     count = np.bincount(block, minlength=one.k + 1)[: one.k].astype(float)
     m = count.sum()

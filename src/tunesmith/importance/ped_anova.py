@@ -15,23 +15,25 @@ choice to activate it decides, between the regimes, belongs to its parent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tunesmith.importance.among_best import modelled_shares
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
-from tunesmith.importance.bootstrap import bootstrap_counts
+from tunesmith.importance.bootstrap import BootstrapCounts
 from tunesmith.importance.cells import Cells
 from tunesmith.importance.density import effective_count, space_weights
 from tunesmith.importance.model import is_enough
 from tunesmith.languages import say
-from tunesmith.numerics.arrays import Floats, Ints, Mask, Singles
+from tunesmith.numerics.arrays import Floats, Indices, Ints, Mask, Singles
 from tunesmith.numerics.threads import one_thread
 
 DRAWS = 200  # bootstrap samples
 MOST_NUMBERS = 16_000_000  # in a table of rows and trials
+COUNTED_WHOLE = 1 << 17  # trials; of more, a quarter of so many at a time
 SHUFFLES = 400
 PRIOR = 1.0  # trials that are as good as all are on average, mixed into each estimate of r
 MOST_COLUMNS = 1_000  # cells that are counted at once
@@ -89,15 +91,14 @@ class PedAnova(Evaluator):
             value, draws, shuffled = modelled_shares(data, w[np.isfinite(y)], self.gamma, rng)
             notes.append("A model that is fitted to them says what results are elsewhere.")
         else:
-            best = _best(y, w, self.gamma, rng)
+            best = _Best.of(y, w, self.gamma)
             weight = (w * count).astype(np.float32)
-            found = np.concatenate(
-                [_shares(cells, best.rows(part) * weight, weight[None, :]) for part in _parts(len(best), n)]
-            )
+            rows = (best.rows(part, rng) for part in _parts(1 + SHUFFLES, n))
+            found = np.concatenate([_shares(cells, partial(_shuffled, weight, chosen)) for chosen in rows])
             value, shuffled = found[0], found[1:]
-            own = best.rows(slice(0, 1))[0] * weight
-            samples = (bootstrap_counts(rng, part.stop - part.start, n) for part in _parts(DRAWS, n))
-            draws = np.concatenate([_shares(cells, times * own, times * weight) for times in samples])
+            own = best.rows(range(1), rng)[0] * weight
+            samples = (BootstrapCounts(rng, len(part), n) for part in _parts(DRAWS, n))
+            draws = np.concatenate([_shares(cells, partial(_resampled, weight, own, times)) for times in samples])
         return Effects(
             params=tuple((j,) for j in data.wanted),
             value=value,
@@ -111,90 +112,124 @@ class PedAnova(Evaluator):
         )
 
 
-def _parts(count: int, n: int) -> list[slice]:
+def _parts(count: int, n: int) -> list[range]:
     """Return the parts in which rows of n trials each are gone through, so that large studies fit into memory."""
     size = max(1, MOST_NUMBERS // n)
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Best:
-    """Which of n trials are among the best, row by row: of the study, and with values shuffled over the trials.
+    """Tells which of n trials are among the best: of the study, and with values shuffled over the trials.
 
     Attributes:
-        orders: trials of each row that can be among the best [1 + s, most].
-        count: how many of them are [1 + s].
-        n: how many trials there are.
+        order: the trials that can be among the best, the best first [most].
+        equals: how many trials there are up to the last one that is as good as the first, second and so on [n].
+        w: weights of the trials [n].
+        gamma: the weight of the best ones together; one trial belongs to them in any case, and who equals the last one.
     """
 
-    orders: NDArray[np.int32]
-    count: Ints
-    n: int
+    order: Indices
+    equals: Ints
+    w: Floats
+    gamma: float
 
-    def __len__(self) -> int:
-        return len(self.orders)
+    @classmethod
+    def of(cls, y: Floats, w: Floats, gamma: float) -> _Best:
+        """Return it for values y[n], which are infinite where all that is known is that a trial is not among the best.
 
-    def rows(self, part: slice) -> Mask:
-        """Return some rows, bool[b, n]."""
-        orders = self.orders[part].astype(np.int64)
-        best = np.zeros((len(orders), self.n), np.bool_)
-        np.put_along_axis(best, orders, np.arange(orders.shape[1]) < self.count[part, None], axis=1)
+        Args:
+            y: values of the trials.
+            w: their weights.
+            gamma: the weight of the best ones together.
+        """
+        n = len(w)
+        order = np.argsort(y, kind="stable")
+        ranked = y[order]
+        equals = np.minimum(np.searchsorted(ranked, ranked, side="right"), np.isfinite(y).sum())
+        most = int(equals[min(n - 1, int(np.searchsorted(np.cumsum(np.sort(w)), gamma)))])
+        return cls(order[:most].copy(), equals, w, gamma)
+
+    def rows(self, part: range, rng: np.random.Generator) -> Mask:
+        """Return which trials are among the best, bool[b, n]: row 0 is that of the study, the others are shuffled.
+
+        Args:
+            part: the rows.
+            rng: shuffles; rows are to be asked for in their order.
+        """
+        n, most = len(self.w), len(self.order)
+        best = np.zeros((len(part), n), np.bool_)
+        for row, found in zip(part, best, strict=True):
+            order = self.order if row == 0 else rng.choice(n, most, replace=False)
+            reached = int((np.cumsum(self.w[order]) <= self.gamma + 1e-9).sum())
+            found[order[: self.equals[max(reached, 1) - 1]]] = True
         return best
 
 
-def _best(y: Floats, w: Floats, gamma: float, rng: np.random.Generator) -> _Best:
-    """Return which trials are among the best.
-
-    Args:
-        y: values of the trials [n]; infinite where nothing is known but that a trial is not among the best.
-        w: their weights.
-        gamma: the weight of the best ones together; one trial belongs to them in any case, and who equals the last one.
-        rng: shuffles.
-    """
-    n = len(w)
-    order = np.argsort(y, kind="stable")
-    ranked = y[order]
-    equals = np.searchsorted(ranked, ranked, side="right")  # how many trials there are up to the last equal of each
-    equals = np.minimum(equals, np.isfinite(y).sum())
-    most = int(equals[min(n - 1, int(np.searchsorted(np.cumsum(np.sort(w)), gamma)))])  # that can be among the best
-    orders = np.empty((1 + SHUFFLES, most), np.int32)
-    orders[0] = order[:most]
-    for row in orders[1:]:
-        row[:] = rng.choice(n, most, replace=False)
-    reached = np.array([(np.cumsum(w[row]) <= gamma + 1e-9).sum() for row in orders])
-    return _Best(orders, equals[np.maximum(reached, 1) - 1], n)
+def _shuffled(weight: Singles, chosen: Mask, trials: slice) -> tuple[Singles, Singles]:
+    """Return what `_shares` needs of some trials, for rows chosen[s, n] of the best ones."""
+    return chosen[:, trials] * weight[trials], weight[None, trials]
 
 
-def _shares(cells: list[Cells], best: Singles, every: Singles) -> Floats:
+def _resampled(weight: Singles, best: Singles, times: BootstrapCounts, trials: slice) -> tuple[Singles, Singles]:
+    """Return what `_shares` needs of some trials, for bootstrap samples; best[n] has the weights of the best ones."""
+    counts = times.of(trials)
+    return counts * best[trials], counts * weight[trials]
+
+
+def _shares(cells: list[Cells], weights: Callable[[slice], tuple[Singles, Singles]]) -> Floats:
     """Return the share that each parameter decides [s, r].
 
     Args:
         cells: of the parameters [r].
-        best: weights of the best trials [s, n], 0 for the others.
-        every: weights of all trials [s or 1, n].
+        weights: gives, of m of the trials, the weights of the best ones [s, m], 0 for others, and of all [s or 1, m].
     """
-    shares = np.zeros((len(best), len(cells)))
-    total = np.maximum(every.sum(axis=1, dtype=float), 1e-12)  # a bootstrap sample of few trials may have none
-    rate = best.sum(axis=1, dtype=float) / total  # γ
+    n = len(cells[0].of)
+    starts = np.cumsum([0, *(one.k + 1 for one in cells)])
+    sums: list[Floats] = []
+    step = n if n <= COUNTED_WHOLE else COUNTED_WHOLE // 4
+    for first in range(0, n, step):
+        trials = slice(first, min(first + step, n))
+        counted = _counted(cells, trials, *weights(trials))
+        sums = [before + new for before, new in zip(sums, counted, strict=True)] if sums else counted
+    good, all_, best, every = sums
+    shares = np.zeros((len(good), len(cells)))
+    total = np.maximum(every, 1e-12)  # a bootstrap sample of few trials may have none
+    rate = best / total  # γ
     spread = rate * (1.0 - rate)
+    for i, (one, start) in enumerate(zip(cells, starts, strict=False)):
+        own = slice(start, start + one.k)
+        shares[:, i] = _variance(good[:, own], all_[:, own], one.kernel, total)
+    out: Floats = np.divide(shares, spread[:, None], out=np.zeros_like(shares), where=spread[:, None] > 1e-9)
+    return out
+
+
+def _counted(cells: list[Cells], trials: slice, best: Singles, every: Singles) -> list[Floats]:
+    """Return the weights of the best and of all trials in each cell [s, width], [s or 1, width], and their sums.
+
+    Args:
+        cells: of the parameters; the columns are those of one after the other.
+        trials: which of the trials, m.
+        best: weights of the best ones [s, m].
+        every: weights of all [s or 1, m].
+    """
+    good, all_ = [], []
     at, most = 0, min(MOST_COLUMNS, 2 * MOST_NUMBERS // best.shape[1])
     while at < len(cells):
         stop, width = at, 0
         while stop < len(cells) and (stop == at or width + cells[stop].k + 1 <= most):
             width += cells[stop].k + 1
             stop += 1
-        part = cells[at:stop]
-        starts = np.cumsum([0, *(one.k + 1 for one in part)])
         columns = np.zeros((best.shape[1], width), np.float32)
-        for one, start in zip(part, starts, strict=False):
-            columns[np.arange(len(one.of)), start + one.of] = 1.0
-        good, all_ = (best @ columns).astype(float), (every @ columns).astype(float)
-        for i, (one, start) in enumerate(zip(part, starts, strict=False)):
-            own = slice(start, start + one.k)
-            shares[:, at + i] = _variance(good[:, own], all_[:, own], one.kernel, total)
+        start = 0
+        for one in cells[at:stop]:
+            columns[np.arange(len(columns)), start + one.of[trials].astype(np.intp)] = 1.0
+            start += one.k + 1
+        good.append((best @ columns).astype(float))
+        all_.append((every @ columns).astype(float))
         at = stop
-    out: Floats = np.divide(shares, spread[:, None], out=np.zeros_like(shares), where=spread[:, None] > 1e-9)
-    return out
+    sums = best.sum(axis=1, dtype=float), every.sum(axis=1, dtype=float)
+    return [np.concatenate(good, axis=1), np.concatenate(all_, axis=1), *sums]
 
 
 def _variance(good: Floats, all_: Floats, kernel: Floats, total: Floats) -> Floats:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tunesmith.frozen import FrozenTrial
+from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.importance.base import ImportanceData
-from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
@@ -63,22 +64,29 @@ def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -
         )
     points = history.points(space)
     tree = infer_conditions(space, points)
-    x = tree.mask(points[rows])
     maximised = target is None and study.directions[0] == StudyDirection.MAXIMIZE
     pruned = np.flatnonzero((history.state == TrialState.PRUNED) & (target is None))
     pruned = pruned[np.argsort(history.number[pruned], kind="stable")]
     data = ImportanceData(
         space=tree,
-        x=x,
-        u=tree.to_unit(x),
+        u=_units(tree, points, rows),
         y=y,
         wanted=wanted,
         sign=-1.0 if maximised else 1.0,
-        first=x[0],
-        pruned=tree.to_unit(tree.mask(points[pruned])),
+        first=tree.mask(points[rows[:1]])[0],
+        pruned=_units(tree, points, pruned),
         pruned_after=np.searchsorted(history.number[rows], history.number[pruned]),
     )
     return data, notes
+
+
+def _units(space: Space, points: Floats, rows: Indices) -> Floats:
+    """Return some points in the unit cube [k, d], of internal values points[n, d] as the objective saw them."""
+    u = np.empty((len(rows), len(space)))
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        u[some] = space.to_unit(space.mask(points[rows[some]]))
+    return u
 
 
 def _none(study: Study) -> str:

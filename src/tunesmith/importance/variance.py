@@ -6,11 +6,13 @@ Symbols: M points spread over the space, f[M, k] results there in each of k colu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.importance.cells import Cells
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.arrays import Floats
 
 
 def main_variances(cells: Sequence[Cells], f: Floats) -> Floats:
@@ -31,7 +33,7 @@ def main_variances(cells: Sequence[Cells], f: Floats) -> Floats:
     return variances
 
 
-def explained(f: Floats, of: Indices) -> Floats:
+def explained(f: Floats, of: NDArray[np.integer[Any]]) -> Floats:
     """Return the variance of f[M, k] that cells explain [k], where a point is in cell of[M]."""
     order = np.argsort(of, kind="stable")
     starts = np.flatnonzero(np.diff(of[order], prepend=-1))

@@ -11,7 +11,6 @@ from tunesmith.languages import Words
 from tunesmith.report.content import Content, Section, Table
 from tunesmith.report.stamp import stamped, versions
 from tunesmith.selection.wording import params_of
-from tunesmith.state import TrialState
 from tunesmith.study import Study
 from tunesmith.study.failures import failure_reasons
 from tunesmith.study.verdict import stored_verdict
@@ -176,13 +175,12 @@ def _cost(study: Study, words: Words) -> Section:
 def _failures(study: Study, words: Words) -> Section:
     t = words.translate
     section = Section(t("Failures"))
-    failed = study.get_trials(states=[TrialState.FAIL])
-    if not failed:
+    reasons = failure_reasons(study.engine)
+    if not reasons:
         return section
-    n = len(study.history)
-    section.sentences.append(t("{n} of {all} trials failed.").format(n=len(failed), all=n))
-    reasons = failure_reasons(failed)[:SHOWN]
-    rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons]
+    failed, n = sum(r.trials for r in reasons), len(study.history)
+    section.sentences.append(t("{n} of {all} trials failed.").format(n=failed, all=n))
+    rows = [[r.trials, shorten(r.text, 200) or t("no reason is known"), r.first] for r in reasons[:SHOWN]]
     section.tables.append(Table([t("trials"), t("reason"), t("the first")], rows))
     return section
 

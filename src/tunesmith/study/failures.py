@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
-from tunesmith.frozen import TrialRecord
+import numpy as np
+
+from tunesmith.state import TrialState
+
+if TYPE_CHECKING:
+    from tunesmith.study.engine.data import StudyData
 
 
 class FailureReason(NamedTuple):
@@ -16,18 +21,21 @@ class FailureReason(NamedTuple):
     first: int
 
 
-def failure_reasons(failed: Iterable[TrialRecord]) -> list[FailureReason]:
-    """Return the reasons of failed trials, the most frequent first; of each, its last line says what it was.
+def failure_reasons(data: StudyData) -> list[FailureReason]:
+    """Return why trials of a study failed, the most frequent reason first; its last line says what it was.
 
     Args:
-        failed: the records, in the order of their numbers.
+        data: the study; its records are read some at a time.
 
     Returns:
         the reasons.
     """
-    found: dict[str, list[int]] = {}
-    for trial in failed:
+    history = data.current_history()
+    failed = np.sort(history.number[history.state == TrialState.FAIL]).tolist()
+    found: dict[str, FailureReason] = {}
+    for trial in chain.from_iterable(data.in_parts(failed)):
         lines = (trial.reason or "").strip().splitlines()
-        found.setdefault(lines[-1] if lines else "", []).append(trial.number)
-    reasons = [FailureReason(text, len(numbers), numbers[0]) for text, numbers in found.items()]
-    return sorted(reasons, key=lambda reason: -reason.trials)
+        text = lines[-1] if lines else ""
+        before = found.get(text, FailureReason(text, 0, trial.number))
+        found[text] = before._replace(trials=before.trials + 1)
+    return sorted(found.values(), key=lambda reason: -reason.trials)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.space import Space
 
@@ -32,9 +33,12 @@ class Boundaries:
 
     def add(self, u: Floats, failed: Mask) -> None:
         """Add finished trials u[n, d], and which of them failed [n]."""
-        self._valued |= _count(u[~failed], AT) > 0
-        self._valued_near |= _count(u[~failed], NEAR) > 0
-        self._failed |= _count(u[failed], AT) > 0
+        for start in range(0, len(u), ROWS_AT_ONCE):
+            part, bad = u[start : start + ROWS_AT_ONCE], failed[start : start + ROWS_AT_ONCE]
+            valued = part[~bad]
+            self._valued |= _count(valued, AT) > 0
+            self._valued_near |= _count(valued, NEAR) > 0
+            self._failed |= _count(part[bad], AT) > 0
 
     def explain_failure(self, u: Floats) -> Mask:
         """Tell which failed trials u[n, d] lie at a bound that has failures only, but values at its margin."""

@@ -48,7 +48,9 @@ class TrainingData:
             n: how many rows; None: all.
         """
         n = len(history) if n is None else n
-        x = tree.mask(history.points(space)[:n])
+        x = history.points(space)[:n]
+        if tree.is_conditional:
+            x = tree.mask(x)
         u = tree.to_unit(x) if tree is not space else history.unit(space)[:n]
         y = np.array(history.y[:n])
         failed = np.isnan(y).any(axis=1) | (history.state[:n] == TrialState.FAIL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tunesmith.history import ROWS_AT_ONCE
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.space.feature_map import FeatureMap
 
@@ -22,8 +23,11 @@ def local_rows(y: Floats, u: Floats, features: FeatureMap) -> Indices:
     if n <= MAX_GLOBAL_ROWS:
         return np.arange(n)
     order = np.argsort(y, kind="stable")
-    z = features(u)
-    nearest = np.argsort(((z - z[order[0]]) ** 2).sum(axis=1), kind="stable")[:N_NEAREST]
+    best, distance = features(u[order[:1]]), np.empty(n)
+    for start in range(0, n, ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        distance[part] = ((features(u[part]) - best) ** 2).sum(axis=1)
+    nearest = np.argsort(distance, kind="stable")[:N_NEAREST]
     others = np.random.default_rng(n // N_RANDOM).choice(n, N_RANDOM, replace=False)
     return np.unique(np.concatenate([order[:N_BEST], nearest, others]))
 

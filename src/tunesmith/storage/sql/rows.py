@@ -160,7 +160,7 @@ class IncrementColumns:
         self._loose = loose  # whether the database lets a column hold any type
         self.count = 0
         self.constraints: dict[int, dict[str, float]] = {}
-        self.points: dict[int, list[tuple[NDArray[np.int64], bytes]]] = {}  # by space id
+        self.points: dict[int, _Points] = {}  # by space id
         # number, state, sampler_state, attempt, cost, failure
         self._parts = [[np.empty(0, kind)] for kind in (np.int64, np.int8, np.int64, np.int64, np.float64, np.int8)]
         self._values: list[NDArray[np.float64]] = [np.empty((0, m))]
@@ -200,8 +200,12 @@ class IncrementColumns:
                 at.setdefault(space_id, []).append(i)
         for space_id, places in at.items():
             require(len({len(xs[i]) for i in places}) == 1, "points of one space differ in length")
-            blob = b"".join([xs[i] for i in places])
-            self.points.setdefault(space_id, []).append((np.array(places, np.int64) + start, blob))
+            x = np.frombuffer(b"".join([xs[i] for i in places]), "<f8").astype(np.float64, copy=False)
+            own = np.array(places, np.int64) + start, x.reshape(len(places), len(x) // len(places))
+            if (before := self.points.get(space_id)) is None:
+                self.points[space_id] = _Points(*own)
+            else:
+                before.add(*own)
         if any(limits) or set(feasible) != {1}:
             for i, (text, flag) in enumerate(zip(limits, feasible, strict=True)):
                 if (found := read_constraints(text, flag)) is not None:
@@ -217,9 +221,30 @@ class IncrementColumns:
 
     def points_by_space(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Return for each space id the places int64[k] and the points float64[k, d]."""
-        joined = {}
-        for space_id, parts in self.points.items():
-            at = np.concatenate([places for places, _ in parts])
-            x = np.frombuffer(b"".join([blob for _, blob in parts]), "<f8").astype(np.float64, copy=False)
-            joined[space_id] = (at, x.reshape(len(at), len(x) // len(at)))
-        return joined
+        return {space_id: (points.at[: points.n], points.x[: points.n]) for space_id, points in self.points.items()}
+
+
+class _Points:
+    """The points of one space: their places at[k], and x[k, d], of which the first n count.
+
+    One array that grows takes half the memory of many that are joined at the end.
+    """
+
+    __slots__ = ("at", "n", "x")
+
+    def __init__(self, at: NDArray[np.int64], x: NDArray[np.float64]) -> None:
+        self.at, self.x, self.n = at, x, len(at)
+
+    def add(self, at: NDArray[np.int64], x: NDArray[np.float64]) -> None:
+        """Append some."""
+        start, self.n = self.n, self.n + len(at)
+        if self.n > len(self.at):
+            self.at, self.x = _wider(self.at, start, self.n), _wider(self.x, start, self.n)
+        self.at[start : self.n], self.x[start : self.n] = at, x
+
+
+def _wider(a: NDArray[Any], used: int, need: int) -> NDArray[Any]:
+    """Return a column with room for more rows: of many, so that few arrays are made on the way, which take memory."""
+    out = np.empty((8 * need, *a.shape[1:]), a.dtype)
+    out[:used] = a[:used]
+    return out

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from tunesmith.errors import StorageError
 from tunesmith.frozen import TrialRecord
 from tunesmith.history import History
 from tunesmith.state import TrialState
@@ -15,6 +16,7 @@ from tunesmith.study.engine.replica import StudyReplica
 
 STOPPED = "stopped"  # the system attribute that says why the search ended by itself
 CHECKED = "checked"  # the one that holds what the last check for that left
+PART = 2048  # records that are in memory at a time
 
 
 class StudyData(StudyReplica):
@@ -45,6 +47,24 @@ class StudyData(StudyReplica):
     ) -> list[TrialRecord]:
         """Return the records by number, optionally only those of some numbers or in some states."""
         return self.storage.trials(self.study_id, numbers, states)
+
+    def in_parts(self, numbers: Sequence[int]) -> Iterator[list[TrialRecord]]:
+        """Yield the records of trials that must be there, some at a time: a million of them would fill the memory.
+
+        Args:
+            numbers: of the trials, rising; where there are none, one empty part comes.
+
+        Yields:
+            records by number.
+
+        Raises:
+            StorageError: a trial is not there.
+        """
+        for start in range(0, max(len(numbers), 1), PART):
+            try:
+                yield self.trials(list(numbers[start : start + PART]))
+            except KeyError as error:
+                raise StorageError(f"{error.args[0]}; `tunesmith doctor` lists what is damaged") from None
 
     def add(self, trials: Sequence[TrialRecord]) -> list[int]:
         """Add finished or waiting trials; return their numbers."""
