@@ -82,7 +82,11 @@ def sentences_of(report: str) -> list[str]:
     tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9), reason="the figures are those of the pinned versions"
 )
 def test_the_report_of_the_readme_is_what_its_example_prints(tmp_path: Path) -> None:
-    """Word for word; figures may differ in what another processor's arithmetic changes, and parameters are chosen."""
+    """Word for word; figures may differ in what another processor's arithmetic changes, and parameters are chosen.
+
+    With other last digits the search goes another way: how many fits it saves, and how often the best ones are tested
+    again for these, is not compared.
+    """
     readme = (ROOT / "README.md").read_text()
     pattern = r"^```python\n((?:(?!```).)*print\(search\.report_\)\n)```\n+```text\n(.*?)^```"
     ((example, printed),) = re.findall(pattern, readme, re.DOTALL | re.MULTILINE)
@@ -94,10 +98,10 @@ def test_the_report_of_the_readme_is_what_its_example_prints(tmp_path: Path) -> 
     number = r"-?\d+(?:\.\d+)?"
 
     def words(text: str) -> list[str]:
-        return [re.sub(number, "#", line) for line in sentences_of(text)]
+        return [re.sub(number, "#", line).replace(", up to # times each", "") for line in sentences_of(text)]
 
     def figures(text: str) -> list[float]:
-        told = re.sub(r"\w+=[^,;)\s]+", "", text)  # without parameters
+        told = re.sub(r"\w+=[^,;)\s]+", "", text.partition("The search took")[0])  # without parameters
         return [float(n) for n in re.findall(number, told)]
 
     assert words(printed) == words(done.stdout), said

@@ -608,8 +608,7 @@ def test_the_end_of_another_run_ends_nothing() -> None:
 
     def objective(trial: Trial) -> float:
         channel: Any = trial._channel
-        stray, _ = wire.dump_trial(trial)
-        channel.send_bytes(wire.pack(wire.END, channel.run - 1, stray, wire.dump(-1.0), None))
+        channel.send_bytes(wire.dump_end(channel.run - 1, trial, -1.0, None))
         trial.report(1.0, 1)
         return -1.0 if trial.should_prune() else 1.0
 
