@@ -334,7 +334,7 @@ def test_words_of_a_range_are_what_every_command_says(
         stored = importlib.import_module("pandas").read_parquet("all.parquet")
         assert stored["params_depth"].tolist() == ["None", "5"]
         assert stored["params_gamma"].tolist() == ["scale", "0.5"]
-    words = tunesmith("export", "tune.db", "--to", "optuna", "-o", "old.db")
+    words = tunesmith("export", "tune.db", "--to", "optuna", "-o", "old.log")
     assert "such as None and 'scale'" in words
     tunesmith("enqueue", "tune.db", "-p", "depth=None", "-p", "gamma=scale", "-p", "alpha=0")
     assert load().trials[2].params == default

@@ -63,9 +63,7 @@ def test_a_library_that_imports_optuna_gets_this_package_until_it_is_undone():
 
 
 def test_a_real_optuna_that_is_imported_already_is_told_and_comes_back():
-    real = importlib.import_module("optuna")
-    if real.__name__ != "optuna":
-        pytest.skip("the real Optuna is not installed")
+    real = pytest.importorskip("optuna", reason="the real Optuna is not installed")
     with pytest.warns(UserWarning, match="is imported already"):
         installed = ours.install()
     assert importlib.import_module("optuna") is ours
