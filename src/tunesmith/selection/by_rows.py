@@ -56,6 +56,7 @@ from tunesmith.selection.variance import variance_inflation
 OVERLAP = 1.2
 # By how much the prior of gains is widened for their interval. Measured: of 127 claimed gains 96 % lie in it.
 PRIOR_WIDENING = 3.0
+ROUNDING = 1e-12  # by how much less than a bound a loss on it may come out, by the processor's arithmetic
 ANCHORED_DOUBT = 0.5  # uncertainty of a correction that the default anchors, as a part of its size
 METHOD = "bootstrapping the whole selection (BBC-CV)"
 
@@ -146,7 +147,7 @@ def select_by_rows(
     doubt = (ANCHORED_DOUBT if anchored else 1.0) * correction
     variance = _variance_at(corrected, naive, float(gains.share @ (own - naive) ** 2) + repeats, bounds, seen / size)
     error = math.sqrt(OVERLAP * variance * seen / gains.effective / max(seen - 1.0, 1.0) + doubt**2)
-    value = min(max(corrected, bounds[0]), bounds[1])  # beyond them by rounding
+    value = next((end for end in bounds if abs(corrected - end) < ROUNDING), min(max(corrected, bounds[0]), bounds[1]))
     ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:
         ends = _reached(value, known, doubt, level, bounds)
