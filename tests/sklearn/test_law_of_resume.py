@@ -50,7 +50,7 @@ SLOW: dict[str, dict[str, Any]] = {
     for fidelity in (None, "rounds")
     for n_jobs in (1, 2)
 }
-MOST = 3  # kills of each fast search; the slow form has one at every fit
+MOST = 3  # kills of each fast search
 
 
 class Line(ClassifierMixin, BaseEstimator):
@@ -135,4 +135,6 @@ def test_a_search_that_was_killed_and_run_again_is_the_one_that_was_not(tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["auto", "tpe", "cmaes", "random"])
 def test_whatever_the_sampler_the_race_the_screens_and_wherever_it_was_killed(tmp_path: Path, sampler: str) -> None:
-    assert differences(tmp_path, {n: s for n, s in SLOW.items() if s["sampler"] == sampler}, None) == {}
+    """Early and late; with TUNESMITH_FAULTS=full at every fit, which takes an hour."""
+    most = None if os.environ.get("TUNESMITH_FAULTS") == "full" else 1
+    assert differences(tmp_path, {n: s for n, s in SLOW.items() if s["sampler"] == sampler}, most) == {}
