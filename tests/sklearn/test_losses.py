@@ -26,8 +26,8 @@ RX, RY = make_regression(90, 6, noise=30.0, random_state=0)
 
 
 class Kept(SearchCV):
-    def _conclude(self, search: Any, settings: Any) -> None:
-        super()._conclude(search, settings)
+    def _conclude(self, search: Any, settings: Any, here: Any) -> None:
+        super()._conclude(search, settings, here)
         self.evidence = search.evidence
         self.measure = metric_of(search.scorer, self.evidence.metric, self.scoring, self.estimator)
 

@@ -33,11 +33,11 @@ XR, YR = make_regression(80, 5, noise=5.0, random_state=0)
 class Kept(SearchCV):
     """Keeps what a later step would be given."""
 
-    def _conclude(self, search: Any, settings: Any) -> None:
-        super()._conclude(search, settings)
+    def _conclude(self, search: Any, settings: Any, here: Any) -> None:
+        super()._conclude(search, settings, here)
         self.evidence: Evidence = search.evidence
         if hasattr(self, "wanted"):
-            self.found = search.rerun(*self.wanted)
+            self.found = search.rerun(*self.wanted, search.deadline)
 
 
 def search(estimator: Any, X: Any, y: Any, space: Any = None, fit: Any = None, **settings: Any) -> Kept:

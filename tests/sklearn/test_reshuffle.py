@@ -20,8 +20,8 @@ SPACE = {"C": "log(0.01, 100)"}
 
 
 class Kept(SearchCV):
-    def _conclude(self, search: Any, settings: Any) -> None:
-        super()._conclude(search, settings)
+    def _conclude(self, search: Any, settings: Any, here: Any) -> None:
+        super()._conclude(search, settings, here)
         self.evidence = search.evidence
 
 
