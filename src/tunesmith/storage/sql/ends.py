@@ -17,7 +17,6 @@ from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.storage.sql.attributes import (
     ADD_ATTR,
-    AT,
     LOCK_STUDY,
     NEW_REPORT,
     RUNS_THIS,
@@ -41,8 +40,17 @@ _END = sa.update(trials).where(RUNS_THIS).values({name: sa.bindparam(name) for n
 INSERT_TRIAL = sa.insert(trials)
 _WITHOUT_PLACE = (_t.study_id == STUDY) & OPEN & _t.state.not_in([RUNNING, WAITING, PAUSED])
 ANY_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).limit(sa.literal_column("1"))
-_ALL_WITHOUT_PLACE = sa.select(_t.number).where(_WITHOUT_PLACE).order_by(_t.finished, _t.number)
-_PLACE = sa.update(trials).where(_t.study_id == STUDY, _t.number == AT).values(seq=sa.bindparam("place"))
+# One statement for any number of ends: a statement for each takes a round trip for each (PyMySQL), under a lock.
+_RANKED = (
+    sa.select(_t.number, sa.func.row_number().over(order_by=[_t.finished, _t.number]).label("place"))
+    .where(_WITHOUT_PLACE)
+    .subquery("ranked")
+)
+_PLACE = (
+    sa.update(trials)
+    .where(_t.study_id == STUDY, _t.number == _RANKED.c.number)
+    .values(seq=sa.bindparam("last") + _RANKED.c.place)
+)
 _MARKED = sa.select(_t.number).where(_t.study_id == STUDY, _t.token == sa.bindparam("mark")).order_by(_t.number)
 _ORDER_LOCK = 743_627_811  # the class of our advisory locks; the study's id is the object
 _LOCK_ORDER = sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_ORDER_LOCK)), sa.bindparam("lock")))
@@ -92,13 +100,11 @@ def lock_order(session: Session, study_id: int) -> None:
 def order_ends(session: Session, study_id: int) -> None:
     """Give places to the ends that have none."""
     lock_order(session, study_id)
-    numbers = [number for (number,) in session.rows(_ALL_WITHOUT_PLACE, study=study_id)]
-    if not numbers:  # another transaction was faster
-        return
     (last,) = existing(session, study_id, session.row(LAST_SEQ, study=study_id))
-    session.many(_PLACE, [{"study": study_id, "at": n, "place": last + i} for i, n in enumerate(numbers, 1)])
-    # Last, for whoever reserves a number waits for this row from now until the COMMIT.
-    existing(session, study_id, bump(session, ORDERED, study=study_id, seqs=len(numbers)))
+    placed = session.run(_PLACE, study=study_id, last=last)
+    if placed:  # else another transaction was faster
+        # Last, for whoever reserves a number waits for this row from now until the COMMIT.
+        existing(session, study_id, bump(session, ORDERED, study=study_id, seqs=placed))
 
 
 def add(
