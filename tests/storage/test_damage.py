@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,8 @@ from tunesmith.numerics.packed import pack_bytes
 from tunesmith.storage import check, open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.storage.sql import SQLStorage
+from tunesmith.storage.sql.engine import Database
+from tunesmith.storage.sql.files import MOMENT
 from tunesmith.testing.storage_model import SPACE, begin, ended, run, running
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("schema*.db"))[-1]
@@ -245,6 +248,11 @@ def test_a_point_outside_its_space_is_refused_before_it_is_written(path: Path) -
 # -- a file that is no longer the one that was opened ------------------------------------------------------------------
 
 
+def pass_a_moment() -> None:
+    """Wait until a check of the file counts no more, which takes less time than most trials."""
+    time.sleep(2 * MOMENT)
+
+
 def replace(path: Path) -> None:
     copy = path.with_name("copy.db")
     shutil.copy(path, copy)
@@ -258,6 +266,7 @@ def test_a_file_that_goes_away_under_a_search(happens: Callable[[Path], None], w
     study = storage.load_study("a")
     number = begin(storage, study)
     happens(path)
+    pass_a_moment()
     for _ in range(2):
         with pytest.raises(StorageError, match=rf"tune.db {words}.* while it was in use.*load the study again"):
             storage.finish(study.id, ended(running(number)))
@@ -274,6 +283,7 @@ def test_a_start_looks_at_the_file_unless_that_was_done_just_now(path: Path, mon
     study = storage.load_study("a")
     begin(storage, study)
     path.unlink()
+    pass_a_moment()
     monkeypatch.setattr("tunesmith.storage.sql.trials.RECENT", 3600.0)
     begin(storage, study)  # lost with the file, which its end would notice
     monkeypatch.setattr("tunesmith.storage.sql.trials.RECENT", 0.0)
@@ -296,6 +306,7 @@ def test_a_file_that_comes_back(path: Path) -> None:
     study = storage.load_study("a")
     number = begin(storage, study)
     path.rename(path.with_name("away.db"))
+    pass_a_moment()
     with pytest.raises(StorageError, match="was deleted"):
         storage.finish(study.id, ended(running(number)))
     path.with_name("away.db").rename(path)
@@ -311,6 +322,7 @@ def test_a_search_stops_when_its_file_is_deleted(tmp_path: Path) -> None:
     def objective(trial: ts.Trial) -> float:
         if trial.number == 3:
             path.rename(away)
+            pass_a_moment()
         return trial.suggest_float("x", 0, 1)
 
     with pytest.raises(StorageError, match="was deleted while it was in use"):
@@ -433,6 +445,7 @@ def test_a_file_that_is_damaged_under_a_search(happens: str, shared: bool, tmp_p
     def objective(trial: ts.Trial) -> float:
         if trial.number == 9:
             change(path)
+            pass_a_moment()
         return trial.suggest_float("x", 0, 1)
 
     with pytest.raises(StorageLostError, match=words) as caught:
@@ -444,6 +457,40 @@ def test_a_file_that_is_damaged_under_a_search(happens: str, shared: bool, tmp_p
     assert check(caught.value.rescue) == []
     (kept,) = study.engine.teller.unsaved.ends.values()
     study.engine.teller.unsaved.drop(kept)  # else the end of the tests would tell of it
+
+
+def test_a_check_of_the_file_costs_no_more_calls_than_there_are_transactions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = ts.create_study(storage=tmp_path / "tune.db", study_name="a", seed=0, sampler="random")
+    looks: list[str] = []
+    writes: list[object] = []
+    stat, write = os.stat, Database.write
+
+    def look(path: Any, **how: Any) -> os.stat_result:
+        looks.append(Path(path).name)
+        return stat(path, **how)
+
+    def counted(self: Database, work: Any, **how: Any) -> Any:
+        writes.append(work)
+        return write(self, work, **how)
+
+    def objective(trial: ts.Trial) -> float:
+        pass_a_moment()
+        for step in range(10):
+            trial.report(0.0, step)
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, 1)
+    monkeypatch.setattr("tunesmith.storage.sql.trials.RECENT", 3600.0)
+    monkeypatch.setattr("tunesmith.storage.sql.files.SELDOM", 3600.0)
+    monkeypatch.setattr(os, "stat", look)
+    monkeypatch.setattr(Database, "write", counted)
+    study.optimize(objective, 5)
+    monkeypatch.undo()
+    assert looks.count("tune.db") >= 5, "before each end"
+    assert looks.count("tune.db-wal") == len(writes) - 5, "before all but the starts, which follow an end"
+    assert len(looks) <= len(writes) + 1, "the first write may look at both"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="as above")

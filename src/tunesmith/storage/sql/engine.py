@@ -101,7 +101,7 @@ class Database:
             work: changes rows by the statements of a session; it runs again after a deadlock or a lost connection. The
                 answer to its COMMIT may be lost too: if `session.uncertain`, it has to look whether it was done.
             recent: how old the last check that the file is still there may be, in seconds.
-            durable: whether it has to survive a power cut of the server.
+            durable: whether it has to survive a power cut of the server; else a file is checked less often too.
             single: whether at most one of its statements changes anything, so that a server needs no transaction.
             patience: how long to wait for a server that is away, in seconds.
 
@@ -111,7 +111,7 @@ class Database:
         begin = () if single and not self.is_sqlite else self._backend.begin_write
         if begin and not durable and self._backend.relaxed:
             begin = (f"{begin[0]}; {self._backend.relaxed}",)
-        return self._run(work, begin, recent, patience, writes=True)
+        return self._run(work, begin, recent, patience, writes=True, brief=not durable)
 
     def _run(
         self,
@@ -121,6 +121,7 @@ class Database:
         patience: float = PATIENCE,
         *,
         writes: bool = False,
+        brief: bool = False,
     ) -> T:
         """Run a transaction, again if it was rolled back or its end is unknown."""
         retry: Retry | None = None
@@ -136,7 +137,7 @@ class Database:
                         continue
                     session = connection.session
                     session.uncertain = uncertain
-                    if writes and (happened := self._file.check(recent)):
+                    if writes and (happened := self._file.check(recent, brief)):
                         self._lost(happened, connection, work)
                     try:
                         if before:
@@ -161,7 +162,7 @@ class Database:
                             before = connection.end if writes else ""
                         retry = retry or Retry(self.timeout, patience)
                         if broken > BREAKS or not retry.goes_on(fault):
-                            if happened := self._file.check():
+                            if happened := self._file.check_after_error():
                                 self._lost(happened, connection, work if writes else None)
                             self._fail(error)
                     except BaseException:  # an interrupt too: no transaction may stay open

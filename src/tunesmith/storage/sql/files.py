@@ -93,6 +93,9 @@ def _what(head: bytes) -> tuple[str, str | None]:
     return "", None
 
 
+# Seconds for which a check of the file holds: so few that the log is not filled meanwhile, whose checkpoint would hide
+# what happened. And the same for reports, which may be many; the end of their trial checks again.
+MOMENT, SELDOM = 0.005, 1.0
 Look = tuple[int, int, int, int]  # device, inode, size, time of the last change
 
 
@@ -108,9 +111,12 @@ class FileWatch:
     """Notices when a database file is deleted, replaced, overwritten or cut off: what is written then would be lost.
 
     While a process has the file open, SQLite neither deletes its write-ahead log nor makes it shorter, and writes to
-    the file itself in checkpoints alone. So two calls of `stat` tell that all is well, and the content is looked at
-    only after a checkpoint. Between two checkpoints that readers cut short the file alone is in no state of its own:
-    only its first page can be told to be ours.
+    the file itself in checkpoints alone. So a call of `stat` for each tells that all is well, and the content is looked
+    at only after a checkpoint. The log is checked before each write: one that was cut off has its length again after
+    it. The file is not, if that was done just now. So a trial costs no more calls than it has transactions.
+
+    Between two checkpoints that readers cut short the file alone is in no state of its own: only its first page can be
+    told to be ours.
 
     Args:
         url: where the database is; a server needs no watch.
@@ -125,7 +131,8 @@ class FileWatch:
         self._log: Look | None = None  # None: there is no write-ahead log, for the file system cannot do it
         self._content = _Content()
         self._looked = (-math.inf, 0.0)  # when the content was looked at, and how long it took
-        self._checked = -math.inf  # when, by the monotonic clock
+        self._checked = -math.inf  # when both were checked, by the monotonic clock
+        self._checked_file = -math.inf  # when the file was
 
     def note(self, alone: bool) -> None:
         """Remember what is there; called after a connection was opened.
@@ -135,7 +142,7 @@ class FileWatch:
         """
         if self.path is None or not (alone or self._file is None):
             return
-        found, log = self._look()
+        found, log = _look(self.path, self._file), _look(f"{self.path}-wal", self._log)
         if self._file is None or (found is not None and found[:2] == self._file[:2]):
             self._file = found
         # A log begins after the last change of its file; SQLite deletes an older one, which an earlier file left.
@@ -151,49 +158,55 @@ class FileWatch:
         """Forget which file was there."""
         self._file = None
 
-    def check(self, recent: float = 0.0) -> str:
+    def check(self, recent: float = 0.0, brief: bool = False) -> str:
         """Return what happened to the file, in words; "": nothing. Called before each write.
 
         Args:
             recent: how old the last check may be, in seconds.
+            brief: whether the write is one of many that do not end a trial, such as a report.
         """
-        if self._file is None or (recent and time.monotonic() - self._checked < recent):
+        now = time.monotonic()
+        if self._file is None or now - self._checked < recent:
             return ""
-        found, log = self._look()
+        happened = ""
+        if now - self._checked_file > (SELDOM if brief else MOMENT):
+            happened = self._check_file(self._file)
+        happened = happened or self._check_log()
+        if not happened:
+            self._checked = now
+        return happened
+
+    def check_after_error(self) -> str:
+        """Check both, whenever that was done last: SQLite has found something wrong."""
+        self._checked_file = -math.inf
+        return self.check()
+
+    def _check_file(self, known: Look) -> str:
+        found = _look(self.path or "", known)
         if found is None:
             return f"{self._where} was deleted"
-        if found[:2] != self._file[:2]:
+        if found[:2] != known[:2]:
             return f"{self._where} was replaced by another file"
-        if self._log is None:
-            self._note_log(log)  # SQLite makes it with the first transaction
-        else:
-            if log is None or log[:2] != self._log[:2]:
-                return f"the write-ahead log of {self._where} was {'deleted' if log is None else 'replaced'}"
-            if log[2] < self._log[2] and not _holds(self._is_readable):  # another program may make it shorter
-                return f"the write-ahead log of {self._where} was cut off"
-            self._log = log
-            shorter = found[2] < self._file[2]
-            if found != self._file and (shorter or self._may_look()):
-                start = time.monotonic()
-                if not _holds(lambda: self._is_ours(shorter)):
-                    return f"{self._where} was {'cut off' if shorter else 'overwritten'}"
-                self._file, self._looked = found, (time.monotonic(), time.monotonic() - start)
-        self._checked = time.monotonic()
+        shorter = found[2] < known[2]
+        if self._log is not None and found != known and (shorter or self._may_look()):
+            start = time.monotonic()
+            if not _holds(lambda: self._is_ours(shorter)):
+                return f"{self._where} was {'cut off' if shorter else 'overwritten'}"
+            self._file, self._looked = found, (time.monotonic(), time.monotonic() - start)
+        self._checked_file = time.monotonic()
         return ""
 
-    def _look(self) -> list[Look | None]:
-        """Return what the file and its log are now; one call, for each write makes it."""
-        looks: list[Look | None] = []
-        for path, before in ((self.path, self._file), (f"{self.path}-wal", self._log)):
-            try:
-                found = os.stat(path or "")
-            except FileNotFoundError:
-                looks.append(None)
-            except OSError:  # a drive that is away for the moment: SQLite finds the words
-                looks.append(before)
-            else:
-                looks.append((found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
-        return looks
+    def _check_log(self) -> str:
+        log = _look(f"{self.path}-wal", self._log)
+        if self._log is None:
+            self._note_log(log)  # SQLite makes it with the first transaction
+            return ""
+        if log is None or log[:2] != self._log[:2]:
+            return f"the write-ahead log of {self._where} was {'deleted' if log is None else 'replaced'}"
+        if log[2] < self._log[2] and not _holds(self._is_readable):  # another program may make it shorter
+            return f"the write-ahead log of {self._where} was cut off"
+        self._log = log
+        return ""
 
     def _may_look(self) -> bool:
         """Return whether a look at the content is due: where every commit makes a checkpoint, it must stay cheap."""
@@ -242,6 +255,22 @@ class FileWatch:
             os.unlink(place)
             return None
         return None
+
+
+def _look(path: str, before: Look | None) -> Look | None:
+    """Return what a file is now, in one call, for each write makes it; None: it is not there.
+
+    Args:
+        path: the file.
+        before: what it was.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except OSError:  # a drive that is away for the moment: SQLite finds the words
+        return before
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _holds(condition: Callable[[], bool]) -> bool:
