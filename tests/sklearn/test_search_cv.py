@@ -30,6 +30,12 @@ from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers import RandomSampler
 from tunesmith.sklearn import SearchCV
+from tunesmith.sklearn.evaluate.batches import BatchSizer
+from tunesmith.sklearn.evaluate.deadline import Deadline
+from tunesmith.sklearn.evaluate.task import Unit
+from tunesmith.sklearn.search.fixed_units import FixedUnits
+from tunesmith.sklearn.store.outcome import Outcome
+from tunesmith.study.engine.loop import run_loop
 
 X, Y = make_classification(80, 6, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
@@ -298,6 +304,47 @@ def test_a_timeout_leaves_time_for_new_splits_and_for_the_last_fit(monkeypatch: 
     cv = StratifiedKFold(2, shuffle=True, random_state=0)
     SearchCV(Clock(), {"a": [0.0, 1.0, 2.0, 3.0]}, timeout=700, confirm=5, racing=None, cv=cv).fit(X, Y)
     assert Clock.ahead <= 700 + 100
+
+
+class Queueing:
+    """Workers whose fits take ten seconds on a clock that passes at once; batches are sent ahead, as by joblib."""
+
+    shielded: ClassVar[tuple[()]] = ()
+    capacity = 6.0
+    n_workers = 2
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.free = [0.0] * self.n_workers
+        self.ends: list[tuple[float, list[Outcome]]] = []
+
+    def submit(self, batch: list[Unit]) -> None:
+        made = [Outcome(u.candidate, s, 1.0, None, 10.0, 0.0, None) for u in batch for s in u.splits]
+        self.under_way += len(made)
+        self.free.sort()
+        self.free[0] = max(self.free[0], Clock.ahead) + 10.0 * len(made)
+        self.ends.append((self.free[0], made))
+
+    def poll(self, timeout: float | None = None) -> list[list[Outcome]]:
+        self.ends.sort(key=lambda end: end[0])
+        Clock.ahead, made = self.ends.pop(0)
+        self.under_way -= len(made)
+        return [made]
+
+    def drain(self) -> list[list[Outcome]]:
+        return []
+
+
+@pytest.mark.parametrize("reserved", [0.0, 1.0, 2.5])
+def test_no_fit_waits_in_a_queue_until_the_time_is_over(monkeypatch: pytest.MonkeyPatch, reserved: float) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: Clock.ahead)
+    Clock.ahead = 0.0
+    workers, ended = Queueing(), list[Outcome]()
+    deadline = Deadline(BatchSizer(), workers, at=95.0, reserved=reserved)
+    run_loop(workers, FixedUnits([Unit(i, {}, (0, 1, 2)) for i in range(20)], 2, ended.extend, None, deadline))
+    assert 95.0 - 10.0 <= Clock.ahead + 10.0 * reserved <= 95.0 + 10.0
+    assert workers.under_way == 0
+    assert not deadline.allows(1)
 
 
 def test_it_is_an_estimator_like_any_other() -> None:

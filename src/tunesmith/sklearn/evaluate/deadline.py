@@ -5,8 +5,16 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from tunesmith.sklearn.evaluate.batches import BatchSizer
+
+
+class Busy(Protocol):
+    """What runs the fits: how many at once, and how many are under way, those in its queue among them."""
+
+    n_workers: int
+    under_way: int
 
 
 @dataclass(slots=True)
@@ -15,15 +23,15 @@ class Deadline:
 
     Attributes:
         sizer: how long fits have taken.
-        n_workers: how many run at once.
+        pool: what runs them.
         at: the end, by the monotonic clock; infinite: there is none.
-        reserved: fits that have to follow before that, one after the other.
+        reserved: fits that have to follow before that, one after the other; one of more rows counts as more than one.
     """
 
     sizer: BatchSizer
-    n_workers: int = 1
+    pool: Busy
     at: float = math.inf
-    reserved: int = 0
+    reserved: float = 0.0
 
     @property
     def is_set(self) -> bool:
@@ -33,9 +41,12 @@ class Deadline:
     @property
     def passed(self) -> bool:
         """Whether no further fit is to be begun."""
-        return not self.allows(0)
+        return not self._allows(self.pool.under_way // self.pool.n_workers)  # it would wait for so many
 
     def allows(self, n_fits: int) -> bool:
         """Tell whether so many fits would probably end in time. While no fit has ended, only the clock is known."""
+        return self._allows(math.ceil((self.pool.under_way + n_fits) / self.pool.n_workers))
+
+    def _allows(self, n_rounds: int) -> bool:
         each = self.sizer.seconds_per_fit or 0.0
-        return time.monotonic() + each * (math.ceil(n_fits / self.n_workers) + self.reserved) < self.at
+        return time.monotonic() + each * (n_rounds + self.reserved) < self.at

@@ -82,6 +82,7 @@ class Pool:
         inline: whether they run in this thread.
         streams: whether the backend reports results as they come.
         capacity: how many batches may be under way at once; for the search to set.
+        under_way: how many fits are under way, those that wait for a worker among them.
     """
 
     def __init__(self, n_jobs: int | None, pre_dispatch: int | str) -> None:
@@ -95,6 +96,7 @@ class Pool:
         self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._running = 0
         self.capacity = 1.0
+        self.under_way = 0
 
     shielded: ClassVar[tuple[()]] = ()  # nothing of it is harmed by an interrupt
 
@@ -151,11 +153,12 @@ class Pool:
     def submit(self, batch: Batch) -> None:
         """Begin to run a batch, or queue it if no workers report results as they come."""
         self._running += 1
+        self.under_way += _n_fits(batch)
         if self.inline or not self.streams:
             self._waiting.append(batch)
             return
         calls = BatchedCalls([(self._call, (self._packed(batch),), {})], self._backend.get_nested_backend())
-        submit_to(self._backend, calls, self._results.put)
+        submit_to(self._backend, calls, partial(self._came, _n_fits(batch)))
 
     def poll(self, timeout: float | None = None) -> list[list[Outcome]]:
         """Wait for a batch to end and return its outcomes, as the only item of a list.
@@ -169,19 +172,22 @@ class Pool:
         if self.inline:
             self._running -= 1
             batch = self._waiting.popleft()
+            self.under_way -= _n_fits(batch)
             self._call(batch, self._partial)
             done, self._partial = self._partial, []
             return [done]
         if not self.streams and self._waiting:
             batches = list(self._waiting)
             self._waiting.clear()
-            for outcomes in self._parallel((self._call, (self._packed(batch),), {}) for batch in batches):
-                self._results.put(outcomes)
+            made = self._parallel((self._call, (self._packed(batch),), {}) for batch in batches)
+            for batch, outcomes in zip(batches, made, strict=True):
+                self._came(_n_fits(batch), outcomes)
         try:
-            result = self._results.get(timeout=timeout)
+            n_fits, result = self._results.get(timeout=timeout)
         except queue.Empty:
             return []
         self._running -= 1
+        self.under_way -= n_fits
         outcomes = self._outcomes(result)
         for warned in [w for o in outcomes for w in o.warned]:
             show(warned)
@@ -194,11 +200,15 @@ class Pool:
         found: list[list[Outcome]] = []
         while True:
             try:
-                result = self._results.get_nowait()
+                _, result = self._results.get_nowait()
             except queue.Empty:
                 return found
             with suppress(Exception):  # a failed batch has no outcomes
                 found.append(self._outcomes(result))
+
+    def _came(self, n_fits: int, result: Any) -> None:
+        """Take what came of a batch; a backend may call it in a thread of its own."""
+        self._results.put((n_fits, result))
 
     def _outcomes(self, result: Any) -> list[Outcome]:
         outcomes: list[Outcome] = self._backend.retrieve_result_callback(result)[0] if self.streams else result
@@ -206,6 +216,10 @@ class Pool:
 
     def _packed(self, batch: Batch) -> Batch | bytes:
         return cloudpickle.dumps(batch) if self._local else batch
+
+
+def _n_fits(batch: Batch) -> int:
+    return sum(len(unit.splits) for unit in batch)
 
 
 def _filters() -> Any:

@@ -34,7 +34,7 @@ class FixedUnits(Policy[Batch, list[Outcome]]):
         deadline: Deadline | None = None,
     ) -> None:
         self._deadline = deadline
-        self._sizer = BatchSizer()
+        self._sizer = BatchSizer() if deadline is None else deadline.sizer
         self._batches = batches(units, self._sizer, n_workers)
         self._received = received
         self._display = display

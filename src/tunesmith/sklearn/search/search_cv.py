@@ -55,10 +55,11 @@ class SearchCV(BaseSearchCV):
             where `sampler` is a grid; None: no limit, which needs a `timeout` or a space with a finite number of
             points. In such a space no point is tried twice. If it has no more points than `n_trials`, it is searched
             as a grid, and the search ends with its last point.
-        timeout: seconds that the search may take. It is held to within the fit of one fold: a candidate is begun if
-            its fits are likely to end in time, by how long those before took, and after the end no further fold is.
-            What a candidate lacks then is run when the search goes on, with a `storage`. One candidate is finished in
-            any case.
+        timeout: seconds that the search may take, with what confirms and the last fit. It is held to within the fit of
+            one fold: a candidate is begun if its fits are likely to end in time, by how long those before took, and
+            after the end no further fold is. What a candidate lacks then is run when the search goes on, with a
+            `storage`. One candidate is finished and fitted on all rows in any case, also where worker processes take
+            long to start.
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
         racing: when a candidate is given up between folds. "forgiving": its mean so far is worse than the worst fold of
             the best finished candidate; "wilcoxon": a paired test against that candidate says so (see

@@ -23,6 +23,7 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from tunesmith.errors import StorageError
+from tunesmith.sklearn._compat import count_rows
 from tunesmith.sklearn.checks.scores import check_default_scored
 from tunesmith.sklearn.evaluate.batches import BatchSizer, dispatch_limit
 from tunesmith.sklearn.evaluate.deadline import Deadline
@@ -125,7 +126,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         self.recorder = Recorder(store, self.table, self.scheduler, self.persistent, plan.stopping)
         self.sizer = BatchSizer()
         self.adaptive = store.study.sampler.is_adaptive
-        self.deadline = Deadline(self.sizer, self.pool.n_workers)
+        self.deadline = Deadline(self.sizer, self.pool)
         self.waited: set[int] = set()  # candidates that others left, which were asked for once
         if plan.stopping is not None:
             plan.stopping.noise = self.table.noise
@@ -189,7 +190,9 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
         self.pool.prepare(task, table.splits + self.screens.splits)
         if self.plan.timeout is not None:
             self.deadline.at = time.monotonic() + self.plan.timeout
-            self.deadline.reserved = int(bool(self.evaluate.search.refit))
+            if self.evaluate.search.refit:  # on all rows, which takes longer than on those of a fold
+                trained = sum(len(train) for train, _ in table.splits) / len(table.splits)
+                self.deadline.reserved = max(1.0, count_rows(task.X) / trained)
 
     def _set_limits(self) -> None:
         """Settle how many batches and how many candidates may be under way."""
