@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from tunesmith.progress.display import display_for
 
@@ -23,11 +23,14 @@ class ProgressLine:
         above: gives what rich draws above the line of a terminal; None: nothing.
 
     Attributes:
+        has_bar: whether a display with room for it may draw a bar; else the text has its own.
         done: how many are done.
         best: what is known of the best, in words; shown as it is.
         saved: what was saved, in words; shown as it is.
         notes: how many of them were what ("failed", "pruned"); those that are not 0 are shown.
     """
+
+    has_bar: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -48,7 +51,8 @@ class ProgressLine:
         self._clock = clock
         self._began = self._last_end = clock()
         self._due = math.inf
-        self._display = display_for(stream if stream is not None else sys.stderr, has_bar=bool(total), above=above)
+        has_bar = self.has_bar and bool(total)
+        self._display = display_for(stream if stream is not None else sys.stderr, has_bar=has_bar, above=above)
         if self._display is not None:
             self._due = self._began + self._display.first
             self.tick()

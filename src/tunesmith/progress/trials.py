@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from tunesmith.frozen import FrozenTrial
 from tunesmith.progress.line import ProgressLine
@@ -26,7 +26,14 @@ class Progress:
         rivals: the trials that the best is one of to begin with; all of the study if None.
         pruned: what to call pruned trials.
         above: gives what rich draws above the line of a terminal; None: nothing.
+
+    Attributes:
+        line: the class of the line.
+        best: how the line says which trial is the best, with its {value} and {number}.
     """
+
+    line: ClassVar[type[ProgressLine]] = ProgressLine
+    best: ClassVar[str] = "best {value:.6g} (trial {number})"
 
     def __init__(
         self,
@@ -46,7 +53,7 @@ class Progress:
         self._sign = 0.0 if len(study.directions) > 1 else 1.0 if study.directions[0] == "minimize" else -1.0
         self._best = math.inf
         self._paused: set[int] = set()
-        self._line = ProgressLine(n_trials, "trial", timeout=timeout, stream=stream, above=above)
+        self._line = self.line(n_trials, "trial", timeout=timeout, stream=stream, above=above)
         self._pruned = pruned
         self._line.notes = {"failed": 0, pruned: 0}
         if self._sign:
@@ -108,7 +115,7 @@ class Progress:
         value = trial.values[0] * self._sign if trial.values is not None else math.inf
         if value < self._best and trial.feasible:
             self._best = value
-            self._line.best = f"best {value * self._sign:.6g} (trial {trial.number})"
+            self._line.best = self.best.format(value=value * self._sign, number=trial.number)
 
     def tick(self) -> None:
         """Show that time passes, where a trial takes long."""

@@ -39,6 +39,23 @@ def test_func_is_a_keyword_and_callbacks_get_the_study_and_the_record():
     assert [t.values for _, t in seen] == [t.values for t in study.trials]
 
 
+def test_the_progress_bar_has_the_text_that_programs_know(capfd):
+    def lines():
+        return [line for line in capfd.readouterr().err.splitlines() if "Best trial" in line]
+
+    study = optuna.create_study()
+    study.optimize(lambda t: 1.5 / (t.number != 1), n_trials=4, timeout=90, catch=Exception, show_progress_bar=True)
+    (line,) = lines()
+    assert line.startswith("Best trial: 0. Best value: 1.5 · 100%|██████████| 4/4 [00:00<00:00, ")
+    assert "it/s, 0." in line
+    assert line.endswith("/90 seconds, 1 failed]")
+    study.optimize(lambda t: t.study.stop() or 1.0, timeout=3600, show_progress_bar=True)
+    assert lines() == ["Best trial: 4. Best value: 1 ·   0%|          | 00:00/1:00:00"]
+    with pytest.warns(UserWarning, match="neither n_trials= nor timeout="):
+        study.optimize(lambda t: t.study.stop() or 1.0, show_progress_bar=True)
+    assert lines() == []
+
+
 @pytest.mark.parametrize("returned", [None, "abc", [1.0, 2.0], float("nan")])
 def test_what_is_no_value_fails_the_trial_and_the_search_goes_on(returned):
     study = optuna.create_study()

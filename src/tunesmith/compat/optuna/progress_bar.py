@@ -1,14 +1,66 @@
-"""Optuna's module of progress bars, for programs that make one; ``optimize(show_progress_bar=True)`` has its own."""
+"""Optuna's progress bar: its text, which tqdm writes there, on this library's displays."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.progress import ProgressLine
+from tunesmith.progress import Progress, ProgressLine
 
 __all__: list[str] = []
+
+BAR = 10  # characters
+
+
+class TqdmLine(ProgressLine):
+    """A line that says how far a search is in tqdm's words."""
+
+    has_bar: ClassVar[bool] = False
+
+    def head(self) -> str:
+        """The best trial."""
+        return self.best or "Best trial: none"
+
+    def tail(self, now: float, ended: bool = False) -> str:
+        """The share that is done, as a number and a bar; then trials, their time and rate, or the time alone.
+
+        Args:
+            now: the time by this line's clock.
+            ended: whether nothing more is to come.
+        """
+        elapsed, left = now - self._began, self._left(now)
+        if self._total is None:
+            limit = self._timeout or 0.0
+            share, counted, told = (
+                elapsed / limit if limit else 1.0,
+                f"{_clock(min(elapsed, limit))}/{_clock(limit)}",
+                [],
+            )
+        else:
+            rate = self.done / elapsed if elapsed > 0 else 0.0
+            each = f"{rate:.2f}it/s" if rate >= 1 or not self.done else f"{1 / rate:.2f}s/it"
+            share, counted = self.done / self._total if self._total else 1.0, f"{self.done}/{self._total}"
+            told = [f"{_clock(elapsed)}<{'?' if left is None else _clock(left)}", each]
+            told += [] if self._timeout is None else [f"{elapsed:.02f}/{self._timeout} seconds"]
+        share = min(1.0, share)
+        told += [f"{n} {what}" for what, n in self.notes.items() if n] + list(filter(None, [self.saved]))
+        bar = "█" * round(share * BAR)
+        return f"{share:4.0%}|{bar:<{BAR}}| {counted}" + (f" [{', '.join(told)}]" if told else "")
+
+
+class StudyProgress(Progress):
+    """The display of one call of ``optimize`` under Optuna's names; see `Progress`."""
+
+    line = TqdmLine
+    best = "Best trial: {number}. Best value: {value:.6g}"
+
+
+def has_end(n_trials: int | None, timeout: float | None) -> bool:
+    """Tell whether a search has an end that a bar can show; warn if not."""
+    if n_trials is None and timeout is None:
+        caution("no progress bar is shown: neither n_trials= nor timeout= is given")
+    return n_trials is not None or timeout is not None
 
 
 class _ProgressBar:
@@ -21,10 +73,7 @@ class _ProgressBar:
     """
 
     def __init__(self, is_valid: bool, n_trials: int | None = None, timeout: float | None = None) -> None:
-        if is_valid and n_trials is None and timeout is None:
-            caution("no progress bar is shown: neither n_trials= nor timeout= is given")
-            is_valid = False
-        self._line = ProgressLine(n_trials, timeout=timeout) if is_valid else None
+        self._line = TqdmLine(n_trials, timeout=timeout) if is_valid and has_end(n_trials, timeout) else None
 
     def update(self, elapsed_seconds: float, study: Any) -> None:
         """Count one more trial.
@@ -37,13 +86,20 @@ class _ProgressBar:
             return
         best = None if study._is_multi_objective() else study.native.engine.best()
         if best is not None:
-            self._line.best = f"best {best.value:.6g} (trial {best.number})"
+            self._line.best = StudyProgress.best.format(value=best.value, number=best.number)
         self._line.advance()
 
     def close(self) -> None:
         """Show the last line."""
         if self._line is not None:
             self._line.close()
+
+
+def _clock(seconds: float) -> str:
+    """Write a time as 00:07 or 240:00:00."""
+    minutes, s = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{s:02}" if hours else f"{minutes:02}:{s:02}"
 
 
 __getattr__ = refuser(__name__, __all__)

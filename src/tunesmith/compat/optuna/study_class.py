@@ -14,7 +14,8 @@ from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
 from tunesmith.compat.optuna.enqueued import is_there
 from tunesmith.compat.optuna.frozen import FrozenTrial, create_trial
 from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc, ending
-from tunesmith.compat.optuna.parameters import Kind, distribution_of, kind_of, parameter_of
+from tunesmith.compat.optuna.parameters import Kind, as_distribution, distribution_of, kind_of, parameter_of
+from tunesmith.compat.optuna.progress_bar import StudyProgress, has_end
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
 from tunesmith.compat.optuna.records import FIXED, frozen_of, record_of
 from tunesmith.compat.optuna.running import Trial
@@ -138,7 +139,7 @@ class Study(StudyView):
             catch=(*caught, ObjectiveError),
             callbacks=after,
             gc_after_trial=gc_after_trial,
-            show_progress_bar=show_progress_bar,
+            show_progress_bar=StudyProgress if show_progress_bar and has_end(n_trials, timeout) else False,
             executor=None if jobs == 1 else ThreadExecutor(jobs=jobs),
         )
         if objective.exit is not None:
