@@ -52,6 +52,12 @@ def test_each_study_has_a_scrambling_of_its_own() -> None:
     np.testing.assert_array_equal(run(QMCSampler(scramble=False), CUBE, 2), [[0] * 4, [0.5] * 4])
 
 
+def test_a_seed_makes_trials_that_begin_at_once_points_of_one_sequence() -> None:
+    first = [QMCSampler(seed=3).ask(History(CUBE), CUBE, rng(0, number), 1)[0] for number in range(3)]
+    np.testing.assert_array_equal(first[1:], [first[0]] * 2)
+    assert not np.array_equal(first[0], QMCSampler(seed=4).ask(History(CUBE), CUBE, rng(0, 0), 1)[0])
+
+
 @pytest.mark.parametrize("kind", ["sobol", "halton"])
 @pytest.mark.parametrize("trials", [64, 100, 256])
 def test_discrepancy_below_that_of_random_points(kind: str, trials: int) -> None:

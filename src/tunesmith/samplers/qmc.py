@@ -4,8 +4,8 @@ Sobol' sequences with random linear scrambling and a digital shift (Matousek, J.
 Halton sequences (Owen, "A randomized Halton algorithm in R", 2017), both as ``scipy.stats.qmc`` has them. That low
 discrepancy serves hyperparameter search: Bousquet et al., "Critical hyper-parameters: no random, no cry", 2017.
 
-The first trial draws the seed of the scrambling; the sampler state of each trial holds that seed and the index of its
-point, so the next trial continues after the largest index in the history, whichever worker asks.
+The scrambling has the seed of the sampler, or one that the first trial draws; the sampler state of each trial holds it
+and the index of its point, so the next trial continues after the largest index in the history, whichever worker asks.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class QMCSampler(Sampler):
     Args:
         qmc_type: "sobol" (up to 21201 parameters) or "halton".
         scramble: randomise the sequence, so that each study has another one and none begins in a corner of the space.
-        seed: becomes the study's seed, if `create_study` is given none.
+        seed: of the scrambling; becomes the study's seed too, if `create_study` is given none. None: the first trial
+            draws one.
 
     Raises:
         ValueError: the type is none of the two.
@@ -151,6 +152,8 @@ class QMCSampler(Sampler):
         """Return the seed of the sequence and the index that comes next."""
         own = self._own(history, space)
         if not len(own):
+            if self.seed is not None:  # trials that begin at the same time are of one sequence then
+                rng = np.random.default_rng(self.seed)
             return (int(rng.integers(1 << SEED_BITS)) if self.scramble else 0), 0
         last = int(own.max())
         return last & ((1 << SEED_BITS) - 1), ((last >> SEED_BITS) & ((1 << INDEX_BITS) - 1)) + 1
