@@ -56,6 +56,16 @@ class Last(optuna.pruners.BasePruner):
         return len(others) >= 2 and trial.intermediate_values[trial.last_step] > max(others)
 
 
+def test_patience_does_not_stop_a_trial_that_reports_nan_alone():
+    study = optuna.create_study(pruner=optuna.pruners.PatientPruner(None, patience=1))
+    trial = study.ask()
+    decided = []
+    for step, value in enumerate([1.0, 2.0, float("nan"), float("nan"), 2.0, 1.5]):
+        trial.report(value, step)
+        decided.append(trial.should_prune())
+    assert decided == [False, False, True, False, True, True]
+
+
 @pytest.mark.parametrize("pruner", [Last, lambda: optuna.pruners.PatientPruner(Last(), patience=0)])
 def test_a_pruner_of_the_programs_own_decides(pruner):
     study = optuna.create_study(pruner=pruner())

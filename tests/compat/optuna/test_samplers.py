@@ -345,10 +345,10 @@ def test_an_error_of_after_trial_ends_the_search_and_keeps_the_result():
 
 
 def test_brute_force_refuses_a_space_that_changes_after_the_same_values():
-    def searched(objective, *done):
+    def searched(objective, *done, high=1):
         study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler())
         for params in done:
-            distributions = {name: optuna.distributions.IntDistribution(0, 1) for name in params}
+            distributions = {name: optuna.distributions.IntDistribution(0, high) for name in params}
             study.add_trial(optuna.create_trial(params=params, distributions=distributions, value=0.0))
         study.optimize(objective, n_trials=9)
 
@@ -356,8 +356,10 @@ def test_brute_force_refuses_a_space_that_changes_after_the_same_values():
         searched(lambda trial: trial.suggest_int("x", 0, trial.number + 1))
     with pytest.raises(ValueError, match="complete without 'y'"):
         searched(lambda t: t.suggest_int("x", 0, 1) + t.suggest_int("y", 0, 1), {"x": 0}, {"x": 1})
-    with pytest.raises(ValueError, match="did not ask for \\['y'\\]"):
+    with pytest.raises(ValueError, match="only one asked for \\['y'\\]"):
         searched(lambda trial: trial.suggest_int("x", 0, 1), {"x": 0, "y": 0}, {"x": 1, "y": 0})
+    with pytest.raises(ValueError, match="only one asked for \\['y'\\]"):
+        searched(lambda t: t.suggest_int("x", 0, 0) + t.suggest_int("y", 0, 0), {"x": 0}, high=0)
 
 
 def test_cmaes_refuses_several_objectives():
@@ -366,3 +368,39 @@ def test_cmaes_refuses_several_objectives():
         with pytest.raises(ValueError, match="one objective, and this one has 2"):
             run()
     assert study.trials == []
+
+
+def test_cmaes_inside_of_another_sampler_refuses_several_objectives_too():
+    held = optuna.samplers.PartialFixedSampler({"x": 0.5}, optuna.samplers.CmaEsSampler())
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=held)
+    with pytest.raises(ValueError, match="one objective, and this one has 2"):
+        study.ask().suggest_float("y", 0, 1)
+
+
+def test_a_subclass_of_tpe_that_is_not_multivariate_is_asked_for_each_value():
+    class Asked(optuna.samplers.TPESampler):
+        def sample_independent(self, study, trial, param_name, param_distribution):
+            asked.append((trial.number, param_name))
+            return super().sample_independent(study, trial, param_name, param_distribution)
+
+    asked = []
+    study = optuna.create_study(sampler=Asked(multivariate=False, seed=0))
+    study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), n_trials=8)
+    assert asked == [(number, name) for number in range(8) for name in "xy"]
+
+
+def test_quasi_random_trials_that_run_at_once_take_the_space_of_the_running_ones():
+    sampler = optuna.samplers.QMCSampler(seed=0)
+    study = optuna.create_study(sampler=sampler)
+    assert sampler.infer_relative_search_space(study, None) == {}
+    study.ask().suggest_float("x", 0, 1)
+    study.ask().suggest_int("n", 1, 3)
+    assert list(sampler.infer_relative_search_space(study, None)) == ["x", "n"]
+
+
+def test_brute_force_by_ask_and_tell_ends_quietly():
+    study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
+    for _ in range(2):
+        trial = study.ask()
+        study.tell(trial, trial.suggest_int("x", 0, 1))
+    assert sorted(t.value for t in study.trials) == [0.0, 1.0]

@@ -81,7 +81,8 @@ def test_a_step_that_does_not_divide_lowers_the_end():
 def test_old_names_warn():
     with pytest.warns(FutureWarning, match="FloatDistribution"):
         old = optuna.distributions.LogUniformDistribution(1, 2)
-    trial = optuna.create_study().ask({"x": old})
+    with pytest.warns(FutureWarning, match="old kind"):
+        trial = optuna.create_study().ask({"x": old})
     assert trial.distributions["x"] == FloatDistribution(1, 2, log=True)
     with pytest.warns(FutureWarning, match="suggest_float"):
         assert 0 <= trial.suggest_uniform("y", 0, 1) <= 1
@@ -153,6 +154,22 @@ def test_a_study_in_memory_keeps_any_object():
     study.optimize(lambda t: t.set_user_attr("model", model) or 1.0, n_trials=1)
     study.set_user_attr("best", study.best_trial.user_attrs["model"])
     assert study.user_attrs["best"] is model
+
+
+def test_trials_that_are_added_or_enqueued_keep_any_object_in_memory(tmp_path):
+    model = object()
+    record = optuna.create_trial(value=1.0, user_attrs={"model": model, "n": 1})
+    study = optuna.create_study()
+    study.add_trial(record)
+    study.enqueue_trial({"x": 0.5}, user_attrs={"model": model})
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=1)
+    assert [t.user_attrs for t in study.trials] == [{"model": model, "n": 1}, {"model": model}]
+    assert study.trials[1].params == {"x": 0.5}
+    file = optuna.create_study(storage=f"sqlite:///{tmp_path / 'tune.db'}")
+    for add in (lambda: file.add_trial(record), lambda: file.enqueue_trial({"x": 0.5}, {"model": model})):
+        with pytest.raises(ValueError, match="cannot be kept"):
+            add()
+    assert file.trials == []
 
 
 def test_a_file_keeps_what_json_can(tmp_path):

@@ -52,6 +52,8 @@ def test_what_is_experimental_there_warns_at_the_line_that_uses_it(make):
         lambda: samplers.NSGAIISampler(constraints_func=lambda trial: ()),
         lambda: samplers.TPESampler(consider_endpoints=False),
         lambda: samplers.CmaEsSampler(x0={"x": 1.0}),
+        lambda: samplers.CmaEsSampler(None, None, 1),
+        lambda: samplers.TPESampler(None, None, None, None, 10),
         lambda: storages.JournalFileOpenLock("path"),
         lambda: terminator.Terminator(terminator.BestValueStagnationEvaluator()),
     ],
@@ -60,6 +62,20 @@ def test_what_is_experimental_there_warns_at_the_line_that_uses_it(make):
 def test_what_optuna_will_remove_warns(make):
     with pytest.warns(FutureWarning, match="deprecated in Optuna"):
         make()
+
+
+@pytest.mark.filterwarnings("ignore:.*is an old name:FutureWarning", "ignore:.*experimental in Optuna")
+def test_old_kinds_of_distributions_are_taken_with_a_warning():
+    old = {"x": optuna.distributions.UniformDistribution(0, 1), "n": optuna.distributions.IntUniformDistribution(1, 3)}
+    present = {"x": optuna.distributions.FloatDistribution(0, 1), "n": optuna.distributions.IntDistribution(1, 3)}
+    for sampler in (samplers.RandomSampler(), samplers.PartialFixedSampler({"n": 1}, samplers.RandomSampler())):
+        with pytest.warns(FutureWarning, match="old kind") as told:
+            trial = optuna.create_study(sampler=sampler).ask(old)
+        assert trial.distributions == present
+        assert len(told) == 2
+    with pytest.warns(FutureWarning, match="old kind") as told:
+        assert optuna.create_trial(params={"x": 0.5, "n": 2}, distributions=old, value=0.0).distributions == present
+    assert len(told) == 2
 
 
 def test_other_libraries_decorate_with_optunas_decorators():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, cast
 
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.decorators import C, P, R, warning_class, warning_func
@@ -37,6 +40,34 @@ def deprecated_func(
         text: what to do about it.
     """
     return warning_func(lambda called: warn_deprecated(called, deprecated_version, removed_version, text), name)
+
+
+def formerly_positional(names: Sequence[str], since: str, removed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator of a function: arguments by name may be given by position too, with a warning.
+
+    Args:
+        names: the arguments that there are positions for, in their order.
+        since: the version of Optuna that said so first.
+        removed: the version that will not have it.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        positional = [p for p in signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+        @functools.wraps(function)
+        def called(*given: Any, **named: Any) -> R:
+            here = dict(zip(names, given, strict=False))
+            twice = here.keys() & named.keys()
+            if len(given) > len(names) or twice:
+                what = f"{', '.join(sorted(twice))} twice" if twice else f"{len(given)} arguments by position"
+                raise TypeError(f"{function.__name__}() takes {', '.join(names)} once each; got {what}")
+            if len(given) > len(positional):
+                warn_deprecated(f"{function.__name__}() with arguments by position", since, removed, "give their names")
+            return function(**here, **named)  # type: ignore[call-arg]  # by name, whatever the signature
+
+        return cast("Callable[P, R]", called)
+
+    return decorate
 
 
 def deprecated_class(

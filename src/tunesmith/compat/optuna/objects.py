@@ -33,14 +33,38 @@ class Objects:
             ValueError: no storage could keep it, and the study is not in memory.
         """
         self._kept.get(place, {}).pop(key, None)
-        try:
-            storable(key, value)
-        except ValueError:
-            if not self._allowed:
-                raise
-            self._kept.setdefault(place, {})[key] = value
-            return True
-        return False
+        _, others = self.part({key: value})
+        self.keep(place, others)
+        return bool(others)
+
+    def part(self, attrs: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the attributes that a storage can keep, and those for `keep`.
+
+        Args:
+            attrs: attributes by name.
+
+        Raises:
+            ValueError: no storage could keep one of them, and the study is not in memory.
+        """
+        stored, others = dict(attrs or {}), {}
+        for key, value in (attrs or {}).items():
+            try:
+                storable(key, value)
+            except ValueError:
+                if not self._allowed:
+                    raise
+                others[key] = stored.pop(key)
+        return stored, others
+
+    def keep(self, place: Place, others: Mapping[str, Any]) -> None:
+        """Keep attributes that no storage could, of a trial that was added with them.
+
+        Args:
+            place: whose attributes they are.
+            others: what `part` says.
+        """
+        if others:
+            self._kept.setdefault(place, {}).update(others)
 
     def of(self, place: Place) -> Mapping[str, Any]:
         """Return what is kept of a study or a trial."""

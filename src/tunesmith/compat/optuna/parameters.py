@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from tunesmith.caution import caution
 from tunesmith.compat.optuna.distributions import (
     CLASSES,
     BaseDistribution,
@@ -46,7 +47,9 @@ def each_once(choices: Sequence[Any]) -> list[Any]:
 
 
 def as_distribution(distribution: Any) -> BaseDistribution:
-    """Return a distribution of this module; one of the real Optuna is converted, an old kind becomes its present one.
+    """Return a distribution of this module; one of the real Optuna is converted.
+
+    An old kind becomes its present one, with a warning.
 
     Raises:
         TypeError: it is none.
@@ -61,7 +64,11 @@ def as_distribution(distribution: Any) -> BaseDistribution:
     if type(distribution) is present:
         return distribution
     d = distribution
-    return present(d.low, d.high, log=d.log, step=d.step)
+    converted = present(d.low, d.high, log=d.log, step=d.step)
+    if kind != present.__name__:
+        link = "https://github.com/optuna/optuna/issues/2941"
+        caution(f"{d!r} is an old kind, taken as {converted!r}. See {link}", FutureWarning)
+    return converted
 
 
 @lru_cache(maxsize=1024)

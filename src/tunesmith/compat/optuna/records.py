@@ -99,8 +99,12 @@ def frozen_of_running(trial: NativeTrial, record: TrialRecord, study_id: int, ob
     )
 
 
-def record_of(trial: Any) -> TrialRecord:
+def record_of(trial: Any, user_attrs: Mapping[str, Any] | None = None) -> TrialRecord:
     """Return a `FrozenTrial`, of this package or of the real Optuna, as a record that a study can add.
+
+    Args:
+        trial: the trial.
+        user_attrs: those of its user attributes that a storage can keep; None: all.
 
     Raises:
         ValueError: the trial is RUNNING.
@@ -115,7 +119,7 @@ def record_of(trial: Any) -> TrialRecord:
         distributions=None if waits else {name: parameter_of(d) for name, d in trial.distributions.items()},
         values=trial.values,
         state=native_state(state),
-        user_attrs=trial.user_attrs,
+        user_attrs=trial.user_attrs if user_attrs is None else user_attrs,
         intermediate_values=trial.intermediate_values,
         constraints=trial.constraints,
     )

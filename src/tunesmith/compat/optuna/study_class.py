@@ -31,6 +31,8 @@ from tunesmith.executors.cores import cpu_count
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import TrialState as NativeState
 from tunesmith.study import Study as NativeStudy
+from tunesmith.study.adopt import checked_trials
+from tunesmith.study.engine.enqueued import check_enqueued
 from tunesmith.trial import Trial as NativeTrial
 
 Callback = Callable[["Study", FrozenTrial], None]
@@ -173,11 +175,11 @@ class Study(StudyView):
         """
         make_known_to_optuna()
         self._check_sampler()
-        asked = {name: parameter_of(d) for name, d in (fixed_distributions or {}).items()}
+        fixed = {name: as_distribution(d) for name, d in (fixed_distributions or {}).items()}
         if self._own_sampler is None:
-            return self.trial_of(self.native.ask(asked))
+            return self.trial_of(self.native.ask({name: parameter_of(d) for name, d in fixed.items()}))
         trial = self.trial_of(self.native.ask())
-        for name, distribution in (fixed_distributions or {}).items():
+        for name, distribution in fixed.items():
             trial._suggest(name, distribution)
         return trial
 
@@ -236,12 +238,12 @@ class Study(StudyView):
             skip_if_exists: do nothing if a trial with these parameters exists already.
 
         Raises:
-            TypeError: the parameters are no dict.
+            TypeError: the parameters are no dict, or a name is no text.
         """
-        if not isinstance(params, dict):
-            raise TypeError(f"enqueue_trial takes a dict of values by parameter name; got {params!r}")
-        if not (skip_if_exists and is_there(params, self.get_trials())):
-            self.native.enqueue_trial(params, user_attrs)
+        fixed = check_enqueued(params)
+        if not (skip_if_exists and is_there(fixed, self.get_trials())):
+            waiting = create_trial(state=TrialState.WAITING, user_attrs=user_attrs, system_attrs={FIXED: fixed})
+            self._add([waiting])
 
     def add_trial(self, trial: FrozenTrial) -> None:
         """Add a trial under a new number; one that is RUNNING is this process's own. ValueError if parts do not fit."""
@@ -252,13 +254,23 @@ class Study(StudyView):
         given = list(trials)
         running = [state_of(trial.state) is TrialState.RUNNING for trial in given]
         if not any(running):
-            self.native.add_trials([record_of(trial) for trial in given])
+            self._add(given)
             return
         for trial, runs in zip(given, running, strict=True):
             if runs:
                 self._add_running(trial)
             else:
-                self.native.add_trials([record_of(trial)])
+                self._add([trial])
+
+    def _add(self, trials: Sequence[FrozenTrial]) -> list[int]:
+        """Add finished and waiting trials, all or none; return their numbers."""
+        objects = self._storage.objects
+        parts = [objects.part(trial.user_attrs) for trial in trials]
+        records = [record_of(trial, stored) for trial, (stored, _) in zip(trials, parts, strict=True)]
+        numbers = self.native.engine.add(checked_trials(records, len(self.native.directions))) if records else []
+        for number, (_, others) in zip(numbers, parts, strict=True):
+            objects.keep((self._study_id, number), others)
+        return numbers
 
     def _add_running(self, record: FrozenTrial) -> None:
         """Begin a trial with the values, reports and notes of a record."""
@@ -267,7 +279,7 @@ class Study(StudyView):
             user_attrs=record.user_attrs,
             system_attrs={**record.system_attrs, FIXED: record.params},
         )
-        (number,) = self.native.engine.add([record_of(waiting)])
+        (number,) = self._add([waiting])
         others: list[int] = []
         while (trial := self.native.ask()).number != number:
             others.append(trial.number)

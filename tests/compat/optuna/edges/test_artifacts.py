@@ -89,6 +89,18 @@ def test_no_id_leads_out_of_the_folder(store: FileSystemArtifactStore, key: str)
             call(key)
 
 
+def test_arguments_by_position_are_taken_with_a_warning(store: FileSystemArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    path, study = str(tmp_path / "a.txt"), optuna.create_study()
+    for given, named in [((study, path, store), {}), ((study,), {"file_path": path, "artifact_store": store})]:
+        with pytest.warns(FutureWarning, match="by position"):
+            key = upload_artifact(*given, **named)  # type: ignore[misc,call-arg]  # by position, as before Optuna 4
+        assert store.open_reader(key).read() == b"text"
+    for wrong in [((study, path, store, None), {}), ((study, path), {"file_path": path, "artifact_store": store})]:
+        with pytest.raises(TypeError, match="study_or_trial, file_path, artifact_store once each"):
+            upload_artifact(*wrong[0], **wrong[1])  # type: ignore[arg-type,misc,call-arg]  # too many, and one twice
+
+
 class Flaky:
     """A store that fails a few times."""
 

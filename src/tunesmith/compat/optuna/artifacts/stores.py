@@ -93,7 +93,9 @@ class FileSystemArtifactStore:
         folder = os.path.abspath(self._folder)
         path = os.path.abspath(os.path.join(folder, artifact_id))
         if path == folder or os.path.commonpath([folder, path]) != folder:
-            raise ValueError(f"an artifact's id must be the name of a file in {self._folder}; got {shown(artifact_id)}")
+            raise ValueError(
+                f"Invalid artifact_id: {shown(artifact_id)}; it must be the name of a file in {self._folder}"
+            )
         return Path(path)
 
 

@@ -13,6 +13,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tunesmith.compat.optuna._deprecated import formerly_positional
 from tunesmith.compat.optuna.artifacts.stores import ArtifactStore
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.running import Trial
@@ -41,6 +42,7 @@ class ArtifactMeta:
     encoding: str | None
 
 
+@formerly_positional(["study_or_trial", "file_path", "artifact_store"], "4.0.0", "6.0.0")
 def upload_artifact(
     *,
     artifact_store: ArtifactStore,

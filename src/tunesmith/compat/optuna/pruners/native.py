@@ -15,8 +15,9 @@ from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
 from tunesmith.compat.optuna.study_direction import StudyDirection
+from tunesmith.history import Curves
 from tunesmith.numerics.signed_rank import signed_rank_p
-from tunesmith.pruners.base import Pruner
+from tunesmith.pruners.base import Decision, Pruner
 
 
 class AutoPruner(NativePruner):
@@ -199,9 +200,20 @@ class WilcoxonPruner(NativePruner):
         return bool(signed_rank_p(better) < self._rule.p_threshold)
 
 
+class _Patience(native_pruners.PatientPruner):
+    """The rule of this library, but that NaN alone is no reason to stop."""
+
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+        """Look whether a trial still becomes better; see `Pruner.decide`."""
+        _, values = curves.of(trial_number)
+        if np.isnan(values[-self.patience - 1 :]).all():
+            return Decision.CONTINUE
+        return super().decide(curves, trial_number, step)
+
+
 @experimental_class("2.8.0")
 class PatientPruner(NativePruner):
-    """Lets another pruner decide only about trials that have not become better for some reports.
+    """Lets another pruner decide only about trials that have not become better for some reports; NaN does not count.
 
     Args:
         wrapped_pruner: who decides then; None: the trial is stopped.
@@ -216,7 +228,7 @@ class PatientPruner(NativePruner):
             inner = wrapped_pruner.native
         else:
             self._foreign = wrapped_pruner
-        super().__init__(native_pruners.PatientPruner(inner, patience, min_delta))
+        super().__init__(_Patience(inner, patience, min_delta))
 
     @property
     def is_whole(self) -> bool:

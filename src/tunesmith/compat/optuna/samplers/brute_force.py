@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -109,19 +110,22 @@ class BruteForceSampler(BaseSampler):
     def after_trial(
         self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """End the search where all combinations were tried; ValueError if another trial had more parameters."""
+        """End the search where all combinations were tried; ValueError if another trial had more or fewer values."""
         engine, own = study.native.engine, _cells(trial)
         finished = [
             (record.state, _cells_of_record(record)) for record in engine.trials() if record.state.is_finished()
         ]
         for other_state, cells in finished:
-            if state is TrialState.COMPLETE is state_of(other_state) and own.items() < cells.items():
-                raise ValueError(
-                    f"BruteForceSampler needs the same parameters after the same values; trial {trial.number} did not "
-                    f"ask for {sorted(set(cells) - set(own))}, which another trial had"
-                )
-        if is_done([*(cells for _, cells in finished), own]) and engine.optimizing:
-            study.stop()
+            if state is TrialState.COMPLETE is state_of(other_state) and len(cells) != len(own):
+                few, more = sorted((cells, own), key=len)
+                if few.items() < more.items():
+                    raise ValueError(
+                        "BruteForceSampler needs the same parameters after the same values; of trial "
+                        f"{trial.number} and another one, only one asked for {sorted(set(more) - set(few))}"
+                    )
+        if is_done([*(cells for _, cells in finished), own]):
+            with suppress(RuntimeError):  # of a study that asks and tells, and has no loop to end
+                study.stop()
 
     def _alike(self, study: StudyLike, trial: FrozenTrial) -> tuple[list[Cells], list[Cells], list[Cells]]:
         """Return the finished, running and complete trials that have the values that a trial has so far."""

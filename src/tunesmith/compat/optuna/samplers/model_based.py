@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from tunesmith import samplers as native_samplers
-from tunesmith.compat.optuna._deprecated import warn_deprecated
+from tunesmith.compat.optuna._deprecated import formerly_positional, warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
@@ -70,13 +70,21 @@ class TPESampler(NativeSampler):
         gamma: not followed.
         weights: not followed.
         seed: of the random numbers; becomes the study's.
-        multivariate: always; not followed if False.
+        multivariate: always; if False, a subclass or a wrapper is asked for each value alone.
         group: always.
         warn_independent_sampling: there is no such warning.
         constant_liar: always; not followed if False.
         constraints_func: from a trial that ended, the values of its constraints.
     """
 
+    @formerly_positional(
+        [
+            "self", "consider_prior", "prior_weight", "consider_magic_clip", "consider_endpoints", "n_startup_trials",
+            "n_ei_candidates", "gamma", "weights", "seed",
+        ],
+        "4.4.0",
+        "6.0.0",
+    )  # fmt: skip
     def __init__(
         self,
         *,
@@ -102,7 +110,7 @@ class TPESampler(NativeSampler):
             "consider_endpoints": consider_endpoints,
             "gamma": gamma,
             "weights": weights,
-            "multivariate": multivariate,
+            "multivariate": multivariate if type(self) is TPESampler else None,  # a subclass is asked for each value
             "group": group or None,
             "constant_liar": constant_liar,
         }
@@ -130,8 +138,13 @@ class TPESampler(NativeSampler):
             seed,
         )
         super().__init__(native, constraints_func)
+        self._alone = multivariate is False
 
     models_one = True
+
+    def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the parameters that all trials so far have; with ``multivariate=False`` each value is drawn alone."""
+        return {} if self._alone else super().infer_relative_search_space(study, trial)
 
     @staticmethod
     def hyperopt_parameters() -> dict[str, Any]:
@@ -195,6 +208,11 @@ class CmaEsSampler(NativeSampler):
 
     is_for_one_objective = True
 
+    @formerly_positional(
+        ["self", "x0", "sigma0", "n_startup_trials", "independent_sampler", "warn_independent_sampling", "seed"],
+        "4.9.0",
+        "6.0.0",
+    )
     def __init__(
         self,
         *,
@@ -284,6 +302,13 @@ class QMCSampler(NativeSampler):
     ) -> None:
         warn_of_others("QMCSampler", {"independent_sampler": independent_sampler}, QMC)
         super().__init__(native_samplers.QMCSampler(qmc_type, scramble, seed))
+
+    def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the parameters that all trials so far have; before one is complete, those of the running ones."""
+        if found := super().infer_relative_search_space(study, trial):
+            return found
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return {name: distribution for other in running for name, distribution in other.distributions.items()}
 
 
 class GridSampler(NativeSampler):

@@ -110,6 +110,7 @@ class NativeSampler(BaseSampler):
         self, study: StudyLike, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return one proposal over the search space; the trial keeps what the sampler has to remember of it."""
+        self.check_objectives(len(study.directions))
         if not search_space:
             return {}
         space, engine = _space(tuple(search_space.items())), study.native.engine
@@ -123,6 +124,7 @@ class NativeSampler(BaseSampler):
         self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Return a value of one parameter, as if it were alone."""
+        self.check_objectives(len(study.directions))
         space = _space(((param_name, param_distribution),))
         if not self.models_one:
             return _drawn(space, self._rng)[param_name]

@@ -15,7 +15,8 @@ from tunesmith.compat.optuna.terminator.improvement.evaluator import BaseImprove
 from tunesmith.compat.optuna.terminator.improvement.regret import regret
 from tunesmith.text import shown
 
-MUCH = 0.1 * sys.float_info.max  # what is said while nothing is known: nothing ends
+MARGIN_FOR_NUMARICAL_STABILITY = 0.1  # which programs import, spelt so
+MUCH = MARGIN_FOR_NUMARICAL_STABILITY * sys.float_info.max  # what is said while nothing is known: nothing ends
 
 
 @experimental_class("4.0.0")
