@@ -20,6 +20,7 @@ from sklearn.utils import get_tags
 from tunesmith.caution import caution
 from tunesmith.selection.splits import row_indices
 from tunesmith.sklearn import _compat
+from tunesmith.sklearn.checks.leaks import leaks
 from tunesmith.sklearn.checks.metrics import how_to_negate, loss_scores, metric_error, sample_rows
 from tunesmith.sklearn.checks.scores import classes_without, is_sklearn_metric, last_step, name_splits, why_undefined
 from tunesmith.sklearn.evaluate.data_copies import as_array
@@ -38,7 +39,12 @@ class InputChecker:
         metric: the name of the metric that decides, of several.
         cv: the splitter.
         groups: its groups, or None.
+
+    Attributes:
+        leaks: what rows tell of one another across the splits, in sentences, once these are made.
     """
+
+    leaks: Sequence[str] = ()
 
     def __init__(self, task: Task, metric: str | None, cv: Splitter, groups: Data) -> None:
         self._task = task
@@ -89,6 +95,9 @@ class InputChecker:
                 f"{self._remedy('number of')}"
             )
         self._check_splits(splits)
+        self.leaks = leaks(self._task.X, as_array(self._task.y), splits, self._groups)
+        for sentence in self.leaks:
+            caution(sentence)
         return splits
 
     def _check_targets(self, y: NDArray[Any]) -> None:

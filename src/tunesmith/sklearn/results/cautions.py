@@ -7,10 +7,15 @@ import numpy as np
 from tunesmith.selection.splits import block_length, is_time_series, tested_rows
 from tunesmith.sklearn.results.evidence import Evidence
 
+FEWEST_PERIODS = 5  # of which each is worse than the one before: by chance so in one of 120 searches
 FEW_ROWS = 20  # rows of a class, or groups, with fewer of which an interval is rough
 TIME_SERIES = (
     "The rows are in the order of time, so neighbouring ones are no independent observations: the interval takes "
     "{blocks}, and is too short if there are slow changes."
+)
+DRIFT = (
+    "The scores get worse from each period to the next, so the rows change with time: expect new ones to score like "
+    "the last period or worse, and not like the mean over all."
 )
 
 
@@ -46,4 +51,7 @@ def cautions(evidence: Evidence, classes: bool) -> list[str]:
         length = block_length(len(rows))
         blocks = f"blocks of {length} as one" if length > 1 else "each as one"
         found.append(TIME_SERIES.format(blocks=blocks))
+        whole = evidence.scores[np.isfinite(evidence.scores).all(axis=1)]
+        if whole.shape[1] >= FEWEST_PERIODS and len(whole) and (np.diff(whole.mean(axis=0)) < 0).all():
+            found.append(DRIFT)
     return found

@@ -66,6 +66,7 @@ def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> C
         )
     if run.tried_all_of is not None:
         context.notes.append(f"Every point of the {run.tried_all_of} was tried.")
+    context.notes += run.leaks
     if run.screened is not None:
         context.notes.append(run.screened)
     if (reason := _no_score(context, run)) is not None:

@@ -78,6 +78,7 @@ class FinishedSearch:
             None if the time was up before.
         deadline: when the search has to end, and what there is time for.
         screened: what is to be said of the fits at lower fidelities; None: there were none.
+        leaks: what rows tell of one another across the splits, in sentences.
     """
 
     evidence: Evidence
@@ -94,3 +95,4 @@ class FinishedSearch:
     rerun: Callable[[Sequence[Params], list[Split], Deadline], list[list[Outcome]] | None]
     deadline: Deadline
     screened: str | None = None
+    leaks: tuple[str, ...] = ()

@@ -176,6 +176,11 @@ class Evaluation:
         self._input_checker = InputChecker(self.task, metric, self.search._checked_cv_orig, splitter.get("groups"))
         self._input_checker.check(samples)
 
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """What rows tell of one another across the splits, in sentences."""
+        return () if self._input_checker is None else tuple(self._input_checker.leaks)
+
     def cut(self, cv: Splitter) -> Iterable[Split]:
         """Return the splits of all rows that a splitter gives, as it gives them."""
         splits: Iterable[Split] = cv.split(self.task.X, self.task.y, **self.routed.splitter.split)

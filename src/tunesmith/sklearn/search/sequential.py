@@ -380,4 +380,5 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             rerun=partial(rerun, evaluate, self.store),
             deadline=replace(self.deadline, at=self.plan.ends),
             screened=self.screens.summary([c.screening for c in table.finished()]),
+            leaks=evaluate.leaks,
         )
