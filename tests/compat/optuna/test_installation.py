@@ -26,8 +26,13 @@ with install() as installed:
     import optuna.study.study
     import optuna.search_space.intersection
     from optuna import study as study_module
+    assert optuna._imports.try_import().__enter__().is_successful()
     from optuna._imports import try_import
-    from optuna.distributions import FloatDistribution
+    from optuna._transform import _SearchSpaceTransform
+    from optuna.distributions import FloatDistribution, _convert_old_distribution_to_new_distribution
+    from optuna.importance._base import _get_distributions
+    from optuna.samplers._base import _process_constraints_after_trial
+    from optuna.storages._cached_storage import _CachedStorage
     from optuna.storages._rdb.storage import RDBStorage
     from optuna.study.study import ObjectiveFuncType, Study
     from optuna.trial._state import TrialState
@@ -40,6 +45,10 @@ with install() as installed:
     with try_import() as imports:
         import a_library_that_nobody_has
     assert not imports.is_successful()
+    assert _convert_old_distribution_to_new_distribution(FloatDistribution(0, 1)) == FloatDistribution(0, 1)
+    storage = RDBStorage("sqlite:///:memory:")
+    assert isinstance(storage, _CachedStorage)
+    assert isinstance(storage._backend, RDBStorage)
     try:
         import optuna.cli
     except ModuleNotFoundError as error:

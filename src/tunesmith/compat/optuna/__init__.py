@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunesmith.compat.optuna.names import MODULES, TOP, refusal, submodule
+from tunesmith.compat.optuna.names import INNER, MODULES, TOP, refusal, submodule
 from tunesmith.compat.optuna.version import __version__ as __version__
 
 _NAMES = ["__version__", *MODULES, *TOP]
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
         value: Any = _NAMES
     elif name in TOP:
         value = getattr(submodule(TOP[name]), name)
-    elif name in MODULES:
+    elif name in MODULES or name in INNER:
         value = submodule(name)
     else:
         raise refusal(__name__, name, _NAMES)

@@ -315,6 +315,37 @@ def check_distribution_compatibility(dist_old: BaseDistribution, dist_new: BaseD
         raise ValueError(f"a parameter cannot change its choices, from {dist_old!r} to {dist_new!r}")
 
 
+# -- of other kinds -----------------------------------------------------------------------------------------------
+
+
+def as_distribution(distribution: Any) -> BaseDistribution:
+    """Return a distribution of this module; one of the real Optuna is converted.
+
+    An old kind becomes its present one, with a warning.
+
+    Raises:
+        TypeError: it is none.
+    """
+    kind = type(distribution).__name__
+    if kind not in CLASSES:
+        raise TypeError(f"a distribution such as FloatDistribution(low, high) is expected; got {distribution!r}")
+    if kind == "CategoricalDistribution":
+        own = type(distribution) is CategoricalDistribution
+        return distribution if own else CategoricalDistribution(distribution.choices)
+    present = FloatDistribution if issubclass(CLASSES[kind], FloatDistribution) else IntDistribution
+    if type(distribution) is present:
+        return distribution
+    d = distribution
+    converted = present(d.low, d.high, log=d.log, step=d.step)
+    if kind != present.__name__:
+        link = "https://github.com/optuna/optuna/issues/2941"
+        caution(f"{d!r} is an old kind, taken as {converted!r}. See {link}", FutureWarning)
+    return converted
+
+
+_convert_old_distribution_to_new_distribution = as_distribution  # by which name other libraries import it
+
+
 # -- helpers -----------------------------------------------------------------------------------------------------
 
 

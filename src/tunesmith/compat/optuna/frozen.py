@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tunesmith.compat.optuna.base_trial import KeptTrial
-from tunesmith.compat.optuna.distributions import BaseDistribution
-from tunesmith.compat.optuna.parameters import as_distribution
+from tunesmith.compat.optuna.distributions import BaseDistribution, as_distribution
 from tunesmith.compat.optuna.trial_state import TrialState, state_of
 
 

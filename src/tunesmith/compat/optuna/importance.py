@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +15,14 @@ import numpy as np
 import tunesmith.importance
 from tunesmith.caution import caution
 from tunesmith.compat.optuna._experimental import warn_experimental_argument
+from tunesmith.compat.optuna._transform import _SearchSpaceTransform
+from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.targets import of_records
 from tunesmith.importance import Evaluator, Fanova, PedAnova
+from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.pareto import ranks
 from tunesmith.samplers.gp.surrogate import MIN_TRIALS
 from tunesmith.state import TrialState
@@ -190,7 +193,7 @@ class MeanDecreaseImpurityImportanceEvaluator(BaseImportanceEvaluator):
         columns, owners = _columns([[trial.params[name] for trial in trials] for name in names])
         forest = RandomForestRegressor(self._trees, max_depth=self._depth, random_state=self._seed)
         shares = forest.fit(columns, y).feature_importances_
-        return _sorted({name: float(shares[owners == i].sum()) for i, name in enumerate(names)})
+        return _sort_dict_by_importance({name: float(shares[owners == i].sum()) for i, name in enumerate(names)})
 
 
 def get_param_importances(
@@ -250,7 +253,7 @@ def _evaluated(
         best = np.sort(np.argsort(sign * y, kind="stable")[: max(2, math.ceil(region * len(y)))])
         native, target = _part([trials[i] for i in best], sign * y[best]), None
     table = tunesmith.importance.importance(native, evaluator=ours, params=names, target=target)
-    return _sorted({row.name: max(0.0, row.value + row.bias) for row in table.rows})
+    return _sort_dict_by_importance({row.name: max(0.0, row.value + row.bias) for row in table.rows})
 
 
 def _part(trials: list[Any], y: Any) -> Any:
@@ -341,8 +344,36 @@ def _place_of(study: Any) -> Target:
     return lambda trial: place.get(trial.number, math.nan)
 
 
-def _sorted(values: dict[str, float]) -> dict[str, float]:
-    return dict(sorted(values.items(), key=lambda item: -item[1]))
+def _sort_dict_by_importance(param_importances: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(param_importances.items(), key=lambda item: -item[1]))
+
+
+# -- what evaluators of other libraries are made of ----------------------------------------------------------------
+
+
+def _get_distributions(study: Any, params: list[str] | None) -> dict[str, BaseDistribution]:
+    names = _names(study, params, all)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        if all(name in trial.distributions for name in names):
+            return {name: trial.distributions[name] for name in sorted(names)}
+    raise ValueError(f"no complete trial has all of the parameters {listing(names)}")
+
+
+def _get_filtered_trials(study: Any, params: Iterable[str], target: Target | None) -> list[Any]:
+    trials, y = _finite(study, target)
+    return _with_all(trials, y, list(params))[0]
+
+
+def _get_trans_params(trials: Sequence[Any], trans: _SearchSpaceTransform) -> Floats:
+    return np.array([trans.transform(trial.params) for trial in trials])
+
+
+def _get_target_values(trials: Sequence[Any], target: Target | None) -> Floats:
+    return np.array([trial.value if target is None else target(trial) for trial in trials], float)
+
+
+def _param_importances_to_dict(params: Sequence[str], param_importances: Floats) -> dict[str, float]:
+    return dict(zip(params, np.broadcast_to(param_importances, len(params)).tolist(), strict=True))
 
 
 lead_here(__name__)

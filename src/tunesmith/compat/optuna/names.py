@@ -18,6 +18,8 @@ MODULES = (
     "artifacts", "distributions", "exceptions", "importance", "integration", "logging", "progress_bar", "pruners",
     "samplers", "search_space", "storages", "study", "terminator", "trial", "version", "visualization",
 )  # fmt: skip
+# Modules of Optuna's inside that other libraries use, with or without an import of their own.
+INNER = ("_deprecated", "_experimental", "_imports", "_transform", "_typing")
 # Names that stand on ``optuna`` itself -> the module that has them.
 TOP: dict[str, str] = {
     "TrialPruned": "exceptions",

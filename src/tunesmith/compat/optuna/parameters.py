@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from tunesmith.caution import caution
 from tunesmith.compat.optuna.distributions import (
-    CLASSES,
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    as_distribution,
 )
 from tunesmith.space import Categorical, Float, Int, Parameter
 
@@ -44,31 +43,6 @@ def each_once(choices: Sequence[Any]) -> list[Any]:
         if not any(choice is other or (type(choice) is type(other) and choice == other) for other in kept):
             kept.append(choice)
     return kept
-
-
-def as_distribution(distribution: Any) -> BaseDistribution:
-    """Return a distribution of this module; one of the real Optuna is converted.
-
-    An old kind becomes its present one, with a warning.
-
-    Raises:
-        TypeError: it is none.
-    """
-    kind = type(distribution).__name__
-    if kind not in CLASSES:
-        raise TypeError(f"a distribution such as FloatDistribution(low, high) is expected; got {distribution!r}")
-    if kind == "CategoricalDistribution":
-        own = type(distribution) is CategoricalDistribution
-        return distribution if own else CategoricalDistribution(distribution.choices)
-    present = FloatDistribution if issubclass(CLASSES[kind], FloatDistribution) else IntDistribution
-    if type(distribution) is present:
-        return distribution
-    d = distribution
-    converted = present(d.low, d.high, log=d.log, step=d.step)
-    if kind != present.__name__:
-        link = "https://github.com/optuna/optuna/issues/2941"
-        caution(f"{d!r} is an old kind, taken as {converted!r}. See {link}", FutureWarning)
-    return converted
 
 
 @lru_cache(maxsize=1024)

@@ -35,7 +35,7 @@ BELOW: Mapping[str, tuple[str, ...]] = {
     ),
     "search_space": ("group_decomposed", "intersection"),
     "storages": (
-        "_base", "_callbacks", "_heartbeat", "_in_memory", "_rdb", "_rdb.storage",
+        "_base", "_cached_storage", "_callbacks", "_heartbeat", "_in_memory", "_rdb", "_rdb.storage",
     ),
     "storages.journal": ("_file", "_storage"),
     "study": ("_dataframe", "_frozen", "_multi_objective", "_study_direction", "_study_summary", "study"),

@@ -9,12 +9,12 @@ from typing import Any
 
 from tunesmith.caution import caution
 from tunesmith.compat.optuna.abc_registration import make_known_to_optuna
-from tunesmith.compat.optuna.distributions import CategoricalDistribution
+from tunesmith.compat.optuna.distributions import CategoricalDistribution, as_distribution
 from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
 from tunesmith.compat.optuna.enqueued import is_there
 from tunesmith.compat.optuna.frozen import FrozenTrial, create_trial
 from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc, ending
-from tunesmith.compat.optuna.parameters import Kind, as_distribution, distribution_of, kind_of, parameter_of
+from tunesmith.compat.optuna.parameters import Kind, distribution_of, kind_of, parameter_of
 from tunesmith.compat.optuna.progress_bar import StudyProgress, has_end
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
 from tunesmith.compat.optuna.records import FIXED, frozen_of, record_of

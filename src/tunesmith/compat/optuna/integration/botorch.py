@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tunesmith.caution import caution
-from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.compat.optuna.samplers.base import BaseSampler, ConstraintsFunc
 from tunesmith.compat.optuna.samplers.model_based import GPSampler
-from tunesmith.compat.optuna.samplers.native import ConstraintsFunc
 
 __all__ = ["BoTorchSampler"]
 

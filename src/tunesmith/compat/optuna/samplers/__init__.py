@@ -5,7 +5,7 @@ from __future__ import annotations
 from tunesmith.compat.optuna.names import refuser
 from tunesmith.compat.optuna.paths import lead_here
 from tunesmith.compat.optuna.samplers import nsgaii
-from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.compat.optuna.samplers.base import BaseSampler, _process_constraints_after_trial  # noqa: F401 - other libraries' samplers import it
 from tunesmith.compat.optuna.samplers.brute_force import BruteForceSampler
 from tunesmith.compat.optuna.samplers.genetic import NSGAIIISampler, NSGAIISampler
 from tunesmith.compat.optuna.samplers.model_based import (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.trial_state import TrialState
+
+ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]]
 
 
 class BaseSampler(ABC):
@@ -85,3 +88,26 @@ class BaseSampler(ABC):
             state: how it ended.
             values: its values, of a complete trial.
         """
+
+
+def _process_constraints_after_trial(
+    constraints_func: ConstraintsFunc, study: StudyLike, trial: FrozenTrial, state: TrialState
+) -> None:
+    """Set the constraints of a trial that has values; samplers of other libraries call this as well.
+
+    Args:
+        constraints_func: from a trial that ended, the values of its constraints.
+        study: the study.
+        trial: the trial at hand.
+        state: how it ended.
+
+    Raises:
+        ValueError: a constraint is NaN.
+    """
+    if state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        return
+    constraints = list(constraints_func(trial))
+    if any(map(math.isnan, constraints)):
+        raise ValueError(f"constraints_func returned NaN for trial {trial.number}: {constraints}")
+    for i, value in enumerate(constraints):
+        study.constrain(trial.number, str(i), value)

@@ -7,7 +7,8 @@ from typing import Any
 
 from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
-from tunesmith.compat.optuna.samplers.native import ConstraintsFunc, NativeSampler, warn_of_others
+from tunesmith.compat.optuna.samplers.base import ConstraintsFunc
+from tunesmith.compat.optuna.samplers.native import NativeSampler, warn_of_others
 from tunesmith.compat.optuna.samplers.nsgaii import PolynomialMutation, SBXCrossover, checked_probability
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.samplers.evolutionary.nsga2 import OPTUNA_ARGUMENTS, NSGA2Sampler

@@ -14,8 +14,8 @@ from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
-from tunesmith.compat.optuna.samplers.base import BaseSampler
-from tunesmith.compat.optuna.samplers.native import ConstraintsFunc, NativeSampler, warn_of_others
+from tunesmith.compat.optuna.samplers.base import BaseSampler, ConstraintsFunc
+from tunesmith.compat.optuna.samplers.native import NativeSampler, warn_of_others
 from tunesmith.compat.optuna.samplers.off_bounds import AutoOffBounds, TPEOffBounds
 from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -15,7 +14,7 @@ from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
-from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.compat.optuna.samplers.base import BaseSampler, ConstraintsFunc, _process_constraints_after_trial
 from tunesmith.compat.optuna.search_space import IntersectionSearchSpace
 from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.errors import SpaceExhaustedError
@@ -24,7 +23,6 @@ from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.space import Space
 from tunesmith.study.engine.engine import TrialEngine
 
-ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]]
 METHODS = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")
 _warned: set[str] = set()
 
@@ -135,12 +133,8 @@ class NativeSampler(BaseSampler):
         self, study: StudyLike, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         """Set the constraints of a trial that has values; ValueError if one is NaN."""
-        if self._constraints_func is not None and state in (TrialState.COMPLETE, TrialState.PRUNED):
-            values_of_constraints = list(self._constraints_func(trial))
-            if any(map(math.isnan, values_of_constraints)):
-                raise ValueError(f"constraints_func returned NaN for trial {trial.number}: {values_of_constraints}")
-            for i, value in enumerate(values_of_constraints):
-                study.constrain(trial.number, str(i), value)
+        if self._constraints_func is not None:
+            _process_constraints_after_trial(self._constraints_func, study, trial, state)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -33,5 +33,6 @@ __all__ = [
     "get_storage",
     "journal",
 ]
+_CachedStorage = RDBStorage  # what stands before a database in Optuna; other libraries ask whether a storage is one
 __getattr__ = refuser(__name__, __all__)
 lead_here(__name__)

@@ -75,6 +75,10 @@ class RDBStorage(BaseStorage):
         native = open_storage(None if url in _IN_MEMORY else url)
         super().__init__(native, None if heartbeat_interval is None else retries_of(callback))
 
+    @property
+    def _backend(self) -> RDBStorage:  # which other libraries take for the database behind a cache
+        return self
+
 
 @experimental_class("2.8.0")
 class RetryHeartbeatStaleTrialCallback:
