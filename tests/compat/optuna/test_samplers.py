@@ -362,6 +362,43 @@ def test_brute_force_refuses_a_space_that_changes_after_the_same_values():
         searched(lambda t: t.suggest_int("x", 0, 0) + t.suggest_int("y", 0, 0), {"x": 0}, high=0)
 
 
+@pytest.mark.parametrize(
+    ("make", "n_alone"),
+    [
+        (lambda other: optuna.samplers.GPSampler(seed=0, independent_sampler=other), 1),
+        (lambda other: optuna.samplers.QMCSampler(seed=0, independent_sampler=other), 1),
+        (lambda other: optuna.samplers.CmaEsSampler(seed=0, independent_sampler=other), 1),
+        (lambda other: optuna.samplers.CmaEsSampler(seed=0, independent_sampler=other, n_startup_trials=3), 3),
+    ],
+)
+def test_an_independent_sampler_proposes_what_is_not_in_all_trials(make, n_alone):
+    class Lowest(optuna.samplers.RandomSampler):
+        def before_trial(self, study, trial):
+            calls.append(("before", trial.number))
+
+        def after_trial(self, study, trial, state, values):
+            calls.append(("after", trial.number))
+
+        def sample_independent(self, study, trial, param_name, param_distribution):
+            calls.append((param_name, trial.number))
+            return param_distribution.low
+
+    def objective(trial):
+        x, y = trial.suggest_float("x", 0.1, 1), trial.suggest_int("y", 1, 9)
+        return x * y + (trial.suggest_float("z", 0.2, 1) if trial.number >= 4 else 0.0)
+
+    calls = []
+    study = optuna.create_study(sampler=make(Lowest()))
+    study.optimize(objective, n_trials=6)
+    expected = []
+    for number in range(6):
+        names = ["x", "y"] if number < n_alone else ["z"] if number >= 4 else []
+        expected += [(name, number) for name in ("before", *names, "after")]
+    assert calls == expected
+    assert {t.params["x"] for t in study.trials[:n_alone]} == {0.1}
+    assert {t.params["z"] for t in study.trials[4:]} == {0.2}
+
+
 def test_cmaes_refuses_several_objectives():
     study = optuna.create_study(directions=["minimize"] * 2, sampler=optuna.samplers.CmaEsSampler())
     for run in (study.ask, lambda: study.optimize(lambda trial: (0.0, 0.0), n_trials=1)):

@@ -19,7 +19,7 @@ class BoTorchSampler(GPSampler):
         constraints_func: from a trial that ended, the values of its constraints.
         n_startup_trials: first points, spread evenly.
         consider_running_trials: always.
-        independent_sampler: not followed.
+        independent_sampler: as in ``GPSampler``.
         seed: of the random numbers; becomes the study's.
         device: not followed: it runs on the processor.
         trace_gradient: not followed.

@@ -21,9 +21,9 @@ from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.samplers.evolutionary.cmaes import OPTUNA_ARGUMENTS as CMAES
 from tunesmith.samplers.gp.sampler import OPTUNA_ARGUMENTS as GP
-from tunesmith.samplers.qmc import OPTUNA_ARGUMENTS as QMC
 from tunesmith.samplers.tpe.sampler import OPTUNA_ARGUMENTS as TPE
 from tunesmith.space import Space
+from tunesmith.state import TrialState as NativeState
 
 SIGMA = OptunaArgument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
 
@@ -158,7 +158,7 @@ class GPSampler(NativeSampler):
 
     Args:
         seed: of the random numbers; becomes the study's.
-        independent_sampler: not followed.
+        independent_sampler: who proposes parameters that are not in all trials so far; None: this one itself.
         n_startup_trials: first points, spread evenly; None: a number that suits the space.
         deterministic_objective: not followed if True.
         constraints_func: from a trial that ended, the values of its constraints.
@@ -175,7 +175,7 @@ class GPSampler(NativeSampler):
         constraints_func: ConstraintsFunc | None = None,
         warn_independent_sampling: bool = True,
     ) -> None:
-        given = {"independent_sampler": independent_sampler, "deterministic_objective": deterministic_objective}
+        given = {"deterministic_objective": deterministic_objective}
         _warn_of_constraints(constraints_func)
         if deterministic_objective:
             warn_experimental_argument("deterministic_objective")
@@ -183,6 +183,7 @@ class GPSampler(NativeSampler):
         super().__init__(
             native_samplers.GPSampler(None if n_startup_trials is None else max(1, n_startup_trials), seed),
             constraints_func,
+            independent_sampler,
         )
 
 
@@ -192,8 +193,8 @@ class CmaEsSampler(NativeSampler):
     Args:
         x0: where to begin, values by name.
         sigma0: not followed: in Optuna it is in the parameters' own units, here a part of their ranges.
-        n_startup_trials: not followed.
-        independent_sampler: not followed.
+        n_startup_trials: complete trials before which an independent sampler proposes all; not followed without one.
+        independent_sampler: who proposes parameters that are not in all trials so far; None: this one itself.
         warn_independent_sampling: there is no such warning.
         seed: of the random numbers; becomes the study's.
         consider_pruned_trials: always.
@@ -233,8 +234,7 @@ class CmaEsSampler(NativeSampler):
     ) -> None:
         given = {
             "sigma0": sigma0,
-            "n_startup_trials": n_startup_trials,
-            "independent_sampler": independent_sampler,
+            "n_startup_trials": n_startup_trials if independent_sampler is None else None,
             "use_separable_cma": use_separable_cma,
             "lr_adapt": lr_adapt,
         }
@@ -268,7 +268,16 @@ class CmaEsSampler(NativeSampler):
             inc_popsize=2 if inc_popsize == -1 else inc_popsize,
             seed=seed,
         )
-        super().__init__(self._make(x0))
+        super().__init__(self._make(x0), independent_sampler=independent_sampler)
+        self._n_startup = 0 if independent_sampler is None else n_startup_trials
+
+    def sample_relative(
+        self, study: StudyLike, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return one proposal over the search space; with an independent sampler, none in the first trials."""
+        if self._n_startup > study.native.engine.count().get(NativeState.COMPLETE, 0):
+            return {}
+        return super().sample_relative(study, trial, search_space)
 
     def suit(self, maximizes: bool) -> None:
         """Begin at the best source trial, now that it is known which values are good."""
@@ -285,7 +294,7 @@ class QMCSampler(NativeSampler):
         qmc_type: "sobol" or "halton".
         scramble: randomise the sequence.
         seed: of the random numbers; becomes the study's.
-        independent_sampler: not followed.
+        independent_sampler: who proposes parameters that are not in all trials so far; None: this one itself.
         warn_asynchronous_seeding: there is no such warning: all workers have the study's seed.
         warn_independent_sampling: there is no such warning.
     """
@@ -300,8 +309,7 @@ class QMCSampler(NativeSampler):
         warn_asynchronous_seeding: bool = True,
         warn_independent_sampling: bool = True,
     ) -> None:
-        warn_of_others("QMCSampler", {"independent_sampler": independent_sampler}, QMC)
-        super().__init__(native_samplers.QMCSampler(qmc_type, scramble, seed))
+        super().__init__(native_samplers.QMCSampler(qmc_type, scramble, seed), independent_sampler=independent_sampler)
 
     def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the parameters that all trials so far have; before one is complete, those of the running ones."""

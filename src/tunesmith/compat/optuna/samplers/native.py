@@ -35,6 +35,7 @@ class NativeSampler(BaseSampler):
     Args:
         native: the sampler of `tunesmith.samplers`.
         constraints_func: from a trial that ended, the values of its constraints.
+        independent_sampler: who proposes the parameters that are not in all trials so far; None: this one itself.
 
     Attributes:
         models_one: whether it has a model of a parameter alone, for ``sample_independent``; else that draws at random.
@@ -46,10 +47,16 @@ class NativeSampler(BaseSampler):
     models_one: ClassVar[bool] = False
     is_for_one_objective: ClassVar[bool] = False
 
-    def __init__(self, native: Sampler, constraints_func: ConstraintsFunc | None = None) -> None:
+    def __init__(
+        self,
+        native: Sampler,
+        constraints_func: ConstraintsFunc | None = None,
+        independent_sampler: BaseSampler | None = None,
+    ) -> None:
         self.native = native
         self.seed: int | None = getattr(native, "seed", None)
         self._constraints_func = constraints_func
+        self._independent = independent_sampler
         self._rng = np.random.default_rng(self.seed)
         self._is_reseeded = False
         self._search_space = IntersectionSearchSpace()
@@ -63,8 +70,8 @@ class NativeSampler(BaseSampler):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is what its class was written as; methods that a program puts in their place are called."""
-        return not any(replaces(self, name) for name in METHODS)
+        """Whether it proposes all by itself, as its class was written; methods that replace its own are called."""
+        return self._independent is None and not any(replaces(self, name) for name in METHODS)
 
     @property
     def watches_ends(self) -> bool:
@@ -89,6 +96,8 @@ class NativeSampler(BaseSampler):
     def used_by(self, engine: TrialEngine) -> None:
         """Take note of a study that it is for, whose random numbers ``reseed_rng`` changes."""
         self._engines.add(engine)
+        if isinstance(self._independent, NativeSampler):
+            self._independent.used_by(engine)
         if self._is_reseeded and self.seed is not None:
             engine.seed = self.seed
 
@@ -98,6 +107,13 @@ class NativeSampler(BaseSampler):
         self.seed, self._is_reseeded = int(self._rng.integers(2**32)), True
         for engine in self._engines:
             engine.seed = self.seed
+        if self._independent is not None:
+            self._independent.reseed_rng()
+
+    def before_trial(self, study: StudyLike, trial: FrozenTrial) -> None:
+        """Let the independent sampler prepare."""
+        if self._independent is not None:
+            self._independent.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: StudyLike, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the parameters that all trials so far have."""
@@ -121,8 +137,10 @@ class NativeSampler(BaseSampler):
     def sample_independent(
         self, study: StudyLike, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value of one parameter, as if it were alone."""
+        """Return a value of one parameter, as if it were alone, or what the independent sampler proposes."""
         self.check_objectives(len(study.directions))
+        if self._independent is not None:
+            return self._independent.sample_independent(study, trial, param_name, param_distribution)
         space = _space(((param_name, param_distribution),))
         if not self.models_one:
             return _drawn(space, self._rng)[param_name]
@@ -135,6 +153,8 @@ class NativeSampler(BaseSampler):
         """Set the constraints of a trial that has values; ValueError if one is NaN."""
         if self._constraints_func is not None:
             _process_constraints_after_trial(self._constraints_func, study, trial, state)
+        if self._independent is not None:
+            self._independent.after_trial(study, trial, state, values)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
