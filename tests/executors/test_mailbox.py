@@ -7,6 +7,8 @@ import os
 import pickle
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +25,7 @@ from tunesmith.errors import KeyFileError
 from tunesmith.executors import mailbox, sealed, wire
 from tunesmith.executors.base import Finished
 from tunesmith.executors.futures import FuturesExecutor
-from tunesmith.executors.keys import read_key, write_key
+from tunesmith.executors.keys import KeyFile, read_key
 from tunesmith.executors.mailbox import Mailbox
 from tunesmith.testing.executors import Recorder, a_trial, opened, run_all, until
 from tunesmith.testing.objectives import learn
@@ -131,7 +133,7 @@ def test_who_does_not_know_the_key_is_dropped(box: Mailbox, forged: bytes) -> No
 
 
 def test_a_task_with_another_key_and_a_driver_with_another_key_are_refused(box: Mailbox, tmp_path: Path) -> None:
-    _, other = write_key(tmp_path)
+    other = KeyFile(tmp_path).path
     with pytest.raises((sealed.RefusedError, OSError, EOFError)):
         mailbox._Call(replace(box.address, key_file=other), 0)
     assert box.receive(0.0) == []
@@ -321,7 +323,8 @@ def test_a_job_file_holds_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @posix
 def test_a_key_file_that_others_may_know_is_refused(tmp_path: Path) -> None:
-    key, path = write_key(tmp_path / "new" / "keys")
+    written = KeyFile(tmp_path / "new" / "keys")
+    key, path = written.key, written.path
     assert read_key(path) == key
     link = tmp_path / "link"
     link.symlink_to(path)
@@ -345,7 +348,30 @@ def test_a_folder_that_keeps_no_secret_is_refused(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "fstat", as_on_a_share)
     with pytest.raises(KeyFileError, match=r"give key_folder= a folder whose file system keeps the mode 0600"):
-        write_key(tmp_path)
+        KeyFile(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@posix
+def test_a_key_file_that_a_killed_process_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    script = f"""
+import os, pathlib, signal
+from tunesmith.executors.keys import KeyFile
+left = KeyFile(pathlib.Path({str(tmp_path)!r}))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+    (left,) = tmp_path.iterdir()
+    alive = KeyFile(tmp_path)
+    assert left.exists(), "it may be one that is being made"
+    for path in (left, alive.path):
+        os.utime(path, (1e9, 1e9))
+    another = KeyFile(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([alive.path, another.path])
+    assert read_key(alive.path) == alive.key
+    third = KeyFile(tmp_path)
+    for written in (alive, another, third):
+        written.remove()
     assert not list(tmp_path.iterdir())
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import socket
 import stat
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.errors import KeyFileError
 
 BYTES = 32
+NEW = 60.0  # seconds for which a key file is left alone, whoever made it
 
 
 def key_folder() -> Path:
@@ -20,37 +25,74 @@ def key_folder() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "tunesmith" / "keys"
 
 
-def write_key(folder: Path | None) -> tuple[bytes, Path]:
-    """Draw a key and write it to a file of mode 0600.
+class KeyFile:
+    """A key that was drawn at random, in a file of mode 0600.
+
+    While its process lives, the file is locked. So the next one on this machine knows files whose process was killed, and
+    removes them.
 
     Args:
         folder: where; made where it is not there. None: this machine's folder for temporary files.
 
-    Returns:
-        The key and its file, which is to be removed when it is used no more.
+    Attributes:
+        key: the key.
+        path: the file.
 
     Raises:
         KeyFileError: it cannot be written, or others could read it there.
     """
-    key = secrets.token_bytes(BYTES)
+
+    def __init__(self, folder: Path | None) -> None:
+        self.key = secrets.token_bytes(BYTES)
+        beginning = f"tunesmith-{re.sub('[^A-Za-z0-9.]', '-', socket.gethostname())}-"
+        try:
+            if folder is not None:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _remove_left(Path(tempfile.gettempdir()) if folder is None else folder, beginning)
+            self._file, name = tempfile.mkstemp(prefix=beginning, suffix=".key", dir=folder)
+        except OSError as error:
+            raise KeyFileError(
+                f"the key for tasks cannot be written to {folder}: {error.strerror}; give key_folder= a folder that "
+                "this process can write and its tasks can read"
+            ) from error
+        self.path = Path(name)
+        try:
+            _lock(self._file)
+            _check_private(self._file, self.path)
+            os.write(self._file, self.key)
+        except BaseException:
+            self.remove()
+            raise
+
+    def remove(self) -> None:
+        """Remove the file: the key is used no more."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+def _remove_left(folder: Path, beginning: str) -> None:
+    """Remove the key files that processes of this machine have left, where locks tell."""
+    for path in folder.glob(f"{beginning}*.key"):
+        with suppress(OSError):  # another user's, or removed by now
+            if time.time() - path.stat().st_mtime < NEW:
+                continue  # it may not be locked yet
+            file = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                if _lock(file):
+                    path.unlink()
+            finally:
+                os.close(file)
+
+
+def _lock(file: int) -> bool:
+    """Lock a file for as long as it is open; return whether that is known to be done: not by others, and no error."""
     try:
-        if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file, name = tempfile.mkstemp(prefix="tunesmith-", suffix=".key", dir=folder)
-    except OSError as error:
-        raise KeyFileError(
-            f"the key for tasks cannot be written to {folder}: {error.strerror}; give key_folder= a folder that this "
-            "process can write and its tasks can read"
-        ) from error
-    path = Path(name)
-    try:
-        with open(file, "wb") as opened:
-            _check_private(opened.fileno(), path)
-            opened.write(key)
-    except BaseException:
-        path.unlink()
-        raise
-    return key, path
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # Windows; a file system without locks
+        return False
+    return True
 
 
 def read_key(path: Path) -> bytes:

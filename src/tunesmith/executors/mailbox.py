@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunesmith.executors import sealed
-from tunesmith.executors.keys import read_key, write_key
+from tunesmith.executors.keys import KeyFile, read_key
 from tunesmith.executors.supervisor import Job, Setup
 from tunesmith.executors.task import Task
 from tunesmith.text import name_and_message
@@ -72,13 +72,13 @@ class Mailbox:
     def __init__(self, host: str = LOCAL, key_folder: Path | None = None) -> None:
         self._socket = _listening(host)
         try:
-            self._key, key_file = write_key(key_folder)
+            self._key_file = KeyFile(key_folder)
         except BaseException:
             self._socket.close()
             raise
         at, port = self._socket.getsockname()[:2]
         hosts = own_addresses() if ipaddress.ip_address(at).is_unspecified else (at,)
-        self.address = Address(hosts, port, key_file, os.getpid(), socket.gethostname())
+        self.address = Address(hosts, port, self._key_file.path, os.getpid(), socket.gethostname())
         self._inbox: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
         self._closed = False
         # From here on, of the thread alone.
@@ -124,7 +124,7 @@ class Mailbox:
             self._loop.call_soon_threadsafe(self._over.set)
             self._thread.join()
         finally:
-            self.address.key_file.unlink(missing_ok=True)
+            self._key_file.remove()
 
     # -- in the thread -------------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Mailbox:
             oldest.transport.abort()
         try:
             async with asyncio.timeout(REACH):
-                called = sealed.Called(self._key)
+                called = sealed.Called(self._key_file.key)
                 writer.write(called.welcome(await reader.readexactly(sealed.HELLO)))
                 number, sender, receiver = called.admit(await reader.readexactly(sealed.PROOF))
         finally:
