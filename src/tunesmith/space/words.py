@@ -41,7 +41,20 @@ class _WithWords(Parameter):
         numbers = super().valid()
         return f"{numbers}, or {' or '.join(shown(word) for word, _ in self.words)}" if self.words else numbers
 
-    def _read_prior(self, prior: Any, width: float | None) -> None:
+    def _complete(self, words: Mapping[Any, float], prior: Any, width: float | None) -> None:
+        """Set the words and the prior, which may be one of them, when the range is set."""
+        _set(self, "words", ())  # a place is a number
+        pairs = []
+        for word, place in words.items():
+            try:
+                x = self.to_internal(place)
+                pairs.append((word, int(x) if isinstance(self, Int) else x))
+            except SpaceError as error:
+                raise SpaceError(f"{type(self).__name__}: the place of the word {shown(word)}: {error}") from None
+        _set(self, "words", tuple(pairs))
+        _set(self, "_key", (*self._key, ("words", tuple(pairs))))
+        if prior is None and width is None:
+            return
         if prior is None:
             raise SpaceError(f"{self!r}: a prior_width is given without a prior; give prior=value too")
         self._set_prior(self.to_internal(prior), None if width is None else read_width(width, self.log))
@@ -91,9 +104,7 @@ class FloatOr(_WithWords, Float):
         prior_width: float | None = None,
     ) -> None:
         super().__init__(low, high, log)
-        _add_words(self, words)
-        if prior is not None or prior_width is not None:
-            self._read_prior(prior, prior_width)
+        self._complete(words, prior, prior_width)
 
 
 class IntOr(_WithWords, Int):
@@ -136,9 +147,7 @@ class IntOr(_WithWords, Int):
         prior_width: float | None = None,
     ) -> None:
         super().__init__(low, high, log)
-        _add_words(self, words)
-        if prior is not None or prior_width is not None:
-            self._read_prior(prior, prior_width)
+        self._complete(words, prior, prior_width)
 
 
 def words_of(param: Parameter) -> Words:
@@ -176,20 +185,6 @@ def with_range(param: Float | Int, low: float, high: float, words: Mapping[Any, 
     if param.prior is not None:
         made = made.with_prior(param.prior, param.prior_width)
     return made.with_condition(param.condition)
-
-
-def _add_words(param: FloatOr | IntOr, words: Mapping[Any, float]) -> None:
-    """Set the words of a parameter that has its range."""
-    _set(param, "words", ())  # a place is a number
-    pairs = []
-    for word, place in words.items():
-        try:
-            x = param.to_internal(place)
-            pairs.append((word, int(x) if isinstance(param, Int) else x))
-        except SpaceError as error:
-            raise SpaceError(f"{type(param).__name__}: the place of the word {shown(word)}: {error}") from None
-    _set(param, "words", tuple(pairs))
-    _set(param, "_key", (*param._key, ("words", tuple(pairs))))
 
 
 def _place(words: Words, value: Any) -> float | None:

@@ -214,26 +214,14 @@ def number(value: Any, what: str) -> float:
     Raises:
         ValueError: it is none.
     """
-    if isinstance(value, float):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    raise ValueError(f"{what} is {shown(value)}, and no number")
+    return value if isinstance(value, float) else float(whole(value, what, "number"))
 
 
-def whole(value: Any, what: str) -> int:
-    """Return a whole number of a source as one.
-
-    Args:
-        value: what the source has.
-        what: its name in the error.
-
-    Raises:
-        ValueError: it is none.
-    """
+def whole(value: Any, what: str, wanted: str = "whole number") -> int:
+    """Return a whole number of a source as one; see `number`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ValueError(f"{what} is {shown(value)}, and no whole number")
+    raise ValueError(f"{what} is {shown(value)}, and no {wanted}")
 
 
 def texts(value: Any, what: str) -> dict[str, Any]:
