@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,8 @@ from tunesmith.cli.main import main
 from tunesmith.errors import StorageError
 from tunesmith.report import write_report
 from tunesmith.sklearn import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, SearchCV
-from tunesmith.study.verdict import KEY
+from tunesmith.sklearn.results.verdict import SearchesHere
+from tunesmith.study.verdict import KEY, store_verdict
 
 X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
 NUMBERS = {"C": "log(0.1, 10)", "gamma": "log(0.01, 1)"}  # without the default's "scale"
@@ -229,6 +233,28 @@ def test_threads_that_search_at_once_return_one_verdict(tmp_path: Path) -> None:
     assert [len(search.cv_results_["params"]) for search in found] == [8, 8]
     assert found[0].report_ == found[1].report_
     assert found[0].best_params_ == found[1].best_params_
+
+
+def test_searches_that_conclude_at_once_return_one_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As processes of which one gave no sign for long: both have concluded when the first one stores."""
+    both = threading.Barrier(2, timeout=60)
+
+    @contextmanager
+    def as_in_another_process(*_: Any) -> Iterator[SearchesHere]:
+        yield SearchesHere()
+
+    def store(*args: Any, **how: Any) -> Any:
+        both.wait()
+        return store_verdict(*args, **how)
+
+    monkeypatch.setattr("tunesmith.sklearn.search.search_cv.one_of_these", as_in_another_process)
+    monkeypatch.setattr("tunesmith.sklearn.results.verdict._wait", lambda *_: None)
+    monkeypatch.setattr("tunesmith.sklearn.results.verdict._asked", lambda *_: "the same")
+    moody(tmp_path / "t.db", n_trials=4, confirm=0)
+    monkeypatch.setattr("tunesmith.sklearn.results.verdict.store_verdict", store)
+    with ThreadPoolExecutor(2) as pool:  # levels differ, and with them what is concluded
+        found = list(pool.map(lambda level: moody(tmp_path / "t.db", confirm=0, level=level), [0.8, 0.9]))
+    assert found[0].report_ == found[1].report_ == found[0].study_.recommend().report
 
 
 def test_a_trial_that_a_dead_process_left_is_run_before_the_verdict(tmp_path: Path) -> None:

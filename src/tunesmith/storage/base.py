@@ -19,7 +19,7 @@ A new storage is one subclass of `Storage`, one line in `registry.py` (or an ent
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from tunesmith.frozen import Fence, TrialRecord
@@ -217,6 +217,23 @@ class Storage(Attempts, ArtifactPointers, Liveness):
             KeyError: the study has no trial of this number.
             ValueError: the value cannot be stored.
         """
+
+    def change_study_attr(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
+        """Change one of tunesmith's own attributes of a study; where processes share it, nobody changes it in between.
+
+        Args:
+            study_id: the study.
+            key: the attribute's name.
+            change: is given the value, None if there is none, and returns the new one, as `tunesmith.storable.storable`
+                does; the same object: nothing is written. It may be called several times.
+
+        Returns:
+            the value that is stored then.
+        """
+        present = next((study.system.get(key) for study in self.list_studies() if study.id == study_id), None)
+        if (new := change(present)) is not present:
+            self.set_attr(study_id, None, key, new, system=True)
+        return new
 
     def close(self) -> None:
         """Close what the storage holds open; a later call opens it again."""

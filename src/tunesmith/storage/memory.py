@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunesmith.errors import DuplicatedStudyError
@@ -196,3 +196,11 @@ class MemoryStorage(MemoryTrials):
                 trial.system = {**(trial.system or {}), key: value}
             else:
                 trial.user = {**(trial.user or {}), key: value}
+
+    def change_study_attr(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
+        with self._lock:
+            system = self._book(study_id).record.system
+            present = system.get(key)
+            if (new := change(present)) is not present:
+                system[key] = new
+            return new

@@ -7,6 +7,7 @@ trials: the losses of single rows, fresh splits, the default. Who looks at its s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from tunesmith.errors import StorageError
 from tunesmith.selection import Report
 from tunesmith.selection.stored import params_from_json, params_to_json, report_from_json, report_to_json
 from tunesmith.selection.wording import count
+from tunesmith.storable import storable
 from tunesmith.study.engine.data import StudyData
 
 KEY = "verdict"  # the attribute of the study
@@ -65,9 +67,18 @@ class Verdict:
         )
 
 
-def store_verdict(study: StudyData, verdict: Verdict) -> None:
-    """Store what a search decided, in the place of what was decided before."""
-    study.set_system_attr(
+def store_verdict(study: StudyData, verdict: Verdict, *, first: bool = False) -> Verdict | None:
+    """Store what a search decided, in the place of what was decided before.
+
+    Args:
+        study: the study.
+        verdict: the decision.
+        first: not in the place of one by the same settings from as many trials.
+
+    Returns:
+        that one, which stays; None: the verdict is stored.
+    """
+    data = storable(
         KEY,
         {
             "format": FORMAT,
@@ -79,6 +90,19 @@ def store_verdict(study: StudyData, verdict: Verdict) -> None:
             "others": dict(verdict.others),
         },
     )
+    if not first:
+        study.set_system_attr(KEY, data)
+        return None
+
+    def unless_there(present: Any) -> Any:
+        with suppress(StorageError):  # what cannot be read is stored anew
+            there = read_verdict({KEY: present}, study.study_name)
+            if there is not None and (there.asked, there.ended) == (verdict.asked, verdict.ended):
+                return present
+        return data
+
+    kept = study.change_system_attr(KEY, unless_there)
+    return None if kept is data else read_verdict({KEY: kept}, study.study_name)
 
 
 def stored_verdict(study: StudyData) -> Verdict | None:

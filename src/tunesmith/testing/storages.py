@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import threading
+from typing import Any
 
 import pytest
 
-from tunesmith.errors import TrialFinishedError, TrialsSpentError
+from tunesmith.errors import StudyNotFoundError, TrialFinishedError, TrialsSpentError
 from tunesmith.frozen import NAN, Fence, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim, Storage, StudyRecord
@@ -218,6 +219,22 @@ class StorageConformance(ArtifactLaws, StudyLaws, AttemptLaws, ReadingLaws):
         assert sorted(t.seq for t in storage.trials(study.id)) == list(range(1, n + 1))
         reader.compare()
         assert storage.count(study.id) == {COMPLETE: n}
+
+    def test_an_attribute_is_changed_by_one_at_a_time(self, storage: Storage, study: StudyRecord) -> None:
+        """A change knows what the one before it stored, in whichever thread that was."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        def add(n: int) -> Any:
+            return storage.change_study_attr(study.id, "n", lambda present: {"n": (present or {"n": 0})["n"] + n})
+
+        with ThreadPoolExecutor(6) as pool:
+            made = [found["n"] for found in pool.map(add, [1] * 30)]
+        assert sorted(made) == list(range(1, 31))
+        assert storage.change_study_attr(study.id, "n", lambda present: present) == {"n": 30}
+        assert storage.load_study(study.name).system == {"n": {"n": 30}}
+        storage.delete_study(study.id)
+        with pytest.raises(StudyNotFoundError):
+            storage.change_study_attr(study.id, "n", lambda present: {})
 
     def test_a_waiting_trial_goes_to_one_worker(self, storage: Storage, study: StudyRecord) -> None:
         """Also when many ask at once."""

@@ -1,8 +1,8 @@
 """One verdict of a search, however many run it at once: the first to conclude stores it, the others return it.
 
 The process that told the study of its last trial concludes, since all processes agree on which that is. The others wait
-for what it stores, as long as it shows that it lives. Threads of one process take turns. Whoever has concluded looks
-again before it stores, and returns what another one stored meanwhile.
+for what it stores, as long as it shows that it lives. Threads of one process take turns. Where two conclude all the
+same, since one gave no sign for long, the storage takes the first verdict, and the other one returns that.
 """
 
 from __future__ import annotations
@@ -89,13 +89,24 @@ def conclude_once(
             return found
         with _marked(study, asked, ended):
             made = conclude(run, search, settings)
-        if (found := _adopted(_matching(study.system_attrs, study, asked, ended), run.evidence)) is not None:
+        there = keep(study, made, run.evidence.numbers, ended, asked, first=True)
+        if there is None:
+            return made
+        if (found := _adopted(there, run.evidence)) is not None:
             return found
         keep(study, made, run.evidence.numbers, ended, asked)
         return made
 
 
-def keep(study: Study, made: Conclusion, numbers: list[int], ended: int | None = None, asked: str = "") -> None:
+def keep(
+    study: Study,
+    made: Conclusion,
+    numbers: list[int],
+    ended: int | None = None,
+    asked: str = "",
+    *,
+    first: bool = False,
+) -> Verdict | None:
     """Store a conclusion with its study; one that chose nothing is not.
 
     Args:
@@ -104,12 +115,16 @@ def keep(study: Study, made: Conclusion, numbers: list[int], ended: int | None =
         numbers: the trial of each candidate.
         ended: how many trials it was drawn from; None: all that have ended.
         asked: what identifies the settings.
+        first: not in the place of a verdict on the same trials by the same settings.
+
+    Returns:
+        that verdict, which stays; None: there was none.
     """
     report, index = made.report, made.index
     if index is None or report.chosen is None:
-        return
+        return None
     trial = numbers[index]
-    store_verdict(
+    return store_verdict(
         study.engine,
         Verdict(
             report,
@@ -119,6 +134,7 @@ def keep(study: Study, made: Conclusion, numbers: list[int], ended: int | None =
             asked,
             {name: None if place is None else numbers[place] for name, place in made.places.items()},
         ),
+        first=first,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
@@ -13,7 +13,7 @@ from tunesmith.state import TrialState
 from tunesmith.storage.checks import refuse_replaced, study_gone
 from tunesmith.storage.sql.schema import OF_STUDY, RUNNING, SYSTEM, USER, attrs, reports, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
-from tunesmith.storage.sql.values import attr_to_json
+from tunesmith.storage.sql.values import attr_from_json, attr_to_json
 
 _s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
 ENDED = "ended"  # a system attribute of an attempt that was given up: why, and whose it was
@@ -126,6 +126,16 @@ def set_study_attr(session: Session, study_id: int, kind: int, key: str, text: s
     """Insert or change an attribute of a study."""
     existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
     put_attr(session, study_id, OF_STUDY, 0, kind, key, text)
+
+
+def change_study_attr(session: Session, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
+    """Change one of tunesmith's own attributes of a study, which is locked meanwhile; return what is stored then."""
+    existing(session, study_id, session.row(LOCK_STUDY, study=study_id))
+    row = session.row(_STORED_ATTR, study=study_id, at=OF_STUDY, attempted=0, what=SYSTEM, name=key)
+    present = None if row is None else attr_from_json(row[0])
+    if (new := change(present)) is not present:
+        put_attr(session, study_id, OF_STUDY, 0, SYSTEM, key, attr_to_json(key, new))
+    return new
 
 
 def _is_stored(session: Session, statement: sa.Select[Any], value: Values, **values: Values) -> bool:

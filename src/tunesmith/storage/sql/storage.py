@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -205,6 +205,9 @@ class SQLStorage(SQLTrials):
             at, change = number, attributes.set_attr
             brief = PATIENCE if fence is None else BRIEF
             self._write(study_id, lambda session: change(session, study_id, at, kind, key, text, fence), patience=brief)
+
+    def change_study_attr(self, study_id: int, key: str, change: Callable[[Any], Any]) -> Any:
+        return self._write(study_id, lambda session: attributes.change_study_attr(session, study_id, key, change))
 
     # -- artifacts ---------------------------------------------------------------------------------------------
 

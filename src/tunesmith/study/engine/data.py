@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -110,6 +110,10 @@ class StudyData(StudyReplica):
     def set_system_attr(self, key: str, value: Any) -> None:
         """Set an attribute of tunesmith's own."""
         self.storage.set_attr(self.study_id, None, key, storable(key, value), system=True)
+
+    def change_system_attr(self, key: str, change: Callable[[Any], Any]) -> Any:
+        """Change an attribute of tunesmith's own by a function of its value; see `Storage.change_study_attr`."""
+        return self.storage.change_study_attr(self.study_id, key, change)
 
     def set_trial_attr(self, number: int, key: str, value: Any) -> None:
         """Set a user attribute of a trial, whoever runs it."""
