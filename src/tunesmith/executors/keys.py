@@ -28,8 +28,8 @@ def key_folder() -> Path:
 class KeyFile:
     """A key that was drawn at random, in a file of mode 0600.
 
-    While its process lives, the file is locked. So the next one on this machine knows files whose process was killed, and
-    removes them.
+    While its process lives, the file is locked. So the next one on this machine knows the files of those that were
+    killed, and removes them.
 
     Args:
         folder: where; made where it is not there. None: this machine's folder for temporary files.
