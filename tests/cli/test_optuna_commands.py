@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tunesmith
+import tunesmith.compat.optuna
 from tunesmith.cli.main import main
 from tunesmith.cli.optuna import ELSEWHERE
 
@@ -56,6 +57,32 @@ def test_formats_of_the_best_trial(form: str, url: str, capsys: pytest.CaptureFi
     study.add_trial(tunesmith.create_trial(value=0.25))
     assert main(["best-trial", "-f", form]) == 0
     assert "0.25" in capsys.readouterr().out
+
+
+def test_a_table_has_the_lines_that_scripts_look_for(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    study = tunesmith.create_study(study_name="s", storage=url)
+    study.add_trial(tunesmith.create_trial(value=0.25, user_attrs={"note": "a"}))
+    assert main(["best-trial", "-f", "table", "--flatten"]) == 0
+    rule, head, again, row, last = capsys.readouterr().out.splitlines()
+    assert rule == again == last == "".join("+" if c == "|" else "-" for c in head)
+    assert set(rule) == {"+", "-"}
+    names, cells = ([cell.strip() for cell in line.split("|")[1:-1]] for line in (head, row))
+    found = dict(zip(names, cells, strict=True))
+    assert (found["number"], found["value"], found["user_attrs_note"], found["state"]) == ("0", "0.25", "a", "COMPLETE")
+
+
+def test_a_file_that_is_there_is_a_storage_whatever_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "journal"
+    file.touch()
+    assert main(["create-study", "--storage", str(file), "--study-name", "s"]) == 0
+    assert main(["ask", "--storage", str(file), "--study-name", "s"]) == 0
+    backend = tunesmith.compat.optuna.storages.journal.JournalFileBackend(file)
+    storage = tunesmith.compat.optuna.storages.JournalStorage(backend)
+    assert len(tunesmith.compat.optuna.load_study(study_name="s", storage=storage).trials) == 1
+    assert main(["create-study", "--storage", str(tmp_path / "none"), "--study-name", "s"]) != 0
+    assert "did you mean" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunesmith.cli.options import STORAGE, Decorator
-from tunesmith.cli.output import echo, print_table
+from tunesmith.cli.output import echo
 from tunesmith.plain import plain
 from tunesmith.text import did_you_mean, printable
 
@@ -190,7 +190,7 @@ def _storage(url: str | None, storage_class: str | None) -> BaseStorage:
     url = url or os.environ.get("OPTUNA_STORAGE") or os.environ.get(STORAGE)
     if not url:
         raise click.UsageError("give --storage, such as sqlite:///tune.db")
-    if storage_class in FILES:
+    if storage_class in FILES or (storage_class is None and os.path.isfile(url)):  # of any name, as there
         return storages.JournalStorage(storages.journal.JournalFileBackend(url))
     if storage_class not in (None, "RDBStorage"):
         known = (*FILES, "RDBStorage")
@@ -280,11 +280,18 @@ def _print(record: dict[str, Any], form: str, flatten: bool) -> None:
         key: plain(value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value))
         for key, value in columns.items()
     }
+    cells = {printable(key): "" if value is None else printable(str(value)) for key, value in safe.items()}
     if form == "json":
         echo(json.dumps(safe))
     elif form == "yaml":  # in which JSON is one way to write a value
         echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
     elif form == "value":
-        echo(printable(" ".join("" if value is None else str(value) for value in safe.values())))
-    else:
-        print_table([printable(key) for key in safe], [list(safe.values())])
+        echo(" ".join(cells.values()))
+    else:  # in the characters that scripts look for
+        widths = [max(len(key), len(cell)) for key, cell in cells.items()]
+        rule = f"+{'+'.join('-' * (width + 2) for width in widths)}+"
+        head, row = (
+            f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
+            for line in (cells.keys(), cells.values())
+        )
+        echo("\n".join([rule, head, rule, row, rule]))
