@@ -213,6 +213,12 @@ def test_a_notebook_gets_an_output_that_is_replaced(monkeypatch: pytest.MonkeyPa
     assert shown[1].startswith("trial 2/4 ████")
     assert shown[-1].endswith("in 0:01")
 
+    class OwnBar(ProgressLine):
+        has_bar = False
+
+    OwnBar(4, clock=clock)
+    assert shown[-1].startswith("new: trial 0/4 · "), "a text that has a bar gets no second one"
+
 
 def test_a_reader_that_is_gone_ends_the_display_and_not_the_search() -> None:
     tried: list[str] = []

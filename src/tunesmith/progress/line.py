@@ -23,7 +23,7 @@ class ProgressLine:
         above: gives what rich draws above the line of a terminal; None: nothing.
 
     Attributes:
-        has_bar: whether a display with room for it may draw a bar; else the text has its own.
+        has_bar: whether a display may draw a bar; else the text has its own.
         done: how many are done.
         best: what is known of the best, in words; shown as it is.
         saved: what was saved, in words; shown as it is.
@@ -82,7 +82,7 @@ class ProgressLine:
         if display is None:
             return
         self._due = now + display.interval
-        share = min(1.0, self.done / self._total) if self._total else None
+        share = min(1.0, self.done / self._total) if self._total and self.has_bar else None
         if not _written(lambda: display.show(self.head(), self.tail(now, ended), share, ended)):
             self._display, self._due = None, math.inf  # a terminal that is gone must not end the search
 
