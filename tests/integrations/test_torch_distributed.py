@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -149,11 +150,11 @@ def waits(trial: DistributedTrial) -> float:
     return fails(trial, alone=True)
 
 
-def search(rank: int, folder: str) -> None:
-    """One of the two processes of a search that goes on after errors, and of others."""
+def search(rank: int, folder: str, port: int) -> None:
+    """One of the three processes of a search that goes on after errors, and of others."""
     place = Path(folder)
     torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{place / 'meet'}", rank=rank, world_size=2, timeout=timedelta(seconds=15)
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=3, timeout=timedelta(minutes=30)
     )
     stored = {"storage": place / "tune.db", "load_if_exists": True, "sampler": "random", "pruner": "nop", "seed": 0}
     study = ts.create_study(study_name="s", **stored) if rank == 0 else None  # type: ignore[arg-type]
@@ -175,9 +176,17 @@ def create_optuna_study(place: Path) -> Any:
 
 @pytest.mark.slow
 def test_an_error_in_any_rank_fails_the_trial_in_all_and_catch_decides(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(search, (str(tmp_path),), nprocs=2)
-    assert (tmp_path / "rank0").exists()
-    assert (tmp_path / "rank1").exists()
+    """Rank 1 fails while the others wait for it, which they would do for half an hour."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = torch.multiprocessing.spawn(search, (str(tmp_path), port), nprocs=3, join=False)
+    try:
+        for _ in range(3):  # each time until one of them ends
+            started.join(timeout=60)
+        assert sorted(path.name for path in tmp_path.glob("rank*")) == ["rank0", "rank1", "rank2"]
+    finally:
+        for one in started.processes:
+            one.kill()
     complete, fail = ts.TrialState.COMPLETE, ts.TrialState.FAIL
 
     def trials(name: str) -> list[ts.FrozenTrial]:

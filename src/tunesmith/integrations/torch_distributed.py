@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 import pickle
+import socket
 import threading
 import time
 import traceback
@@ -109,10 +111,11 @@ class DistributedTrial:
     def run(self, objective: Callable[[Self], Any]) -> Any:
         """Run an objective on this trial in all ranks; raise in all of them what was raised first in any.
 
-        The others may be waiting for the rank that failed, in a step of a ``DistributedDataParallel`` model, say. Their
-        group is aborted, where its backend can do that (NCCL); with gloo, their collective raises when the ``timeout``
-        of ``init_process_group`` is over. Then all ranks make a new process group, and go on together. So models and
-        optimisers that use it must be made in the objective.
+        The others may be waiting for the rank that failed, in a step of a ``DistributedDataParallel`` model, say. Two
+        seconds later their process group is aborted (NCCL), or their connections to that rank are ended (gloo on
+        Linux), so that their collective raises; elsewhere it does when the ``timeout`` of ``init_process_group`` is
+        over. Then all ranks make a new process group, and go on together. So models and optimisers that use it must be
+        made in the objective.
 
         Args:
             objective: gets this trial.
@@ -338,7 +341,7 @@ class _Meeting:
                 self._leave(own)
                 return own
         self._said.set(f"ended {self._rank}", b"")
-        if not self._all("ended", GRACE if own is not None else None):
+        if not self._all("ended", GRACE if own is not None else None, or_left=True):
             self._leave(own)
             self._all("ended", None)
         self._said.set(f"agreed {self._rank}", b"")  # after the last word on whether the group was left
@@ -361,14 +364,20 @@ class _Meeting:
         found: BaseException = error
         return found
 
-    def _all(self, word: str, most: float | None) -> bool:
-        """Wait until all ranks have said a word, at most so many seconds; return whether they have."""
+    def _all(self, word: str, most: float | None, or_left: bool = False) -> bool:
+        """Wait until all ranks have said a word, at most so many seconds, or until one has left; tell whether all have.
+
+        Args:
+            word: what they say.
+            most: seconds; None: there is no limit.
+            or_left: whether to stop waiting when another rank has ended the process group.
+        """
         keys = [f"{word} {rank}" for rank in range(self._size)]
         waited, pause = 0.0, 0.001
         while not self._said.check(keys):
             if self._said.check(["gone"]):
                 raise RuntimeError("another rank was asked to end; this one cannot go on alone")
-            if most is not None and waited >= most:
+            if (most is not None and waited >= most) or (or_left and self._said.check(["left"])):
                 return False
             time.sleep(pause)
             waited, pause = waited + pause, min(2 * pause, LOOK)
@@ -376,15 +385,47 @@ class _Meeting:
 
     def _leave(self, own: BaseException | None) -> None:
         """End the process group, here and where somebody waits for this rank."""
+        self._said.set(f"left {self._rank}", pickle.dumps([connection.getsockname() for connection in _connections()]))
         self._said.set("left", b"")
         _forget(own)
         _abort(self._pg)
 
     def _look(self, over: threading.Event) -> None:
+        """End what this rank waits for once a rank has left: others may leave later, and each is one to wait for."""
+        waited_for = set(range(self._size)) - {self._rank}
         while not over.wait(LOOK):
-            if self._said.check(["left"]):
-                _abort(self._pg)
-                return
+            if not self._said.check(["left"]):
+                continue
+            _abort(self._pg)
+            for rank in [rank for rank in waited_for if self._said.check([f"left {rank}"])]:
+                waited_for.remove(rank)
+                self._cut(set(pickle.loads(self._said.get(f"left {rank}"))))
+
+    def _cut(self, ends: set[Any]) -> None:
+        """End the connections to a rank, but for those of the store: gloo, which cannot abort, waits for them.
+
+        Args:
+            ends: the addresses of its connections, on its side.
+        """
+        store = self._store
+        while isinstance(store, dist.PrefixStore):
+            store = store.underlying_store
+        port = getattr(store, "port", None)  # of a file, there is none
+        for connection in _connections():
+            with suppress(OSError):
+                here, there = connection.getsockname(), connection.getpeername()
+                if there in ends and port not in (here[1], there[1]):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _connections() -> Iterator[socket.socket]:
+    """Yield this process's TCP connections, where the system lists them; each is a copy, which is closed after it."""
+    with suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError), socket.socket(fileno=os.dup(int(name))) as connection:
+                if connection.type == socket.SOCK_STREAM and connection.family in (socket.AF_INET, socket.AF_INET6):
+                    connection.getpeername()  # else it only listens
+                    yield connection
 
 
 def _abort(group: Any) -> None:
