@@ -46,7 +46,7 @@ with install() as installed:
         import a_library_that_nobody_has
     assert not imports.is_successful()
     assert _convert_old_distribution_to_new_distribution(FloatDistribution(0, 1)) == FloatDistribution(0, 1)
-    storage = RDBStorage("sqlite:///:memory:")
+    storage = optuna.create_study(storage="sqlite:///tune.db")._storage
     assert isinstance(storage, _CachedStorage)
     assert isinstance(storage._backend, RDBStorage)
     try:
@@ -66,8 +66,9 @@ uninstall()  # again: nothing
 """
 
 
-def test_a_library_that_imports_optuna_gets_this_package_until_it_is_undone():
-    done = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, timeout=120)
+def test_a_library_that_imports_optuna_gets_this_package_until_it_is_undone(tmp_path):
+    command = [sys.executable, "-c", LIBRARY]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -203,7 +203,7 @@ def get_storage(storage: str | BaseStorage | Storage | None) -> BaseStorage:
         return InMemoryStorage()
     if isinstance(storage, str) and storage.startswith("redis"):
         raise ValueError("there is no storage in Redis; give an SQLite file, or the URL of a database server")
-    return BaseStorage(open_storage(storage))
+    return RDBStorage(storage) if isinstance(storage, str) else BaseStorage(open_storage(storage))
 
 
 @experimental_func("2.9.0")
