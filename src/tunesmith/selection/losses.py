@@ -66,6 +66,7 @@ class LossTable:
         self._sum: dict[int, Singles] = {}
         self._squares: dict[int, Singles] = {}
         self._runs: dict[int, Singles] = {}
+        self._each: dict[int, list[Singles]] = {}  # of those that were run again, the mean of each run
 
     @property
     def n_units(self) -> int:
@@ -94,6 +95,7 @@ class LossTable:
             self._sum[candidate] = np.where(known, mean, np.nan)
             return
         first = self._sum[candidate]
+        self._each.setdefault(candidate, [first.copy()]).append(np.where(known, mean, np.nan).astype(np.float32))
         if candidate not in self._runs:
             self._runs[candidate] = np.ones(self.n_units, np.float32)
             self._squares[candidate] = first * first
@@ -108,6 +110,15 @@ class LossTable:
         for candidate, total in self._sum.items():
             table[:, candidate] = total / self._runs[candidate] if candidate in self._runs else total
         return table
+
+    def paired_runs(self, candidate: int, other: int) -> Floats:
+        """Return the losses of one candidate less those of another [R, U], run by run, of the runs that both have.
+
+        NaN where a run did not test a unit. Both need a first run.
+        """
+        one, two = (self._each.get(c, [self._sum[c]]) for c in (candidate, other))
+        runs = min(len(one), len(two))
+        return np.asarray(np.stack(one[:runs]).astype(np.float64) - np.stack(two[:runs]))
 
     def between_repeats(self, n_candidates: int | None = None) -> Floats:
         """Return, for each candidate [C], the variance that averaging over its repeats took out of a unit's loss.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunesmith.languages import say
+from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.score import HonestScore
 from tunesmith.selection.wording import NumberFormat, count, params_of, verdict
 from tunesmith.text import block, printable
@@ -43,6 +44,7 @@ class Report:
         regret_bound: how much better a longer search is expected to get, in the metric's unit, or None.
         adaptive: whether candidates were proposed from earlier scores.
         unit: what was counted by `n_fits`: "fit" or "run".
+        outlook: what the lead of the best alternative over the default rests on, and what would decide; None: unknown.
         notes: further remarks, printed as they are.
     """
 
@@ -64,6 +66,7 @@ class Report:
     regret_bound: float | None = None
     adaptive: bool = False
     unit: str = "fit"
+    outlook: Outlook | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -84,7 +87,7 @@ class Report:
         score, notes = self.score, self.notes
         lines = [_compared(self), self.rule]
         if score is not None:
-            lines.append(_gain(self, score))
+            lines += [_gain(self, score), *_outlook(self)]
             notes = (*score.notes, *notes)
         lines += dict.fromkeys(notes)
         if score is not None:
@@ -124,6 +127,15 @@ def _compared(report: Report) -> str | None:
     if closest is None:
         return f"{others} was better."
     return f"{others} was convincingly better; the closest was {closest}."
+
+
+def _outlook(report: Report) -> list[str]:
+    """Say what leads a kept default by how much, and what would decide; of a gain that is not sure, the latter."""
+    score = report.score
+    if report.outlook is None or score is None or score.beats_default is not False:
+        return []
+    told = report.outlook.sentences(score.format, "gain" if score.label.greater_is_better else "reduction")
+    return told if report.kept_default else told[1:]
 
 
 def _fell_short(report: Report) -> bool:

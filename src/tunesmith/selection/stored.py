@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from tunesmith.errors import SpaceError
+from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.report import Report
 from tunesmith.selection.score import Estimate, HonestScore
 from tunesmith.space.serialize import label_from_json, label_to_json
@@ -54,6 +55,8 @@ def report_to_json(report: Report) -> dict[str, Any]:
         gain = report.score.gain_over_default
         score["gain_over_default"] = None if gain is None else [gain.value, list(gain.interval)]
         data["score"] = score | {"interval": list(report.score.interval), "notes": list(report.score.notes)}
+    if report.outlook is not None:
+        data["outlook"] = {f.name: getattr(report.outlook, f.name) for f in fields(report.outlook)}
     return data | {"notes": list(report.notes)}
 
 
@@ -71,6 +74,8 @@ def report_from_json(data: Mapping[str, Any]) -> Report:
             score["gain_over_default"] = Estimate(gain[0], tuple(gain[1]))
         score |= {"interval": tuple(score["interval"]), "notes": tuple(map(str, score["notes"]))}
         found["score"] = HonestScore(**score)
+    if (outlook := found.get("outlook")) is not None:
+        found["outlook"] = Outlook(**{f.name: outlook[f.name] for f in fields(Outlook)})
     return Report(**found | {"notes": tuple(map(str, found["notes"]))})
 
 

@@ -33,6 +33,7 @@ class Verdict:
         ended: how many trials of the study had ended.
         asked: what identifies the settings that were decided by.
         others: numbers of the trials behind other configurations of the report, by their field; None: there is none.
+        fresh: numbers of the trials whose configurations were evaluated again on each fresh set of splits.
     """
 
     report: Report
@@ -41,6 +42,7 @@ class Verdict:
     ended: int
     asked: str = ""
     others: Mapping[str, int | None] = field(default_factory=dict)
+    fresh: tuple[tuple[int, ...], ...] = ()
 
     def renumbered(self, numbers: Mapping[int, int]) -> Verdict:
         """Return the verdict for a copy of the study.
@@ -49,7 +51,8 @@ class Verdict:
             numbers: of the copied trials, by their numbers before.
         """
         others = {name: None if number is None else numbers.get(number, number) for name, number in self.others.items()}
-        return replace(self, trial=None if self.trial is None else numbers[self.trial], others=others)
+        fresh = tuple(tuple(numbers.get(n, n) for n in again) for again in self.fresh)
+        return replace(self, trial=None if self.trial is None else numbers[self.trial], others=others, fresh=fresh)
 
     def later(self, ended: int) -> str | None:
         """Say how many trials ended after the verdict and are not in it; None: none did.
@@ -88,6 +91,7 @@ def store_verdict(study: StudyData, verdict: Verdict, *, first: bool = False) ->
             "ended": verdict.ended,
             "asked": verdict.asked,
             "others": dict(verdict.others),
+            "fresh": [list(again) for again in verdict.fresh],
         },
     )
     if not first:
@@ -138,6 +142,7 @@ def read_verdict(system: Mapping[str, Any], name: str) -> Verdict | None:
             int(data["ended"]),
             str(data["asked"]),
             dict(data["others"]),
+            tuple(tuple(int(n) for n in again) for again in data.get("fresh", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StorageError(

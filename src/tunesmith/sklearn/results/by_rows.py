@@ -13,6 +13,7 @@ from tunesmith.errors import SelectionError
 from tunesmith.selection import LossTable, select_by_rows
 from tunesmith.selection.influence import EffectiveSample
 from tunesmith.selection.metric import Metric
+from tunesmith.selection.outlook import outlook
 from tunesmith.selection.risk import caution
 from tunesmith.selection.skill import full_fit_gain
 from tunesmith.selection.splits import count_groups, in_time_order, observation_of_row
@@ -20,7 +21,7 @@ from tunesmith.selection.targets import Targets
 from tunesmith.selection.variance import variance_inflation
 from tunesmith.selection.wording import MetricLabel
 from tunesmith.sklearn.results.cautions import FEW_ROWS
-from tunesmith.sklearn.results.confirm import confirm
+from tunesmith.sklearn.results.confirm import confirm, fits_per_repeat
 from tunesmith.sklearn.results.context import Selected, SelectionContext
 
 COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
@@ -80,6 +81,16 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
             found = select(alone)
     except SelectionError:  # not one candidate is complete
         return None
+    if default is not None and context.given is None and found.challenger != default:
+        context.outlook = outlook(
+            table.paired_runs(default, found.challenger),
+            table.weights,
+            n_rows=n_tested,
+            inflation=variance_inflation(len(evidence.splits), evidence.test_to_train),
+            deciding=min(effective_sample(c).size for c in (default, found.challenger)),
+            fits_per_repeat=fits_per_repeat(context),
+            level=settings.level,
+        )
     notes = (NOT_ENOUGH.format(n=n_tested),) if n_tested < FEW_ROWS else ()
     together = metric.together(evidence.splits)
     if together:

@@ -15,9 +15,11 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from tunesmith.selection import HonestScore, Report, select_by_folds
+from tunesmith.selection.outlook import outlook_of_folds
 from tunesmith.selection.risk import relative_caution
 from tunesmith.selection.score_range import ScoreRange
 from tunesmith.selection.splits import count_groups, tested_rows
+from tunesmith.selection.variance import variance_inflation
 from tunesmith.selection.wording import params_of
 from tunesmith.sklearn.results.by_model import by_model
 from tunesmith.sklearn.results.by_rows import by_rows
@@ -36,12 +38,14 @@ class Conclusion:
         score: its honest score, or None where there can be none.
         report: the same and more in words.
         places: the indices of the report's other configurations, by their field; None: there is none.
+        fresh: the trials of the candidates that were evaluated on each fresh set of splits.
     """
 
     index: int | None
     score: HonestScore | None
     report: Report
     places: Mapping[str, int | None] = field(default_factory=dict)
+    fresh: tuple[tuple[int, ...], ...] = ()
 
 
 def conclude(run: FinishedSearch, search: Any, settings: SelectionSettings) -> Conclusion:
@@ -158,6 +162,13 @@ def _by_folds(context: SelectionContext) -> Selected:
         level=context.settings.level,
     )
     n_values = evidence.scores.shape[1]
+    if context.default is not None and result.challenger != context.default and context.given is None:
+        context.outlook = outlook_of_folds(
+            evidence.scores[result.challenger] - evidence.scores[context.default],
+            n_rows=len(tested_rows(evidence.splits)),
+            inflation=variance_inflation(n_values, evidence.test_to_train),
+            level=context.settings.level,
+        )
     theirs = context.metric is None and evidence.y is not None
     known = "Your scorer gives one number per fold" if theirs else "Only the score of each fold is known"
     values = "1 value" if n_values == 1 else f"{n_values} values"
@@ -211,6 +222,7 @@ def _report(context: SelectionContext, selected: Selected | None) -> Conclusion:
         stopped=None if study is None else study.stop_reason,
         regret_bound=None if study is None else study.regret_bound,
         adaptive=context.adaptive,
+        outlook=context.outlook,
         notes=tuple(context.notes),
     )
-    return Conclusion(index, score, report, {"default": default, "runner_up": runner_up})
+    return Conclusion(index, score, report, {"default": default, "runner_up": runner_up}, tuple(context.fresh))

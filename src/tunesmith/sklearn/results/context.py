@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tunesmith.selection import HonestScore, Rule, SelectionResult
 from tunesmith.selection.metric import Metric
+from tunesmith.selection.outlook import Outlook
 from tunesmith.selection.risk import USUAL_RISK
 from tunesmith.selection.simplest import Complexity, complexities, ranks
 from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
@@ -18,8 +19,23 @@ Selected = tuple[SelectionResult, HonestScore]
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """Further repeats of the folds for the leaders of a search that has concluded.
+
+    Attributes:
+        known: the trials of the candidates that ran on each fresh set of splits before.
+        repeats: how many more sets there are to be.
+        leaders: how many candidates run on each, beside the default.
+    """
+
+    known: tuple[tuple[int, ...], ...]
+    repeats: int
+    leaders: int
+
+
+@dataclass(frozen=True, slots=True)
 class SelectionSettings:
-    """How to conclude; see `SearchCV`."""
+    """How to conclude; see `SearchCV`. `further`: after `SearchCV.decide`, in the place of `confirm`."""
 
     confirm: Any = "auto"
     prefer_default: bool | None = True
@@ -27,6 +43,7 @@ class SelectionSettings:
     deadline: float | None = None
     level: float = 0.95
     risk: float = USUAL_RISK
+    further: Further | None = None
 
 
 @dataclass(slots=True)
@@ -47,6 +64,8 @@ class SelectionContext:
         confirmed: how many candidates were evaluated again.
         repeats: on how many fresh splits.
         fresh_fits: how many fits that took.
+        fresh: the trials of the candidates on each fresh set of splits.
+        outlook: what the lead of the best alternative over the default rests on; None: not known.
         notes: further remarks.
     """
 
@@ -63,6 +82,8 @@ class SelectionContext:
     confirmed: int = 0
     repeats: int = 0
     fresh_fits: int = 0
+    fresh: list[tuple[int, ...]] = field(default_factory=list)
+    outlook: Outlook | None = None
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -78,7 +78,7 @@ def conclude_once(
     Raises:
         Exception: what the splitter raised.
     """
-    study, asked = run.study, _asked(search, settings, run.evidence.metric)
+    study, asked = run.study, asked_of(search, settings, run.evidence.metric)
     ended = len(study.history)
     if here is None:
         made = conclude(run, search, settings)
@@ -133,12 +133,13 @@ def keep(
             len(study.history) if ended is None else ended,
             asked,
             {name: None if place is None else numbers[place] for name, place in made.places.items()},
+            made.fresh,
         ),
         first=first,
     )
 
 
-def _asked(search: Any, settings: SelectionSettings, metric: str | None) -> str:
+def asked_of(search: Any, settings: SelectionSettings, metric: str | None) -> str:
     """Return what identifies how to decide; estimator, data, metric and splits are in the search's fingerprint."""
     how = {
         "confirm": settings.confirm,
@@ -175,7 +176,7 @@ def _adopted(stored: Verdict | None, evidence: Evidence) -> Conclusion | None:
         report = replace(report, default=evidence.params[default])
     if (runner_up := others.get("runner_up")) is not None:
         report = replace(report, runner_up=evidence.params[runner_up])
-    return Conclusion(index, report.score, report, others)
+    return Conclusion(index, report.score, report, others, stored.fresh)
 
 
 def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdict | None:

@@ -40,6 +40,7 @@ from tunesmith.sklearn.protocols import (
     Estimator,
     Params,
     Refit,
+    Results,
     Scoring,
 )
 from tunesmith.sklearn.results.afterwards import HonestResultsMixin
@@ -156,7 +157,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
         check_input_parameters(self, X, y, routed.splitter.split)
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **routed.splitter.split)
         base = clone(self.estimator)
-        for name in ("study_", "_kept", "_concluded", "_by_metric"):
+        for name in ("study_", "_kept", "_concluded", "_by_metric", "_ran"):
             self.__dict__.pop(name, None)
         with self._open_store(metric, X, y) as store, Pool(self.n_jobs, self.pre_dispatch) as pool:
             evaluate = Evaluation(self, base, X, y, scorers, routed, pool, store)
@@ -171,10 +172,7 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             self._check_refit_for_multimetric(evaluate.outcomes[0]["test_scores"])
             metric = self.refit
         if self.refit or not self.multimetric_:
-            self.best_index_ = self._select_best_index(self.refit, metric, results)
-            if not callable(self.refit):
-                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
-            self.best_params_ = results["params"][self.best_index_]
+            self._set_best(metric, results)
         if self.refit:
             self._refit(base, X, y, routed.estimator.fit, context, metadata)
         self.scorer_ = metric_scorers(scorers) if is_multimetric(scorers) else scorers
@@ -183,6 +181,13 @@ class BaseSearchCV(HonestResultsMixin, _compat.BaseSearchCV):
             self._store_verdict(store.study, evaluate.numbers)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, metadata=metadata)
         return self
+
+    def _set_best(self, metric: Any, results: Results) -> None:
+        """Say which candidate is the best, by the metric that decides."""
+        self.best_index_ = self._select_best_index(self.refit, metric, results)
+        if not callable(self.refit):
+            self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+        self.best_params_ = results["params"][self.best_index_]
 
     def _validate_params(self) -> None:
         """Check the parameters; for an unknown metric in `scoring`, scikit-learn's message would list all names."""

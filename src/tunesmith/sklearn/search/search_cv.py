@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
 from tunesmith.selection.racing import RULES
 from tunesmith.selection.risk import USUAL_RISK, check_risk
 from tunesmith.selection.simplest import check_simplest, complexities
-from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions
+from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions, callback_context
 from tunesmith.sklearn.checks.scores import check_scores
+from tunesmith.sklearn.evaluate.batches import BatchSizer
+from tunesmith.sklearn.evaluate.deadline import Deadline
+from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.evaluate.splits import reshuffled_cv
 from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
+from tunesmith.sklearn.results.conclusion import conclude
+from tunesmith.sklearn.results.confirm import further
 from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.evidence import FinishedSearch
-from tunesmith.sklearn.results.verdict import SearchesHere, conclude_once, one_of_these
+from tunesmith.sklearn.results.verdict import SearchesHere, asked_of, conclude_once, keep, one_of_these
 from tunesmith.sklearn.search.base import BaseSearchCV
 from tunesmith.sklearn.search.budget import budget
 from tunesmith.sklearn.search.choices import tied_to_choices
@@ -37,6 +45,23 @@ from tunesmith.study.stopping import stopping
 
 SEARCH_SHARE = 0.8  # part of a timeout after which no candidate is begun: the rest is for running the leaders again
 N_SAMPLES = 64  # how many random candidates are checked before the first fit
+
+
+@dataclass(frozen=True, slots=True)
+class RanSearch:
+    """What `SearchCV.decide` goes on from; it refers to the rows, and is no part of a pickle.
+
+    Attributes:
+        finished: the search that has run.
+        evaluate: what fits and scores.
+        settings: how it was concluded.
+        ended: from how many trials.
+    """
+
+    finished: FinishedSearch
+    evaluate: Evaluation
+    settings: SelectionSettings
+    ended: int
 
 
 class SearchCV(BaseSearchCV):
@@ -171,6 +196,8 @@ class SearchCV(BaseSearchCV):
         "deterministic": ["boolean"],
     }
 
+    _ran: RanSearch | None = None
+
     def __init__(
         self,
         estimator: Estimator,
@@ -210,6 +237,7 @@ class SearchCV(BaseSearchCV):
     def __getstate__(self) -> Any:
         state = super().__getstate__()
         state.pop("_auto", None)  # of use to `fit` alone
+        state.pop("_ran", None)  # it has the rows
         if state.get("warm_start_from") is not None:  # studies cannot be pickled, what is needed of them can
             state["warm_start_from"] = WarmStart.of(state["warm_start_from"])
         return state
@@ -293,10 +321,100 @@ class SearchCV(BaseSearchCV):
         with one_of_these(store.where, store.study) as here:
             finished = SequentialSearch(evaluate_candidates, store, space, plan, context, here).run()
             check_scores(evaluate_candidates.outcomes, self.n_splits_, store.metric)
+            self._ran = RanSearch(finished, evaluate_candidates, settings, len(store.study.history))
             self._conclude(finished, settings, here)
         self.n_fits_ = self.report_.n_fits
         self.n_fits_saved_ = self.report_.n_fits_saved
         context.call_on_fit_task_end(estimator=self)
+
+    def decide(self, more_fits: int) -> SearchCV:
+        """Run the leaders and the default on further repeats of the folds, and decide anew.
+
+        Each repeat is a fresh set of splits of the same rows, the same for the default and up to three of the best
+        others. What they score joins what is known already; so the figure stays honest, and ``best_*``, ``report_`` and
+        the refitted estimator are those of the new decision, which is stored with the study. The report of a search
+        that kept the default says how many fits are likely to decide.
+
+        Args:
+            more_fits: how many fits may be run at most, on folds. One repeat of K folds takes 4 · K, or 2 · K at least.
+
+        Returns:
+            self.
+
+        Raises:
+            NotFittedError: it has not been fitted.
+            ValueError: it was pickled since; the folds cannot be repeated; no metric decides, or one that gives one
+                number per fold; or the number of fits does not pay for one repeat.
+
+        Example:
+            ```python
+            from sklearn.datasets import load_breast_cancer
+            from sklearn.tree import DecisionTreeClassifier
+
+            from tunesmith.sklearn import SearchCV
+
+            X, y = load_breast_cancer(return_X_y=True)
+            search = SearchCV(DecisionTreeClassifier(random_state=0), n_trials=8, random_state=0).fit(X, y)
+            print(search.report_)
+            print(search.decide(more_fits=40).report_)
+            ```
+        """
+        if not hasattr(self, "cv_results_"):
+            raise NotFittedError("decide() goes on with a search that has been fitted: call fit(X, y) first")
+        if not _is_count(more_fits):
+            raise ValueError(f"more_fits is a number of fits, a whole number from 1 on; {more_fits!r} was given")
+        if self._ran is None:
+            raise ValueError(
+                "decide() needs the rows, which are not in a copy or a pickle of a search: call fit again with the "
+                "same data (with storage= that takes no fit), and decide then"
+            )
+        with WarnOnce():
+            self._decide(self._ran, int(more_fits))
+        return self
+
+    def _decide(self, ran: RanSearch, more_fits: int) -> None:
+        """Decide anew; see `decide`."""
+        before, evidence, evaluate = self._conclusion(), ran.finished.evidence, ran.evaluate
+        if before.index is None or callable(self.refit):
+            raise ValueError("decide() needs a metric that decides (refit=): a function, or nothing, chose here")
+        splitter = reshuffled_cv(self.cv, self._checked_cv_orig)
+        if self.reshuffle:
+            splitter = "with reshuffle=True each candidate had splits of its own"
+        if isinstance(splitter, str):
+            raise ValueError(
+                f"the folds cannot be repeated: {splitter}. More rows would decide, or a splitter that shuffles"
+            )
+        n_others = int(np.isfinite(evidence.scores).all(axis=1).sum()) - (ran.finished.default is not None)
+        k, default = len(evidence.splits), ran.finished.default is not None
+        if n_others + default < 2:
+            raise ValueError("decide() compares configurations, and there is only one configuration with a score")
+        plan = further(before.fresh, more_fits, k, n_others, default)
+        if plan is None:
+            least = f"{k} folds of two configurations are {2 * k} fits"
+            raise ValueError(f"more_fits={more_fits} is less than one repeat: {least}")
+        with Pool(self.n_jobs, self.pre_dispatch) as pool:
+            evaluate.pool = pool
+            if evaluate.store is not None:
+                evaluate.store.display = None
+            finished = replace(ran.finished, deadline=Deadline(BatchSizer(), pool))
+            made = conclude(finished, self, replace(ran.settings, further=plan))
+        if len(made.fresh) <= len(before.fresh):
+            raise ValueError(
+                "decide() needs the losses of single rows, and they are not known here: the scorer gives one number "
+                "per fold, or the predictions of the leaders were too large to keep"
+            )
+        keep(ran.finished.study, made, evidence.numbers, ran.ended, asked_of(self, ran.settings, evidence.metric))
+        self._concluded, self._by_metric, chosen = made, None, self.best_index_
+        self._set_best(self.refit if self.multimetric_ else "score", self.cv_results_)
+        self.n_fits_, self.n_fits_saved_ = made.report.n_fits, made.report.n_fits_saved
+        if self.refit and self.best_index_ != chosen:
+            task = evaluate.task
+            weight = task.fit_params.get("sample_weight")
+            metadata = None if weight is None else {"sample_weight": weight}
+            context = callback_context(self, max_subtasks=1)
+            context.call_on_fit_task_begin(estimator=self, X=task.X, y=task.y, metadata=metadata)
+            self._refit(task.estimator, task.X, task.y, task.fit_params, context, metadata)
+            context.call_on_fit_task_end(estimator=self, X=task.X, y=task.y, metadata=metadata)
 
     def _conclude(self, finished: FinishedSearch, settings: SelectionSettings, here: SearchesHere) -> None:
         """Draw the conclusion, while the workers are still there."""
@@ -310,3 +428,7 @@ class SearchCV(BaseSearchCV):
         if callable(refit) or self._conclusion().index is None:
             return super()._select_best_index(refit, refit_metric, results)
         return self._conclusion().index
+
+
+def _is_count(given: Any) -> bool:
+    return not isinstance(given, bool) and isinstance(given, Integral) and int(given) > 0

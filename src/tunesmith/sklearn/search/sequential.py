@@ -17,7 +17,6 @@ import time
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from sklearn.base import is_classifier
@@ -40,7 +39,7 @@ from tunesmith.sklearn.search.fidelity import make_screens
 from tunesmith.sklearn.search.proposals import Proposals
 from tunesmith.sklearn.search.racing import RacingScheduler
 from tunesmith.sklearn.search.recorder import MOST_PER_WORKER, Recorder
-from tunesmith.sklearn.search.rerun import rerun
+from tunesmith.sklearn.search.rerun import Reruns
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
@@ -377,7 +376,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             default=table.default_index(),
             untold=undisclosed_params(task.estimator, table.space),
             cut=evaluate.cut,
-            rerun=partial(rerun, evaluate, self.store),
+            rerun=Reruns(evaluate, self.store),
             deadline=replace(self.deadline, at=self.plan.ends),
             screened=self.screens.summary([c.screening for c in table.finished()]),
             leaks=evaluate.leaks,
