@@ -11,12 +11,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import torch.distributed as dist
 
+from tunesmith.beside import beside
 from tunesmith.epochs import Epochs, random_state
 from tunesmith.space import Parameter
 from tunesmith.trial import Trial
@@ -132,7 +133,7 @@ class DistributedTrial:
         meeting = _Meeting()
         value: Any = None
         own: BaseException | None = None
-        with meeting.watched():
+        with beside(meeting.look, "tunesmith-ranks"):
             try:
                 value = objective(self)
             except BaseException as error:
@@ -315,18 +316,6 @@ class _Meeting:
         options = getattr(self._pg._get_backend(self._pg._device_types[0]), "options", None)
         self._timeout = getattr(options, "_timeout", None)
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """End the process group in the block when another rank has ended it."""
-        over = threading.Event()
-        thread = threading.Thread(target=self._look, args=(over,), name="tunesmith-ranks", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
     def agree(self, own: BaseException | None) -> BaseException | None:
         """Wait until all ranks have ended; return the error that came first, None: there is none.
 
@@ -390,8 +379,12 @@ class _Meeting:
         _forget(own)
         _abort(self._pg)
 
-    def _look(self, over: threading.Event) -> None:
-        """End what this rank waits for once a rank has left: others may leave later, and each is one to wait for."""
+    def look(self, over: threading.Event) -> None:
+        """End what this rank waits for when a rank has left; others may leave after it, and are waited for as well.
+
+        Args:
+            over: is set when the objective has ended here.
+        """
         waited_for = set(range(self._size)) - {self._rank}
         while not over.wait(LOOK):
             if not self._said.check(["left"]):

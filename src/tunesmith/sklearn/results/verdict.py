@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from tunesmith.beside import beside
 from tunesmith.errors import StorageError
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude
@@ -87,7 +89,7 @@ def conclude_once(
     with here.lock:
         if (found := _adopted(_wait(study, asked, ended, settings.deadline), run.evidence)) is not None:
             return found
-        with _marked(study, asked, ended):
+        with beside(partial(_show, study, asked, ended), "tunesmith-concludes"):
             made = conclude(run, search, settings)
         there = keep(study, made, run.evidence.numbers, ended, asked, first=True)
         if there is None:
@@ -203,26 +205,14 @@ def _wait(study: Study, asked: str, ended: int, deadline: float | None) -> Verdi
         time.sleep(LOOK)
 
 
-@contextmanager
-def _marked(study: Study, asked: str, ended: int) -> Iterator[None]:
-    """Show other processes that this one concludes, for as long as it does."""
-    over = threading.Event()
-
-    def show() -> None:
-        beat, pause = 0, QUICK
-        while not over.wait(pause):
-            beat, pause = beat + 1, study.engine.storage.lease.beat
-            with suppress(StorageError):  # the next one may be taken
-                mark = {"worker": current_worker(), "asked": asked, "ended": ended, "beat": beat}
-                study.set_system_attr(MARK, mark)
-
-    thread = threading.Thread(target=show, name="tunesmith-concludes", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def _show(study: Study, asked: str, ended: int, over: threading.Event) -> None:
+    """Show other processes that this one concludes, until that is over."""
+    beat, pause = 0, QUICK
+    while not over.wait(pause):
+        beat, pause = beat + 1, study.engine.storage.lease.beat
+        with suppress(StorageError):  # the next one may be taken
+            mark = {"worker": current_worker(), "asked": asked, "ended": ended, "beat": beat}
+            study.set_system_attr(MARK, mark)
 
 
 def chosen(made: Conclusion, index: int, params: Params) -> Conclusion:
