@@ -75,6 +75,7 @@ def test_where_repeats_do_not_help_it_is_said() -> None:
 
 def test_where_nothing_leads_only_the_smallest_gain_is_said() -> None:
     assert len(Outlook(-0.01, 2e-5, 2e-4, 2, 199.0, 200, 20).sentences(FIGURES, "gain")) == 1
+    assert Outlook(0.0, 0.0, None, 1, 199.0, 200, 20).sentences(FIGURES, "gain") == [], "all is the same"
     assert outlook_of_folds(np.array([0.1]), n_rows=9, inflation=2.0).sentences(FIGURES, "gain") == []
 
 

@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import TimeSeriesSplit
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 import tunesmith
@@ -129,3 +131,17 @@ def test_only_a_fitted_search_decides() -> None:
 def test_workers_decide_the_same() -> None:
     one, two = (searched(n_trials=4, sampler="random", n_jobs=n).decide(64) for n in (1, 2))
     assert str(one.report_) == str(two.report_)
+
+
+def test_caution_ends_by_itself_where_it_costs_more_than_it_spares() -> None:
+    x, y = make_classification(150, 8, n_informative=3, flip_y=0.1, class_sep=0.8, random_state=5)
+    settings: dict[str, Any] = {"n_trials": 12, "random_state": 0, "scoring": "neg_log_loss", "confirm": 1}
+    kept, auto = (
+        SearchCV(KNeighborsClassifier(), {"n_neighbors": Int(1, 60)}, prefer_default=p, **settings).fit(x, y)
+        for p in (True, "auto")
+    )
+    assert not auto.report_.kept_default
+    assert ("that loses much more than it spares" in str(auto.report_)) is kept.report_.kept_default
+    noise = Y[np.random.default_rng(0).permutation(150)]
+    same = [str(searched(noise, risk=0.04, confirm=0, prefer_default=p).report_) for p in (True, "auto")]
+    assert same[0] == same[1], "on few rows it is as cautious as ever"

@@ -106,7 +106,7 @@ class Outlook:
             figures: how numbers of the metric are written.
             gain: what it is called: "gain", or "reduction" of a loss.
         """
-        if not math.isfinite(self.variance):
+        if not math.isfinite(self.variance) or self.variance == 0.0:  # all paired losses are the same
             return []
         least, rows = figures.write(self.smallest_gain), count(self.n_rows, "row")
         if not self.lead > 0.0:

@@ -57,7 +57,7 @@ def relative_caution(risk: float) -> float:
     return caution(risk) / caution(USUAL_RISK)
 
 
-def check_risk(risk: float, prefer_default: bool | None) -> None:
+def check_risk(risk: float, prefer_default: bool | str | None) -> None:
     """Raise a SelectionError unless this is a risk as for `caution`, and one that has an effect."""
     caution(risk)
     if risk != USUAL_RISK and not prefer_default:

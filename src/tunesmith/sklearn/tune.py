@@ -30,7 +30,7 @@ def tune(
     n_jobs: int | None = None,
     random_state: RandomState = None,
     sampler: Any = "auto",
-    prefer_default: bool | None = False,
+    prefer_default: bool | str | None = False,
     confirm: int | str | None = "auto",
     storage: Any = None,
     study_name: str | None = None,

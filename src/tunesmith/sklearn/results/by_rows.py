@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection import LossTable, select_by_rows
+from tunesmith.numerics.arrays import Indices, Singles
+from tunesmith.selection import LossTable, Rule, select_by_rows
+from tunesmith.selection.bootstrap import bootstrap
+from tunesmith.selection.cautious import caution_costs_more
+from tunesmith.selection.gains import PairedGains
 from tunesmith.selection.influence import EffectiveSample
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.outlook import outlook
@@ -26,6 +31,10 @@ from tunesmith.sklearn.results.context import Selected, SelectionContext
 
 COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
 NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
+AT_A_LOSS = (
+    "In doubt the default was to be kept (prefer_default='auto'), but on the rows that resamples leave out, that loses "
+    "much more than it spares."
+)
 TOGETHER = (
     "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
 )
@@ -74,7 +83,11 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     )
     means = table.losses(n_candidates)
     try:
-        found = select(means, context.rule(caution(settings.risk), default))
+        rule = context.rule(caution(settings.risk), default)
+        found = select(means, rule)
+        if settings.prefer_default == "auto" and found.kept_default and _at_a_loss(means, rule, table, context.seed):
+            found = select(means, replace(rule, prefer_default=False))
+            context.notes.append(AT_A_LOSS)
         if context.given not in (None, found.index):  # a mean over folds is not quite one over rows
             alone = np.full(means.shape, math.nan)
             alone[:, context.given] = means[:, context.given] + found.optimism
@@ -106,6 +119,23 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         notes=(*notes, *found.notes),
     )
     return found, score
+
+
+def _at_a_loss(means: Singles, rule: Rule, table: LossTable, seed: int) -> bool:
+    """Tell whether the default was kept at a loss, by the resamples that it was chosen by."""
+    gains = PairedGains.of(means, default=rule.default, weights=table.weights)
+    own = gains.reference
+
+    def free(gain: NDArray[np.floating], _: NDArray[np.floating]) -> Indices:
+        return np.asarray(gain.argmax(axis=1))  # the default's own gain is 0
+
+    leader = int(free(gains.means()[0][None], gains.weights)[0])
+    if leader == own:
+        return False
+    strata = None if table.strata is None else np.unique(table.strata[gains.rows], return_inverse=True)[1]
+    worth = bootstrap(gains, free, leader, strata=strata, seed=seed).oob_picked
+    worst = float(np.max(-gains.better[:, leader]))
+    return caution_costs_more(worth, worst, gains.effective, rule.caution)
 
 
 def _targets(context: SelectionContext) -> Targets | None:

@@ -38,7 +38,7 @@ class SelectionSettings:
     """How to conclude; see `SearchCV`. `further`: after `SearchCV.decide`, in the place of `confirm`."""
 
     confirm: Any = "auto"
-    prefer_default: bool | None = True
+    prefer_default: bool | str | None = True
     complexity: Complexity | None = None
     deadline: float | None = None
     level: float = 0.95

@@ -104,10 +104,11 @@ class SearchCV(BaseSearchCV):
             it, and with no more fits than the search took; 0: on none. A splitter that makes the same splits each
             time (time series, fixed rows) has none.
         prefer_default: how the estimator's own parameters are used. True: they are tried first, and returned unless a
-            candidate is credibly better; False: they are tried for comparison; None: they are not tried. They count
+            candidate is credibly better; "auto": the same, unless on the rows left out of resamples caution loses much
+            more than it spares; False: they are tried for comparison; None: they are not tried. They count
             as one of `n_trials` if they lie in the space. If not, they are run in addition, last in ``cv_results_``;
             so is an estimator that does not tell its own values (CatBoost's ``depth``), with nothing set.
-        risk: with ``prefer_default=True``, the share of searches that may return something worse than the default, 0
+        risk: where the default is preferred, the share of searches that may return something worse than the default, 0
             to 1. A higher share gains more, up to about 0.1. It holds on average over many kinds of data, not for each;
             see the table in "How far can I trust the score?". 0: the default is kept unless a gain is certain; from
             0.24 on the best candidate is taken.
@@ -186,7 +187,7 @@ class SearchCV(BaseSearchCV):
         "racing": [StrOptions(set(RULES)), None],
         "fidelity": [str, None],
         "confirm": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), None],
-        "prefer_default": ["boolean", None],
+        "prefer_default": ["boolean", StrOptions({"auto"}), None],
         "risk": [Interval(Real, 0, 1, closed="both")],
         "reshuffle": ["boolean"],
         "stop": [StrOptions({"converged"}), None],
@@ -216,7 +217,7 @@ class SearchCV(BaseSearchCV):
         racing: str | None = "forgiving",
         fidelity: str | None = None,
         confirm: int | str | None = "auto",
-        prefer_default: bool | None = True,
+        prefer_default: bool | str | None = True,
         risk: float = USUAL_RISK,
         reshuffle: bool = False,
         stop: str | None = None,
