@@ -153,7 +153,7 @@ def test_groups_that_cannot_be_split(groups: Any, words: str) -> None:
         (LogisticRegression(), {}, Y, {}, "the space has no parameters"),
         (
             DecisionTreeClassifier(), DEPTH, SORTED, {"cv": KFold(2)},
-            "the training rows of splits 0, 1 have one class only",
+            "The training rows of splits 0, 1 have one class only",
         ),
         (
             SGDClassifier(loss="log_loss", random_state=0), {"loss": ["hinge", "log_loss"]}, Y,

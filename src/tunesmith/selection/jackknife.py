@@ -36,8 +36,8 @@ def pseudo_losses(
         n_blocks: G, at most; every row is its own block if there are no more than that.
 
     Returns:
-        [n_rows]; all NaN where the score is not finite. A block without which the metric is undefined (it held the
-        only row of a class) counts as average.
+        [n_rows]; all NaN where the score is not finite, or has no value without any one block. Of a block without which
+        it has none (it held the only row of a class) nothing is known: it counts as average, and the others for it.
 
     Raises:
         SelectionError: there is no row, or strata is not [n_rows].
@@ -53,9 +53,12 @@ def pseudo_losses(
         return np.full(n_rows, -whole)
     block = _random_blocks(n_rows, n_blocks, strata, np.random.default_rng([0, n_rows]))
     without = np.array([float(score(everything[block != g])) for g in range(n_blocks)])
-    effect = np.where(np.isfinite(without), (n_blocks - 1) * (whole - without), 0.0)
-    deviation = effect[block]
-    deviation = (deviation - deviation.mean()) * math.sqrt(n_rows / n_blocks)
+    known = np.isfinite(without)
+    if not known.any():
+        return np.full(n_rows, math.nan)
+    effect = (n_blocks - 1) * (whole - without)
+    deviation = np.where(known, effect, effect[known].mean())[block]
+    deviation = (deviation - deviation.mean()) * math.sqrt(n_rows / known.sum())
     return np.asarray(-(whole + deviation))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,12 +58,14 @@ class Targets:
         labels: their sorted labels, if they have any; predicted labels are indices in it.
         weight: of the rows [n], or None.
         classes: whether the labels are classes, and not numbers that happen to be whole.
+        blank: so far, for each jackknife, on which share of its resamples the metric had no value.
     """
 
     y: NDArray[Any]
     labels: NDArray[Any] | None
     weight: Floats | None
     classes: bool = True
+    blank: list[float] = field(default_factory=list, compare=False)
 
     def strata(self) -> Indices | None:
         """Return the class of each row, for resamples with as many rows of each class; None: there are no classes."""
@@ -212,14 +214,18 @@ class Targets:
             return None
         different, place = np.unique(rows, return_inverse=True)  # a row is in one block, however often it was tested
 
+        seen: list[float] = []
+
         def scored(kept: Indices) -> float:
             there = np.zeros(len(different), bool)
             there[kept] = True
-            return self._score(metric, values[there[place]], rows[there[place]])
+            seen.append(self._score(metric, values[there[place]], rows[there[place]]))
+            return seen[-1]
 
         strata = None if self.labels is None else self._codes(self.y[different])
         n_blocks = n if len(rows) <= MANY_ROWS else (n + 1) // 2
         own = pseudo_losses(scored, len(different), strata=strata, n_blocks=n_blocks)[place]
+        self.blank.append(float(np.mean(~np.isfinite(seen))))
         return own + metric.offset
 
     def _score(self, metric: Metric, values: NDArray[Any], rows: Indices) -> float:

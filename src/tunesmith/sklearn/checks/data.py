@@ -41,7 +41,7 @@ class InputChecker:
         groups: its groups, or None.
 
     Attributes:
-        leaks: what rows tell of one another across the splits, in sentences, once these are made.
+        leaks: what is odd in the splits and what rows tell of one another across them, in sentences for the report.
     """
 
     leaks: Sequence[str] = ()
@@ -94,8 +94,7 @@ class InputChecker:
                 f"{self._cv} leaves no test rows in {name_splits(bare)}, of {self._given()}. "
                 f"{self._remedy('number of')}"
             )
-        self._check_splits(splits)
-        self.leaks = leaks(self._task.X, as_array(self._task.y), splits, self._groups)
+        self.leaks = self._check_splits(splits) + leaks(self._task.X, as_array(self._task.y), splits, self._groups)
         for sentence in self.leaks:
             caution(sentence)
         return splits
@@ -179,8 +178,9 @@ class InputChecker:
         # an estimator of another library may predict what a plain one does not
         self._tell(name, f"{self._called(name)} cannot score {kind} on this y: {why}", self._is_plain(), UserWarning)
 
-    def _check_splits(self, splits: list[Split]) -> None:
-        """Check for splits that lack classes, and for metrics that have no value on them."""
+    def _check_splits(self, splits: list[Split]) -> list[str]:
+        """Check for splits that lack classes or weight, and for metrics that have no value on them; return remarks."""
+        self._check_weight_of(splits)
         labels, n = self._labels, 0 if self._labels is None else len(self._labels)
         cases: dict[bytes, tuple[NDArray[Any], NDArray[Any], list[int]]] = {}  # targets to learn and to score, splits
         poor = []
@@ -194,17 +194,33 @@ class InputChecker:
                     cases.setdefault(key, (labels[learnt], np.repeat(labels[asked], 2), []))[2].append(i)
             elif is_regressor(self._task.estimator) and len(row_indices(test)) == 1:
                 cases.setdefault(b"", (np.array([1.0, 2.0]), np.array([1.5]), []))[2].append(i)
-        if poor:
-            caution(
-                f"the training rows of {name_splits(poor)} have one class only: fits there fail or learn nothing. "
-                f"{SPREAD_CLASSES}"
-            )
+        one_class = f"The training rows of {name_splits(poor)} have one class only: fits there fail or learn nothing."
+        remarks = [f"{one_class} {SPREAD_CLASSES}"] if poor else []
         dummy: Any = DummyRegressor if labels is None else DummyClassifier
         every = np.array([1.0, 2.0]) if labels is None else np.repeat(labels, 2)
         for name, scorer in self._scorers.items() if cases else ():
             if is_sklearn_metric(scorer, self._task.estimator) and why_undefined(scorer, dummy, every, every) is None:
                 found = [(i, why_undefined(scorer, dummy, a, b), len(a) >= n) for a, b, i in cases.values()]
                 self._report(name, sorted((i, why, sure) for many, why, sure in found if why for i in many))
+        return remarks
+
+    def _check_weight_of(self, splits: list[Split]) -> None:
+        """Check for splits whose test rows all have the weight 0: no score is defined there."""
+        weight = self._task.score_params.get("sample_weight")
+        bare = (
+            []
+            if weight is None
+            else [i for i, (_, test) in enumerate(splits) if not as_array(weight)[row_indices(test)].any()]
+        )
+        if bare:
+            text = (
+                f"all test rows of {name_splits(bare)} have sample_weight 0, so nothing can be scored there. Leave "
+                "rows of weight 0 out, or use shuffle=True or fewer folds"
+            )
+            score = self._task.error_score
+            if isinstance(score, str) or math.isnan(score):
+                raise ValueError(text)
+            caution(text)
 
     def _report(self, name: str, bad: list[tuple[int, str, bool]]) -> None:
         """Warn on which splits a metric has no value, and why; raise if that holds for every candidate."""

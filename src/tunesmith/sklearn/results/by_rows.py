@@ -31,6 +31,10 @@ from tunesmith.sklearn.results.context import Selected, SelectionContext
 
 COSTLY = 16  # of a metric that is no mean over rows, the losses of so many candidates are worked out
 NOT_ENOUGH = "Only {n} rows were tested: an estimate from so few says little, whatever its interval."
+BLANK = (
+    "The metric has no value on {share:.0f} % of the resamples that tell how much it varies, so the interval rests on "
+    "the others and is rough."
+)
 AT_A_LOSS = (
     "In doubt the default was to be kept (prefer_default='auto'), but on the rows that resamples leave out, that loses "
     "much more than it spares."
@@ -105,6 +109,8 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
             level=settings.level,
         )
     notes = (NOT_ENOUGH.format(n=n_tested),) if n_tested < FEW_ROWS else ()
+    if any(targets.blank):
+        notes = (*notes, BLANK.format(share=100.0 * float(np.mean(targets.blank))))
     together = metric.together(evidence.splits)
     if together:
         notes = (*notes, TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))

@@ -47,6 +47,8 @@ def cautions(evidence: Evidence, classes: bool) -> list[str]:
         groups = len(np.unique(np.asarray(evidence.groups)[rows]))
         if groups < min(FEW_ROWS, len(rows)):
             found.append(f"The tested rows belong to {groups} groups only, so the interval is rough.")
+        if groups == len(rows):
+            found.append("Each row is a group of its own, so groups= keeps no rows together: is it the right column?")
     elif is_time_series(evidence.splits):
         length = block_length(len(rows))
         blocks = f"blocks of {length} as one" if length > 1 else "each as one"
