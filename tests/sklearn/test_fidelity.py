@@ -24,7 +24,8 @@ from sklearn.tree import DecisionTreeClassifier
 import tunesmith as ts
 from tunesmith import TrialState
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.search.screening import FACTOR, Level, Screens
+from tunesmith.sklearn.search.screening import FACTOR, Level, Screening, Screens
+from tunesmith.sklearn.store.outcome import Outcome
 
 LEVELS = (10, 30)  # of 90 rounds
 
@@ -272,3 +273,13 @@ def test_at_a_level_the_best_so_far_passes_and_a_third_of_many(scores: list[floa
         screens.enter({"a": score}, math.nan)
     assert passed[0]
     assert passed[int(np.argmax(scores))]
+
+
+@given(st.permutations([0.7, 0.1, 0.2, 0.4, 0.3]))
+def test_the_mean_of_a_screen_is_the_same_whichever_worker_is_first(order: list[float]) -> None:
+    """To the last digit: a search that is resumed gets the folds in another order."""
+    screening = Screening((Level("few", 1, {}, (0, 1, 2, 3, 4)),), ())
+    scores = [0.7, 0.1, 0.2, 0.4, 0.3]
+    for score in order:
+        screening.receive(Outcome(0, scores.index(score), score, None, 0.0, 0.0, None))
+    assert screening.score(0, None) == float(np.mean(scores))

@@ -8,6 +8,7 @@ so that not the same test rows decide each time.
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -219,7 +220,8 @@ class Screening:
         """Enter an outcome of the present level; tell whether it is one."""
         if outcome.split not in self.levels[self.level].splits:
             return False
-        self.outcomes[self.level].append(outcome)
+        # in the order of the splits: a sum depends on its order, and which worker is first must not matter
+        insort(self.outcomes[self.level], outcome, key=lambda known: known.split)
         return True
 
     def advance(self) -> None:
