@@ -6,38 +6,46 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.by_folds import select_by_folds, tibshirani
+from tunesmith.selection.by_folds import best_by_folds, select_by_folds
 from tunesmith.selection.choice import Rule
 
 
 def test_the_correction_by_hand():
     losses = np.array([[0.1, 0.3], [0.3, 0.15], [np.nan, 0.0]])
-    found = tibshirani(losses)
+    found = best_by_folds(losses)
     assert found.index == 0
     assert found.naive == pytest.approx(0.2)
-    assert found.optimism == pytest.approx((0.0 + 0.15) / 2)
+    beside_the_best_of_each_fold, without_the_fold = (0.0 + 0.15) / 2, (0.3 - 0.1 + 0.0) / 2
+    assert found.optimism == pytest.approx(max(beside_the_best_of_each_fold, without_the_fold))
     assert found.interval[0] < found.value < found.interval[1]
 
 
 def test_one_candidate_needs_no_correction():
-    assert tibshirani([[0.1, 0.3, 0.2]]).optimism == 0.0
+    assert best_by_folds([[0.1, 0.3, 0.2]]).optimism == 0.0
 
 
 def test_the_best_of_equals_is_corrected():
-    values = [tibshirani(np.random.default_rng(s).normal(1.0, 0.1, (20, 5))) for s in range(100)]
+    values = [best_by_folds(np.random.default_rng(s).normal(1.0, 0.1, (20, 5))) for s in range(100)]
     assert np.mean([v.naive for v in values]) < 0.93
     assert np.mean([v.value for v in values]) > 0.98
 
 
+def test_folds_that_are_all_alike_have_the_interval_of_their_rows():
+    losses = [[0.1] * 5, [0.2] * 5]
+    assert math.isnan(best_by_folds(losses).interval[0])
+    low, high = best_by_folds(losses, bounds=(0.0, 1.0), n_rows=100).interval
+    assert 0.03 < low < 0.1 < high < 0.2
+
+
 def test_a_choice_made_elsewhere_is_corrected_for_that():
     losses = np.array([[0.2, 0.2], [0.1, 0.1]])
-    assert tibshirani(losses, index=0).optimism == pytest.approx(0.1)
+    assert best_by_folds(losses, index=0).optimism == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("losses", [np.zeros(3), np.zeros((0, 2)), np.full((2, 2), np.nan)])
 def test_bad_input_is_named(losses: np.ndarray):
     with pytest.raises(SelectionError):
-        tibshirani(losses)
+        best_by_folds(losses)
 
 
 def test_by_folds_the_default_is_kept_unless_the_gain_exceeds_one_error():

@@ -82,12 +82,72 @@ def test_a_search_that_adapted_to_noise_is_told_to_be_no_better_than_chance():
 
 def test_the_score_is_that_of_the_default_and_the_gain_told():
     losses = np.stack([np.tile([1.0, 0.0], 100), np.tile([1.0, 0.0, 0.0, 0.0], 50)], axis=1)
-    found = select_by_rows(losses, Rule(default=0), no_skill=0.9)
+    found = select_by_rows(losses, Rule(default=0), no_skill=0.9, bounds=(0.0, 1.0))
     assert found.gain is not None
     assert 0.15 < found.gain.value < 0.25
-    assert found.value == pytest.approx(0.5 - found.gain.value)
-    kept = select_by_rows(losses[:, ::-1], Rule(default=0), no_skill=0.9)
+    assert found.value == pytest.approx(0.5 - found.gain.value, abs=0.01)  # both vary alike
+    kept = select_by_rows(losses[:, ::-1], Rule(default=0), no_skill=0.9, bounds=(0.0, 1.0))
     assert (kept.value, kept.naive) == pytest.approx((0.25, 0.25))
+
+
+def wild(seed: int, n: int = 80) -> np.ndarray:
+    """Losses without an upper bound: of a default that is very wrong on some rows, and of five that are not."""
+    rng = np.random.default_rng(seed)
+    own = rng.normal(0.0, 1.0, (n, 1)) ** 2 * rng.uniform(0.9, 1.1, (n, 5))
+    return np.hstack([own[:, :1] * rng.pareto(1.1, (n, 1)) ** 2 + 0.5, own])
+
+
+UNBOUNDED = (0.0, math.inf)
+
+
+def test_a_wild_default_is_no_shield_and_says_nothing_of_the_winner_s_level():
+    """Its luck is not the winner's: the level is that of the winner's own rows."""
+    found = [select_by_rows(wild(s), Rule(default=0), bounds=UNBOUNDED, n_resamples=200, seed=s) for s in range(60)]
+    assert np.mean([f.kept_default for f in found]) < 0.1
+    won = [f for f in found if not f.kept_default]
+    assert np.mean([f.value for f in won]) == pytest.approx(1.0, abs=0.08)
+    assert np.mean([f.interval[0] <= 1.0 <= f.interval[1] for f in won]) > 0.88
+    assert all(f.gain is not None and f.gain.interval[0] < f.gain.value < f.gain.interval[1] for f in won)
+
+
+def test_the_unit_of_a_loss_without_bound_makes_no_difference():
+    one, other = (select_by_rows(k * wild(3), Rule(default=0), bounds=UNBOUNDED, no_skill=k * 2.0) for k in (1.0, 1e9))
+    assert one.index == other.index
+    assert other.value == pytest.approx(1e9 * one.value, rel=1e-4)
+    assert other.interval == pytest.approx(tuple(1e9 * end for end in one.interval), rel=1e-4)
+    assert one.p_value == pytest.approx(other.p_value, rel=1e-3)
+
+
+def test_a_default_without_skill_is_not_kept_against_a_candidate_that_has_some():
+    rng = np.random.default_rng(0)
+    losses = rng.uniform(0.3, 0.7, (100, 2))
+    losses[0, 0] = 60.0  # so noisy that no gain over it is credible
+    assert select_by_rows(losses, Rule(default=0, caution=3.0), bounds=UNBOUNDED).kept_default
+    found = select_by_rows(losses, Rule(default=0, caution=3.0), bounds=UNBOUNDED, no_skill=0.7)
+    assert found.index == 1
+    useless = select_by_rows(losses, Rule(default=0, caution=3.0), bounds=UNBOUNDED, no_skill=0.4)
+    assert useless.kept_default  # neither has any
+
+
+def test_few_rows_that_make_up_a_loss_make_a_long_interval():
+    """Of log-normal losses, whose mean is known roughly, 0.95 intervals hold the truth about as often."""
+    truth, held, widths = math.exp(1.5**2 / 2), 0, []
+    for seed in range(200):
+        losses = np.random.default_rng(seed).lognormal(0.0, 1.5, (100, 1))
+        low, high = select_by_rows(losses, bounds=UNBOUNDED).interval
+        held += low <= truth <= high
+        widths.append(high / low)
+    assert held >= 180
+    assert np.median(widths) < 4.0
+
+
+def test_what_was_not_seen_makes_the_worse_end_worse():
+    losses = np.random.default_rng(1).uniform(0.2, 0.6, (100, 1))
+    plain = select_by_rows(losses, bounds=UNBOUNDED)
+    doubtful = EffectiveSample(math.inf, unseen=0.5)
+    found = select_by_rows(losses, bounds=UNBOUNDED, effective_sample=lambda _: doubtful)
+    assert (found.value, found.interval[0]) == (plain.value, plain.interval[0])
+    assert found.interval[1] > plain.interval[1] + 0.4
 
 
 def test_rows_that_the_folds_did_not_train_on_make_up_for_luck_and_for_no_more():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, make_blobs
+from sklearn.datasets import load_breast_cancer, load_diabetes, make_blobs, make_moons
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsClassifier
@@ -117,3 +117,30 @@ def test_a_notebook_shows_the_report_the_score_and_the_study() -> None:
     assert "expected accuracy on new data" in search.report_._repr_html_()
     assert "Expected accuracy on new data" in search.honest_score_._repr_html_()
     assert "3 COMPLETE" in search.study_._repr_html_() or "PRUNED" in search.study_._repr_html_()
+
+
+def test_a_class_without_a_chance_is_told_and_makes_the_interval_longer() -> None:
+    """A log loss of neighbours: what was not seen yet costs 36 where it happens."""
+    X, y = make_moons(100, noise=0.1, random_state=0)
+    search = SearchCV(KNeighborsClassifier(), {"n_neighbors": [4, 5]}, scoring="neg_log_loss", random_state=0).fit(X, y)
+    assert "a class gets no chance" in str(search.report_)
+    assert "CalibratedClassifierCV" in str(search.report_)
+    low, high = search.honest_score_.interval
+    assert low < -0.5 < search.honest_score_.value < high
+
+
+def test_a_loss_that_few_rows_make_up_is_said_to() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 3))
+    y = X[:, 0] + rng.normal(0.0, 0.3, 100)
+    y[[3, 50, 77]] += 30.0
+    search = SearchCV(Ridge(), {"alpha": [0.1, 1.0, 10.0]}, scoring="neg_mean_squared_error", random_state=0).fit(X, y)
+    assert "Half of this loss comes from 2 of the 100 rows" in str(search.report_)
+    assert "absolute error" in str(search.report_)
+
+
+def test_where_nothing_is_better_than_a_guess_the_report_says_so() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 5)), np.repeat([0, 1], [30, 50])
+    search = SearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [5, 9]}, random_state=0).fit(X, y)
+    assert "Nothing here is better than the best guess that sees no feature, which scores 0.6" in str(search.report_)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.numerics.arrays import Floats, Indices, Singles
-from tunesmith.selection.gains import PairedGains
+from tunesmith.selection.gains import Moments, PairedGains
 
 MAX_UNITS = 2048
 CHUNK_CELLS = 4_000_000
@@ -57,26 +57,21 @@ def bootstrap(
     """
     rng = np.random.default_rng([seed, 632])
     weights = gains.weights.astype(np.float32)
-    scale = float(np.abs(gains.better).max()) or 1.0  # float32 holds them, whatever the unit of the loss
-    better = (gains.better / scale).astype(np.float32)
-    squares = better * better
-    dof = max(gains.effective - 1.0, 1.0)
-    columns = np.ascontiguousarray(better.T)
+    moments = Moments(gains, np.float32)
 
     parts = []
-    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CHUNK_CELLS // max(better.shape))):
+    for k in _draws(rng, strata, len(weights), n_resamples, max(1, CHUNK_CELLS // max(gains.losses.shape))):
         out = (k == 0) * weights
         some = out.any(axis=1)
         out, bag = out[some], k[some] * weights
         out /= out.sum(axis=1, keepdims=True)
         bag /= bag.sum(axis=1, keepdims=True)
-        mean = bag @ better
-        error = np.sqrt(np.maximum(bag @ squares - mean**2, 0.0) / dof)
+        mean, error = moments.gains(bag)
         picked = leaders(mean, error)
         at = np.arange(len(picked)), picked
-        parts.append((picked, mean[at], error[at], np.einsum("bu,bu->b", out, columns[picked]), out @ columns[leader]))
+        parts.append((picked, mean[at], error[at], moments.gain(out, picked), moments.gain(out, leader)))
     picked, *figures = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return BootstrapChoices(picked, *(scale * figure.astype(np.float64) for figure in figures))
+    return BootstrapChoices(picked, *(figure.astype(np.float64) for figure in figures))
 
 
 def _draws(rng: np.random.Generator, strata: Indices | None, n: int, n_resamples: int, chunk: int) -> Iterator[Singles]:

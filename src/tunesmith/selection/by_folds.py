@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 from tunesmith.errors import SelectionError
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.selection.choice import Rule, compare_with_default
-from tunesmith.selection.intervals import interval, no_interval_notes, p_value, score_interval
+from tunesmith.selection.intervals import UNBOUNDED, Bounds, interval, no_interval_notes, p_value, score_interval
 from tunesmith.selection.result import SelectionResult, default_instead
 from tunesmith.selection.score import Estimate
 from tunesmith.selection.simplest import simplest_within
 from tunesmith.selection.variance import corrected_variance
 
-METHOD = "comparing the winner with the best of each fold (Tibshirani and Tibshirani)"
+METHOD = "comparing the winner with the best of each fold and of all others (Tibshirani and Tibshirani; jackknife)"
 
 
 def select_by_folds(
@@ -29,11 +29,13 @@ def select_by_folds(
     *,
     given: int | None = None,
     test_to_train: float | None = None,
+    bounds: Bounds = UNBOUNDED,
+    n_rows: int | None = None,
     level: float = 0.95,
 ) -> SelectionResult:
     """Choose by fold scores alone: the smallest mean, if its gain over the default is credible.
 
-    The gain is that of the folds in pairs, less the correction of `tibshirani` for the choice among many; its
+    The gain is that of the folds in pairs, less the correction of `best_by_folds` for the choice among many; its
     error is corrected for training sets that overlap. With few folds the default is kept often.
 
     Args:
@@ -42,6 +44,8 @@ def select_by_folds(
             proposed from earlier losses, makes no difference here.
         given: the candidate that was chosen otherwise; it is not compared with the default.
         test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
+        bounds: between which the mean loss lies, as far as is known.
+        n_rows: how many rows were tested: what an interval between `bounds` rests on where all folds are alike.
         level: of the intervals.
 
     Returns:
@@ -57,17 +61,17 @@ def select_by_folds(
         ```
 
     Raises:
-        SelectionError: as `tibshirani`.
+        SelectionError: as `best_by_folds`.
     """
     rule = rule or Rule()
     e, complete = _complete(losses)
     default = rule.default if given is None and rule.default is not None and complete[rule.default] else None
     leader = _leader(e, complete, rule, test_to_train) if given is None else given
-    best = tibshirani(e, index=leader, test_to_train=test_to_train, level=level)
+    best = best_by_folds(e, leader, test_to_train=test_to_train, bounds=bounds, n_rows=n_rows, level=level)
     if default is None:
         return best
     mean, dof = float(e[default].mean()), e.shape[1] - 1.0
-    ends = score_interval(mean, _error(e[default], test_to_train), dof, level=level)
+    ends = _interval(mean, _error(e[default], test_to_train), dof, level, bounds, n_rows)
     kept = default_instead(best, default, mean, ends, rule.prefer_default, no_interval_notes(ends))
     if best.index == default:
         return replace(kept, kept_default=False, p_value=1.0)
@@ -110,21 +114,34 @@ def _error(losses: Floats, test_to_train: float | None) -> float:
     return math.sqrt(corrected_variance(losses, test_to_train))
 
 
-def tibshirani(
+def _interval(value: float, error: float, dof: float, level: float, bounds: Bounds, n_rows: int | None) -> Bounds:
+    """Return Student's interval; where there is no error, the one of `n_rows` rows between two bounds."""
+    alike = error == 0.0 and n_rows is not None
+    return score_interval(value, error, dof, level=level, bounds=bounds if alike else UNBOUNDED, size=n_rows)
+
+
+def best_by_folds(
     losses: ArrayLike,
-    *,
     index: int | None = None,
+    *,
     test_to_train: float | None = None,
+    bounds: Bounds = UNBOUNDED,
+    n_rows: int | None = None,
     level: float = 0.95,
 ) -> SelectionResult:
-    """Estimate the true loss of the best candidate from its folds' losses (Tibshirani and Tibshirani, 2009).
+    """Estimate the true loss of the best candidate from its folds' losses.
 
-    value = ē(ĉ) + (1/K) Σ_k [e_k(ĉ) − e_k(ĉ_k)], where ĉ has the smallest mean and ĉ_k is the best on fold k alone.
+    value = ē(ĉ) + max(0, (1/K) Σ_k [e_k(ĉ) − e_k(ĉ_k)], (1/K) Σ_k [e_k(ĉ_(k)) − e_k(ĉ)]), where ĉ has the smallest
+    mean, ĉ_k is the best on fold k alone (Tibshirani and Tibshirani, Annals of Applied Statistics 3, 2009), and ĉ_(k)
+    the best on all folds but k (the jackknife). The first is too small where candidates are alike in each fold, the
+    second where one leads on all folds by luck.
 
     Args:
         losses: [C, K]. Candidates with a NaN are not chosen.
         index: ĉ, if it was chosen otherwise.
         test_to_train: n_test / n_train of a fold; 1 / (K - 1) if None.
+        bounds: as for `select_by_folds`.
+        n_rows: as for `select_by_folds`.
         level: of the interval.
 
     Raises:
@@ -136,8 +153,17 @@ def tibshirani(
     mean = np.where(complete, np.where(complete[:, None], e, 0.0).mean(axis=1), np.inf)
     best = int(mean.argmin()) if index is None else index
     naive = float(e[best].mean())
-    correction = max(float((e[best] - e[complete].min(axis=0)).mean()), 0.0)
+    correction = max(float((e[best] - e[complete].min(axis=0)).mean()), _jackknife(e[complete], e[best]), 0.0)
     error = math.hypot(_error(e[best], test_to_train), correction)
-    ends = score_interval(naive + correction, error, e.shape[1] - 1.0, level=level)
+    ends = _interval(naive + correction, error, e.shape[1] - 1.0, level, bounds, n_rows)
     value, notes = naive + correction, no_interval_notes(ends)
     return SelectionResult(best, best, False, value, ends, naive, METHOD, level=level, notes=notes)
+
+
+def _jackknife(e: Floats, chosen: Floats) -> float:
+    """Return by how much the best of all other folds is worse on the fold left out than the chosen one, on average."""
+    n_folds = e.shape[1]
+    if n_folds < 2:
+        return 0.0
+    picked = (e.sum(axis=1, keepdims=True) - e).argmin(axis=0)  # [K], without fold k
+    return float((e[picked, np.arange(n_folds)] - chosen).mean())

@@ -29,6 +29,11 @@ from tunesmith.selection.keep_default import replaces_default
 LEADER_ERRORS = 1.0  # standard errors that are taken off a gain when the leader is looked for
 # A resample holds 63 % of the units: it chooses worse than all of them do, as in Efron's .632 rule (1983).
 OUT_OF_BAG = 0.632
+# Of losses without an upper bound gains are usual that are twice as large, as a part of the default's loss, or as large
+# as what lies between the candidates, the worst quarter left aside. Measured on 16 kinds of searches (regression and
+# log loss, 12 seeds): no more choices are worse than the default, and the gains of neighbours are no longer forgone.
+RELATIVE_USUAL = 2.0
+NOT_WORST = 0.75
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Choice:
         regret: mean over resamples of what the chosen candidate is worth on the units left out, less what the choice
             of the resample, by the same rule, is worth there.
         leader_regret: the same for the challenger and the leaders of the resamples, the default left aside.
-        usual: τ of the rule in the unit of the loss; infinite where nothing is known of it.
+        usual: τ of the rule on the scale of the gains; infinite where nothing is known of it.
     """
 
     index: int
@@ -98,6 +103,8 @@ def choose(
     *,
     weights: ArrayLike | None = None,
     strata: ArrayLike | None = None,
+    relative: bool = False,
+    no_skill: float | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Choice:
@@ -110,6 +117,8 @@ def choose(
         rule: how to choose; the smallest mean if None.
         weights: [U], of the units; equal if None.
         strata: [U], labels (classes), each drawn as often as it occurs; None: any unit may be drawn.
+        relative: whether losses are positive and have no upper bound, so that gains are differences of logarithms.
+        no_skill: the loss of the best prediction that sees no feature; None: not known.
         n_resamples: how often the choice is made again.
         seed: of the resamples; the same seed gives the same choice.
 
@@ -120,21 +129,22 @@ def choose(
         SelectionError: the arrays do not fit, no candidate is complete, or the default is not.
     """
     rule = rule or Rule()
-    gains = PairedGains.of(losses, default=rule.default, weights=weights)
+    gains = PairedGains.of(losses, default=rule.default, weights=weights, relative=relative)
     column = gains.columns
     if len(column) == 1:
         return Choice(int(column[0]), False, int(column[0]), gains)
     gain, error = gains.means()
     reference = None if rule.default is None else gains.reference
-    race = _Comparison(rule, column, reference, usual=_usual(rule, gains, losses))
+    race = _Comparison(rule, column, reference, usual=_usual(rule, gains))
     leader = int(race.leaders(gain[None], error[None])[0])
     if rule.complexity is not None:
-        race = _with_complexity(race, rule.complexity, gains, np.asarray(losses)[gains.rows, column[leader]])
+        race = _with_complexity(race, rule.complexity, gains, leader)
         leader = int(race.leaders(gain[None], error[None])[0])
     drawn = bootstrap(gains, race.leaders, leader, strata=_labels(strata, gains), n_resamples=n_resamples, seed=seed)
     leader_regret = float((drawn.oob_leader - drawn.oob_picked).mean()) if len(drawn.picked) else 0.0
     correction = max(rule.correction_share * leader_regret, 0.0)
     won = bool(race.replaces(leader, gain[leader], error[leader], correction))
+    won = won or _has_skill(rule, gains, leader, gain[leader], correction, race.usual, no_skill)
     regret = _regret(race, drawn, correction, won)
     challenger = int(column[leader])
     if rule.default is None:
@@ -206,25 +216,47 @@ class _Comparison:
         return compare_with_default(self.rule, self.columns[leader], gain, corrected, error, self.usual)
 
 
-def _with_complexity(
-    race: _Comparison, complexity: tuple[float, ...], gains: PairedGains, losses: NDArray[np.generic]
-) -> _Comparison:
-    """Add the one-standard-error rule; `losses` [U'] are those of the leader without it."""
+def _with_complexity(race: _Comparison, complexity: tuple[float, ...], gains: PairedGains, leader: int) -> _Comparison:
+    """Add the one-standard-error rule; `leader` is the one without it."""
     if len(complexity) <= int(gains.columns.max()):
         raise SelectionError(f"complexity has {len(complexity)} entries; one for each candidate is expected")
-    own = losses.astype(np.float64)
-    variance = float(gains.share @ (own - gains.share @ own) ** 2)
+    variance = float(gains.share @ gains.influence(leader) ** 2)
     tolerance = math.sqrt(variance / max(gains.effective - 1.0, 1.0))
     return replace(race, complexity=np.asarray(complexity, np.float64)[gains.columns], tolerance=tolerance)
 
 
-def _usual(rule: Rule, gains: PairedGains, losses: ArrayLike) -> float:
-    """Return τ in the unit of the loss; infinite where there is nothing to go by."""
+def _usual(rule: Rule, gains: PairedGains) -> float:
+    """Return τ on the scale of the gains; infinite where there is nothing to go by."""
     if rule.default is None or not rule.usual:
         return math.inf
-    own = np.asarray(losses)[gains.rows, rule.default].astype(np.float64)
-    mean = float(gains.weights @ own / gains.weights.sum())
+    if gains.relative:
+        logs = np.sort(np.log(gains.share @ gains.losses))
+        return math.hypot(RELATIVE_USUAL * rule.usual, float(logs[: max(round(NOT_WORST * len(logs)), 2)].std()))
+    mean = gains.mean(gains.reference)
     return max(rule.usual * mean, 1e-12) if mean >= 0.0 else math.inf  # minus a score is no loss to take a part of
+
+
+def _has_skill(
+    rule: Rule,
+    gains: PairedGains,
+    leader: int,
+    gain: float,
+    correction: float,
+    usual: float,
+    no_skill: float | None,
+) -> bool:
+    """Tell whether the leader is credibly better than a prediction without features, and the default is not better.
+
+    Such a default is nothing to be kept, however noisy its losses are.
+    """
+    if no_skill is None or rule.default is None or not gain > 0.0 or (gains.relative and not no_skill > 0.0):
+        return False
+    if gains.mean(gains.reference) < no_skill:
+        return False
+    seen = gains.scaled(no_skill) - gains.scaled(gains.mean(leader))
+    return bool(
+        replaces_default(seen, seen - correction, gains.error(leader), caution=max(rule.caution, 0.0), usual=usual)
+    )
 
 
 def _regret(race: _Comparison, drawn: BootstrapChoices, correction: float, won: bool) -> float:

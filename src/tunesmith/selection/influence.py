@@ -31,11 +31,14 @@ class EffectiveSample:
         size: the number; each observation could change the score by one over it, as a part of the metric's range.
         below: how far the true mean loss may lie below the one seen, at the level asked for; NaN: the losses say it.
         above: how far above.
+        unseen: how much more it may be by what can happen and did not: a class that was given no chance in many rows,
+            and was the true one in none of them.
     """
 
     size: float
     below: float = math.nan
     above: float = math.nan
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

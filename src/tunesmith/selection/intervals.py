@@ -9,6 +9,7 @@ from typing import Any
 from tunesmith.errors import SelectionError
 
 Bounds = tuple[float, float]
+UNBOUNDED: Bounds = (-math.inf, math.inf)
 
 
 NO_INTERVAL = "There is no interval, because all scores are the same: how much they vary is not known."
@@ -66,7 +67,7 @@ def score_interval(
     dof: float,
     *,
     level: float = 0.95,
-    bounds: Bounds = (-math.inf, math.inf),
+    bounds: Bounds = UNBOUNDED,
     size: float | None = None,
 ) -> Bounds:
     """Return the interval of a mean as `interval` does, or NaN where the error does not determine it.
@@ -84,7 +85,7 @@ def interval(
     dof: float,
     *,
     level: float = 0.95,
-    bounds: Bounds = (-math.inf, math.inf),
+    bounds: Bounds = UNBOUNDED,
     size: float | None = None,
 ) -> Bounds:
     """Return the interval of a mean.

@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.selection.influence import EffectiveSample
+from tunesmith.selection.intervals import two_sided, wilson
 from tunesmith.selection.jackknife import pseudo_losses
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.pooled import PooledPredictions
+from tunesmith.selection.row_losses import log_loss
 from tunesmith.selection.splits import Splits
 
 # By how much the mean of losses may differ from the score: predictions are kept with seven digits.
@@ -32,6 +34,8 @@ SCORE_TOLERANCE = 1e-4
 MOST_GUESSES = 3  # so many frequent classes are tried as a prediction for all rows
 BLOCKS_PER_SPLIT = 10  # left out in turn, for a metric that is no mean over rows
 MOST_BLOCKS = 50  # of all splits together
+NO_CHANCE = 1e-3  # a class of a smaller probability is given no chance
+LITTLE_CHANCE = 0.1
 MANY_ROWS = 20_000  # with more rows MOST_BLOCKS would take too long; half of them are enough
 
 
@@ -119,10 +123,46 @@ class Targets:
         groups: Indices | None,
         level: float,
     ) -> EffectiveSample:
-        """Return the rows that decide the metric: see `PooledPredictions.effective_sample`."""
+        """Return the rows that decide the metric: see `PooledPredictions.effective_sample`, and `sure_rows`."""
         parts = None if seen is None else self._parts(seen, splits)
+        if parts is not None and metric.row_loss is not None and metric.row_loss.loss is log_loss:
+            return EffectiveSample(math.inf, unseen=self._unseen(parts, level))
         pooled = None if parts is None else self._pooled(parts)
         return EffectiveSample(math.inf) if pooled is None else pooled.effective_sample(metric, groups, level)
+
+    def sure_rows(self, metric: Metric, seen: Sequence[Predictions | None], splits: Splits) -> tuple[int, int]:
+        """Return in how many predictions a class gets no chance (a probability below `NO_CHANCE`), and of how many.
+
+        (0, 0) for other metrics than the log loss, which such a prediction makes very large where it is wrong.
+        """
+        parts = self._parts(seen, splits)
+        if parts is None or metric.row_loss is None or metric.row_loss.loss is not log_loss:
+            return 0, 0
+        least, _ = self._least(parts)
+        return int((least < NO_CHANCE).sum()), len(least)
+
+    def _least(self, parts: Sequence[tuple[NDArray[Any], Indices]]) -> tuple[Floats, Floats]:
+        """Return the smallest probability of each prediction of classes, and that of the true class."""
+        values = np.concatenate([values for values, _ in parts]).astype(np.float64)
+        y = self._codes(self.y[np.concatenate([rows for _, rows in parts])])
+        both = np.column_stack([1.0 - values, values]) if values.ndim == 1 else values
+        return np.asarray(both.min(axis=1)), np.asarray(both[np.arange(len(y)), y])
+
+    def _unseen(self, parts: Sequence[tuple[NDArray[Any], Indices]], level: float) -> float:
+        """Return by how much the log loss may be larger, because classes got no chance and none of them was true yet.
+
+        How often one will be is at most what the same rows say, and those of all predictions that are nearly as sure.
+        """
+        least, own = self._least(parts)
+        sure = least < NO_CHANCE
+        if not sure.any() or (own < NO_CHANCE).any():
+            return 0.0
+        rates = []
+        for limit in (NO_CHANCE, LITTLE_CHANCE):
+            rows = int((least < limit).sum())
+            rates.append(wilson(float((own < limit).sum()) / rows, rows, two_sided(level))[1])
+        costs = -np.log(np.maximum(least[sure], np.finfo(np.float64).eps))
+        return min(rates) * float(costs.sum()) / len(least)
 
     def _parts(self, seen: Sequence[Predictions | None], splits: Splits) -> list[tuple[NDArray[Any], Indices]] | None:
         """Return predictions and rows of each split; None if some are missing."""

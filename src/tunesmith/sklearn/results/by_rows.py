@@ -12,7 +12,7 @@ from sklearn.base import is_classifier
 
 from tunesmith.errors import SelectionError
 from tunesmith.numerics.arrays import Indices, Singles
-from tunesmith.selection import LossTable, Rule, select_by_rows
+from tunesmith.selection import HonestScore, LossTable, Rule, SelectionResult, select_by_rows
 from tunesmith.selection.bootstrap import bootstrap
 from tunesmith.selection.cautious import caution_costs_more
 from tunesmith.selection.gains import PairedGains
@@ -39,6 +39,16 @@ AT_A_LOSS = (
     "In doubt the default was to be kept (prefer_default='auto'), but on the rows that resamples leave out, that loses "
     "much more than it spares."
 )
+NO_SKILL = "Nothing here is better than the best guess that sees no feature, which scores {}."
+PERHAPS_NO_SKILL = "It is not certain that this is better than the best guess that sees no feature, which scores {}."
+FEW_DECIDE = "Half of this loss comes from {few} of the {n} rows, so that it is known roughly."
+NO_CHANCE = (
+    "In {rows} of {n} predictions a class gets no chance (a probability below 0.001); where that is wrong it costs up "
+    "to 36."
+)
+CALIBRATE = "Calibrating the model (CalibratedClassifierCV) or clipping its probabilities would mend that."
+OUTLIERS = "A metric that depends on outliers less, such as the median or absolute error, would be known better."
+HALF_BY_FEW = 0.05  # of the rows, that make up half of a loss: few
 TOGETHER = (
     "The {metric} is computed from the predictions of all folds together, since its mean over small folds is biased."
 )
@@ -71,6 +81,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     def effective_sample(c: int) -> EffectiveSample:
         return targets.effective_sample(metric, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 
+    no_skill = targets.no_skill(metric, evidence.predictions[first] or ())
     select = partial(
         select_by_rows,
         weights=table.weights,
@@ -80,7 +91,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         inflation=variance_inflation(len(evidence.splits), evidence.test_to_train),
         effective_sample=effective_sample,
         observations=table.observations,
-        no_skill=targets.no_skill(metric, evidence.predictions[first] or ()),
+        no_skill=no_skill,
         full_fit_gain=0.0 if in_time_order(evidence.splits) else full_fit_gain(n_tested, evidence.test_to_train),
         level=settings.level,
         seed=context.seed,
@@ -114,6 +125,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
     together = metric.together(evidence.splits)
     if together:
         notes = (*notes, TOGETHER.format(metric=MetricLabel.of(metric.name, True).name))
+    notes = (*notes, *_tail(context, metric, targets, found.index, losses))
     score = found.as_score(
         offset=metric.offset,
         naive=float(evidence.scores[found.index].mean()),
@@ -124,7 +136,33 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         together=together,
         notes=(*notes, *found.notes),
     )
-    return found, score
+    return found, replace(score, notes=(*score.notes, *_skill(metric, found, score, no_skill)))
+
+
+def _skill(metric: Metric, found: SelectionResult, score: HonestScore, no_skill: float | None) -> tuple[str, ...]:
+    """Say so where it is not certain that anything predicts better than what sees no feature."""
+    if no_skill is None or not max(found.interval[1], found.value) >= no_skill:
+        return ()
+    said = NO_SKILL if found.value >= no_skill else PERHAPS_NO_SKILL
+    return (said.format(score.write(metric.offset - no_skill)),)
+
+
+def _tail(
+    context: SelectionContext, metric: Metric, targets: Targets, index: int, losses: dict[int, NDArray[np.float64]]
+) -> tuple[str, ...]:
+    """Say where a loss without an upper bound rests on few rows, or may be much larger in rows not yet seen."""
+    if metric.bounds != (0.0, math.inf) or index not in losses:
+        return ()
+    evidence, own = context.evidence, losses[index]
+    own = np.sort(own[np.isfinite(own)])[::-1]
+    few = int(np.searchsorted(np.cumsum(own), own.sum() / 2.0)) + 1
+    sure, n = targets.sure_rows(metric, evidence.predictions[index] or (), evidence.own_splits[index])
+    said = []
+    if few <= HALF_BY_FEW * len(own):
+        said.append(FEW_DECIDE.format(few=few, n=len(own)))
+    if sure:
+        said.append(NO_CHANCE.format(rows=sure, n=n))
+    return (*said, CALIBRATE if n else OUTLIERS) if said else ()
 
 
 def _at_a_loss(means: Singles, rule: Rule, table: LossTable, seed: int) -> bool:
@@ -140,7 +178,7 @@ def _at_a_loss(means: Singles, rule: Rule, table: LossTable, seed: int) -> bool:
         return False
     strata = None if table.strata is None else np.unique(table.strata[gains.rows], return_inverse=True)[1]
     worth = bootstrap(gains, free, leader, strata=strata, seed=seed).oob_picked
-    worst = float(np.max(-gains.better[:, leader]))
+    worst = float(np.max(gains.losses[:, leader] - gains.losses[:, own]))
     return caution_costs_more(worth, worst, gains.effective, rule.caution)
 
 

@@ -154,11 +154,15 @@ def _select(context: SelectionContext, modelled: FinishedSearch | None, scorer: 
 def _by_folds(context: SelectionContext) -> Selected:
     """Choose by the scores of folds."""
     evidence = context.evidence
+    known = ScoreRange.of(context.metric, evidence.scores)
+    n_rows = len(tested_rows(evidence.splits))
     result = select_by_folds(
         np.where(context.whole[:, None], -evidence.scores, np.nan),
         context.rule(relative_caution(context.settings.risk), context.default),
         given=context.given,
         test_to_train=evidence.test_to_train,
+        bounds=(-known.high, -known.low),
+        n_rows=n_rows,
         level=context.settings.level,
     )
     n_values = evidence.scores.shape[1]
@@ -170,12 +174,12 @@ def _by_folds(context: SelectionContext) -> Selected:
             level=context.settings.level,
         )
     theirs = context.metric is None and evidence.y is not None
-    known = "Your scorer gives one number per fold" if theirs else "Only the score of each fold is known"
+    source = "Your scorer gives one number per fold" if theirs else "Only the score of each fold is known"
     values = "1 value" if n_values == 1 else f"{n_values} values"
-    context.notes += [f"{known}, so this estimate rests on {values} and is rough.", *result.notes]
+    context.notes += [f"{source}, so this estimate rests on {values} and is rough.", *result.notes]
     score = result.as_score(
         metric=context.metric_name,
-        n_rows=len(tested_rows(evidence.splits)),
+        n_rows=n_rows,
         n_groups=count_groups(evidence.splits, evidence.groups),
         n_candidates=len(evidence.params),
     )
