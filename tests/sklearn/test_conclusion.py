@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, make_classification, make_regression
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import get_scorer
@@ -321,11 +322,15 @@ def test_metrics_of_regression(scoring: str | None) -> None:
     assert abs(score.optimism) < 0.1 * abs(score.naive)
 
 
-@pytest.mark.parametrize("scoring", ["average_precision", "f1", "r2", "neg_root_mean_squared_error"])
+OF_CLASSES = ["average_precision", "f1", "mutual_info_score", "neg_negative_likelihood_ratio"]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")  # of one fold
+@pytest.mark.parametrize("scoring", [*OF_CLASSES, "r2", "neg_root_mean_squared_error", "d2_absolute_error_score"])
 def test_a_metric_that_is_no_mean_over_rows_is_computed_from_all_folds_together(scoring: str) -> None:
     x = np.random.default_rng(0).normal(size=(100, 4))
     y, cv = x[:, 0] + np.random.default_rng(1).normal(size=100), KFold(10)
-    if scoring in ("average_precision", "f1"):
+    if scoring in OF_CLASSES:
         model, space, y = LogisticRegression(), {"C": Float(0.1, 10, log=True)}, (y > np.sort(y)[-12]).astype(int)
         cv = StratifiedKFold(10)
     else:
@@ -339,6 +344,16 @@ def test_a_metric_that_is_no_mean_over_rows_is_computed_from_all_folds_together(
     assert search.honest_score_.naive == pytest.approx(search.best_score_)
     assert abs(together - search.best_score_) > 1e-3
     assert "all folds together" in str(search.report_)
+
+
+def test_numbers_of_clusters_are_compared_in_each_fold_alone() -> None:
+    x = np.random.default_rng(0).normal(size=(100, 2)) + 4.0 * np.arange(4)[:, None].repeat(25, axis=0).reshape(-1, 1)
+    y = np.arange(4).repeat(25)
+    search = searched(
+        KMeans(4, n_init=1, random_state=0), {"max_iter": Int(50, 99)}, x=x, y=y, scoring="mutual_info_score",
+        cv=KFold(5, shuffle=True, random_state=0), n_trials=3,
+    )  # fmt: skip
+    assert not search.honest_score_.together
 
 
 def test_folds_in_the_order_of_time_are_judged_each_for_itself() -> None:

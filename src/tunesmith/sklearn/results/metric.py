@@ -59,17 +59,30 @@ POOLED = (
     "average_precision_score",
     "balanced_accuracy_score",
     "cohen_kappa_score",
+    "d2_absolute_error_score",
+    "d2_pinball_score",
+    "d2_tweedie_score",
     "explained_variance_score",
     "f1_score",
     "fbeta_score",
     "jaccard_score",
     "matthews_corrcoef",
     "median_absolute_error",
+    "negative_likelihood_ratio",
+    "positive_likelihood_ratio",
     "precision_score",
     "r2_score",
     "recall_score",
     "root_mean_squared_error",
     "root_mean_squared_log_error",
+)
+# These too, if labels mean the same in all splits: those of a classifier do, numbers of clusters do not.
+POOLED_OF_CLASSES = (
+    "completeness_score",
+    "homogeneity_score",
+    "mutual_info_score",
+    "normalized_mutual_info_score",
+    "v_measure_score",
 )
 # fmt: on
 # Where scores lie; of a loss the range of the loss.
@@ -77,7 +90,7 @@ RANGES = {
     **dict.fromkeys(FROM_0_TO_1, (0.0, 1.0)),
     **dict.fromkeys(UP_TO_1, (-math.inf, 1.0)),
     **dict.fromkeys(("cohen_kappa_score", "matthews_corrcoef"), (-1.0, 1.0)),
-    **dict.fromkeys(("class_likelihood_ratios", "mutual_info_score"), (0.0, math.inf)),
+    **dict.fromkeys(("mutual_info_score", "negative_likelihood_ratio", "positive_likelihood_ratio"), (0.0, math.inf)),
     "adjusted_rand_score": (-0.5, 1.0),
 }
 
@@ -105,10 +118,12 @@ def metric_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> 
         return None
     function, sign, options = parts
     title = str(name or ("neg_" if sign < 0 else "") + getattr(function, "__name__", "score"))
-    return _metric(title, function, sign, options)
+    return _metric(title, function, sign, options, is_classifier(estimator))
 
 
-def _metric(name: str, function: Callable[..., Any], sign: int, options: dict[str, Any]) -> Metric:
+def _metric(
+    name: str, function: Callable[..., Any], sign: int, options: dict[str, Any], classes: bool = True
+) -> Metric:
     theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")
     known = str(getattr(function, "__name__", "")) if theirs else ""
     if known in MEANS and not options:
@@ -117,7 +132,8 @@ def _metric(name: str, function: Callable[..., Any], sign: int, options: dict[st
     low, high = RANGES[known] if known == "r2_score" else _range(known, sign, options)
     offset = high if math.isfinite(high) else 0.0
     bounds = (offset - high, offset - low)
-    return Metric(name, function, sign, options, offset, bounds, kind=KINDS.get(known), pools=known in POOLED)
+    pools = known in POOLED or (classes and known in POOLED_OF_CLASSES)
+    return Metric(name, function, sign, options, offset, bounds, kind=KINDS.get(known), pools=pools)
 
 
 def _range(known: str, sign: int, options: dict[str, Any]) -> tuple[float, float]:
