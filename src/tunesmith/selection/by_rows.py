@@ -158,7 +158,7 @@ def select_by_rows(
     low, high = bounds
     correction -= min(_learned(gains, naive, correction, no_skill, full_fit_gain), correction)
     doubt = (ANCHORED_DOUBT if anchored else 1.0) * correction
-    corrected = gains.unscaled(gains.scaled(naive) + correction)
+    corrected = gains.unscaled(gains.scaled(naive) + correction) + known.likely
     value = next((end for end in bounds if abs(corrected - end) < ROUNDING), min(max(corrected, low), high))
     own = gains.influence(at)
     variance = float(gains.share @ own**2) + repeats / (naive**2 if gains.relative else 1.0)
@@ -168,7 +168,8 @@ def select_by_rows(
     error = math.sqrt(overlap * variance * seen / gains.effective / max(seen - 1.0, 1.0) + doubt**2)
     if gains.relative:
         dof = _degrees_of_freedom(own, gains.share, seen)
-        ends = _of_logarithm(value, error, dof, level, known.unseen / naive)
+        below, above = _of_logarithm(value - known.likely, error, dof, level, known.unseen / naive)
+        ends = below, max(above, value)
     else:
         ends = score_interval(value, error, seen - 1.0, level=level, bounds=bounds, size=size)
     if known.below == known.below:

@@ -33,12 +33,14 @@ class EffectiveSample:
         above: how far above.
         unseen: how much more it may be by what can happen and did not: a class that was given no chance in many rows,
             and was the true one in none of them.
+        likely: how much more it is for that, as is to be expected.
     """
 
     size: float
     below: float = math.nan
     above: float = math.nan
     unseen: float = 0.0
+    likely: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -112,9 +112,14 @@ class LossTable:
         return table
 
     def paired_runs(self, candidate: int, other: int) -> Floats:
-        """Return the losses of one candidate less those of another [R, U], run by run, of the runs that both have.
+        """Return the losses of one candidate less those of another, run by run, of the runs that both have.
 
-        NaN where a run did not test a unit. Both need a first run.
+        Args:
+            candidate: its column; it needs a first run, as the other does.
+            other: the column of the other one.
+
+        Returns:
+            [R, U], NaN where a run did not test a unit.
         """
         one, two = (self._each.get(c, [self._sum[c]]) for c in (candidate, other))
         runs = min(len(one), len(two))

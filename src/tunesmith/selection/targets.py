@@ -126,7 +126,8 @@ class Targets:
         """Return the rows that decide the metric: see `PooledPredictions.effective_sample`, and `sure_rows`."""
         parts = None if seen is None else self._parts(seen, splits)
         if parts is not None and metric.row_loss is not None and metric.row_loss.loss is log_loss:
-            return EffectiveSample(math.inf, unseen=self._unseen(parts, level))
+            unseen, likely = self._unseen(parts, level)
+            return EffectiveSample(math.inf, unseen=unseen, likely=likely)
         pooled = None if parts is None else self._pooled(parts)
         return EffectiveSample(math.inf) if pooled is None else pooled.effective_sample(metric, groups, level)
 
@@ -148,21 +149,26 @@ class Targets:
         both = np.column_stack([1.0 - values, values]) if values.ndim == 1 else values
         return np.asarray(both.min(axis=1)), np.asarray(both[np.arange(len(y)), y])
 
-    def _unseen(self, parts: Sequence[tuple[NDArray[Any], Indices]], level: float) -> float:
+    def _unseen(self, parts: Sequence[tuple[NDArray[Any], Indices]], level: float) -> tuple[float, float]:
         """Return by how much the log loss may be larger, because classes got no chance and none of them was true yet.
 
-        How often one will be is at most what the same rows say, and those of all predictions that are nearly as sure.
+        How often one will be is at most what the same predictions say, and all that are nearly as sure. What is to be
+        expected of m true ones among r is (m + 1/2) / (r + 1) (Krichevsky and Trofimov, 1981).
+
+        Returns:
+            by how much at the level asked for, and by how much as is to be expected.
         """
         least, own = self._least(parts)
         sure = least < NO_CHANCE
         if not sure.any() or (own < NO_CHANCE).any():
-            return 0.0
-        rates = []
+            return 0.0, 0.0
+        highest, expected = [], []
         for limit in (NO_CHANCE, LITTLE_CHANCE):
-            rows = int((least < limit).sum())
-            rates.append(wilson(float((own < limit).sum()) / rows, rows, two_sided(level))[1])
-        costs = -np.log(np.maximum(least[sure], np.finfo(np.float64).eps))
-        return min(rates) * float(costs.sum()) / len(least)
+            rows, true = int((least < limit).sum()), int((own < limit).sum())
+            highest.append(wilson(true / rows, rows, two_sided(level))[1])
+            expected.append((true + 0.5) / (rows + 1.0))
+        cost = float(-np.log(np.maximum(least[sure], np.finfo(np.float64).eps)).sum()) / len(least)
+        return min(highest) * cost, min(expected) * cost
 
     def _parts(self, seen: Sequence[Predictions | None], splits: Splits) -> list[tuple[NDArray[Any], Indices]] | None:
         """Return predictions and rows of each split; None if some are missing."""
