@@ -1,9 +1,10 @@
 """How close to the bounds of continuous parameters a proposal may come.
 
 An objective often fails at a bound (the logarithm of 0, a rate of 1), and a model that knows little likes to look
-there. So proposals keep a small margin until the three best trials all lie at the margin (one of them may be there for
-the sake of its other parameters): then the bound itself is the likely optimum, and is tried. A bound at which a trial
-failed is not proposed again, and while the first trial at a bound runs, no second one is sent there.
+there. So proposals keep a small margin until the bound itself is the likely optimum: one of the best trials lies at the
+margin, and a model expects improvement from there to the bound. For a sampler without such a model the three best
+trials all have to lie at the margin (one of them may be there for the sake of its other parameters). A bound at which a
+trial failed is not proposed again, and while the first trial at a bound runs, no second one is sent there.
 
 Symbols: u[n, d] unit coordinates, NaN where inactive; an array [2, d] has a row for low bounds and one for high ones.
 """
@@ -18,6 +19,7 @@ from tunesmith.space import Space
 
 MARGIN = 1e-3  # of a range
 NEAR = MARGIN * (1.0 + 1e-6)  # a point this close lies at the margin or beyond: unit coordinates are rounded
+BEYOND = 0.5 * MARGIN  # a point this close lies beyond the margin, however its coordinates are rounded
 N_BEST = 3  # so many of the best trials have to lie at the margin
 AT = 1e-9  # a point this close lies at the bound
 
@@ -45,17 +47,35 @@ class Boundaries:
         low, high = self._continuous & self._valued_near & self._failed & ~self._valued
         return np.asarray(((low & (u <= AT)) | (high & (1.0 - u <= AT))).any(axis=1))
 
-    def limits(self, good: Floats, running: Floats) -> tuple[Floats, Floats]:
+    def limits(self, is_likely: Mask, running: Floats) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
 
         Args:
-            good: the best trials, unit coordinates [k, d]: `N_BEST` of them, or all those of a front.
-            running: the running ones [p, d].
+            is_likely: at which bounds the optimum is likely to lie [2, d].
+            running: the running trials, unit coordinates [p, d].
         """
-        is_likely = _count(good, NEAR) >= N_BEST
         is_open = is_likely & ~self._failed & (self._valued | (_count(running, AT) == 0))
         margin = np.where(self._continuous & ~is_open, MARGIN, 0.0)
         return margin[0], 1.0 - margin[1]
+
+
+def near_the_best(good: Floats) -> Mask:
+    """Tell at which bounds [2, d] the optimum is likely to lie, by the best trials alone.
+
+    Args:
+        good: the best trials, unit coordinates [k, d]: `N_BEST` of them, or all those of a front.
+    """
+    return np.asarray(_count(good, NEAR) >= N_BEST)
+
+
+def lie_beyond(u: Floats, limits: tuple[Floats, Floats]) -> Mask:
+    """Tell which points u[n, d] lie nearer to a bound than the limits, by more than coordinates are rounded.
+
+    A point at the margins of many parameters would hardly ever pass if each coordinate had to be exact.
+    """
+    low, high = limits
+    with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
+        return np.asarray(((u < low - BEYOND) | (u > high + BEYOND)).any(axis=1))
 
 
 def _count(u: Floats, distance: float) -> Indices:

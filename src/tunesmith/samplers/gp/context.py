@@ -11,6 +11,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.cache import Cache
+from tunesmith.samplers.common.boundaries import lie_beyond
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.gp.candidates import Box
 from tunesmith.samplers.gp.hyperparameters import PRIOR
@@ -77,8 +78,6 @@ class SearchContext:
         is_duplicate = self.data.is_duplicate(pending)
 
         def is_barred(x: Floats) -> Mask:
-            u = self.space.to_unit(x)
-            with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
-                return is_duplicate(x) | ((u < limits[0]) | (u > limits[1])).any(axis=1)
+            return is_duplicate(x) | lie_beyond(self.space.to_unit(x), limits)
 
         return is_barred

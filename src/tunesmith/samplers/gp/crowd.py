@@ -30,7 +30,7 @@ from tunesmith.numerics.acquisition import log_probability_below
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.gp import Posterior, fit
-from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.boundaries import N_BEST, lie_beyond, near_the_best
 from tunesmith.samplers.common.duplicates import DuplicateFilter, point_keys
 from tunesmith.samplers.gp.acquisition import Model
 from tunesmith.samplers.gp.candidates import candidate_pool, on_region
@@ -95,7 +95,8 @@ class Crowd:
         share = ((fitted - self.low) / self.span).max(axis=1)  # of one objective: the order of its values
         self.order = np.argsort(np.where(good, share, np.inf), kind="stable")[:N_INCUMBENTS]
         near = np.vstack([self.u[self.order], context.sources.good])
-        limits = data.boundaries.limits(self.u[self.order[:N_BEST]], self.u[:0])
+        self.is_likely = near_the_best(self.u[self.order[:N_BEST]])
+        limits = data.boundaries.limits(self.is_likely, self.u[:0])
         self.pool = candidate_pool(context.space, features, near, rng, limits)
         for model in [*self.own, *(model for model, _ in self.constraints)]:
             model.remember(self.pool.z)
@@ -138,7 +139,7 @@ class Crowd:
             found = self._near.propose(at_once, self._tried, running, rng)
             if found is not None:
                 return found
-        low, high = context.data.boundaries.limits(self.u[self.order[:N_BEST]], at_once)
+        limits = low, high = context.data.boundaries.limits(self.is_likely, at_once)
         value = self._value(self.models, self.pool.z, kappa, weights)
         best = np.argsort(value, kind="stable")[:N_LEADERS]
         leaders = np.nan_to_num(self.pool.u[best], nan=0.5)
@@ -147,8 +148,7 @@ class Crowd:
         points = on_region(space, features, np.concatenate([leaders, moved]))
         close = _nearest(features(at_once), self.pool.z[best[:1]], self.own[0].scale)
         value = self._value(self._given(at_once[close]), points.z, kappa, weights)
-        with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
-            value[((points.u < low) | (points.u > high)).any(axis=1)] = np.inf
+        value[lie_beyond(points.u, limits)] = np.inf
         keys = point_keys(points.x)
         for i in np.argsort(value, kind="stable").tolist():
             if keys[i] not in self._tried and keys[i] not in running and value[i] < np.inf:

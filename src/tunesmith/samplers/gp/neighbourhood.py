@@ -28,7 +28,7 @@ from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, fit
 from tunesmith.numerics.kernel import square_distances
 from tunesmith.numerics.warp import Warp
-from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.boundaries import N_BEST, lie_beyond, near_the_best
 from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.samplers.gp.acquisition import Constraint
 from tunesmith.samplers.gp.candidates import Box
@@ -75,7 +75,7 @@ class Neighbourhood:
         t = Warp(data.y[rows, 0]).values
         own = Posterior(z[rows], features.group, t, fit(z[rows], features.group, t, PRIOR, starts=[theta]))
         top = rows[np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:N_LEADERS]]
-        self._boundaries, self._best = data.boundaries, data.u[top[:N_BEST]]
+        self._boundaries, self._is_likely = data.boundaries, near_the_best(data.u[top[:N_BEST]])
         box = self._box(u[rows], u[centre])
         pool = self._pool = local_candidates(context.space, features, own, u[rows], u[top], box, rng)
         self._keys = point_keys(pool.x)
@@ -88,7 +88,7 @@ class Neighbourhood:
 
     def _box(self, u: Floats, centre: Floats) -> Box:
         """Return the lowest and highest unit coordinates [d] to look at: as far from the centre as rows go."""
-        limits = self._boundaries.limits(self._best, u[:0])
+        limits = self._boundaries.limits(self._is_likely, u[:0])
         half = np.abs(u - centre).max(axis=0)
         return np.clip(centre - half, *limits), np.clip(centre + half, *limits)
 
@@ -103,11 +103,10 @@ class Neighbourhood:
             running: the keys of running trials.
             rng: the source of randomness.
         """
-        low, high = self._boundaries.limits(self._best, at_once)
+        limits = self._boundaries.limits(self._is_likely, at_once)
         doubt = 1.0 + rng.exponential(DOUBT)
         drawn = self._value + doubt * (self._root @ rng.standard_normal(len(self._root)))
-        with np.errstate(invalid="ignore"):  # NaN: inactive, at no bound
-            drawn[((self._pool.u < low) | (self._pool.u > high)).any(axis=1)] = np.inf
+        drawn[lie_beyond(self._pool.u, limits)] = np.inf
         for i in np.argsort(drawn, kind="stable").tolist():
             if drawn[i] < np.inf and self._keys[i] not in tried and self._keys[i] not in running:
                 return np.array(self._pool.x[i])

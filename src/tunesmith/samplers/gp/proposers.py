@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
-from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.boundaries import MARGIN, N_BEST, NEAR, near_the_best
 from tunesmith.samplers.gp.acquisition import LogEHVI, LogEI
 from tunesmith.samplers.gp.branches import INTERVAL, NEGLIGIBLE, Branch, underexplored_branch
 from tunesmith.samplers.gp.candidates import Box, CandidatePool, best_candidates, candidate_pool
@@ -23,8 +23,10 @@ from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constrain
 from tunesmith.samplers.gp.maximise import Acquisition, maximise
 from tunesmith.samplers.gp.transfer import TransferPosterior
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trust_region
+from tunesmith.space.feature_map import FeatureMap
 
 N_INCUMBENTS = 5
+NO_GAIN = 1e-6  # standard deviations: what a parameter seems to change by rounding alone
 ROUGHER = 2.0  # by what lengthscales are divided in the cautious model
 N_FRONT = 8  # points of a front that the search for the next point starts from
 
@@ -51,8 +53,9 @@ class SingleObjectiveProposer:
         self.own = Posterior(self.z, features.group, self.t, self.theta)
         self.good = data.feasible[self.rows]
         self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
-        fitted = sources.combine(self.own, self.z, self.t).fitted
-        self.order = np.argsort(np.where(self.good, fitted, np.inf), kind="stable")[:N_INCUMBENTS]
+        model = sources.combine(self.own, self.z, self.t)
+        self.order = np.argsort(np.where(self.good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
+        self.is_likely = _promising_bounds(model, features, self.u[self.order[:N_BEST]])
         nothing = data.u[:0]
         near = np.vstack([self.u[self.order], sources.good])
         self.pool = candidate_pool(context.space, features, near, context.rng, self._box(self._limits(nothing)))
@@ -61,7 +64,7 @@ class SingleObjectiveProposer:
 
     def _limits(self, running: Floats) -> Box:
         """Return the lowest and highest unit coordinates [d] to propose at all, with running trials at u[p, d]."""
-        return self.context.data.boundaries.limits(self.u[self.order[:N_BEST]], running)
+        return self.context.data.boundaries.limits(self.is_likely, running)
 
     def _box(self, limits: Box) -> Box:
         """Return the trust region within the limits."""
@@ -166,7 +169,8 @@ class BiObjectiveProposer:
         self.front = data.u[data.feasible][non_dominated(self.reached)]
         rng = context.rng
         near = self.front[rng.permutation(len(self.front))[:N_FRONT]]
-        limits = data.boundaries.limits(self.front, data.u[:0])
+        self.is_likely = near_the_best(self.front)
+        limits = data.boundaries.limits(self.is_likely, data.u[:0])
         self.pool = candidate_pool(context.space, features, near, rng, limits)
         for model in [*self.models, *(model for model, _ in self.constraints)]:
             model.remember(self.pool.z)
@@ -187,7 +191,7 @@ class BiObjectiveProposer:
             reached = np.vstack([reached, np.column_stack([model.predict(running)[0] for model in models])])
         wide = (len(context.data.y) + len(running)) % 2 == 1
         acquisition = LogEHVI(models, reached, self.constraints, wide, context.prior_weight)
-        limits = context.data.boundaries.limits(self.front, context.space.to_unit(pending))
+        limits = context.data.boundaries.limits(self.is_likely, context.space.to_unit(pending))
         barred = context.is_barred(pending, limits)
         return maximise(acquisition, context.space, context.features, pool, rng, barred, limits, quick)
 
@@ -199,6 +203,27 @@ class BiObjectiveProposer:
         for model in self.models:
             model.remember(shortlist.z)
         return shortlist
+
+
+def _promising_bounds(model: Posterior | TransferPosterior, features: FeatureMap, u: Floats) -> Mask:
+    """Tell at which bounds [2, d] a model expects improvement: one of the best trials is near, and better on the bound.
+
+    Args:
+        model: predicts values.
+        features: of the space.
+        u: unit coordinates [k, d] of the best trials.
+    """
+    found = np.zeros((2, u.shape[1]), bool)
+    side, row, column = np.nonzero([u <= NEAR, 1.0 - u <= NEAR])
+    if not len(row):
+        return found
+    on, beside = u[row], u[row]
+    at = np.arange(len(row))
+    on[at, column], beside[at, column] = side, np.where(side == 0, MARGIN, 1.0 - MARGIN)
+    mean = model.predict(features(np.vstack([on, beside])))[0]
+    is_better = mean[: len(row)] < mean[len(row) :] - NO_GAIN
+    found[side[is_better], column[is_better]] = True
+    return found
 
 
 def _at(acquisition: Acquisition, context: SearchContext, x: Floats) -> float:

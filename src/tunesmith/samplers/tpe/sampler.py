@@ -19,7 +19,7 @@ import numpy as np
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates
-from tunesmith.samplers.common.boundaries import N_BEST
+from tunesmith.samplers.common.boundaries import N_BEST, near_the_best
 from tunesmith.samplers.common.duplicates import point_keys
 from tunesmith.samplers.common.incremental import StatefulSampler
 from tunesmith.samplers.common.optuna_arguments import (
@@ -113,7 +113,7 @@ class TPESampler(StatefulSampler[TpeState]):
         ranking = state.ranking()
         branch = state.branches.choose(history.points(space), ranking, running, rng)
         good, bad, best = state.mixtures(running, ranking, None if branch is None else branch.inside)
-        low, high = state.boundaries.limits(history.unit(space)[best[:N_BEST]], space.to_unit(running))
+        low, high = state.boundaries.limits(near_the_best(history.unit(space)[best[:N_BEST]]), space.to_unit(running))
         u = np.clip(good.sample(rng, self.n_ei_candidates, folded=FOLDED), low, high)
         if branch is not None:
             for j, unit in state.branches.unit_of(branch).items():
