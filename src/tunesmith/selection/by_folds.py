@@ -71,7 +71,8 @@ def select_by_folds(
     if default is None:
         return best
     mean, dof = float(e[default].mean()), e.shape[1] - 1.0
-    ends = _interval(mean, _error(e[default], test_to_train), dof, level, bounds, n_rows)
+    rows = _rows_behind(e, complete, n_rows)
+    ends = _interval(mean, _error(e[default], test_to_train), dof, level, bounds, rows)
     kept = default_instead(best, default, mean, ends, rule.prefer_default, no_interval_notes(ends))
     if best.index == default:
         return replace(kept, kept_default=False, p_value=1.0)
@@ -112,6 +113,11 @@ def _leader(e: Floats, complete: Mask, rule: Rule, test_to_train: float | None) 
 def _error(losses: Floats, test_to_train: float | None) -> float:
     """Return the standard error of the mean of folds [K]."""
     return math.sqrt(corrected_variance(losses, test_to_train))
+
+
+def _rows_behind(e: Floats, complete: Mask, n_rows: int | None) -> int | None:
+    """Return the rows that an interval may rest on; None where all scores are the same, which says nothing."""
+    return n_rows if np.ptp(e[complete]) > 0.0 else None
 
 
 def _interval(value: float, error: float, dof: float, level: float, bounds: Bounds, n_rows: int | None) -> Bounds:
@@ -155,6 +161,7 @@ def best_by_folds(
     naive = float(e[best].mean())
     correction = max(float((e[best] - e[complete].min(axis=0)).mean()), _jackknife(e[complete], e[best]), 0.0)
     error = math.hypot(_error(e[best], test_to_train), correction)
+    n_rows = _rows_behind(e, complete, n_rows)
     ends = _interval(naive + correction, error, e.shape[1] - 1.0, level, bounds, n_rows)
     value, notes = naive + correction, no_interval_notes(ends)
     return SelectionResult(best, best, False, value, ends, naive, METHOD, level=level, notes=notes)
