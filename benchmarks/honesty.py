@@ -3,6 +3,9 @@
 Every search gets n training rows, the same space and the same number of model fits. Reported score, interval and
 choice are held against thousands of rows that no search saw. A run is kept as one line of build/honesty/runs.jsonl;
 stop it any time and start it again. `--curve` adds searches with fewer fits, for the plot of test score against fits.
+
+`--cells` measures the figure for each metric of scikit-learn instead, kept in build/honesty/cells.jsonl, and prints the
+table of docs/trust.md.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import _cells
 import numpy as np
 from _honesty import CHEAP, DATA, SEARCHES, draw, models
 from sklearn.base import clone
@@ -25,6 +30,8 @@ from sklearn.base import clone
 CURVE = (25, 50, 100, 200)
 MARGIN = 0.005  # half a point of accuracy: what counts as worse than the default
 Run = dict[str, Any]
+RUN = ("search", "data", "model", "n", "seed", "budget")  # what tells one run from another
+CELL = ("name", "data", "model", "n", "seed")
 
 
 def run(name: str, data: str, model: str, n: int, seed: int, budget: int) -> Run | None:
@@ -38,12 +45,6 @@ def run(name: str, data: str, model: str, n: int, seed: int, budget: int) -> Run
     found = SEARCHES[name](made, X, y, budget, seed)
     seconds = time.process_time() - start
     return {
-        "search": name,
-        "data": data,
-        "model": model,
-        "n": n,
-        "seed": seed,
-        "budget": budget,
         "fits": found.fits,
         "seconds": seconds,
         "reported": float(found.reported),
@@ -56,36 +57,49 @@ def run(name: str, data: str, model: str, n: int, seed: int, budget: int) -> Run
 
 
 def runs(args: argparse.Namespace) -> Iterator[Run]:
-    """Yield all runs asked for; those that are in the file are not made again."""
-    args.out.mkdir(parents=True, exist_ok=True)
-    file = args.out / "runs.jsonl"
-    lines = file.read_text().splitlines() if file.exists() and not args.quick else []
-    known = {_key(made): made for made in map(json.loads, lines)}
+    """Yield all searches asked for."""
     budgets = [*(CURVE if args.curve else ()), args.fits]
-    with (args.out / ("quick.jsonl" if args.quick else "runs.jsonl")).open("a") as out:
-        for seed, n, data, model, budget, name in itertools.product(
-            range(args.first_seed, args.first_seed + args.seeds),
-            args.sizes,
-            args.data,
-            args.models,
-            budgets,
-            args.searches,
-        ):
-            key = (name, data, model, n, seed, budget)
-            if key not in known:
+    jobs = itertools.product(_seeds(args), args.sizes, args.data, args.models, budgets, args.searches)
+    ordered = ((name, data, model, n, seed, budget) for seed, n, data, model, budget, name in jobs)
+    return kept(args, "runs", RUN, ordered, run)
+
+
+def cells(args: argparse.Namespace) -> Iterator[Run]:
+    """Yield the searches of all cells asked for."""
+    named = [(n, c) for n, c in _cells.CELLS.items() if any(fnmatch(n, pattern) for pattern in args.names)]
+    jobs = itertools.product(_seeds(args), named)
+    ordered = ((name, cell.data, cell.model, cell.rows, seed) for seed, (name, cell) in jobs)
+    return kept(args, "cells", CELL, ordered, _cells.run)
+
+
+def _seeds(args: argparse.Namespace) -> range:
+    return range(args.first_seed, args.first_seed + args.seeds)
+
+
+def kept(
+    args: argparse.Namespace,
+    name: str,
+    fields: tuple[str, ...],
+    jobs: Iterable[tuple[Any, ...]],
+    make: Callable[..., Run | None],
+) -> Iterator[Run]:
+    """Yield what was measured of each job, named by the fields; what is in the file is not measured again."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    file = args.out / f"{name}.jsonl"
+    lines = file.read_text().splitlines() if file.exists() and not args.quick else []
+    known = {tuple(made[f] for f in fields): made for made in map(json.loads, lines)}
+    with (args.out / f"quick-{name}.jsonl" if args.quick else file).open("a") as out:
+        for job in jobs:
+            if job not in known:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    made = run(name, data, model, n, seed, budget)
-                if made is None:
+                    measured = make(*job)
+                if measured is None:
                     continue
-                known[key] = made
-                out.write(json.dumps(made) + "\n")
+                known[job] = dict(zip(fields, job, strict=True)) | measured
+                out.write(json.dumps(known[job]) + "\n")
                 out.flush()
-            yield known[key]
-
-
-def _key(made: Run) -> tuple[Any, ...]:
-    return tuple(made[k] for k in ("search", "data", "model", "n", "seed", "budget"))
+            yield known[job]
 
 
 def columns(made: list[Run]) -> dict[str, np.ndarray]:
@@ -190,12 +204,20 @@ def main() -> None:
     parser.add_argument("--models", type=_names, default=list(CHEAP), help="of svc; tree; knn; ridge; boosting; mlp")
     parser.add_argument("--sizes", type=lambda s: [int(v) for v in s.split(",")], default=[50, 100, 300])
     parser.add_argument("--fits", type=int, default=300, help="model fits of a search")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=None, help="3, or 40 with --cells")
     parser.add_argument("--first-seed", type=int, default=100, help="the method was tuned on 0 to 4")
     parser.add_argument("--curve", action="store_true", help="searches with fewer fits, too")
+    parser.add_argument("--cells", action="store_true", help="each metric of scikit-learn, and the hard cells")
+    parser.add_argument("--names", type=_names, default=["*"], help="of cells, with * (semicolons between)")
     parser.add_argument("--out", type=Path, default=Path("build/honesty"))
     parser.add_argument("--quick", action="store_true", help="only show that it works")
     args = parser.parse_args()
+    args.seeds = args.seeds or (40 if args.cells else 3)
+    if args.cells:
+        if args.quick:
+            args.names, args.seeds = ["accuracy", "r2"], 2
+        print(_cells.table(list(cells(args))))
+        return
     if args.quick:
         args.data, args.models, args.sizes, args.seeds, args.fits = ["moons"], ["tree", "knn"], [60], 1, 50
     made = list(runs(args))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import get_scorer_names
 
 from tunesmith import Categorical, Float, Int, Ordinal, Space
 
@@ -54,9 +55,10 @@ def test_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in EVERY if n not in ("run", "regret")])
-def test_quick(name: str) -> None:
-    done = run(str(FOLDER / f"{name}.py"), "--quick")
+@pytest.mark.parametrize("command", [*(n for n in EVERY if n not in ("run", "regret")), "honesty --cells"])
+def test_quick(command: str) -> None:
+    name, *more = command.split()
+    done = run(str(FOLDER / f"{name}.py"), "--quick", *more)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()
 
@@ -261,6 +263,50 @@ def test_a_table_is_exact_at_its_cells_and_between_them_in_between() -> None:
     assert tables.look_up(branch, {"kind": "b", "C": 100.0, "depth": 3}) == 11
     assert tables.look_up(branch, {"kind": "a", "C": 10.0, "depth": 2}) == pytest.approx(2.5)
     assert tables.look_up(branch, {"kind": "b", "C": 10**1.5, "depth": 1}) == pytest.approx(9)
+
+
+# ----------------------------------------------------------------------------------------------------------- honesty
+
+
+def test_every_metric_of_scikit_learn_is_a_cell_and_has_a_row_in_the_docs() -> None:
+    cells = module("_cells").CELLS
+    rows = [line for line in (ROOT / "docs" / "trust.md").read_text().splitlines() if line.startswith("| ")]
+    missing = [name for name in get_scorer_names() if name not in cells]
+    assert not missing, "give each a cell in benchmarks/_cells.py"
+    unmeasured = [name for name in cells if not any(line.startswith(f"| {name} |") for line in rows)]
+    assert not unmeasured, "run benchmarks/honesty.py --cells, and put its table into docs/trust.md"
+
+
+def test_a_row_of_the_table_says_what_falls_short() -> None:
+    made = [
+        {"name": "mae", "data": "rows", "model": "tree", "n": 50, "seed": s, "method": "rows"}
+        | {"reported": -2.0 + 0.1 * s, "true": -1.0, "low": -3.0, "high": -0.5 if s < 6 else -1.5}
+        for s in range(8)
+    ]
+    good = [{**r, "name": "acc", "true": r["reported"] + 0.01 * (-1) ** r["seed"], "high": 0.0} for r in made]
+    none = [{"name": "none", "data": "rows", "model": "tree", "n": 50, "seed": 0, "method": "none", "true": 1.0}]
+    lines = module("_cells").table(made + good + none).splitlines()
+    assert lines[2] == "| mae | rows, tree, 50 | rows | **6 of 8** | **−0.650 ±0.087** | 2.250 |"
+    assert lines[3] == "| acc | rows, tree, 50 | rows | 8 of 8 | +0.0000 ±0.0038 | 3.0000 |"
+    assert lines[4] == "| none | rows, tree, 50 | none | 0 figures of 1 |  |  |"
+
+
+def test_cells_are_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honesty, made = module("honesty"), []
+
+    def measure(*job: Any) -> dict[str, Any]:
+        made.append(job)
+        return {"method": "rows", "reported": 0.5, "true": 0.5, "low": 0.4, "high": 0.6}
+
+    monkeypatch.setattr(module("_cells"), "run", measure)
+    command = ["honesty.py", "--cells", "--names", "accuracy;roc_auc*", "--out", str(tmp_path)]
+    for seeds in ("1", "2"):
+        monkeypatch.setattr(sys, "argv", [*command, "--seeds", seeds])
+        honesty.main()
+    names = [job[0] for job in made]
+    assert names[: len(names) // 2] == names[len(names) // 2 :], "the second run has one more seed to measure"
+    assert {"accuracy", "roc_auc", "roc_auc_ovo", "roc_auc, noise"} <= set(names)
+    assert "f1" not in names
 
 
 # ---------------------------------------------------------------------------------------------------- the optimisers
