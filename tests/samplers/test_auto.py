@@ -99,13 +99,13 @@ def test_proposals_take_at_most_half_of_a_timeout(monkeypatch: pytest.MonkeyPatc
     """On a clock that only proposals of the process move, by a tenth of a second each."""
     now = [0.0]
     monkeypatch.setattr("tunesmith.executors.inline.InlineExecutor.clock", lambda self: now[0])
-    real = GPSampler.ask
+    real = GPSampler.propose
 
     def slow(self: GPSampler, *args: Any) -> Any:
         now[0] += 0.1
         return real(self, *args)
 
-    monkeypatch.setattr(GPSampler, "ask", slow)
+    monkeypatch.setattr(GPSampler, "propose", slow)
     study = ts.create_study(space=NUMERIC, seed=0)
 
     def objective(trial: ts.Trial) -> float:

@@ -13,7 +13,6 @@ from tests.samplers.searching import assert_lower
 import tunesmith as ts
 from tunesmith.history import History
 from tunesmith.samplers.common.conditions import infer_conditions
-from tunesmith.samplers.gp.branches import Branch, underexplored_branch
 from tunesmith.samplers.gp.hyperparameters import REFIT_ALWAYS, fitted_rows
 from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows
@@ -192,29 +191,6 @@ def test_the_whole_of_a_concave_front_is_found() -> None:
     assert reached > 0.95 * 23 / 15
 
 
-BRANCHES = Space(
-    {"b": ["p", "q", "r"], "s": Float(0, 1)} | {f"{b}{j}": Float(0, 1).when(b=b) for b in "pqr" for j in range(4)}
-)
-
-
-@pytest.mark.slow
-def test_the_first_good_branch_is_not_the_last() -> None:
-    """The best branch is the steepest, so a handful of trials there look bad.
-
-    Without care 2 of 6 seeds left the first branch (0.15) within 100 trials; all of 4 would by a chance of about 1 %.
-    """
-    centre = np.random.default_rng(6).random((3, 4))
-
-    def loss(p: Mapping[str, Any]) -> float:
-        k = "pqr".index(p["b"])
-        x = np.array([p[f"{p['b']}{j}"] for j in range(4)])
-        bowl = float((1.0, 2.0, 6.0)[k] * ((x - centre[k]) ** 2).sum())
-        return (0.15, 0.05, 0.0)[k] + bowl + float((p["s"] - 0.3) ** 2)
-
-    found = [ts.minimize(loss, BRANCHES, n_trials=100, sampler="gp", seed=seed).best_value for seed in range(4)]
-    assert max(found) < 0.1
-
-
 def test_a_search_that_has_found_a_valley_looks_elsewhere_too() -> None:
     """Once next to nothing is left to gain by the model, it is doubted in every second trial."""
     space = {name: Float(0, 1) for name in "xyz"}
@@ -227,23 +203,6 @@ def test_a_search_that_has_found_a_valley_looks_elsewhere_too() -> None:
         away = np.abs(x[40:] - list(study.best_params.values())).max(axis=1)
         assert (away > 0.2).sum() >= 4
         assert study.best_value < 1e-4  # and the valley is not neglected
-
-
-def test_the_way_into_a_branch_of_a_branch() -> None:
-    space = Space(
-        a=["x", "y"],
-        b=Categorical(["u", "v", "w"]).when(a="y"),
-        c=Float(0, 1).when(b="w"),
-    )
-    x = space.encode([{"a": "x"}, {"a": "x"}, {"a": "y", "b": "u"}, {"a": "y", "b": "w", "c": 0.5}])
-    for turn, expected in ((0, {"a": "y"}), (1, {"a": "y", "b": "v"})):
-        path = underexplored_branch(space, x, x[0], turn)
-        assert path is not None
-        branch = Branch(space, path)
-        for params in space.decode(branch.from_unit(np.random.default_rng(0).random((20, 3)))):
-            assert expected.items() <= params.items()
-    assert Branch(space, {0: 0.75, 1: 5 / 6}).holds(space.to_unit(x)).tolist() == [False, False, False, True]
-    assert underexplored_branch(Space(a=["x", "y"]), np.zeros((1, 1)), np.zeros(1), 0) is None
 
 
 def test_running_trials_are_not_proposed_again() -> None:

@@ -73,7 +73,8 @@ class AutoSampler(Sampler):
             x = joint.begin(history, space, rng)[None]
             return x, np.full(1, encode_state(self.name, 0), np.int64), "fidelity: from unfinished runs and their costs"
         chosen, why = self.choose(history, space)
-        return *self._sampler(chosen).ask(history, space, rng, n), f"{chosen}: {why}"
+        x, states, more = self._sampler(chosen).propose(history, space, rng, n)
+        return x, states, f"{chosen}: {why}" if more is None else f"{chosen}: {why}; {more}"
 
     def cheap_variant(self) -> Sampler:
         """Return the same, without the Gaussian process."""

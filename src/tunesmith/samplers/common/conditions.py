@@ -11,7 +11,7 @@ import numpy as np
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.space import Categorical, Space
 
-MIN_USES = 2  # of each value of the parent, before a rule is inferred
+MIN_USES = 2  # of a value with which the parameter is used, and of one without it, before a rule is inferred
 
 
 def infer_conditions(space: Space, x: Floats) -> Space:
@@ -55,8 +55,8 @@ def _explain(x: Floats, missing: Mask, j: int, parents: list[int], space: Space)
         label = x[known, p].astype(np.intp)
         count = np.bincount(label)
         on = np.bincount(label, weights=used[known].astype(float))
-        seen = count > 0
-        if np.any((on > 0) & (on < count)) or np.any(count[seen] < MIN_USES) or np.all(on[seen] > 0):
+        often = count >= MIN_USES
+        if np.any((on > 0) & (on < count)) or not (np.any(often & (on > 0)) and np.any(often & (on == 0))):
             continue
         parent = space[space.names[p]]
         return p, [parent.to_external(float(k)) for k in np.flatnonzero(on > 0)]

@@ -16,7 +16,8 @@ from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.samplers.common.boundaries import MARGIN, N_BEST, NEAR, near_the_best
 from tunesmith.samplers.gp.acquisition import LogEHVI, LogEI
-from tunesmith.samplers.gp.branches import INTERVAL, NEGLIGIBLE, Branch, underexplored_branch
+from tunesmith.samplers.gp.branch_choice import promising_branch
+from tunesmith.samplers.gp.branches import Branch, branching_parameters
 from tunesmith.samplers.gp.candidates import Box, CandidatePool, best_candidates, candidate_pool
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
@@ -27,6 +28,8 @@ from tunesmith.space.feature_map import FeatureMap
 
 N_INCUMBENTS = 5
 NO_GAIN = 1e-6  # standard deviations: what a parameter seems to change by rounding alone
+NEGLIGIBLE = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
+INTERVAL = 2  # one of so many trials follows the cautious model, once it has come to that
 ROUGHER = 2.0  # by what lengthscales are divided in the cautious model
 N_FRONT = 8  # points of a front that the search for the next point starts from
 
@@ -52,6 +55,7 @@ class SingleObjectiveProposer:
         self.theta = hyperparameters.theta(y, data.u, features, chained)
         self.own = Posterior(self.z, features.group, self.t, self.theta)
         self.good = data.feasible[self.rows]
+        self.is_branching = bool(branching_parameters(context.space))
         self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
         model = sources.combine(self.own, self.z, self.t)
         self.order = np.argsort(np.where(self.good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
@@ -102,8 +106,8 @@ class SingleObjectiveProposer:
         """Return the lowest expected value at a feasible trial; None if none is feasible."""
         return float(model.fitted[self.good].min()) if self.good.any() else None
 
-    def propose(self, pending: Floats, rng: np.random.Generator) -> Floats | None:
-        """Return internal values [d] of the next point; None: every point was tried.
+    def propose(self, pending: Floats, rng: np.random.Generator) -> tuple[Floats | None, str | None]:
+        """Return internal values [d] of the next point, None: every point was tried; and the branch that it is for.
 
         Args:
             pending: internal values [p, d] of running trials.
@@ -119,30 +123,48 @@ class SingleObjectiveProposer:
         if best is not None and quick:  # running trials are taken to reach the posterior mean
             best = min(best, float(model.predict(running)[0].min()))
         acquisition = LogEI(model, best, self.constraints, context.prior_weight)
+        turn = len(self.y) + len(running)
+        is_smooth = not (self.constraints or features.cell_width.any())  # a gradient makes up for fewer points
+        if best is not None and self.is_branching:
+            y, leader = np.where(data.feasible, self.y, self.y.max()), data.x[self.rows][self.order[0]]
+            chosen = promising_branch(space, data.x, y, space.mask(pending), leader, turn)
+            if chosen is not None:
+                branch = Branch(space, chosen)
+                x = self._in_branch(branch, model, pending, rng, quick or is_smooth)
+                if x is not None:
+                    return x, str(branch)
         limits = self._limits(space.to_unit(pending))
         box, barred = self._box(limits), context.is_barred(pending, limits)
-        turn = len(self.y) + len(running)
         x = None
-        may_branch = best is not None and turn % INTERVAL == 0
-        if not (quick and may_branch) or np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE:
+        may_doubt = best is not None and turn % INTERVAL == 0 and not self.is_branching
+        if not (quick and may_doubt) or np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE:
             x = maximise(acquisition, space, features, pool, rng, barred, box, quick)
-            if not may_branch or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE):
-                return x
-        tried, incumbent = np.vstack([data.x, pending]), data.x[self.rows][self.order[0]]
-        path = underexplored_branch(space, tried, incumbent, turn // INTERVAL)
-        quick = quick or not (self.constraints or features.cell_width.any())  # a gradient makes up for fewer points
-        if path is None:  # the model says that nothing is left: trust it less far from trials
-            shortlist, cautious = self.cautious_shortlist, self._given(self.cautious, running)
-            acquisition.model, acquisition.best = cautious, self._best(cautious)
-            other = maximise(acquisition, space, features, shortlist, rng, barred, limits, quick)
-        else:
-            branch = Branch(space, path)
-            own = np.flatnonzero(self.good & branch.holds(self.u))
-            own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
-            acquisition.best = float(model.fitted[own[0] if len(own) else self.order[-1]])
-            pool = candidate_pool(branch, features, self.u[own], rng, limits)
-            other = maximise(acquisition, branch, features, pool, rng, barred, limits, quick)
-        return x if other is None else other
+            if not may_doubt or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE):
+                return x, None
+        # The model says that nothing is left: trust it less far from trials.
+        shortlist, cautious = self.cautious_shortlist, self._given(self.cautious, running)
+        acquisition = LogEI(cautious, self._best(cautious), self.constraints, context.prior_weight)
+        other = maximise(acquisition, space, features, shortlist, rng, barred, limits, quick or is_smooth)
+        return (x if other is None else other), None
+
+    def _in_branch(
+        self,
+        branch: Branch,
+        model: Posterior | TransferPosterior,
+        pending: Floats,
+        rng: np.random.Generator,
+        quick: bool,
+    ) -> Floats | None:
+        """Return the point [d] of a branch that is expected to improve most on the best value of that branch."""
+        context, features = self.context, self.context.features
+        own = np.flatnonzero(self.good & branch.holds(self.u))
+        own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
+        best = float(model.fitted[own[0] if len(own) else self.order[-1]])
+        is_likely = _promising_bounds(model, features, self.u[own[:N_BEST]])
+        limits = context.data.boundaries.limits(is_likely, context.space.to_unit(pending))
+        pool = candidate_pool(branch, features, self.u[own], rng, limits)
+        acquisition = LogEI(model, best, self.constraints, context.prior_weight)
+        return maximise(acquisition, branch, features, pool, rng, context.is_barred(pending, limits), limits, quick)
 
     def _given(self, model: Posterior, running: Floats) -> Posterior | TransferPosterior:
         return self.context.sources.combine(model.given(running), self.z, self.t)
@@ -175,8 +197,8 @@ class BiObjectiveProposer:
         for model in [*self.models, *(model for model, _ in self.constraints)]:
             model.remember(self.pool.z)
 
-    def propose(self, pending: Floats, rng: np.random.Generator) -> Floats | None:
-        """Return internal values [d] of the next point; None: every point was tried.
+    def propose(self, pending: Floats, rng: np.random.Generator) -> tuple[Floats | None, None]:
+        """Return internal values [d] of the next point, None: every point was tried; and no branch.
 
         Args:
             pending: internal values [p, d] of running trials.
@@ -193,7 +215,7 @@ class BiObjectiveProposer:
         acquisition = LogEHVI(models, reached, self.constraints, wide, context.prior_weight)
         limits = context.data.boundaries.limits(self.is_likely, context.space.to_unit(pending))
         barred = context.is_barred(pending, limits)
-        return maximise(acquisition, context.space, context.features, pool, rng, barred, limits, quick)
+        return maximise(acquisition, context.space, context.features, pool, rng, barred, limits, quick), None
 
     @cached_property
     def shortlist(self) -> CandidatePool:

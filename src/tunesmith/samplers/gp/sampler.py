@@ -100,28 +100,38 @@ class GPSampler(Sampler):
 
     def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
         """Return n points; see `Sampler.ask`."""
-        if len(space) == 0 or self._starting(history, space):
-            return self._design.ask(history, space, rng, n)
-        with one_thread():
-            x = self._modelled(history, space, rng, n)
-        return x, np.full(n, encode_state(self.name, 0), np.int64)
+        return self.propose(history, space, rng, n)[:2]
 
-    def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> Points:
-        """Return n points [n, d], each of the largest acquisition when those before it are running."""
+    def propose(
+        self, history: History, space: Space, rng: np.random.Generator, n: int
+    ) -> tuple[Points, SamplerStates, str | None]:
+        """Return n points, and the branches that were chosen for them; see `Sampler.propose`."""
+        if len(space) == 0 or self._starting(history, space):
+            return *self._design.ask(history, space, rng, n), None
+        with one_thread():
+            x, branches = self._modelled(history, space, rng, n)
+        why = f"in a branch that may come to be the best: {'; '.join(branches)}" if branches else None
+        return x, np.full(n, encode_state(self.name, 0), np.int64), why
+
+    def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, list[str]]:
+        """Return n points [n, d], each of the largest acquisition when those before it are running, and branches."""
         points: list[Floats] = []
+        branches: list[str] = []
         pending = history.pending_points(space)
         while len(points) < n and len(pending) <= MANY:
             context = self._context.get(
                 (history, len(history), space), lambda: SearchContext.of(history, space, self._sources)
             )
-            x = self._proposer_of(context, rng).propose(pending, rng)
+            x, branch = self._proposer_of(context, rng).propose(pending, rng)
+            if branch is not None and branch not in branches:
+                branches.append(branch)
             if x is None:  # every point of a finite space was tried: any is as good as another
                 x = context.space.sample(rng, 1)[0]
             points.append(x)
             pending = np.vstack([pending, x])
         if len(points) < n:
             points += self._crowded(history, space, pending, rng, n - len(points))
-        return np.array(points)
+        return np.array(points), branches
 
     def _crowded(
         self, history: History, space: Space, pending: Floats, rng: np.random.Generator, n: int
