@@ -97,6 +97,18 @@ def test_numbers(scoring: Any) -> None:
         assert search.measure.offset - own.mean() == pytest.approx(score_of(search, c), rel=1e-4)
 
 
+def test_losses_of_r2_vary_as_r2_does_without_each_row() -> None:
+    """Its divisor, the spread of the targets, is as uncertain as the squared errors are."""
+    n = len(RY)
+    y = RY + RY.std() * np.random.default_rng(0).normal(size=n)
+    search, made = losses(Ridge(), {"alpha": "log(1, 100)"}, RX, y, "r2", KFold(3))
+    out = np.zeros(n)
+    for predicted, (_, test) in zip(search.evidence.predictions[0], search.evidence.splits, strict=True):
+        out[test] = predicted.values
+    without = [metrics.r2_score(np.delete(y, i), np.delete(out, i)) for i in range(n)]
+    assert made[0].std(ddof=1) == pytest.approx((n - 1) * np.std(without, ddof=1), rel=0.05)
+
+
 def test_several_outputs() -> None:
     x, y = make_regression(60, 4, n_targets=2, noise=10.0, random_state=0)
     _, made = losses(Ridge(), {"alpha": "log(0.01, 10)"}, x, y, "neg_mean_squared_error", 3)

@@ -290,8 +290,11 @@ class Targets:
         if metric.kind == "r2":
             if y.ndim != 1 or values.ndim != 1 or self.weight is not None or coded:
                 return None
+            spread = (y - y.mean()) ** 2
             with np.errstate(all="ignore"):  # of equal targets R² has no value: not finite, so not used
-                return np.asarray((y - values) ** 2 / np.mean((y - y.mean()) ** 2), np.float64)
+                own, share = (y - values) ** 2 / spread.mean(), spread / spread.mean()
+                # A row far from the mean adds to what the squared errors are divided by: the influence of a ratio.
+                return np.asarray(own + own.mean() * (1.0 - share), np.float64)
         if metric.row_loss is None:
             return None
         loss = metric.row_loss.loss
