@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tunesmith import TrialState
 from tunesmith.errors import StorageError, StorageUnavailableError
 from tunesmith.storage.memory import MemoryStorage
 from tunesmith.storage.sql import SQLStorage
+from tunesmith.storage.sql.files import MOMENT
 from tunesmith.study.engine import retry
 
 COMPLETE = TrialState.COMPLETE
@@ -322,6 +324,7 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
         if how == "tables are lost":
             next(iter(study.engine.storage.database.connections)).driver.execute("DROP TABLE tunesmith_trials")
             return trial
+        time.sleep(2 * MOMENT)  # the file was checked just now
         path.rename(tmp_path / "away.db")
         if how == "replaced":
             path.write_bytes((tmp_path / "away.db").read_bytes())
