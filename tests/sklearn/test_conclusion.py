@@ -322,7 +322,7 @@ def test_metrics_of_regression(scoring: str | None) -> None:
     assert abs(score.optimism) < 0.1 * abs(score.naive)
 
 
-OF_CLASSES = ["average_precision", "f1", "mutual_info_score", "neg_negative_likelihood_ratio"]
+OF_CLASSES = ["average_precision", "f1", "mutual_info_score"]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")  # of one fold
@@ -496,8 +496,8 @@ def test_what_cannot_be_ordered_is_told_before_the_first_fit() -> None:
 
 def test_a_search_that_has_nothing_more_to_gain_ends_by_itself() -> None:
     space = {"C": Float(0.1, 10, log=True), "gamma": Float(1e-2, 1e-1, log=True)}
-    search = searched(SVC(), space, y=NOISE, n_trials=60, stop="converged", prefer_default=None, confirm=0)
-    assert len(search.study_.trials) < 60
+    search = searched(SVC(), space, y=NOISE, n_trials=150, stop="converged", prefer_default=None, confirm=0)
+    assert len(search.study_.trials) < 120
     assert search.study_.stop_reason
     assert "The search stopped by itself" in str(search.report_)
 

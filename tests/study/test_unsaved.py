@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -324,7 +323,7 @@ def test_a_file_that_will_not_come_back_by_itself(how: str, tmp_path: Path, paus
         if how == "tables are lost":
             next(iter(study.engine.storage.database.connections)).driver.execute("DROP TABLE tunesmith_trials")
             return trial
-        time.sleep(2 * MOMENT)  # the file was checked just now
+        threading.Event().wait(2 * MOMENT)  # the file was checked just now; `pauses` takes the place of sleep
         path.rename(tmp_path / "away.db")
         if how == "replaced":
             path.write_bytes((tmp_path / "away.db").read_bytes())
