@@ -220,9 +220,8 @@ def _with_complexity(race: _Comparison, complexity: tuple[float, ...], gains: Pa
     """Add the one-standard-error rule; `leader` is the one without it."""
     if len(complexity) <= int(gains.columns.max()):
         raise SelectionError(f"complexity has {len(complexity)} entries; one for each candidate is expected")
-    variance = float(gains.share @ gains.influence(leader) ** 2)
-    tolerance = math.sqrt(variance / max(gains.effective - 1.0, 1.0))
-    return replace(race, complexity=np.asarray(complexity, np.float64)[gains.columns], tolerance=tolerance)
+    order = np.asarray(complexity, np.float64)[gains.columns]
+    return replace(race, complexity=order, tolerance=gains.error(leader))
 
 
 def _usual(rule: Rule, gains: PairedGains) -> float:

@@ -141,13 +141,14 @@ class Moments:
         self._squares = self._values * self._values
         self._products = self._values * self._values[:, [gains.reference]] if gains.relative else None
         self._columns = np.ascontiguousarray(self._values.T)
+        self._least = np.finfo(dtype).tiny ** 0.25  # the mean of a resample in which nothing is lost
 
     def gains(self, share: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Return mean gains [B, C'] and their standard errors, for shares of the units [B, U] that sum to 1."""
         mean, squares = share @ self._values, share @ self._squares
         if self._products is None:
             return self.scale * mean, self.scale * np.sqrt(np.maximum(squares - mean**2, 0.0) / self._dof)
-        mean = np.maximum(mean, np.finfo(mean.dtype).tiny ** 0.25)  # a resample in which nothing is lost
+        mean = np.maximum(mean, self._least)
         default = mean[:, [self._reference]]
         products = (share @ self._products) / (mean * default)
         squares /= mean**2
@@ -160,6 +161,5 @@ class Moments:
         mean = share @ self._columns[position] if one else np.einsum("bu,bu->b", share, self._columns[position])
         if not self._relative:
             return np.asarray(self.scale * mean)
-        least = np.finfo(mean.dtype).tiny ** 0.25
         default = share @ self._columns[self._reference]
-        return np.asarray(np.log(np.maximum(default, least) / np.maximum(mean, least)))
+        return np.asarray(np.log(np.maximum(default, self._least) / np.maximum(mean, self._least)))

@@ -82,13 +82,14 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
         return targets.effective_sample(metric, evidence.predictions[c], evidence.own_splits[c], units, settings.level)
 
     no_skill = targets.no_skill(metric, evidence.predictions[first] or ())
+    inflation = variance_inflation(len(evidence.splits), evidence.test_to_train)
     select = partial(
         select_by_rows,
         weights=table.weights,
         strata=table.strata,
         between_repeats=table.between_repeats(n_candidates),
         bounds=metric.bounds,
-        inflation=variance_inflation(len(evidence.splits), evidence.test_to_train),
+        inflation=inflation,
         effective_sample=effective_sample,
         observations=table.observations,
         no_skill=no_skill,
@@ -114,7 +115,7 @@ def by_rows(context: SelectionContext, metric: Metric) -> Selected | None:
             table.paired_runs(default, found.challenger),
             table.weights,
             n_rows=n_tested,
-            inflation=variance_inflation(len(evidence.splits), evidence.test_to_train),
+            inflation=inflation,
             deciding=min(effective_sample(c).size for c in (default, found.challenger)),
             fits_per_repeat=fits_per_repeat(context),
             level=settings.level,

@@ -169,7 +169,7 @@ def _by_folds(context: SelectionContext) -> Selected:
     if context.default is not None and result.challenger != context.default and context.given is None:
         context.outlook = outlook_of_folds(
             evidence.scores[result.challenger] - evidence.scores[context.default],
-            n_rows=len(tested_rows(evidence.splits)),
+            n_rows=n_rows,
             inflation=variance_inflation(n_values, evidence.test_to_train),
             level=context.settings.level,
         )
