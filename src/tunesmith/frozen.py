@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from tunesmith.numerics.scalars import real
 from tunesmith.replay import Replay
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.space.convert import as_parameter, check_names
@@ -20,7 +21,7 @@ from tunesmith.text import shown
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 NAN = math.nan
 MOST_STEPS = 2**63  # what fits a database's integer
-OUTSIDE, OUTPUT = "outside", "output"  # system attributes
+OUTSIDE, OUTPUT, NOISE = "outside", "output", "noise"  # system attributes
 LATE = "late"  # a system attribute: a result that came after the trial was ended for its worker, see `Attempt`
 
 
@@ -215,6 +216,11 @@ class TrialRecord(Replay):
         return self.values[0]
 
     @property
+    def noise(self) -> tuple[float, ...] | None:
+        """The standard deviation of the measurement error of each value; None: it was not told."""
+        return tuple(self.system[NOISE]) if self.system and NOISE in self.system else None
+
+    @property
     def user_attrs(self) -> Mapping[str, Any]:
         """User attributes (read-only)."""
         return MappingProxyType(self.user) if self.user else EMPTY
@@ -288,6 +294,7 @@ class TrialRecord(Replay):
             dict(self.user_attrs),
             dict(self.intermediate_values),
             self.constraints,
+            self.noise,
         )
 
     def __repr__(self) -> str:
@@ -309,6 +316,7 @@ def create_trial(
     intermediate_values: Mapping[int, float] | None = None,
     constraints: Mapping[str, float] | None = None,
     reason: str | None = None,
+    noise: float | Sequence[float] | None = None,
 ) -> TrialRecord:
     """Make a record for ``study.add_trial`` from what is known of a finished run.
 
@@ -323,14 +331,16 @@ def create_trial(
         intermediate_values: reports by step, from 0.
         constraints: constraint values by name.
         reason: why it failed.
+        noise: standard deviation of the measurement error of the value, or of each value.
 
     Returns:
         The record, without a number yet.
 
     Raises:
         SpaceError: a name or a range is none.
-        ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, or
-            an attribute cannot be kept (see `tunesmith.storable.storable`).
+        TypeError: the noise is no number, and no sequence of numbers.
+        ValueError: parameters and distributions do not match, a value lies outside, both value and values are given, an
+            attribute cannot be kept (see `tunesmith.storable.storable`), or the noise does not fit the values.
 
     Example:
         ```python
@@ -354,6 +364,9 @@ def create_trial(
     if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
         raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
     numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
+    error = None if noise is None else checked_noise("create_trial(noise=...)", noise)
+    if error is not None and numbers is None:
+        raise ValueError("create_trial: noise= is the measurement error of a value; give value= or values= with it")
     space = _space_of(tuple(distributions.items())) if distributions else None
     x = [distributions[n].to_internal(params[n]) for n in space.names] if space is not None else None
     return TrialRecord(
@@ -363,10 +376,56 @@ def create_trial(
         x=x,
         values=numbers,
         user=storable_items(user_attrs),
+        system=None if error is None or numbers is None else {NOISE: noise_of_each(error, len(numbers))},
         reports=reports,
         constraints=dict(constraints) if constraints else None,
         reason=reason,
     )
+
+
+_AN_ERROR = (
+    "the standard deviation of the value's measurement error, a finite number of 0 or more, or a list of one for each "
+    "objective"
+)
+
+
+def checked_noise(what: str, noise: Any) -> float | list[float]:
+    """Return the standard deviation of a measurement error: one number, or a list of one for each value.
+
+    Args:
+        what: what was called, for errors.
+        noise: what was given.
+
+    Raises:
+        TypeError: it is no number, and no sequence of numbers.
+        ValueError: one is negative, NaN or infinite.
+    """
+    several = isinstance(noise, Sequence) or getattr(noise, "ndim", 0) == 1
+    found = []
+    for item in noise if several and not isinstance(noise, str | bytes) else [noise]:
+        try:
+            if isinstance(item, str | bytes | bool):
+                raise TypeError
+            sd = real(item)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(f"{what} takes {_AN_ERROR}; got {shown(noise)}") from None
+        if not 0.0 <= sd < math.inf:
+            raise ValueError(f"{what} takes {_AN_ERROR}; got {shown(noise)}")
+        found.append(sd)
+    return found if several else found[0]
+
+
+def noise_of_each(noise: float | list[float], n: int) -> list[float]:
+    """Return the standard deviations of the errors of n values, from what `checked_noise` returned.
+
+    Raises:
+        ValueError: there is another number of them.
+    """
+    if isinstance(noise, float):
+        return [noise] * n
+    if len(noise) != n:
+        raise ValueError(f"{len(noise)} standard deviations of the noise were given for {n} value{'s' * (n > 1)}")
+    return noise
 
 
 @lru_cache(maxsize=256)  # of many records with the same ranges the first one alone pays for the space

@@ -71,6 +71,7 @@ class History:
         self._x = np.empty((16, len(self._columns.names)))
         self._c = np.empty((16, 0))
         self._constraints: dict[str, int] = {}
+        self._noise: Floats | None = None  # made for the first trial that has one
         self._units: dict[int, tuple[Space, Floats, int]] = {}
         self._pending = RunningRows()
         self._paused: set[int] = set()
@@ -109,6 +110,13 @@ class History:
     def c(self) -> Floats:
         """Constraint values float64[n, k], feasible where <= 0; NaN where a trial set none, inf where it set NaN."""
         return _view(self._c[: self._n])
+
+    @property
+    def noise(self) -> Floats:
+        """Standard deviations of the measurement errors of the values, float64[n, m]; NaN: not told."""
+        if self._noise is None:
+            return np.broadcast_to(np.nan, (self._n, self._m))
+        return _view(self._noise[: self._n])
 
     @property
     def number(self) -> Ints:
@@ -196,6 +204,7 @@ class History:
         cost: float = np.nan,
         failure: int = 0,
         constraints: Mapping[str, float] | None = None,
+        noise: Sequence[float] | None = None,
     ) -> None:
         """Add one finished trial.
 
@@ -209,6 +218,7 @@ class History:
             cost: seconds, or the user's unit.
             failure: why it failed, as in `failure`.
             constraints: constraint values by name.
+            noise: standard deviations of the errors of the values, [m].
         """
         n = self._n
         if n == len(self._number):
@@ -226,6 +236,8 @@ class History:
         self._failure[n] = failure
         if self._constraints or constraints:
             self._set_constraints(n, constraints or {})
+        if self._noise is not None or noise is not None:
+            self._set_noise(n, n + 1, {} if noise is None else {0: noise})
         self._n = n + 1
         self._pending.end(number)
         self._paused.discard(number)
@@ -242,6 +254,7 @@ class History:
         cost: Floats,
         failure: NDArray[np.int8] | None = None,
         constraints: Mapping[int, Mapping[str, float]] | None = None,
+        noise: Mapping[int, Sequence[float]] | None = None,
     ) -> None:
         """Add many finished trials at once: the same as appending them one by one.
 
@@ -255,6 +268,7 @@ class History:
             cost: float64[b].
             failure: int8[b]; None: none is known.
             constraints: place -> values by name.
+            noise: place -> standard deviations of the errors of the values, [m].
         """
         start, count = self._n, len(number)
         if not count:
@@ -277,6 +291,8 @@ class History:
         if self._constraints or constraints:
             for i in range(count):
                 self._set_constraints(start + i, (constraints or {}).get(i, {}))
+        if self._noise is not None or noise:
+            self._set_noise(start, start + count, noise or {})
         self._n = start + count
         if len(self._pending):
             for k in number.tolist():
@@ -348,9 +364,19 @@ class History:
         for name, value in values.items():
             self._c[row, self._constraints[name]] = np.inf if value != value else value  # NaN is not feasible
 
+    def _set_noise(self, first: int, last: int, values: Mapping[int, Sequence[float]]) -> None:
+        """Set the noise of the rows first ... last - 1, by their places among these."""
+        if self._noise is None:
+            self._noise = np.full((len(self._number), self._m), np.nan)
+        self._noise[first:last] = np.nan
+        for at, sd in values.items():
+            self._noise[first + at] = sd
+
     def _grow(self, need: int) -> None:
         for name in ("_number", "_state", "_sampler_state", "_cost", "_failure", "_y", "_x", "_c"):
             setattr(self, name, _grown(getattr(self, name), need))
+        if self._noise is not None:
+            self._noise = _grown(self._noise, need)
 
 
 def _grown(a: NDArray[T], need: int) -> NDArray[T]:

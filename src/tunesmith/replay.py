@@ -158,6 +158,13 @@ class Replay:
             value: dropped.
         """
 
+    def set_noise(self, sd: float | Sequence[float]) -> None:
+        """Do nothing: what a replay measures is not part of the record.
+
+        Args:
+            sd: dropped.
+        """
+
     @property
     def artifacts(self) -> Artifacts:
         """None yet: what a replay saves is dropped. Those of the trial itself are at ``study.artifacts.of(number)``."""

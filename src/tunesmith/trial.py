@@ -7,14 +7,14 @@ and a channel for its reports. It knows neither the study nor the sampler, so it
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunesmith.errors import ArtifactError
-from tunesmith.frozen import EMPTY, Attempt, Fence, FrozenTrial, create_trial
+from tunesmith.frozen import EMPTY, Attempt, Fence, FrozenTrial, checked_noise, create_trial
 from tunesmith.numerics.scalars import real
 from tunesmith.reporting import Channel, Reporting
 from tunesmith.state import TrialState
@@ -53,6 +53,7 @@ class Trial(Reporting):
         params: the parameters suggested so far, by name.
         reports: what this attempt reported, by step; None if nothing.
         costs: what each of these steps cost, in seconds or the user's unit.
+        noise: what ``set_noise`` was given; None: nothing.
 
     Example:
         ```python
@@ -79,6 +80,7 @@ class Trial(Reporting):
         "_own_seed",
         "attempt",
         "continues",
+        "noise",
         "previous_attempts",
         "token",
     )
@@ -115,6 +117,7 @@ class Trial(Reporting):
         self._channel = channel
         self._user = user
         self._constraints: dict[str, float] | None = None
+        self.noise: float | list[float] | None = None
         self._last_step = 0
         self._unsent = None
         self.continues = False
@@ -177,6 +180,21 @@ class Trial(Reporting):
     def constraints(self) -> dict[str, float] | None:
         """Constraint values so far, by name; None if there are none."""
         return self._constraints
+
+    def set_noise(self, sd: float | Sequence[float]) -> None:
+        """Set the standard deviation of the measurement error of the value that the objective will return.
+
+        For a mean of k repeats that is their standard deviation divided by the root of k. Samplers with a model trust
+        a value the less, the noisier it is; where it is not known, they estimate it. 0: the value is exact.
+
+        Args:
+            sd: it, in the unit of the value; a list of one for each objective, where there are several.
+
+        Raises:
+            TypeError: it is no number, and no list of numbers.
+            ValueError: it is negative, NaN or infinite.
+        """
+        self.noise = checked_noise("set_noise", sd)
 
     @property
     def seed(self) -> int:

@@ -93,7 +93,8 @@ def path(tmp_path: Path) -> Path:
     storage = open_storage(path)
     study = storage.create_study("a", ["minimize"], 0, SPACE)
     for i in range(3):
-        run(storage, study, values=(float(i),), user={"note": [1]}, reports={0: 0.5}, constraints={"c": -1.0})
+        notes: dict[str, Any] = {"user": {"note": [1]}, "system": {"noise": [0.5]}}
+        run(storage, study, values=(float(i),), reports={0: 0.5}, constraints={"c": -1.0}, **notes)
     storage.set_attr(study.id, None, "about", {"rows": 5})
     begin(storage, study)
     assert check(storage) == []
@@ -140,6 +141,8 @@ DAMAGE = [
     "UPDATE tunesmith_attrs SET value = '{' WHERE number = 1",
     "UPDATE tunesmith_attrs SET value = '{' WHERE number = -1",
     "UPDATE tunesmith_attrs SET kind = 9 WHERE number = 1",
+    "UPDATE tunesmith_attrs SET value = '[-1.0]' WHERE key = 'noise'",
+    "UPDATE tunesmith_attrs SET value = '\"a\"' WHERE key = 'noise'",
     "UPDATE tunesmith_reports SET value = 'x' WHERE number = 1",
     "UPDATE tunesmith_studies SET directions = '[\"up\"]'",
     "UPDATE tunesmith_studies SET directions = '3'",

@@ -221,7 +221,10 @@ def test_hot_queries_use_their_indexes(tmp_path: Path) -> None:
             r"tunesmith_studies USING INTEGER PRIMARY KEY",
             r"INDEX tunesmith_trials_waiting \(study_id=\?\)",
         ],
-        queries.COLUMNS: [by_seq],
+        queries.COLUMNS: [
+            by_seq,
+            r"tunesmith_attrs USING PRIMARY KEY \(study_id=\? AND number=\? AND kind=\? AND key=",
+        ],
         queries.FULL_PENDING: [by_seq],
         queries.REPORTS_OF_FINISHED: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],
         queries.REPORTS_OF_PENDING: [by_seq, r"tunesmith_reports USING PRIMARY KEY \(study_id=\? AND number=\?\)"],

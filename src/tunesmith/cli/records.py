@@ -24,6 +24,7 @@ def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
         "number": trial.number,
         "state": trial.state.name,
         "values": None if trial.values is None else list(trial.values),
+        "noise": None if trial.noise is None else list(trial.noise),
         "params": dict(trial.params),
         "user_attrs": attrs,
         "constraints": None if trial.constraints is None else dict(trial.constraints),
@@ -43,8 +44,10 @@ def trial_dict(trial: FrozenTrial, *, whole: bool = False) -> dict[str, Any]:
 
 
 def value_text(trial: FrozenTrial) -> Any:
-    """Return the value of a trial as a cell: a number, or several with commas."""
-    values = trial.values
+    """Return the value of a trial as a cell: a number, or several with commas, each with its noise where it is told."""
+    values, noise = trial.values, trial.noise
     if values is None:
         return None
+    if noise is not None:
+        return ", ".join(f"{v:.6g} ± {sd:.2g}" for v, sd in zip(values, noise, strict=True))
     return values[0] if len(values) == 1 else ", ".join(f"{v:.6g}" for v in values)

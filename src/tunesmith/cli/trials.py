@@ -29,7 +29,7 @@ STATES = [state.name.lower() for state in TrialState]
 FORMATS = ("csv", "json", "parquet")
 MOST_PARAMETERS = 20  # in one table
 Key = tuple[str, str]  # an attribute, and the key in it
-ATTRS = ("number", "state", "value", "params", "user_attrs", "constraints", "cost", "duration", "reason")
+ATTRS = ("number", "state", "value", "noise", "params", "user_attrs", "constraints", "cost", "duration", "reason")
 
 
 @click.command()

@@ -90,6 +90,7 @@ def part_of(history: History, numbers: Ints) -> History:
         cost=history.cost[rows],
         failure=history.failure[rows],
         constraints=limits,
+        noise={i: sd for i, sd in enumerate(history.noise[rows].tolist()) if sd[0] == sd[0]},
     )
     pending = history.pending
     points = None if space is None else history.pending_points(space)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tunesmith.frozen import LATE, NAN, Attempt, TrialRecord
+from tunesmith.frozen import LATE, NAN, NOISE, Attempt, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.checks import GIVEN_UP, late_note
@@ -75,6 +75,7 @@ class StudyBook:
                 for space, at in groups.values()
             ],
             constraints={i: t.constraints for i, t in enumerate(new) if t.constraints},
+            noise={i: t.system[NOISE] for i, t in enumerate(new) if t.system and NOISE in t.system},
             reports=reports,
             running=running,
             paused=paused,

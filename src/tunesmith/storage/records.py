@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,6 +96,7 @@ class Increment:
         values: float64[n, m] in the user's directions, NaN where there is none.
         blocks: the points, grouped by the trials' own spaces.
         constraints: place -> constraint values, for trials that have any.
+        noise: place -> standard deviations of the errors of the values, for trials that have them.
         reports: (number, step, value, cost) of the curves of trials that finished since, and of the running and paused
             ones, as in `TrialRecord.learning_curve`.
         running: the running trials (number, space, x, sampler_state, worker, attempt, started).
@@ -117,6 +118,7 @@ class Increment:
     reports: list[tuple[int, int, float, float]]
     running: list[TrialRecord]
     paused: list[TrialRecord] = field(default_factory=list)
+    noise: Mapping[int, Sequence[float]] = field(default_factory=dict)
     left_out: tuple[int, ...] = ()
 
     def without(self, numbers: Collection[int]) -> Increment:
@@ -136,5 +138,6 @@ class Increment:
             values=self.values[keep],
             blocks=[Block(b.space, places[b.at[kept]], b.x[kept]) for b in self.blocks if (kept := keep[b.at]).any()],
             constraints={int(places[i]): limits for i, limits in self.constraints.items() if keep[i]},
+            noise={int(places[i]): sd for i, sd in self.noise.items() if keep[i]},
             left_out=tuple(self.number[~keep].tolist()),
         )

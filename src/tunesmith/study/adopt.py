@@ -10,7 +10,7 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import SpaceError
-from tunesmith.frozen import TrialRecord
+from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 from tunesmith.study.engine.engine import TrialEngine
@@ -87,7 +87,7 @@ def _record(trial: TrialRecord, space: Space | None, x: Sequence[float] | None, 
         started=trial.started,
         finished=trial.finished,
         user=trial.user,
-        system={"added_from": name},
+        system={"added_from": name} if trial.noise is None else {"added_from": name, NOISE: list(trial.noise)},
         reports=dict(trial.intermediate_values) or None,
     )
 

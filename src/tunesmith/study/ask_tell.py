@@ -78,6 +78,7 @@ class AskTellStudy(StudyView):
         *,
         reason: str | None = None,
         cost: float | None = None,
+        noise: float | Sequence[float] | None = None,
     ) -> FrozenTrial:
         """Record how a trial ended. When this returns, the result is durable.
 
@@ -91,12 +92,17 @@ class AskTellStudy(StudyView):
             skip_if_finished: do nothing, whatever was told before, if the trial is finished.
             reason: why it failed or was pruned, in words.
             cost: what the trial cost, in a unit of your own; by default the seconds since its start.
+            noise: the standard deviation of the value's measurement error, or a list of one for each objective; by
+                default what ``trial.set_noise`` was given. Samplers with a model trust a value the less, the noisier it
+                is; where it is not told, they estimate it.
 
         Returns:
             The record of the trial.
 
         Raises:
-            ValueError: the trial was told another outcome before, was never asked for, or values and state do not fit.
+            TypeError: the noise is no number, and no list of numbers.
+            ValueError: the trial was told another outcome before, was never asked for, or values, noise and state do
+                not fit.
             AttemptReplacedError: the trial was given up, because its worker seemed to be dead or by ``release``; the
                 result is kept as a note in its ``previous_attempts``, and not used.
             StorageError: the storage does not take the result; what may pass (a StorageUnavailableError) is waited
@@ -104,7 +110,7 @@ class AskTellStudy(StudyView):
                 ``optimize``, or when the process ends.
         """
         number = trial.number if isinstance(trial, Trial) else _number(trial)
-        outcome = outcome_as_told(number, values, state, reason, len(self.directions))
+        outcome = outcome_as_told(number, values, state, reason, len(self.directions), noise)
         return self.engine.record(trial if isinstance(trial, Trial) else number, outcome, skip_if_finished, cost)
 
     def flush(self) -> None:

@@ -73,6 +73,12 @@ def _columns(trials: list[FrozenTrial], attr: str, n_objectives: int) -> list[tu
         values = [t.values if t.values is not None else (None,) * n_objectives for t in trials]
         columns = [list(column) for column in zip(*values, strict=True)]
         return [("", columns[0])] if len(columns) == 1 else [(str(k), column) for k, column in enumerate(columns)]
+    if attr == "noise":  # a column where any trial has one
+        noise = [t.noise for t in trials]
+        if not any(noise):
+            return []
+        columns = [[None if sd is None else sd[k] for sd in noise] for k in range(n_objectives)]
+        return [("", columns[0])] if len(columns) == 1 else [(str(k), column) for k, column in enumerate(columns)]
     if attr in _NESTED:
         read = "flat_params" if attr == "params" else attr
         rows = [getattr(t, read) or {} for t in trials]

@@ -20,6 +20,8 @@ _values = st.one_of(
     st.floats(-1e3, 1e3), st.sampled_from([0.0, float("inf"), -float("inf"), 1e300, -1e300])
 )  # a COMPLETE trial may be infinite, but not NaN
 
+_noises = st.sampled_from([0.0, 0.1, 10.0, 1e300])
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -31,7 +33,7 @@ class Outcome:
         sampler_state: what another sampler wrote.
         extra: a value of a parameter that the search's space does not have; None: it suggested none.
         delay: how many trials start before it ends; None: it still runs when the story ends.
-        state, y, cost, constraints: how it ends; see `tunesmith.history.History.append`.
+        state, y, cost, constraints, noise: how it ends; see `tunesmith.history.History.append`.
     """
 
     own: bool
@@ -43,6 +45,7 @@ class Outcome:
     y: tuple[float, ...] | None
     cost: float
     constraints: Mapping[str, float] | None
+    noise: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ def tell(history: History, ended: bool, row: Row) -> None:
         sampler_state=row.sampler_state,
         cost=o.cost,
         constraints=o.constraints,
+        noise=o.noise,
     )
 
 
@@ -162,6 +166,7 @@ def _extend(history: History, rows: Sequence[Row]) -> None:
         sampler_state=np.array([r.sampler_state for r in rows], np.int64),
         cost=np.array([r.outcome.cost for r in rows]),
         constraints={i: r.outcome.constraints for i, r in enumerate(rows) if r.outcome.constraints},
+        noise={i: r.outcome.noise for i, r in enumerate(rows) if r.outcome.noise},
     )
 
 
@@ -177,6 +182,7 @@ def histories(draw: st.DrawFn, space: Space, *, max_trials: int = 10, n_objectiv
     """
     m = n_objectives or draw(st.sampled_from([1, 1, 2, 3]))
     x = draw(points(space, max_size=max_trials))
+    is_noisy = draw(st.booleans())
     outcomes: list[Outcome] = []
     for row in x.tolist():
         state = draw(st.sampled_from(_ENDS))
@@ -194,6 +200,7 @@ def histories(draw: st.DrawFn, space: Space, *, max_trials: int = 10, n_objectiv
                 constraints=draw(
                     st.sampled_from([None, None, {"size": -1.0}, {"size": 2.0, "time": 0.0}, {"time": float("nan")}])
                 ),
+                noise=tuple(draw(_noises) for _ in range(m)) if is_noisy and state is TrialState.COMPLETE else None,
             )
         )
     return Script(space, m, tuple(outcomes))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tunesmith.errors import AttemptReplacedError
-from tunesmith.frozen import LATE, NAN, Attempt, Fence, TrialRecord
+from tunesmith.frozen import LATE, NAN, NOISE, Attempt, Fence, TrialRecord
 from tunesmith.space import Categorical, FloatOr, IntOr, Ordinal, Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
@@ -134,6 +134,8 @@ class Model:
         done.state, done.finished, done.cost = action.state, 2.0, 0.25
         done.values = (action.value,) if action.state is TrialState.COMPLETE else None
         done.constraints = {"c": action.value} if action.index % 4 == 0 else None
+        if action.index % 3 == 0 and done.values is not None:
+            done.system = {**(old.system or {}), NOISE: [0.5]}
         if action.index % 7 == 0:
             done.attempt += 1  # an attempt that never ran
         elif action.index % 5 == 0:
@@ -320,7 +322,7 @@ def rows_of(new: Any) -> list[Any]:
     """An increment as one comparable tuple for each finished trial."""
     points = {int(at): (b.space, b.x[i].tobytes()) for b in new.blocks if len(b.space) for i, at in enumerate(b.at)}
     return [
-        (n, state, sampler_state, repr(cost), repr(values), points.get(i), new.constraints.get(i))
+        (n, state, sampler_state, repr(cost), repr(values), points.get(i), new.constraints.get(i), new.noise.get(i))
         for i, (n, state, sampler_state, cost, values) in enumerate(
             zip(
                 new.number.tolist(),

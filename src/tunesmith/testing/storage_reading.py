@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tunesmith.frozen import NAN, TrialRecord
+from tunesmith.frozen import NAN, NOISE, TrialRecord
 from tunesmith.space import Float, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.testing.storage_model import (
@@ -117,6 +117,7 @@ class ReadingLaws:
             values = None if number == 2 else (float(number), -math.inf)
             limits = {"c": 0.5} if number == 1 else None
             done = ended(running(number, space=space, x=x, sampler_state=number), None, state, constraints=limits)
+            done.system = {NOISE: [0.25, 0.0]} if number == 3 else None
             done.values, done.cost, done.finished = values, number / 2, 2.0 + place
             storage.finish(study.id, done)
         begin(storage, study, space=other, x=[0.75], sampler_state=9)
@@ -127,6 +128,7 @@ class ReadingLaws:
         assert new.cost.tolist() == [2.0, 1.0, 0.0, 0.5, 1.5]
         assert np.array_equal(new.values[:, 0], [4.0, NAN, 0.0, 1.0, 3.0], equal_nan=True)
         assert new.constraints == {3: {"c": 0.5}}
+        assert new.noise == {4: [0.25, 0.0]}
         points = {(tuple(b.at), b.x.shape) for b in new.blocks if b.space in (SPACE, other)}
         assert points == {((2, 4), (2, 4)), ((3,), (1, 1))}
         (block,) = (b for b in new.blocks if b.space == SPACE)

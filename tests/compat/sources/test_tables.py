@@ -251,6 +251,7 @@ def test_our_own_exports_and_data_frames_of_optuna(tmp_path: Path) -> None:
         trial.set_constraint("low", x - 0.5)
         if trial.suggest_categorical("kind", ["a", "b"]) == "a":
             trial.suggest_int("n", 1, 9)
+            trial.set_noise(x / 10)
         return x
 
     study.optimize(objective, 20)
@@ -260,6 +261,7 @@ def test_our_own_exports_and_data_frames_of_optuna(tmp_path: Path) -> None:
         assert [t.params for t in back.trials] == [t.params for t in study.trials]
         assert [t.values for t in back.trials] == [t.values for t in study.trials]
         assert [t.constraints for t in back.trials] == [t.constraints for t in study.trials]
+        assert [t.noise for t in back.trials] == [t.noise for t in study.trials]
         if ending == "json":
             assert [dict(t.intermediate_values) for t in back.trials] == [{0: t.value} for t in study.trials]
     optuna = pytest.importorskip("optuna")

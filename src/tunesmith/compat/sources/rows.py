@@ -26,6 +26,7 @@ _GROUPS = {
 }
 _PREFIX = re.compile(rf"({'|'.join(sorted(_GROUPS, key=len, reverse=True))})([./_])(.+)")
 _UNDERSCORE = ("params", "values", "user_attrs", "system_attrs", "constraints")  # data frames of Optuna's and ours
+_NOISE = re.compile(r"noise(_\d+)?")  # ours: standard deviations of the errors of the values
 # What a column is, by its name in small letters; the first that is there counts.
 ROLES: dict[str, tuple[str, ...]] = {
     "state": ("state", "status"),
@@ -128,6 +129,7 @@ def _run(
     def role(name: str) -> Any:
         return plain(row.get(roles[name])) if name in roles else None
 
+    is_ours = declared and any(re.fullmatch(r"value|values(_\d+)?", column) for column in row)
     own = role("id")
     run = Run(f"{program.lower()}/{place if is_missing(own) else own}")
     run.state = "" if is_missing(role("state")) else str(role("state"))
@@ -142,6 +144,8 @@ def _run(
             _into(run, group[0], group[1], value)
         elif column.lower() in NOTES or (column.startswith("_") and not declared):
             run.attrs[column] = value
+        elif is_ours and _NOISE.fullmatch(column):
+            run.noise += value if isinstance(value, list) else [value]
         elif declared:  # what is no parameter is a result, if it is a number
             (run.metrics if number(value) is not None else run.attrs)[column] = value
         else:

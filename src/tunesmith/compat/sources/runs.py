@@ -11,7 +11,7 @@ from tunesmith.compat.sources.infer import in_words, infer
 from tunesmith.compat.sources.study import STALE, Facts, ImportedStudy
 from tunesmith.compat.sources.values import is_missing, is_not_a_number, number, typed_column
 from tunesmith.errors import SourceError, SpaceError
-from tunesmith.frozen import OUTSIDE, TrialRecord
+from tunesmith.frozen import NOISE, OUTSIDE, TrialRecord
 from tunesmith.space import Categorical, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
 from tunesmith.space.parameters import MAX_INT
@@ -74,6 +74,7 @@ class Run:
         attrs: what else is known.
         state: as the program calls it.
         number: where the program counts its trials; None: it does not.
+        noise: standard deviations of the errors of the values, where they are known.
     """
 
     key: str
@@ -84,6 +85,7 @@ class Run:
     attrs: dict[str, Any] = field(default_factory=dict)
     state: str = ""
     number: int | None = None
+    noise: list[Any] = field(default_factory=list)
     reason: str | None = None
     started: float = math.nan
     finished: float = math.nan
@@ -280,6 +282,10 @@ class _Maker:
                     f"it has no value of {listing(lacking)}" if lacking else "its value is not a number"
                 )
                 self._tell("ended without the value that counts, and so failed")
+        system: dict[str, Any] = {OUTSIDE: outside} if outside else {}
+        noise = [sd for cell in run.noise if (sd := number(cell)) is not None and 0.0 <= sd < math.inf]
+        if len(noise) == len(values) > 0:
+            system[NOISE] = noise
         return TrialRecord(
             place,
             state,
@@ -293,7 +299,7 @@ class _Maker:
             finished=run.finished,
             worker=run.key,
             user=self._attributes(run, names),
-            system={OUTSIDE: outside} if outside else None,
+            system=system or None,
             reports={step: v for step, v in reports.items() if 0 <= step < 2**63} if reports else None,
         )
 

@@ -59,6 +59,8 @@ def columns_of(table: TrialTable) -> list[tuple[str, str]]:
     """Return the columns: number, state, values, seconds, parameters."""
     m = table.values.shape[1]
     values = [("value", "value")] if m == 1 else [(f"values[{k}]", f"values[{k}]") for k in range(m)]
+    if table.noise is not None:
+        values += [("noise", "noise")] if m == 1 else [(f"noise[{k}]", f"noise[{k}]") for k in range(m)]
     params = [] if table.space is None else [(f"params.{name}", name) for name in table.space.names]
     return [("number", "number"), ("state", "state"), *values, ("duration", "duration"), *params]
 

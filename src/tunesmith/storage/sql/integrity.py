@@ -83,6 +83,14 @@ def read_constraints(text: str | None, feasible: int) -> dict[str, float] | None
     return None if text is None else found
 
 
+def read_noise(text: str, m: int) -> list[float]:
+    """Return the standard deviations of the errors of a trial's m values."""
+    found = json.loads(text)
+    fits = isinstance(found, list) and len(found) == m
+    require(fits and all(type(v) in (int, float) and v >= 0 for v in found), f"its noise is {text!r:.80}")
+    return list(map(float, found))
+
+
 def check_first(first: float | None, values: Sequence[float] | None) -> None:
     """Compare the two copies of a trial's first value."""
     if values and values[0] == first:

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
+from tunesmith.frozen import NOISE
 from tunesmith.storage.sql.schema import (
     FINISHED,
     IS_WAITING,
@@ -14,6 +15,7 @@ from tunesmith.storage.sql.schema import (
     PAUSED,
     RANKED,
     RUNNING,
+    SYSTEM,
     USER,
     attrs,
     reports,
@@ -36,10 +38,21 @@ COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == _STU
 SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
 ONE_SPACE = sa.select(spaces.c.space, spaces.c.hash).where(spaces.c.id == sa.bindparam("space"))
 
+_NOISE_OF_TRIAL = (
+    sa.select(_a.value)
+    .where(
+        _a.study_id == _t.study_id,
+        _a.number == _t.number,
+        _a.kind == sa.literal_column(str(SYSTEM)),
+        _a.key == sa.literal_column(f"'{NOISE}'"),
+        _a.attempt == _t.attempt,
+    )
+    .scalar_subquery()
+)
 COLUMNS = (
     sa.select(
         _t.seq, _t.number, _t.state, _t.tag, _t.attempt, _t.cost, _t.y, _t.value, _t.feasible, _t.x, _t.space_id,
-        _t.constraints, _t.failure,
+        _t.constraints, _t.failure, _NOISE_OF_TRIAL,
     )
     .where(_OF_STUDY, _t.seq > sa.bindparam("cursor"))
     .order_by(_t.seq)
@@ -105,7 +118,7 @@ RECORDS_BY_NUMBER = (
 def _types_of(query: sa.Select[Any]) -> list[set[type[Any]]]:
     """Return the types that each column of a query may hold, which SQLite does not enforce."""
     return [
-        {column.type.python_type, type(None)} if column.nullable else {column.type.python_type}
+        {column.type.python_type, type(None)} if getattr(column, "nullable", True) else {column.type.python_type}
         for column in query.selected_columns
     ]
 

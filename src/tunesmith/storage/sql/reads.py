@@ -138,6 +138,7 @@ class Reader:
             values=columns.values(),
             blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
+            noise=columns.noise,
             reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), pending)),
             running=[t for t in open_ones if t.state is TrialState.RUNNING],
             paused=[t for t in open_ones if t.state is TrialState.PAUSED],

@@ -17,6 +17,7 @@ from tunesmith.storage.sql.integrity import (
     check_first,
     check_types,
     read_constraints,
+    read_noise,
     require,
     same_values,
 )
@@ -160,6 +161,7 @@ class IncrementColumns:
         self._loose = loose  # whether the database lets a column hold any type
         self.count = 0
         self.constraints: dict[int, dict[str, float]] = {}
+        self.noise: dict[int, list[float]] = {}
         self.points: dict[int, _Points] = {}  # by space id
         # number, state, sampler_state, attempt, cost, failure
         self._parts = [[np.empty(0, kind)] for kind in (np.int64, np.int8, np.int64, np.int64, np.float64, np.int8)]
@@ -170,9 +172,8 @@ class IncrementColumns:
         """Append rows."""
         if self._loose:
             check_types(rows, TYPES_OF_COLUMNS)
-        seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits, failures = zip(
-            *rows, strict=True
-        )
+        (seqs, numbers, states, sampler_states, attempts, costs, ys, firsts, feasible, xs, ids, limits, failures,
+         errors) = zip(*rows, strict=True)  # fmt: skip
         require(set(states) <= _FINISHED, "a finished trial has the state of another")
         start = self.count
         self.count += len(rows)
@@ -210,6 +211,8 @@ class IncrementColumns:
             for i, (text, flag) in enumerate(zip(limits, feasible, strict=True)):
                 if (found := read_constraints(text, flag)) is not None:
                     self.constraints[start + i] = found
+        if any(errors):
+            self.noise |= {start + i: read_noise(text, self.m) for i, text in enumerate(errors) if text is not None}
 
     def join(self, column: int) -> NDArray[Any]:
         """Return one column."""

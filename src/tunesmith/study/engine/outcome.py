@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from tunesmith.errors import ObjectiveError, ProgramError, is_pruned
+from tunesmith.frozen import checked_noise, noise_of_each
 from tunesmith.numerics.scalars import real
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import MOST, message_of, name_and_message, shown
@@ -28,6 +29,7 @@ class Outcome:
         reason: why it failed or was pruned, in words.
         failure: the kind of failure; None if that is not known.
         output: the end of what a trial that failed printed, where that was kept.
+        noise: standard deviations of the errors of the values, where they are known.
     """
 
     state: TrialState
@@ -35,6 +37,17 @@ class Outcome:
     reason: str | None = None
     failure: FailureKind | None = None
     output: str = ""
+    noise: list[float] | None = None
+
+    def take_noise(self, noise: float | list[float]) -> None:
+        """Take the noise that a trial set for its values; one that does not fit them makes the trial FAIL."""
+        if self.values is None or self.noise is not None or self.state is not TrialState.COMPLETE:
+            return
+        try:
+            self.noise = noise_of_each(noise, len(self.values))
+        except ValueError as error:
+            self.state, self.values, self.failure = TrialState.FAIL, None, FailureKind.RAISED
+            self.reason = f"set_noise: {error}"
 
 
 def outcome_of(result: Any, n_objectives: int) -> Outcome:
@@ -59,13 +72,24 @@ def outcome_of(result: Any, n_objectives: int) -> Outcome:
 
 
 def outcome_as_told(
-    number: int, values: Any, state: TrialState | None, reason: str | None, n_objectives: int
+    number: int, values: Any, state: TrialState | None, reason: str | None, n_objectives: int, noise: Any = None
 ) -> Outcome:
     """Return the outcome of a trial that is told with values or a state; see `tunesmith.Study.tell`.
 
     Raises:
-        ValueError: values and state do not fit.
+        TypeError: the noise is no number, and no list of numbers.
+        ValueError: values, noise and state do not fit.
     """
+    error = None if noise is None else noise_of_each(checked_noise("tell(noise=...)", noise), n_objectives)
+    outcome = _as_told(number, values, state, reason, n_objectives)
+    if error is not None and outcome.values is not None:
+        outcome.noise = error
+    elif error is not None and state is not None:
+        raise ValueError(f"tell: noise is of the values of COMPLETE trials; got noise={shown(noise)} with {state.name}")
+    return outcome
+
+
+def _as_told(number: int, values: Any, state: TrialState | None, reason: str | None, n_objectives: int) -> Outcome:
     if state is None:
         outcome = outcome_of(values, n_objectives)
         outcome.reason = reason or outcome.reason

@@ -10,7 +10,7 @@ from operator import mul
 
 import numpy as np
 
-from tunesmith.frozen import TrialRecord
+from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
@@ -111,6 +111,7 @@ class StudyReplica:
             cost=new.cost,
             failure=new.failure,
             constraints=new.constraints,
+            noise=new.noise,
         )
         running = {t.number: t for t in new.running if t.number != self.claimed}
         self.claimed = None
@@ -164,6 +165,7 @@ class StudyReplica:
                 cost=done.cost,
                 failure=done.failure or 0,
                 constraints=done.constraints,
+                noise=done.system[NOISE] if done.system and NOISE in done.system else None,
             )
             if later:
                 self._ahead.add(done.number)

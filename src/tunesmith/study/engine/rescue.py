@@ -6,8 +6,10 @@ import math
 import os
 from collections.abc import Iterable
 
+import numpy as np
+
 from tunesmith.errors import StorageLostError
-from tunesmith.frozen import TrialRecord
+from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.study.engine.replica import StudyReplica
@@ -75,6 +77,7 @@ def _records(study: StudyReplica) -> list[TrialRecord]:
                 cost=float(history.cost[i]),
                 failure=FailureKind(k) if (k := int(history.failure[i])) else None,
                 constraints=history.constraints_of(i) or None,
+                system=None if np.isnan(history.noise[i]).any() else {NOISE: history.noise[i].tolist()},
                 reports=dict(zip(steps.tolist(), (reported * curves.sign).tolist(), strict=True)) or None,
             )
         )

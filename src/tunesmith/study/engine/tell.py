@@ -16,7 +16,7 @@ from tunesmith.errors import (
     StudyNotFoundError,
     TrialFinishedError,
 )
-from tunesmith.frozen import OUTPUT, OUTSIDE, TrialRecord
+from tunesmith.frozen import NOISE, OUTPUT, OUTSIDE, TrialRecord
 from tunesmith.state import TrialState
 from tunesmith.storage.checks import finished_otherwise
 from tunesmith.study.engine.outcome import Outcome
@@ -89,6 +89,8 @@ class Teller:
         """Return the record of a trial at the end of its attempt, with what the storage lacks still."""
         study, trial, record = self._study, told.trial, told.record
         space, x = trial.point()
+        if trial.noise is not None:
+            outcome.take_noise(trial.noise)
         reports, outside, values = trial.reports, trial.outside, outcome.values
         if outcome.state is TrialState.PRUNED and reports:
             last = reports[max(reports)]
@@ -101,6 +103,8 @@ class Teller:
         before = 0.0 if math.isnan(record.cost) else record.cost  # of attempts that were paused
         user, unsent = trial.unsent()  # the storage has the others
         system: dict[str, Any] = {OUTSIDE: dict(outside)} if outside else {}  # it has what stood there before
+        if outcome.noise is not None:
+            system[NOISE] = outcome.noise
         if outcome.output and outcome.state is TrialState.FAIL:
             system[OUTPUT] = plain_text(outcome.output)
         return TrialRecord(
@@ -145,7 +149,8 @@ class Teller:
             stored = replace(stored, state=TrialState.RUNNING, attempt=trial.attempt, token=trial.token)
         elif stored.state.is_finished():
             same = stored.state == outcome.state and (
-                outcome.state is not TrialState.COMPLETE or stored.values == outcome.values
+                outcome.state is not TrialState.COMPLETE
+                or (stored.values == outcome.values and (outcome.noise is None or tuple(outcome.noise) == stored.noise))
             )
             if same:
                 return stored

@@ -37,6 +37,7 @@ class TrialTable:
         number: trial numbers, int64[n].
         state: as `TrialState`, int8[n].
         values: float64[n, m] in the user's own directions; NaN where there is none.
+        noise: standard deviations of the errors of the values [n, m], NaN where it was not told; None: of no trial.
         cost: seconds or the user's unit [n].
         feasible: which violate no constraint [n].
         space: the parameters; None: there are none.
@@ -47,6 +48,7 @@ class TrialTable:
     number: NDArray[np.int64]
     state: NDArray[np.int8]
     values: Floats
+    noise: Floats | None
     cost: Floats
     feasible: Mask
     space: Space | None
@@ -81,10 +83,13 @@ class TrialTable:
             for i, record in enumerate(waiting):
                 x[n + len(states) + i] = _point(record, space)
         nothing = np.full(extra, np.nan)
+        missing = np.full((extra, len(signs)), np.nan)
+        noise = history.noise[:n]
         return cls(
             np.concatenate([history.number[:n], pending.number, [t.number for t in waiting]]).astype(np.int64),
             np.concatenate([history.state[:n], [*states, *(t.state for t in waiting)]]).astype(np.int8),
-            np.concatenate([history.y[:n] * np.array(signs), np.tile(nothing[:, None], len(signs))]),
+            np.concatenate([history.y[:n] * np.array(signs), missing]),
+            None if np.isnan(noise).all() else np.concatenate([noise, missing]),
             np.concatenate([history.cost[:n], nothing]),
             np.concatenate([history.feasible[:n], np.ones(extra, bool)]),
             space,
@@ -100,9 +105,10 @@ class TrialTable:
 
         Args:
             expression: such as ``value < 0.1 and opt in ("adam", "sgd")``; empty: all rows. A name is ``number``,
-                ``state``, ``value`` (of several objectives ``values[0]`` and so on), ``duration``, ``feasible``, a
-                parameter, or a user attribute; ``params.x`` and ``user.x`` say which of these, and backquotes take
-                any name: ``params.`my rate` > 1``. No comparison holds where a value is missing.
+                ``state``, ``value`` (of several objectives ``values[0]`` and so on), ``noise`` (likewise, where a
+                trial was told with it), ``duration``, ``feasible``, a parameter, or a user attribute; ``params.x`` and
+                ``user.x`` say which of these, and backquotes take any name: ``params.`my rate` > 1``. No comparison
+                holds where a value is missing.
 
         Raises:
             QueryError: it is no expression, or there is no such column.
@@ -150,15 +156,19 @@ class TrialTable:
             return Column(self.cost)
         if name == "feasible":
             return Column(self.feasible.astype(float), [False, True])
-        match = re.fullmatch(r"values?(?:\[(\d+)\]|_(\d+))?", name)
-        if match is None or (name == "values"):
+        match = re.fullmatch(r"(values?|noise)(?:\[(\d+)\]|_(\d+))?", name)
+        if match is None or name == "values":
             return None
-        m, given = self.values.shape[1], match.group(1) or match.group(2)
+        of = "noise" if match.group(1) == "noise" else "values"
+        columns = self.values if of == "values" else self.noise
+        if columns is None:  # a parameter may have that name
+            return None
+        m, given = columns.shape[1], match.group(2) or match.group(3)
         if given is None and m > 1:
-            raise QueryError(f"the study has {m} objectives: write values[0] to values[{m - 1}]")
+            raise QueryError(f"the study has {m} objectives: write {of}[0] to {of}[{m - 1}]")
         if int(given or 0) >= m:
-            raise QueryError(f"{name}: the study has {m} objective(s), values[0] to values[{m - 1}]")
-        return Column(self.values[:, int(given or 0)])
+            raise QueryError(f"{name}: the study has {m} objective(s), {of}[0] to {of}[{m - 1}]")
+        return Column(columns[:, int(given or 0)])
 
     def _parameter(self, name: str) -> Column | None:
         bare = _without(name, PARAMS)

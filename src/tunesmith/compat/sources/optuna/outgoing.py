@@ -9,7 +9,7 @@ from typing import Any
 
 from tunesmith.compat.sources.optuna.distributions import write_distribution
 from tunesmith.compat.sources.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawTrial
-from tunesmith.frozen import TrialRecord
+from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
 from tunesmith.state import StudyDirection, TrialState
@@ -113,6 +113,8 @@ def _raw(
     raw.system = dict(system.get(OTHERS) or {})
     raw.system |= {key.removeprefix(OWN): value for key, value in system.items() if key.startswith(OWN)}
     raw.system |= {f"constraints:{name}": value for name, value in (trial.constraints or {}).items()}
+    if trial.noise is not None:
+        raw.system[NOISE] = list(trial.noise)
     if reason is not None:
         raw.system[REASON] = reason
     if trial.fixed:

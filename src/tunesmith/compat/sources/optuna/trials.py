@@ -10,7 +10,7 @@ from typing import Any
 from tunesmith.compat.sources.limits import texts
 from tunesmith.compat.sources.optuna.distributions import Range, as_optuna, read_distribution
 from tunesmith.compat.sources.study import KEY, STALE, Facts
-from tunesmith.frozen import OUTSIDE, TrialRecord
+from tunesmith.frozen import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable
@@ -100,6 +100,8 @@ class Records:
             values = (last,) if last == last else None
         if values is not None and (len(values) != self._m or any(v != v for v in values)):
             values = None
+        if values is not None and (noise := _noise_of(raw.system, self._m)) is not None:
+            system[NOISE] = noise
         if state is TrialState.COMPLETE and values is None:
             state, reason = TrialState.FAIL, "Optuna's storage has no value of it, though it is complete there"
             self._tell("complete there without a value, and failed here")
@@ -213,4 +215,12 @@ def constraints_of(system: Mapping[str, Any]) -> dict[str, float] | None:
 def others_of(system: Mapping[str, Any]) -> dict[str, Any]:
     """Return the system attributes that have no place of their own here, without those of samplers and pruners."""
     ours = (CONSTRAINTS, FIXED, REASON, NAMES, *_OWN)
-    return {key: value for key, value in system.items() if not key.startswith(ours)}
+    return {key: value for key, value in system.items() if not key.startswith(ours) and key != NOISE}
+
+
+def _noise_of(system: Mapping[str, Any], n: int) -> list[float] | None:
+    """Return the noise of the n values, which an export of ours keeps as a system attribute."""
+    try:
+        return noise_of_each(checked_noise(NOISE, system[NOISE]), n)
+    except (KeyError, TypeError, ValueError):
+        return None
