@@ -5,47 +5,57 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Mapping, Sequence
+from operator import mul
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.rungs import Ends, Group, Rung
+from tunesmith.rungs import Ends, FrontRung, Group, Rung, no_nan
 from tunesmith.state import TrialState
 
 MOST_RUNGS = 128  # that are kept; those that a pruner asks for change where the longest run becomes longer
+
+Reported = float | tuple[float, ...]  # at a step: the objective's value, or one for each of several
 
 
 class Curves:
     """Append-only record of reports (trial number, step, value, cost), values always minimised.
 
+    Args:
+        objectives: m; with more than one, a reported value is a tuple of m numbers.
+
     Attributes:
+        objectives: m.
         can_resume: whether runs go on where they were paused, since the objective saves checkpoints; else a run that
             goes on repeats its steps.
         longest_complete: the most reports that a COMPLETE trial has; 0: there is none.
-        sign: 1 where the objective is minimised, -1 where it is maximised: a value times it is what was reported.
+        signs: for each objective 1 where it is minimised, -1 where it is maximised: a value times it is what was
+            reported.
     """
 
-    def __init__(self) -> None:
-        self._reports: dict[int, dict[int, float]] = {}
+    def __init__(self, objectives: int = 1) -> None:
+        self.objectives = objectives
+        self._reports: dict[int, dict[int, Any]] = {}
         self._costs: dict[int, dict[int, float]] = {}
         self._state: dict[int, TrialState] = {}
         # Extended when trials complete, so that a pruner need not walk through thousands of curves.
-        self._complete_at: dict[int, list[float]] = {}
-        self._ends = Ends()
-        self._rungs: dict[tuple[int, Group | None], Rung] = {}
+        self._complete_at: dict[int, list[Any]] = {}
+        self._ends = Ends(objectives == 1)
+        self._rungs: dict[tuple[int, Group | None], Rung | FrontRung] = {}
         self._arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of complete trials
         self._n_reports = 0
         self.can_resume = False
         self.longest_complete = 0
-        self.sign = 1.0
+        self.signs: tuple[float, ...] = (1.0,) * objectives
 
-    def append(self, number: int, step: int, value: float, cost: float = math.nan) -> None:
+    def append(self, number: int, step: int, value: Any, cost: float = math.nan) -> None:
         """Add one report; a step that the trial reported before is ignored.
 
         Args:
             number: the trial.
             step: of the report.
-            value: minimised.
+            value: minimised: a number, or with several objectives a tuple of them.
             cost: what the trial spent since its report before, in seconds or the user's unit; NaN: not known.
         """
         reports = self._reports.setdefault(number, {})
@@ -92,10 +102,30 @@ class Curves:
                 for step, value in self._reports[number].items():
                     self._count(step, value)
 
-    def _count(self, step: int, value: float) -> None:
+    def _count(self, step: int, value: Any) -> None:
         values = self._complete_at.setdefault(step, [])
-        if value == value:
+        if self.objectives > 1:
+            values.append(value)
+        elif value == value:
             insort(values, value)
+
+    @property
+    def sign(self) -> float:
+        """The first of `signs`."""
+        return self.signs[0]
+
+    def minimised(self, reported: Reported) -> Reported:
+        """Return what an objective reported, in its own directions, as `append` takes it."""
+        if isinstance(reported, tuple):
+            return tuple(map(mul, reported, self.signs))
+        return reported * self.signs[0]
+
+    def reported(self, number: int) -> dict[int, Reported]:
+        """Return what a trial reported by step, in the user's directions."""
+        signs = self.signs
+        if self.objectives == 1:
+            return {step: value * signs[0] for step, value in self._reports.get(number, {}).items()}
+        return {step: tuple(map(mul, value, signs)) for step, value in self._reports.get(number, {}).items()}
 
     def __len__(self) -> int:
         return self._n_reports
@@ -125,13 +155,19 @@ class Curves:
         return self._state.get(number, TrialState.RUNNING)
 
     def of(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the steps and values of one trial, shape [k] each, in the order of the steps; not to be changed."""
+        """Return the steps and values of one trial in the order of the steps; not to be changed.
+
+        Returns:
+            steps [k], and values [k], or [k, m] with m > 1 objectives.
+        """
         kept = self._arrays.get(number)
         if kept is not None:
             return kept
         reports = self._reports.get(number, {})
         steps = sorted(reports)
         made = np.array(steps, np.int64), np.array([reports[s] for s in steps], np.float64)
+        if self.objectives > 1:
+            made = made[0], made[1].reshape(len(steps), self.objectives)
         if self._state.get(number) is TrialState.COMPLETE:
             for array in made:
                 array.flags.writeable = False
@@ -163,7 +199,12 @@ class Curves:
         """Return what the COMPLETE trials reported at a step, without NaN, in rising order; not to be changed."""
         return self._complete_at.get(step, ())
 
-    def rung(self, step: int, group: Group | None = None) -> Rung:
+    def points_at(self, step: int) -> NDArray[np.float64]:
+        """Return what the COMPLETE trials reported of several objectives at a step, float64[r, m], NaN as infinity."""
+        found = self._complete_at.get(step)
+        return no_nan(found) if found else np.empty((0, self.objectives))
+
+    def rung(self, step: int, group: Group | None = None) -> Rung | FrontRung:
         """Return what trials had at their first report at a step or after it, in order; not to be changed.
 
         It is gathered once, and kept from then on.
@@ -176,5 +217,6 @@ class Curves:
         if rung is None:
             if len(self._rungs) >= MOST_RUNGS:
                 self._rungs.clear()
-            rung = self._rungs[step, group] = Rung(step, group, self._reports)
+            made = Rung if self.objectives == 1 else FrontRung
+            rung = self._rungs[step, group] = made(step, group, self._reports)
         return rung

@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from tunesmith.curves import Reported
 from tunesmith.numerics.scalars import real
 from tunesmith.replay import Replay
 from tunesmith.space import Parameter, Space, merge
@@ -43,7 +44,7 @@ class Attempt:
 
     Attributes:
         attempt: which one; 1 is the first.
-        reports: its reported values by step.
+        reports: its reported values by step; with several objectives each is a tuple.
         costs: what each of these steps cost, in seconds or the user's unit; without those that are not known.
         user_attrs: the trial's user attributes at the end of the attempt.
         failure: why it ended; None: it was paused or released, or that is not known.
@@ -53,7 +54,7 @@ class Attempt:
     """
 
     attempt: int
-    reports: Mapping[int, float] = field(default_factory=dict)
+    reports: Mapping[int, Reported] = field(default_factory=dict)
     costs: Mapping[int, float] = field(default_factory=dict, kw_only=True)
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
     failure: FailureKind | None = None
@@ -85,8 +86,8 @@ def curve(attempts: Sequence[Mapping[int, V]]) -> dict[int, V]:
 
 
 def with_costs(
-    reports: Mapping[int, float] | None, costs: Mapping[int, float] | None
-) -> dict[int, tuple[float, float]]:
+    reports: Mapping[int, Reported] | None, costs: Mapping[int, float] | None
+) -> dict[int, tuple[Reported, float]]:
     """Return (value, cost) by step; a cost that is not known is NaN."""
     costs = costs or {}
     return {step: (value, costs.get(step, NAN)) for step, value in (reports or {}).items()}
@@ -115,7 +116,8 @@ class TrialRecord(Replay):
         constraints: name to value, feasible where every value is at most 0; None if there are none.
         reason: why the trial failed or was pruned, in words.
         failure: the kind of failure of a FAIL trial; None where it is not known.
-        reports: step to value, of the last attempt alone; ``intermediate_values`` has the whole curve.
+        reports: step to value (of several objectives, a tuple), of the last attempt alone; ``intermediate_values`` has
+            the whole curve.
         costs: step to what that step cost, of the last attempt alone; without those that are not known.
         started: unix time of the start, seconds.
         finished: unix time of the end, seconds.
@@ -154,7 +156,7 @@ class TrialRecord(Replay):
     fixed: dict[str, Any] | None = None
     user: dict[str, Any] | None = None
     system: dict[str, Any] | None = None
-    reports: dict[int, float] | None = None
+    reports: dict[int, Reported] | None = None
     seq: int = 0
     previous_attempts: tuple[Attempt, ...] = ()
     crashes: int = 0
@@ -236,8 +238,11 @@ class TrialRecord(Replay):
         return str(self.system.get(OUTPUT, "")) if self.system else ""
 
     @property
-    def intermediate_values(self) -> Mapping[int, float]:
-        """Reported values by step (read-only); where an attempt went on from an earlier one, with that one's before."""
+    def intermediate_values(self) -> Mapping[int, Any]:
+        """Reported values by step (read-only); where an attempt went on from an earlier one, with that one's before.
+
+        In a study with several objectives each is a tuple, one value for each direction.
+        """
         if not self.previous_attempts:
             return MappingProxyType(self.reports or {})
         return MappingProxyType(curve([*(a.reports for a in self.previous_attempts), self.reports or {}]))
@@ -247,7 +252,7 @@ class TrialRecord(Replay):
         """What each step of ``intermediate_values`` cost, in seconds or the user's unit; NaN: that is not known."""
         return MappingProxyType({step: cost for step, (_, cost) in self.learning_curve().items()})
 
-    def learning_curve(self) -> dict[int, tuple[float, float]]:
+    def learning_curve(self) -> dict[int, tuple[Reported, float]]:
         """Return value and cost by step, over all attempts."""
         before = [with_costs(a.reports, a.costs) for a in self.previous_attempts]
         return curve([*before, with_costs(self.reports, self.costs)])
@@ -313,7 +318,7 @@ def create_trial(
     values: Sequence[float] | None = None,
     state: TrialState = TrialState.COMPLETE,
     user_attrs: Mapping[str, Any] | None = None,
-    intermediate_values: Mapping[int, float] | None = None,
+    intermediate_values: Mapping[int, float | Sequence[float]] | None = None,
     constraints: Mapping[str, float] | None = None,
     reason: str | None = None,
     noise: float | Sequence[float] | None = None,
@@ -328,7 +333,7 @@ def create_trial(
         values: the objectives' values.
         state: COMPLETE, PRUNED, FAIL or WAITING.
         user_attrs: notes.
-        intermediate_values: reports by step, from 0.
+        intermediate_values: reports by step, from 0: each a number, or one for each of several objectives.
         constraints: constraint values by name.
         reason: why it failed.
         noise: standard deviation of the measurement error of the value, or of each value.
@@ -360,7 +365,7 @@ def create_trial(
         )
     if value is not None and values is not None:
         raise ValueError("give value= or values=, not both")
-    reports = {int(k): float(v) for k, v in (intermediate_values or {}).items()} or None
+    reports = {int(k): _reported(v) for k, v in (intermediate_values or {}).items()} or None
     if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
         raise ValueError(f"intermediate_values: steps must be 0 or more, and less than 2**63; got {shown(reports)}")
     numbers = (float(value),) if value is not None else tuple(map(float, values)) if values is not None else None
@@ -426,6 +431,10 @@ def noise_of_each(noise: float | list[float], n: int) -> list[float]:
     if len(noise) != n:
         raise ValueError(f"{len(noise)} standard deviations of the noise were given for {n} value{'s' * (n > 1)}")
     return noise
+
+
+def _reported(value: float | Sequence[float]) -> Reported:
+    return tuple(map(float, value)) if isinstance(value, Sequence) else float(value)
 
 
 @lru_cache(maxsize=256)  # of many records with the same ranges the first one alone pays for the space

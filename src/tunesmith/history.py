@@ -59,7 +59,7 @@ class History:
     def __init__(self, space: Space | None = None, n_objectives: int = 1) -> None:
         self._columns = ParameterColumns(space)
         self.warm_start: tuple[SourceStudy, ...] = ()
-        self.curves = Curves()
+        self.curves = Curves(n_objectives)
         self._m = n_objectives
         self._n = 0
         self._number = np.empty(16, np.int64)

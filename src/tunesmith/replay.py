@@ -100,7 +100,7 @@ class Replay:
             raise ValueError(f"trial {self.number} has no value of the parameter {name!r}; its parameters are: {has}")
         return params[name]
 
-    def report(self, value: float, step: int, cost: float | None = None) -> None:
+    def report(self, value: float | Iterable[float], step: int, cost: float | None = None) -> None:
         """Do nothing: what a replay reports is not part of the record.
 
         Args:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Set
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tunesmith.caution import caution
+from tunesmith.curves import Reported
 from tunesmith.frozen import MOST_STEPS, NAN, Attempt, Fence
 from tunesmith.numerics.scalars import real
 from tunesmith.suggest import Suggestions
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from tunesmith.artifacts.pointers import Pointers
     from tunesmith.epochs import Epochs
 
+MOST_VALUES = 1000  # of a report that are read: an iterator may have no end
+
 
 class Channel(Protocol):
     """How a running trial reaches its study: it sends reports and user attributes, and gets the pruner's answer.
@@ -28,8 +32,11 @@ class Channel(Protocol):
     Each message carries the fence of the attempt, so that one that was replaced cannot write to the record of the next.
     """
 
-    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
-        """Send a reported value and its cost; False: it could not be stored now, and comes with the trial's end."""
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
+        """Send a reported value (of several objectives, a tuple) and its cost.
+
+        False: it could not be stored now, and comes with the trial's end.
+        """
 
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:
         """Send a user attribute, as ``storable`` made it; the answer is that of ``report``."""
@@ -55,6 +62,7 @@ class Reporting(Suggestions):
         "_costs_given",
         "_epochs",
         "_last_step",
+        "_objectives",
         "_since",
         "_unsent",
         "_user",
@@ -62,13 +70,14 @@ class Reporting(Suggestions):
         "reports",
     )
 
-    reports: dict[int, float] | None
+    reports: dict[int, Reported] | None
     costs: dict[int, float]
     _channel: Channel | None
     _checkpoints: Checkpoints | None
     _costs_given: bool
     _epochs: Epochs | None
     _last_step: int
+    _objectives: int
     _since: float | None  # when what the next report costs began, by this process's clock
     _unsent: set[str | int] | None  # keys of notes and steps of reports that the storage lacks
     _user: dict[str, Any] | None
@@ -89,34 +98,49 @@ class Reporting(Suggestions):
     def seed(self) -> int:
         """A seed of its own."""
 
-    def report(self, value: float, step: int, cost: float | None = None) -> None:
+    def report(self, value: float | Iterable[float], step: int, cost: float | None = None) -> None:
         """Report how the objective stands after a step. A step that was reported before is ignored, with a warning.
 
         If ``checkpoint_dir`` holds something new, it is published as the state after this step.
 
         Args:
-            value: the objective's value by now.
+            value: the objective's value by now; in a study with several objectives, one value for each direction.
             step: an epoch, a number of rows, a fold; from 0. A resumed trial goes on with the step after
                 ``resumed_from_step``. A float that is a whole number is taken as one.
             cost: what was spent since the report before, in a unit of your own (GPU-hours, tokens): give it with each
                 report or with none. 0: nothing, as where the result was in a cache. None: the seconds are measured.
 
         Raises:
-            TypeError: the value or the cost is no number, or the step no whole number; a text is neither.
-            ValueError: the step is negative, or 2**63 or more; or the cost is below 0, or not finite.
+            TypeError: the value or the cost is no number, or the step no whole number; a text is neither. Of several
+                objectives: the values are no sequence of numbers.
+            ValueError: there are more or fewer values than objectives; the step is negative, or 2**63 or more; or the
+                cost is below 0, or not finite.
             AttemptReplacedError: the trial was given up meanwhile, and another worker runs it.
         """
         now = time.monotonic()
         try:
-            value, index = _number(value), int(step)
+            read = _number(value) if self._objectives == 1 else _numbers(value)
+            index = int(step)
             if index != step:
                 raise ValueError("a part of a step, or a text")
         except (TypeError, ValueError, OverflowError):
+            several = self._objectives == 1 and isinstance(value, list | tuple)
             raise TypeError(
-                f"report(value, step) takes a number and an integer step; got value={shown(value)}, step={shown(step)}"
+                f"report(value, step) takes {_expected(self._objectives)} and an integer step; got "
+                f"value={shown(value)}, step={shown(step)}"
+                + " (several values are for a study with several directions)"
+                * several
             ) from None
+        if isinstance(read, tuple) and len(read) != self._objectives:
+            raise ValueError(
+                f"report(values, step) takes {_expected(self._objectives)} and an integer step; got {len(read)}: "
+                f"{shown(value)}"
+            )
         if not 0 <= index < MOST_STEPS:
             raise ValueError(f"report: the step must be 0 or more, and less than 2**63; got {shown(step)}")
+        # A database counts the values of several objectives by one number, see storage/sql/vectors.py.
+        if (index + 1) * (self._objectives - 1) > MOST_STEPS:
+            raise ValueError(f"report: with {self._objectives} objectives, the step must be lower; got {shown(step)}")
         spent = NAN if cost is None else checked_cost(cost)
         if index in (self.reports or ()):
             caution(f"trial {self.number}: step {index} was reported already; ignored")
@@ -128,7 +152,7 @@ class Reporting(Suggestions):
         if self._epochs is not None:
             self._epochs.save()
         try:
-            self.take_report(value, index, spent)
+            self.take_report(read, index, spent)
             # After the report, which a run that goes on from this checkpoint will not make again.
             if self._checkpoints is not None:
                 self._checkpoints.publish(index)
@@ -136,11 +160,11 @@ class Reporting(Suggestions):
             if self._since is not None:
                 self._since = time.monotonic()
 
-    def take_report(self, value: float, step: int, cost: float) -> None:
+    def take_report(self, value: Reported, step: int, cost: float) -> None:
         """Keep a report, and send it to the study.
 
         Args:
-            value: as in `report`.
+            value: a number, or a tuple of one for each of several objectives.
             step: as in `report`.
             cost: NaN: not known.
         """
@@ -273,7 +297,7 @@ class Reporting(Suggestions):
         """Return the sum of the costs that this attempt gave with its reports; None: it gave none."""
         return math.fsum(self.costs.values()) if self._costs_given else None
 
-    def unsent(self) -> tuple[dict[str, Any] | None, dict[int, float] | None]:
+    def unsent(self) -> tuple[dict[str, Any] | None, dict[int, Reported] | None]:
         """Return the user attributes and the reports that the storage lacks still; None: none."""
         if not self._unsent:
             return None, None
@@ -309,3 +333,13 @@ def _number(value: Any) -> float:
     if isinstance(value, str | bytes | bytearray):
         raise TypeError("a text, though it may read as a number")
     return real(value)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    if isinstance(values, str | bytes | bytearray | Mapping | Set):  # which have no order, or are no numbers
+        raise TypeError("no sequence of numbers")
+    return tuple(_number(value) for value in islice(iter(values), MOST_VALUES))
+
+
+def _expected(objectives: int) -> str:
+    return "a number" if objectives == 1 else f"{objectives} numbers, one for each direction of the study,"

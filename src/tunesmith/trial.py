@@ -42,6 +42,7 @@ class Trial(Reporting):
         own_seed: what ``seed`` says; None: it follows from the study's seed and the number.
         previous_attempts: what earlier attempts left, oldest first.
         token: what was drawn for the claim by which it runs.
+        objectives: how many values each report has.
 
     Attributes:
         number: the trial's number in its study.
@@ -98,6 +99,7 @@ class Trial(Reporting):
         own_seed: int | None = None,
         previous_attempts: tuple[Attempt, ...] = (),
         token: int = 0,
+        objectives: int = 1,
     ) -> None:
         self.number = number
         self.params = {}
@@ -119,6 +121,7 @@ class Trial(Reporting):
         self._constraints: dict[str, float] | None = None
         self.noise: float | list[float] | None = None
         self._last_step = 0
+        self._objectives = objectives
         self._unsent = None
         self.continues = False
         self.costs = {}

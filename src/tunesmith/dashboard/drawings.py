@@ -85,7 +85,7 @@ DRAWINGS = {
         Drawing("importance", "Importance of parameters", importances_of),
         Drawing("parallel", "Parallel coordinates", lambda s, k: parallel_coordinate(s, target=k)),
         Drawing("slice", "Value by parameter", lambda s, k: slices(s, target=k)),
-        Drawing("curves", "Intermediate values", lambda s, _: intermediate_values(s)),
+        Drawing("curves", "Intermediate values", lambda s, k: intermediate_values(s, target=k)),
         Drawing("timeline", "Timeline", lambda s, _: timeline(s)),
         Drawing("hypervolume", "Hypervolume", lambda s, _: hypervolume_history(s), "only"),
         Drawing("edf", "Distribution of values", lambda s, k: edf(s, target=k)),

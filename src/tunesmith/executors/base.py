@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tunesmith.curves import Reported
 from tunesmith.state import FailureKind
 from tunesmith.trial import Channel, Trial
 
@@ -55,11 +56,11 @@ class Report(Notice):
     Attributes:
         trial: which.
         step: of the report.
-        value: what it reported.
+        value: what it reported; of several objectives a tuple.
     """
 
     step: int
-    value: float
+    value: Reported
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.pointers import Pointers
+    from tunesmith.curves import Reported
     from tunesmith.frozen import Fence
     from tunesmith.trial import Channel
 
@@ -61,7 +62,7 @@ class OwnChannel:
         self._channel = channel
         self._pid = os.getpid()
 
-    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
         """Send a report."""
         refuse_fork(self._pid)
         return self._channel.report(number, fence, step, value, cost)

@@ -103,6 +103,7 @@ class RelayExecutor(Executor):
             return None
         elif word == wire.REPORT:
             step, value, cost = rest
+            value = tuple(value) if isinstance(value, list) else value  # JSON has no tuples
             if run.keep(lambda: run.trial.take_report(value, step, cost)):
                 self._events.append(Report(run.trial, step, value))
         elif word == wire.NOTE:

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tunesmith.curves import Reported
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
 from tunesmith.executors.forks import end_fork, flush, refuse_fork
@@ -66,7 +67,7 @@ class RemoteChannel:
         self.run = int.from_bytes(os.urandom(7)) << 8  # the number of the run; no other process draws the same
         self.pid = os.getpid()
 
-    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
         """Send a report without waiting for the driver, which keeps what it cannot store."""
         self.send(wire.REPORT, step, value, cost)
         return True

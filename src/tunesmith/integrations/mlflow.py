@@ -11,7 +11,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
 from tunesmith.frozen import FrozenTrial
-from tunesmith.integrations.trackers import REPORTED, Tracker, plain
+from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.state import TrialState
 from tunesmith.study import Study
 
@@ -73,7 +73,7 @@ class MLflowCallback(Tracker):
         ).info.run_id
         params = [Param(_name(name), str(plain(value))[:LONGEST]) for name, value in trial.flat_params.items()]
         metrics = [Metric(_name(name), value, ended, 0) for name, value in self.values(trial).items()]
-        metrics += [Metric(REPORTED, value, ended, step) for step, value in trial.intermediate_values.items()]
+        metrics += [Metric(name, value, ended, s) for s, found in self.reports(trial) for name, value in found.items()]
         self._client.log_batch(run, tags=[RunTag(_name(name), str(value)[:LONGEST]) for name, value in tags.items()])
         for first in range(0, len(params), MOST_PARAMS):
             self._client.log_batch(run, params=params[first : first + MOST_PARAMS])

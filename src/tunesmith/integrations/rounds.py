@@ -58,7 +58,8 @@ class RoundReports:
         self.reported = self.begin  # the last round that was
         self.last: float | None = None
         if self.begin:
-            self.last = curve([attempt.reports for attempt in trial.previous_attempts]).get(self.begin)
+            before = curve([attempt.reports for attempt in trial.previous_attempts]).get(self.begin)
+            self.last = before if isinstance(before, float) else None
 
     def file(self, name: str) -> Path:
         """Return the path of a file of the checkpoint."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.frozen import FrozenTrial
-from tunesmith.integrations.trackers import REPORTED, Tracker, plain
+from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.study import Study
 
 
@@ -49,8 +49,9 @@ class TensorBoardCallback(Tracker):
         folder = str(self.folder / study.study_name / str(trial.number))
         # The suffix, since add_hparams opens a file of its own, whose name is the same within a second.
         with self._writer(folder, filename_suffix=".curve") as writer:
-            for step, value in trial.intermediate_values.items():
-                writer.add_scalar(REPORTED, value, step)
+            for step, found in self.reports(trial):
+                for name, value in found.items():
+                    writer.add_scalar(name, value, step)
             writer.add_text("state", ": ".join([trial.state.name, *([trial.reason] if trial.reason else [])]))
             writer.add_hparams(params, self.values(trial), ".")  # ".": into the same folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from tunesmith.caution import caution
@@ -72,6 +73,19 @@ class Tracker(ABC):
         if len(values) == 1:
             return {self.metric: values[0]}
         return {f"{self.metric}_{i}": value for i, value in enumerate(values)}
+
+    def reports(self, trial: FrozenTrial) -> Iterator[tuple[int, dict[str, float]]]:
+        """Yield each step that a trial reported, and its values by name, of several objectives numbered.
+
+        Args:
+            trial: whose curve.
+
+        Yields:
+            The step and the values.
+        """
+        for step, value in trial.intermediate_values.items():
+            several = isinstance(value, tuple)
+            yield step, {f"{REPORTED}_{i}": v for i, v in enumerate(value)} if several else {REPORTED: value}
 
 
 def plain(value: Any) -> bool | int | float | str:

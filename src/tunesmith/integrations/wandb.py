@@ -7,7 +7,7 @@ from typing import Any
 import wandb
 
 from tunesmith.frozen import FrozenTrial
-from tunesmith.integrations.trackers import REPORTED, Tracker, plain
+from tunesmith.integrations.trackers import Tracker, plain
 from tunesmith.state import TrialState
 from tunesmith.study import Study
 
@@ -57,8 +57,8 @@ class WandbCallback(Tracker):
         }
         run = wandb.init(**options)
         try:
-            for step, value in trial.intermediate_values.items():
-                run.log({REPORTED: value}, step=step)
+            for step, found in self.reports(trial):
+                run.log(found, step=step)
             run.summary.update({**self.values(trial), "number": trial.number, "state": trial.state.name})
             run.summary.update({"reason": trial.reason} if trial.reason else {})
             run.summary.update(dict(trial.user_attrs))

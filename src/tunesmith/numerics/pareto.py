@@ -93,6 +93,15 @@ def crowding(y: Floats) -> Floats:
     return distance
 
 
+def ranks_and_crowding(y: Floats) -> tuple[Ints, Floats]:
+    """Return the rank of each row of y[n, m] as `ranks` does, and its crowding distance among those of its rank."""
+    rank, distance = ranks(y), np.zeros(len(y))
+    for r in range(int(rank.max(initial=-1)) + 1):
+        at = np.flatnonzero(rank == r)
+        distance[at] = crowding(y[at])
+    return rank, distance
+
+
 def hypervolume(front: Floats, reference: Floats) -> float:
     """Return the volume of what points front[n, m] dominate, up to a reference point [m]; all finite.
 

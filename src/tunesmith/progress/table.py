@@ -81,13 +81,14 @@ class Table(Progress):
         grid.add_column("parameters", ratio=1, no_wrap=True, overflow="ellipsis")
         grid.add_column("curve", width=WIDTH, no_wrap=True)
         grid.add_column("step", justify="right", width=7)
-        grid.add_column("value", justify="right", width=10)
+        grid.add_column("value", justify="right", min_width=10)
         grid.add_column("time", justify="right", width=8)
         for number, one in running[:MOST]:
-            steps, values = engine.history.curves.of(number)
-            curve = [float(v) * engine.sign for v in values]
+            reports = sorted(engine.history.curves.reported(number).items())
+            rows = [value if isinstance(value, tuple) else (value,) for _, value in reports]
+            curve = [row[0] for row in rows]  # of several objectives, the first
             took = "" if one.began is None else duration(time.monotonic() - one.began)
-            last = (str(steps[-1]), f"{curve[-1]:.5g}") if curve else ("", "")
+            last = (str(reports[-1][0]), " ".join(f"{v:.5g}" for v in rows[-1])) if rows else ("", "")
             cells = (str(number), described(one.trial.params), sparkline(curve), *last, took)
             grid.add_row(*[Text(cell) for cell in cells])
         if len(running) > MOST:

@@ -4,7 +4,8 @@ With checkpoints, each run is paused at rungs that grow by the factor three, and
 with a paused run or begin a new one, is one decision, from a model of learning curves and costs (`tunesmith.fidelity`).
 Without, a run that goes on would repeat its steps, so this is asynchronous successive halving in the form that stops
 (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops
-nothing while the order of runs there was not seen to be that of their ends, and every tenth run goes to its end.
+nothing while the order of runs there was not seen to be that of their ends, and every tenth run goes to its end. The
+latter is what it does with several objectives in any case.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
 from tunesmith.pruners.base import Decision, Pruner
-from tunesmith.rungs import Rung
+from tunesmith.rungs import FrontRung, Rung
 
 RECENT = 20  # full runs whose falls are looked at
 LATE_FALL = 1.5  # times the middle third of a full run, from which on a fall in its last third is suspicious
@@ -62,6 +63,7 @@ class AutoPruner(Pruner):
 
     name: ClassVar[str] = "auto"
     resumes = True
+    several = True
 
     def __init__(self) -> None:
         self._said: set[str] = set()
@@ -84,7 +86,7 @@ class AutoPruner(Pruner):
         if not is_rung(count, end):
             return Decision.CONTINUE
         self._tell(curves, end)
-        if curves.can_resume:
+        if _pauses(curves):
             return Decision.PAUSE
         if curves.n_complete < MIN_COMPLETE or trial_number % KEPT_EVERY == KEPT_FIRST:
             return Decision.CONTINUE
@@ -95,9 +97,9 @@ class AutoPruner(Pruner):
         length = f"a full run makes {end} reports" if end else "how long a full run is shows when the first completes"
         how = (
             "runs pause, and go on from their checkpoints"
-            if curves.can_resume
-            else f"runs that are behind are stopped, once {MIN_COMPLETE} are complete; with trial.checkpoint_dir they "
-            "would be paused"
+            if _pauses(curves)
+            else f"runs that are behind are stopped, once {MIN_COMPLETE} are complete"
+            + ("; with trial.checkpoint_dir they would be paused" if curves.objectives == 1 else "")
         )
         self._once(f"pruner auto: {length}; at rungs ({_rungs(end)} reports) {how}", _log.info)
         if self._late.get((curves, curves.n_complete), lambda: _falls_late(curves)):
@@ -141,6 +143,11 @@ class AutoPruner(Pruner):
         return action.number if isinstance(action, Resume) else None
 
 
+def _pauses(curves: Curves) -> bool:
+    """Tell whether runs pause at rungs: which one goes on is decided by a model, which is of one objective."""
+    return curves.can_resume and curves.objectives == 1
+
+
 def is_rung(count: int, end: int) -> bool:
     """Tell whether a run of so many reports is at a rung.
 
@@ -164,18 +171,28 @@ def _falls_late(curves: Curves) -> bool:
     """Tell whether the median full run of the latest falls more in its last third than a usual curve does."""
     ratios = []
     for number in curves.ends.numbers[-RECENT:]:
-        values = curves.of(number)[1]
+        values = curves.of(number)[1].reshape(-1, curves.objectives)
         if len(values) >= 9 and np.isfinite(values).all():
             first, second = values[len(values) // 3], values[2 * len(values) // 3]
             middle, late = first - second, second - values[-1]
-            ratios.append(late / middle if middle > 0 else np.inf if late > 0 else 0.0)
+            # Of the objective that falls latest; one that does not change does not fall.
+            ratios.append(max(b / a if a > 0 else np.inf if b > 0 else 0.0 for a, b in zip(middle, late, strict=True)))
     return len(ratios) >= MIN_COMPLETE and float(np.median(ratios)) > LATE_FALL
 
 
-def _agreement_at(curves: Curves, rung: Rung) -> float:
-    """Return how far the order at a rung is that of the ends, over the latest complete runs."""
+def _agreement_at(curves: Curves, rung: Rung | FrontRung) -> float:
+    """Return how far the order at a rung is that of the ends, over the latest complete runs.
+
+    With several objectives: of that one where it is least so, since a front is made of all. One that is the same in all
+    runs has no order, and leaves it to the others.
+    """
     there = [number for number in curves.ends.numbers if number in rung][-MOST_COMPLETE:]
-    return _agreement(np.array([(rung.value(n), curves.of(n)[1][-1]) for n in there]).reshape(-1, 2))
+    ends = [curves.of(n)[1][-1] for n in there]
+    if isinstance(rung, Rung):
+        return _agreement(np.array([(rung.value(n), end) for n, end in zip(there, ends, strict=True)]).reshape(-1, 2))
+    pairs = np.array([(rung.values(n), end) for n, end in zip(there, ends, strict=True)])
+    ordered = [own for own in np.moveaxis(pairs, -1, 0) if (own != own[:1]).any()] if len(pairs) else []
+    return min(map(_agreement, ordered), default=-1.0)
 
 
 def _agreement(pairs: Floats) -> float:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith import registry
 from tunesmith.history import Curves, History
 
 
@@ -33,10 +34,29 @@ class Pruner(ABC):
     Attributes:
         name: its name in the registry.
         resumes: whether it ever pauses trials, so that ``resume`` is worth a call.
+        several: whether it decides for several objectives, too. If its rule compares trials, it stops none that no
+            other one dominates.
     """
 
     name: ClassVar[str] = ""
     resumes: bool = False
+    several: bool = False
+
+    def check_objectives(self, objectives: int) -> None:
+        """See that it can decide for a study, which asks when it is given the pruner.
+
+        Args:
+            objectives: how many the study has.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        if objectives > 1 and not self.several:
+            able = [name for name in registry.names("pruners") if registry.load("pruners", name).several]
+            raise ValueError(
+                f"{type(self).__name__} decides by one objective, and the study has {objectives}; these decide by "
+                f"several: {', '.join(map(repr, sorted(able)))}"
+            )
 
     @abstractmethod
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:

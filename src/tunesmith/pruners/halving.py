@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tunesmith.curves import Curves
 from tunesmith.history import History
 from tunesmith.pruners.base import Decision
-from tunesmith.rungs import Group, Rung
+from tunesmith.rungs import FrontRung, Group, Rung
 
 SHARE = 81  # the first rung is not before R / 81, four rungs below the end with eta = 3
 
@@ -52,14 +54,13 @@ class Halving:
         due = [s for s in due if s > before]
         if not due or not len(steps):
             return Decision.CONTINUE
-        value = float(values[steps == step][0])
-        if value != value:
+        if np.isnan(values[steps == step]).all():
             return Decision.STOP
         for at in due:
             rung = curves.rung(at, self.group)
             if pauses and number not in rung.best(self._promoted(rung)):
                 return Decision.PAUSE
-            if not pauses and (len(rung) <= self.bootstrap or value > rung.cut(max(1, len(rung) // self.eta))):
+            if not pauses and (len(rung) <= self.bootstrap or self._is_behind(rung, number)):
                 return Decision.STOP
         return Decision.CONTINUE
 
@@ -76,7 +77,10 @@ class Halving:
         below = [n for n in mine if n not in curves.rung(self.steps[0], self.group)] if self.steps else []
         return (0, min(below)) if below else None  # it paused at a rung that is none any more
 
-    def _promoted(self, rung: Rung) -> int:
+    def _is_behind(self, rung: Rung | FrontRung, number: int) -> bool:
+        return rung.value(number) > rung.cut(max(1, len(rung) // self.eta))
+
+    def _promoted(self, rung: Rung | FrontRung) -> int:
         return len(rung) // self.eta if len(rung) > self.bootstrap else 0
 
 

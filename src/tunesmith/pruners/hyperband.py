@@ -77,6 +77,7 @@ class HyperbandPruner(Pruner):
     """
 
     name: ClassVar[str] = "hyperband"
+    several = True
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class IntervalPruner(Pruner):
     """
 
     name: ClassVar[str] = "interval"
+    several = True
 
     def __init__(self, interval: int = 5) -> None:
         if interval < 1:

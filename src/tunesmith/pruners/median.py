@@ -11,7 +11,8 @@ class MedianPruner(PercentilePruner):
     """Stops a trial whose best value so far is worse than the median of what complete trials reported at this step.
 
     Pruned and failed trials are not in the median: a curve that was cut because it was bad must not make the next one
-    look good. A trial that has reported nothing but NaN is stopped as soon as the rule applies at all.
+    look good. A trial that has reported nothing but NaN is stopped as soon as the rule applies at all. With several
+    objectives, a trial must be worse than the median in every one, and dominated by a complete trial.
 
     Args:
         n_startup_trials: the rule applies from this many complete trials (with reports) on.

@@ -22,6 +22,7 @@ class NopPruner(Pruner):
     """
 
     name: ClassVar[str] = "nop"
+    several = True
 
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
         """Let the trial go on.

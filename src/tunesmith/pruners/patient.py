@@ -17,7 +17,7 @@ class PatientPruner(Pruner):
     Args:
         wrapped_pruner: who decides then; None: the trial is stopped.
         patience: a trial goes on as long as one of its last `patience` + 1 reports is as good as the best before them.
-            NaN is never good.
+            NaN is never good. With several objectives it is enough if that is so in one of them.
         min_delta: by how much these may be worse and still count as good; 0 or more.
 
     Raises:
@@ -43,6 +43,7 @@ class PatientPruner(Pruner):
     """
 
     name: ClassVar[str] = "patient"
+    several = True
 
     def __init__(self, wrapped_pruner: Pruner | None = None, patience: int = 5, min_delta: float = 0.0) -> None:
         own = type(self).__name__
@@ -52,6 +53,18 @@ class PatientPruner(Pruner):
         self.patience = whole(0, own, "patience", patience)
         self.min_delta = number(own, "min_delta", min_delta, 0, np.inf)
         self.resumes = wrapped_pruner is not None and wrapped_pruner.resumes
+
+    def check_objectives(self, objectives: int) -> None:
+        """Ask the wrapped pruner.
+
+        Args:
+            objectives: how many the study has.
+
+        Raises:
+            ValueError: it cannot decide for so many.
+        """
+        if self.wrapped_pruner is not None:
+            self.wrapped_pruner.check_objectives(objectives)
 
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
         """Look whether a trial still becomes better, and if not, let the wrapped pruner decide.
@@ -67,9 +80,9 @@ class PatientPruner(Pruner):
         _, values = curves.of(trial_number)
         if len(values) <= self.patience + 1:
             return Decision.CONTINUE
-        before = float(np.fmin.reduce(values[: -self.patience - 1]))
-        lately = float(np.fmin.reduce(values[-self.patience - 1 :]))
-        if lately <= before + self.min_delta or (before != before and lately == lately):
+        before = np.fmin.reduce(values[: -self.patience - 1])
+        lately = np.fmin.reduce(values[-self.patience - 1 :])
+        if np.any((lately <= before + self.min_delta) | (np.isnan(before) & ~np.isnan(lately))):
             return Decision.CONTINUE
         if self.wrapped_pruner is None:
             return Decision.STOP

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.history import Curves
+from tunesmith.numerics.arrays import Floats
 from tunesmith.pruners.arguments import number, whole
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.schedule import Schedule
@@ -24,6 +25,9 @@ class PercentilePruner(Pruner):
 
     Pruned and failed trials do not count: a curve that was cut because it was bad must not make the next one look good.
     A trial that has reported nothing but NaN is stopped as soon as the rule applies at all.
+
+    With several objectives, a trial is stopped whose best value so far is worse than the percentile in every one, and
+    no better in any than some complete trial at this step. NaN counts as infinity.
 
     Args:
         percentile: 0 to 100. A trial goes on while its best value is among so many percent of the best: 25 keeps the
@@ -57,6 +61,7 @@ class PercentilePruner(Pruner):
     """
 
     name: ClassVar[str] = "percentile"
+    several = True
 
     def __init__(
         self,
@@ -91,13 +96,28 @@ class PercentilePruner(Pruner):
         steps, values = curves.of(trial_number)
         if not self.schedule.due(steps, step):
             return Decision.CONTINUE
-        best = float(np.fmin.reduce(values))
-        if best != best:
+        if np.isnan(values).all():
             return Decision.STOP
+        if curves.objectives > 1:
+            return self._decide_for_several(curves, values, step)
+        best = float(np.fmin.reduce(values))
         others = curves.complete_at(step)
         if len(others) < self.n_min_trials:
             return Decision.CONTINUE
         return Decision.STOP if best > _percentile(others, self.percentile) else Decision.CONTINUE
+
+    def _decide_for_several(self, curves: Curves, values: Floats, step: int) -> Decision:
+        """Stop a trial that is worse than the percentile in every objective, if another one dominates it.
+
+        The latter is not the same: the middle of a front that bends inwards can be worse than the median in each.
+        """
+        best, others = np.fmin.reduce(values), curves.points_at(step)
+        if len(others) < self.n_min_trials:
+            return Decision.CONTINUE
+        best = np.where(np.isnan(best), np.inf, best)
+        bars = [_percentile(np.sort(column).tolist(), self.percentile) for column in others.T]
+        dominates = (others <= best).all(axis=1) & (others < best).any(axis=1)
+        return Decision.STOP if (best > bars).all() and dominates.any() else Decision.CONTINUE
 
 
 def _percentile(ordered: Sequence[float], percent: float) -> float:

@@ -22,6 +22,10 @@ class SuccessiveHalvingPruner(Pruner):
 
     A trial whose value at a rung is NaN is stopped.
 
+    With several objectives, the trials at a rung are ordered by fronts: those that none dominates, those that none of
+    the rest dominates, and so on; within a front the least crowded first (Schmucker et al., "Multi-objective
+    Asynchronous Successive Halving", arXiv 2106.12639, 2021). No trial on the front is stopped.
+
     Args:
         min_resource: the step of the first rung. ``"auto"``: rungs are counted back from the end of a trial, and the
             first is not before an 81st part of it. Nothing is judged before it is known when trials end, and never at
@@ -56,6 +60,7 @@ class SuccessiveHalvingPruner(Pruner):
     """
 
     name: ClassVar[str] = "halving"
+    several = True
 
     def __init__(
         self,

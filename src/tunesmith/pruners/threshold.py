@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from operator import gt
 from typing import ClassVar
+
+import numpy as np
 
 from tunesmith.history import Curves
 from tunesmith.pruners.arguments import number, whole
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.schedule import Schedule
+
+Limits = float | list[float | None] | tuple[float | None, ...] | None
 
 
 class ThresholdPruner(Pruner):
@@ -17,15 +22,16 @@ class ThresholdPruner(Pruner):
     It needs no other trials. With no limits, it stops what diverges to NaN, and nothing else.
 
     Args:
-        lower: the lowest value that may be reported, whether the study minimises or maximises; None: any.
-        upper: the highest one; None: any.
+        lower: the lowest value that may be reported, whether the study minimises or maximises; None: any. With several
+            objectives a sequence, such as ``(0.1, None)``; a trial is stopped if one of its values is outside.
+        upper: the highest one, in the same form.
         n_warmup_steps: the first step, counted from 0, at which a trial may be stopped.
         interval_steps: how many steps lie between two looks, counted from `n_warmup_steps`; where nothing is reported
             at that step, the next report is looked at.
 
     Raises:
         TypeError: a limit is no number, or a count no whole number.
-        ValueError: `lower` is above `upper`, a limit is NaN, or a count is too small.
+        ValueError: `lower` is above `upper` or has another length, a limit is NaN, or a count is too small.
 
     Example:
         ```python
@@ -48,22 +54,41 @@ class ThresholdPruner(Pruner):
     """
 
     name: ClassVar[str] = "threshold"
+    several = True
 
     def __init__(
         self,
-        lower: float | None = None,
-        upper: float | None = None,
+        lower: Limits = None,
+        upper: Limits = None,
         n_warmup_steps: int = 0,
         interval_steps: int = 1,
     ) -> None:
         own = type(self).__name__
-        self.lower = -math.inf if lower is None else number(own, "lower", lower, -math.inf, math.inf)
-        self.upper = math.inf if upper is None else number(own, "upper", upper, -math.inf, math.inf)
-        if self.lower > self.upper:
+        self.lower = _limits(own, "lower", lower, -math.inf)
+        self.upper = _limits(own, "upper", upper, math.inf)
+        if len({len(each) for each in (self.lower, self.upper)} - {0}) > 1:
+            raise ValueError(f"{own}: lower and upper differ in length; got lower={lower!r}, upper={upper!r}")
+        if any(map(gt, self.lower, self.upper)):
             raise ValueError(f"{own}: lower must not be above upper; got lower={lower!r}, upper={upper!r}")
         self.schedule = Schedule(
             whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
         )
+
+    def check_objectives(self, objectives: int) -> None:
+        """See that there is a limit for each objective.
+
+        Args:
+            objectives: how many there are.
+
+        Raises:
+            ValueError: there is not.
+        """
+        for name, limits in (("lower", self.lower), ("upper", self.upper)):
+            if limits and len(limits) != objectives:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} takes a limit, or None, for each objective; the study has "
+                    f"{objectives}, and there are {len(limits)}"
+                )
 
     def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
         """Compare a trial's last value with the limits.
@@ -79,5 +104,14 @@ class ThresholdPruner(Pruner):
         steps, values = curves.of(trial_number)
         if not self.schedule.due(steps, step):
             return Decision.CONTINUE
-        value = float(values[steps == step][0]) * curves.sign
-        return Decision.CONTINUE if self.lower <= value <= self.upper else Decision.STOP
+        last = np.atleast_1d(values[steps == step][0]) * curves.signs
+        low, high = self.lower or (-math.inf,), self.upper or (math.inf,)
+        return Decision.CONTINUE if bool(((low <= last) & (last <= high)).all()) else Decision.STOP
+
+
+def _limits(pruner: str, name: str, given: Limits, none: float) -> tuple[float, ...]:
+    """Return the limit of each objective; an empty tuple: there is none."""
+    if given is None:
+        return ()
+    each = given if isinstance(given, list | tuple) else [given]
+    return tuple(none if limit is None else number(pruner, name, limit, -math.inf, math.inf) for limit in each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -147,7 +148,8 @@ def course(study: Study, words: Words) -> Section:
     section = Section(words.translate("How the search went"))
     if len(study.directions) == 1:
         section.figures += drawn(lambda: optimization_history(study, show_pruned=True, show_failed=True))
-        section.figures += drawn(lambda: intermediate_values(study))
+    for k in range(len(study.directions)):
+        section.figures += drawn(partial(intermediate_values, study, target=k))
     section.figures += drawn(lambda: timeline(study))
     return section
 

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from tunesmith.curves import Reported
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.storage.records import Claim
@@ -50,7 +51,9 @@ class Attempts(ABC):
         """
 
     @abstractmethod
-    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float, cost: float = math.nan) -> None:
+    def report(
+        self, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float = math.nan
+    ) -> None:
         """Store a value that an attempt of a RUNNING trial reported; a server that dies may lose the last ones.
 
         Nothing happens if the attempt has a value for the step, or the trial is finished or does not exist.
@@ -60,7 +63,7 @@ class Attempts(ABC):
             number: the trial.
             fence: the attempt that reports.
             step: the step of the value.
-            value: the value.
+            value: the value; of a study with several objectives a tuple, which is stored whole or not at all.
             cost: what the trial spent since its report before; NaN: not known.
 
         Raises:

@@ -63,6 +63,14 @@ def check_finished(trial: TrialRecord, n_objectives: int) -> None:
         raise ValueError(f"trial {trial.number}: {n_objectives} value(s) expected, one a direction; got {values}")
     if trial.state is TrialState.COMPLETE and (values is None or any(v != v for v in values)):
         raise ValueError(f"trial {trial.number}: a COMPLETE trial has a number for each objective; got {values}")
+    if not trial.reports:
+        return
+    for step, value in trial.reports.items():
+        if (len(value) if isinstance(value, tuple) else 1) != n_objectives:
+            raise ValueError(
+                f"trial {trial.number}: {n_objectives} value(s) expected in each report, one a direction; got {value} "
+                f"at step {step}"
+            )
 
 
 def check_added(trials: Sequence[TrialRecord], n_objectives: int) -> None:

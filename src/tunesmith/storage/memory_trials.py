@@ -6,6 +6,7 @@ import heapq
 import time
 from collections.abc import Mapping
 
+from tunesmith.curves import Reported
 from tunesmith.errors import AttemptReplacedError
 from tunesmith.frozen import NAN, Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
@@ -83,7 +84,7 @@ class MemoryTrials(MemoryArtifacts):
             book.version += 1
             return book.version
 
-    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float, cost: float = NAN) -> None:
+    def report(self, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float = NAN) -> None:
         with self._lock:
             book = self._book(study_id)
             trial = book.running.get(number)

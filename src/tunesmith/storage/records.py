@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.curves import Reported
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 
@@ -115,7 +116,7 @@ class Increment:
     values: NDArray[np.float64]
     blocks: list[Block]
     constraints: dict[int, dict[str, float]]
-    reports: list[tuple[int, int, float, float]]
+    reports: list[tuple[int, int, Reported, float]]
     running: list[TrialRecord]
     paused: list[TrialRecord] = field(default_factory=list)
     noise: Mapping[int, Sequence[float]] = field(default_factory=dict)

@@ -363,8 +363,9 @@ def _ended(paused: FrozenTrial) -> FrozenTrial:
     """Return a paused trial as a pruned one: it goes on in its own study only."""
     curve = paused.intermediate_values
     last = curve[max(curve)] if curve else math.nan
+    last = last if isinstance(last, tuple) else (last,)
     ended = copy(paused)
-    ended.state, ended.values = TrialState.PRUNED, None if math.isnan(last) else (last,)
+    ended.state, ended.values = TrialState.PRUNED, None if any(map(math.isnan, last)) else last
     ended.reason = "it was paused in the study that this is a copy of"
     return ended
 

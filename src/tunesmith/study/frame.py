@@ -82,6 +82,8 @@ def _columns(trials: list[FrozenTrial], attr: str, n_objectives: int) -> list[tu
     if attr in _NESTED:
         read = "flat_params" if attr == "params" else attr
         rows = [getattr(t, read) or {} for t in trials]
+        if attr == "intermediate_values" and n_objectives > 1:
+            rows = [{f"{step}_{k}": v for step, each in row.items() for k, v in enumerate(each)} for row in rows]
         keys = dict.fromkeys(key for row in rows for key in row)
         absent = ABSENT if attr == "params" else None
         return [(str(key), [row.get(key, absent) for row in rows]) for key in keys]

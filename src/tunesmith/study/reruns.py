@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.artifacts.scratch import Scratch
+from tunesmith.curves import Reported
 from tunesmith.errors import ObjectiveError, is_pruned
 from tunesmith.executors.base import End, Executor, Failed
 from tunesmith.frozen import Fence
@@ -129,7 +130,7 @@ class RerunChannel:
     def __init__(self) -> None:
         self._scratch = Scratch()
 
-    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
         """Drop a report."""
         return False
 
@@ -167,7 +168,15 @@ class RerunPolicy(Policy[Trial, End]):
             return None
         (point, repeat), seed = self._by_number[number], self.engine.seed
         own_seed = seed_of(seed, repeat)
-        trial = Trial(number, seed, Proposals(point.space), list(point.x), point.fixed, own_seed=own_seed)
+        trial = Trial(
+            number,
+            seed,
+            Proposals(point.space),
+            list(point.x),
+            point.fixed,
+            own_seed=own_seed,
+            objectives=len(self.engine.signs),
+        )
         if self.engine.declared:
             trial.take_whole()
         return trial

@@ -104,7 +104,7 @@ class StudyView:
 
     @pruner.setter
     def pruner(self, pruner: Pruner) -> None:
-        self.engine.channel.pruner = pruner
+        self.engine.channel.set_pruner(pruner)
 
     # -- trials ------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pytest
 
 from tunesmith.artifacts.scratch import Scratch
+from tunesmith.curves import Reported
 from tunesmith.errors import TrialPruned, WorkerDiedError
 from tunesmith.executors.base import Began, End, Event, Executor, Failed, Finished, Notice, Report
 from tunesmith.frozen import Fence
@@ -28,6 +29,7 @@ from tunesmith.testing.objectives import (
     fork,
     keep,
     learn,
+    learn_two,
     report_nan,
     suggest,
     take_memory,
@@ -50,7 +52,7 @@ class Recorder:
 
     def __init__(self, prune_from: int | None = None) -> None:
         self.prune_from = prune_from
-        self.reports: list[tuple[int, int, float]] = []
+        self.reports: list[tuple[int, int, Reported]] = []
         self.notes: list[tuple[int, int, str, Any]] = []
         self.asked: list[tuple[int, int]] = []
         self.artifacts = Scratch()
@@ -62,10 +64,10 @@ class Recorder:
         self.notes.append((number, fence.attempt, key, value))
         return True
 
-    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
         """Record a report; NaN raises, to see whether an error gets through."""
         self.threads.add(threading.get_ident())
-        if math.isnan(value):
+        if value != value:
             raise RuntimeError(f"NaN at step {step}")
         self.reports.append((number, step, value))
         return True
@@ -150,6 +152,17 @@ class ExecutorConformance:
             assert [s for n, s in channel.asked if n == event.trial.number] == list(range(10))
             assert event.trial.reports == dict(own)
         assert channel.threads == {threading.get_ident()}
+
+    def test_reports_of_several_objectives_arrive_whole(self, make_executor: MakeExecutor) -> None:
+        """Each as a tuple, NaN included; what is no such report is an error in the objective."""
+        channel = Recorder()
+        with opened(make_executor(jobs=1), learn_two, channel) as executor:
+            first, second = run_all(executor, [a_trial(0, objectives=2), a_trial(1, objectives=3)])
+        assert isinstance(first, Finished)
+        assert [report for report in channel.reports if report[0] == 0] == [(0, s, (s / 2, -1.0 * s)) for s in range(3)]
+        assert first.trial.reports == {s: (s / 2, -1.0 * s) for s in range(3)}
+        assert isinstance(second, Failed)
+        assert "takes 3 numbers" in str(second.error)
 
     def test_the_handlers_answer_reaches_the_objective(self, make_executor: MakeExecutor) -> None:
         """A pruned trial ends as Failed with TrialPruned."""
@@ -321,10 +334,10 @@ class ExecutorConformance:
         assert times == sorted(times)
 
 
-def a_trial(number: int, **notes: Any) -> Trial:
+def a_trial(number: int, objectives: int = 1, **notes: Any) -> Trial:
     """A trial with a proposal for x = 0.25 and kind = None."""
     space = Space({"x": Float(0, 1), "kind": Categorical(["a", None, 1])})
-    return Trial(number, 11, Proposals(space), [0.25, 1.0], user=notes)
+    return Trial(number, 11, Proposals(space), [0.25, 1.0], user=notes, objectives=objectives)
 
 
 def run_all(executor: Executor, trials: list[Trial]) -> list[End]:

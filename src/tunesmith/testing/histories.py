@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from tunesmith.curves import Curves
+from tunesmith.curves import Curves, Reported
 from tunesmith.history import History
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Float, Space, merge
@@ -210,15 +210,16 @@ def histories(draw: st.DrawFn, space: Space, *, max_trials: int = 10, n_objectiv
 class Course:
     """What one trial reported, and how it ended (RUNNING: it did not)."""
 
-    reports: tuple[tuple[int, float], ...]
+    reports: tuple[tuple[int, Reported], ...]
     state: TrialState
     late: int
     """How many of the reports are read only after the end, as it may happen between two workers."""
 
 
-def courses(*, max_trials: int = 8, max_steps: int = 6) -> st.SearchStrategy[dict[int, Course]]:
+def courses(*, max_trials: int = 8, max_steps: int = 6, objectives: int = 1) -> st.SearchStrategy[dict[int, Course]]:
     """Curves of a few trials by number, with NaN, infinities, gaps and steps out of order."""
-    value = st.one_of(st.floats(-10, 10), st.sampled_from([float("nan"), float("inf"), -float("inf"), 0.0, 1.0]))
+    number = st.one_of(st.floats(-10, 10), st.sampled_from([float("nan"), float("inf"), -float("inf"), 0.0, 1.0]))
+    value = number if objectives == 1 else st.tuples(*[number] * objectives)
     report = st.tuples(st.integers(0, max_steps), value)
     course = st.builds(
         Course,
@@ -231,7 +232,8 @@ def courses(*, max_trials: int = 8, max_steps: int = 6) -> st.SearchStrategy[dic
 
 def curves_of(found: Mapping[int, Course], order: Sequence[int] | None = None) -> Curves:
     """Write courses into a table, trial after trial in an order (None: by number)."""
-    curves = Curves()
+    first = next((value for course in found.values() for _, value in course.reports), 0.0)
+    curves = Curves(len(first) if isinstance(first, tuple) else 1)
     for number in order if order is not None else sorted(found):
         course = found[number]
         early = len(course.reports) - (course.late if course.state is not TrialState.RUNNING else 0)

@@ -11,6 +11,8 @@ import time
 import warnings
 from typing import Any
 
+import numpy as np
+
 from tunesmith.errors import ArtifactNotFoundError, TrialPruned
 from tunesmith.trial import Trial
 
@@ -33,6 +35,14 @@ def learn(trial: Trial) -> float:
         trial.report(step / 2, step)
         if trial.should_prune():
             raise TrialPruned(f"at {step}")
+    return 9.0
+
+
+def learn_two(trial: Trial) -> float:
+    """Report three steps of two objectives, as NumPy has them."""
+    for step in range(3):
+        trial.report(np.array([step / 2, -1.0 * step]), step)
+    trial.should_prune()
     return 9.0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
+from operator import le
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,21 @@ from tunesmith.history import History
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.space import Float, Space
 from tunesmith.state import TrialState
+from tunesmith.study import create_study
 from tunesmith.testing.histories import Course, courses, curves_of
+
+
+def _dense() -> st.SearchStrategy[dict[int, Course]]:
+    """Curves of two objectives that report each step from 0 on, so that trials are compared at the same one."""
+    value = st.integers(0, 4).map(float)
+    course = st.builds(
+        Course,
+        reports=st.lists(st.tuples(value, value), min_size=1, max_size=6).map(lambda v: tuple(enumerate(v))),
+        state=st.sampled_from([TrialState.COMPLETE, TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED]),
+        late=st.just(0),
+    )
+    return st.lists(course, min_size=1, max_size=12).map(lambda found: dict(enumerate(found)))
+
 
 # Each law runs for every pruner; the fixtures only hand out a function, so it does no harm that examples share them.
 laws = settings(
@@ -41,16 +57,49 @@ class PrunerConformance:
         """Return a function that makes a new pruner; all that it makes are alike."""
         raise NotImplementedError("give the fixture make_pruner, a function that makes the pruner under test")
 
+    @pytest.fixture
+    def compares(self) -> bool:
+        """Return whether it stops a trial for others that are better; override it where the rule is another one."""
+        return True
+
     def test_it_says_continue_where_nothing_is_known(self, make_pruner: Callable[[], Pruner]) -> None:
         """No curves, no stop."""
         pruner = make_pruner()
         for row, step in [(0, 0), (3, 17)]:
-            assert pruner.decide(Curves(), row, step) is Decision.CONTINUE
+            for objectives in _objectives(pruner):
+                assert pruner.decide(Curves(objectives), row, step) is Decision.CONTINUE
+
+    def test_it_says_for_how_many_objectives_it_is(self, make_pruner: Callable[[], Pruner]) -> None:
+        """A study takes it or refuses it, before any trial."""
+        able = _objectives(make_pruner())
+        assert able
+        for m in (1, 2):
+            if m in able:
+                create_study(directions=["minimize"] * m, pruner=make_pruner())
+            else:
+                with pytest.raises(ValueError, match="objective"):
+                    create_study(directions=["minimize"] * m, pruner=make_pruner())
 
     @laws
-    @given(found=courses())
-    def test_it_is_pure(self, make_pruner: Callable[[], Pruner], found: dict[int, Course]) -> None:
+    @given(found=_dense())
+    def test_it_stops_no_trial_on_the_front(
+        self, make_pruner: Callable[[], Pruner], compares: bool, found: dict[int, Course]
+    ) -> None:
+        """With several objectives, a trial that no other one dominates at its step goes on, or may later."""
+        if not compares or 2 not in _objectives(make_pruner()):
+            return
+        curves = curves_of(found)
+        for row, step in _last_reports(found):
+            own = _values(found[row])[step]
+            others = [there[step] for n, course in found.items() if n != row and step in (there := _values(course))]
+            if not any(all(map(le, other, own)) and other != own for other in others):
+                assert make_pruner().decide(curves, row, step) is not Decision.STOP
+
+    @laws
+    @given(data=st.data())
+    def test_it_is_pure(self, make_pruner: Callable[[], Pruner], data: st.DataObject) -> None:
         """The same curves give the same decision, by any object, and are not changed; nothing makes it raise."""
+        found = _drawn(data, make_pruner())
         curves = curves_of(found)
         before = _digest(curves)
         pruner = make_pruner()
@@ -63,24 +112,27 @@ class PrunerConformance:
         assert _digest(curves) == before
 
     @laws
-    @given(found=courses(), data=st.data())
+    @given(data=st.data())
     def test_the_order_of_trials_makes_no_difference(
-        self, make_pruner: Callable[[], Pruner], found: dict[int, Course], data: st.DataObject
+        self, make_pruner: Callable[[], Pruner], data: st.DataObject
     ) -> None:
         """Which trial's reports are read first depends on the workers; the decision must not."""
+        found = _drawn(data, make_pruner())
         order = data.draw(st.permutations(sorted(found)))
         for row, step in _last_reports(found):
             decision = make_pruner().decide(curves_of(found), row, step)
             assert make_pruner().decide(curves_of(found, order), row, step) is decision
 
     @laws
-    @given(found=courses(), steps=st.integers(0, 9), seed=st.integers(0, 2**32))
+    @given(data=st.data(), steps=st.integers(0, 9), seed=st.integers(0, 2**32))
     def test_what_goes_on_is_paused(
-        self, make_pruner: Callable[[], Pruner], found: dict[int, Course], steps: int, seed: int
+        self, make_pruner: Callable[[], Pruner], data: st.DataObject, steps: int, seed: int
     ) -> None:
         """``resume`` returns a paused trial or none, the same for the same history, and changes nothing."""
+        found = _drawn(data, make_pruner())
+        m = curves_of(found).objectives
         space = Space(x=Float(0, 1))
-        history = History(space)
+        history = History(space, m)
         for number, course in found.items():
             x = [number / (1 + len(found))]
             history.begin(number, space, x)
@@ -90,7 +142,7 @@ class PrunerConformance:
                 history.pause(number, space, x)
             elif course.state is not TrialState.RUNNING:
                 complete = course.state is TrialState.COMPLETE
-                history.append(number, course.state, space, x, [float(number)] if complete else None)
+                history.append(number, course.state, space, x, [float(number)] * m if complete else None)
         history.curves.can_resume = bool(steps % 2)
         before = _digest(history.curves)
         for may_begin in (True, False):
@@ -98,6 +150,24 @@ class PrunerConformance:
             assert chosen is None or chosen in history.paused
             assert make_pruner().resume(history, np.random.default_rng(seed), may_begin) == chosen
         assert _digest(history.curves) == before
+
+
+def _objectives(pruner: Pruner) -> list[int]:
+    """Return for how many objectives it is tested: one, two or both."""
+    able = []
+    for m in (1, 2):
+        with suppress(ValueError):
+            pruner.check_objectives(m)
+            able.append(m)
+    return able
+
+
+def _drawn(data: st.DataObject, pruner: Pruner) -> dict[int, Course]:
+    return data.draw(st.sampled_from(_objectives(pruner)).flatmap(lambda m: courses(objectives=m)))
+
+
+def _values(course: Course) -> dict[int, Any]:
+    return dict(course.reports)
 
 
 def _last_reports(found: dict[int, Course]) -> list[tuple[int, int]]:

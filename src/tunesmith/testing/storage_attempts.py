@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from tunesmith.errors import AttemptReplacedError, TrialFinishedError
-from tunesmith.frozen import LATE, Attempt, Fence, TrialRecord
+from tunesmith.frozen import LATE, NAN, Attempt, Fence, TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.testing.storage_model import (
@@ -53,6 +55,34 @@ class AttemptLaws:
         storage.finish(study.id, ended(running(0, attempt=2, worker="v")))
         storage.release(study.id, {0: Fence(2)})
         assert storage.count(study.id) == {COMPLETE: 1, RUNNING: 1}, "a finished trial is not released"
+
+    def test_reports_of_several_objectives_are_kept_whole(self, storage: Storage) -> None:
+        """As tuples, in every attempt and however they come; the first report of a step counts, in all its values."""
+        study = storage.create_study("several", ["minimize", "maximize", "minimize"], 0)
+        first, second, third = (0.5, -math.inf, 1.0), (0.25, NAN, 2.0), (0.125, 3.0, 2.0**-30)
+        begin(storage, study)
+        storage.report(study.id, 0, Fence(1), 0, first, 1.5)
+        storage.report(study.id, 0, Fence(1), 0, second)
+        storage.report(study.id, 0, Fence(1), 2**40, second)
+        found = sorted(storage.read_since(study.id, 0).reports)
+        assert repr(found) == repr([(0, 0, first, 1.5), (0, 2**40, second, NAN)])
+        storage.release(study.id, {0: Fence(1)})
+        claim = storage.claim(study.id, "w")
+        assert claim.trial is not None
+        assert repr(claim.trial.previous_attempts[0].reports) == repr({0: first, 2**40: second})
+        storage.start(study.id, claim, running(0, attempt=2))
+        storage.report(study.id, 0, Fence(2), 1, third)
+        done = ended(running(0, attempt=2), reports={2: (1.0, 2.0)})
+        done.values = 1.0, 2.0, 3.0
+        with pytest.raises(ValueError, match=r"3 value\(s\) expected in each report"):
+            storage.finish(study.id, done)
+        done.reports = {2: first}
+        storage.finish(study.id, done)
+        (trial,) = storage.trials(study.id)
+        assert dict(trial.intermediate_values) == {0: first, 1: third, 2: first}
+        assert sorted(r[1:3] for r in storage.read_since(study.id, 0).reports) == [(0, first), (1, third), (2, first)]
+        (number,) = storage.add(study.id, [trial])
+        assert dict(storage.trials(study.id, [number])[0].reports or {}) == {0: first, 1: third, 2: first}
 
     def test_reports_and_attributes_of_an_attempt_are_kept(self, storage: Storage, study: StudyRecord) -> None:
         """They are stored by attempt; the next attempt starts from them, and its own take precedence."""

@@ -285,7 +285,7 @@ class Model:
         assert new.cursor == self.seq
         assert new.attempt.tolist() == [self.trials[n].attempt for n in new.number.tolist()]
         curves = {t.number: sorted(t.learning_curve().items()) for t in self.trials if t.state is not WAITING}
-        read: dict[int, list[tuple[int, tuple[float, float]]]] = {n: [] for n in curves}
+        read: dict[int, list[tuple[int, tuple[Any, float]]]] = {n: [] for n in curves}
         for number, step, value, cost in new.reports:
             read[number].append((step, (value, cost)))
         assert repr({n: sorted(curve) for n, curve in read.items()}) == repr(curves)

@@ -10,6 +10,7 @@ from tunesmith.compat.optuna.pruners.native import AutoPruner
 from tunesmith.compat.optuna.samplers.native import NativeSampler
 from tunesmith.compat.optuna.samplers.partial_fixed import PartialFixedSampler
 from tunesmith.pruners.base import Pruner
+from tunesmith.pruners.nop import NopPruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.study.engine.engine import TrialEngine
 
@@ -46,14 +47,14 @@ def used_by(sampler: Any, engine: TrialEngine) -> None:
         inner.used_by(engine)
 
 
-def native_pruner(pruner: Any) -> Pruner:
-    """Return what decides in the study of this library.
+def native_pruner(pruner: Any, objectives: int) -> Pruner:
+    """Return what decides in the study of this library; of several objectives Optuna has no reports, and nothing does.
 
     Raises:
         TypeError: it is no pruner.
     """
     if isinstance(pruner, NativePruner):
-        return pruner.native
+        return pruner.native if objectives == 1 else NopPruner()
     if callable(getattr(pruner, "prune", None)) and not isinstance(pruner, type):
         return AutoPruner().native  # never asked: the trial asks the program's own
     raise TypeError(f"pruner= takes a pruner, such as MedianPruner(); got {pruner!r}")

@@ -69,7 +69,7 @@ class Objective:
         except Exception as error:
             pruned = is_pruned(error)
             reports = native.reports or {}
-            last = [reports[max(reports)]] if pruned and reports else None
+            last: Any = [reports[max(reports)]] if pruned and reports else None
             self._tell_sampler(native.number, TrialState.PRUNED if pruned else TrialState.FAIL, last)
             raise
         self._tell_sampler(native.number, *ending(values, self._n))

@@ -16,6 +16,7 @@ from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.parameters import distribution_of, parameter_of
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
+from tunesmith.curves import Reported
 from tunesmith.frozen import NAN, TrialRecord
 from tunesmith.frozen import create_trial as create_record
 from tunesmith.storable import storable_items
@@ -69,7 +70,7 @@ def frozen_of(record: TrialRecord, study_id: int, objects: Objects) -> FrozenTri
         {name: distributions[name] for name in params},
         {**(record.user or {}), **objects.of((study_id, record.number))},
         _system_attrs(record, record.constraints),
-        dict(record.intermediate_values),
+        {step: first_of(value) for step, value in record.intermediate_values.items()},
         trial_id(study_id, record.number),
         values=record.values,
     )
@@ -94,17 +95,28 @@ def frozen_of_running(trial: NativeTrial, record: TrialRecord, study_id: int, ob
         {name: distribution_of(p) for name, p in trial.distributions.items()},
         {**trial.user_attrs, **objects.of((study_id, trial.number))},
         _system_attrs(record, trial.constraints),
-        dict(trial.reports or {}),
+        {step: first_of(value) for step, value in (trial.reports or {}).items()},
         trial_id(study_id, trial.number),
     )
 
 
-def record_of(trial: Any, user_attrs: Mapping[str, Any] | None = None) -> TrialRecord:
+def first_of(value: Reported) -> float:
+    """Return a report as Optuna has it, which keeps one value a step, of several objectives the first one's."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+def report_of(value: float, objectives: int) -> Reported:
+    """Return a report of Optuna's as this library keeps it; what it lacks of several objectives is NaN."""
+    return value if objectives == 1 else (value, *(NAN,) * (objectives - 1))
+
+
+def record_of(trial: Any, user_attrs: Mapping[str, Any] | None = None, objectives: int = 1) -> TrialRecord:
     """Return a `FrozenTrial`, of this package or of the real Optuna, as a record that a study can add.
 
     Args:
         trial: the trial.
         user_attrs: those of its user attributes that a storage can keep; None: all.
+        objectives: how many the study has.
 
     Raises:
         ValueError: the trial is RUNNING.
@@ -120,7 +132,7 @@ def record_of(trial: Any, user_attrs: Mapping[str, Any] | None = None) -> TrialR
         values=trial.values,
         state=native_state(state),
         user_attrs=trial.user_attrs if user_attrs is None else user_attrs,
-        intermediate_values=trial.intermediate_values,
+        intermediate_values={s: report_of(v, objectives) for s, v in trial.intermediate_values.items()},
         constraints=trial.constraints,
     )
     kept = {f"{OWN}{key}": value for key, value in system.items() if key.partition(":")[0] != CONSTRAINTS}

@@ -17,7 +17,7 @@ from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc, ending
 from tunesmith.compat.optuna.parameters import Kind, distribution_of, kind_of, parameter_of
 from tunesmith.compat.optuna.progress_bar import StudyProgress, has_end
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
-from tunesmith.compat.optuna.records import FIXED, frozen_of, record_of
+from tunesmith.compat.optuna.records import FIXED, frozen_of, record_of, report_of
 from tunesmith.compat.optuna.running import Trial
 from tunesmith.compat.optuna.samplers.base import BaseSampler
 from tunesmith.compat.optuna.samplers.native import NativeSampler, replaces
@@ -266,8 +266,9 @@ class Study(StudyView):
         """Add finished and waiting trials, all or none; return their numbers."""
         objects = self._storage.objects
         parts = [objects.part(trial.user_attrs) for trial in trials]
-        records = [record_of(trial, stored) for trial, (stored, _) in zip(trials, parts, strict=True)]
-        numbers = self.native.engine.add(checked_trials(records, len(self.native.directions))) if records else []
+        m = len(self.native.directions)
+        records = [record_of(trial, stored, m) for trial, (stored, _) in zip(trials, parts, strict=True)]
+        numbers = self.native.engine.add(checked_trials(records, m)) if records else []
         for number, (_, others) in zip(numbers, parts, strict=True):
             objects.keep((self._study_id, number), others)
         return numbers
@@ -287,7 +288,7 @@ class Study(StudyView):
         for name, distribution in record.distributions.items():
             trial.suggest(name, parameter_of(distribution))
         for step, value in record.intermediate_values.items():
-            trial.report(value, step)
+            trial.report(report_of(value, len(self.native.directions)), step)
         for key, value in record.constraints.items():
             trial.set_constraint(key, value)
 

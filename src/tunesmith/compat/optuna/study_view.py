@@ -40,7 +40,10 @@ class StudyView:
         record = self._storage.native.load_study(study_name)
         sampler, pruner = sampler or AutoSampler(), pruner or MedianPruner()
         self.native = NativeStudy(
-            record, self._storage.native, native_sampler(sampler, record.directions[0]), native_pruner(pruner)
+            record,
+            self._storage.native,
+            native_sampler(sampler, record.directions[0]),
+            native_pruner(pruner, len(record.directions)),
         )
         used_by(sampler, self.native.engine)
         self.study_name = study_name
@@ -65,7 +68,7 @@ class StudyView:
 
     @pruner.setter
     def pruner(self, pruner: BasePruner) -> None:
-        self.native.pruner = native_pruner(pruner)
+        self.native.pruner = native_pruner(pruner, len(self.native.directions))
         self._pruner = pruner
 
     # -- trials --------------------------------------------------------------------------------------------------

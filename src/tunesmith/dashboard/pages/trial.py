@@ -10,11 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tunesmith.curves import Reported
 from tunesmith.dashboard.notes import KEY
 from tunesmith.dashboard.pages.request import studies_of, study_of
 from tunesmith.frozen import TrialRecord
 from tunesmith.plain import plain
 from tunesmith.study.engine.wishes import is_asked_to_stop
+from tunesmith.visualization.data.columns import objective_names
+from tunesmith.visualization.figures.style import text
 
 MOST_STEPS = 2000  # of a curve that are shown
 
@@ -25,6 +28,7 @@ def page(request: Request) -> Response:
     engine, study = opened.study.engine, studies_of(request).record(request.path_params["study"])
     trial = trial_of(opened.study.engine.trials, number)
     artifacts = engine.storage.artifacts_of(engine.study_id, number)
+    objectives = objective_names(opened.study) if len(study.directions) > 1 else []
     made: Response = request.app.state.views.page(
         request,
         "trial.html",
@@ -34,7 +38,9 @@ def page(request: Request) -> Response:
             "state": str(trial.state).lower(),
             "stopping": is_asked_to_stop(study, number),
             "curve": json.dumps(curve_of(trial), allow_nan=False),
-            "steps": list(trial.intermediate_values.items())[-200:],
+            "steps": [row_of(*report) for report in list(trial.intermediate_values.items())[-200:]],
+            "objectives": objectives,
+            "names": json.dumps([text(name) for name in objectives]),
             "artifacts": artifacts,
             "note": str(trial.user_attrs.get(KEY, "")),
             "attributes": {k: v for k, v in trial.user_attrs.items() if k != KEY},
@@ -63,9 +69,14 @@ def trial_of(read: Any, number: int) -> TrialRecord:
 
 
 def curve_of(trial: TrialRecord) -> list[list[Any]]:
-    """Return the steps and values of a curve for JSON; of very many, evenly chosen ones."""
-    points = [[step, plain(value)] for step, value in trial.intermediate_values.items()]
+    """Return the steps and values of a curve for JSON, in each row a step; of very many, evenly chosen ones."""
+    points = [plain(row_of(step, value)) for step, value in trial.intermediate_values.items()]
     return points[:: max(1, -(-len(points) // MOST_STEPS))]
+
+
+def row_of(step: int, value: Reported) -> list[float]:
+    """Return a step and what was reported there, of each objective."""
+    return [step, *(value if isinstance(value, tuple) else (value,))]
 
 
 ROUTES = [Route("/study/{study:int}/trial/{number:int}", page)]

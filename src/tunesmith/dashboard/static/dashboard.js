@@ -386,12 +386,19 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all(
 
 const curve = one("[data-curve]");
 if (curve) {
-  const points = JSON.parse(curve.dataset.curve), css = getComputedStyle(document.documentElement);
+  const points = JSON.parse(curve.dataset.curve), names = JSON.parse(curve.dataset.names);
+  const css = getComputedStyle(document.documentElement), m = Math.max(names.length, 1);
   const plot = make("div", { className: "plot" });
   curve.append(plot);
   const axis = { gridcolor: css.getPropertyValue("--grid"), zeroline: false, automargin: true };
-  Plotly.react(plot, [{ type: "scatter", mode: "lines+markers", x: points.map(p => p[0]), y: points.map(p => p[1]), line: { color: css.getPropertyValue("--accent") } }],
-    { margin: { t: 10, r: 20 }, xaxis: axis, yaxis: axis, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css.getPropertyValue("--ink") } }, CONFIG);
+  // Several objectives have a panel each, one below the other: their units differ.
+  const layout = { margin: { t: 10, r: 20 }, xaxis: { ...axis, anchor: `y${m > 1 ? m : ""}` }, showlegend: false, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: css.getPropertyValue("--ink") } };
+  const traces = Array.from({ length: m }, (_, k) => {
+    const top = 1 - k / m;
+    layout[`yaxis${k ? k + 1 : ""}`] = { ...axis, domain: [top - 0.9 / m, top], title: { text: names[k] ?? "" } };
+    return { type: "scatter", mode: "lines+markers", x: points.map(p => p[0]), y: points.map(p => p[k + 1]), yaxis: `y${k ? k + 1 : ""}`, line: { color: css.getPropertyValue("--accent") } };
+  });
+  Plotly.react(plot, traces, layout, CONFIG);
 }
 
 // -- parts that are fetched -------------------------------------------------------------------------------------------

@@ -70,9 +70,7 @@ class ConstrainedRanking:
         start = 0
         for level in np.unique(self.level):
             at = np.flatnonzero(self.level == level)
-            rank[at] = start + pareto.ranks(self.value[at])
+            own, distance[at] = pareto.ranks_and_crowding(self.value[at])
+            rank[at] = start + own
             start = int(rank[at].max()) + 1
-        for r in range(start):
-            at = np.flatnonzero(rank == r)
-            distance[at] = pareto.crowding(self.value[at])
         return rank, distance

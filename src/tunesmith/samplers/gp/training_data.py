@@ -25,7 +25,8 @@ class TrainingData:
         y: values [n, m], always finite: of failed trials the worst that was seen, of infinities the nearest one.
         c: constraint values [n, k], NaN where unknown.
         failed: which trials have no value, [n].
-        feasible: which trials have a value and violate no constraint, [n].
+        feasible: which trials have a value and violate no constraint, [n]; with several objectives a trial that was
+            stopped early is none, since what it reported then may dominate what others have at their ends.
         boundaries: what happened at the bounds of parameters.
     """
 
@@ -60,7 +61,10 @@ class TrainingData:
             np.clip(column, finite.min(), finite.max(), out=column)
         boundaries = Boundaries(tree)
         boundaries.add(u, failed)
-        return cls(x, u, y, history.c[:n], failed, ~failed & history.feasible[:n], boundaries)
+        feasible = ~failed & history.feasible[:n]
+        if history.n_objectives > 1:
+            feasible &= history.state[:n] != TrialState.PRUNED
+        return cls(x, u, y, history.c[:n], failed, feasible, boundaries)
 
     def without_boundary_failures(self) -> TrainingData:
         """Return the trials without those that failed because they lay at the bound of a parameter.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - see schema.py
 
+from tunesmith.curves import Reported
 from tunesmith.errors import AttemptReplacedError
 from tunesmith.frozen import Fence, TrialRecord, with_costs
 from tunesmith.state import TrialState
@@ -14,6 +16,7 @@ from tunesmith.storage.checks import refuse_replaced, study_gone
 from tunesmith.storage.sql.schema import OF_STUDY, RUNNING, SYSTEM, USER, attrs, reports, studies, trials
 from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.values import attr_from_json, attr_to_json
+from tunesmith.storage.sql.vectors import values_by_step
 
 _s, _t, _a, _r = studies.c, trials.c, attrs.c, reports.c
 ENDED = "ended"  # a system attribute of an attempt that was given up: why, and whose it was
@@ -27,29 +30,39 @@ _LOCK_TRIAL = IS_THERE.with_for_update()
 IS_AT = THIS & (_t.attempt == sa.bindparam("attempted"))
 RUNS_THIS = IS_AT & (_t.state == RUNNING) & (_t.token == sa.bindparam("held"))
 
+
 # A report and an attribute belong to an attempt.
-_HAS_REPORT = sa.exists().where(
-    _r.study_id == STUDY, _r.number == AT, _r.attempt == _t.attempt, _r.step == sa.bindparam("step")
-)
+def _add_report(where: sa.ColumnElement[bool], rows: int = 1) -> sa.Insert:
+    found = [_row_of_report(where, "" if j == 0 else str(j)) for j in range(rows)]
+    return sa.insert(reports).from_select(
+        ["study_id", "number", "attempt", "step", "value", "cost"], found[0] if rows == 1 else sa.union_all(*found)
+    )
 
 
-def _add_report(where: sa.ColumnElement[bool]) -> sa.Insert:
-    row = sa.select(
+def _row_of_report(where: sa.ColumnElement[bool], j: str) -> sa.Select[Any]:
+    step: sa.BindParameter[int] = sa.bindparam(f"step{j}")
+    is_there = sa.exists().where(_r.study_id == STUDY, _r.number == AT, _r.attempt == _t.attempt, _r.step == step)
+    return sa.select(
         _t.study_id,
         _t.number,
         _t.attempt,
-        sa.cast(sa.bindparam("step"), sa.BigInteger),
-        sa.cast(sa.bindparam("value"), sa.Double),
-        sa.cast(sa.bindparam("cost"), sa.Double),
-    )
-    return sa.insert(reports).from_select(
-        ["study_id", "number", "attempt", "step", "value", "cost"], row.where(where, ~_HAS_REPORT)
-    )
+        sa.cast(step, sa.BigInteger),
+        sa.cast(sa.bindparam(f"value{j}"), sa.Double),
+        sa.cast(sa.bindparam(f"cost{j}"), sa.Double),
+    ).where(where, ~is_there)
 
 
 ADD_REPORT = _add_report(IS_AT)
 NEW_REPORT = sa.insert(reports)  # of a trial that is new in this transaction: nothing can be there yet
 _REPORT = _add_report(RUNS_THIS)
+
+
+@cache
+def _report_of_several(rows: int) -> sa.Insert:
+    """Return the statement that inserts so many rows of one report at once, all of them or none."""
+    return _add_report(RUNS_THIS, rows)
+
+
 _ATTR = (
     (_a.study_id == STUDY)
     & (_a.number == AT)
@@ -72,13 +85,15 @@ def existing(session: Session, study_id: int, row: Row | None) -> Row:
     return row
 
 
-def report(session: Session, study_id: int, number: int, fence: Fence, step: int, value: float, cost: float) -> None:
+def report(session: Session, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float) -> None:
     """Insert a report of an attempt of a running trial; a step that is there already stays."""
     attempt, token = fence
-    spent = None if cost != cost else cost
-    if session.run(
-        _REPORT, study=study_id, at=number, attempted=attempt, held=token, step=step, value=value, cost=spent
-    ):
+    (_, first), *more = values_by_step(step, value)
+    written: dict[str, Values] = {"step": step, "value": first, "cost": None if cost != cost else cost}
+    for j, (at, other) in enumerate(more, 1):
+        written |= {f"step{j}": at, f"value{j}": other, f"cost{j}": None}
+    statement = _report_of_several(1 + len(more)) if more else _REPORT
+    if session.run(statement, study=study_id, at=number, attempted=attempt, held=token, **written):
         return
     row = session.row(IS_THERE, study=study_id, at=number)
     if row is None:
@@ -86,7 +101,7 @@ def report(session: Session, study_id: int, number: int, fence: Fence, step: int
         return
     # The attempt may have been replaced after the report was stored, and before the answer that was lost.
     if session.uncertain and _is_stored(
-        session, _STORED_REPORT, value, study=study_id, at=number, attempted=attempt, step=step
+        session, _STORED_REPORT, first, study=study_id, at=number, attempted=attempt, step=step
     ):
         return
     _refuse(row, number, fence)
@@ -169,7 +184,7 @@ def write_attributes(session: Session, study_id: int, trial: TrialRecord, *, new
 
 
 def report_rows(
-    study_id: int, number: int, attempt: int, curve: Mapping[int, tuple[float, float]]
+    study_id: int, number: int, attempt: int, curve: Mapping[int, tuple[Reported, float]]
 ) -> list[dict[str, Values]]:
     """Return what `ADD_REPORT` needs for each step of a curve, step -> (value, cost)."""
     return [
@@ -177,20 +192,22 @@ def report_rows(
             "study": study_id,
             "at": number,
             "attempted": attempt,
-            "step": step,
-            "value": value,
-            "cost": None if cost != cost else cost,
+            "step": at,
+            "value": each,
+            "cost": None if cost != cost or at != step else cost,
         }
         for step, (value, cost) in curve.items()
+        for at, each in values_by_step(step, value)
     ]
 
 
-def new_reports(study_id: int, number: int, curve: Mapping[int, tuple[float, float]]) -> list[dict[str, Values]]:
+def new_reports(study_id: int, number: int, curve: Mapping[int, tuple[Reported, float]]) -> list[dict[str, Values]]:
     """Return the rows of a new trial's reports, step -> (value, cost), for `NEW_REPORT`."""
     shared: dict[str, Values] = {"study_id": study_id, "number": number, "attempt": 1}
     return [
-        {**shared, "step": step, "value": value, "cost": None if cost != cost else cost}
+        {**shared, "step": at, "value": each, "cost": None if cost != cost or at != step else cost}
         for step, (value, cost) in curve.items()
+        for at, each in values_by_step(step, value)
     ]
 
 

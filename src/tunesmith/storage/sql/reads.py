@@ -125,6 +125,8 @@ class Reader:
             points = columns.points_by_space()
             for i, (_, x) in points.items():
                 self._check_points(known[i], x)
+        with decoding(self._where, "reports"):
+            reports = join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), pending), m)
         open_ones = self._read_records(pending, known, m, session.dialect.loose)
         return Increment(
             cursor=max(last, cursor),
@@ -139,7 +141,7 @@ class Reader:
             blocks=[Block(known[i], at, x) for i, (at, x) in points.items()],
             constraints=columns.constraints,
             noise=columns.noise,
-            reports=join_curves(found if cursor > 0 else _of_trials(found, columns.join(0), pending)),
+            reports=reports,
             running=[t for t in open_ones if t.state is TrialState.RUNNING],
             paused=[t for t in open_ones if t.state is TrialState.PAUSED],
         )
@@ -205,7 +207,7 @@ class Reader:
             raise KeyError(f"the study has no trial {', '.join(map(str, missing[:8]))}")
         by_attempt: AttrsByAttempt = {}
         check_each(notes, lambda row: attach_attr(found, by_attempt, row), self._where, "the attributes of trial")
-        attach_attempts(found, by_attempt, curves)
+        attach_attempts(found, by_attempt, curves, m)
         chosen = (found[n] for n in sorted(found))
         return [t for t in chosen if states is None or t.state in states]
 

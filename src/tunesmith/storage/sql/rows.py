@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.curves import Reported
 from tunesmith.frozen import LATE, Attempt, TrialRecord, curve
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
@@ -32,6 +33,7 @@ from tunesmith.storage.sql.values import (
     floats_from_bytes,
     floats_to_bytes,
 )
+from tunesmith.storage.sql.vectors import CostlyCurve, joined
 
 MOST_ATTEMPTS = 100_000  # more than any trial has; a damaged row may have 2**31
 _KINDS = frozenset({0, *FailureKind})
@@ -78,7 +80,6 @@ def read_record(row: Row, known: Mapping[int | None, Space], m: int, loose: bool
     )
 
 
-CostlyCurve = dict[int, tuple[float, float]]  # value and cost by step
 AttrsByAttempt = dict[int, dict[int, tuple[dict[str, Any], dict[str, Any]]]]  # (user, own) by trial and attempt
 
 
@@ -100,9 +101,9 @@ def attach_attr(found: Mapping[int, TrialRecord], by_attempt: AttrsByAttempt, ro
         trial.system[key] = value
 
 
-def attach_attempts(found: Mapping[int, TrialRecord], notes: AttrsByAttempt, curves: Iterable[Row]) -> None:
-    """Put reports, and what earlier attempts left, into the records of their trials."""
-    reported = _by_attempt(row for row in curves if row[0] in found)
+def attach_attempts(found: Mapping[int, TrialRecord], notes: AttrsByAttempt, curves: Iterable[Row], m: int) -> None:
+    """Put reports of m objectives, and what earlier attempts left, into the records of their trials."""
+    reported = _by_attempt((row for row in curves if row[0] in found), m)
     for n, attempts in reported.items():
         found[n].reports, found[n].costs = _apart(attempts.get(found[n].attempt, {}))
     for n, trial in found.items():
@@ -130,23 +131,23 @@ def _attach_previous(
     trial.user = {**user, **notes.get(trial.attempt, nothing)[USER]} or None
 
 
-def join_curves(rows: list[Row]) -> list[tuple[int, int, float, float]]:
-    """Return rows of reports, with their attempts, as one curve a trial: (number, step, value, cost)."""
-    if all(row[1] == 1 for row in rows):
+def join_curves(rows: list[Row], m: int) -> list[tuple[int, int, Reported, float]]:
+    """Return rows of reports of m objectives, with attempts, as one curve a trial: (number, step, value, cost)."""
+    if m == 1 and all(row[1] == 1 for row in rows):
         return [(n, step, float_or_nan(value), float_or_nan(cost)) for n, _, step, value, cost in rows]
-    joined = {n: curve([attempts[a] for a in sorted(attempts)]) for n, attempts in _by_attempt(rows).items()}
+    joined = {n: curve([attempts[a] for a in sorted(attempts)]) for n, attempts in _by_attempt(rows, m).items()}
     return [(n, step, *found) for n, curve_ in joined.items() for step, found in curve_.items()]
 
 
-def _by_attempt(rows: Iterable[Row]) -> dict[int, dict[int, CostlyCurve]]:
-    """Return rows of reports by number and attempt."""
-    found: dict[int, dict[int, CostlyCurve]] = {}
+def _by_attempt(rows: Iterable[Row], m: int) -> dict[int, dict[int, CostlyCurve]]:
+    """Return rows of reports of m objectives by number and attempt."""
+    found: dict[int, dict[int, dict[int, tuple[float, float]]]] = {}
     for n, attempt, step, value, cost in rows:
         found.setdefault(n, {}).setdefault(attempt, {})[step] = (float_or_nan(value), float_or_nan(cost))
-    return found
+    return {n: {attempt: joined(own, m) for attempt, own in attempts.items()} for n, attempts in found.items()}
 
 
-def _apart(found: CostlyCurve) -> tuple[dict[int, float] | None, dict[int, float] | None]:
+def _apart(found: CostlyCurve) -> tuple[dict[int, Reported] | None, dict[int, float] | None]:
     """Return the values by step, and the costs that are known."""
     values = {step: value for step, (value, _) in found.items()}
     return values or None, {step: cost for step, (_, cost) in found.items() if cost == cost} or None

@@ -87,7 +87,7 @@ reports = sa.Table(
     sa.Column("study_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),  # below zero: see vectors.py
     sa.Column("value", sa.Double),  # NULL or NaN: NaN
     sa.Column("cost", sa.Double),  # since the report before, in seconds or the user's unit; NULL: not known
     sqlite_with_rowid=False,

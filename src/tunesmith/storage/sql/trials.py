@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: TID253 - as above
 
+from tunesmith.curves import Reported
 from tunesmith.errors import (
     AttemptReplacedError,
     MissingDependencyError,
@@ -143,7 +144,7 @@ class SQLTrials(Storage):
         )
         return claim.version if written else None
 
-    def report(self, study_id: int, number: int, fence: Fence, step: int, value: float, cost: float = NAN) -> None:
+    def report(self, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float = NAN) -> None:
         def work(session: Session) -> None:
             attributes.report(session, study_id, number, fence, step, value, cost)
 

@@ -237,6 +237,7 @@ class Asker:
             attempt=record.attempt,
             previous_attempts=record.previous_attempts,
             token=token,
+            objectives=len(self._study.signs),
         )
         return trial, record
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunesmith.artifacts.pointers import Pointers
 from tunesmith.caution import caution
+from tunesmith.curves import Reported
 from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.frozen import Fence, curve, with_costs
 from tunesmith.pruners.base import Decision, Pruner
@@ -29,13 +30,22 @@ class TrialChannel:
     """
 
     def __init__(self, study: StudyReplica, pruner: Pruner, artifacts: ArtifactHome, wishes: Wishes) -> None:
-        self.pruner = pruner
         self._study = study
+        self.set_pruner(pruner)
         self._artifacts = artifacts
         self._wishes = wishes
         self._away_until = 0.0
         self._pausing: set[int] = set()
         self._finishing: set[int] = set()
+
+    def set_pruner(self, pruner: Pruner) -> None:
+        """Let another pruner decide from now on.
+
+        Raises:
+            ValueError: it does not decide for as many objectives as the study has.
+        """
+        pruner.check_objectives(len(self._study.signs))
+        self.pruner = pruner
 
     def finish(self, number: int) -> None:
         """Let a trial run to its end, whatever the pruner would say."""
@@ -47,11 +57,9 @@ class TrialChannel:
         self._pausing.discard(number)
         return pausing
 
-    def report(self, number: int, fence: Fence, step: int, value: float, cost: float) -> bool:
+    def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
         """Store a report and add it to the trial's curve; False if the storage did not take it."""
         study = self._study
-        if len(study.signs) > 1:
-            raise RuntimeError("reports and pruning are for studies with one objective")
         with study.lock:
             stored = self.reach(lambda: study.storage.report(study.study_id, number, fence, step, value, cost))
             curves = study.history.curves
@@ -61,9 +69,9 @@ class TrialChannel:
                 curves.drop(number)
                 before = [with_costs(a.reports, a.costs) for a in running.trial.previous_attempts]
                 for s, (v, spent) in curve([*before, {step: (value, cost)}]).items():
-                    curves.append(number, s, v * study.sign, spent)
+                    curves.append(number, s, curves.minimised(v), spent)
             else:
-                curves.append(number, step, value * study.sign, cost)
+                curves.append(number, step, curves.minimised(value), cost)
             return stored
 
     def note(self, number: int, fence: Fence, key: str, value: Any) -> bool:

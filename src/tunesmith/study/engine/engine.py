@@ -122,7 +122,7 @@ class TrialEngine(StudyData):
 
     def finish_leader(self) -> Trial | None:
         """Go on with the paused trial that leads, to its end; None: the best trial is complete, or there is none."""
-        if len(self.signs) > 1 or not self.history.paused:
+        if not self.history.paused:
             return None
         with self.lock:
             self.sync()

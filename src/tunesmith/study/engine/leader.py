@@ -1,29 +1,36 @@
-"""The paused trial that leads: a search that ends runs it to its end, so that the best result is of full length."""
+"""The paused trials that lead: a search that ends runs them to their ends, so that its best results are whole runs."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tunesmith.history import History
+from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.pareto import non_dominated
 from tunesmith.state import TrialState
 
 
 def paused_leader(history: History) -> int | None:
     """Return the paused trial whose last value is better than all complete trials have; None: there is none.
 
+    With several objectives: the first one whose last values no complete or paused trial dominates.
+
     Args:
-        history: the study so far, with one objective.
+        history: the study so far.
     """
-    last: dict[int, float] = {}
+    last: dict[int, Floats] = {}
     for number in history.paused:
         _, values = history.curves.of(number)
-        if len(values) and values[-1] == values[-1]:
-            last[number] = float(values[-1])
+        if len(values) and not np.isnan(values[-1]).any():
+            last[number] = np.atleast_1d(values[-1])
     if not last:
         return None
-    leader = min(last, key=lambda number: (last[number], number))
-    done = history.y[(history.state == int(TrialState.COMPLETE)) & history.feasible, 0]
-    return leader if not len(done) or last[leader] < float(np.min(done)) else None
+    done = history.y[(history.state == int(TrialState.COMPLETE)) & history.feasible]
+    if history.n_objectives > 1:
+        leads = non_dominated(np.vstack([done, *last.values()]))[len(done) :]
+        return min((number for number, on_front in zip(last, leads, strict=True) if on_front), default=None)
+    leader = min(last, key=lambda number: (float(last[number][0]), number))
+    return leader if not len(done) or last[leader][0] < np.min(done) else None
 
 
 def spent(history: History) -> float:

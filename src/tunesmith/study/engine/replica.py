@@ -77,7 +77,7 @@ class StudyReplica:
         self.history = History(space, len(self.signs))
         self.history.warm_start = self._warm_start
         self.history.curves.can_resume = self._can_resume
-        self.history.curves.sign = self.sign
+        self.history.curves.signs = self.signs
         self.cursor = 0
         self.version = STALE
         self.next_number = 0
@@ -125,7 +125,7 @@ class StudyReplica:
                 history.begin(number, t.space, t.x, t.sampler_state)
         self._pointless = {number for number, t in running.items() if t.x is None}
         for number, step, value, cost in new.reports:
-            history.curves.append(number, step, value * self.sign, cost)
+            history.curves.append(number, step, history.curves.minimised(value), cost)
         for number, t in paused.items():
             history.pause(number, t.space, t.x, t.sampler_state)
         if new.reports:  # else `extend` has closed them

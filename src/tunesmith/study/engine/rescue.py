@@ -65,7 +65,6 @@ def _records(study: StudyReplica) -> list[TrialRecord]:
     found = []
     for i, (number, state) in enumerate(zip(history.number.tolist(), history.state.tolist(), strict=True)):
         values = tuple(y * sign for y, sign in zip(history.y[i].tolist(), study.signs, strict=True))
-        steps, reported = curves.of(number)
         found.append(
             TrialRecord(
                 number,
@@ -78,7 +77,7 @@ def _records(study: StudyReplica) -> list[TrialRecord]:
                 failure=FailureKind(k) if (k := int(history.failure[i])) else None,
                 constraints=history.constraints_of(i) or None,
                 system=None if np.isnan(history.noise[i]).any() else {NOISE: history.noise[i].tolist()},
-                reports=dict(zip(steps.tolist(), (reported * curves.sign).tolist(), strict=True)) or None,
+                reports=curves.reported(number) or None,
             )
         )
     return found

@@ -76,7 +76,11 @@ def to_store(retries: Retries) -> dict[str, int]:
 
 
 def why_not_again(
-    study: StudyReplica, retries: Retries, trial: TrialRecord, reports: Mapping[int, float] | None, failure: FailureKind
+    study: StudyReplica,
+    retries: Retries,
+    trial: TrialRecord,
+    reports: Mapping[int, object] | None,
+    failure: FailureKind,
 ) -> str | None:
     """Return why a trial is not run again whose present attempt ended in this way; None: it is run again.
 
@@ -102,7 +106,7 @@ def why_not_again(
 
 
 def _ends_without_progress(
-    trial: TrialRecord, reports: Mapping[int, float] | None, kind: FailureKind, saved: int
+    trial: TrialRecord, reports: Mapping[int, object] | None, kind: FailureKind, saved: int
 ) -> int:
     """Return how often attempts ended in this way since the last one that made progress; 0: the present one did.
 

@@ -87,14 +87,15 @@ class Teller:
 
     def _ended(self, told: RunningTrial, outcome: Outcome, cost: float | None) -> TrialRecord:
         """Return the record of a trial at the end of its attempt, with what the storage lacks still."""
-        study, trial, record = self._study, told.trial, told.record
+        trial, record = told.trial, told.record
         space, x = trial.point()
         if trial.noise is not None:
             outcome.take_noise(trial.noise)
         reports, outside, values = trial.reports, trial.outside, outcome.values
         if outcome.state is TrialState.PRUNED and reports:
             last = reports[max(reports)]
-            values = (last,) if len(study.signs) == 1 and last == last else None
+            last = last if isinstance(last, tuple) else (last,)
+            values = None if any(map(math.isnan, last)) else last
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
         spent = trial.reported_cost()
@@ -171,6 +172,7 @@ class Teller:
             user=stored.user,
             attempt=stored.attempt,
             token=stored.token,
+            objectives=len(self._study.signs),
         )
         trial.take_whole()
         trial.reports = dict(stored.reports) if stored.reports else None

@@ -49,12 +49,18 @@ class IntermediateValues(FigureData):
 
 
 def intermediate_values(
-    study: Any, *, show_pruned: bool = True, show_failed: bool = True, selected: Sequence[int] = ()
+    study: Any,
+    *,
+    target: int | None = None,
+    show_pruned: bool = True,
+    show_failed: bool = True,
+    selected: Sequence[int] = (),
 ) -> IntermediateValues:
     """Return what each trial reported.
 
     Args:
-        study: the study; of its objectives the first one is what is reported.
+        study: the study.
+        target: the objective whose reports are shown; None: there is one.
         show_pruned: show trials that were stopped early.
         show_failed: show trials that failed.
         selected: numbers of trials to emphasise.
@@ -65,9 +71,11 @@ def intermediate_values(
 
     Raises:
         NothingToDrawError: no trial reported anything.
+        ValueError: the study has several objectives and the target does not say which.
     """
     study = as_study(study)
-    t = read(study, 0)
+    t = read(study, target)
+    objective = target or 0
     curves = study.history.curves
     hidden = {s for s, show in ((TrialState.PRUNED, show_pruned), (TrialState.FAIL, show_failed)) if not show}
     own = set(t.number.tolist()).union(t.running.tolist())  # of a part of a study, the history has all curves
@@ -88,7 +96,7 @@ def intermediate_values(
     made = []
     for k in chosen:
         step, value = curves.of(k)
-        value = value * curves.sign
+        value = value.reshape(len(step), -1)[:, objective] * curves.signs[objective]
         at = thin(step.astype(np.float64), value, most=room)
         made.append(LearningCurve(k, states[k], step[at], value[at], k in selected))
     tally = {s: sum(states[k] is s for k in numbers) for s in TrialState}
@@ -104,7 +112,7 @@ def intermediate_values(
             ]
         ),
         notes=drawn(len(made), len(numbers), "curves"),
-        target=objective_names(study)[0],
+        target=objective_names(study)[objective],
         curves=tuple(made),
         best=best,
         maximize=bool(t.maximize),

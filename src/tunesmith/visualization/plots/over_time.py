@@ -64,6 +64,7 @@ def plot_optimization_history(
 def plot_intermediate_values(
     study: Study,
     *,
+    target: int | None = None,
     show_pruned: bool = True,
     show_failed: bool = True,
     selected: Sequence[int] = (),
@@ -73,6 +74,7 @@ def plot_intermediate_values(
 
     Args:
         study: the study, or a fitted search.
+        target: the objective whose reports are shown, from 0; None: there is one.
         show_pruned: show trials that were stopped early.
         show_failed: show trials that failed.
         selected: numbers of trials to emphasise.
@@ -84,9 +86,12 @@ def plot_intermediate_values(
 
     Raises:
         NothingToDrawError: no trial reported anything.
+        ValueError: the study has several objectives and the target does not say which.
         MissingDependencyError: the backend is not installed.
     """
-    data = intermediate_values(study, show_pruned=show_pruned, show_failed=show_failed, selected=selected)
+    data = intermediate_values(
+        study, target=target, show_pruned=show_pruned, show_failed=show_failed, selected=selected
+    )
     return render(data, backend)
 
 

@@ -205,7 +205,7 @@ class BaseStorage:
         """
         study = tunesmith.load_study(study_name=self.get_study_name_from_id(study_id), storage=self.native)
         if template_trial is not None:
-            return trial_id(study_id, study.engine.add([record_of(template_trial)])[0])
+            return trial_id(study_id, study.engine.add([record_of(template_trial, None, len(study.directions))])[0])
         return trial_id(study_id, study.ask().number)
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:

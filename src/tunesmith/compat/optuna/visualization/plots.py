@@ -6,6 +6,7 @@ Where there is nothing to draw, Optuna draws an empty figure and logs why; so he
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tunesmith import visualization
@@ -94,7 +95,7 @@ class Plots:
         Returns:
             A Plotly figure; by Matplotlib the axes.
         """
-        return self._drawn(visualization.plot_intermediate_values, study)
+        return self._drawn(partial(visualization.plot_intermediate_values, target=0), study)
 
     def plot_optimization_history(
         self,

@@ -95,6 +95,13 @@ def _columns(trials: Iterable[TrialRecord]) -> dict[tuple[str, bool], Parameter]
     return found | {(name, False): Float(low, high) for name, (low, high) in spans.items()}
 
 
+def _reports(trial: TrialRecord, out: Outgoing) -> dict[int, float]:
+    found = {step: value if isinstance(value, tuple) else (value,) for step, value in trial.intermediate_values.items()}
+    if any(other == other for _, *others in found.values() for other in others):
+        out.note("reports of several objectives, of which the first one's remain")
+    return {step: values[0] for step, values in found.items()}
+
+
 def _raw(
     trial: TrialRecord,
     columns: Mapping[tuple[str, bool], Parameter],
@@ -108,7 +115,7 @@ def _raw(
         out.note("running trials, which have failed there, so that all keep their numbers")
     elif state is TrialState.PAUSED:
         state = TrialState.PRUNED
-    raw = RawTrial(trial.number, int(state), user=dict(trial.user_attrs), reports=dict(trial.intermediate_values))
+    raw = RawTrial(trial.number, int(state), user=dict(trial.user_attrs), reports=_reports(trial, out))
     system = trial.system_attrs
     raw.system = dict(system.get(OTHERS) or {})
     raw.system |= {key.removeprefix(OWN): value for key, value in system.items() if key.startswith(OWN)}

@@ -10,6 +10,7 @@ from typing import Any
 from tunesmith.compat.sources.limits import texts
 from tunesmith.compat.sources.optuna.distributions import Range, as_optuna, read_distribution
 from tunesmith.compat.sources.study import KEY, STALE, Facts
+from tunesmith.curves import Reported
 from tunesmith.frozen import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
@@ -156,12 +157,13 @@ class Records:
     def _fixed(self, system: Mapping[str, Any]) -> dict[str, Any] | None:
         return self.kept(texts(system[FIXED], "the values that were enqueued")) if FIXED in system else None
 
-    def _reports(self, reports: dict[int, float]) -> dict[int, float] | None:
+    def _reports(self, reports: dict[int, float]) -> dict[int, Reported] | None:
         if reports and not 0 <= min(reports) <= max(reports) < MOST_STEPS:
             kept = {step: value for step, value in reports.items() if 0 <= step < MOST_STEPS}
             self._tell("reports at steps below 0 or above 2**63, which were left out", len(reports) - len(kept))
             reports = kept
-        return reports or None
+        more = (math.nan,) * (self._m - 1)  # Optuna keeps one value a step
+        return {step: (value, *more) if more else value for step, value in reports.items()} or None
 
     def kept(self, attributes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the attributes that can be stored; None: there are none."""
