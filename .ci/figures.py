@@ -123,6 +123,7 @@ def make() -> None:
         "slice": v.plot_slice(study, show_pruned=True, backend="matplotlib"),
         "timeline": v.plot_timeline(timed(), backend="matplotlib"),
         "terminator_improvement": v.plot_terminator_improvement(classifier("auto", "nop"), backend="matplotlib"),
+        "belief": v.plot_belief(classifier("auto", "nop"), backend="matplotlib"),
         "contour": v.plot_contour(random, ["C", "gamma"], backend="matplotlib"),
         "rank": v.plot_rank(random, ["C", "gamma", "model"], backend="matplotlib"),
         "parallel_coordinate": v.plot_parallel_coordinate(random, backend="matplotlib"),

@@ -24,6 +24,7 @@ SIZES = (1_000, 100_000)
 FIGURES = {
     "plot_optimization_history": ("optimization_history", {}),
     "plot_slice": ("slice", {}),
+    "plot_belief": ("belief", {}),
     "plot_contour": ("contour", {}),
     "plot_rank": ("rank", {}),
     "plot_parallel_coordinate": ("parallel_coordinate", {}),

@@ -63,3 +63,17 @@ def test_an_expectation_is_the_mean_of_what_the_inverse_gives() -> None:
 
 def test_a_constant_stays_one() -> None:
     assert Warp(np.full(5, 3.0)).expected(np.array([-1.0, 2.0]), 0.5) == pytest.approx([3.0, 3.0])
+
+
+def test_the_expected_improvement_is_in_the_units_of_the_values() -> None:
+    rng = np.random.default_rng(0)
+    y = np.exp(rng.normal(0, 1.5, 60))
+    warp = Warp(y)
+    best = float(warp.values.min())
+    mean, sd = np.array([best + 0.5, best - 0.3, best + 2.0]), np.array([0.6, 0.2, 1.0])
+    drawn = warp.inverse(mean[:, None] + sd[:, None] * rng.normal(size=(3, 400_000)))
+    gain = np.maximum(warp.inverse(np.array([best])) - drawn, 0.0).mean(axis=1)
+    assert warp.improvement(mean, sd, best) == pytest.approx(gain, rel=0.05)
+    assert warp.average(mean, sd) == pytest.approx(drawn.mean(axis=1), rel=0.05)
+    assert Warp(1000.0 * y).improvement(mean, sd, best) == pytest.approx(1000.0 * gain, rel=0.05)
+    assert warp.improvement(np.array([best + 90.0]), np.array([1.0]), best).tolist() == [0.0]

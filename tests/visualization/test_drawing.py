@@ -19,6 +19,7 @@ from tunesmith import Float, visualization
 from tunesmith.visualization import matplotlib as by_matplotlib
 from tunesmith.visualization.data.ablation import AblationPath
 from tunesmith.visualization.data.base import FigureData, plain
+from tunesmith.visualization.data.belief import belief
 from tunesmith.visualization.data.contour import contour
 from tunesmith.visualization.data.edf import edf
 from tunesmith.visualization.data.honest_score import honest_score
@@ -43,6 +44,7 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
     "slice": lambda: slices(conditional(), show_pruned=True, show_failed=True, selected=[1]),
     "edf": lambda: edf([conditional(), conditional()]),
     "intermediate": lambda: intermediate_values(conditional(), selected=[1]),
+    "belief": lambda: belief(conditional("maximize")),
     "contour": lambda: contour(many(40, 3), selected=[1]),
     "contour of one pair": lambda: contour(conditional(), ["C", "scale"]),
     "rank": lambda: rank(conditional("maximize"), selected=[1]),

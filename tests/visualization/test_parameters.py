@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.visualization.studies import VALUES, conditional, many
@@ -13,6 +15,7 @@ from tunesmith.importance import Change, Importance, ImportanceRow
 from tunesmith.spaces import FloatOr, IntOr
 from tunesmith.visualization.data import ablation as path
 from tunesmith.visualization.data.axes import round_logs, round_values
+from tunesmith.visualization.data.belief import belief
 from tunesmith.visualization.data.contour import contour
 from tunesmith.visualization.data.ends import beyond, ends_of
 from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
@@ -156,6 +159,83 @@ def test_without_a_model_there_are_points_alone() -> None:
     data = contour(study)
     assert data.panels[0].expected.size == 0
     assert data.notes[-1].startswith("no contours")
+
+
+def test_belief_is_what_the_model_expects_and_how_sure_it_is() -> None:
+    study = many(60, 2, seed=1)
+    data = belief(study)
+    best = {p.axis.name: p.axis.scaled(np.array(study.best_params[p.axis.name])) for p in data.panels}
+    for panel, (name, other) in zip(data.panels, (("x0", "x1"), ("x1", "x0")), strict=True):
+        assert panel.axis.name == name
+        u, rest = panel.axis.scaled(panel.at), best[other]
+        truth = (u - 0.3) ** 2 + (rest - 0.3) ** 2
+        assert np.sqrt(np.mean((panel.mean - truth) ** 2)) < 0.03
+        assert np.mean((panel.low <= truth) & (truth <= panel.high)) > 0.8
+        assert (panel.low <= panel.mean).all()
+        assert (panel.mean <= panel.high).all()
+        assert panel.improvement.max() == panel.improvement[panel.next] > 0
+        assert abs(u[panel.next] - 0.3) < 0.15
+        assert panel.number[panel.best] == study.best_trial.number
+    assert "of 60 trials believes" in data.summary
+    other_way = tunesmith.create_study(space=study.history.space, direction="maximize", seed=0)
+    other_way.add_trials([replace(t, values=(-t.values[0],)) for t in study.trials if t.values])
+    turned = belief(other_way)
+    for a, b in zip(data.panels, turned.panels, strict=True):
+        assert b.mean == pytest.approx(-a.mean, rel=1e-3, abs=1e-3)
+        assert b.low == pytest.approx(-a.high, rel=1e-2, abs=1e-2)
+        assert b.next == pytest.approx(a.next, abs=2)
+
+
+def test_belief_follows_conditions_and_leaves_failures_out() -> None:
+    study = conditional()
+    data = belief(study)
+    model, c, depth, scale = data.panels
+    assert [p.axis.name for p in data.panels] == ["model", "C", "depth", "scale"]
+    assert model.at.tolist() == [0.0, 1.0]
+    assert scale.at.tolist() == [0.0, 1.0, 2.0]
+    assert depth.at.tolist() == list(range(1, 10))
+    assert (c.at[0], c.at[-1]) == pytest.approx((0.01, 100.0))
+    assert not any(p.axis.has_strip for p in data.panels), "trials of other branches are not here"
+    assert c.number.tolist() == [0, 2, 4, 5]
+    assert depth.number.tolist() == [1, 3]
+    assert not set(model.number.tolist()) & {
+        t.number for t in study.trials if t.state is not tunesmith.TrialState.COMPLETE
+    }
+    # At the best trial of each branch, the panel of the branch shows what that trial had.
+    assert model.mean == pytest.approx([2.5, 2.0], abs=0.4)
+
+
+def test_belief_needs_three_trials_and_takes_thousands() -> None:
+    with pytest.raises(NothingToDrawError, match="a model needs 3 complete trials; it has 2 complete"):
+        belief(many(2, 2))
+    assert len(belief(many(3, 2)).panels) == 2
+    equal = tunesmith.create_study(space={"x": Float(0, 1)}, seed=0)
+    equal.optimize(lambda trial: 1.0, n_trials=5)
+    with pytest.raises(NothingToDrawError, match=r"all values of .* are equal"):
+        belief(equal)
+    with pytest.raises(ValueError, match="has no parameter 'x9'"):
+        belief(many(5, 2), ["x9"])
+    with pytest.raises(ValueError, match="2 objectives"):
+        belief(many(5, 2, m=2))
+    assert belief(many(5, 2, m=2), objective=1).target == "objective 1"
+    large = belief(many(2000, 2))
+    assert "of 500 trials believes" in large.summary
+    assert sum(len(p.number) for p in large.panels) <= 20_000
+    assert len(belief(many(25, 1000), ["x7"]).panels) == 1
+
+
+def test_where_trials_fail_nothing_is_expected() -> None:
+    study = tunesmith.create_study(space={"x": Float(0, 1)}, seed=0, sampler="random")
+
+    def objective(trial: tunesmith.Trial) -> float:
+        if trial.params["x"] > 0.5:
+            raise ArithmeticError
+        return -float(trial.params["x"])  # better and better towards where they fail
+
+    study.optimize(objective, n_trials=30, catch=(ArithmeticError,))
+    (panel,) = belief(study).panels
+    assert panel.at[panel.next] < 0.6
+    assert panel.improvement[panel.at > 0.8].max() < 0.2 * panel.improvement.max()
 
 
 def test_pairs_need_two_parameters() -> None:

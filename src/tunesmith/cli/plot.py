@@ -52,13 +52,14 @@ def plot(
     page = file.suffix.lower() in PAGES
     settings: dict[str, Any] = {"backend": "plotly" if page else "matplotlib"}
     known = inspect.signature(make).parameters
-    for option, given in (("params", params), ("target", target)):
-        if given and option not in known:
-            raise click.UsageError(f"the figure {figure!r} has no --{option.removesuffix('s')}")
+    chosen_by = "objective" if "objective" in known else "target"
+    for option, given, name in (("param", params, "params"), ("target", target, chosen_by)):
+        if given and name not in known:
+            raise click.UsageError(f"the figure {figure!r} has no --{option}")
     if params:
         settings["params"] = list(params)
-    if "target" in known:
-        settings["target"] = target_of(studies[0], target)
+    if chosen_by in known:
+        settings[chosen_by] = target_of(studies[0], target)
     try:
         made = make(studies[0] if len(studies) == 1 else studies, **settings)
         if page:

@@ -14,6 +14,7 @@ from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words, say
 from tunesmith.study import Study
 from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.data.belief import belief
 from tunesmith.visualization.data.contour import contour
 from tunesmith.visualization.data.edf import edf
 from tunesmith.visualization.data.hypervolume_history import hypervolume_history
@@ -91,6 +92,7 @@ DRAWINGS = {
         Drawing("edf", "Distribution of values", lambda s, k: edf(s, target=k)),
         Drawing("rank", "Ranks over pairs of parameters", lambda s, k: rank(s, target=k), heavy=True),
         Drawing("contour", "Contours of what a model expects", lambda s, k: contour(s, target=k), heavy=True),
+        Drawing("belief", "What the model believes", lambda s, k: belief(s, objective=k), heavy=True),
         Drawing("gain", "What is left to gain", lambda s, _: terminator_improvement(s), "no", heavy=True),
     )
 }
@@ -159,6 +161,9 @@ def columns_of(data: Any, objective: int, objectives: int) -> dict[str, str]:
     if data.kind == "slice":
         for k, axis in enumerate(data.axes):
             found |= {f"x{name_of(k)}": column_name(axis.name), f"y{name_of(k)}": value}
+    if data.kind == "belief":
+        for k, panel in enumerate(data.panels):
+            found |= {f"x{name_of(k)}": column_name(panel.axis.name), f"y{name_of(k)}": value}
     if data.kind in ("contour", "rank"):
         names = [axis.name for axis in data.axes]
         pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names))]

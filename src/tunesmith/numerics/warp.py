@@ -11,6 +11,7 @@ import numpy as np
 from tunesmith.numerics.arrays import Floats
 
 RANGE = (-5.0, 7.0)  # of λ
+PARTS = 64  # of a distribution whose mean is wanted
 GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
 
 
@@ -133,3 +134,30 @@ class Warp:
         nodes, weights = np.polynomial.hermite_e.hermegauss(15)
         values: Floats = self.inverse(mean[:, None] + sd * nodes[None, :]) @ (weights / weights.sum())
         return values
+
+    def average(self, mean: Floats, sd: Floats) -> Floats:
+        """Return the same for sds [n], as the mean over parts of the same probability: smooth where `inverse` bends."""
+        return self._below(mean, sd, np.ones(len(mean)))
+
+    def improvement(self, mean: Floats, sd: Floats, best: float) -> Floats:
+        """Return how far below `best` such a variable is expected to be, where it is below, in the values' units [n].
+
+        Args:
+            mean: means [n] of what values become.
+            sd: standard deviations [n].
+            best: what the best value becomes.
+        """
+        from scipy.special import ndtr
+
+        share = ndtr((best - mean) / sd)
+        gain = self.inverse(np.array([best])) - self._below(mean, sd, share)
+        found: Floats = share * np.maximum(gain, 0.0)
+        return found
+
+    def _below(self, mean: Floats, sd: Floats, share: Floats) -> Floats:
+        """Return the mean [n] of the values that the lowest share[n] of normal variables stands for."""
+        from scipy.special import ndtri
+
+        parts = (np.arange(PARTS) + 0.5) / PARTS
+        found: Floats = self.inverse(mean[:, None] + sd[:, None] * ndtri(share[:, None] * parts)).mean(axis=1)
+        return found

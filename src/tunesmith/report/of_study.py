@@ -17,6 +17,7 @@ from tunesmith.study.failures import failure_reasons
 from tunesmith.study.verdict import stored_verdict
 from tunesmith.text import printable, shorten
 from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.data.belief import belief
 from tunesmith.visualization.data.contour import contour
 from tunesmith.visualization.data.intermediate_values import intermediate_values
 from tunesmith.visualization.data.optimization_history import optimization_history
@@ -133,6 +134,7 @@ def mattered(study: Study, words: Words) -> Section:
     section.figures += drawn(lambda: of_table(table, "value"))
     names = [str(row[0]) for row in rows]
     section.figures += drawn(lambda: slices(study, names[:MOST_PARAMS]))
+    section.figures += drawn(lambda: belief(study, names[:MOST_PARAMS]))
     if len(names) > 1:
         section.figures += drawn(lambda: contour(study, names[:2]))
     return section

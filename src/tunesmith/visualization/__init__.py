@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from tunesmith.visualization.plots.parameters import (
         plot_ablation,
+        plot_belief,
         plot_contour,
         plot_parallel_coordinate,
         plot_param_importances,
@@ -36,6 +37,7 @@ _HOMES = {
     ),
     "parameters": (
         "plot_ablation",
+        "plot_belief",
         "plot_contour",
         "plot_parallel_coordinate",
         "plot_param_importances",
@@ -48,6 +50,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "plot_ablation",
+    "plot_belief",
     "plot_contour",
     "plot_edf",
     "plot_honest_score",

@@ -66,7 +66,7 @@ class LogEHVI:
         reached: posterior means of the feasible trials [n, 2], n >= 1.
         constraints: models of the constraints with their bounds.
         wide: see `reference_point`.
-        prior_weight: of the user's priors.
+        prior_weight: of the user's priors; None: they do not count.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class LogEHVI:
         reached: Floats,
         constraints: Sequence[Constraint],
         wide: bool,
-        prior_weight: PriorWeight,
+        prior_weight: PriorWeight | None,
     ) -> None:
         self._models, self._constraints, self._prior_weight = models, constraints, prior_weight
         front = reached[non_dominated(reached)]
@@ -93,7 +93,7 @@ class LogEHVI:
         return None
 
 
-def _weighted(total: Floats, z: Floats, constraints: Sequence[Constraint], prior_weight: PriorWeight) -> Floats:
+def _weighted(total: Floats, z: Floats, constraints: Sequence[Constraint], prior_weight: PriorWeight | None) -> Floats:
     """Return the values total[q] at z[q, F] with the logarithms of probabilities and of the prior density added."""
     for model, bound in constraints:
         total = total + log_probability_below(*model.predict(z), bound)

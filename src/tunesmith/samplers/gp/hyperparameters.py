@@ -7,6 +7,7 @@ schedule, so a new object, or one that saw the rows in another rhythm, has the s
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from tunesmith.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space.feature_map import FeatureMap
+
+T = TypeVar("T")
 
 REFIT_ALWAYS = 25  # rows up to which hyperparameters are fitted at each ask; then each time the rows grow by GROWTH
 GROWTH = 1.08
@@ -49,7 +52,7 @@ class HyperparameterCache:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[int, Floats] = {}
+        self._kept: dict[int, Any] = {}
 
     def theta(self, y: Floats, u: Floats, features: FeatureMap, chained: bool = True) -> Floats:
         """Return θ fitted to the first rows of y[n] and u[n, d], as many as the schedule says.
@@ -82,9 +85,13 @@ class HyperparameterCache:
 
     def normalised(self, y: Floats) -> Floats:
         """Return the values y[n] transformed by `tunesmith.numerics.warp.Warp`."""
-        return self._get((len(y), y.tobytes()), lambda: Warp(y).values)
+        return self.warp(y).values
 
-    def _get(self, data: tuple[object, ...], make: Callable[[], Floats]) -> Floats:
+    def warp(self, y: Floats) -> Warp:
+        """Return the transform that is fitted to values y[n]."""
+        return self._get((len(y), y.tobytes()), lambda: Warp(y))
+
+    def _get(self, data: tuple[object, ...], make: Callable[[], T]) -> T:
         """Return what was made of these data; the oldest one makes room for a new one."""
         key = hash(data)
         if key not in self._kept:
@@ -92,7 +99,8 @@ class HyperparameterCache:
             if len(self._kept) >= CACHE_SIZE:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = made
-        return self._kept[key]
+        found: T = self._kept[key]
+        return found
 
 
 def constraint_models(

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tunesmith.numerics.acquisition import log_ei
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
@@ -22,6 +23,7 @@ from tunesmith.samplers.gp.candidates import Box, CandidatePool, best_candidates
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.maximise import Acquisition, maximise
+from tunesmith.samplers.gp.told import improvement_in_words, knowledge_in_words
 from tunesmith.samplers.gp.transfer import TransferPosterior
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trust_region
 from tunesmith.space.feature_map import FeatureMap
@@ -51,13 +53,14 @@ class SingleObjectiveProposer:
         self.context, self.y = context, y
         self.rows = local_rows(y, data.u, features)
         self.u = data.u[self.rows]
-        self.z, self.t = features(self.u), hyperparameters.normalised(y[self.rows])
+        self.warp = hyperparameters.warp(y[self.rows])
+        self.z, self.t = features(self.u), self.warp.values
         self.theta = hyperparameters.theta(y, data.u, features, chained)
         self.own = Posterior(self.z, features.group, self.t, self.theta)
         self.good = data.feasible[self.rows]
         self.is_branching = bool(branching_parameters(context.space))
         self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
-        model = sources.combine(self.own, self.z, self.t)
+        model = self.model = sources.combine(self.own, self.z, self.t)
         self.order = np.argsort(np.where(self.good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
         self.is_likely = _promising_bounds(model, features, self.u[self.order[:N_BEST]])
         nothing = data.u[:0]
@@ -147,6 +150,20 @@ class SingleObjectiveProposer:
         other = maximise(acquisition, space, features, shortlist, rng, barred, limits, quick or is_smooth)
         return (x if other is None else other), None
 
+    def told(self, x: Floats) -> list[str]:
+        """Say what is expected of a point x[d], if nothing else runs, and what the model knows besides the trials."""
+        context, best = self.context, self._best(self.model)
+        known = knowledge_in_words(context, self.model)
+        if best is None:
+            return ["no trial is feasible yet", *known]
+        mean, variance = self.model.predict(context.features(context.space.to_unit(x[None])))
+        if context.data.y.shape[1] > 1:
+            unit = "standard deviations of a weighted sum of the objectives"
+            return [improvement_in_words(math.exp(log_ei(mean, variance, best)[0]), unit), *known]
+        if not self.warp.values.any():
+            return [improvement_in_words(math.exp(log_ei(mean, variance, best)[0]), "standard deviations"), *known]
+        return [improvement_in_words(float(self.warp.improvement(mean, np.sqrt(variance), best)[0])), *known]
+
     def _in_branch(
         self,
         branch: Branch,
@@ -216,6 +233,14 @@ class BiObjectiveProposer:
         limits = context.data.boundaries.limits(self.is_likely, context.space.to_unit(pending))
         barred = context.is_barred(pending, limits)
         return maximise(acquisition, context.space, context.features, pool, rng, barred, limits, quick), None
+
+    def told(self, x: Floats) -> list[str]:
+        """Say what is expected of a point x[d], if nothing else runs, and what the model knows besides the trials."""
+        context = self.context
+        known = knowledge_in_words(context, self.models[0])
+        acquisition = LogEHVI(self.models, self.reached, (), True, None)
+        gain = math.exp(acquisition.value(context.features(context.space.to_unit(x[None])))[0])
+        return [improvement_in_words(gain, "in standard deviations", "hypervolume improvement"), *known]
 
     @cached_property
     def shortlist(self) -> CandidatePool:

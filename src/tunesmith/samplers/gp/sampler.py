@@ -105,16 +105,26 @@ class GPSampler(Sampler):
     def propose(
         self, history: History, space: Space, rng: np.random.Generator, n: int
     ) -> tuple[Points, SamplerStates, str | None]:
-        """Return n points, and the branches that were chosen for them; see `Sampler.propose`."""
+        """Return n points; what is expected of the first one, what is known besides, and the branches chosen for them.
+
+        See `Sampler.propose`.
+        """
         if len(space) == 0 or self._starting(history, space):
             return *self._design.ask(history, space, rng, n), None
+        told: list[str] = []
         with one_thread():
-            x, branches = self._modelled(history, space, rng, n)
-        why = f"in a branch that may come to be the best: {'; '.join(branches)}" if branches else None
-        return x, np.full(n, encode_state(self.name, 0), np.int64), why
+            x, branches = self._modelled(history, space, rng, n, told)
+        if branches:
+            told.append(f"in a branch that may come to be the best: {'; '.join(branches)}")
+        return x, np.full(n, encode_state(self.name, 0), np.int64), "; ".join(told) or None
 
-    def _modelled(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, list[str]]:
-        """Return n points [n, d], each of the largest acquisition when those before it are running, and branches."""
+    def _modelled(
+        self, history: History, space: Space, rng: np.random.Generator, n: int, told: list[str]
+    ) -> tuple[Points, list[str]]:
+        """Return n points [n, d], each of the largest acquisition when those before it are running, and branches.
+
+        What the model says of the first one is added to `told`.
+        """
         points: list[Floats] = []
         branches: list[str] = []
         pending = history.pending_points(space)
@@ -122,7 +132,10 @@ class GPSampler(Sampler):
             context = self._context.get(
                 (history, len(history), space), lambda: SearchContext.of(history, space, self._sources)
             )
-            x, branch = self._proposer_of(context, rng).propose(pending, rng)
+            proposer = self._proposer_of(context, rng)
+            x, branch = proposer.propose(pending, rng)
+            if not points and x is not None:
+                told += proposer.told(x)
             if branch is not None and branch not in branches:
                 branches.append(branch)
             if x is None:  # every point of a finite space was tried: any is as good as another

@@ -35,7 +35,7 @@ class Model:
         self.usable = False
         if t.space is None or not len(self.rows) or np.ptp(t.loss[self.rows]) == 0:
             return
-        self._columns, self._space = _part(t.space, columns)
+        self._columns, self._space = part(t.space, columns, MOST_PARAMETERS)
         x = t.x[self.rows][:, self._columns]
         history = as_history(self._space, x, t.loss[self.rows])
         self.usable = has_enough_trials(history, self._space)
@@ -82,11 +82,17 @@ def as_history(space: Space, x: Floats, loss: Floats) -> History:
     return history
 
 
-def _part(space: Space, columns: list[int]) -> tuple[list[int], Space]:
-    """Return the columns that the model knows of, and their space: all, or some without conditions and constraints."""
-    if len(space) <= MOST_PARAMETERS:
+def part(space: Space, columns: list[int], most: int) -> tuple[list[int], Space]:
+    """Return the columns that a model knows of, and their space: all, or some without conditions and constraints.
+
+    Args:
+        space: the whole space.
+        columns: those that must be among them.
+        most: how many there are, if these are not more.
+    """
+    if len(space) <= most:
         return list(range(len(space))), space
     others = [j for j in range(len(space)) if j not in columns]
-    known = sorted([*columns, *others[: MOST_PARAMETERS - len(columns)]])
+    known = sorted([*columns, *others[: max(0, most - len(columns))]])
     names = [space.names[j] for j in known]
     return known, Space.from_columns({n: space.params[n].with_condition(None) for n in names})

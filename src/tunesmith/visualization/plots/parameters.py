@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.visualization.data.ablation import ablation
+from tunesmith.visualization.data.belief import belief
 from tunesmith.visualization.data.columns import Target
 from tunesmith.visualization.data.contour import contour
 from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
@@ -61,6 +62,35 @@ def plot_slice(
         selected=selected,
     )
     return render(data, backend)
+
+
+def plot_belief(
+    study: Study, params: Sequence[str] | None = None, *, objective: int | None = None, backend: str = "plotly"
+) -> Any:
+    """Plot what a model believes along each parameter: what it expects, how sure it is, and where it would look next.
+
+    The model is the Gaussian process by which `tunesmith.samplers.GPSampler` would search on, fitted to the complete
+    trials of any sampler; it needs three of them. Along one parameter the others are those of the best trial, or of the
+    best trial in which the parameter is active. The band holds, with 95 %, what the value would be without noise. The
+    dotted line is where a trial is expected to improve most on the best one.
+
+    Args:
+        study: the study, or a fitted search.
+        params: names of parameters; None: those that vary. Of more than twelve these are the ones whose order goes best
+            with the value's.
+        objective: of several objectives the one that is shown, from 0; None: there is one.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one. The model rests on 500 trials at most, the best ones among them.
+
+    Raises:
+        NothingToDrawError: fewer than three trials are complete with finite values, all values are equal, or there is
+            no parameter.
+        ValueError: there is no such parameter, or there are several objectives and none is chosen.
+        MissingDependencyError: the backend is not installed.
+    """
+    return render(belief(study, params, objective=objective), backend)
 
 
 def plot_parallel_coordinate(
