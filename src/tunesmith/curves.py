@@ -109,11 +109,6 @@ class Curves:
         elif value == value:
             insort(values, value)
 
-    @property
-    def sign(self) -> float:
-        """The first of `signs`."""
-        return self.signs[0]
-
     def minimised(self, reported: Reported) -> Reported:
         """Return what an objective reported, in its own directions, as `append` takes it."""
         if isinstance(reported, tuple):

@@ -295,7 +295,8 @@ def test_the_importance_of_very_many_trials_is_told_by_some_and_says_so(
 
 
 def test_figures_speak_the_readers_language(client: TestClient) -> None:
-    for name in ("history", "importance", "parallel", "slice", "curves", "timeline", "edf", "rank", "contour"):
+    figures = ("history", "importance", "parallel", "slice", "curves", "timeline", "edf", "rank", "contour", "belief")
+    for name in figures:
         english = get_json(client, f"/study/1/figure/{name}")
         answer = client.get(f"/study/1/figure/{name}", headers={"accept-language": "zh"}).json()
         told = " ".join([answer["summary"], *answer["notes"]])

@@ -4,8 +4,8 @@ With checkpoints, each run is paused at rungs that grow by the factor three, and
 with a paused run or begin a new one, is one decision, from a model of learning curves and costs (`tunesmith.fidelity`).
 Without, a run that goes on would repeat its steps, so this is asynchronous successive halving in the form that stops
 (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops
-nothing while the order of runs there was not seen to be that of their ends, and every tenth run goes to its end. The
-latter is what it does with several objectives in any case.
+nothing while the order of runs there was not seen to be that of their ends, and every tenth run goes to its end. With
+several objectives it stops in any case, since the model that says which paused run goes on is of one.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class AutoPruner(Pruner):
 
 
 def _pauses(curves: Curves) -> bool:
-    """Tell whether runs pause at rungs: which one goes on is decided by a model, which is of one objective."""
+    """Tell whether runs pause at rungs."""
     return curves.can_resume and curves.objectives == 1
 
 

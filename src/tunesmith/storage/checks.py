@@ -13,7 +13,7 @@ from tunesmith.errors import (
     TrialFinishedError,
     TrialsSpentError,
 )
-from tunesmith.frozen import Fence, TrialRecord
+from tunesmith.frozen import MOST_STEPS, Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.text import checked_text, did_you_mean
 
@@ -71,6 +71,8 @@ def check_finished(trial: TrialRecord, n_objectives: int) -> None:
                 f"trial {trial.number}: {n_objectives} value(s) expected in each report, one a direction; got {value} "
                 f"at step {step}"
             )
+        if (step + 1) * (n_objectives - 1) > MOST_STEPS:
+            raise ValueError(f"trial {trial.number}: with {n_objectives} objectives, steps must be lower; got {step}")
 
 
 def check_added(trials: Sequence[TrialRecord], n_objectives: int) -> None:

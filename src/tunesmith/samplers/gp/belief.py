@@ -11,7 +11,7 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.numerics.acquisition import log_ei, log_probability_below
-from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.threads import one_thread
 from tunesmith.samplers.gp.context import SearchContext
@@ -51,17 +51,15 @@ class Belief:
     Args:
         history: complete trials with finite values that differ: `MIN_TRIALS` at least, and not many above `MAX_TRIALS`.
         space: their space.
-        feasible: which of them violate no constraint, bool[n].
-        limited: trials that tell where trials fail or violate constraints; some are complete.
+        limited: the same, and trials that failed, which tell where trials fail; the model of the objective has none.
     """
 
     @one_thread()
-    def __init__(self, history: History, space: Space, feasible: Mask, limited: History) -> None:
+    def __init__(self, history: History, space: Space, limited: History) -> None:
         context = SearchContext.of(history, space, Cache())
         proposer = SingleObjectiveProposer(context, context.data.y[:, 0], HyperparameterCache(), chained=False)
         self._context, self._model, self._warp = context, proposer.model, proposer.warp
-        good = feasible[proposer.rows]
-        fitted = proposer.model.fitted
+        good, fitted = proposer.good, proposer.model.fitted
         self._best = float(fitted[good].min() if good.any() else fitted.max())
         data = TrainingData.of(limited, space, context.space)
         rows = np.arange(len(data.y))

@@ -22,7 +22,7 @@ from tunesmith.text import did_you_mean, listing
 from tunesmith.visualization.data.axes import Axis, chosen, label, parameter_axis
 from tunesmith.visualization.data.base import FigureData, join, number
 from tunesmith.visualization.data.columns import Floats, Indices, Ints, Mask, StudyColumns, as_study, read
-from tunesmith.visualization.data.model import as_history, chosen_rows, part
+from tunesmith.visualization.data.model import chosen_rows, part
 from tunesmith.visualization.data.slice import MOST_AXES, left_out, listed, place_of
 from tunesmith.visualization.data.thinning import drawn, thin
 
@@ -114,9 +114,10 @@ def belief(study: Any, params: Sequence[str] | None = None, *, objective: int | 
     most = max(MOST_POINTS // len(columns), 100)
     known, own = part(space, columns, MOST_PARAMETERS)
     seen = replace(t, space=own, x=t.x[:, known])
-    history = as_history(own, seen.x[rows], t.loss[rows])
-    history.warm_start = study.history.warm_start
-    model = Belief(history, own, t.feasible[rows], _limited(study, seen, own, rows))
+    failed = np.flatnonzero(t.is_in(TrialState.FAIL))[-MOST_FAILED:]
+    both = np.sort(np.concatenate([rows, failed]))
+    history, limited = (_history(study, seen, own, some, objective or 0) for some in (rows, both))
+    model = Belief(history, own, limited)
     panels = tuple(_panel(seen, own, model, known.index(j), most) for j in columns)
     ends = _ends(t, panels)
     shown = np.flatnonzero(t.complete)
@@ -142,20 +143,24 @@ def belief(study: Any, params: Sequence[str] | None = None, *, objective: int | 
     )
 
 
-def _limited(study: Study, t: StudyColumns, space: Space, rows: Indices) -> History:
-    """Return the trials of the model and the latest that failed, with their constraints."""
-    failed = np.flatnonzero(t.is_in(TrialState.FAIL))[-MOST_FAILED:]
-    both = np.sort(np.concatenate([rows, failed]))
+def _history(study: Study, t: StudyColumns, space: Space, rows: Indices, objective: int) -> History:
+    """Return some trials as a history of one objective, with their constraints and noise, and earlier studies."""
+    n, whole = len(rows), study.history
+    failed = t.is_in(TrialState.FAIL)[rows]
+    limits = {i: own for i, row in enumerate(rows.tolist()) if (own := whole.constraints_of(row))}
+    noise = whole.noise[rows, objective]
     found = History(space)
     found.extend(
-        np.arange(len(both)),
-        t.state[both],
-        np.where(t.is_in(TrialState.FAIL), np.nan, t.loss)[both, None],
-        [(space, np.arange(len(both)), t.x[both])],
-        sampler_state=np.zeros(len(both), np.int64),
-        cost=np.full(len(both), np.nan),
-        constraints={i: limits for i, row in enumerate(both.tolist()) if (limits := study.history.constraints_of(row))},
+        np.arange(n),
+        t.state[rows],
+        np.where(failed, np.nan, t.loss[rows])[:, None],
+        [(space, np.arange(n), t.x[rows])],
+        sampler_state=np.zeros(n, np.int64),
+        cost=np.full(n, np.nan),
+        constraints=limits,
+        noise={int(i): [float(noise[i])] for i in np.flatnonzero(noise == noise)},
     )
+    found.warm_start = whole.warm_start
     return found
 
 
