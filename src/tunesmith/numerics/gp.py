@@ -172,26 +172,32 @@ class Posterior:
         g: group of each feature [F].
         y: standardised values [n].
         theta: θ[G + 1].
+        known: variance of each observation [n] that is known beforehand, and adds to s².
+
+    Attributes:
+        noise: s².
+        errors: the variance of each observation's error [n], or that of all: s² and what is known.
     """
 
-    def __init__(self, z: Floats, g: Indices, y: Floats, theta: Floats) -> None:
+    def __init__(self, z: Floats, g: Indices, y: Floats, theta: Floats, known: Floats | float = 0.0) -> None:
         from scipy.linalg import lapack
 
         self.noise = math.exp(theta[-1])
+        self.errors: Floats | float = self.noise + known
         self.scale: Floats = np.exp(-theta[:-1])[g]
         self.a: Floats = z * self.scale
         n = len(y)
         k, _ = matern52(square_distances(self.a, self.a))
-        k.flat[:: n + 1] = 1.0 + self.noise
+        k.flat[:: n + 1] = 1.0 + self.errors
         factor, info = lapack.dpotrf(k, lower=1, clean=1)
         jitter = 1e-8
         while info != 0:  # ends: the diagonal grows until it dominates
-            k.flat[:: n + 1] = 1.0 + self.noise + jitter
+            k.flat[:: n + 1] = 1.0 + self.errors + jitter
             factor, info = lapack.dpotrf(k, lower=1, clean=1)
             jitter *= 10.0
         self.factor: Floats = factor
         self.alpha: Floats = lapack.dpotrs(factor, y, lower=1)[0]
-        self.fitted: Floats = y - self.noise * self.alpha  # posterior mean at the observations
+        self.fitted: Floats = y - self.errors * self.alpha  # posterior mean at the observations
         self._basis, self._factor = self.a, self.factor
         self._kept: Kept | None = None
 
@@ -200,7 +206,7 @@ class Posterior:
         n, p = len(self.a), len(b)
         cross = _solved(self.factor, matern52(square_distances(b, self.a))[0])
         own, _ = matern52(square_distances(b, b))
-        own.flat[:: p + 1] = 1.0 + self.noise + 1e-8
+        own.flat[:: p + 1] = 1.0 + float(np.median(self.errors)) + 1e-8
         factor = np.zeros((n + p, n + p), order="F")
         factor[:n, :n] = self.factor
         factor[n:, :n] = cross

@@ -12,6 +12,7 @@ from tunesmith.numerics.arrays import Floats
 
 RANGE = (-5.0, 7.0)  # of λ
 PARTS = 64  # of a distribution whose mean is wanted
+MAX_VARIANCE = 1e6  # of an error after the transform: such a value says nothing
 GRIDS = (13, 9, 9)  # λ on each grid, which spans the neighbours of the best one before: 1/16 apart at last
 
 
@@ -112,6 +113,28 @@ class Warp:
         if np.all(np.isfinite(t)) and t.std() > 1e-6:
             self._lambda, self._after = lmbda, (float(t.mean()), float(t.std()))
             self.values = standardise(t)
+
+    def forward(self, y: Floats) -> Floats:
+        """Return what values y [...] become, those that it was not fitted to among them."""
+        if not self.values.any():
+            return np.zeros_like(y)
+        size = float(np.max(np.abs(self._y)))
+        scaled = self._y / size
+        z = (y / size - float(scaled.mean())) / float(scaled.std())
+        if self._lambda is not None:
+            z = yeo_johnson(z, self._lambda)
+        t: Floats = (z - self._after[0]) / self._after[1]
+        return t
+
+    def variances(self, sd: Floats) -> Floats:
+        """Return the variances [n] that errors with these standard deviations [n] have after the transform.
+
+        The transform is steeper where values are low, so the same error weighs more there: half of what a value changes
+        by from one standard deviation below to one above is the new one.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            half = (self.forward(self._y + sd) - self.forward(self._y - sd)) / 2.0
+            return np.fmin(np.square(half), MAX_VARIANCE)
 
     def inverse(self, t: Floats) -> Floats:
         """Return the values [...] that t [...] stands for, at most their own range beyond those it was fitted to."""

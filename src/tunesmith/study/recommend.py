@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 OPTIMISTIC = "The best value seen, {}, is optimistic by {} because it was picked for being the best."
+TOLD = "Values count the less, the noisier they were told to be."
+NOISY = "Values are noisy: one result varies by about {} (standard deviation), so the best expected value counts."
 ASKED = "This is by a model of the trials, as it was asked for; the search itself decided: {}"
 
 
@@ -192,7 +194,7 @@ def candidates(history: History, level: float) -> Candidates | None:
 
     space = history.space
     if space is not None and has_enough_trials(history, space):
-        model = Surrogate(history, space)
+        model = Surrogate(history, space, is_steady=True)
         good = np.flatnonzero(model.feasible)
         first = _first(model.x[good], history.number[model.rows[good]])
         rows = good[first]
@@ -237,8 +239,10 @@ def _first(x: Floats, number: NDArray[np.int64]) -> NDArray[np.intp]:
 
 def notes_on(found: Candidates) -> tuple[str, ...]:
     """Return cautions about the candidates, in sentences."""
-    if found.model is not None:
-        return ()
+    model = found.model
+    if model is not None:
+        notes = [say(TOLD)] if model.is_told else []
+        return (*notes, say(NOISY, f"{model.noise:.2g}")) if model.is_noisy else tuple(notes)
     return ("This is the best value seen, which is usually too good: there are too few trials for a model.",)
 
 

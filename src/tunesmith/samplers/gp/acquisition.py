@@ -56,6 +56,32 @@ class LogEI:
         return value, slope
 
 
+class LowestMean:
+    """The acquisition function -μ(z) + Σ log P(c_k(z) <= bound_k): the lowest expected value, however well known.
+
+    Args:
+        model: the objective's posterior.
+        constraints: models of the constraints with their bounds.
+        prior_weight: of the user's priors.
+    """
+
+    def __init__(self, model: Model, constraints: Sequence[Constraint], prior_weight: PriorWeight) -> None:
+        self._model, self._constraints, self._prior_weight = model, constraints, prior_weight
+
+    def value(self, z: Floats) -> Floats:
+        """Return the values [q]."""
+        return _weighted(-self._model.predict(z)[0], z, self._constraints, self._prior_weight)
+
+    def gradient(self, z: Floats) -> tuple[Floats, Floats] | None:
+        """Return values and gradients; None where constraint models would need theirs."""
+        if self._constraints:
+            return None
+        mean, _, slope, _ = self._model.predict_gradient(z)
+        if self._prior_weight:
+            return self._prior_weight.value(z) - mean, self._prior_weight.slope(z) - slope
+        return -mean, -slope
+
+
 class LogEHVI:
     """The acquisition function log EHVI(z) + Σ log P(c_k(z) <= bound_k); see `tunesmith.numerics.ehvi`.
 

@@ -70,12 +70,17 @@ class SearchContext:
         """Return the features [p, F] of running trials, given their internal values [p, d]."""
         return self.features(self.space.to_unit(self.space.mask(pending)))
 
-    def is_barred(self, pending: Floats, limits: Box) -> Callable[[Floats], Mask]:
+    def is_barred(self, pending: Floats, limits: Box, may_repeat: bool = False) -> Callable[[Floats], Mask]:
         """Return a function that tells which rows of x[q, d] were tried, run, or lie beyond the limits.
 
         The pool was made when nothing ran; since then a trial at a bound may have started, and a second one must wait.
+
+        Args:
+            pending: internal values [p, d] of the running trials.
+            limits: lowest and highest unit coordinates.
+            may_repeat: what was tried may be tried again, since values are noisy.
         """
-        is_duplicate = self.data.is_duplicate(pending)
+        is_duplicate = self.data.is_duplicate(pending, not may_repeat)
 
         def is_barred(x: Floats) -> Mask:
             return is_duplicate(x) | lie_beyond(self.space.to_unit(x), limits)

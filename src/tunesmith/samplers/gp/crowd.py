@@ -83,8 +83,11 @@ class Crowd:
         self.u, self.z, good = data.u[rows], features(data.u[rows]), data.feasible[rows]
         cache = HyperparameterCache()
         self.t = [cache.normalised(y) for y in np.ascontiguousarray(data.y[rows].T)]
-        self.theta = [fit(self.z, features.group, t, PRIOR) for t in self.t]
-        self.own = [Posterior(self.z, features.group, t, theta) for t, theta in zip(self.t, self.theta, strict=True)]
+        self.theta, self.own = [], []
+        for y, t, noise in zip(np.ascontiguousarray(data.y[rows].T), self.t, data.noise[rows].T, strict=True):
+            known = cache.known(y, noise)
+            self.theta.append(fit(self.z, features.group, t, PRIOR, known=known))
+            self.own.append(Posterior(self.z, features.group, t, self.theta[-1], known))
         self.constraints = constraint_models(cache, data, rows, self.z, features)
         self.hopeful = bool(good.any())
         models = self._given(self.u[:0])

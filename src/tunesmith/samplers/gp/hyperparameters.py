@@ -14,6 +14,15 @@ import numpy as np
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import Warp, standardise
+from tunesmith.samplers.gp.noise import (
+    FROM,
+    any_noise,
+    is_better_with_noise,
+    noisy,
+    repeats_differ,
+    rows_looked_at,
+    with_repeats,
+)
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space.feature_map import FeatureMap
@@ -23,7 +32,7 @@ T = TypeVar("T")
 REFIT_ALWAYS = 25  # rows up to which hyperparameters are fitted at each ask; then each time the rows grow by GROWTH
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
-CACHE_SIZE = 64  # fits and transforms
+CACHE_SIZE = 256  # fits and transforms: more than a chain of fits and looks for noise has
 PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: docs/benchmarks.md
 
 
@@ -54,30 +63,86 @@ class HyperparameterCache:
     def __init__(self) -> None:
         self._kept: dict[int, Any] = {}
 
-    def theta(self, y: Floats, u: Floats, features: FeatureMap, chained: bool = True) -> Floats:
+    def theta(
+        self, y: Floats, u: Floats, features: FeatureMap, noise: Floats | None = None, chained: bool = True
+    ) -> Floats:
         """Return θ fitted to the first rows of y[n] and u[n, d], as many as the schedule says.
 
         Args:
             y: finite values.
             u: unit coordinates.
             features: of the space.
-            chained: start from the fit of fewer rows; False where y differs each time.
+            noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
+            chained: start from the fit of fewer rows, and look for noise; False where y differs each time.
 
         Returns:
             θ, see `tunesmith.numerics.gp`.
         """
+        count = _schedule(len(y))[0]
+        y, u, noise = y[:count], u[:count], None if noise is None else noise[:count]
+        is_noisy = chained and self.is_noisy(y, u, features, noise)
+        return self._theta(y, u, features, noise, chained, noisy(PRIOR) if is_noisy else PRIOR)
+
+    def _theta(
+        self, y: Floats, u: Floats, features: FeatureMap, noise: Floats | None, chained: bool, prior: Prior
+    ) -> Floats:
+        """Return θ fitted to rows of y[n] and u[n, d], as many as the schedule has."""
         count, index = _schedule(len(y))
-        rows = local_rows(y[:count], u[:count], features)
-        z, values = features(u[:count][rows]), y[:count][rows]
+        rows = local_rows(y, u, features)
+        z, values = features(u[rows]), y[rows]
+        known = self.known(values, None if noise is None else noise[rows])
 
         def fitted() -> Floats:
-            before, starts = fitted_rows(count - 1), fixed_starts(features.group, PRIOR)
+            before, starts = fitted_rows(count - 1), fixed_starts(features.group, prior)
             if chained and before > MIN_ROWS and before.bit_length() == count.bit_length():
                 also = starts[index // 2 % 2 :][:1] if index % 2 else []
-                starts = [self.theta(y[:before], u[:before], features), *also]
-            return fit(z, features.group, self.normalised(values), PRIOR, starts=starts)
+                part = None if noise is None else noise[:before]
+                starts = [self.theta(y[:before], u[:before], features, part), *also]
+            t = self.normalised(values)
+            return fit(z, features.group, t, with_repeats(prior, z, t, known), starts=starts, known=known)
 
-        return self._get((count, z.shape, z.tobytes(), values.tobytes(), features.group.tobytes()), fitted)
+        key = (z.tobytes(), values.tobytes(), features.group.tobytes(), np.asarray(known).tobytes())
+        return self._get((count, z.shape, prior, *key), fitted)
+
+    def is_noisy(self, y: Floats, u: Floats, features: FeatureMap, noise: Floats | None = None) -> bool:
+        """Tell whether the values y[n] at u[n, d] are noisy: it was told, or seen when it was last looked for.
+
+        Args:
+            y: finite values.
+            u: unit coordinates.
+            features: of the space.
+            noise: standard deviations of the errors of the values [n], as for `theta`.
+        """
+        if noise is not None and noise.any():
+            return True
+        if (differ := repeats_differ(u, y)) is not None:
+            return differ
+        if np.isnan(u).any():  # branches make a function look rough
+            return False
+        count = fitted_rows(rows_looked_at(len(y)))  # where the usual fit is needed anyway
+        if not count:
+            return False
+        y, u = y[:count], u[:count]
+        rows = local_rows(y, u, features)
+        z, t = features(u[rows]), self.normalised(y[rows])
+        usual = self._theta(y, u, features, None, True, PRIOR)
+
+        def tested() -> bool:
+            other = fit(z, features.group, t, any_noise(PRIOR), starts=[np.append(usual[:-1], FROM)])
+            return is_better_with_noise(z, features.group, t, usual, other)
+
+        return self._get(("noisy", usual.tobytes(), z.tobytes(), t.tobytes()), tested)
+
+    def known(self, y: Floats, noise: Floats | None) -> Floats | float:
+        """Return the variances [n] that errors of values y[n] have after their transform; 0: none is known.
+
+        Args:
+            y: the values.
+            noise: standard deviations of their errors [n].
+        """
+        if noise is None or not noise.any():
+            return 0.0
+        return self._get((len(y), y.tobytes(), noise.tobytes()), lambda: self.warp(y).variances(noise))
 
     def constraint_theta(self, z: Floats, group: Indices, t: Floats) -> Floats:
         """Return θ of a constraint, or of the failures, fitted to all values t[n] at features z[n, F]."""

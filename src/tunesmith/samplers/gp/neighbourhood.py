@@ -72,8 +72,10 @@ class Neighbourhood:
         reach = N_ROWS * REACHES[int(rng.integers(len(REACHES)))]
         near = np.argsort(square_distances(a, a[[centre]])[:, 0], kind="stable")[:reach]
         rows = np.sort(near[_spread(a[near], y[near])])
-        t = Warp(data.y[rows, 0]).values
-        own = Posterior(z[rows], features.group, t, fit(z[rows], features.group, t, PRIOR, starts=[theta]))
+        warp, noise = Warp(data.y[rows, 0]), data.noise[rows, 0]
+        t, known = warp.values, warp.variances(noise) if noise.any() else 0.0
+        theta = fit(z[rows], features.group, t, PRIOR, starts=[theta], known=known)
+        own = Posterior(z[rows], features.group, t, theta, known)
         top = rows[np.argsort(np.where(np.isfinite(y[rows]), own.fitted, np.inf), kind="stable")[:N_LEADERS]]
         self._boundaries, self._is_likely = data.boundaries, near_the_best(data.u[top[:N_BEST]])
         box = self._box(u[rows], u[centre])

@@ -16,7 +16,7 @@ from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.samplers.common.boundaries import MARGIN, N_BEST, NEAR, near_the_best
-from tunesmith.samplers.gp.acquisition import LogEHVI, LogEI
+from tunesmith.samplers.gp.acquisition import LogEHVI, LogEI, LowestMean
 from tunesmith.samplers.gp.branch_choice import promising_branch
 from tunesmith.samplers.gp.branches import Branch, branching_parameters
 from tunesmith.samplers.gp.candidates import Box, CandidatePool, best_candidates, candidate_pool
@@ -43,11 +43,17 @@ class SingleObjectiveProposer:
         context: what is known.
         y: the values [n].
         hyperparameters: where fits are kept.
+        noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
         chained: see `HyperparameterCache.theta`.
     """
 
     def __init__(
-        self, context: SearchContext, y: Floats, hyperparameters: HyperparameterCache, chained: bool = True
+        self,
+        context: SearchContext,
+        y: Floats,
+        hyperparameters: HyperparameterCache,
+        noise: Floats | None = None,
+        chained: bool = True,
     ) -> None:
         data, features, sources = context.data, context.features, context.sources
         self.context, self.y = context, y
@@ -55,8 +61,10 @@ class SingleObjectiveProposer:
         self.u = data.u[self.rows]
         self.warp = hyperparameters.warp(y[self.rows])
         self.z, self.t = features(self.u), self.warp.values
-        self.theta = hyperparameters.theta(y, data.u, features, chained)
-        self.own = Posterior(self.z, features.group, self.t, self.theta)
+        self.known = hyperparameters.known(y[self.rows], None if noise is None else noise[self.rows])
+        self.theta = hyperparameters.theta(y, data.u, features, noise, chained)
+        self.is_noisy = chained and hyperparameters.is_noisy(y, data.u, features, noise)
+        self.own = Posterior(self.z, features.group, self.t, self.theta, self.known)
         self.good = data.feasible[self.rows]
         self.is_branching = bool(branching_parameters(context.space))
         self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
@@ -82,7 +90,7 @@ class SingleObjectiveProposer:
     def cautious(self) -> Posterior:
         """A process that takes the function to be rougher than it looks: places far from trials are worth more."""
         theta = self.theta - math.log(ROUGHER) * (np.arange(len(self.theta)) < len(self.theta) - 1)
-        return Posterior(self.z, self.context.features.group, self.t, theta)
+        return Posterior(self.z, self.context.features.group, self.t, theta, self.known)
 
     @cached_property
     def cautious_shortlist(self) -> CandidatePool:
@@ -137,10 +145,16 @@ class SingleObjectiveProposer:
                 if x is not None:
                     return x, str(branch)
         limits = self._limits(space.to_unit(pending))
-        box, barred = self._box(limits), context.is_barred(pending, limits)
+        box, barred = self._box(limits), context.is_barred(pending, limits, self.is_noisy)
         x = None
-        may_doubt = best is not None and turn % INTERVAL == 0 and not self.is_branching
-        if not (quick and may_doubt) or np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE:
+        is_second = best is not None and turn % INTERVAL == 0
+        may_doubt = is_second and not self.is_branching
+        is_hopeful = not (self.is_noisy and is_second) and not (quick and may_doubt)
+        is_hopeful = is_hopeful or bool(np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE)
+        if self.is_noisy and is_second and (is_hopeful or self.is_branching):  # what looks best is worth another look
+            lowest = LowestMean(model, self.constraints, context.prior_weight)
+            return maximise(lowest, space, features, pool, rng, barred, box, quick), None
+        if is_hopeful or not (quick and may_doubt):
             x = maximise(acquisition, space, features, pool, rng, barred, box, quick)
             if not may_doubt or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE):
                 return x, None
@@ -153,7 +167,8 @@ class SingleObjectiveProposer:
     def told(self, x: Floats) -> list[str]:
         """Say what is expected of a point x[d], if nothing else runs, and what the model knows besides the trials."""
         context, best = self.context, self._best(self.model)
-        known = knowledge_in_words(context, self.model)
+        known = ["values are noisy"] if self.is_noisy else []
+        known += knowledge_in_words(context, self.model)
         if best is None:
             return ["no trial is feasible yet", *known]
         mean, variance = self.model.predict(context.features(context.space.to_unit(x[None])))
@@ -199,10 +214,11 @@ class BiObjectiveProposer:
         data, features = context.data, context.features
         self.context = context
         z = features(data.u)
-        self.models = [
-            Posterior(z, features.group, hyperparameters.normalised(y), hyperparameters.theta(y, data.u, features))
-            for y in np.ascontiguousarray(data.y.T)
-        ]
+        self.models = []
+        for y, noise in zip(np.ascontiguousarray(data.y.T), np.ascontiguousarray(data.noise.T), strict=True):
+            theta = hyperparameters.theta(y, data.u, features, noise)
+            known = hyperparameters.known(y, noise)
+            self.models.append(Posterior(z, features.group, hyperparameters.normalised(y), theta, known))
         self.constraints = constraint_models(hyperparameters, data, np.arange(len(data.y)), z, features)
         self.reached = np.column_stack([model.fitted for model in self.models])[data.feasible]
         self.front = data.u[data.feasible][non_dominated(self.reached)]

@@ -174,7 +174,9 @@ class GPSampler(Sampler):
             return SingleObjectiveProposer(context, y, hyperparameters, chained=False)
         if m == 2:
             return self._proposer.get((context,), lambda: BiObjectiveProposer(context, hyperparameters))
-        return self._proposer.get((context,), lambda: SingleObjectiveProposer(context, data.y[:, 0], hyperparameters))
+        return self._proposer.get(
+            (context,), lambda: SingleObjectiveProposer(context, data.y[:, 0], hyperparameters, data.noise[:, 0])
+        )
 
 
 def scalarise(y: Floats, weights: Floats) -> Floats:

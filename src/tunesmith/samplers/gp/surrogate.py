@@ -22,6 +22,7 @@ from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.gp.candidates import candidate_pool
 from tunesmith.samplers.gp.hyperparameters import HyperparameterCache, constraint_models
 from tunesmith.samplers.gp.maximise import maximise
+from tunesmith.samplers.gp.noise import LEAST, noisy
 from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import local_rows
 from tunesmith.space import Space
@@ -56,17 +57,21 @@ class Surrogate:
         history: the trials.
         space: what they searched, as the history has it.
         pruned: whether those that were pruned count, by the values that samplers learn of them.
+        is_steady: whether lengthscales are kept close to one another where values are noisy. That is better at telling
+            which trial is best, and too doubtful of what was not tried to say when a search can end.
 
     Attributes:
         rows: the rows of the history that the model uses, int[n].
         x: their internal values over the space [n, d], NaN where inactive.
         feasible: which of them violate no constraint [n].
         at: what it makes of them.
+        is_told: whether the noise of any value was told.
+        is_noisy: whether single results are so noisy that the best of them may be one by luck.
         noise: standard deviation of a single result around its expected value, in the user's units, at the best point.
     """
 
     @one_thread()
-    def __init__(self, history: History, space: Space, pruned: bool = False) -> None:
+    def __init__(self, history: History, space: Space, pruned: bool = False, is_steady: bool = False) -> None:
         self._space = space
         tree = self._tree = infer_conditions(space, history.points(space))
         self._features = FeatureMap(tree)
@@ -77,8 +82,12 @@ class Surrogate:
         self.u = data.u[self.rows]
         z = self._features(self.u)
         self.warp = Warp(data.y[self.rows, 0])
-        self._model = _fitted(z, self._features.group, self.warp.values)
-        self._sd = math.sqrt(self._model.noise)
+        noise = data.noise[self.rows, 0]
+        self.is_told = bool(noise.any())
+        known = self.warp.variances(noise) if self.is_told else 0.0
+        self._model = _fitted(z, self._features.group, self.warp.values, known, is_steady)
+        errors = float(np.median(self._model.errors))
+        self._sd, self.is_noisy = math.sqrt(errors), errors > math.exp(LEAST)
         self.at = self._judge(z)
         best = int(np.argmin(np.where(self.feasible, self.at.mean, np.inf)))
         low, high = self.warp.inverse(self.at.mean[best] + self._sd * np.array([-1.0, 1.0]))
@@ -137,15 +146,24 @@ class Surrogate:
         return SurrogatePrediction(mean, np.sqrt(variance), self.warp.expected(mean, self._sd))
 
 
-def _fitted(z: Floats, group: Indices, t: Floats) -> Posterior:
+def _fitted(z: Floats, group: Indices, t: Floats, known: Floats | float, is_steady: bool) -> Posterior:
     """Return the process of transformed values t[n], with as much noise as there is where values are low.
 
     Noise that is the same everywhere in the user's units is not so after the transform, which spreads out low values;
     fitted to all of them it is too small there, and the lowest expected value too good. So it is raised until the best
     third of the points, by what the others predict of them, is predicted as well as the process claims.
+
+    Args:
+        z: features [n, F].
+        group: group of each feature [F].
+        t: transformed values [n].
+        known: variances of their errors [n] that are known.
+        is_steady: see `Surrogate`.
     """
-    theta = fit(z, group, t, PRIOR)
-    model = Posterior(z, group, t, theta)
+    theta = fit(z, group, t, PRIOR, known=known)
+    if is_steady and (theta[-1] > LEAST or np.any(known)):
+        theta = fit(z, group, t, noisy(PRIOR), known=known)
+    model = Posterior(z, group, t, theta, known)
     n = max(N_LOW, len(t) // 3)
     if len(t) < 2 * N_LOW:
         return model
@@ -155,7 +173,7 @@ def _fitted(z: Floats, group: Indices, t: Floats) -> Posterior:
         if float(np.mean((t[low] - mean[low]) ** 2 / variance[low])) <= 1.0:
             break
         theta[-1] += RAISE
-        model = Posterior(z, group, t, theta)
+        model = Posterior(z, group, t, theta, known)
     return model
 
 

@@ -23,6 +23,7 @@ class TrainingData:
         x: internal values [n, d].
         u: the same in the unit cube.
         y: values [n, m], always finite: of failed trials the worst that was seen, of infinities the nearest one.
+        noise: standard deviations of the errors of the values [n, m]; 0 where they are not known.
         c: constraint values [n, k], NaN where unknown.
         failed: which trials have no value, [n].
         feasible: which trials have a value and violate no constraint, [n]; with several objectives a trial that was
@@ -33,6 +34,7 @@ class TrainingData:
     x: Floats
     u: Floats
     y: Floats
+    noise: Floats
     c: Floats
     failed: Mask
     feasible: Mask
@@ -54,6 +56,7 @@ class TrainingData:
             x = tree.mask(x)
         u = tree.to_unit(x) if tree is not space else history.unit(space)[:n]
         y = np.array(history.y[:n])
+        noise = np.where(np.isfinite(y), np.nan_to_num(history.noise[:n]), 0.0)
         failed = np.isnan(y).any(axis=1) | (history.state[:n] == TrialState.FAIL)
         for column in y.T:
             finite = column[np.isfinite(column)]
@@ -64,7 +67,7 @@ class TrainingData:
         feasible = ~failed & history.feasible[:n]
         if history.n_objectives > 1:
             feasible &= history.state[:n] != TrialState.PRUNED
-        return cls(x, u, y, history.c[:n], failed, feasible, boundaries)
+        return cls(x, u, y, noise, history.c[:n], failed, feasible, boundaries)
 
     def without_boundary_failures(self) -> TrainingData:
         """Return the trials without those that failed because they lay at the bound of a parameter.
@@ -74,16 +77,16 @@ class TrainingData:
         keep = ~(self.failed & self.boundaries.explain_failure(self.u))
         if keep.all():
             return self
-        x, u, y, c = (part[keep] for part in (self.x, self.u, self.y, self.c))
-        return TrainingData(x, u, y, c, self.failed[keep], self.feasible[keep], self.boundaries)
+        x, u, y, noise, c = (part[keep] for part in (self.x, self.u, self.y, self.noise, self.c))
+        return TrainingData(x, u, y, noise, c, self.failed[keep], self.feasible[keep], self.boundaries)
 
-    def is_duplicate(self, pending: Floats) -> Callable[[Floats], Mask]:
-        """Return a function that tells which rows of x[q, d] were tried before, or are among pending[p, d].
+    def is_duplicate(self, pending: Floats, tried_too: bool = True) -> Callable[[Floats], Mask]:
+        """Return a function that tells which rows of x[q, d] are among pending[p, d], or were tried before, too.
 
         A trial is the same as another one if all parameters that the other one used have the same values: an objective
         that follows conditions without declaring them would not read the rest.
         """
-        rows = np.vstack([self.x, pending])
+        rows = np.vstack([self.x, pending]) if tried_too else pending
         patterns, of = np.unique(~np.isnan(rows), axis=0, return_inverse=True)
         tried = [
             (np.flatnonzero(pattern), set(point_keys(rows[of.ravel() == i][:, pattern])))

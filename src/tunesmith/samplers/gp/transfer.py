@@ -156,7 +156,7 @@ class TransferPosterior:
         self.sources, self.b, self.centre = sources, b, centre
         self.model = copy.copy(model)  # of the residuals: with the same hyperparameters, so with the same factor
         self.model.alpha = lapack.dpotrs(model.factor, t - shared, lower=1)[0]
-        self.fitted: Floats = t - model.noise * self.model.alpha
+        self.fitted: Floats = t - model.errors * self.model.alpha
 
     def predict(self, z: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance at features z[q, F], shape [q] each."""
