@@ -54,11 +54,13 @@ class History:
     Attributes:
         curves: the reports, see `tunesmith.curves.Curves`.
         warm_start: what earlier studies found, for a warm start; set once, before any trial.
+        priors: whether samplers may use what is known of parameters by their names; set once, before any trial.
     """
 
     def __init__(self, space: Space | None = None, n_objectives: int = 1) -> None:
         self._columns = ParameterColumns(space)
         self.warm_start: tuple[SourceStudy, ...] = ()
+        self.priors = True
         self.curves = Curves(n_objectives)
         self._m = n_objectives
         self._n = 0

@@ -30,6 +30,7 @@ def minimize(
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
+    priors: bool = True,
     stop: str | None = None,
     max_cost: float | None = None,
     executor: Any = None,
@@ -56,6 +57,7 @@ def minimize(
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
+        priors: whether to use what is usually good for parameters of such names; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
         max_cost: what all trials may cost together before none is started any more; see `tunesmith.Study.optimize`.
         executor: where trials run: a name, an object, or an engine's own client; see `tunesmith.Study.optimize`.
@@ -77,7 +79,7 @@ def minimize(
         ```
     """
     study = _open_study(
-        "minimize", space, n_trials, timeout, storage, sampler, pruner, study_name, seed, warm_start_from
+        "minimize", space, n_trials, timeout, storage, sampler, pruner, study_name, seed, warm_start_from, priors
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
@@ -103,6 +105,7 @@ def maximize(
     callbacks: Iterable[Callable[[Study, Any], None]] | None = None,
     show_progress_bar: bool = False,
     warm_start_from: Study | Iterable[Study] | None = None,
+    priors: bool = True,
     stop: str | None = None,
     max_cost: float | None = None,
     executor: Any = None,
@@ -126,6 +129,7 @@ def maximize(
         callbacks: called with (study, trial) after each trial.
         show_progress_bar: show how it goes.
         warm_start_from: earlier studies of like problems; see `tunesmith.create_study`.
+        priors: whether to use what is usually good for parameters of such names; see `tunesmith.create_study`.
         stop: "converged": end as well when what can still be gained is less than the noise of a result.
         max_cost: what all trials may cost together before none is started any more; see `tunesmith.Study.optimize`.
         executor: where trials run: a name, an object, or an engine's own client; see `tunesmith.Study.optimize`.
@@ -144,7 +148,7 @@ def maximize(
         ```
     """
     study = _open_study(
-        "maximize", space, n_trials, timeout, storage, sampler, pruner, study_name, seed, warm_start_from
+        "maximize", space, n_trials, timeout, storage, sampler, pruner, study_name, seed, warm_start_from, priors
     )
     study.optimize(
         fn, None, timeout, n_jobs, catch, callbacks, False, show_progress_bar,
@@ -165,6 +169,7 @@ def _open_study(
     study_name: str | None,
     seed: int | None,
     warm_start_from: Study | Iterable[Study] | None,
+    priors: bool,
 ) -> Study:
     """Create the study, or load it, after a check of the arguments."""
     if space is None:
@@ -184,4 +189,5 @@ def _open_study(
         load_if_exists=study_name is not None,
         seed=seed,
         warm_start_from=warm_start_from,
+        priors=priors,
     )

@@ -16,6 +16,7 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
+from tunesmith.space import Float, Int, Space
 from tunesmith.spaces import FloatOr, IntOr
 
 
@@ -185,6 +186,15 @@ def test_importance_and_figures(where: str, tunesmith: Program) -> None:
     assert "there is no figure 'pie'" in tunesmith("plot", "pie", where, status=2)
 
 
+def test_explain_tells_what_is_believed_of_each_parameter(where: str, tunesmith: Program) -> None:
+    assert tunesmith.json("explain", where)["x"].startswith("nothing: the name has no known meaning")
+    space = Space({"eta": Float(0.001, 1, log=True), "max_depth": Int(1, 15)})
+    ts.create_study(storage=where, study_name="trees", space=space)
+    assert "eta: learning rate of a boosted tree: near 0.086" in tunesmith("explain", where, "--study", "trees")
+    ts.create_study(storage=where, study_name="none", space=space, priors=False)
+    assert "eta: nothing: the study was created with priors=False" in tunesmith("explain", where, "--study", "none")
+
+
 def test_enqueue(where: str, tunesmith: Program) -> None:
     tunesmith("enqueue", where, "-p", "x=0.25", "-p", "kind=it's", "-p", "on=False")
     study = load()
@@ -205,7 +215,16 @@ def test_without_storage_it_is_the_one_that_run_takes(
     where: str, tunesmith: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("TUNESMITH_STORAGE", raising=False)
-    for words in (("studies",), ("show",), ("best",), ("trials",), ("importance",), ("export",), ("upgrade",)):
+    for words in (
+        ("studies",),
+        ("show",),
+        ("best",),
+        ("trials",),
+        ("importance",),
+        ("explain",),
+        ("export",),
+        ("upgrade",),
+    ):
         assert tunesmith(*words, "--json") == tunesmith(*words, where, "--json")
     assert tunesmith.json("plot", "history", "-o", "a.png") == {"file": "a.png"}
     assert tunesmith.json("enqueue", "-p", "x=0.5")["study"] == "mine"

@@ -111,6 +111,7 @@ CALLS: dict[str, list[Callable[[str], list[str]]]] = {
         lambda where: ["importance", where, "--json"],
         lambda where: ["importance", where, "--params", EVIL],
     ],
+    "explain": [lambda where: ["explain", where], lambda where: ["explain", where, "--json"]],
     "plot": [
         lambda where: ["plot", "history", where, "-o", "h\x1b[1m.html"],
         lambda where: ["plot", f"none{EVIL}", where],

@@ -15,7 +15,7 @@ from tunesmith.samplers.gp.sampler import GPSampler
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
 
-FLAT = Space(x=Float(-1, 1), lr=Float(1e-4, 1, log=True), layers=Int(1, 9), size=Ordinal([8, 16, 32]))
+FLAT = Space(x=Float(-1, 1), y=Float(1e-4, 1, log=True), n=Int(1, 9), size=Ordinal([8, 16, 32]))
 
 
 def asked(space: Space, n: int, seed: int = 0, **options: Any) -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def asked(space: Space, n: int, seed: int = 0, **options: Any) -> list[dict[str,
 @pytest.mark.parametrize("options", [{}, {"sampler": "gp"}, {"directions": ["minimize", "maximize"]}], ids=str)
 def test_the_first_point_is_the_middle_and_the_next_ones_are_near_it(options: dict[str, Any]) -> None:
     first, *others = asked(FLAT, N_CENTRAL, **options)
-    assert first == {"x": 0.0, "lr": pytest.approx(0.01), "layers": 5, "size": 16}
+    assert first == {"x": 0.0, "y": pytest.approx(0.01), "n": 5, "size": 16}
     u = FLAT.to_unit(FLAT.encode(others))
     assert (np.abs(u[:, :2] - 0.5) <= SHRINKAGE / 2).all()
     assert len({p["x"] > 0 for p in others}) == 2, "on both sides of it"
@@ -105,7 +105,7 @@ def test_a_model_proposes_the_fifth_trial_and_after_failures_later() -> None:
 
 def test_the_default_comes_first_and_counts() -> None:
     study = ts.create_study(space=FLAT, seed=0)
-    default = {"x": 0.9, "lr": 0.5, "layers": 1, "size": 8}
+    default = {"x": 0.9, "y": 0.5, "n": 1, "size": 8}
     study.enqueue_trial(default)
     seen = []
     for _ in range(N_CENTRAL + 1):
@@ -151,10 +151,10 @@ def test_what_was_tried_before_a_parameter_was_known_is_not_tried_again() -> Non
     small = Space(m=Categorical(["p", "q"]), x=Float(0, 1))
     grown = Space(m=Categorical(["p", "q"]), x=Float(0, 1), y=Float(0, 1))
     for seed in range(4):
-        first, _ = InitialDesign().ask(History(), grown, np.random.default_rng(seed), 1)
+        first, _ = InitialDesign().ask(History(), grown, np.random.default_rng(seed), 1, {})
         history = History()
         history.append(0, TrialState.COMPLETE, small, first[0, :2], [1.0])
-        again, _ = InitialDesign().ask(history, grown, np.random.default_rng(seed), 1)
+        again, _ = InitialDesign().ask(history, grown, np.random.default_rng(seed), 1, {})
         assert not np.array_equal(again[0, :2], first[0, :2])
 
 

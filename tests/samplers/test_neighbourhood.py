@@ -34,7 +34,7 @@ def history_of(space: Space, n: int, fails: bool = False) -> History:
 
 
 def neighbourhood(history: History, space: Space, turn: int) -> Neighbourhood:
-    context = SearchContext.of(history, space, Cache())
+    context = SearchContext.of(history, space, Cache(), {})
     theta = np.full(int(context.features.group.max()) + 2, np.log(0.3))
     return Neighbourhood(context, theta, [], turn)
 

@@ -171,16 +171,16 @@ def test_random_search_knows_no_beliefs() -> None:
 def test_the_belief_adds_to_the_acquisition_with_its_gradient() -> None:
     features = FeatureMap(MIXED)
     z = features(MIXED.to_unit(MIXED.sample(np.random.default_rng(0), 30)))
-    belief = PriorWeight(MIXED, features, 20)
+    belief = PriorWeight(MIXED, features, 20, {})
     assert belief
-    assert not PriorWeight(CUBE, FeatureMap(CUBE), 20)
+    assert not PriorWeight(CUBE, FeatureMap(CUBE), 20, {})
     direct = sum(
         np.nan_to_num(prior.log_density(MIXED.to_unit(MIXED.sample(np.random.default_rng(0), 30))[:, j]))
         for j, prior in ((j, p.unit_prior()) for j, p in enumerate(MIXED.params.values()))
         if prior is not None
     )
     assert belief.value(z) == pytest.approx(BETA / 20 * direct)
-    assert PriorWeight(MIXED, features, 40).value(z) == pytest.approx(belief.value(z) / 2), "it fades as 1 / n"
+    assert PriorWeight(MIXED, features, 40, {}).value(z) == pytest.approx(belief.value(z) / 2), "it fades as 1 / n"
     slope, h = belief.slope(z), 1e-6
     for j in range(len(features.ordered)):
         ends = [belief.value(z + s * h * np.eye(z.shape[1])[j]) for s in (1, -1)]

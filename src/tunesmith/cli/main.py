@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "export": ("trials:export", "Write all trials to a CSV, JSON or Parquet file."),
         "report": ("report:report", "Write a report of a study: one page that opens from the disk, or Markdown."),
         "importance": ("importance:importance", "Tell which parameters mattered."),
+        "explain": ("explain:explain", "Tell which values of each parameter the search begins with, and why."),
         "plot": ("plot:plot", "Draw a figure of a study."),
     },
     "Change": {

@@ -105,6 +105,9 @@ TYPES: dict[str, click.ParamType[Any]] = {
 @click.option(
     "--pruner", metavar="NAME", type=TYPES["pruner"], help="Who stops hopeless trials: auto, nop, median, ..."
 )
+@click.option(
+    "--priors/--no-priors", default=None, help="Begin where parameters of such names are usually good (as by default)."
+)
 @click.option("--timeout-per-trial", type=TYPES["timeout_per_trial"], help="End a trial that runs longer.")
 @click.option(
     "--memory-limit", type=TYPES["memory_limit"], help="End a trial whose program uses more memory: 500MB, 4GB."

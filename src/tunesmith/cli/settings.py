@@ -51,6 +51,7 @@ class Settings:
     as_written: bool | None = None
     pty: bool | None = None
     resumable: bool | None = None
+    priors: bool | None = None
     params_file: str | None = None
     tensorboard: str | None = None
     directory: str | None = None
@@ -138,7 +139,7 @@ def _checked(name: str, value: Any, converters: Mapping[str, Callable[[Any], Any
         if not isinstance(given, list) or not all(isinstance(metric, str) for metric in given):
             raise ValueError("expected the name of a metric, or a list of names")
         return given
-    if name in ("shell", "pty", "resumable", "as_written"):
+    if name in ("shell", "pty", "resumable", "as_written", "priors"):
         if not isinstance(value, bool):
             raise ValueError(f"expected true or false; got {value!r}")
         return value

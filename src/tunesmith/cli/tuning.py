@@ -172,7 +172,9 @@ def dry_run(settings: Settings, as_json: bool) -> None:
             check_names(program, space)
         seed = settings.seed or 0
     directions = ["minimize"] * len(program.metrics)
-    trial = create_study(directions=directions, space=space, seed=seed, sampler=settings.sampler).ask()  # in memory
+    priors = settings.priors is not False
+    study = create_study(directions=directions, space=space, seed=seed, sampler=settings.sampler, priors=priors)
+    trial = study.ask()  # in memory
     point = dict(trial.take_whole())
     words = program.words(0, point, trial.seed)
     env = program.environment(0, point, trial.seed)
@@ -203,6 +205,7 @@ def _begun(settings: Settings, storage: str, change: bool) -> tuple[Study, Progr
             seed=settings.seed,
             sampler=settings.sampler,
             pruner=settings.pruner,
+            priors=settings.priors is not False,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error

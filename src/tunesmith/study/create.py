@@ -22,6 +22,7 @@ from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage import open_storage
 from tunesmith.storage.base import Storage
 from tunesmith.study.engine.artifacts import STORE, ArtifactHome
+from tunesmith.study.engine.replica import PRIORS
 from tunesmith.study.engine.retries import KEY as RETRIES
 from tunesmith.study.engine.retries import checked_retries, stored_retries, to_store
 from tunesmith.study.engine.wishes import is_wish
@@ -70,6 +71,7 @@ def create_study(
     warm_start_from: Study | Iterable[Study] | WarmStart | None = None,
     retries: int | Mapping[FailureKind | str, int] | None = None,
     artifact_store: StoreLike = None,
+    priors: bool = True,
 ) -> Study:
     """Create a study.
 
@@ -98,6 +100,9 @@ def create_study(
             as "s3://bucket/folder", or a store. By default beside an SQLite file ("tune.db.artifacts"), and for a study
             in memory in a temporary folder; with a server, name one. It is stored with a new study; for a study that
             has one it counts for this object.
+        priors: whether the Gaussian-process sampler uses what is usually good for a parameter of such a name (a
+            learning rate, a depth, a dropout), see `Study.explain`; ``prior=`` of a parameter counts in any case. A
+            study that exists already keeps what it was created with.
 
     Returns:
         The study.
@@ -148,6 +153,9 @@ def create_study(
     if earlier and KEY not in record.system and not store.count(record.id):
         kept = earlier.data if isinstance(earlier, WarmStart) else _encode(earlier)
         store.set_attr(record.id, None, KEY, kept, system=True)
+        record = store.load_study(record.name)
+    if not priors and PRIORS not in record.system and not store.count(record.id):
+        store.set_attr(record.id, None, PRIORS, False, system=True)
         record = store.load_study(record.name)
     if again is not None and stored_retries(record.system) != again:
         store.set_attr(record.id, None, RETRIES, to_store(again), system=True)

@@ -18,6 +18,7 @@ from tunesmith.numerics.pareto import non_dominated
 from tunesmith.pruners.base import Pruner
 from tunesmith.samplers.base import Sampler
 from tunesmith.space import Space
+from tunesmith.space.meaning import explain
 from tunesmith.state import FailureKind, StudyDirection, TrialState
 from tunesmith.storage.base import Storage, StudyRecord
 from tunesmith.study.engine.engine import TrialEngine
@@ -204,6 +205,38 @@ class StudyView:
 
         self.engine.check_single_objective("recommend()", "best_trials")
         return recommend(self.engine, simplest, complexity, level)
+
+    def explain(self) -> dict[str, str]:
+        """Return in words what is believed of each parameter before there are results, and why; or why nothing is.
+
+        The Gaussian process, and "auto" while it chooses that, begins where values of parameters of such a meaning are
+        usually good: a learning rate of a network, the depth of boosted trees, a dropout. What a parameter means is
+        told by its name and those beside it, its scale and its range. See docs/samplers.md.
+
+        Returns:
+            A sentence for each parameter of the space, by its name; none while no parameter is known.
+
+        Example:
+            ```python
+            import tunesmith
+            from tunesmith import Float, Int
+
+            space = {"eta": Float(0.001, 1, log=True), "max_depth": Int(1, 15), "x": Float(0, 1)}
+            study = tunesmith.create_study(space=space)
+            print(study.explain()["eta"])
+            ```
+        """
+        history = self.history
+        if history.space is None:
+            return {}
+        why = None
+        if not history.priors:
+            why = "the study was created with priors=False"
+        elif history.warm_start:
+            why = "earlier studies say more (warm_start_from=)"
+        elif history.n_objectives > 1:
+            why = "with several objectives no value is good for all"
+        return explain(history.space, why)
 
     def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
         """Return one row a trial.

@@ -139,6 +139,7 @@ def _study(options: Options) -> Study:
             sampler=options.sampler,
             pruner=options.pruner,
             artifact_store=options.artifact_store,
+            priors=options.priors,
         )
     except StudyNotFoundError as error:
         raise target.UsageError(f"{error}. --create creates it") from None

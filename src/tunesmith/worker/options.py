@@ -38,6 +38,7 @@ class Options:
     sampler: str | None
     pruner: str | None
     artifact_store: str | None
+    priors: bool
     n_trials: int | None
     n_trials_total: int | None
     timeout: float | None
@@ -68,6 +69,8 @@ def parse(arguments: Sequence[str] | None, prog: str) -> Options:
     for name in ("directions", "seed"):
         if given[name] is not None and not given["create"]:
             parser.error(f"--{name.removesuffix('s')} is for a new study: give --create as well")
+    if not given["priors"] and not given["create"]:
+        parser.error("--no-priors is for a new study: give --create as well")
     return Options(**given)
 
 
@@ -107,6 +110,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     study.add_argument("--sampler", metavar="NAME", choices=sorted(registry.names("samplers")), help="who proposes")
     study.add_argument("--pruner", metavar="NAME", choices=sorted(registry.names("pruners")), help="who stops trials")
+    study.add_argument(
+        "--no-priors",
+        dest="priors",
+        action="store_false",
+        help="of a new study: parameter names mean nothing to the sampler, see create_study(priors=False)",
+    )
     study.add_argument(
         "--artifact-store",
         metavar="PLACE",

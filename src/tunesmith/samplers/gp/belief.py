@@ -56,7 +56,7 @@ class Belief:
 
     @one_thread()
     def __init__(self, history: History, space: Space, limited: History) -> None:
-        context = SearchContext.of(history, space, Cache())
+        context = SearchContext.of(history, space, Cache(), {})
         proposer = SingleObjectiveProposer(context, context.data.y[:, 0], HyperparameterCache(), chained=False)
         self._context, self._model, self._warp = context, proposer.model, proposer.warp
         good, fitted = proposer.good, proposer.model.fitted

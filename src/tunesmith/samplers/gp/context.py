@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -20,6 +20,7 @@ from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
+from tunesmith.space.meaning import Meaning
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,24 +31,34 @@ class SearchContext:
         space: the space with its conditions, declared or inferred.
         features: its features.
         data: the finished trials.
-        prior_weight: the user's priors, weighted for as many trials.
+        meanings: what parameters mean, of those without a prior of the user.
+        prior_weight: the user's priors and what parameters mean, weighted for as many trials.
         sources: the models of earlier studies.
     """
 
     space: Space
     features: FeatureMap
     data: TrainingData
+    meanings: Mapping[int, Meaning]
     prior_weight: PriorWeight
     sources: SourceModels
 
     @classmethod
-    def of(cls, history: History, space: Space, sources: Cache[SourceModels], n: int | None = None) -> SearchContext:
+    def of(
+        cls,
+        history: History,
+        space: Space,
+        sources: Cache[SourceModels],
+        meanings: Mapping[int, Meaning],
+        n: int | None = None,
+    ) -> SearchContext:
         """Return what a history holds about a space.
 
         Args:
             history: the history.
             space: the space.
             sources: where the models of earlier studies are kept.
+            meanings: what the parameters mean.
             n: how many of the rows count; None: all.
         """
         n = len(history) if n is None else n
@@ -57,7 +68,8 @@ class SearchContext:
             tree,
             features,
             TrainingData.of(history, space, tree, n).without_boundary_failures(),
-            PriorWeight(tree, features, n),
+            meanings,
+            PriorWeight(tree, features, n, meanings),
             sources.get((warm_start, tree), lambda: SourceModels(warm_start, tree, features, PRIOR)),
         )
 

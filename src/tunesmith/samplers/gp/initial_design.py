@@ -29,6 +29,7 @@ from tunesmith.samplers.gp.transfer import best_points
 from tunesmith.samplers.qmc import QMCSampler
 from tunesmith.space import Space
 from tunesmith.space.base import priors_of
+from tunesmith.space.meaning import Meaning
 from tunesmith.space.priors import UnitPrior
 
 N_CENTRAL = 4  # points of the design; more where a parameter has more branches
@@ -47,8 +48,21 @@ class InitialDesign:
         """Return how many trials come before a model takes over: four, or as many as a parameter has branches."""
         return _n_central(space, branching_parameters(infer_conditions(space, history.points(space))))
 
-    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
-        """Return n points; see `tunesmith.samplers.Sampler.ask`."""
+    def ask(
+        self, history: History, space: Space, rng: np.random.Generator, n: int, meanings: Mapping[int, Meaning]
+    ) -> tuple[Points, SamplerStates]:
+        """Return n points.
+
+        Args:
+            history: as for `tunesmith.samplers.Sampler.ask`.
+            space: as there.
+            rng: as there.
+            n: as there.
+            meanings: what parameters mean: their centres are the middle of the design.
+
+        Returns:
+            As there.
+        """
         x, states = self._sequence.ask(history, space, rng, n)
         if not len(space):
             return x, states
@@ -59,7 +73,8 @@ class InitialDesign:
         found = self._best.get((sources, space), lambda: best_points(sources, space))
         known = np.vstack([_prior_modes(priors, len(space)), found])
         sobol = self._sequence.first_points(len(space), int(states[0]))
-        design = _central(space, branching_parameters(infer_conditions(space, tried)), sobol)
+        centre = np.array([meanings[j].prior.centre if j in meanings else 0.5 for j in range(len(space))])
+        design = _central(space, branching_parameters(infer_conditions(space, tried)), sobol, centre)
         seen = np.vstack([tried, history.pending_points(space)])
         begun = self._sequence.n_used(history, space)
         for i in range(n):
@@ -85,7 +100,7 @@ def _n_central(space: Space, branching: Sequence[str]) -> int:
     return max([N_CENTRAL, *(int(space.params[name].n_values) for name in branching)])
 
 
-def _central(space: Space, branching: Sequence[str], sobol: Floats) -> Floats:
+def _central(space: Space, branching: Sequence[str], sobol: Floats, centre: Floats) -> Floats:
     """Return the design as internal values [k, d].
 
     Where a parameter is active for the first time it has its middle value: each branch is a space of its own. Choices
@@ -96,11 +111,12 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats) -> Floats:
         space: the space.
         branching: the parameters that others depend on.
         sobol: points of a sequence in the unit cube [q, d], q >= k.
+        centre: what counts as the middle [d].
     """
     params = space.params
     n = _n_central(space, branching)
     u = sobol[:n]
-    drawn = 0.5 + SHRINKAGE * (u - 0.5)
+    drawn = centre + SHRINKAGE * (u - centre)
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
     spread = [j for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching]
     drawn[:, spread] = even[:, spread]
@@ -108,7 +124,8 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats) -> Floats:
     first = active & (active.cumsum(axis=0) == 1)  # at which points a parameter is active for the first time
     first[:, spread] = False
     cell = np.array([1.0 / p.n_values if p.n_values < 1e6 else 0.0 for p in params.values()])
-    middle = 0.5 + 0.5 * cell * (u - 0.5)  # of an even number of values one of the two in the middle
+    # of an even number of values one of the two in the middle
+    middle = np.clip(centre + 0.5 * cell * (u - 0.5), 0.0, 1.0)
     return space.from_unit(np.where(first, middle, drawn))
 
 

@@ -34,9 +34,11 @@ from tunesmith.samplers.gp.crowd import MANY, Crowd, rows_modelled
 from tunesmith.samplers.gp.hyperparameters import MIN_ROWS, HyperparameterCache
 from tunesmith.samplers.gp.initial_design import InitialDesign
 from tunesmith.samplers.gp.proposers import BiObjectiveProposer, SingleObjectiveProposer
+from tunesmith.samplers.gp.told import design_in_words
 from tunesmith.samplers.gp.transfer import SourceModels
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space
+from tunesmith.space.meaning import Meaning, meanings_of
 
 OPTUNA_ARGUMENTS = {
     "independent_sampler": INDEPENDENT_SAMPLER,
@@ -82,6 +84,7 @@ class GPSampler(Sampler):
         self._design = InitialDesign()
         self._hyperparameters = HyperparameterCache()
         self._sources: Cache[SourceModels] = Cache()
+        self._meanings: Cache[dict[int, Meaning]] = Cache()
         self._context: Cache[SearchContext] = Cache()
         self._crowd: Cache[Crowd] = Cache()
         self._proposer: Cache[SingleObjectiveProposer | BiObjectiveProposer] = Cache()
@@ -110,7 +113,8 @@ class GPSampler(Sampler):
         See `Sampler.propose`.
         """
         if len(space) == 0 or self._starting(history, space):
-            return *self._design.ask(history, space, rng, n), None
+            meanings = self._meant(history, space)
+            return *self._design.ask(history, space, rng, n, meanings), design_in_words(space, meanings)
         told: list[str] = []
         with one_thread():
             x, branches = self._modelled(history, space, rng, n, told)
@@ -129,9 +133,7 @@ class GPSampler(Sampler):
         branches: list[str] = []
         pending = history.pending_points(space)
         while len(points) < n and len(pending) <= MANY:
-            context = self._context.get(
-                (history, len(history), space), lambda: SearchContext.of(history, space, self._sources)
-            )
+            context = self._context.get((history, len(history), space), lambda: self._context_of(history, space))
             proposer = self._proposer_of(context, rng)
             x, branch = proposer.propose(pending, rng)
             if not points and x is not None:
@@ -152,7 +154,8 @@ class GPSampler(Sampler):
         """Return n points for one of very many workers each."""
         rows = rows_modelled(history)
         crowd = self._crowd.get(
-            (history, rows, space), lambda: Crowd(SearchContext.of(history, space, self._sources, rows), space)
+            (history, rows, space),
+            lambda: Crowd(self._context_of(history, space, rows), space),
         )
         crowd.update(history)
         running = set(point_keys(crowd.context.space.mask(pending)))
@@ -163,6 +166,15 @@ class GPSampler(Sampler):
             pending = np.vstack([pending, x])
             running.update(point_keys(x[None]))
         return points
+
+    def _context_of(self, history: History, space: Space, n: int | None = None) -> SearchContext:
+        return SearchContext.of(history, space, self._sources, self._meant(history, space), n)
+
+    def _meant(self, history: History, space: Space) -> dict[int, Meaning]:
+        """Return what the parameters mean, where that says what is good: for one objective, without earlier studies."""
+        if not history.priors or history.n_objectives > 1 or history.warm_start:
+            return {}
+        return self._meanings.get((space,), lambda: meanings_of(space))
 
     def _proposer_of(
         self, context: SearchContext, rng: np.random.Generator

@@ -99,6 +99,7 @@ class SearchCV(BaseSearchCV):
         warm_start_from: earlier studies of similar searches, or one of them, such as ``search.study_`` or what
             `tunesmith.load_study` returns. Data, metric and some parameters may differ. Their best candidates are
             tried first; see `tunesmith.create_study`.
+        priors: whether to use what is usually good for parameters of such names; see `tunesmith.create_study`.
         confirm: on how many fresh sets of splits the leaders and the default configuration are run again: four leaders
             on the first set, three on the others. "auto": on up to five, as far as the fits that were saved pay for
             it, and with no more fits than the search took; 0: on none. A splitter that makes the same splits each
@@ -184,6 +185,7 @@ class SearchCV(BaseSearchCV):
         "sampler": [str, HasMethods(["ask"])],
         "random_state": ["random_state"],
         "warm_start_from": [object],  # create_study checks it
+        "priors": ["boolean"],
         "racing": [StrOptions(set(RULES)), None],
         "fidelity": [str, None],
         "confirm": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left"), None],
@@ -232,6 +234,7 @@ class SearchCV(BaseSearchCV):
         progress: bool = False,
         share_steps: bool = True,
         warm_start_from: Any = None,
+        priors: bool = True,
     ) -> None:
         self._store_arguments(locals())
 
@@ -270,7 +273,9 @@ class SearchCV(BaseSearchCV):
             seed = int(seed if isinstance(seed, Integral) else check_random_state(seed).randint(2**31))
         if callable(self.scoring) and isinstance(self.refit, str):
             metric = self.refit  # if the function returns several scores: the name of the one that decides
-        store = self._create_store(metric, sampler, seed=seed, space=space, warm_start_from=self.warm_start_from)
+        store = self._create_store(
+            metric, sampler, seed=seed, space=space, warm_start_from=self.warm_start_from, priors=self.priors
+        )
         store.space = space
         return store
 

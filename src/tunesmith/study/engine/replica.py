@@ -18,6 +18,7 @@ from tunesmith.storage.base import Increment, Storage, StudyRecord
 from tunesmith.study.warm_start import KEY, decode_warm_start
 from tunesmith.trial import Trial
 
+PRIORS = "priors"  # the system attribute that is false where names are to mean nothing
 CAN_RESUME = "can_resume"  # the system attribute that says that the objective saves checkpoints
 STALE = -1  # the version of a history that must be read again
 
@@ -69,6 +70,7 @@ class StudyReplica:
         self.claimed: int | None = None
         self._warm_start = decode_warm_start(record.system.get(KEY))
         self._can_resume = bool(record.system.get(CAN_RESUME))
+        self._priors = bool(record.system.get(PRIORS, True))
         self.reset(record.space)
 
     def reset(self, space: Space | None) -> None:
@@ -76,6 +78,7 @@ class StudyReplica:
         self.declared = space is not None
         self.history = History(space, len(self.signs))
         self.history.warm_start = self._warm_start
+        self.history.priors = self._priors
         self.history.curves.can_resume = self._can_resume
         self.history.curves.signs = self.signs
         self.cursor = 0

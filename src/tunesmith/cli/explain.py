@@ -1,0 +1,26 @@
+"""``tunesmith explain``: what is believed of each parameter before there are results, and why."""
+
+from __future__ import annotations
+
+import click
+
+from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
+from tunesmith.cli.output import echo, print_json
+from tunesmith.text import printable
+
+
+@click.command()
+@storage_argument
+@study_option
+@json_option
+def explain(storage: str, name: str | None, as_json: bool) -> None:
+    """Tell which values of each parameter the search begins with, and why."""
+    study = open_study(storage, name)
+    told = study.explain()
+    if as_json:
+        print_json(told)
+        return
+    if not told:
+        echo(f"no parameter of {printable(study.study_name)} is known yet")
+    for param, sentence in told.items():
+        echo(f"{printable(param)}: {printable(sentence)}")

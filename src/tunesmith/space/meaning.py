@@ -1,0 +1,265 @@
+"""What parameters mean, by their names and by those beside them, and which values of them are usually good.
+
+A name alone says little: `alpha` is a penalty of boosted trees, of a network or of a lasso, and good learning rates of
+the first two differ a hundredfold. So the names of a part of a space that have a prefix in common (``xgb.eta``,
+``model__eta``, or none) are taken together. What they describe is the kind of model that knows most of them, if it is
+only one and if it knows two at least. Parts that are not clear by themselves and are always active (``optimizer.lr``,
+``data.batch_size``) are taken together; what is not clear then is not believed. A centre far from all that a range
+allows shows that another thing is meant, or another unit, and is not believed either.
+
+Centres and widths are in `meaning.json`, in each parameter's own unit, with the tables that they are from. They were
+learnt by `benchmarks/meaning.py` on data sets on which no search is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunesmith.space.base import Parameter
+from tunesmith.space.choices import Categorical
+from tunesmith.space.parameters import Float, Int
+from tunesmith.space.priors import NormalPrior
+from tunesmith.space.space import Space
+from tunesmith.text import shown
+
+TABLE = Path(__file__).with_suffix(".json")
+LEAST_SD = 0.1  # of a range: a belief from other data is never sharper
+FAR = 2.0  # widths between a range and the centre, from which on something else is meant
+AT_LEAST = 2  # names that a kind of model must know
+TREES, NETWORK, MOMENTUM = "boosted tree", "neural network", "momentum"
+RATE = "learning rate"
+RATE_WITH_MOMENTUM = "learning rate with momentum"
+# Kinds of models, and the names of each meaning without signs and in small letters; "": names that tell the kind alone.
+_RATES = "learningrate lr eta initlr learningrateinit initiallr baselr maxlr peaklr stepsize shrinkage"
+_NAMES = {
+    TREES: {
+        RATE: _RATES,
+        "rounds": "nestimators nrounds nround numboostround numrounds numround numiterations iterations niter maxiter"
+        " ntrees numtrees",
+        "depth": "maxdepth depth",
+        "leaves": "numleaves maxleafnodes maxleaves",
+        "leaf weight": "minchildweight minsumhessianinleaf",
+        "leaf rows": "minchildsamples mindatainleaf minsamplesleaf minobsinnode",
+        "rows": "subsample baggingfraction samplefraction",
+        "columns": "colsamplebytree colsamplebylevel colsamplebynode featurefraction featurefractionbynode rsm"
+        " maxfeatures",
+        "split gain": "gamma minsplitloss minsplitgain mingaintosplit",
+        "l1 penalty": "alpha regalpha lambdal1",
+        "l2 penalty": "lambda reglambda lambdal2 l2regularization l2leafreg",
+        "rate of dropped trees": "ratedrop droprate",
+        "rate of skipped drops": "skipdrop",
+        "": "booster boostingtype growpolicy maxbin",
+    },
+    "decision tree": {
+        "depth": "maxdepth depth",
+        "leaf rows": "minbucket minsamplesleaf",
+        "split rows": "minsplit minsamplessplit",
+        "pruning": "cp ccpalpha",
+        "": "criterion splitter",
+    },
+    "forest": {
+        "rows": "maxsamples samplefraction",
+        "": "maxfeatures mtry minsamplesleaf minnodesize nestimators ntrees numtrees maxdepth minsamplessplit"
+        " bootstrap criterion",
+    },
+    NETWORK: {
+        RATE: _RATES,
+        "batch size": "batchsize batch minibatchsize bs",
+        "dropout": "dropout maxdropout dropoutrate dropoutp pdrop hiddendropout",
+        "width": "width maxunits units nunits numunits hidden nhidden hiddensize hiddendim hiddenunits hiddenlayersize",
+        "layers": "layers numlayers nlayers hiddenlayers nhiddenlayers numhiddenlayers depth",
+        "weight decay": "weightdecay wd l2 l2reg alpha",
+        MOMENTUM: "momentum",
+        "": "optimizer optimiser activation activationfn epochs nesterov warmup schedule scheduler lrschedule solver",
+    },
+    "support vector machine": {"penalty": "c", "": "gamma kernel degree coef0"},
+    "linear model": {"": "alpha lambda s l1ratio fitintercept penalty loss"},
+}
+_MEANINGS = {
+    kind: {alias: meaning for meaning, aliases in known.items() for alias in aliases.split()}
+    for kind, known in _NAMES.items()
+}
+_ALIASES = frozenset(alias for known in _MEANINGS.values() for alias in known)
+_PREFIX = re.compile(r"__|[.:/]|(?<=[^\W_])_(?!_)")  # where a name may begin that has something before it
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a parameter is, and what is believed of it before there are results.
+
+    Attributes:
+        kind: the model that it belongs to.
+        meaning: what it is there.
+        centre: the value about which good ones lie, which may be outside of the range.
+        width: one standard deviation of good values; a factor if `is_log`.
+        is_log: whether they are spread about the centre in the logarithm.
+        source: what it was learnt from.
+        prior: the same as a density over the range.
+    """
+
+    kind: str
+    meaning: str
+    centre: float
+    width: float
+    is_log: bool
+    source: str
+    prior: NormalPrior
+
+    def __str__(self) -> str:
+        low, high = (_shown(end) for end in _ends(self.centre, self.width, self.is_log, 1.0))
+        near = f"near {_shown(self.centre)}, mostly from {low} to {high}"
+        return f"{self.meaning} of a {self.kind}: {near}; learnt from {self.source}"
+
+
+def meanings_of(space: Space) -> dict[int, Meaning]:
+    """Return what the parameters of a space mean, by their place, where it is known what is good.
+
+    Parameters with a prior of their own have none, nor have choices without an order.
+    """
+    return {space.names.index(name): told for name, told in _told(space).items() if isinstance(told, Meaning)}
+
+
+def explain(space: Space, unused: str | None = None) -> dict[str, str]:
+    """Return in words what is believed of each parameter of a space, and why; or why nothing is.
+
+    Args:
+        space: the space.
+        unused: why names mean nothing to the study; None: they do.
+
+    Returns:
+        A sentence for each parameter, by its name.
+    """
+    return {
+        name: f"nothing: {unused}" if unused is not None and space[name].prior is None else str(told)
+        for name, told in _told(space).items()
+    }
+
+
+def _told(space: Space) -> dict[str, Meaning | str]:
+    """Return the meaning of each parameter, or why nothing is believed of it."""
+    kinds, meanings = _recognised(space)
+    found: dict[str, Meaning | str] = {}
+    for name, param in space.params.items():
+        if param.prior is not None:
+            found[name] = f"your prior: {shown(param.prior)}"
+        elif name not in kinds:
+            found[name] = "nothing: the name has no known meaning"
+        elif kinds[name] is None:
+            found[name] = "nothing: the names beside it do not tell what model it belongs to"
+        elif name not in meanings:
+            found[name] = f"nothing: of a {kinds[name]}, and no values are known to be usually good"
+        else:
+            kind, meaning = meanings[name]
+            found[name] = _meaning(kind, meaning, param) or (
+                f"nothing: good values of the {meaning} of a {kind} are numbers near "
+                f"{_shown(_table()[kind][meaning]['centre'])}"
+            )
+    return found
+
+
+def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[str, str]]]:
+    """Return the kind of model of each known name, None where it is not clear; and kind and meaning where known."""
+    parts: dict[str, dict[str, str]] = {}
+    for name in space.names:
+        if (read := _read(name)) is not None:
+            parts.setdefault(read[0], {})[name] = read[1]
+    kinds: dict[str, str | None] = {}
+    meanings: dict[str, tuple[str, str]] = {}
+    table = _table()
+    unclear: dict[str, str] = {}
+    for prefix, aliases in list(parts.items()):
+        if _kind(set(aliases.values())) is None and all(space.params[name].condition is None for name in aliases):
+            unclear.update(parts.pop(prefix))
+    for aliases in (*parts.values(), unclear):
+        kind = _kind(set(aliases.values()))
+        kinds.update(dict.fromkeys(aliases, kind))
+        if kind is None:
+            continue
+        of = {name: _MEANINGS[kind].get(alias, "") for name, alias in aliases.items()}
+        has_momentum = kind == NETWORK and MOMENTUM in of.values()
+        for name, meaning in of.items():
+            exact = RATE_WITH_MOMENTUM if has_momentum and meaning == RATE else meaning
+            if exact in table.get(kind, {}):
+                meanings[name] = kind, exact
+    return kinds, meanings
+
+
+def _kind(aliases: set[str]) -> str | None:
+    """Return the one kind of model that knows most of some names."""
+    counts = {kind: len(aliases & known.keys()) for kind, known in _MEANINGS.items()}
+    most = max(counts.values())
+    best = [kind for kind, count in counts.items() if count == most]
+    return best[0] if most >= AT_LEAST and len(best) == 1 else None
+
+
+def _read(name: str) -> tuple[str, str] | None:
+    """Return the prefix of a name and the known name behind it; None: there is none."""
+    starts = [(0, 0), *(m.span() for m in _PREFIX.finditer(name))]
+    for before, after in starts:
+        plain = re.sub(r"[\W_]", "", name[after:]).lower()
+        for alias in (plain, re.sub(r"(?<=[a-z])l?\d+$", "", plain)):  # n_units_l0, dropout_1
+            if alias in _ALIASES:
+                return name[:before], alias
+    return None
+
+
+def _meaning(kind: str, meaning: str, param: Parameter) -> Meaning | None:
+    """Return what is believed of a parameter of this meaning; None if its type or its range does not fit."""
+    values: list[float]
+    if isinstance(param, Float | Int):
+        values, cell = [param.low, param.high], 1.0 / param.n_values
+    elif isinstance(param, Categorical) and param.is_ordered and all(_is_number(v) for v in param.choices):
+        values, cell = [float(v) for v in param.choices], 1.0 / param.n_values
+    else:
+        return None
+    entry = _table()[kind][meaning]
+    is_log, centre = "factor" in entry, float(entry["centre"])
+    width = float(entry["factor"] if is_log else entry["width"])
+    nearest, farthest = _ends(centre, width, is_log, FAR)
+    if not all(a < b for a, b in pairwise(values)) or values[-1] < nearest or values[0] > farthest:
+        return None
+    below, at, above = (_place(param, values, is_log, x) for x in (*_ends(centre, width, is_log, 1.0), centre))
+    below, at, above = sorted((below, at, above))
+    sd = max(above - at, at - below, LEAST_SD)
+    source = ", ".join(entry["from"])
+    return Meaning(kind, meaning, centre, width, is_log, source, NormalPrior(math.nan, at, sd, cell))
+
+
+def _place(param: Parameter, values: list[float], is_log: bool, x: float) -> float:
+    """Return where a number lies in the unit interval of a parameter, or the nearer end."""
+    if isinstance(param, Float | Int):
+        return float(param.to_unit(x))
+    k = len(values)
+    scaled = [math.log(max(v, math.ulp(0.0))) if is_log else v for v in values]
+    return float(np.interp(math.log(x) if is_log else x, scaled, (np.arange(k) + 0.5) / k))
+
+
+def _ends(centre: float, width: float, is_log: bool, times: float) -> tuple[float, float]:
+    """Return the values some widths below and above a centre."""
+    if is_log:
+        return centre / width**times, centre * width**times
+    return centre - times * width, centre + times * width
+
+
+def _shown(x: float) -> str:
+    return f"{float(f'{x:.2g}'):,g}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    found: Mapping[str, Mapping[str, Mapping[str, Any]]] = json.loads(TABLE.read_text())
+    return found
