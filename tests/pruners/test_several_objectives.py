@@ -183,6 +183,27 @@ def test_where_nothing_is_reported_nothing_is_pruned() -> None:
     assert study.savings is None
 
 
+def test_with_checkpoints_the_default_leaves_no_run_behind() -> None:
+    def resumable(trial: Any) -> tuple[float, float]:
+        error, accuracy = ends(trial)
+        for step in trial.epochs(STEPS, {"seen": []}):
+            trial.report((error + 1 / step, accuracy - 1 / step), step)
+            if trial.should_prune():
+                raise ts.TrialPruned
+        return error, accuracy
+
+    study = ts.create_study(directions=DIRECTIONS, sampler=RandomSampler(), seed=0)
+    study.optimize(resumable, n_trials=20)
+    assert {t.state for t in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    paused = ts.create_study(directions=DIRECTIONS, sampler=RandomSampler(), seed=0, pruner="halving")
+    paused.optimize(resumable, n_trials=20)
+    waiting = [t for t in paused.trials if t.state is TrialState.PAUSED]
+    assert waiting
+    last = np.array([t.intermediate_values[t.last_step] for t in waiting]) * [1, -1]
+    done = np.array([t.values for t in paused.trials if t.state is TrialState.COMPLETE]) * [1, -1]
+    assert not non_dominated(np.vstack([done, last]))[len(done) :].any(), "those that lead were run to their ends"
+
+
 def test_curves_are_shown_and_written_for_each_objective(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
     study = ts.create_study(directions=DIRECTIONS, sampler=RandomSampler(), seed=0, storage=file, study_name="two")

@@ -15,6 +15,7 @@ from tunesmith.history import History
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.gp.hyperparameters import REFIT_ALWAYS, fitted_rows
 from tunesmith.samplers.gp.sampler import GPSampler
+from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows
 from tunesmith.space import Categorical, Float, Int, Ordinal, Space
 from tunesmith.state import TrialState
@@ -241,3 +242,14 @@ def test_beyond_the_limit_the_model_is_local() -> None:
 def test_bad_arguments(bad: int) -> None:
     with pytest.raises(ValueError, match="n_startup_trials"):
         GPSampler(bad)
+
+
+def test_a_pruned_trial_is_not_on_the_front_of_the_search() -> None:
+    """What it reported early, of seconds say, may dominate what others have at their ends."""
+    space, history = Space(x=Float(0, 1)), History(Space(x=Float(0, 1)), 2)
+    for number, x in enumerate((0.1, 0.4, 0.6, 0.9)):
+        history.append(number, TrialState.COMPLETE, space, [x], [1.0 + (x - 0.3) ** 2, 10.0 + x])
+    history.append(4, TrialState.PRUNED, space, [0.98], [0.5, 1.0])
+    data = TrainingData.of(history, space, space)
+    assert data.feasible.tolist() == [True, True, True, True, False]
+    assert not data.failed.any()
