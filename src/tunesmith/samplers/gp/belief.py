@@ -57,7 +57,8 @@ class Belief:
     @one_thread()
     def __init__(self, history: History, space: Space, limited: History) -> None:
         context = SearchContext.of(history, space, Cache(), {})
-        proposer = SingleObjectiveProposer(context, context.data.y[:, 0], HyperparameterCache(), chained=False)
+        known = context.data
+        proposer = SingleObjectiveProposer(context, known.y[:, 0], HyperparameterCache(), known.noise[:, 0])
         self._context, self._model, self._warp = context, proposer.model, proposer.warp
         good, fitted = proposer.good, proposer.model.fitted
         self._best = float(fitted[good].min() if good.any() else fitted.max())

@@ -18,7 +18,7 @@ def draw(data: BeliefFigure) -> Any:
     d = len(data.panels)
     columns = min(d, COLUMNS)
     rows = -(-d // columns)
-    figure, axes = new(data, rows, columns, (max(2.9 * columns, 6.0), 2.7 * rows + 1.1))
+    figure, axes = new(data, rows, columns, (max(2.9 * columns, 8.5), 2.7 * rows + 1.1))
     for k, ax in enumerate(axes.ravel()):
         if k >= d:
             ax.set_visible(False)
