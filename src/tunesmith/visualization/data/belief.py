@@ -186,8 +186,8 @@ def _panel(t: StudyColumns, space: Space, model: Belief, j: int, most: int) -> B
     """Return the panel of column j, with so many trials at most."""
     whole = parameter_axis(t, space, j)
     rows = np.flatnonzero(t.complete & ~np.isnan(t.x[:, j]))
-    if t.best is not None and len(rows) > most:
-        rows = rows[thin(whole.unit[rows], t.value[rows], rows == t.best, most)]
+    if len(rows) > most:
+        rows = rows[thin(whole.unit[rows], t.value[rows], rows == (-1 if t.best is None else t.best), most)]
     at = _along(space, whole, j)
     found = model.at(_points(t, model.space, j, at))
     sign = -1.0 if t.maximize else 1.0
