@@ -323,14 +323,14 @@ def table(known: Said, without: Sequence[str]) -> dict[str, dict[str, dict[str, 
         centres = [float(np.mean([k.centre for k in ks])) for ks in by_source.values()]
         sds = [float(np.mean([k.sd for k in ks])) for ks in by_source.values()]
         centre, sd = float(np.mean(centres)), math.hypot(float(np.mean(sds)), float(np.std(centres)))
-        n_sets = sum(ks[0].n_sets for ks in by_source.values())
-        sd *= 1.0 + UNSURE / n_sets
+        counts = {name: ks[0].n_sets for name, ks in by_source.items()}
+        sd *= 1.0 + UNSURE / sum(counts.values())
         entry: dict[str, Any] = (
             {"centre": short(10**centre), "factor": short(10**sd)}
             if meaning in LOGARITHMIC
             else {"centre": short(round(centre, 2)), "width": short(sd)}
         )
-        entry["from"] = [f"{name} ({ks[0].n_sets} data sets)" for name, ks in by_source.items()]
+        entry["from"] = [f"{name} ({n} data set{'s' * (n > 1)})" for name, n in counts.items()]
         made.setdefault(group, {})[meaning] = entry
     return made
 

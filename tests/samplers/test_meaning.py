@@ -198,4 +198,4 @@ def test_each_entry_of_the_table_has_names_and_a_source() -> None:
             assert set(entry) in ({"centre", "factor", "from"}, {"centre", "width", "from"})
             assert entry.get("factor", 2.0) > 1.0
             assert entry.get("width", 1.0) > 0.0
-            assert all("data sets" in source for source in entry["from"])
+            assert all(" data set" in source for source in entry["from"])

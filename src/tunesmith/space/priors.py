@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -59,6 +59,14 @@ class NormalPrior(UnitPrior):
         self.sd = math.sqrt(max(sd, 1e-6) ** 2 + cell * cell / 12.0)
         self._low = _normal_cdf(-centre / self.sd)
         self._mass = _normal_cdf((1.0 - centre) / self.sd) - self._low
+
+    @classmethod
+    def stack(cls, priors: Sequence[NormalPrior]) -> NormalPrior:
+        """Return several in one, whose densities and slopes are those at u[n, k], column by column."""
+        stacked: Any = object.__new__(cls)
+        for name in cls.__slots__:
+            setattr(stacked, name, np.array([getattr(prior, name) for prior in priors]))
+        return cast("NormalPrior", stacked)
 
     def _bell(self, u: FloatArray) -> FloatArray:
         z = (u - self.centre) / self.sd
