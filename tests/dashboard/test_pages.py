@@ -137,6 +137,15 @@ def test_the_table_sorts_pages_and_finds_a_trial(client: TestClient) -> None:
     assert client.get("/study/2/trials?page=999999&size=abc").status_code == 400
 
 
+def test_noise_that_was_told_is_behind_the_value_and_in_the_table(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "a.db", study_name="a", seed=0)
+    study.tell(study.ask(), 1.5, noise=0.25)
+    with TestClient(app(tmp_path / "a.db", token=""), base_url="http://localhost") as client:
+        assert "1.5 ± 0.25" in client.get("/study/1/trial/0").text
+        assert client.get("/study/1/trials.csv").text.splitlines()[0].startswith("number,state,value,noise")
+        assert get_json(client, "/study/1/trials.json")[0]["noise"] == 0.25
+
+
 def test_csv_has_the_rows_of_the_study(client: TestClient, made: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(client.get("/study/2/trials.csv").text)))
     study = ts.load_study(study_name="plain", storage=made)

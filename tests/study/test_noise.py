@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tunesmith as ts
-from tunesmith import Float
+from tunesmith import Float, compat
 from tunesmith.cli.main import main
 from tunesmith.errors import ObjectiveError
 
@@ -114,6 +114,9 @@ def test_what_is_shown_has_the_noise(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert " ± 0.25" in capsys.readouterr().out
     frame = study.trials_dataframe(attrs=("number", "value", "noise"))
     assert frame["noise"].tolist()[0] == 0.25
+    assert main(["export", place, "--to", "optuna", "-o", str(tmp_path / "optuna.db")]) == 0
+    (back,) = compat.read(tmp_path / "optuna.db")
+    assert [t.noise for t in back.trials] == [(0.25,), None]
     named = ts.create_study()
     named.add_trial(ts.create_trial(value=1.0, params={"noise": 0.5}, distributions={"noise": Float(0, 1)}))
     assert named.trials_dataframe(attrs=("value", "noise")).columns.tolist() == ["value"]
