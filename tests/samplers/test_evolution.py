@@ -109,6 +109,12 @@ def test_no_point_of_a_finite_space_twice() -> None:
     assert len(search(EvolutionSampler(), space, sphere, size + 30)) == size + 30
 
 
+def test_no_point_of_the_population_twice() -> None:
+    """A crossing that takes nothing over is the point itself: two in 60 were."""
+    found = search(EvolutionSampler(), MIXED, sphere, 400)
+    assert len(np.unique(found.x, axis=0)) == 400
+
+
 @pytest.mark.parametrize("space", [MIXED, CONDITIONAL], ids=["mixed", "conditional"])
 @pytest.mark.parametrize("m", [1, 2])
 def test_a_sampler_made_anew_goes_on_the_same(space: Space, m: int) -> None:

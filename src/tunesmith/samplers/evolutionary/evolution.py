@@ -74,7 +74,9 @@ class EvolutionSampler(StatefulSampler[Population]):
                 for attempt in range(ATTEMPTS):
                     u, f, cr = _vary(population, slot, rng, attempt)
                     row = space.from_unit(u[None])
-                    if (not space.constraints or space.feasible(row)[0]) and population.tried.is_new(row, running):
+                    if population.holds(row) or (space.constraints and not space.feasible(row)[0]):
+                        continue
+                    if population.tried.is_new(row, running):
                         break
                 else:
                     f = cr = 0

@@ -21,6 +21,7 @@ SLOT_BITS, FACTOR_BITS = 10, 7  # of a payload: fingerprint of the space 8, slot
 FACTORS = (1 << FACTOR_BITS) - 1  # F and CR are stored in units of 1 / FACTORS
 MEMORY = 5  # entries of the memory of F and CR
 MAX_SLOTS = 1 << SLOT_BITS
+SAME = 1e-9  # of each range: what two points differ by that are the same
 
 
 class Population:
@@ -73,6 +74,11 @@ class Population:
             at = np.flatnonzero(self.filled)
             self._order = at[ConstrainedRanking(self.level[at], self.value[at]).order()]
         return self._order
+
+    def holds(self, x: Floats) -> bool:
+        """Tell whether one of the points has the internal values x[1, d], but for rounding."""
+        u = self.space.to_unit(x)
+        return bool(((np.abs(self.u - u) < SAME) | np.isnan(u))[self.filled].all(axis=1).any())
 
     def payload(self, slot: int, f: int, cr: int) -> int:
         """Return the payload of the sampler state of a trial for this slot; f and cr in units of 1 / FACTORS."""
