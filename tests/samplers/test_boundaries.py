@@ -25,17 +25,11 @@ def suggested(trial: ts.Trial) -> tuple[float, float, float]:
     return trial.suggest_float("C", 0.0, 1.0), trial.suggest_float("a", 0.0, 1.0), trial.suggest_float("b", 0.0, 1.0)
 
 
-@pytest.mark.parametrize("sampler", ["auto", "tpe"])
-def test_no_end_is_proposed_before_a_good_trial_beside_it(sampler: str) -> None:
-    """Without a margin the default proposes an end by trial 20 for each of these seeds, without such a trial."""
+def test_no_end_is_proposed_without_a_model_that_expects_it() -> None:
     for seed in range(5):
-        study = ts.create_study(sampler=sampler, seed=seed)
+        study = ts.create_study(sampler="tpe", seed=seed)
         study.optimize(lambda t: (t.suggest_float("C", 0.0, 1.0) - 0.3) ** 2 + suggested(t)[1], n_trials=20)
-        for trial in study.trials:
-            before = sorted(study.trials[: trial.number], key=lambda t: t.value)[:3]
-            if trial.params["C"] in ENDS:
-                assert sampler == "auto"
-                assert min(abs(t.params["C"] - trial.params["C"]) for t in before) < 1.01 * MARGIN
+        assert not any(t.params["C"] in ENDS for t in study.trials)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -49,7 +43,7 @@ def test_an_optimum_in_a_joint_corner_is_found(seed: int) -> None:
 
 def test_points_at_the_margins_of_many_parameters_are_within_the_limits() -> None:
     space = Space({f"x{j}": Float(0.003 * (j + 1), 7.0 + j, log=j % 2 == 1) for j in range(12)})
-    low, high = Boundaries(space).limits(np.zeros((2, 12), bool), np.empty((0, 12)))
+    low, high = Boundaries(space).limits(np.empty((0, 12)), np.zeros((2, 12), bool))
     corners = np.where(np.random.default_rng(0).random((50, 12)) < 0.5, low, high)
     assert not lie_beyond(space.to_unit(space.from_unit(corners)), (low, high)).any()
     corners[:, 3] = 1.0
@@ -72,6 +66,21 @@ def test_an_end_at_which_a_trial_failed_is_not_proposed_again(sampler: str, lost
         study.optimize(objective, n_trials=40, catch=(ZeroDivisionError,))
         assert sum(t.params["C"] == 0.0 for t in study.trials) <= 1
         assert study.best_value < 0.03, "it goes on a hair inside"
+
+
+def test_an_optimum_beside_ends_that_all_fail_is_found() -> None:
+    """Each end costs a trial at most, mostly less: a trial in a corner tells of several."""
+
+    def objective(p: dict[str, float]) -> float:
+        if any(v in ENDS for v in p.values()):
+            raise ValueError("an end")
+        return sum(p.values())
+
+    space = Space({f"x{j}": Float(0.0, 1.0) for j in range(5)})
+    study = ts.create_study(seed=0)
+    study.optimize(objective, 40, space=space, catch=(ValueError,))
+    assert sum(t.state == ts.TrialState.FAIL for t in study.trials) <= 10
+    assert study.best_value < 0.1
 
 
 @pytest.mark.parametrize("sampler", ["auto", "tpe"])
@@ -100,7 +109,7 @@ def limits(
     boundaries = Boundaries(space)
     boundaries.add(rows([*valued, *good]), np.zeros(len(valued) + len(good), bool))
     boundaries.add(rows(failed), np.ones(len(failed), bool))
-    low, high = boundaries.limits(near_the_best(rows(good)), rows(running))
+    low, high = boundaries.limits(rows(running), near_the_best(rows(good)))
     return [low.tolist(), high.tolist()]
 
 
@@ -124,16 +133,14 @@ def test_when_an_end_is_open(good: Any, running: Any, valued: Any, failed: Any, 
     assert limits(space, good, running, valued, failed) == [[low, 0.0], [high, 1.0]], "each cell of a lattice is open"
 
 
-def test_a_failure_is_blamed_on_an_end_where_trials_beside_it_have_values() -> None:
+def test_a_failure_is_blamed_on_an_end_until_another_trial_was_fine_there() -> None:
     space = Space(x=Float(0, 1), y=Float(0, 1))
     boundaries = Boundaries(space)
     failed = np.array([[0.0, 0.5], [0.3, 1.0], [0.2, 0.2], [NAN, 0.0]])
     boundaries.add(failed, np.ones(4, bool))
-    assert not boundaries.explain_failure(failed).any(), "all of the range may fail"
-    boundaries.add(np.array([[MARGIN, 0.4], [0.7, MARGIN], [0.5, 0.5]]), np.zeros(3, bool))
-    assert boundaries.explain_failure(failed).tolist() == [True, False, False, True]
-    boundaries.add(np.array([[0.0, 0.4]]), np.zeros(1, bool))
-    assert boundaries.explain_failure(failed).tolist() == [False, False, False, True], "another trial was fine there"
+    assert boundaries.explain_failure(failed).tolist() == [True, True, False, True]
+    boundaries.add(np.array([[0.0, 0.4], [0.7, MARGIN]]), np.zeros(2, bool))
+    assert boundaries.explain_failure(failed).tolist() == [False, True, False, True]
 
 
 def test_lattices_and_choices_have_no_ends() -> None:

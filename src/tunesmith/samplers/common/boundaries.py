@@ -1,10 +1,10 @@
 """How close to the bounds of continuous parameters a proposal may come.
 
-An objective often fails at a bound (the logarithm of 0, a rate of 1), and a model that knows little likes to look
-there. So proposals keep a small margin until the bound itself is the likely optimum: one of the best trials lies at the
-margin, and a model expects improvement from there to the bound. For a sampler without such a model the three best
-trials all have to lie at the margin (one of them may be there for the sake of its other parameters). A bound at which a
-trial failed is not proposed again, and while the first trial at a bound runs, no second one is sent there.
+An objective often fails at a bound (the logarithm of 0, a rate of 1). So a bound at which a trial failed is not
+proposed again, but only what lies a small margin inside, and while the first trial at a bound runs, no second one is
+sent there. Where the expected improvement decides, all other bounds are open: the optima of many spaces lie in joint
+corners. A sampler that cannot tell one bound from another keeps the margin until the three best trials all lie at it
+(one of them may be there for the sake of its other parameters).
 
 Symbols: u[n, d] unit coordinates, NaN where inactive; an array [2, d] has a row for low bounds and one for high ones.
 """
@@ -30,31 +30,28 @@ class Boundaries:
     def __init__(self, space: Space) -> None:
         self._continuous = np.array([p.n_values == np.inf for p in space.params.values()], bool)
         self._valued = np.zeros((2, len(space)), bool)
-        self._valued_near = np.zeros((2, len(space)), bool)
         self._failed = np.zeros((2, len(space)), bool)
 
     def add(self, u: Floats, failed: Mask) -> None:
         """Add finished trials u[n, d], and which of them failed [n]."""
         for start in range(0, len(u), ROWS_AT_ONCE):
             part, bad = u[start : start + ROWS_AT_ONCE], failed[start : start + ROWS_AT_ONCE]
-            valued = part[~bad]
-            self._valued |= _count(valued, AT) > 0
-            self._valued_near |= _count(valued, NEAR) > 0
+            self._valued |= _count(part[~bad], AT) > 0
             self._failed |= _count(part[bad], AT) > 0
 
     def explain_failure(self, u: Floats) -> Mask:
-        """Tell which failed trials u[n, d] lie at a bound that has failures only, but values at its margin."""
-        low, high = self._continuous & self._valued_near & self._failed & ~self._valued
+        """Tell which failed trials u[n, d] lie at a bound that has failures only: what lies inside may be good."""
+        low, high = self._continuous & self._failed & ~self._valued
         return np.asarray(((low & (u <= AT)) | (high & (1.0 - u <= AT))).any(axis=1))
 
-    def limits(self, is_likely: Mask, running: Floats) -> tuple[Floats, Floats]:
+    def limits(self, running: Floats, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
 
         Args:
-            is_likely: at which bounds the optimum is likely to lie [2, d].
             running: the running trials, unit coordinates [p, d].
+            is_likely: at which bounds the optimum is likely to lie [2, d]; True: at any.
         """
-        is_open = is_likely & ~self._failed & (self._valued | (_count(running, AT) == 0))
+        is_open = ~self._failed & is_likely & (self._valued | (_count(running, AT) == 0))
         margin = np.where(self._continuous & ~is_open, MARGIN, 0.0)
         return margin[0], 1.0 - margin[1]
 

@@ -55,7 +55,8 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
       integers on a logarithmic scale are rounded.
     - Categorical parameters are drawn independently of all others, more often the values of the better half.
     - An inactive conditional parameter keeps its coordinate, so nothing changes for the others.
-    - The cube is mirrored at its bounds, so that an optimum at a bound is approached as fast as any other.
+    - A narrow strip beyond the bounds is folded into the cube, so that an optimum at a bound is approached as fast as
+      any other; samples beyond it are drawn again.
     - A failed trial counts as the worst of its generation; infeasible points rank behind feasible ones.
     - With several workers a generation ends when it has enough results. Later ones count for the next generations, and
       ``ask`` never waits.

@@ -1,8 +1,9 @@
 """What CMA-ES knows after a number of finished trials, and how it takes in more of them.
 
 Symbols: d parameters of the space, k of them searched by the normal distribution (ordered, more than one value),
-λ trials in a generation. A sample has two forms: *raw*, a point of the whole k-dimensional space, which the optimiser
-is told; and *unit*, where it was evaluated: the raw point folded into the cube, lattice coordinates at cell centres.
+λ trials in a generation. A sample has two forms: *raw*, which the optimiser is told; and *unit*, where it was
+evaluated: the raw point folded into the cube, lattice coordinates at cell centres. Samples beyond a narrow strip round
+the cube are drawn again.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ MARGIN_CELLS = 1 << 20  # a lattice with more cells is as good as continuous
 MAX_DELAY = 2  # generations by which a result may be late and still count
 MIN_FITTED = 10  # results of other samplers that a distribution can be fitted to
 MAX_POPSIZE = 4096
+# The strip round the cube that is folded into it. Without one, joint corners are approached a hundred times as slowly;
+# if all of space is folded, the optimiser sees one valley many times: on a turned ellipsoid in ten dimensions the regret
+# after 1,000 trials was five times as large (chosen on BBOB f2, f5, f10, f15 and four functions with optima at bounds).
+STRIP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +250,11 @@ class CmaEsState:
     def _make(self, mean: Floats, sigma: float, cov: Floats | None = None) -> Any:
         import cmaes
 
+        edge = np.where(self._lattice, self._step / 2, -STRIP)  # a lattice ends at the centres of its last cells
+        bounds = np.column_stack([edge, 1.0 - edge])
+        mean = np.clip(mean, bounds[:, 0], bounds[:, 1])
         if self._k > SEPARABLE:
-            return cmaes.SepCMA(mean, sigma, population_size=self._popsize, seed=0)
+            return cmaes.SepCMA(mean, sigma, bounds, population_size=self._popsize, seed=0)
         if not self._lattice.any():
-            return cmaes.CMA(mean, sigma, population_size=self._popsize, seed=0, cov=cov)
-        edge = np.where(self._lattice, self._step / 2, -np.inf)
-        bounds = np.column_stack([edge, np.where(self._lattice, 1.0 - edge, np.inf)])
-        mean = np.clip(mean, bounds[:, 0], bounds[:, 1])  # a lattice ends at the centres of its last cells
+            return cmaes.CMA(mean, sigma, bounds, population_size=self._popsize, seed=0, cov=cov)
         return cmaes.CMAwM(mean, sigma, bounds, self._step, population_size=self._popsize, seed=0, cov=cov)

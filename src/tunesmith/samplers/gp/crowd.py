@@ -99,7 +99,7 @@ class Crowd:
         self.order = np.argsort(np.where(good, share, np.inf), kind="stable")[:N_INCUMBENTS]
         near = np.vstack([self.u[self.order], context.sources.good])
         self.is_likely = near_the_best(self.u[self.order[:N_BEST]])
-        limits = data.boundaries.limits(self.is_likely, self.u[:0])
+        limits = data.boundaries.limits(self.u[:0], self.is_likely)
         self.pool = candidate_pool(context.space, features, near, rng, limits)
         for model in [*self.own, *(model for model, _ in self.constraints)]:
             model.remember(self.pool.z)
@@ -142,7 +142,7 @@ class Crowd:
             found = self._near.propose(at_once, self._tried, running, rng)
             if found is not None:
                 return found
-        limits = low, high = context.data.boundaries.limits(self.is_likely, at_once)
+        limits = low, high = context.data.boundaries.limits(at_once, self.is_likely)
         value = self._value(self.models, self.pool.z, kappa, weights)
         best = np.argsort(value, kind="stable")[:N_LEADERS]
         leaders = np.nan_to_num(self.pool.u[best], nan=0.5)

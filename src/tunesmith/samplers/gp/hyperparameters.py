@@ -29,7 +29,8 @@ from tunesmith.space.feature_map import FeatureMap
 
 T = TypeVar("T")
 
-REFIT_ALWAYS = 25  # rows up to which hyperparameters are fitted at each ask; then each time the rows grow by GROWTH
+# Rows up to which hyperparameters are fitted at each ask, from fixed starts; then each time the rows grow by GROWTH.
+REFIT_ALWAYS = 50
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
 CACHE_SIZE = 256  # fits and transforms: more than a chain of fits and looks for noise has
@@ -54,10 +55,10 @@ def _schedule(n: int) -> tuple[int, int]:
 class HyperparameterCache:
     """Hyperparameters by the data they were fitted to, so that each row count of the schedule is fitted once.
 
-    A fit starts from the one before it, every second time from one of the fixed starts of
-    `tunesmith.numerics.gp.fit` as well, so that a poor optimum is left again (measured: 20 evaluations instead
-    of 48, and as good an optimum). The first fit beyond a power of two starts anew, so that a short chain of fits leads
-    to any of them from the history alone.
+    Up to `REFIT_ALWAYS` rows a fit starts from the fixed starts of `tunesmith.numerics.gp.fit`, so that a poor optimum
+    is left again. Then it starts from the one before it, every second time from one of the fixed starts as well
+    (measured: 20 evaluations instead of 48, and as good an optimum). The first fit beyond a power of two starts anew,
+    so that a short chain of fits leads to any of them from the history alone.
     """
 
     def __init__(self) -> None:
@@ -94,7 +95,7 @@ class HyperparameterCache:
 
         def fitted() -> Floats:
             before, starts = fitted_rows(count - 1), fixed_starts(features.group, prior)
-            if chained and before > MIN_ROWS and before.bit_length() == count.bit_length():
+            if chained and count > REFIT_ALWAYS and before.bit_length() == count.bit_length():
                 also = starts[index // 2 % 2 :][:1] if index % 2 else []
                 part = None if noise is None else noise[:before]
                 starts = [self.theta(y[:before], u[:before], features, part), *also]

@@ -90,7 +90,7 @@ class Neighbourhood:
 
     def _box(self, u: Floats, centre: Floats) -> Box:
         """Return the lowest and highest unit coordinates [d] to look at: as far from the centre as rows go."""
-        limits = self._boundaries.limits(self._is_likely, u[:0])
+        limits = self._boundaries.limits(u[:0], self._is_likely)
         half = np.abs(u - centre).max(axis=0)
         return np.clip(centre - half, *limits), np.clip(centre + half, *limits)
 
@@ -105,7 +105,7 @@ class Neighbourhood:
             running: the keys of running trials.
             rng: the source of randomness.
         """
-        limits = self._boundaries.limits(self._is_likely, at_once)
+        limits = self._boundaries.limits(at_once, self._is_likely)
         doubt = 1.0 + rng.exponential(DOUBT)
         drawn = self._value + doubt * (self._root @ rng.standard_normal(len(self._root)))
         drawn[lie_beyond(self._pool.u, limits)] = np.inf

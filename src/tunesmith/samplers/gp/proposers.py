@@ -15,7 +15,7 @@ from tunesmith.numerics.acquisition import log_ei
 from tunesmith.numerics.arrays import Floats, Mask
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
-from tunesmith.samplers.common.boundaries import MARGIN, N_BEST, NEAR, near_the_best
+from tunesmith.samplers.common.boundaries import near_the_best
 from tunesmith.samplers.gp.acquisition import LogEHVI, LogEI, LowestMean
 from tunesmith.samplers.gp.branch_choice import promising_branch
 from tunesmith.samplers.gp.branches import Branch, branching_parameters
@@ -29,7 +29,6 @@ from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trus
 from tunesmith.space.feature_map import FeatureMap
 
 N_INCUMBENTS = 5
-NO_GAIN = 1e-6  # standard deviations: what a parameter seems to change by rounding alone
 NEGLIGIBLE = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
 INTERVAL = 2  # one of so many trials follows the cautious model, once it has come to that
 ROUGHER = 2.0  # by what lengthscales are divided in the cautious model
@@ -70,16 +69,13 @@ class SingleObjectiveProposer:
         self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
         model = self.model = sources.combine(self.own, self.z, self.t)
         self.order = np.argsort(np.where(self.good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
-        self.is_likely = _promising_bounds(model, features, self.u[self.order[:N_BEST]])
         nothing = data.u[:0]
         near = np.vstack([self.u[self.order], sources.good])
-        self.pool = candidate_pool(context.space, features, near, context.rng, self._box(self._limits(nothing)))
+        self.pool = candidate_pool(
+            context.space, features, near, context.rng, self._box(data.boundaries.limits(nothing))
+        )
         for model in [self.own, *(model for model, _ in self.constraints)]:
             model.remember(self.pool.z)
-
-    def _limits(self, running: Floats) -> Box:
-        """Return the lowest and highest unit coordinates [d] to propose at all, with running trials at u[p, d]."""
-        return self.context.data.boundaries.limits(self.is_likely, running)
 
     def _box(self, limits: Box) -> Box:
         """Return the trust region within the limits."""
@@ -97,7 +93,7 @@ class SingleObjectiveProposer:
         """Points to begin with under the cautious model: the best of all, without a trust region."""
         context, pool = self.context, self.pool
         if len(self.y) > MAX_GLOBAL_ROWS:
-            limits = self._limits(context.data.u[:0])
+            limits = context.data.boundaries.limits(context.data.u[:0])
             pool = candidate_pool(context.space, context.features, self.u[self.order], context.rng, limits)
         return self._shortlist(pool, self.cautious)
 
@@ -144,7 +140,7 @@ class SingleObjectiveProposer:
                 x = self._in_branch(branch, model, pending, rng, quick or is_smooth)
                 if x is not None:
                     return x, str(branch)
-        limits = self._limits(space.to_unit(pending))
+        limits = data.boundaries.limits(space.to_unit(pending))
         box, barred = self._box(limits), context.is_barred(pending, limits, self.is_noisy)
         x = None
         is_second = best is not None and turn % INTERVAL == 0
@@ -192,8 +188,7 @@ class SingleObjectiveProposer:
         own = np.flatnonzero(self.good & branch.holds(self.u))
         own = own[np.argsort(model.fitted[own], kind="stable")[:N_INCUMBENTS]]
         best = float(model.fitted[own[0] if len(own) else self.order[-1]])
-        is_likely = _promising_bounds(model, features, self.u[own[:N_BEST]])
-        limits = context.data.boundaries.limits(is_likely, context.space.to_unit(pending))
+        limits = context.data.boundaries.limits(context.space.to_unit(pending))
         pool = candidate_pool(branch, features, self.u[own], rng, limits)
         acquisition = LogEI(model, best, self.constraints, context.prior_weight)
         return maximise(acquisition, branch, features, pool, rng, context.is_barred(pending, limits), limits, quick)
@@ -225,7 +220,7 @@ class BiObjectiveProposer:
         rng = context.rng
         near = self.front[rng.permutation(len(self.front))[:N_FRONT]]
         self.is_likely = near_the_best(self.front)
-        limits = data.boundaries.limits(self.is_likely, data.u[:0])
+        limits = data.boundaries.limits(data.u[:0], self.is_likely)
         self.pool = candidate_pool(context.space, features, near, rng, limits)
         for model in [*self.models, *(model for model, _ in self.constraints)]:
             model.remember(self.pool.z)
@@ -246,7 +241,7 @@ class BiObjectiveProposer:
             reached = np.vstack([reached, np.column_stack([model.predict(running)[0] for model in models])])
         wide = (len(context.data.y) + len(running)) % 2 == 1
         acquisition = LogEHVI(models, reached, self.constraints, wide, context.prior_weight)
-        limits = context.data.boundaries.limits(self.is_likely, context.space.to_unit(pending))
+        limits = context.data.boundaries.limits(context.space.to_unit(pending), self.is_likely)
         barred = context.is_barred(pending, limits)
         return maximise(acquisition, context.space, context.features, pool, rng, barred, limits, quick), None
 
@@ -266,27 +261,6 @@ class BiObjectiveProposer:
         for model in self.models:
             model.remember(shortlist.z)
         return shortlist
-
-
-def _promising_bounds(model: Posterior | TransferPosterior, features: FeatureMap, u: Floats) -> Mask:
-    """Tell at which bounds [2, d] a model expects improvement: one of the best trials is near, and better on the bound.
-
-    Args:
-        model: predicts values.
-        features: of the space.
-        u: unit coordinates [k, d] of the best trials.
-    """
-    found = np.zeros((2, u.shape[1]), bool)
-    side, row, column = np.nonzero([u <= NEAR, 1.0 - u <= NEAR])
-    if not len(row):
-        return found
-    on, beside = u[row], u[row]
-    at = np.arange(len(row))
-    on[at, column], beside[at, column] = side, np.where(side == 0, MARGIN, 1.0 - MARGIN)
-    mean = model.predict(features(np.vstack([on, beside])))[0]
-    is_better = mean[: len(row)] < mean[len(row) :] - NO_GAIN
-    found[side[is_better], column[is_better]] = True
-    return found
 
 
 def _at(acquisition: Acquisition, context: SearchContext, x: Floats) -> float:

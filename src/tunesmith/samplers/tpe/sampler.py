@@ -113,7 +113,8 @@ class TPESampler(StatefulSampler[TpeState]):
         ranking = state.ranking()
         branch = state.branches.choose(history.points(space), ranking, running, rng)
         good, bad, best = state.mixtures(running, ranking, None if branch is None else branch.inside)
-        low, high = state.boundaries.limits(near_the_best(history.unit(space)[best[:N_BEST]]), space.to_unit(running))
+        is_likely = near_the_best(history.unit(space)[best[:N_BEST]])
+        low, high = state.boundaries.limits(space.to_unit(running), is_likely)
         u = np.clip(good.sample(rng, self.n_ei_candidates, folded=FOLDED), low, high)
         if branch is not None:
             for j, unit in state.branches.unit_of(branch).items():
