@@ -34,8 +34,9 @@ MAX_DELAY = 2  # generations by which a result may be late and still count
 MIN_FITTED = 10  # results of other samplers that a distribution can be fitted to
 MAX_POPSIZE = 4096
 # The strip round the cube that is folded into it. Without one, joint corners are approached a hundred times as slowly;
-# if all of space is folded, the optimiser sees one valley many times: on a turned ellipsoid in ten dimensions the regret
-# after 1,000 trials was five times as large (chosen on BBOB f2, f5, f10, f15 and four functions with optima at bounds).
+# if all of space is folded, the optimiser sees one valley many times: on a turned ellipsoid in ten dimensions the
+# regret after 1,000 trials was five times as large (chosen on BBOB f2, f5, f10, f15 in ten dimensions, and on four
+# functions with optima at bounds).
 STRIP = 0.05
 
 

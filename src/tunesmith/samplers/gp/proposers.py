@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from tunesmith.numerics.acquisition import log_ei
-from tunesmith.numerics.arrays import Floats, Mask
+from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.gp import Posterior
 from tunesmith.numerics.pareto import non_dominated
 from tunesmith.samplers.common.boundaries import near_the_best
@@ -26,7 +26,6 @@ from tunesmith.samplers.gp.maximise import Acquisition, maximise
 from tunesmith.samplers.gp.told import improvement_in_words, knowledge_in_words
 from tunesmith.samplers.gp.transfer import TransferPosterior
 from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS, local_rows, trust_region
-from tunesmith.space.feature_map import FeatureMap
 
 N_INCUMBENTS = 5
 NEGLIGIBLE = -3.0  # log expected improvement in standard deviations: a gain of 5 % of one
