@@ -301,8 +301,10 @@ def measured(folder: Path, without: Sequence[str]) -> Said:
         print(f"{name}: {len(source.sets)} data sets, mean regret {regret:.3f} at the centres", flush=True)
         for axis in source.axes:
             if axis.meaning is not None:
-                by_source = known.setdefault((source.group, axis.meaning), {})
-                by_source.setdefault(name, []).append(found[axis.name])
+                # Whether a rate stands beside a momentum is not always told: without it, that of any network is meant.
+                for meaning in dict.fromkeys((axis.meaning, axis.meaning.removesuffix(" with momentum"))):
+                    by_source = known.setdefault((source.group, meaning), {})
+                    by_source.setdefault(name, []).append(found[axis.name])
     return known
 
 

@@ -78,9 +78,19 @@ def test_parts_of_a_space_have_meanings_of_their_own() -> None:
         "trees.max_depth": Int(1, 9).when(model="trees"),
     }
     found = ts.create_study(space=Space(space)).explain()
-    assert found["net.learning_rate"].startswith("learning rate of a neural network: near 0.0004")
+    assert found["net.learning_rate"].startswith("learning rate of a neural network: near 0.0012")
     assert found["trees.learning_rate"].startswith("learning rate of a boosted tree: near 0.086")
     assert found["model"].startswith("nothing: the name has no known meaning")
+    # So have parts that are active under different conditions, without prefixes.
+    bare = {
+        "model": model,
+        "depth": Int(1, 12).when(model="trees"),
+        "subsample": Float(0.1, 1),
+        "lr": Float(1e-5, 1e-1, log=True).when(model="net"),
+        "units": Int(4, 512, log=True).when(model="net"),
+    }
+    assert told(bare, "depth").startswith("depth of a boosted tree")
+    assert told(bare, "lr").startswith("learning rate of a neural network")
     # Parts that say little each, and are all active, are of one model.
     one = {"optimizer.lr": Float(1e-5, 1, log=True), "data.batch_size": Int(8, 512), "model.dropout": Float(0, 1)}
     assert told(one, "optimizer.lr").startswith("learning rate of a neural network")
@@ -104,6 +114,7 @@ def test_what_is_believed_comes_first_and_a_prior_of_the_user_wins() -> None:
     assert first["max_depth"] == 4
     assert first["subsample"] > 0.95
     assert first["other"] == 0.5
+    assert study.ask().params["eta"] == pytest.approx(math.sqrt(0.001)), "the middle, in case names mislead"
     mine = {**TREES, "eta": Float(0.001, 1, log=True, prior=0.5)}
     study = ts.create_study(space=Space(mine), seed=0)
     assert study.ask().params["eta"] == 0.5
@@ -121,7 +132,7 @@ def test_each_trial_says_that_it_was_used() -> None:
 def test_ordinals_and_linear_ranges_begin_there_too() -> None:
     space = {"learning_rate": Float(1e-5, 0.1), "batch_size": Ordinal([8, 16, 32, 64, 128]), "epochs": Int(5, 50)}
     first = ts.create_study(space=Space(space), seed=0).ask().params
-    assert first["learning_rate"] == pytest.approx(0.0004)
+    assert first["learning_rate"] == pytest.approx(0.0012)
     assert first["batch_size"] == 16
 
 

@@ -2,10 +2,10 @@
 
 A name alone says little: `alpha` is a penalty of boosted trees, of a network or of a lasso, and good learning rates of
 the first two differ a hundredfold. So the names of a part of a space that have a prefix in common (``xgb.eta``,
-``model__eta``, or none) are taken together. What they describe is the kind of model that knows most of them, if it is
-only one and if it knows two at least. Parts that are not clear by themselves and are always active (``optimizer.lr``,
-``data.batch_size``) are taken together; what is not clear then is not believed. A centre far from all that a range
-allows shows that another thing is meant, or another unit, and is not believed either.
+``model__eta``, or none) and are active together are taken together. What they describe is the kind of model that knows
+most of them, if it is only one and if it knows two at least. A part that is not clear by itself is taken together with
+all that is always active (``optimizer.lr``, ``data.batch_size``); what is not clear then is not believed. A centre far
+from all that a range allows shows that another thing is meant, or another unit, and is not believed either.
 
 Centres and widths are in `meaning.json`, in each parameter's own unit, with the tables that they are from. They were
 learnt by `benchmarks/meaning.py` on data sets on which no search is measured.
@@ -169,19 +169,16 @@ def _told(space: Space) -> dict[str, Meaning | str]:
 
 def _recognised(space: Space) -> tuple[dict[str, str | None], dict[str, tuple[str, str]]]:
     """Return the kind of model of each known name, None where it is not clear; and kind and meaning where known."""
-    parts: dict[str, dict[str, str]] = {}
-    for name in space.names:
+    parts: dict[tuple[str, object], dict[str, str]] = {}
+    for name, param in space.params.items():
         if (read := _read(name)) is not None:
-            parts.setdefault(read[0], {})[name] = read[1]
+            parts.setdefault((read[0], param.condition), {})[name] = read[1]
     kinds: dict[str, str | None] = {}
     meanings: dict[str, tuple[str, str]] = {}
     table = _table()
-    unclear: dict[str, str] = {}
-    for prefix, aliases in list(parts.items()):
-        if _kind(set(aliases.values())) is None and all(space.params[name].condition is None for name in aliases):
-            unclear.update(parts.pop(prefix))
-    for aliases in (*parts.values(), unclear):
-        kind = _kind(set(aliases.values()))
+    always = {alias for (_, condition), aliases in parts.items() if condition is None for alias in aliases.values()}
+    for aliases in parts.values():
+        kind = _kind(set(aliases.values())) or _kind({*aliases.values(), *always})
         kinds.update(dict.fromkeys(aliases, kind))
         if kind is None:
             continue

@@ -10,6 +10,10 @@ drawn towards the middle. Four of them are enough, since from then on each point
 one of a design; and they are central, since ranges are set round what is expected to be good, while most of the volume
 of a cube is near its faces. Measured on 28 tasks that nothing was fitted to: mean regret after 10 and 25 trials 0.397
 and 0.221 with one Sobol' point more than parameters, 0.379 and 0.194 with four, 0.329 and 0.178 with four central ones.
+
+Where names tell which values are usually good (`tunesmith.space.meaning`), these are the middle. The second point is
+the plain middle then, in case the names mislead: on 36 tasks on which they do not it costs nothing (+0.001 and +0.002,
+72 pairs), and where they lie it halves what that costs.
 """
 
 from __future__ import annotations
@@ -111,12 +115,14 @@ def _central(space: Space, branching: Sequence[str], sobol: Floats, centre: Floa
         space: the space.
         branching: the parameters that others depend on.
         sobol: points of a sequence in the unit cube [q, d], q >= k.
-        centre: what counts as the middle [d].
+        centre: what is usually good [d], 0.5 where that is not known.
     """
     params = space.params
     n = _n_central(space, branching)
     u = sobol[:n]
     drawn = centre + SHRINKAGE * (u - centre)
+    if (centre != 0.5).any():
+        drawn[1] = 0.5
     even = (u.argsort(axis=0).argsort(axis=0) + (n * u[0]) % 1.0) / n
     spread = [j for j, (name, p) in enumerate(params.items()) if not p.is_ordered or name in branching]
     drawn[:, spread] = even[:, spread]
