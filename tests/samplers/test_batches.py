@@ -73,4 +73,4 @@ def test_a_categorical_of_ten_thousand_choices_has_few_features() -> None:
     apart = ((z[:, None] - z[None]) ** 2).sum(axis=2)[np.triu_indices(3, 1)]
     np.testing.assert_allclose(apart, 1.0, atol=0.5)
     assert features.choice(0, z).tolist() == [5, 17, 9_999]
-    assert PriorWeight(space, features, 5).value(z).argmax() == 1
+    assert PriorWeight(space, features, 5, {}).value(z).argmax() == 1

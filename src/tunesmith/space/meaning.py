@@ -68,9 +68,8 @@ _NAMES = {
         "": "criterion splitter",
     },
     "forest": {
-        "rows": "maxsamples samplefraction",
-        "": "maxfeatures mtry minsamplesleaf minnodesize nestimators ntrees numtrees maxdepth minsamplessplit"
-        " bootstrap criterion",
+        "": "maxsamples samplefraction maxfeatures mtry minsamplesleaf minnodesize nestimators ntrees numtrees maxdepth"
+        " minsamplessplit bootstrap criterion",
     },
     NETWORK: {
         RATE: _RATES,
