@@ -54,11 +54,15 @@ def ours(n: int, m: int) -> Any:
     space = tunesmith.Space({name: tunesmith.Float(0.0, 1.0) for name in NAMES})
     study = tunesmith.create_study(space=space, directions=["minimize"] * m, seed=0)
     x, y = points(n)
+
+    def report(i: int, step: int) -> Any:
+        return y[i, 0] + 1 / (1 + step) if m == 1 else tuple(y[i, :m] + 1 / (1 + step))
+
     study.add_trials(
         [
             TrialRecord(
                 -1, tunesmith.TrialState.COMPLETE, space=space, x=x[i].tolist(), values=tuple(y[i, :m].tolist()),
-                started=1e9 + i, finished=1e9 + i + 0.9, reports={s: float(y[i, 0]) + 1 / (1 + s) for s in range(3)},
+                started=1e9 + i, finished=1e9 + i + 0.9, reports={step: report(i, step) for step in range(3)},
             )
             for i in range(n)
         ]
