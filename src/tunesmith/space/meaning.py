@@ -102,6 +102,7 @@ class Meaning:
         centre: the value about which good ones lie, which may be outside of the range.
         width: one standard deviation of good values; a factor if `is_log`.
         is_log: whether they are spread about the centre in the logarithm.
+        mostly: between which values of the range good ones mostly lie, one width below and above the centre.
         source: what it was learnt from.
         prior: the same as a density over the range.
     """
@@ -111,11 +112,12 @@ class Meaning:
     centre: float
     width: float
     is_log: bool
+    mostly: tuple[float, float]
     source: str
     prior: NormalPrior
 
     def __str__(self) -> str:
-        low, high = (_shown(end) for end in _ends(self.centre, self.width, self.is_log, 1.0))
+        low, high = (_shown(end) for end in self.mostly)
         near = f"near {_shown(self.centre)}, mostly from {low} to {high}"
         return f"{self.meaning} of a {self.kind}: {near}; learnt from {self.source}"
 
@@ -224,11 +226,12 @@ def _meaning(kind: str, meaning: str, param: Parameter) -> Meaning | None:
     nearest, farthest = _ends(centre, width, is_log, FAR)
     if not all(a < b for a, b in pairwise(values)) or values[-1] < nearest or values[0] > farthest:
         return None
-    below, at, above = (_place(param, values, is_log, x) for x in (*_ends(centre, width, is_log, 1.0), centre))
-    below, at, above = sorted((below, at, above))
+    ends = _ends(centre, width, is_log, 1.0)
+    below, at, above = sorted(_place(param, values, is_log, x) for x in (*ends, centre))
     sd = max(above - at, at - below, LEAST_SD)
+    low, high = (min(max(end, values[0]), values[-1]) for end in ends)
     source = ", ".join(entry["from"])
-    return Meaning(kind, meaning, centre, width, is_log, source, NormalPrior(math.nan, at, sd, cell))
+    return Meaning(kind, meaning, centre, width, is_log, (low, high), source, NormalPrior(math.nan, at, sd, cell))
 
 
 def _place(param: Parameter, values: list[float], is_log: bool, x: float) -> float:
