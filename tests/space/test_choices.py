@@ -92,6 +92,11 @@ def test_a_dict_gives_the_names() -> None:
     assert Space(clf={"first": a}).decode_row([0.0]) == {"clf": a}
 
 
+def test_a_text_that_has_a_name_is_found_by_both() -> None:
+    kind = Categorical({"short": "text", "long": "a longer text"})
+    assert [kind.to_internal(v) for v in ("long", "a longer text", "short", "text")] == [1, 1, 0, 0]
+
+
 def test_names_hold_no_addresses_and_are_numbered_where_alike() -> None:
     choice = Categorical([lambda: 1, lambda: 2, object(), object()])
     assert choice.labels == ("<lambda>", "<lambda>#2", "object", "object#2")

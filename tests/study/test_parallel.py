@@ -105,7 +105,7 @@ def test_several_objectives_and_the_error_of_reporting_them() -> None:
         trial.report(1.0, 0)
         return 1.0, 2.0
 
-    with pytest.raises(RuntimeError, match="studies with one objective"):
+    with pytest.raises(TypeError, match="takes 2 numbers, one for each direction"):
         study.optimize(reports, n_trials=1, n_jobs=2)
     assert study.trials[-1].state is TrialState.FAIL
 

@@ -152,8 +152,8 @@ class Categorical(Parameter):
 
     def _search(self, value: Any) -> int | None:
         """Return the index of an object, of an object's name, or of a number of the other type (1 for 1.0)."""
-        if type(value) is str:
-            return self._index.get(("name", value))
+        if type(value) is str and ("name", value) in self._index:
+            return self._index["name", value]
         if type(value) in (int, float):
             same = [i for i, c in enumerate(self.choices) if type(c) in (int, float) and c == value]
             return same[0] if len(same) == 1 else None
