@@ -205,6 +205,7 @@ def test_with_checkpoints_the_default_leaves_no_run_behind() -> None:
 
 
 def test_curves_are_shown_and_written_for_each_objective(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
     file = tmp_path / "a.db"
     study = ts.create_study(directions=DIRECTIONS, sampler=RandomSampler(), seed=0, storage=file, study_name="two")
     study.optimize(objective, n_trials=4)
