@@ -63,8 +63,7 @@ class CmaEsSampler(StatefulSampler[CmaEsState]):
 
     Args:
         x0: where to start, name to value (missing names: the parameter's ``prior``, or its middle); None: there, or
-            what the trials of other samplers suggest: the best of fewer than ten, else a normal distribution fitted to
-            the best tenth (Nomura et al., AAAI 2021).
+            at the best point that other samplers have found.
         sigma0: standard deviation at the start, in units of the (scaled) range of each parameter.
         popsize: trials in a generation; None: 4 + 3 ln d, d counting what has more than one value.
         restart_strategy: "ipop": when it has converged it starts again at a random point with a larger population;
