@@ -114,9 +114,14 @@ def test_what_is_shown_has_the_noise(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert " ± 0.25" in capsys.readouterr().out
     frame = study.trials_dataframe(attrs=("number", "value", "noise"))
     assert frame["noise"].tolist()[0] == 0.25
-    assert main(["export", place, "--to", "optuna", "-o", str(tmp_path / "optuna.db")]) == 0
-    (back,) = compat.read(tmp_path / "optuna.db")
-    assert [t.noise for t in back.trials] == [(0.25,), None]
     named = ts.create_study()
     named.add_trial(ts.create_trial(value=1.0, params={"noise": 0.5}, distributions={"noise": Float(0, 1)}))
     assert named.trials_dataframe(attrs=("value", "noise")).columns.tolist() == ["value"]
+
+
+def test_the_noise_goes_to_optuna_and_back(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    told(tmp_path / "tune.db")
+    assert main(["export", str(tmp_path / "tune.db"), "--to", "optuna", "-o", str(tmp_path / "optuna.db")]) == 0
+    (back,) = compat.read(tmp_path / "optuna.db")
+    assert [t.noise for t in back.trials] == [(0.25,), None]

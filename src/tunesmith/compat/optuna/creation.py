@@ -18,6 +18,7 @@ from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.study_direction import StudyDirection, only_direction
 from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.errors import StudyNotFoundError
+from tunesmith.text import printable
 
 Direction = str | StudyDirection
 
@@ -64,11 +65,12 @@ def create_study(
         retries=store.retries,
     )
     study = Study(native.study_name, store, sampler, pruner)
+    name = printable(native.study_name)
     if existed:
-        told = f"Using an existing study with name '{native.study_name}' instead of creating a new one."
+        told = f"Using an existing study with name '{name}' instead of creating a new one."
         logging.get_logger(logging.STUDY).info(told)
     else:
-        logging.get_logger(store.logger).info(f"A new study created in {store.word} with name: {native.study_name}")
+        logging.get_logger(store.logger).info(f"A new study created in {store.word} with name: {name}")
     return study
 
 

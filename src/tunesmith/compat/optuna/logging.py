@@ -8,7 +8,6 @@ import threading
 from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, WARN, WARNING
 
 from tunesmith.compat.optuna.names import refuser
-from tunesmith.text import printable
 
 __all__ = [
     "CRITICAL",
@@ -57,16 +56,9 @@ def _default_handler(logger: logging.Logger) -> logging.Handler:
     return handler
 
 
-class _Harmless(logging.Formatter):
-    """Writes a message without what controls a terminal: names of studies and parameters stand in it."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return printable(super().formatMessage(record), lines=True)
-
-
 def create_default_formatter() -> logging.Formatter:
     """Return the format of the lines: ``[I 2026-01-31 12:00:00,000] text``."""
-    return _Harmless("[%(levelname)1.1s %(asctime)s] %(message)s")
+    return logging.Formatter("[%(levelname)1.1s %(asctime)s] %(message)s")
 
 
 def get_logger(name: str) -> logging.Logger:
