@@ -89,6 +89,15 @@ class History:
         return self._columns.space
 
     @property
+    def why_no_meanings(self) -> str | None:
+        """Why samplers do not use what is known of parameters by their names; None: they may."""
+        if not self.priors:
+            return "the study was created with priors=False"
+        if self.warm_start:
+            return "earlier studies say more (warm_start_from=)"
+        return "with several objectives no value is good for all" if self._m > 1 else None
+
+    @property
     def n_objectives(self) -> int:
         """m, the number of objectives."""
         return self._m

@@ -114,13 +114,18 @@ class Warp:
             self._lambda, self._after = lmbda, (float(t.mean()), float(t.std()))
             self.values = standardise(t)
 
+    def _units(self) -> tuple[float, float, float]:
+        """Return the largest size of the values, and mean and standard deviation of the values divided by it."""
+        size = float(np.max(np.abs(self._y)))
+        scaled = self._y / size
+        return size, float(scaled.mean()), float(scaled.std())
+
     def forward(self, y: Floats) -> Floats:
         """Return what values y [...] become, those that it was not fitted to among them."""
         if not self.values.any():
             return np.zeros_like(y)
-        size = float(np.max(np.abs(self._y)))
-        scaled = self._y / size
-        z = (y / size - float(scaled.mean())) / float(scaled.std())
+        size, mean, sd = self._units()
+        z = (y / size - mean) / sd
         if self._lambda is not None:
             z = yeo_johnson(z, self._lambda)
         t: Floats = (z - self._after[0]) / self._after[1]
@@ -144,9 +149,8 @@ class Warp:
         z = t * self._after[1] + self._after[0]
         if self._lambda is not None:
             z = inverse_yeo_johnson(z, self._lambda)
-        size = float(np.max(np.abs(self._y)))
-        scaled = self._y / size
-        y: Floats = (z * float(scaled.std()) + float(scaled.mean())) * size
+        size, mean, sd = self._units()
+        y: Floats = (z * sd + mean) * size
         return np.clip(y, low - (high - low), high + (high - low))
 
     def expected(self, mean: Floats, sd: float) -> Floats:

@@ -100,8 +100,6 @@ class Meaning:
         kind: the model that it belongs to.
         meaning: what it is there.
         centre: the value about which good ones lie, which may be outside of the range.
-        width: one standard deviation of good values; a factor if `is_log`.
-        is_log: whether they are spread about the centre in the logarithm.
         mostly: between which values of the range good ones mostly lie, one width below and above the centre.
         source: what it was learnt from.
         prior: the same as a density over the range.
@@ -110,8 +108,6 @@ class Meaning:
     kind: str
     meaning: str
     centre: float
-    width: float
-    is_log: bool
     mostly: tuple[float, float]
     source: str
     prior: NormalPrior
@@ -231,7 +227,7 @@ def _meaning(kind: str, meaning: str, param: Parameter) -> Meaning | None:
     sd = max(above - at, at - below, LEAST_SD)
     low, high = (min(max(end, values[0]), values[-1]) for end in ends)
     source = ", ".join(entry["from"])
-    return Meaning(kind, meaning, centre, width, is_log, (low, high), source, NormalPrior(math.nan, at, sd, cell))
+    return Meaning(kind, meaning, centre, (low, high), source, NormalPrior(math.nan, at, sd, cell))
 
 
 def _place(param: Parameter, values: list[float], is_log: bool, x: float) -> float:

@@ -229,14 +229,7 @@ class StudyView:
         history = self.history
         if history.space is None:
             return {}
-        why = None
-        if not history.priors:
-            why = "the study was created with priors=False"
-        elif history.warm_start:
-            why = "earlier studies say more (warm_start_from=)"
-        elif history.n_objectives > 1:
-            why = "with several objectives no value is good for all"
-        return explain(history.space, why)
+        return explain(history.space, history.why_no_meanings)
 
     def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
         """Return one row a trial.

@@ -68,11 +68,8 @@ class SingleObjectiveProposer:
         self.constraints = constraint_models(hyperparameters, data, self.rows, self.z, features)
         model = self.model = sources.combine(self.own, self.z, self.t)
         self.order = np.argsort(np.where(self.good, model.fitted, np.inf), kind="stable")[:N_INCUMBENTS]
-        nothing = data.u[:0]
-        near = np.vstack([self.u[self.order], sources.good])
-        self.pool = candidate_pool(
-            context.space, features, near, context.rng, self._box(data.boundaries.limits(nothing))
-        )
+        near, limits = np.vstack([self.u[self.order], sources.good]), data.boundaries.limits(data.u[:0])
+        self.pool = candidate_pool(context.space, features, near, context.rng, self._box(limits))
         for model in [self.own, *(model for model, _ in self.constraints)]:
             model.remember(self.pool.z)
 
@@ -144,12 +141,13 @@ class SingleObjectiveProposer:
         x = None
         is_second = best is not None and turn % INTERVAL == 0
         may_doubt = is_second and not self.is_branching
-        is_hopeful = not (self.is_noisy and is_second) and not (quick and may_doubt)
+        may_look_again, may_skip = self.is_noisy and is_second, quick and may_doubt
+        is_hopeful = not (may_look_again or may_skip)  # where it decides, the pool is asked
         is_hopeful = is_hopeful or bool(np.max(acquisition.value(pool.z), initial=-np.inf) >= NEGLIGIBLE)
-        if self.is_noisy and is_second and (is_hopeful or self.is_branching):  # what looks best is worth another look
+        if may_look_again and (is_hopeful or self.is_branching):  # what looks best is worth another look
             lowest = LowestMean(model, self.constraints, context.prior_weight)
             return maximise(lowest, space, features, pool, rng, barred, box, quick), None
-        if is_hopeful or not (quick and may_doubt):
+        if is_hopeful or not may_skip:
             x = maximise(acquisition, space, features, pool, rng, barred, box, quick)
             if not may_doubt or (x is not None and _at(acquisition, context, x) >= NEGLIGIBLE):
                 return x, None

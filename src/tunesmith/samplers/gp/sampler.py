@@ -153,10 +153,7 @@ class GPSampler(Sampler):
     ) -> list[Floats]:
         """Return n points for one of very many workers each."""
         rows = rows_modelled(history)
-        crowd = self._crowd.get(
-            (history, rows, space),
-            lambda: Crowd(self._context_of(history, space, rows), space),
-        )
+        crowd = self._crowd.get((history, rows, space), lambda: Crowd(self._context_of(history, space, rows), space))
         crowd.update(history)
         running = set(point_keys(crowd.context.space.mask(pending)))
         points: list[Floats] = []
@@ -171,8 +168,8 @@ class GPSampler(Sampler):
         return SearchContext.of(history, space, self._sources, self._meant(history, space), n)
 
     def _meant(self, history: History, space: Space) -> dict[int, Meaning]:
-        """Return what the parameters mean, where that says what is good: for one objective, without earlier studies."""
-        if not history.priors or history.n_objectives > 1 or history.warm_start:
+        """Return what the parameters mean, where that says what is good."""
+        if history.why_no_meanings is not None:
             return {}
         return self._meanings.get((space,), lambda: meanings_of(space))
 

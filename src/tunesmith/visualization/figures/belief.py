@@ -7,7 +7,6 @@ import numpy as np
 from tunesmith.visualization.data.base import short
 from tunesmith.visualization.data.belief import BeliefFigure, BeliefPanel
 from tunesmith.visualization.data.columns import Floats
-from tunesmith.visualization.figures.slice import COLUMNS
 from tunesmith.visualization.figures.style import (
     BLUE,
     GREEN,
@@ -15,11 +14,8 @@ from tunesmith.visualization.figures.style import (
     INK,
     VERMILION,
     Dict,
-    axis,
     figure,
-    name_of,
-    panels,
-    parameter_axis,
+    parameter_panels,
     scatter,
     spread,
     text,
@@ -31,21 +27,13 @@ HALF = 0.32  # of a category: half the width of its bar
 
 def draw(data: BeliefFigure) -> Dict:
     """Return the figure: the mean as a line, the band around it, trials as points, the next trial as a dotted line."""
-    d = len(data.panels)
-    columns = min(d, COLUMNS)
-    rows = -(-d // columns)
-    domains = panels(rows, columns, 0.12, 0.42)
     below: Dict = {"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0}
-    layout: Dict = {"height": 165 + 260 * rows, "legend": below, "margin": {"l": 70, "r": 30, "t": 90, "b": 100}}
+    layout, places = parameter_panels([panel.axis for panel in data.panels], data.target, data.ends)
+    layout |= {"legend": below, "margin": {"l": 70, "r": 30, "t": 90, "b": 100}}
+    layout["height"] += 165
     traces: list[Dict] = []
-    for k, panel in enumerate(data.panels):
-        x, y = f"x{name_of(k)}", f"y{name_of(k)}"
-        layout[f"xaxis{name_of(k)}"] = parameter_axis(panel.axis, domain=domains[k][0], anchor=y)
-        left = k % columns == 0
-        more: Dict = {} if k == 0 else {"matches": "y"}
-        vertical = axis(data.target if left else "", domain=domains[k][1], anchor=x, showticklabels=left, **more)
-        layout[f"yaxis{name_of(k)}"] = {**vertical, "range": list(data.ends)}
-        traces += [{"xaxis": x, "yaxis": y, **t} for t in _panel(data, panel, first=k == 0)]
+    for k, (panel, place) in enumerate(zip(data.panels, places, strict=True)):
+        traces += [{**place, **t} for t in _panel(data, panel, first=k == 0)]
     return figure(data, traces, layout)
 
 

@@ -13,42 +13,28 @@ from tunesmith.visualization.figures.style import (
     SCALE,
     VERMILION,
     Dict,
-    axis,
     bar,
     figure,
-    name_of,
-    panels,
-    parameter_axis,
+    parameter_panels,
     scatter,
     spread,
     strip,
     text,
 )
 
-COLUMNS = 4  # panels in a row, at most
-
 
 def draw(data: Slice) -> Dict:
     """Return the figure; later trials are darker, the best one has a ring."""
-    d = len(data.axes)
-    columns = min(d, COLUMNS)
-    rows = -(-d // columns)
-    domains = panels(rows, columns, 0.12, 0.42)
     value, low, high = heights(data)
-    layout: Dict = {"shapes": [], "annotations": [], "showlegend": False}
-    layout["height"] = 130 + 260 * rows
+    layout, places = parameter_panels(data.axes, data.target, (low, high))
+    layout |= {"shapes": [], "annotations": [], "showlegend": False}
+    layout["height"] += 130
     traces: list[Dict] = []
-    for k, of in enumerate(data.axes):
-        x, y = f"x{name_of(k)}", f"y{name_of(k)}"
-        layout[f"xaxis{name_of(k)}"] = parameter_axis(of, domain=domains[k][0], anchor=y)
-        more: Dict = {} if k == 0 else {"matches": "y"}
-        left = k % columns == 0
-        vertical = axis(data.target if left else "", domain=domains[k][1], anchor=x, showticklabels=left, **more)
-        layout[f"yaxis{name_of(k)}"] = {**vertical, "range": [low, high]}
-        shapes, names = strip(of, x, y)
+    for k, (of, place) in enumerate(zip(data.axes, places, strict=True)):
+        shapes, names = strip(of, place["xaxis"], place["yaxis"])
         layout["shapes"] += shapes
         layout["annotations"] += names
-        traces += _panel(data, k, value, {"xaxis": x, "yaxis": y})
+        traces += _panel(data, k, value, place)
     first = next((t for t in traces if "colorscale" in t["marker"]), None)
     if first is not None:
         first["marker"] |= {"showscale": True, "colorbar": bar("trial")}

@@ -26,6 +26,7 @@ STATES = {
     "complete": BLUE, "pruned": ORANGE, "failed": VERMILION, "running": GREEN, "paused": PURPLE, "waiting": GREY,
 }  # fmt: skip
 LABEL, TICK = 28, 16  # characters of an axis's name, and of a category at a tick, at most
+COLUMNS = 4  # panels of parameters in a row, at most
 
 
 def figure(data: FigureData, traces: Iterable[Dict], layout: Dict) -> Dict:
@@ -180,6 +181,31 @@ def panels(rows: int, columns: int, gap_x: float = 0.25, gap_y: float = 0.35) ->
             x, y = c * width * (1 + gap_x), 1.0 - r * height * (1 + gap_y)
             found.append(([round(x, 5), round(min(x + width, 1.0), 5)], [round(max(y - height, 0.0), 5), round(y, 5)]))
     return found
+
+
+def parameter_panels(axes: Sequence[Axis], target: str, ends: Sequence[float]) -> tuple[Dict, list[Dict]]:
+    """Return the axes of panels, one a parameter, which share the axis of values.
+
+    Args:
+        axes: the parameters.
+        target: the title of the axis of values.
+        ends: of it.
+
+    Returns:
+        The layout, whose height has no room for a title and what is below; and where the traces of each panel belong.
+    """
+    columns = min(len(axes), COLUMNS)
+    rows = -(-len(axes) // columns)
+    layout: Dict = {"height": 260 * rows}
+    places: list[Dict] = []
+    for k, (of, (across, up)) in enumerate(zip(axes, panels(rows, columns, 0.12, 0.42), strict=False)):
+        x, y, left = f"x{name_of(k)}", f"y{name_of(k)}", k % columns == 0
+        more: Dict = {} if k == 0 else {"matches": "y"}
+        vertical = axis(target if left else "", domain=up, anchor=x, showticklabels=left, **more)
+        layout[f"xaxis{name_of(k)}"] = parameter_axis(of, domain=across, anchor=y)
+        layout[f"yaxis{name_of(k)}"] = {**vertical, "range": list(ends)}
+        places.append({"xaxis": x, "yaxis": y})
+    return layout, places
 
 
 def name_of(k: int) -> str:

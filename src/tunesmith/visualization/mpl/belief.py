@@ -8,30 +8,18 @@ import numpy as np
 
 from tunesmith.visualization.data.belief import BeliefFigure
 from tunesmith.visualization.figures.belief import HALF, dashes
-from tunesmith.visualization.figures.slice import COLUMNS
 from tunesmith.visualization.figures.style import BLUE, GREEN, GREY, INK, VERMILION, spread
-from tunesmith.visualization.mpl.style import new, parameter, ring, text
+from tunesmith.visualization.mpl.style import parameter_panels, ring
 
 
 def draw(data: BeliefFigure) -> Any:
     """Return the figure: the mean as a line, the band around it, trials as points, the next trial as a dotted line."""
-    d = len(data.panels)
-    columns = min(d, COLUMNS)
-    rows = -(-d // columns)
-    figure, axes = new(data, rows, columns, (max(2.9 * columns, 8.5), 2.7 * rows + 1.1))
-    for k, ax in enumerate(axes.ravel()):
-        if k >= d:
-            ax.set_visible(False)
-            continue
-        panel = data.panels[k]
-        parameter(ax, panel.axis)
-        if k:
-            ax.sharey(axes[0, 0])
-        ax.set_ylim(*data.ends)
-        if k % columns:
-            ax.tick_params(labelleft=False)
-        else:
-            ax.set_ylabel(text(data.target))
+
+    def size(rows: int, columns: int) -> tuple[float, float]:
+        return max(2.9 * columns, 8.5), 2.7 * rows + 1.1
+
+    figure, axes = parameter_panels(data, [panel.axis for panel in data.panels], data.target, data.ends, size)
+    for ax, panel in zip(axes.ravel(), data.panels, strict=False):
         at, mean = panel.at, panel.mean
         if panel.axis.kind == "category":
             ax.bar(

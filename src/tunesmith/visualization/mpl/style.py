@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tunesmith.visualization.data.axes import Axis
 from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.figures.style import GRID, INK, LABEL, TICK, cut
+from tunesmith.visualization.figures.style import COLUMNS, GRID, INK, LABEL, TICK, cut
 
 SCALE = ("#c3d5e6", "#6baed6", "#2171b5", "#08306b")  # from early to late, or from bad to good
 
@@ -48,6 +49,35 @@ def ramp() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("tunesmith", SCALE)
+
+
+def parameter_panels(
+    data: FigureData, axes: Sequence[Axis], target: str, ends: tuple[float, float], size: Callable[[int, int], Any]
+) -> tuple[Any, Any]:
+    """Return a figure and its panels, one a parameter, which share the axis of values; those left over are not shown.
+
+    Args:
+        data: what is drawn.
+        axes: the parameters.
+        target: the title of the axis of values.
+        ends: of it.
+        size: (rows, columns) -> width and height in inches.
+    """
+    columns = min(len(axes), COLUMNS)
+    rows = -(-len(axes) // columns)
+    figure, made = new(data, rows, columns, size(rows, columns))
+    for ax in made.ravel()[len(axes) :]:
+        ax.set_visible(False)
+    for k, (ax, of) in enumerate(zip(made.ravel(), axes, strict=False)):
+        parameter(ax, of)
+        if k:
+            ax.sharey(made[0, 0])
+        ax.set_ylim(*ends)
+        if k % columns:
+            ax.tick_params(labelleft=False)
+        else:
+            ax.set_ylabel(text(target))
+    return figure, made
 
 
 def parameter(ax: Any, of: Axis, along: str = "x", title: bool = True) -> None:
