@@ -333,6 +333,19 @@ def test_it_can_be_mounted_under_a_path(made: Path) -> None:
         )
 
 
+def test_a_page_says_what_pruning_saved(tmp_path: Path) -> None:
+    study = ts.create_study(storage=tmp_path / "s.db", seed=0, pruner="nop")
+    for n in (3, 3, 1, 3):
+        trial = study.ask()
+        for step in range(n):
+            trial.report(1.0, step, cost=1.0)
+        study.tell(trial, 1.0 if n == 3 else None, state=None if n == 3 else ts.TrialState.PRUNED)
+    with TestClient(app(tmp_path / "s.db", token=""), base_url="http://localhost") as client:
+        told = get_json(client, "/study/1/report")["sentences"]
+        assert told[-2:] == study.savings.sentences()
+        assert "With the same cost: 3 full runs" in told[-1]
+
+
 def test_a_page_says_what_the_search_of_a_study_chose(tmp_path: Path) -> None:
     path, folds = tmp_path / "s.db", {"cv": 3, "storage": str(tmp_path / "s.db"), "study_name": "s"}
     X, y = make_classification(60, 4, flip_y=0.3, random_state=0)

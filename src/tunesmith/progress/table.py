@@ -63,8 +63,9 @@ class Table(Progress):
         if now > self._looked + LOOK and len(self._study.engine.history) <= MOST_SAVINGS:
             self._looked = now
             saved = self._study.savings
-            if saved is not None and 0 < saved.cost < saved.full_cost:
-                self._line.saved = f"{1 - saved.cost / saved.full_cost:.0%} saved"
+            if saved is not None and saved.cost > 0 and saved.full_cost > 0:
+                share = saved.cost / saved.full_cost - 1
+                self._line.saved = f"{abs(share):.0%} {'lost' if share > 0 else 'saved'}"
         super().count(trial, advance)
 
     def _rows(self) -> Any:

@@ -168,11 +168,7 @@ def _cost(study: Study, words: Words) -> Section:
         )
     saved = study.savings
     if saved is not None:
-        section.sentences.append(
-            t(
-                "{n} trials were stopped early or are paused: {made:,} of {full:,} reports of full runs were made."
-            ).format(n=saved.pruned + saved.paused, made=saved.reports, full=saved.full_reports)
-        )
+        section.sentences += words.known(saved.sentences())
     return section
 
 

@@ -21,7 +21,7 @@ from tunesmith.study.execution import check_objective, checked_catch, choose_exe
 from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.recommend import Candidates, candidates, rows_of
 from tunesmith.study.reruns import Point, Run, drop_stored_runs, run_again
-from tunesmith.study.savings import savings
+from tunesmith.study.savings import note_on_partial
 
 Floats = NDArray[np.float64]
 ONLY_SEEDS = (
@@ -145,8 +145,8 @@ def report(
     y = np.array([[sign * runs[p.key, r].value for r in range(repeats)] for p in points])
     usable = np.isfinite(y).all(axis=1)
     notes = _failures(points, runs, repeats)
-    if (saved := savings(engine.current_history())) is not None:
-        notes = (*notes, saved.note())
+    if (note := note_on_partial(engine.current_history())) is not None:
+        notes = (*notes, note)
     stopped = engine.stopped or {}
     history = engine.current_history()
     beside = default is not None and points[default].number is None  # the default is not a trial

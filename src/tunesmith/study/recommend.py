@@ -17,7 +17,7 @@ from tunesmith.selection import Report
 from tunesmith.selection.stored import Written
 from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
 from tunesmith.study.engine.engine import TrialEngine
-from tunesmith.study.savings import savings
+from tunesmith.study.savings import note_on_partial
 from tunesmith.study.verdict import Verdict, stored_verdict
 from tunesmith.text import block, printable
 
@@ -142,8 +142,8 @@ def recommend(
     at, notes = 0, notes_on(found)
     if decided is not None:
         notes = (ASKED.format(decided.report.verdict()), *notes)
-    if (saved := savings(engine.current_history())) is not None:
-        notes = (*notes, saved.note())
+    if (note := note_on_partial(engine.current_history())) is not None:
+        notes = (*notes, note)
     if complexity is not None:
         at, note = _simplest(engine, found, complexity)
         notes = (*notes, note)

@@ -6,6 +6,7 @@ import importlib
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -284,10 +285,12 @@ class StudyView:
 
     @property
     def savings(self) -> Savings | None:
-        """What pruning saved so far; None: nothing was pruned, or no trial is complete to compare with."""
+        """What pruning saved so far, or lost; None: nothing was stopped or paused, or no trial is complete yet."""
         from tunesmith.study.savings import savings
 
-        return savings(self.history)
+        history = self.history
+        again = sorted(self.engine.restarted)
+        return savings(history, chain.from_iterable(self.engine.in_parts(again)) if again else ())
 
     @property
     def artifacts(self) -> StudyArtifacts:

@@ -17,6 +17,7 @@ from tunesmith.dashboard.pages.request import Filter, studies_of, study_of, whol
 from tunesmith.errors import StorageError
 from tunesmith.languages import Words
 from tunesmith.plain import plain
+from tunesmith.study import Study
 from tunesmith.study.engine.wishes import asked_of
 from tunesmith.study.summary import counts_of
 from tunesmith.study.verdict import read_verdict
@@ -81,7 +82,7 @@ def report(request: Request) -> Response:
     if len(study.directions) > 1:
         front = study.best_trials
         sentences = [words("{} trials are on the Pareto front.", f"{len(front):,}")]
-        return as_json({"sentences": sentences, "trials": [t.number for t in front[:50]]})
+        return as_json({"sentences": sentences + _savings(study, words), "trials": [t.number for t in front[:50]]})
     try:
         found = study.recommend()
     except ValueError as error:
@@ -89,13 +90,19 @@ def report(request: Request) -> Response:
     low, high = found.interval
     return as_json(
         {
-            "sentences": list(map(printable, words.known(found.sentences()))),
+            "sentences": list(map(printable, words.known(found.sentences()))) + _savings(study, words),
             "trials": [] if found.trial is None else [found.trial.number],
             "value": plain(found.value),
             "interval": [plain(low), plain(high)],
             "naive": plain(found.naive),
         }
     )
+
+
+def _savings(study: Study, words: Words) -> list[str]:
+    """Return what pruning saved or lost, as sentences."""
+    saved = study.savings
+    return [] if saved is None else words.known(saved.sentences())
 
 
 def health(request: Request) -> Response:

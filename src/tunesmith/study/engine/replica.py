@@ -55,6 +55,7 @@ class StudyReplica:
         next_number: the lowest trial number that is free, as far as is known here.
         running: the running trials that this object asked for.
         claimed: the number of a trial that this object has claimed and not started; it is not in the history.
+        restarted: the trials in the history that were begun more than once.
     """
 
     def __init__(self, record: StudyRecord, storage: Storage) -> None:
@@ -84,6 +85,7 @@ class StudyReplica:
         self.cursor = 0
         self.version = STALE
         self.next_number = 0
+        self.restarted: set[int] = set()
         self._ahead: set[int] = set()  # trials in the history that will be read yet
         self._read = -math.inf  # when the history was read the last time
         self._pointless: set[int] = set()  # running trials whose points were not known yet
@@ -103,8 +105,10 @@ class StudyReplica:
         if self._ahead:
             new = new.without(self._ahead)
             self._ahead.difference_update(new.left_out)
-        for number in new.number[new.attempt > 1].tolist() + [t.number for t in new.running if t.attempt > 1]:
+        again = new.number[new.attempt > 1].tolist() + [t.number for t in new.running if t.attempt > 1]
+        for number in again:
             history.curves.drop(number)  # what an earlier attempt reported may be repeated by now
+        self.restarted.update(again, (t.number for t in new.paused if t.attempt > 2))  # a pause counts on
         history.extend(
             new.number,
             new.state,
@@ -147,6 +151,8 @@ class StudyReplica:
     def add_pause(self, paused: TrialRecord, version: int) -> None:
         """Note that a trial of this object was paused."""
         self.history.pause(paused.number, paused.space, paused.x, paused.sampler_state)
+        if paused.attempt > 1:
+            self.restarted.add(paused.number)
         if version == self.version + 1:
             self.version = version
 
@@ -170,6 +176,8 @@ class StudyReplica:
                 constraints=done.constraints,
                 noise=done.system[NOISE] if done.system and NOISE in done.system else None,
             )
+            if done.attempt > 1:
+                self.restarted.add(done.number)
             if later:
                 self._ahead.add(done.number)
             else:
