@@ -105,10 +105,9 @@ class StudyReplica:
         if self._ahead:
             new = new.without(self._ahead)
             self._ahead.difference_update(new.left_out)
-        again = new.number[new.attempt > 1].tolist() + [t.number for t in new.running if t.attempt > 1]
-        for number in again:
+        for number in new.number[new.attempt > 1].tolist() + [t.number for t in new.running if t.attempt > 1]:
             history.curves.drop(number)  # what an earlier attempt reported may be repeated by now
-        self.restarted.update(again, (t.number for t in new.paused if t.attempt > 2))  # a pause counts on
+            self.restarted.add(number)
         history.extend(
             new.number,
             new.state,
@@ -135,6 +134,8 @@ class StudyReplica:
             history.curves.append(number, step, history.curves.minimised(value), cost)
         for number, t in paused.items():
             history.pause(number, t.space, t.x, t.sampler_state)
+            if t.attempt > 2:  # a pause counts one on
+                self.restarted.add(number)
         if new.reports:  # else `extend` has closed them
             for number, state in zip(new.number.tolist(), new.state.tolist(), strict=True):
                 history.curves.close(number, TrialState(state))
