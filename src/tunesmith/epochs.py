@@ -32,9 +32,10 @@ class Epochs:
     Args:
         n: the last epoch.
         state: the user's objects by name; None: nothing is saved.
-        folder: where the file is or will be; None: nowhere.
+        folder: where the file is written; None: nowhere.
         done: how many epochs are done already, as far as is known without the file.
         seed: of the random numbers, where no state of them was saved.
+        source: where the file is read from; None: there is none yet.
         rank: of this process among those that run the training together.
         kept: what rank 0 read from the file.
 
@@ -55,6 +56,7 @@ class Epochs:
         done: int,
         seed: int,
         *,
+        source: Path | None = None,
         rank: int = 0,
         kept: dict[str, Any] | None = None,
     ) -> None:
@@ -75,7 +77,7 @@ class Epochs:
         self._current: int | None = None
         self._done = done
         self.gathered: list[dict[str, Any]] | None = None
-        self.kept = kept if self._folder is None else read(self._folder)
+        self.kept = kept if source is None or state is None else read(source)
         if self.kept is not None and state is not None:
             _give_back(state, self.kept["state"])
             self._done = int(self.kept["epoch"])
@@ -148,10 +150,9 @@ def _is_named(state: Any) -> bool:
 
 def read(folder: Path) -> dict[str, Any] | None:
     """Return what was saved last; None: nothing, or nothing that can be read."""
-    for suffix in (TORCH, PICKLE):
+    there = [suffix for suffix in (TORCH, PICKLE) if (folder / (FILE + suffix)).exists()]
+    for suffix in sorted(there, key=lambda suffix: -(folder / (FILE + suffix)).stat().st_mtime_ns):
         path = folder / (FILE + suffix)
-        if not path.exists():
-            continue
         try:
             if suffix == TORCH:
                 import torch

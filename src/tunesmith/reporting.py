@@ -201,11 +201,20 @@ class Reporting(Suggestions):
         trial is run again, on any machine, after a pause or because its process died, the folder holds the last one
         that was published, and ``resumed_from_step`` is its step. When the trial has ended, it is removed.
 
+        A report moves large files out of the folder, so that nothing is written twice: write them anew for the next
+        one. Those that are not written again stay part of the checkpoint. Small ones, up to 64 KiB or one part in 25 of
+        the whole, are in the folder still.
+
         Raises:
             ArtifactError: this is a copy of the trial that has no connection to its study, or the study has no place
                 for artifacts.
         """
         return self._own_checkpoints().folder
+
+    def shared_checkpoint_dir(self) -> Path:
+        """Return ``checkpoint_dir`` for another program, which writes to it at any time: reports publish copies."""
+        self._own_checkpoints().keeps_all = True
+        return self.checkpoint_dir
 
     @property
     def resumed_from_step(self) -> int | None:
@@ -214,7 +223,7 @@ class Reporting(Suggestions):
             return None
         found = self._own_checkpoints()
         if found.step is not None:
-            _ = found.folder  # where it cannot be read, there is no step either
+            _ = found.source  # where it cannot be read, there is no step either
         return found.step
 
     def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Epochs:
@@ -268,15 +277,18 @@ class Reporting(Suggestions):
                 f"trial {self.number}: epochs(n, state) was called before in this attempt; a trial has one checkpoint, "
                 "so put all of the state into one loop"
             )
-        self._epochs = Epochs(n, state, None if self._channel is None else self.checkpoint_dir, 0, self.seed)
+        place, source = None, None
+        if self._channel is not None:
+            found = self._own_checkpoints()
+            source, place = found.source, found.place
+        self._epochs = Epochs(n, state, place, 0, self.seed, source=source)
         return self._epochs
 
     def _own_checkpoints(self) -> Checkpoints:
         if self._checkpoints is None:
             from tunesmith.artifacts.checkpoints import Checkpoints
 
-            _ = self.artifacts  # an error, if there can be none
-            self._checkpoints = Checkpoints(lambda: self.artifacts, self.number)
+            self._checkpoints = Checkpoints(self.artifacts)
         return self._checkpoints
 
     # -- for the study -----------------------------------------------------------------------------------------

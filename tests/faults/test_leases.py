@@ -23,8 +23,8 @@ from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind
 from tunesmith.storage.base import Lease
 from tunesmith.storage.sql import SQLStorage
-from tunesmith.storage.workers import current_worker
 from tunesmith.testing.storage_model import begin
+from tunesmith.workers import current_worker
 
 FULL = os.environ.get("TUNESMITH_FAULTS") == "full"
 LEASE = Lease(beat=0.1, ttl=0.5)
@@ -41,7 +41,7 @@ far, shift = sys.argv[2] == "far", float(sys.argv[3])
 clock = time.time
 time.time = lambda: clock() + shift
 import tunesmith as ts
-from tunesmith.storage import workers
+from tunesmith import workers
 if far:
     workers._machine = lambda: "elsewhere"
 from tunesmith.storage.base import Lease

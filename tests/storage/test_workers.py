@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from tunesmith.storage import workers
-from tunesmith.storage.workers import current_worker, is_dead
+from tunesmith import workers
+from tunesmith.workers import current_worker, is_dead
 
-SCRIPT = "import sys; from tunesmith.storage.workers import *; print(current_worker(), flush=True); sys.stdin.read()"
+SCRIPT = "import sys; from tunesmith.workers import *; print(current_worker(), flush=True); sys.stdin.read()"
 knows_processes = pytest.mark.skipif(
     not current_worker().rsplit(":", 1)[1].strip("@"), reason="the system does not tell processes apart"
 )

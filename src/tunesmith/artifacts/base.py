@@ -15,11 +15,12 @@ import hashlib
 import re
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, ClassVar
 
-from tunesmith.errors import DamagedArtifactError
+from tunesmith.errors import ArtifactError, DamagedArtifactError
 
 CHUNK = 1 << 20  # bytes that are held in memory at a time
 # space/ab/abcdef...-nonce: the digest is in the name, so that a blob can be checked without its pointer.
@@ -91,6 +92,41 @@ class BlobStore(ABC):
         What the store cannot tell the age of is 0 seconds old.
         """
 
+    def workspace(self, space: str) -> Path | None:
+        """Return a folder of this process's own, from which `take` takes folders over; None: the store has none.
+
+        It is called before a folder is written. What is in it when the process dies is removed by `sweep`.
+        """
+        return None
+
+    def take(self, space: str, folder: Path) -> Blob:
+        """Keep a folder by taking it over: it is gone from its place, and nothing is copied; durable on return.
+
+        Args:
+            space: the first part of the key.
+            folder: it, in the `workspace` of this process or among the blobs of the space; without symbolic links.
+
+        Returns:
+            the key, and the digest and size of the folder's archive, which `open` gives.
+
+        Raises:
+            ArtifactError: it cannot be kept; it is in its place still.
+            ValueError: it holds what cannot be saved.
+        """
+        raise ArtifactError(f"{self!r} takes no folders over")
+
+    def folder_of(self, key: str) -> Path | None:
+        """Return the folder that a blob is kept as, for reading alone; None: it is no folder of this machine's."""
+        return None
+
+    def sweep(self, space: str, published: Callable[[], Set[str]]) -> None:  # noqa: B027 - for most there is no work
+        """Remove what processes left in their workspaces, or took over and did not publish, that are certainly dead.
+
+        Args:
+            space: where.
+            published: gives the keys that pointers name; called after the dead were found, if there are any.
+        """
+
     def drop(self, space: str) -> None:
         """Delete everything in a space: its study was deleted."""
         for key, _ in list(self.blobs(space)):
@@ -100,14 +136,15 @@ class BlobStore(ABC):
         return f"{type(self).__name__}({self.url!r})"
 
 
-def new_key(space: str, digest: str) -> str:
+def new_key(space: str, digest: str, mark: str = "") -> str:
     """Return a key for a content that no other blob has.
 
     Args:
         space: its first part.
         digest: of the content.
+        mark: eight hexadecimal digits by which it can be told who made it.
     """
-    return f"{space}/{digest[:2]}/{digest}-{secrets.token_hex(8)}"
+    return f"{space}/{digest[:2]}/{digest}-{mark}{secrets.token_hex(4 if mark else 8)}"
 
 
 def new_temporary_key(space: str) -> str:

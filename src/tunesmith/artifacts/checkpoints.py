@@ -2,21 +2,29 @@
 
 A checkpoint is the artifact ``checkpoint/STEP`` of its trial, where STEP is the step that was reported when it was
 published. A new one is published before the old one is removed, so that there is always a whole one.
+
+Nothing is written twice: the folder stands on the disk of the store, which takes it over by renaming it. So what is in
+it must be out of reach of the objective then, which may write to the same file in place: only small files are copied
+back. What was moved away and is not written again belongs to the next checkpoint too, by a hard link.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.artifacts.collection import Artifacts
+from tunesmith.artifacts.folders import copy, members_of, replace_links
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import temporary_folder
 from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError
 
 PREFIX = "checkpoint/"
+STAYS, SHARE = 64 * 1024, 25  # what stays in the folder after a report: so many bytes, or one part in so many of all
 
 Signature = tuple[tuple[str, int, int, int], ...]
 
@@ -38,62 +46,186 @@ class Checkpoints:
     """The checkpoint of a running trial.
 
     Args:
-        artifacts: gives the artifacts of the trial.
-        number: the trial, for messages.
+        artifacts: those of the trial.
+
+    Attributes:
+        keeps_all: whether the folder stays as it is, and a copy is published: another program writes to it whenever it
+            wants to.
     """
 
-    def __init__(self, artifacts: Callable[[], Artifacts], number: int) -> None:
+    def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
-        self._number = number
-        self._folder: Path | None = None
+        self._number = artifacts.number
+        self._place: Path | None = None
+        self._remote = False  # whether the store has no place on this machine
         self._published: Signature = ()
         self._found: Artifact | None = None
         self._looked = False
+        self._before: Path | None = None  # the content of the checkpoint before, to be read alone
+        self._moved: set[str] = set()  # what of it is not in the folder, by the names at its top
+        self._begun = False  # whether the objective has the folder, or something of this attempt was published
+        self.keeps_all = False
 
     @property
     def step(self) -> int | None:
         """The step of the checkpoint that the trial begins with; None: it begins anew."""
         if not self._looked:
-            self._found = newest(self._artifacts().values())
+            self._found = newest(self._artifacts.values())
             self._looked = True
         return None if self._found is None else step_of(self._found)
 
     @property
+    def source(self) -> Path | None:
+        """Where the checkpoint is that the trial begins with, to be read alone; None: it begins anew."""
+        if self._begun:
+            return self._place
+        if self._before is None and self.step is not None and self._found is not None:
+            name = self._found.name
+            try:
+                self._before = self._artifacts.folder_here(name)
+                if self._before is None:
+                    self._before = self._artifacts.download(name, self.place.with_name("before"))
+                self._moved = {entry.name for entry in self._before.iterdir()}
+            except (ArtifactNotFoundError, ArtifactError) as error:
+                caution(f"trial {self._number}: its checkpoint cannot be read, so that it begins anew: {error}")
+                self._found = None
+        return self._before
+
+    @property
+    def place(self) -> Path:
+        """The local folder where the next checkpoint is written."""
+        if self._place is None:
+            store, space = self._artifacts.pointers.place()
+            within = store.workspace(space)
+            self._remote = within is None
+            self._place = Path(temporary_folder(self, within)) / "checkpoint"
+        self._place.mkdir(parents=True, exist_ok=True)  # the objective may have deleted it
+        return self._place
+
+    @property
     def folder(self) -> Path:
-        """The local folder, made when it is first asked for, with the checkpoint that there is."""
-        if self._folder is None:
-            folder = Path(temporary_folder(self)) / "checkpoint"
-            if self.step is not None and self._found is not None:
-                try:
-                    self._artifacts().download(self._found.name, folder)
-                except (ArtifactNotFoundError, ArtifactError) as error:
-                    caution(f"trial {self._number}: its checkpoint cannot be read, so that it begins anew: {error}")
-                    self._found = None
-            self._folder = folder
-            folder.mkdir(exist_ok=True)
-            self._published = _signature(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)  # the objective may have deleted it
-        return self._folder
+        """The same folder, which holds a copy of the checkpoint that there is when it is first asked for."""
+        if not self._begun:
+            source, place = self.source, self.place
+            self._begun = True
+            if source is not None:
+                if self._remote:  # a copy of our own
+                    place.rmdir()
+                    os.rename(source, place)
+                else:
+                    copy(source, place)
+                self._before, self._moved = None, set()
+                self._published = _signature(place)
+        return self.place
 
     def publish(self, step: int) -> None:
         """Publish what is in the folder as the state after a step, if it changed since the last time.
 
         Where the store cannot take it, the training goes on, and the checkpoint before stays.
         """
-        folder = self._folder
+        folder = self._place
         if folder is None or not folder.is_dir():
             return
         now = _signature(folder)
         if now == self._published or not now:
             return
-        artifacts = self._artifacts()
         name = f"{PREFIX}{step}"
         try:
-            artifacts.save(name, folder)
-            self._published = now
-            remove(artifacts, but=name)
+            if self.keeps_all:
+                self._save(name, folder)
+            else:
+                self._hand_over(name, folder)
+            self._published = _signature(folder)
+            remove(self._artifacts, but=name)
         except (ArtifactError, OSError, ValueError) as error:  # a full disk, a link that leads out of the folder
             caution(f"trial {self._number}: the checkpoint at step {step} cannot be kept: {error}")
+
+    def _save(self, name: str, folder: Path) -> None:
+        """Publish a copy of a folder."""
+        if self._remote:
+            self._artifacts.save(name, folder)
+            return
+        staged = folder.with_name("next")
+        shutil.rmtree(staged, ignore_errors=True)
+        try:
+            staged.mkdir()
+            copy(folder, staged)
+            self._artifacts.take(name, staged)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def _hand_over(self, name: str, folder: Path) -> None:
+        """Publish a folder, and put back what is small."""
+        replace_links(folder)  # what cannot be saved is refused before anything is moved
+        self._begun = True
+        artifacts, staged = self._artifacts, folder.with_name("next")
+        shutil.rmtree(staged, ignore_errors=True)
+        os.rename(folder, staged)
+        carried = [] if self._before is None else sorted(self._moved - {entry.name for entry in staged.iterdir()})
+        try:
+            for entry in carried:
+                _link(self._before / entry, staged / entry)  # type: ignore[operator]  # there are none without it
+            kept: Path | None
+            if self._remote:
+                artifacts.save(name, staged)
+                kept = folder.with_name("before")
+                shutil.rmtree(kept, ignore_errors=True)
+                os.rename(staged, kept)
+            else:
+                key = artifacts.take(name, staged).key
+                kept = artifacts.pointers.place()[0].folder_of(key)
+        except BaseException:
+            with suppress(OSError):
+                for entry in carried:
+                    _delete(staged / entry)
+                os.rename(staged, folder)
+            raise
+        folder.mkdir()
+        self._before = kept
+        if kept is not None:
+            self._moved = _put_back(kept, folder)
+
+
+def _put_back(source: Path, folder: Path) -> set[str]:
+    """Copy what is small; return the names of the others, files and folders at the top."""
+    sizes = {
+        entry: sum(path.stat().st_size for path in (entry.rglob("*") if entry.is_dir() else [entry]) if path.is_file())
+        for entry in source.iterdir()
+    }
+    room = max(STAYS, sum(sizes.values()) // SHARE)
+    left = set()
+    for entry, size in sorted(sizes.items(), key=lambda item: item[1]):
+        if size > room:
+            left.add(entry.name)
+            continue
+        room -= size
+        if entry.is_dir():
+            (folder / entry.name).mkdir()
+            copy(entry, folder / entry.name)
+        else:
+            shutil.copyfile(entry, folder / entry.name)
+            os.chmod(folder / entry.name, entry.stat().st_mode | 0o200)
+    return left
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file, or all files of a folder, another name."""
+    if source.is_dir():
+        target.mkdir()
+        for name, path in members_of(source):
+            if path.is_dir():
+                (target / name).mkdir()
+            else:
+                os.link(path, target / name)
+    else:
+        os.link(source, target)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove(artifacts: Artifacts, but: str | None = None) -> None:

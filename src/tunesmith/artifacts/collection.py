@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from tunesmith.artifacts.base import BlobStore, Digest, chunks_of
 from tunesmith.artifacts.content import Savable, content_of
-from tunesmith.artifacts.folders import unpack
+from tunesmith.artifacts.folders import archive, copy, unpack
 from tunesmith.artifacts.pointers import Pointers
 from tunesmith.artifacts.record import FOLDER, Artifact, checked_name, media_type_of
 from tunesmith.errors import (
@@ -100,6 +100,34 @@ class Artifacts(Mapping[str, Artifact]):
                     return done
         raise ArtifactError(f"artifact {name!r} cannot be published: the storage loses its connection each time")
 
+    def take(self, name: str, folder: Path) -> Artifact:
+        """Save a folder by letting the store take it over, without a copy.
+
+        Args:
+            name: as in `save`.
+            folder: it, in the `tunesmith.artifacts.BlobStore.workspace` of the store; it is gone when this returns.
+
+        Returns:
+            Its record.
+
+        Raises:
+            ValueError: the folder holds what cannot be saved.
+            ArtifactError: the store cannot keep it; the name stays as it was.
+            AttemptReplacedError: the trial was given up meanwhile, and another worker runs it; nothing is published.
+        """
+        store, space = self.pointers.place()
+        place: Path | None = folder
+        for _ in range(TRIES):
+            if place is None:
+                break
+            blob = store.take(space, place)
+            artifact = Artifact(name, blob.digest, blob.size, FOLDER, self.number, key=blob.key)
+            done = self._publish(store, artifact, delete=False)
+            if done is not None:
+                return done
+            place = store.folder_of(blob.key)  # to be published under another key
+        raise ArtifactError(f"artifact {name!r} cannot be published: the storage loses its connection each time")
+
     def copy_from(self, number: int | None, name: str, to: str | None = None) -> Artifact:
         """Point to the content of another trial's artifact; nothing is copied but the pointer.
 
@@ -173,13 +201,28 @@ class Artifacts(Mapping[str, Artifact]):
             DamagedArtifactError: its content is missing, or is not what was saved.
             FileExistsError: a folder is there already, and is not empty.
         """
+        artifact = self[name]
+        if artifact.is_folder and (here := self.folder_here(name)) is not None:
+            target = Path(to)
+            _refuse_taken(name, target)
+            partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
+            try:
+                partial.mkdir()
+                copy(here, partial)
+                if target.exists():
+                    target.rmdir()
+                partial.replace(target)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+            return target
         artifact, stream = self._verified(name)
         with stream:
             target = Path(to)
             if not artifact.is_folder and target.is_dir():
                 target /= name.rpartition("/")[2]
-            elif artifact.is_folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
-                raise FileExistsError(f"{shown(str(target))} is there already; name a new folder for artifact {name!r}")
+            elif artifact.is_folder:
+                _refuse_taken(name, target)
             partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
             try:
                 if artifact.is_folder:
@@ -197,6 +240,30 @@ class Artifacts(Mapping[str, Artifact]):
                     partial.unlink()
                 raise
         return target
+
+    def folder_here(self, name: str) -> Path | None:
+        """Return where a folder is kept as such on this machine, verified; it must not be changed.
+
+        None: its content is an archive, or elsewhere.
+
+        Args:
+            name: the artifact.
+
+        Raises:
+            ArtifactNotFoundError: there is none of this name.
+            DamagedArtifactError: it is not what was saved.
+        """
+        artifact = self[name]
+        place = self.pointers.place()[0].folder_of(artifact.key)
+        if place is not None:
+            digest = Digest()
+            try:
+                for _ in digest.through(archive(place)):
+                    pass
+            except (OSError, ValueError) as error:
+                raise DamagedArtifactError(f"the content of artifact {name!r} cannot be read: {error}") from error
+            _compare(digest, artifact)
+        return place
 
     def __getitem__(self, name: str) -> Artifact:
         return _of_name(self.pointers.all(self.number), name, self.number)
@@ -220,8 +287,14 @@ class Artifacts(Mapping[str, Artifact]):
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _publish(self, store: BlobStore, artifact: Artifact) -> Artifact | None:
-        """Publish a pointer, and delete the blobs that nothing points to since."""
+    def _publish(self, store: BlobStore, artifact: Artifact, delete: bool = True) -> Artifact | None:
+        """Publish a pointer, and delete the blobs that nothing points to since.
+
+        Args:
+            store: where the content is.
+            artifact: the pointer.
+            delete: whether the content goes when the storage cannot tell whether it was published: None is returned.
+        """
         own = [artifact.key] if artifact.key else []
         try:
             put = self.pointers.put(replace(artifact, created=time.time()))
@@ -229,7 +302,7 @@ class Artifacts(Mapping[str, Artifact]):
             _delete(store, own)  # certainly not published; after other errors it may be
             raise
         if put is None:
-            _delete(store, own)
+            _delete(store, own if delete else ())
             return None
         done, loose = put
         _delete(store, loose if done.key == artifact.key else [*loose, *own])
@@ -246,6 +319,11 @@ class Artifacts(Mapping[str, Artifact]):
                 if before is not None and before.key == artifact.key:
                     raise
                 before = artifact  # it may have been replaced since, and its old content deleted
+
+
+def _refuse_taken(name: str, target: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise FileExistsError(f"{shown(str(target))} is there already; name a new folder for artifact {name!r}")
 
 
 def _read(store: BlobStore, artifact: Artifact) -> BinaryIO:

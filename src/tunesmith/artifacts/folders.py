@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import tarfile
@@ -69,6 +70,36 @@ def archive(folder: Path) -> Iterator[bytes]:
                 raise ArtifactError(f"{shown(str(path))} changed while it was being saved; save it when nothing writes")
         yield bytes(-info.size % _BLOCK)
     yield bytes(2 * _BLOCK)
+
+
+def replace_links(folder: Path) -> None:
+    """Make each symbolic link in a folder another name of the file of the folder that it leads to.
+
+    Raises:
+        ValueError: as `members_of`.
+    """
+    for _, path in members_of(folder):
+        if path.is_symlink():
+            part = path.with_name(f".{secrets.token_hex(8)}")
+            os.link(path.resolve(), part)
+            os.replace(part, path)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a folder, as taking its archive apart would make it again.
+
+    Args:
+        source: it.
+        target: a folder that is there; what it holds under other names stays.
+    """
+    for name, path in members_of(source):
+        to = target / name
+        if path.is_dir():
+            to.mkdir(exist_ok=True)
+            continue
+        shutil.copyfile(path, to)
+        if path.stat().st_mode & 0o100:
+            os.chmod(to, to.stat().st_mode | 0o111)
 
 
 def unpack(stream: BinaryIO, folder: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import hashlib
+import io
 import os
+import secrets
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, ClassVar, cast
 from urllib.parse import unquote, urlsplit
 
 from tunesmith.artifacts.base import (
@@ -20,14 +25,19 @@ from tunesmith.artifacts.base import (
     new_key,
     new_temporary_key,
 )
+from tunesmith.artifacts.folders import archive, members_of
 from tunesmith.errors import ArtifactError, DamagedArtifactError
 from tunesmith.text import printable
+from tunesmith.workers import as_file_name, current_worker, is_dead, of_file_name
+
+WORK = "work"  # the folder of a space with the folders of processes, which are named by these
 
 
 class LocalStore(BlobStore):
     """Keeps blobs in a folder, which is made with the first of them.
 
-    A blob is written under a temporary name, flushed to the disk (fsync), and then renamed.
+    A blob is written under a temporary name, flushed to the disk (fsync), and then renamed. A folder that was written
+    in the store's own place becomes a blob by being renamed.
 
     Args:
         folder: where; a path, or a URL "file:///path".
@@ -87,8 +97,62 @@ class LocalStore(BlobStore):
             raise self._failed("keep a content", error) from error
         return Blob(key, digest.hex, digest.size)
 
+    def workspace(self, space: str) -> Path:
+        own = self.folder / space / WORK / as_file_name(current_worker())
+        if not own.is_dir():
+            try:
+                self._make(own)
+            except OSError as error:
+                raise self._failed("make a folder", error) from error
+            atexit.register(_remove_empty, own, os.getpid())
+        return own
+
+    def take(self, space: str, folder: Path) -> Blob:
+        digest = Digest()
+        try:
+            _make_durable(folder)
+            for _ in digest.through(archive(folder)):
+                pass
+            key = new_key(space, digest.hex, _mark(as_file_name(current_worker())))
+            place = self.folder / key
+            self._make(place.parent)
+            os.utime(folder)  # its age counts from now
+            os.rename(folder, place)
+            _flush_folder(place.parent)
+            if os.name == "posix":
+                for _, path in members_of(place):
+                    if path.is_file():
+                        os.chmod(path, path.stat().st_mode & ~0o222)
+        except OSError as error:
+            raise self._failed("keep a folder", error) from error
+        return Blob(key, digest.hex, digest.size)
+
+    def folder_of(self, key: str) -> Path | None:
+        place = self.folder / checked_key(key)
+        return place if place.is_dir() else None
+
+    def sweep(self, space: str, published: Callable[[], Set[str]]) -> None:
+        work = self.folder / space / WORK
+        dead = [entry.name for entry in _entries(work) if is_dead(of_file_name(entry.name))]
+        if dead:
+            marks, named = {_mark(name) for name in dead}, published()
+            theirs = [key for key, _ in self.blobs(space) if key.rpartition("-")[2][:8] in marks and key not in named]
+            away = {key: gone for key in theirs if (gone := self._taken_away(key)) is not None}
+            # A driver may be about to publish what its dead worker sent it; it looks after that whether it is there.
+            named = published() if away else named
+            for key, gone in away.items():
+                if key in named:
+                    os.rename(gone, self.folder / key)
+                else:
+                    shutil.rmtree(gone, ignore_errors=True)
+        for name in dead:
+            shutil.rmtree(work / name, ignore_errors=True)
+        _remove_empty(work / as_file_name(current_worker()), os.getpid())
+
     def open(self, key: str) -> BinaryIO:
         try:
+            if (folder := self.folder_of(key)) is not None:
+                return cast(BinaryIO, io.BufferedReader(_Stream(archive(folder))))
             return (self.folder / checked_key(key)).open("rb")
         except FileNotFoundError:
             raise DamagedArtifactError(f"the folder {self._shown} holds no blob {key}") from None
@@ -96,15 +160,29 @@ class LocalStore(BlobStore):
             raise self._failed("read a content", error) from error
 
     def exists(self, key: str) -> bool:
-        return (self.folder / checked_key(key)).is_file()
+        return (self.folder / checked_key(key)).exists()
 
     def delete(self, key: str) -> None:
+        place = self.folder / checked_key(key)
         try:
-            (self.folder / checked_key(key)).unlink(missing_ok=True)
+            if not place.is_dir():
+                place.unlink(missing_ok=True)
+                return
+            if (gone := self._taken_away(key)) is not None:
+                shutil.rmtree(gone)
         except NotADirectoryError:
             return
         except OSError as error:
             raise self._failed("delete a content", error) from error
+
+    def _taken_away(self, key: str) -> Path | None:
+        """Move a blob that is a folder to where nobody looks, all of it at once; None: somebody else was faster."""
+        gone = self.workspace(key.partition("/")[0]) / f"gone-{secrets.token_hex(8)}"
+        try:
+            os.rename(self.folder / key, gone)
+        except FileNotFoundError:
+            return None
+        return gone
 
     def blobs(self, space: str) -> Iterator[tuple[str, float]]:
         now = time.time()
@@ -121,6 +199,7 @@ class LocalStore(BlobStore):
     def drop(self, space: str) -> None:
         super().drop(space)
         top = self.folder / space
+        shutil.rmtree(top / WORK, ignore_errors=True)
         for folder in (*(Path(entry.path) for entry in _entries(top)), top):
             with suppress(OSError):  # not empty: it holds something of somebody else's
                 folder.rmdir()
@@ -145,6 +224,52 @@ class LocalStore(BlobStore):
             f"the folder {self._shown} cannot {what}: {why}. Free space or repair its rights, or name another one by "
             "artifact_store="
         )
+
+
+class _Stream(io.RawIOBase):
+    """A content as a file to read from, piece by piece."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader gives
+        while not self._left:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._left = memoryview(chunk)
+        n = min(len(buffer), len(self._left))
+        buffer[:n] = self._left[:n]
+        self._left = self._left[n:]
+        return n
+
+
+def _mark(worker: str) -> str:
+    """Return what the keys of the folders that a process took over have in common."""
+    return hashlib.sha256(worker.encode()).hexdigest()[:8]
+
+
+def _remove_empty(own: Path, pid: int) -> None:
+    """Remove the workspace of this process at its end, and what it stands in, if nothing is in it."""
+    if os.getpid() == pid:
+        with suppress(OSError):
+            own.rmdir()
+            own.parent.rmdir()
+
+
+def _make_durable(folder: Path) -> None:
+    """Flush the files of a folder, and the folder, to the disk."""
+    for _, path in members_of(folder):
+        if path.is_dir():
+            _flush_folder(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    _flush_folder(folder)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -6,18 +6,44 @@ import os
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
+from pathlib import Path
 
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.local import LocalStore
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.table import PointerTable
+from tunesmith.workers import as_file_name, current_worker, is_dead, of_file_name
+
+PREFIX = "tunesmith-artifacts-"
 
 
-def temporary_folder(owner: object) -> str:
-    """Make a folder that is removed with its owner, or at the end of this process."""
-    folder = tempfile.mkdtemp(prefix="tunesmith-artifacts-")
+def temporary_folder(owner: object, within: Path | None = None) -> str:
+    """Make a folder that is removed with its owner, or at the end of this process.
+
+    Args:
+        owner: with what it is removed.
+        within: where it is made; None: where temporary files are. There its name says whose it is, so that `sweep`
+            finds it if this process is killed.
+    """
+    if within is None:
+        sweep()
+        folder = tempfile.mkdtemp(prefix=f"{PREFIX}{as_file_name(current_worker())}-")
+    else:
+        folder = tempfile.mkdtemp(dir=within)
     weakref.finalize(owner, _remove, folder, os.getpid())
     return folder
+
+
+def sweep() -> None:
+    """Remove the temporary folders of this user whose processes are certainly dead."""
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as found:
+        for entry in found:
+            worker = of_file_name(entry.name.removeprefix(PREFIX).rpartition("-")[0])
+            if not entry.name.startswith(PREFIX) or not is_dead(worker):
+                continue
+            if not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid():
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _remove(folder: str, pid: int) -> None:

@@ -18,9 +18,9 @@ from tunesmith.integrations.tune_space import constants_of, has_domains, space_o
 from tunesmith.numerics.scalars import real
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study import Study, create_study
 from tunesmith.trial import Trial
+from tunesmith.workers import APART, current_worker
 
 STORAGE = "TUNESMITH_STORAGE"
 STEP = "training_iteration"  # what Tune numbers the results of a trial by

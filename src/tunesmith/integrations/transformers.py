@@ -196,12 +196,26 @@ class TunesmithCallback(TrainerCallback):
 
 
 def _take(source: Path, target: Path, move: bool) -> None:
-    """Put a folder in the place of another one; whoever looks in between finds none or a whole one."""
+    """Put a folder in the place of another one; whoever looks in between finds none or a whole one.
+
+    Args:
+        source: the folder.
+        target: the place.
+        move: whether it may go from where it is; else its files, which the Trainer never changes, get a second name.
+    """
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     if move:
         shutil.move(source, part)
     else:
-        shutil.copytree(source, part)
+        shutil.copytree(source, part, copy_function=_link)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(part, target)
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name; copy it where it cannot have one, on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -224,7 +224,7 @@ class Program:
         trial.set_user_attr("trial_dir", str(folder))
         env = {**os.environ, **self.environment(number, params, trial.seed)}
         if self.resumable:
-            env["TUNESMITH_CHECKPOINT_DIR"] = str(trial.checkpoint_dir)
+            env["TUNESMITH_CHECKPOINT_DIR"] = str(trial.shared_checkpoint_dir())
         words = self.words(number, params, trial.seed)
         name = "output.txt" if trial.attempt == 1 else f"output-{trial.attempt}.txt"
         with Log(folder / name) as log:

@@ -25,7 +25,6 @@ from tunesmith.executors.base import Began, End, Executor, Failed, Notice
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.interrupts import terminable
 from tunesmith.study.engine.leader import spent
@@ -46,6 +45,7 @@ from tunesmith.study.execution import (
 from tunesmith.study.objective import ParamsObjective
 from tunesmith.study.stopping import stopping
 from tunesmith.trial import Trial
+from tunesmith.workers import APART, current_worker
 
 if TYPE_CHECKING:
     from tunesmith.progress import Progress
@@ -101,6 +101,7 @@ def optimize(
     try:
         engine.flush()  # results that an earlier call could not store
         engine.recover()
+        engine.sweep()
         engine.asker.worker = current_worker() + ("" if isinstance(workers, InlineExecutor) else APART)
         engine.set_stopped(None)
         if ending is not None:
@@ -130,6 +131,7 @@ def optimize(
         engine.optimizing = False
         if opened:
             workers.close()
+        engine.sweep()
         if progress is not None:
             progress.close()
 

@@ -132,6 +132,29 @@ class BlobStoreConformance:
         assert keys_of(store) == {blob.key, other.key}
         assert copy.url == store.url
 
+    def test_a_folder_that_is_taken_over(self, store: BlobStore) -> None:
+        """It is gone from its place, readable as its archive and as a folder, and goes as other blobs do."""
+        own = store.workspace(SPACE)
+        if own is None:
+            pytest.skip("the store takes no folders over")
+        folder = own / "folder"
+        (folder / "sub").mkdir(parents=True)
+        (folder / "sub" / "a").write_bytes(b"one")
+        blob = store.take(SPACE, folder)
+        assert not folder.exists()
+        with store.open(blob.key) as stream:
+            archive = stream.read()
+        assert (len(archive), hashlib.sha256(archive).hexdigest()) == (blob.size, blob.digest)
+        place = store.folder_of(blob.key)
+        assert place is not None
+        assert (place / "sub" / "a").read_bytes() == b"one"
+        assert keys_of(store) == {blob.key}
+        store.sweep(SPACE, set)  # this process lives
+        assert store.exists(blob.key)
+        store.delete(blob.key)
+        assert store.folder_of(blob.key) is None
+        assert keys_of(store) == set()
+
     def test_many_threads_put_the_same_content(self, store: BlobStore) -> None:
         """Each gets a whole blob of its own."""
         from concurrent.futures import ThreadPoolExecutor

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith import __version__
-from tunesmith.storage.workers import current_worker
 from tunesmith.study import Study
 from tunesmith.text import listing
+from tunesmith.workers import current_worker
 
 KEY = "first_worker"  # the system attribute of the study
 DIGITS = 12  # of a digest; enough to tell versions of one file apart

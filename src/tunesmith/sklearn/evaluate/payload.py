@@ -29,7 +29,7 @@ from uuid import uuid4
 import cloudpickle
 import numpy as np
 
-from tunesmith.storage.workers import current_worker, is_dead
+from tunesmith.workers import current_worker, is_dead
 
 ALIGN = 64
 SMALL = 2**20  # arrays below this many bytes are copied out of the file, and so may be written to

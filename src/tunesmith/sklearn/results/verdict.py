@@ -23,9 +23,9 @@ from tunesmith.sklearn.results.context import SelectionSettings
 from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 from tunesmith.sklearn.store.fingerprint import describe, digest
-from tunesmith.storage.workers import current_worker, is_dead
 from tunesmith.study import Study
 from tunesmith.study.verdict import Verdict, read_verdict, store_verdict
+from tunesmith.workers import current_worker, is_dead
 
 MARK = "sklearn concludes"  # the attribute of the study by which a process shows that it concludes
 QUICK = 1.0  # seconds: a conclusion that takes less leaves no mark

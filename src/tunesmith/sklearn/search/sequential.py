@@ -44,9 +44,9 @@ from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.workers import current_worker
 from tunesmith.study.engine.loop import Policy, run_loop
 from tunesmith.study.stopping import Stopping
+from tunesmith.workers import current_worker
 
 SHORT = 0.05  # seconds: a candidate whose splits take less together is sent as one piece
 LOOK, LONGEST_LOOK = 0.05, 1.0  # seconds between two looks at what others run

@@ -111,7 +111,7 @@ attrs = sa.Table(
 workers = sa.Table(
     "tunesmith_workers",
     metadata,
-    sa.Column("name", _Key, primary_key=True),  # as in tunesmith.storage.workers
+    sa.Column("name", _Key, primary_key=True),  # as in tunesmith.workers
     sa.Column("beat", sa.BigInteger, nullable=False),  # one more with every sign of life
     sa.Column("expires", sa.Double),  # unix time by the server's clock; NULL: a file has no clock
     sa.Column("seen", sa.Double, nullable=False),  # unix time of the last sign of life, to delete old rows by

@@ -43,7 +43,7 @@ from tunesmith.storage.sql.schema import SYSTEM
 from tunesmith.storage.sql.session import Session
 from tunesmith.storage.sql.space_cache import SpaceCache, space_to_text
 from tunesmith.storage.sql.values import attr_to_json
-from tunesmith.storage.workers import APART, current_worker, is_alive, is_dead
+from tunesmith.workers import APART, current_worker, is_alive, is_dead
 
 T = TypeVar("T")
 

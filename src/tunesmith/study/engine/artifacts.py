@@ -6,12 +6,13 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from tunesmith.artifacts import open_store
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.checkpoints import step_of
 from tunesmith.artifacts.record import Artifact
-from tunesmith.errors import ArtifactError
+from tunesmith.errors import ArtifactError, StorageError
 from tunesmith.frozen import Fence
 from tunesmith.storage.base import Storage, StudyRecord
 
@@ -62,6 +63,18 @@ class ArtifactHome:
                 self._store = open_store(where)
             return self._store
 
+    def sweep(self) -> None:
+        """Remove what processes of this machine left that were killed, in the store and where temporary files are."""
+        from tunesmith.artifacts import scratch
+
+        scratch.sweep()
+        if self._store is None:
+            where = self._url or (self.storage.artifact_folder() if self.storage.shared else None)
+            if where is None or "://" in where:  # nothing was saved by this process, or there are no such folders
+                return
+        with suppress(ArtifactError, StorageError, OSError):  # what stays is found the next time
+            self.store.sweep(self.space, lambda: {a.key for a in self.storage.artifacts(self.study_id)})
+
 
 class StudyPointers:
     """The `tunesmith.artifacts.pointers.Pointers` of a study and its trials.
@@ -95,7 +108,13 @@ class StudyPointers:
                 f"artifact {artifact.name!r} was written by a worker to {home.store.url}, and is not there when this "
                 "process looks. Is it the disk of another machine? Name a place that all of them reach: artifact_store="
             )
+        here = artifact.key and home.store.folder_of(artifact.key)
         put = home.storage.put_artifact(home.study_id, artifact, self._fence)
+        if here and put is not None and put[0].key == artifact.key and home.store.folder_of(artifact.key) is None:
+            home.storage.remove_artifact(home.study_id, artifact.number, artifact.name, self._fence)
+            raise ArtifactError(
+                f"artifact {artifact.name!r} was removed while it was published, since its process is dead"
+            )
         if self._note_checkpoint is not None and step_of(artifact) is not None:
             self._note_checkpoint()
         return put

@@ -18,12 +18,12 @@ from tunesmith.samplers.base import Sampler
 from tunesmith.space import Parameter, Space, merge
 from tunesmith.state import TrialState
 from tunesmith.storage.base import Claim
-from tunesmith.storage.workers import APART, current_worker
 from tunesmith.study.engine.enqueued import apply_enqueued_values
 from tunesmith.study.engine.heart import keep_beating
 from tunesmith.study.engine.replica import STALE, RunningTrial, StudyReplica
 from tunesmith.suggest import drawn
 from tunesmith.trial import Proposals, Trial
+from tunesmith.workers import APART, current_worker
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
 Choice = Callable[[History], int | None]

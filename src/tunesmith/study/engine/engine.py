@@ -113,6 +113,8 @@ class TrialEngine(StudyData):
                 raise self.teller.lost(error) from None
             if self.asker.sampler.inherits:
                 self._inherit(trial)
+        if trial.previous_attempts and trial.previous_attempts[-1].failure is not None:
+            self.sweep()  # at once: a search may go on for weeks
         self._hand_out(trial)
         if fixed_distributions:
             for name, p in fixed_distributions.items():
@@ -233,6 +235,11 @@ class TrialEngine(StudyData):
         if found is not None:
             own = Artifacts(StudyPointers(self.artifacts, trial.fence, self.note_checkpoint), trial.number)
             own.copy_from(parent, found.name)
+
+    def sweep(self) -> None:
+        """Remove the checkpoints that processes left unfinished when they were killed."""
+        if self.history.curves.can_resume:
+            self.artifacts.sweep()
 
     def _remove_checkpoints(self, number: int) -> None:
         """Remove what a trial that ended was to go on from, and others of before that none will begin from any more."""

@@ -8,9 +8,9 @@ import time
 from tunesmith.errors import AttemptReplacedError, TrialFinishedError
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.state import FailureKind, TrialState
-from tunesmith.storage.workers import runs_apart
 from tunesmith.study.engine.replica import STALE, StudyReplica
 from tunesmith.study.engine.retries import Retries, why_not_again
+from tunesmith.workers import runs_apart
 
 _LOOK = 1.0  # seconds between two looks for dead workers
 _REST = 50.0  # times what a look took: with many workers, or a slow server, each looks less often

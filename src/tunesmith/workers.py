@@ -73,6 +73,16 @@ def _of_this_machine(worker: str) -> tuple[int, str] | None:
     return None if machine == _UNKNOWN or machine != _machine() else (int(rest[0]), started)
 
 
+def as_file_name(worker: str) -> str:
+    """Return the name of a worker in a form that every system takes as the name of a file."""
+    return worker.replace(":", "+").replace("@", "=")
+
+
+def of_file_name(name: str) -> str:
+    """Return the worker that `as_file_name` made a name of."""
+    return name.replace("+", ":").replace("=", "@")
+
+
 def runs_apart(worker: str) -> bool:
     """Tell whether a worker's trials run in other processes, so that its death says nothing about them."""
     return worker.endswith(APART)
