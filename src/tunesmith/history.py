@@ -20,7 +20,7 @@ from tunesmith.running_rows import Pending, RunningRows
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
-__all__ = ["Curves", "History", "Pending", "SourceStudy"]
+__all__ = ["Curves", "History", "Pending", "SourceCurves", "SourceStudy"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,11 +37,31 @@ class SourceStudy:
         space: its parameters.
         x: internal values float64[n, d] over that space, NaN = inactive or unknown.
         q: normal quantiles of the ranks of the values float64[n], low is good.
+        curves: what its learning curves say; None: it had none.
     """
 
     space: Space
     x: Floats
     q: Floats
+    curves: SourceCurves | None = None
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class SourceCurves:
+    """What the learning curves of an earlier study say: how long a run is, and how early losses foretell later ones.
+
+    Attributes:
+        positions: numbers of reports, int64[L], rising; the last one is that of a full run.
+        s: the least loss of each of some runs up to each of them, float64[k, L], after one transform that makes all of
+            these look normal, with mean 0 and standard deviation 1; NaN where a run did not come so far.
+        start: what a start costs before its first report, in steps, the median; NaN: not known.
+        step_cost: what a report after the first costs, in the earlier study's unit, the median; NaN: not known.
+    """
+
+    positions: Ints
+    s: Floats
+    start: float
+    step_cost: float
 
 
 class History:

@@ -318,6 +318,51 @@ def test_failed_and_infeasible_trials_are_the_worst_and_pruned_ones_are_left_out
     assert one.q[2] < one.q[0] < one.q[1]
 
 
+def trained(study: ts.Study, start: float = 5.0, epochs: int = 18) -> ts.Study:
+    """A study of curves that fall by x each epoch; two of three trials are stopped after 6 of them."""
+    for k in range(9):
+        trial = study.ask()
+        loss, cost = 1.0, start
+        for epoch in range(1, epochs + 1 if k % 3 == 0 else 7):
+            loss = 1.0 + trial.params["x0"] + 1.0 / epoch
+            trial.report(loss, epoch, cost=cost + 2.0)
+            cost = 0.0
+        study.tell(trial, loss if k % 3 == 0 else None, state=None if k % 3 == 0 else TrialState.PRUNED)
+    return study
+
+
+def test_curves_of_earlier_studies_are_kept(tmp_path: Path) -> None:
+    old = trained(ts.create_study(sampler="random", pruner="nop", space=CUBE, seed=0))
+    none = made(valley(0.0), CUBE, 4, 0)
+    new = ts.create_study(storage=tmp_path / "n.db", study_name="n", space=CUBE, warm_start_from=[old, none], seed=0)
+    again = ts.load_study(storage=tmp_path / "n.db", study_name="n")
+    for history in (new.history, again.history):
+        curves = history.warm_start[0].curves
+        assert curves is not None
+        assert curves.positions.tolist() == [2, 6, 18]
+        assert curves.start == pytest.approx(2.5)  # steps
+        assert curves.step_cost == pytest.approx(2.0)
+        assert np.isfinite(curves.s).sum(axis=0).tolist() == [9, 9, 3]
+        assert (np.diff(curves.s[:3:3], axis=1) < 0).all()
+        seen = curves.s[np.isfinite(curves.s)]
+        assert (seen.mean(), seen.std()) == pytest.approx((0, 1), abs=1e-9)
+        first, second = curves.s[:, 0], curves.s[:, 1]
+        assert np.array_equal(np.argsort(first), np.argsort(second)), "the order of runs at the rungs is kept"
+        assert history.warm_start[1].curves is None
+
+
+def test_a_warm_start_of_before_has_no_curves_and_damaged_ones_are_refused() -> None:
+    data = packed([trained(ts.create_study(sampler="random", pruner="nop", space=CUBE, seed=0))])
+    kept = data["studies"][0]
+    assert json.loads(json.dumps(data)) == data
+    del kept["curves"]
+    assert decode_warm_start(data)[0].curves is None
+    for wrong in ({}, {"positions": [6, 2], "rows": 1}, {"positions": [2], "rows": 10**9}):
+        kept["curves"] = {"data": "", "start": None, "step_cost": None, **wrong}
+        with pytest.raises(StorageError, match="warm start is damaged"):
+            decode_warm_start(data)
+
+
 def test_other_spaces() -> None:
     """By name and label; values out of range and unknown labels drop the row, unknown names the column."""
     nan = np.nan

@@ -1,4 +1,4 @@
-"""Warm starts: ranks of earlier studies, which guide a new one.
+"""Warm starts: ranks and learning curves of earlier studies, which guide a new one.
 
 They are stored as a system attribute when the new study is created, so that a resumed study proposes the same points
 even if the earlier studies have changed.
@@ -6,6 +6,7 @@ even if the earlier studies have changed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,20 +14,24 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.errors import StorageError
-from tunesmith.history import History, SourceStudy
+from tunesmith.history import History, SourceCurves, SourceStudy
+from tunesmith.numerics.arrays import Floats
 from tunesmith.space import Space
 from tunesmith.state import TrialState
 
 KEY = "warm_start"
 VERSION = 1
 MOST_ROWS, MOST_IN_ALL = 500, 2000
+MOST_CURVES = 200  # of a study
+MOST_RUNGS = 64
 
 
 def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
     """Return what a warm start keeps of earlier studies, as JSON: spaces, points and normal quantiles of the ranks.
 
     Of each study at most 500 rows are kept, of all 2000: the best half and an even choice of the others. Failed and
-    infeasible trials count as the worst; pruned ones are left out, since their values are of an early step.
+    infeasible trials count as the worst; pruned ones are left out, since their values are of an early step. Of learning
+    curves, those of partial trials included, the losses at the rungs are kept, and what starts and steps cost.
 
     Args:
         studies: name and history of each.
@@ -54,9 +59,51 @@ def encode_warm_start(studies: Sequence[tuple[str, History]]) -> dict[str, Any]:
                 ).to_json(),  # without constraints: these are code, and not needed
                 "rows": len(rows),
                 "data": pack_bytes(table.tobytes()),
+                "curves": _encode_curves(history, space),
             }
         )
     return {"version": VERSION, "studies": kept}
+
+
+def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:
+    """Return what is kept of a study's learning curves, as JSON; None: there are none, or no complete one.
+
+    Args:
+        history: of the study.
+        space: its space.
+    """
+    from tunesmith.fidelity.from_history import runs_of
+    from tunesmith.fidelity.ladder import Ladder, RungTable
+    from tunesmith.numerics.packed import pack_bytes
+    from tunesmith.numerics.warp import Warp
+
+    curves = history.curves
+    if curves.objectives > 1 or not curves.n_complete:
+        return None
+    runs = runs_of(history, space)
+    ladder = Ladder.of(runs)
+    best = RungTable.of(runs, ladder).best
+    if not ladder.is_known or len(ladder.positions) > MOST_RUNGS:
+        return None
+    best = best[np.isfinite(best).any(axis=1)]
+    far = np.isfinite(best).sum(axis=1)  # those that came furthest say most
+    rows = np.sort(np.argsort(-far, kind="stable")[:MOST_CURVES])
+    s = np.full(best.shape, np.nan)
+    seen = np.isfinite(best)
+    s[seen] = Warp(best[seen]).values
+    starts, steps = [], []
+    for number in curves.numbers:
+        cost = curves.costs_of(number)
+        if len(cost) > 1 and np.isfinite(cost).all() and (step := float(np.median(cost[1:]))) > 0:
+            starts.append((cost[0] - step) / step)
+            steps.append(step)
+    return {
+        "positions": ladder.positions.tolist(),
+        "rows": len(rows),
+        "data": pack_bytes(s[rows].astype("<f8").tobytes()),
+        "start": max(0.0, float(np.median(starts))) if starts else None,
+        "step_cost": float(np.median(steps)) if steps else None,
+    }
 
 
 def decode_warm_start(data: Any) -> tuple[SourceStudy, ...]:
@@ -79,11 +126,30 @@ def decode_warm_start(data: Any) -> tuple[SourceStudy, ...]:
 
 
 def _decode_source(one: dict[str, Any]) -> SourceStudy:
-    from tunesmith.numerics.packed import unpack_bytes
-
     space = Space.from_json(one["space"])
     shape = (int(one["rows"]), len(space) + 1)
     if not 0 < shape[0] <= MOST_IN_ALL:
         raise ValueError(f"{shape[0]} rows")
-    table = np.frombuffer(unpack_bytes(one["data"], 8 * shape[0] * shape[1]), "<f8").astype(np.float64).reshape(shape)
-    return SourceStudy(space, np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1]))
+    table = _unpacked(one["data"], shape)
+    curves = one.get("curves")  # studies of before have none
+    return SourceStudy(
+        space,
+        np.ascontiguousarray(table[:, :-1]),
+        np.ascontiguousarray(table[:, -1]),
+        None if curves is None else _decode_curves(curves),
+    )
+
+
+def _decode_curves(kept: dict[str, Any]) -> SourceCurves:
+    positions = np.array(kept["positions"], np.int64)
+    shape = (int(kept["rows"]), len(positions))
+    if not (0 < shape[0] <= MOST_CURVES and 0 < shape[1] <= MOST_RUNGS and (np.diff(positions, prepend=0) > 0).all()):
+        raise ValueError(f"curves of {shape[0]} rows at {positions.tolist()} reports")
+    start, step_cost = (math.nan if kept[name] is None else float(kept[name]) for name in ("start", "step_cost"))
+    return SourceCurves(positions, _unpacked(kept["data"], shape), start, step_cost)
+
+
+def _unpacked(data: str, shape: tuple[int, int]) -> Floats:
+    from tunesmith.numerics.packed import unpack_bytes
+
+    return np.frombuffer(unpack_bytes(data, 8 * shape[0] * shape[1]), "<f8").astype(np.float64).reshape(shape)
