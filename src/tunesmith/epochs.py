@@ -8,22 +8,80 @@ for it.
 from __future__ import annotations
 
 import contextlib
+import io
+import math
 import os
 import pickle
 import random
 import sys
-from collections.abc import Iterator, MutableMapping
+import time
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tunesmith.caution import caution
-from tunesmith.text import shown
+from tunesmith.text import seconds, shown
 
 FILE = "epochs"  # its suffix says what wrote it
 PICKLE, TORCH = ".pickle", ".pt"
 FORMAT = 1
+
+
+class CheckpointTimes:
+    """When the checkpoints of an attempt are due.
+
+    Args:
+        every: a number of reports, or a text with a time.
+        at_once: whether the first report is one that saves: so it is known early that the trial can go on.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it is no number from 1 on, or no time.
+    """
+
+    def __init__(self, every: int | str, at_once: bool) -> None:
+        self.every = every
+        self._reports, self._seconds = checked_every(every)
+        self._count = 0 if at_once else self._reports
+        self._since = -math.inf if at_once else time.monotonic()
+
+    def due(self) -> bool:
+        """Tell whether a checkpoint belongs to the next report; to be asked once before each."""
+        if self._reports:
+            self._count -= 1
+            if self._count > 0:
+                return False
+            self._count = self._reports
+            return True
+        now = time.monotonic()
+        if now - self._since < self._seconds:
+            return False
+        self._since = now
+        return True
+
+
+def checked_every(every: Any) -> tuple[int, float]:
+    """Return how many reports, or 0 and how many seconds, lie between two checkpoints.
+
+    Raises:
+        TypeError: `every` is neither a number nor a text.
+        ValueError: it is no number from 1 on, or no time.
+    """
+    ways = 'a number of reports from 1 on, or a text with a time such as "10 min", "90 s" or "1 h"'
+    if isinstance(every, bool) or not (isinstance(every, str) or hasattr(every, "__index__")):
+        raise TypeError(f"checkpoint_every takes {ways}; got {shown(every)}")
+    if isinstance(every, str):
+        try:
+            found = seconds(every.strip()) if not every.strip().replace(".", "").isdigit() else 0.0
+        except ValueError:
+            found = 0.0
+        if found > 0:
+            return 0, found
+    elif int(every) >= 1:
+        return int(every), 0.0
+    raise ValueError(f"checkpoint_every takes {ways}; got {shown(every)}")
 
 
 class Epochs:
@@ -38,8 +96,11 @@ class Epochs:
         source: where the file is read from; None: there is none yet.
         rank: of this process among those that run the training together.
         kept: what rank 0 read from the file.
+        every: how often a checkpoint is saved, as `checked_every` takes it.
+        background: whether a thread writes it, but for the first one.
 
     Attributes:
+        every: that.
         kept: what was read from the file, until the loop begins; None: nothing.
         gathered: the states of the random numbers of all ranks, to be saved next; None: there is one process.
 
@@ -59,7 +120,10 @@ class Epochs:
         source: Path | None = None,
         rank: int = 0,
         kept: dict[str, Any] | None = None,
+        every: int | str = 1,
+        background: bool = False,
     ) -> None:
+        checked_every(every)
         if isinstance(n, bool) or not hasattr(n, "__index__"):
             raise TypeError(f"epochs(n) takes how many epochs there are, a whole number; got {shown(n)}")
         if n < 1:
@@ -75,6 +139,9 @@ class Epochs:
         self._seed = seed
         self._rank = rank
         self._current: int | None = None
+        self._saved: int | None = None  # the epoch whose state was saved last
+        self._background = background
+        self.every = every
         self._done = done
         self.gathered: list[dict[str, Any]] | None = None
         self.kept = kept if source is None or state is None else read(source)
@@ -99,18 +166,24 @@ class Epochs:
         finally:
             self._current = None
 
-    def save(self) -> None:
-        """Write the state after the current epoch, all of it or nothing.
+    def save(self) -> Callable[[Path], None] | None:
+        """Write the state after the current epoch, all of it or nothing, or take it to be written by a thread.
 
         After the last epoch there is nothing to go on with. The one before stays: a process that dies between the last
         report and the result would find no epoch to run, and have no value to return.
+
+        Returns:
+            What writes the state, which was copied, to the folder that it is given; None: nothing is left to write.
 
         Raises:
             TypeError: an object of the state can neither be pickled nor has a ``state_dict``.
         """
         folder, state = self._folder, self._state
         if folder is None or state is None or self._current is None or self._current >= self._last:
-            return
+            return None
+        if self._saved == self._current:
+            return None
+        first, self._saved = self._saved is None, self._current
         kept = {
             "format": FORMAT,
             "epoch": self._current,
@@ -119,17 +192,18 @@ class Epochs:
         }
         torch = sys.modules.get("torch")
         with_torch = torch is not None and _has_tensor(kept["state"], torch.Tensor)
-        path = folder / (FILE + (TORCH if with_torch else PICKLE))
-        part = path.with_name(path.name + ".part")
+        name = FILE + (TORCH if with_torch else PICKLE)
+        part = folder / f"{name}.part"
         try:
+            if self._background and not first:
+                copied = io.BytesIO()
+                _dump(kept, copied, with_torch)
+                return lambda place: _write(place / name, copied)
             folder.mkdir(parents=True, exist_ok=True)
             with open(part, "wb") as file:
-                if with_torch and torch is not None:
-                    torch.save(kept, file)
-                else:
-                    pickle.dump(kept, file, protocol=5)
-            os.replace(part, path)
-            path.with_suffix(PICKLE if with_torch else TORCH).unlink(missing_ok=True)
+                _dump(kept, file, with_torch)
+            os.replace(part, folder / name)
+            (folder / FILE).with_suffix(PICKLE if with_torch else TORCH).unlink(missing_ok=True)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             part.unlink(missing_ok=True)
             raise TypeError(
@@ -142,6 +216,20 @@ class Epochs:
             if not isinstance(error, OSError) and not isinstance(error.__context__, OSError):
                 raise
             caution(f"the state after epoch {self._current} cannot be saved, the one before stays: {error}")
+        return None
+
+
+def _dump(kept: dict[str, Any], file: Any, with_torch: bool) -> None:
+    torch = sys.modules.get("torch")
+    if with_torch and torch is not None:
+        torch.save(kept, file)
+    else:
+        pickle.dump(kept, file, protocol=5)
+
+
+def _write(path: Path, copied: io.BytesIO) -> None:
+    with open(path, "wb") as file:
+        file.write(copied.getbuffer())
 
 
 def _is_named(state: Any) -> bool:

@@ -109,12 +109,21 @@ class Replay:
             cost: dropped.
         """
 
-    def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Iterable[int]:
+    def epochs(
+        self,
+        n: int,
+        state: MutableMapping[str, Any] | None = None,
+        *,
+        checkpoint_every: int | str = 1,
+        background: bool = False,
+    ) -> Iterable[int]:
         """Return all epochs: a replay runs from its beginning to its end, and saves nothing.
 
         Args:
             n: the last epoch; the first is 1.
             state: not looked at.
+            checkpoint_every: not looked at.
+            background: not looked at.
 
         Returns:
             The numbers of the epochs.
@@ -127,6 +136,14 @@ class Replay:
         folder = _scratch_folder() / str(self.number)
         folder.mkdir(exist_ok=True)
         return folder
+
+    def checkpoint_due(self, every: int | str = 1) -> bool:
+        """Return False: what a replay saves is not published.
+
+        Args:
+            every: not looked at.
+        """
+        return False
 
     @property
     def resumed_from_step(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, MutableMapping, Set
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Set
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tunesmith.artifacts.checkpoints import Checkpoints
     from tunesmith.artifacts.collection import Artifacts
     from tunesmith.artifacts.pointers import Pointers
-    from tunesmith.epochs import Epochs
+    from tunesmith.epochs import CheckpointTimes, Epochs
 
 MOST_VALUES = 1000  # of a report that are read: an iterator may have no end
 
@@ -52,20 +52,22 @@ class Reporting(Suggestions):
     """The part of a `tunesmith.Trial` that reports; the constructor is there.
 
     Attributes:
+        checkpoints: what saves its checkpoint; None: it has saved none in this attempt.
         reports: what this attempt reported, by step; None if nothing.
         costs: what each of these steps cost, in seconds or the user's unit.
     """
 
     __slots__ = (
         "_channel",
-        "_checkpoints",
         "_costs_given",
         "_epochs",
         "_last_step",
         "_objectives",
         "_since",
+        "_times",
         "_unsent",
         "_user",
+        "checkpoints",
         "costs",
         "reports",
     )
@@ -73,12 +75,13 @@ class Reporting(Suggestions):
     reports: dict[int, Reported] | None
     costs: dict[int, float]
     _channel: Channel | None
-    _checkpoints: Checkpoints | None
+    checkpoints: Checkpoints | None
     _costs_given: bool
     _epochs: Epochs | None
     _last_step: int
     _objectives: int
     _since: float | None  # when what the next report costs began, by this process's clock
+    _times: CheckpointTimes | None
     _unsent: set[str | int] | None  # keys of notes and steps of reports that the storage lacks
     _user: dict[str, Any] | None
     previous_attempts: tuple[Attempt, ...]
@@ -149,13 +152,14 @@ class Reporting(Suggestions):
             self._costs_given = True
         elif self._since is not None and not self._costs_given:
             spent = now - self._since
-        if self._epochs is not None:
-            self._epochs.save()
+        write = None
+        if self._epochs is not None and self.checkpoint_due(self._epochs.every):
+            write = self._epochs.save()
         try:
             self.take_report(read, index, spent)
             # After the report, which a run that goes on from this checkpoint will not make again.
-            if self._checkpoints is not None:
-                self._checkpoints.publish(index)
+            if self.checkpoints is not None:
+                self._publish(index, write)
         finally:
             if self._since is not None:
                 self._since = time.monotonic()
@@ -188,9 +192,50 @@ class Reporting(Suggestions):
         """
         if self._channel is None or not self.reports:
             return False
-        if self._checkpoints is not None:
-            self._checkpoints.publish(self._last_step)  # where it was saved after the report
-        return self._channel.should_prune(self.number, self._last_step)
+        if self.checkpoints is not None:
+            self.checkpoints.publish(self._last_step)  # where it was saved after the report
+        stops = self._channel.should_prune(self.number, self._last_step)
+        if stops and self._epochs is not None:  # it goes on from here, though no checkpoint was due
+            self._publish(self._last_step, self._epochs.save())
+        return stops
+
+    def checkpoint_due(self, every: int | str = 1) -> bool:
+        """Tell whether a checkpoint belongs to the next report, where not each report saves one.
+
+        Ask once before each report, and save to ``checkpoint_dir`` if the answer is yes. When ``should_prune`` says
+        yes, save too, before you raise ``TrialPruned``: a paused trial goes on from there. The first report of a trial
+        saves in any case.
+
+        Args:
+            every: so many reports, or a time such as "10 min", "90 s" or "1 h".
+
+        Raises:
+            TypeError: it is neither a number nor a text.
+            ValueError: it is no number from 1 on, or no time.
+        """
+        if self._times is None or self._times.every != every:
+            from tunesmith.epochs import CheckpointTimes
+
+            self._times = CheckpointTimes(every, at_once=self.resumed_from_step is None)
+        return self._times.due()
+
+    def settle(self, goes_on: bool) -> None:
+        """End what is being saved when an attempt ends.
+
+        Args:
+            goes_on: whether the trial may be continued: what it saved after its last report is published, too.
+        """
+        if self.checkpoints is not None:
+            if goes_on and self.reports:
+                self.checkpoints.publish(self._last_step)
+            self.checkpoints.wait()
+
+    def _publish(self, step: int, write: Callable[[Path], None] | None) -> None:
+        found = self._own_checkpoints()
+        if write is None:
+            found.publish(step)
+        else:
+            found.publish_later(step, write)
 
     @property
     def checkpoint_dir(self) -> Path:
@@ -226,7 +271,14 @@ class Reporting(Suggestions):
             _ = found.source  # where it cannot be read, there is no step either
         return found.step
 
-    def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Epochs:
+    def epochs(
+        self,
+        n: int,
+        state: MutableMapping[str, Any] | None = None,
+        *,
+        checkpoint_every: int | str = 1,
+        background: bool = False,
+    ) -> Epochs:
         """Return the epochs that are left, for a training loop that can be paused, resumed and repeated.
 
         At each report, the state of the training is saved to ``checkpoint_dir``: report once an epoch, at its end. A
@@ -240,13 +292,20 @@ class Reporting(Suggestions):
                 schedulers), ``get_state`` and ``set_state`` (``torch.Generator``), or are lists, dicts or sets get
                 their state back in place. Others are pickled, and replaced in this dict. None: nothing is saved, and
                 the loop goes on after ``resumed_from_step``.
+            checkpoint_every: save at each so many reports, or when a time such as "10 min", "90 s" or "1 h" is over
+                since the last one. The first report saves in any case, and so does one at which the trial is told to
+                stop or to pause. What comes after the last checkpoint is done again when the process dies.
+            background: let a thread write what was copied, while the training goes on; the first checkpoint is written
+                at once. The copy is in memory, and one is written at a time. A process that dies meanwhile has the
+                checkpoint before; one that is asked to end (SIGTERM) completes it.
 
         Returns:
             The numbers of the epochs, to be iterated over once.
 
         Raises:
-            TypeError: n is no whole number, or the state no dict with names.
-            ValueError: n is below 1, or the saved state has other names.
+            TypeError: n is no whole number, or the state no dict with names, or checkpoint_every neither number nor
+                text.
+            ValueError: n is below 1, the saved state has other names, or checkpoint_every is below 1 or no time.
             RuntimeError: this attempt has a loop with a state already.
 
         Example:
@@ -271,7 +330,7 @@ class Reporting(Suggestions):
         from tunesmith.epochs import Epochs
 
         if state is None:
-            return Epochs(n, None, None, self.resumed_from_step or 0, self.seed)
+            return Epochs(n, None, None, self.resumed_from_step or 0, self.seed, every=checkpoint_every)
         if self._epochs is not None:
             raise RuntimeError(
                 f"trial {self.number}: epochs(n, state) was called before in this attempt; a trial has one checkpoint, "
@@ -281,15 +340,17 @@ class Reporting(Suggestions):
         if self._channel is not None:
             found = self._own_checkpoints()
             source, place = found.source, found.place
-        self._epochs = Epochs(n, state, place, 0, self.seed, source=source)
+        self._epochs = Epochs(
+            n, state, place, 0, self.seed, source=source, every=checkpoint_every, background=background
+        )
         return self._epochs
 
     def _own_checkpoints(self) -> Checkpoints:
-        if self._checkpoints is None:
+        if self.checkpoints is None:
             from tunesmith.artifacts.checkpoints import Checkpoints
 
-            self._checkpoints = Checkpoints(self.artifacts)
-        return self._checkpoints
+            self.checkpoints = Checkpoints(self.artifacts)
+        return self.checkpoints
 
     # -- for the study -----------------------------------------------------------------------------------------
 

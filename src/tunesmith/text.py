@@ -40,14 +40,15 @@ def did_you_mean(word: object, options: Iterable[object]) -> str:
 
 
 def seconds(text: str) -> float:
-    """Return a time as seconds: 90, 90s, 15m, 8h or 2d.
+    """Return a time as seconds: 90, 90s, 15m, 8h or 2d; "10 min" is 10m.
 
     Raises:
         ValueError: it is none.
     """
-    unit = SECONDS.get(text[-1:])
+    short = text.removesuffix("in") if text.endswith("min") else text
+    unit = SECONDS.get(short[-1:])
     try:
-        found = float(text[:-1] if unit else text) * (unit or 1)
+        found = float(short[:-1] if unit else short) * (unit or 1)
     except ValueError:
         found = math.nan
     if not 0 <= found < math.inf:

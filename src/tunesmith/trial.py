@@ -127,8 +127,9 @@ class Trial(Reporting):
         self.costs = {}
         self._costs_given = False
         self._since = None
-        self._checkpoints = None
+        self.checkpoints = None
         self._epochs = None
+        self._times = None
 
     # -- attributes ---------------------------------------------------------------------------------------------
 
@@ -255,7 +256,7 @@ class Trial(Reporting):
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         # Without the channel, which belongs to this process: a copy of the trial may be told elsewhere.
         names = (*Suggestions.__slots__, *Reporting.__slots__, *Trial.__slots__)
-        here = ("_channel", "_checkpoints", "_epochs", "_since")
+        here = ("_channel", "checkpoints", "_epochs", "_since", "_times")
         return None, {name: None if name in here else getattr(self, name) for name in names}
 
     def connect(self, channel: Channel | None) -> None:

@@ -48,11 +48,11 @@ def asked(**options: Any) -> ts.Trial:
 
 def test_a_paused_training_equals_an_undisturbed_one() -> None:
     found = []
-    for pruner in ("nop", EachStep()):
+    for pruner, every in (("nop", 1), (EachStep(), 1), (EachStep(), "1 h")):  # it saves where it is told to pause
         last: list[Any] = []
 
-        def objective(trial: ts.Trial, last: list[Any] = last) -> float:
-            model, history = fit(trial)
+        def objective(trial: ts.Trial, last: list[Any] = last, every: Any = every) -> float:
+            model, history = fit(trial, callback={"checkpoint_every": every})
             last.append([w.tolist() for w in model.get_weights()])
             last.append(random.random())
             return float(history["val_loss"][-1])
@@ -63,7 +63,7 @@ def test_a_paused_training_equals_an_undisturbed_one() -> None:
         assert trial.attempt == (1 if pruner == "nop" else EPOCHS + 1)
         assert list(trial.intermediate_values) == [1, 2, 3, 4]
         found.append((dict(trial.intermediate_values), trial.value, last))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def fit(package: SimpleNamespace, trial: Any, folder: Path, of: str = "validatio
     rate = trial.suggest_float("rate", 1e-3, 1e-1, log=True)
     loader = torch.utils.data.DataLoader
     data = torch.utils.data.TensorDataset(X, torch.sin(3 * X))
-    callback = package.Callback(trial, **{k: options.pop(k) for k in ("monitor", "checkpoint", "cost") if k in options})
+    names = ("monitor", "checkpoint", "checkpoint_every", "cost")
+    callback = package.Callback(trial, **{k: options.pop(k) for k in names if k in options})
     trainer = package.pl.Trainer(
         **{
             "max_epochs": EPOCHS,
@@ -85,12 +86,12 @@ def fit(package: SimpleNamespace, trial: Any, folder: Path, of: str = "validatio
 
 def test_a_paused_training_equals_an_undisturbed_one(package: SimpleNamespace, tmp_path: Path) -> None:
     found = []
-    for pruner in ("nop", EachStep()):
+    for pruner, every in (("nop", 1), (EachStep(), 1), (EachStep(), "1 h")):  # it saves where it is told to pause
         last: list[Any] = []
 
-        def objective(trial: ts.Trial, last: list[Any] = last) -> float:
+        def objective(trial: ts.Trial, last: list[Any] = last, every: Any = every) -> float:
             stop = package.pl.callbacks.EarlyStopping("val_loss", patience=EPOCHS)
-            trainer, module = fit(package, trial, tmp_path, callbacks=[stop])
+            trainer, module = fit(package, trial, tmp_path, callbacks=[stop], checkpoint_every=every)
             last.append([p.tolist() for p in module.parameters()])
             last.append([group["lr"] for group in trainer.optimizers[0].param_groups])
             last.append(float(stop.best_score))
@@ -102,7 +103,7 @@ def test_a_paused_training_equals_an_undisturbed_one(package: SimpleNamespace, t
         assert trial.attempt == (1 if pruner == "nop" else EPOCHS + 1)
         assert list(trial.intermediate_values) == list(range(1, EPOCHS + 1))
         found.append((dict(trial.intermediate_values), trial.value, last))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize(

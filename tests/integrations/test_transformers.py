@@ -83,12 +83,12 @@ def asked(**options: Any) -> ts.Trial:
 @pytest.mark.parametrize("options", [{}, {"eval_strategy": "steps", "eval_steps": 3}])
 def test_a_paused_training_equals_an_undisturbed_one(options: dict[str, Any], tmp_path: Path) -> None:
     found = []
-    for pruner in ("nop", EachStep()):
+    for pruner, every in (("nop", 1), (EachStep(), 1), (EachStep(), "1 h")):  # it saves where it is told to pause
         last: list[Any] = []
 
-        def objective(trial: ts.Trial, last: list[Any] = last) -> float:
+        def objective(trial: ts.Trial, last: list[Any] = last, every: Any = every) -> float:
             folder = tmp_path / f"{trial.attempt}"
-            trainer = train(trainer_of(trial, folder, **options))
+            trainer = train(trainer_of(trial, folder, callback={"checkpoint_every": every}, **options))
             last.append([p.tolist() for p in trainer.model.parameters()])
             assert not list(folder.glob("checkpoint-*")), "what was saved for the trial alone is in its folder alone"
             return float(trainer.evaluate()["eval_loss"])
@@ -100,7 +100,7 @@ def test_a_paused_training_equals_an_undisturbed_one(options: dict[str, Any], tm
         assert trial.attempt == (1 if pruner == "nop" else len(steps) + 1)
         assert list(trial.intermediate_values) == steps
         found.append((dict(trial.intermediate_values), trial.value, last))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize(

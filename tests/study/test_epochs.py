@@ -7,14 +7,18 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tunesmith as ts
+from tunesmith.artifacts.local import LocalStore
 from tunesmith.curves import Curves
+from tunesmith.errors import ArtifactError
 from tunesmith.history import History
 from tunesmith.pruners import Decision, Pruner
 from tunesmith.state import TrialState
@@ -50,11 +54,11 @@ class Walk:
         self.weight = state["weight"]
 
 
-def train(trial: ts.Trial) -> float:
+def train(trial: ts.Trial, **options: Any) -> float:
     rate = trial.suggest_float("rate", 0.1, 1)
     model, seen, own = Walk(), [], np.random.default_rng(7)
     state = {"model": model, "seen": seen, "own": own, "best": 0.0}
-    for epoch in trial.epochs(LAST, state):
+    for epoch in trial.epochs(LAST, state, **options):
         model.step(rate)
         seen.append(epoch)
         state["best"] = max(state["best"], model.weight + own.random())
@@ -84,6 +88,107 @@ def test_a_paused_loop_ends_with_the_same_numbers(storage: Any) -> None:
     paused.optimize(train, n_trials=3)
     assert results(paused) == results(undisturbed)
     assert [t.attempt for t in paused.trials] == [LAST] * 3
+
+
+def test_a_loop_that_saves_now_and_then_pauses_where_it_is(storage: Any) -> None:
+    """A checkpoint that is not due is made when the trial pauses."""
+    undisturbed = made()
+    undisturbed.optimize(train, n_trials=3)
+    for options in ({"checkpoint_every": 100}, {"checkpoint_every": "1 h", "background": True}, {"background": True}):
+        where = None if storage is None else storage.with_name(f"{len(options)}{options.get('checkpoint_every')}.db")
+        paused = made(where, EachEpoch())
+        paused.optimize(lambda trial, options=options: train(trial, **options), n_trials=3)
+        assert results(paused) == results(undisturbed)
+
+
+def saved_at(every: Any, last: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return after which epochs a checkpoint was published; each takes a minute."""
+    study = made()
+    trial, now = study.ask(), [0.0]
+    monkeypatch.setattr("tunesmith.epochs.time", SimpleNamespace(monotonic=lambda: now[0]))
+    found = []
+    for epoch in trial.epochs(last + 1, {"a": 1}, checkpoint_every=every):
+        now[0] += 60
+        trial.report(1.0, epoch)
+        found.append(int(next(iter(trial.artifacts)).rpartition("/")[2]))
+        if epoch == last:
+            break
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize(
+    ("every", "epochs"),
+    [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 4, 7]), ("2 min", [1, 3, 5, 7]), ("150 s", [1, 4, 7]), ("1 h", [1])],
+)
+def test_checkpoints_at_each_so_many_reports_or_minutes(
+    every: Any, epochs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert saved_at(every, 7, monkeypatch) == epochs
+
+
+def test_the_users_own_files_are_saved_now_and_then() -> None:
+    study = made(pruner=EachEpoch())
+
+    def objective(trial: ts.Trial) -> float:
+        file = trial.checkpoint_dir / "mine"
+        for epoch in trial.epochs(LAST):
+            begun.append(epoch)
+            if trial.checkpoint_due(100):
+                file.write_text(str(epoch))
+            trial.report(1.0, epoch)
+            if trial.should_prune():
+                file.write_text(str(epoch))
+                raise ts.TrialPruned
+        return 1.0
+
+    begun: list[int] = []
+    study.optimize(objective, n_trials=1)
+    assert begun == list(range(1, LAST + 1))
+
+
+def test_a_thread_writes_one_checkpoint_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The training goes on meanwhile; what goes wrong is told at the next checkpoint; the end waits for the last."""
+    study = made(tmp_path / "tune.db")
+    trial, state = study.ask(), {"a": 0}
+    take, may_go, inside = LocalStore.take, threading.Event(), threading.Semaphore(0)
+
+    def slow(self: LocalStore, space: str, folder: Path) -> Any:
+        inside.release()
+        assert may_go.wait(60)
+        return take(self, space, folder)
+
+    loop = iter(trial.epochs(9, state, background=True))
+
+    def epoch() -> list[str]:
+        state["a"] = next(loop)
+        trial.report(1.0, state["a"])
+        return list(trial.artifacts)
+
+    assert epoch() == ["checkpoint/1"], "the first one is written at once"
+    monkeypatch.setattr(LocalStore, "take", slow)
+    assert epoch() == ["checkpoint/1"]
+    assert inside.acquire(timeout=60)
+    state["a"] = -1  # the state was copied
+    may_go.set()
+    assert set(epoch()) <= {"checkpoint/2", "checkpoint/3"}, "the second one is whole before the third begins"
+    trial.settle(False)
+    assert list(trial.artifacts) == ["checkpoint/3"]
+
+    def full(self: LocalStore, space: str, folder: Path) -> Any:
+        raise ArtifactError("the disk is full")
+
+    monkeypatch.setattr(LocalStore, "take", full)
+    assert epoch() == ["checkpoint/3"]
+    monkeypatch.setattr(LocalStore, "take", take)
+    with pytest.warns(UserWarning, match="checkpoint at step 4 cannot be kept: the disk is full"):
+        epoch()
+    study.engine.interrupt_all()
+    state = {"a": 0}
+    again = study.ask()
+    assert list(again.epochs(9, state, background=True)) == [6, 7, 8, 9]
+    assert state == {"a": 5}
+    study.tell(again, 1.0)
+    assert not study.artifacts.everything()
 
 
 def test_a_killed_loop_ends_with_the_same_numbers(tmp_path: Path) -> None:
@@ -168,6 +273,15 @@ def test_epochs_that_are_reported_now_and_then(tmp_path: Path) -> None:
 def test_wrong_arguments(arguments: tuple[Any, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         made().ask().epochs(*arguments)
+
+
+@pytest.mark.parametrize("every", [0, -1, 2.5, True, None, "", "0 s", "10", "ten minutes", "-5 min", "10 parsecs"])
+def test_wrong_times_of_checkpoints(every: Any) -> None:
+    words = r'a number of reports from 1 on, or a text with a time such as "10 min"'
+    with pytest.raises((TypeError, ValueError), match=words):
+        made().ask().epochs(3, {"a": 1}, checkpoint_every=every)
+    with pytest.raises((TypeError, ValueError), match=words):
+        made().ask().checkpoint_due(every)
 
 
 def test_a_second_loop_with_a_state_is_refused() -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,6 +64,9 @@ class Checkpoints:
         self._looked = False
         self._before: Path | None = None  # the content of the checkpoint before, to be read alone
         self._moved: set[str] = set()  # what of it is not in the folder, by the names at its top
+        self._stays: set[str] = set()  # what is in the folder still that was published
+        self._thread: threading.Thread | None = None  # writes and publishes
+        self._failed: tuple[int, BaseException] | None = None  # the step, and what went wrong there
         self._begun = False  # whether the objective has the folder, or something of this attempt was published
         self.keeps_all = False
 
@@ -129,42 +133,98 @@ class Checkpoints:
         now = _signature(folder)
         if now == self._published or not now:
             return
-        name = f"{PREFIX}{step}"
-        try:
-            if self.keeps_all:
-                self._save(name, folder)
-            else:
-                self._hand_over(name, folder)
-            self._published = _signature(folder)
-            remove(self._artifacts, but=name)
-        except (ArtifactError, OSError, ValueError) as error:  # a full disk, a link that leads out of the folder
-            caution(f"trial {self._number}: the checkpoint at step {step} cannot be kept: {error}")
+        self.wait()
+        self._attempt(step, lambda: self._save(step, folder) if self.keeps_all else self._hand_over(step, None))
 
-    def _save(self, name: str, folder: Path) -> None:
+    def publish_later(self, step: int, write: Callable[[Path], None]) -> None:
+        """Publish what is in the folder, and what is yet to be written, by a thread; the one before ends first.
+
+        Args:
+            step: as in `publish`.
+            write: writes to the folder that it is given.
+        """
+        self.wait()
+        try:
+            staged = self._stage()
+        except (OSError, ValueError) as error:
+            self._warn(step, error)
+            return
+
+        def work() -> None:
+            try:
+                self._hand_over(step, write, staged)
+            except BaseException as error:
+                self._failed = (step, error)
+
+        self._thread = threading.Thread(target=work, name="tunesmith-checkpoint", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until what is written by a thread is published; raise, or warn of, what went wrong."""
+        if self._thread is None:
+            return
+        self._thread.join()
+        failed, self._thread, self._failed = self._failed, None, None
+        if failed is not None:
+            step, error = failed
+
+            def again() -> None:
+                raise error
+
+            self._attempt(step, again)
+
+    def _attempt(self, step: int, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (ArtifactError, OSError, ValueError) as error:  # a full disk, a link that leads out of the folder
+            self._warn(step, error)
+
+    def _warn(self, step: int, error: Exception) -> None:
+        caution(f"trial {self._number}: the checkpoint at step {step} cannot be kept: {error}")
+
+    def _save(self, step: int, folder: Path) -> None:
         """Publish a copy of a folder."""
+        name = f"{PREFIX}{step}"
         if self._remote:
             self._artifacts.save(name, folder)
-            return
+        else:
+            staged = folder.with_name("next")
+            shutil.rmtree(staged, ignore_errors=True)
+            try:
+                staged.mkdir()
+                copy(folder, staged)
+                self._artifacts.take(name, staged)
+            finally:
+                shutil.rmtree(staged, ignore_errors=True)
+        self._published = _signature(folder)
+        remove(self._artifacts, but=name)
+
+    def _stage(self) -> Path:
+        """Move what is in the folder to where the objective does not write, and put back what is small."""
+        folder = self.place
+        replace_links(folder)  # what cannot be saved is refused before anything is moved
         staged = folder.with_name("next")
         shutil.rmtree(staged, ignore_errors=True)
-        try:
-            staged.mkdir()
-            copy(folder, staged)
-            self._artifacts.take(name, staged)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-
-    def _hand_over(self, name: str, folder: Path) -> None:
-        """Publish a folder, and put back what is small."""
-        replace_links(folder)  # what cannot be saved is refused before anything is moved
-        self._begun = True
-        artifacts, staged = self._artifacts, folder.with_name("next")
-        shutil.rmtree(staged, ignore_errors=True)
         os.rename(folder, staged)
-        carried = [] if self._before is None else sorted(self._moved - {entry.name for entry in staged.iterdir()})
+        folder.mkdir()
+        self._stays = _put_back(staged, folder)
+        self._published = _signature(folder)
+        self._begun = True
+        return staged
+
+    def _hand_over(self, step: int, write: Callable[[Path], None] | None, staged: Path | None = None) -> None:
+        """Publish what was staged, with what is yet to be written, and what was not written again."""
+        name, artifacts, folder = f"{PREFIX}{step}", self._artifacts, self.place
+        staged = staged or self._stage()
+        there = {entry.name for entry in staged.iterdir()}
+        carried: list[str] = []
         try:
-            for entry in carried:
-                _link(self._before / entry, staged / entry)  # type: ignore[operator]  # there are none without it
+            if write is not None:
+                write(staged)
+            if self._before is not None:
+                carried = sorted(self._moved - {entry.name for entry in staged.iterdir()})
+                for entry in carried:
+                    _link(self._before / entry, staged / entry)
             kept: Path | None
             if self._remote:
                 artifacts.save(name, staged)
@@ -176,36 +236,36 @@ class Checkpoints:
                 kept = artifacts.pointers.place()[0].folder_of(key)
         except BaseException:
             with suppress(OSError):
-                for entry in carried:
-                    _delete(staged / entry)
-                os.rename(staged, folder)
+                for entry in there - {entry.name for entry in folder.iterdir()}:
+                    os.rename(staged / entry, folder / entry)
+            shutil.rmtree(staged, ignore_errors=True)
+            self._published = ()
             raise
-        folder.mkdir()
         self._before = kept
-        if kept is not None:
-            self._moved = _put_back(kept, folder)
+        self._moved = set() if kept is None else {entry.name for entry in kept.iterdir()} - self._stays
+        remove(artifacts, but=name)
 
 
 def _put_back(source: Path, folder: Path) -> set[str]:
-    """Copy what is small; return the names of the others, files and folders at the top."""
+    """Copy what is small; return its names, of files and folders at the top."""
     sizes = {
         entry: sum(path.stat().st_size for path in (entry.rglob("*") if entry.is_dir() else [entry]) if path.is_file())
         for entry in source.iterdir()
     }
     room = max(STAYS, sum(sizes.values()) // SHARE)
-    left = set()
+    stays = set()
     for entry, size in sorted(sizes.items(), key=lambda item: item[1]):
         if size > room:
-            left.add(entry.name)
-            continue
+            break
         room -= size
+        stays.add(entry.name)
         if entry.is_dir():
             (folder / entry.name).mkdir()
             copy(entry, folder / entry.name)
         else:
             shutil.copyfile(entry, folder / entry.name)
             os.chmod(folder / entry.name, entry.stat().st_mode | 0o200)
-    return left
+    return stays
 
 
 def _link(source: Path, target: Path) -> None:
@@ -219,13 +279,6 @@ def _link(source: Path, target: Path) -> None:
                 os.link(path, target / name)
     else:
         os.link(source, target)
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def remove(artifacts: Artifacts, but: str | None = None) -> None:

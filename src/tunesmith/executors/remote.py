@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tunesmith.curves import Reported
+from tunesmith.errors import TrialInterrupted, is_pruned
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
 from tunesmith.executors.forks import end_fork, flush, refuse_fork
@@ -198,12 +199,17 @@ def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
     try:
         with channel.terminable():
             value = objective(trial)
+            trial.settle(False)
     except Terminated:
+        with contextlib.suppress(Exception):  # the next attempt goes on from the checkpoint before
+            trial.settle(False)  # what the objective was writing is not whole
         leave()
     except BaseException as error:
         if os.getpid() != channel.pid:
             end_fork(error)
         fault = wire.dump_fault(error, traceback.format_exc())
+        with contextlib.suppress(Exception):
+            trial.settle(is_pruned(error) or isinstance(error, TrialInterrupted))
         flush()
     if os.getpid() != channel.pid:
         end_fork()

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tunesmith.epochs import random_state, restore_random
+from tunesmith.epochs import checked_every, random_state, restore_random
 from tunesmith.errors import TrialPruned
 from tunesmith.text import did_you_mean, listing
 from tunesmith.trial import Trial
@@ -30,7 +30,9 @@ class TunesmithCallback(keras.callbacks.Callback):
     Args:
         trial: the running trial.
         monitor: the name of the metric in the logs.
-        checkpoint: whether a checkpoint is saved with each report.
+        checkpoint: whether checkpoints are saved.
+        checkpoint_every: with each so many reports, or when a time such as "10 min" is over since the last one; and
+            when the trial is told to stop or to pause.
         cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:
@@ -44,12 +46,20 @@ class TunesmithCallback(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, trial: Trial, monitor: str = "val_loss", *, checkpoint: bool = True, cost: float | None = None
+        self,
+        trial: Trial,
+        monitor: str = "val_loss",
+        *,
+        checkpoint: bool = True,
+        checkpoint_every: int | str = 1,
+        cost: float | None = None,
     ) -> None:
+        checked_every(checkpoint_every)
         super().__init__()
         self.trial = trial
         self.monitor = monitor
         self._saves = checkpoint
+        self._every = checkpoint_every
         self._cost = cost
         self._kept: dict[str, Any] | None = None
         self._reported = False
@@ -116,10 +126,14 @@ class TunesmithCallback(keras.callbacks.Callback):
             return  # no validation after this epoch
         self._reported = True
         ends = self.model.stop_training or epoch + 1 >= self.params["epochs"]
-        if self._saves and not ends:  # after the last one there is nothing to go on with: see tunesmith.epochs
+        saves = self._saves and not ends  # after the last one there is nothing to go on with: see tunesmith.epochs
+        saved = saves and self.trial.checkpoint_due(self._every)
+        if saved:
             self._save(epoch + 1)
         self.trial.report(float(metrics[self.monitor]), epoch + 1, self._cost)
         if self.trial.should_prune():
+            if saves and not saved:
+                self._save(epoch + 1)
             raise TrialPruned(f"after epoch {epoch + 1}")
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

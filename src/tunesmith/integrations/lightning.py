@@ -21,7 +21,9 @@ class TunesmithCallback(LightningEpochs, Callback):
         trial: the running trial; a `tunesmith.integrations.torch_distributed.DistributedTrial` where Lightning runs
             several processes.
         monitor: the name by which the module logs the metric.
-        checkpoint: whether a checkpoint is saved with each report.
+        checkpoint: whether checkpoints are saved.
+        checkpoint_every: with each so many reports, or when a time such as "10 min" is over since the last one; and
+            when the trial is told to stop or to pause.
         cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tunesmith.epochs import random_state, restore_random
+from tunesmith.epochs import checked_every, random_state, restore_random
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.text import did_you_mean, listing
@@ -26,7 +26,9 @@ class LightningEpochs:
         trial: the running trial; a `tunesmith.integrations.torch_distributed.DistributedTrial` where Lightning runs
             several processes.
         monitor: the name by which the module logs the metric.
-        checkpoint: whether a checkpoint is saved with each report.
+        checkpoint: whether checkpoints are saved.
+        checkpoint_every: with each so many reports, or when a time such as "10 min" is over since the last one; and
+            when the trial is told to stop or to pause.
         cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:
@@ -40,11 +42,14 @@ class LightningEpochs:
         monitor: str = "val_loss",
         *,
         checkpoint: bool = True,
+        checkpoint_every: int | str = 1,
         cost: float | None = None,
     ) -> None:
+        checked_every(checkpoint_every)
         self.trial = trial
         self.monitor = monitor
         self._saves = checkpoint
+        self._every = checkpoint_every
         self._cost = cost
         self._random: dict[str, Any] | None = None
         self._validated = False  # since the epoch began
@@ -181,11 +186,15 @@ class LightningEpochs:
             self._of_validation = False
         if self._of_validation and not validated:
             return  # that value was reported after the epoch that it belongs to
-        if self._saves and goes_on:  # after the last epoch there is nothing to go on with: see tunesmith.epochs
+        saves = self._saves and goes_on  # after the last epoch there is nothing to go on with: see tunesmith.epochs
+        saved = saves and self.trial.checkpoint_due(self._every)
+        if saved:
             self._save(trainer)
         self._reported = True
         self.trial.report(float(metrics[self.monitor]), step, self._cost)
         if self.trial.should_prune():
+            if saves and not saved:
+                self._save(trainer)
             raise TrialPruned(f"after epoch {step}")
 
     def _save(self, trainer: Any) -> None:

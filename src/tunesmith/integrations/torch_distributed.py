@@ -249,7 +249,22 @@ class DistributedTrial:
         found: int | None = self._shared(lambda trial: trial.resumed_from_step)
         return found
 
-    def epochs(self, n: int, state: MutableMapping[str, Any] | None = None) -> Iterable[int]:
+    def checkpoint_due(self, every: int | str = 1) -> bool:
+        """Tell whether a checkpoint belongs to the next report; all ranks get the same answer.
+
+        Args:
+            every: as in `tunesmith.Trial.checkpoint_due`.
+        """
+        return bool(self._shared(lambda trial: trial.checkpoint_due(every)))
+
+    def epochs(
+        self,
+        n: int,
+        state: MutableMapping[str, Any] | None = None,
+        *,
+        checkpoint_every: int | str = 1,
+        background: bool = False,
+    ) -> Iterable[int]:
         """Return the epochs that are left, as `tunesmith.Trial.epochs` does.
 
         Rank 0 saves its objects, and the random numbers of all ranks; all ranks get them back, on any machine. Without
@@ -258,6 +273,8 @@ class DistributedTrial:
         Args:
             n: the last epoch; the first is 1.
             state: objects by name, such as the model and the optimiser; the same names in all ranks.
+            checkpoint_every: as in `tunesmith.Trial.epochs`.
+            background: as in `tunesmith.Trial.epochs`.
 
         Returns:
             The numbers of the epochs, to be iterated over once.
@@ -267,7 +284,7 @@ class DistributedTrial:
         first: list[Epochs] = []  # rank 0's, which the trial saves at each report
 
         def begin(trial: Trial) -> dict[str, Any] | None:
-            first.append(trial.epochs(n, state))
+            first.append(trial.epochs(n, state, checkpoint_every=checkpoint_every, background=background))
             return first[0].kept
 
         kept = self._shared(begin)

@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from tunesmith.epochs import checked_every
 from tunesmith.errors import TrialPruned
 from tunesmith.integrations.torch_distributed import DistributedTrial
 from tunesmith.text import did_you_mean, listing
@@ -30,7 +31,9 @@ class TunesmithCallback(TrainerCallback):
         trial: the running trial; a `tunesmith.integrations.torch_distributed.DistributedTrial` where several processes
             train.
         monitor: the name of the metric, with or without ``eval_``.
-        checkpoint: whether a checkpoint is saved with each report.
+        checkpoint: whether checkpoints are saved.
+        checkpoint_every: with each so many reports, or when a time such as "10 min" is over since the last one; and
+            when the trial is told to stop or to pause.
         cost: what lies between two reports costs, in a unit of your own; None: the seconds are measured.
 
     Attributes:
@@ -50,11 +53,15 @@ class TunesmithCallback(TrainerCallback):
         monitor: str = "eval_loss",
         *,
         checkpoint: bool = True,
+        checkpoint_every: int | str = 1,
         cost: float | None = None,
     ) -> None:
+        checked_every(checkpoint_every)
         self.trial = trial
         self.monitor = monitor if monitor.startswith("eval_") else f"eval_{monitor}"
         self._saves = checkpoint
+        self._every = checkpoint_every
+        self._stops: int | None = None  # the step after which the trial was told to stop, and a last checkpoint is made
         self._cost = cost
         self._trains = False
         self._seen: list[str] = []  # names of metrics
@@ -116,10 +123,12 @@ class TunesmithCallback(TrainerCallback):
         self._found = True
         step = round(state.epoch) if args.eval_strategy == "epoch" else state.global_step
         self._pending = (float(metrics[self.monitor]), step, state.global_step)
-        if self._saves and state.global_step < state.max_steps:
+        # After the last update there is nothing to go on with: see tunesmith.epochs.
+        saves = self._saves and state.global_step < state.max_steps
+        if saves and self.trial.checkpoint_due(self._every):
             control.should_save = True
-        else:  # after the last update there is nothing to go on with: see tunesmith.epochs
-            self._report()
+        else:
+            self._report(control if saves else None)
 
     def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Take the checkpoint into the trial's folder, and report what it belongs to.
@@ -133,7 +142,7 @@ class TunesmithCallback(TrainerCallback):
         Raises:
             TrialPruned: the trial is to stop, or to pause.
         """
-        if not self._trains or self._pending is None or self._pending[2] != state.global_step:
+        if not self._trains or (self._stops is None and (self._pending or (0, 0, -1))[2] != state.global_step):
             return
         folder = self.trial.checkpoint_dir  # not in the next line: all processes have to ask
         if state.is_world_process_zero:
@@ -178,14 +187,23 @@ class TunesmithCallback(TrainerCallback):
 
     # -- the parts -----------------------------------------------------------------------------------------------
 
-    def _report(self) -> None:
+    def _report(self, control: Any = None) -> None:
+        """Report what is pending; with `control`, nothing was saved, and a checkpoint is made if the trial is to stop.
+
+        Raises:
+            TrialPruned: it is to stop, or to pause.
+        """
         pending, self._pending = self._pending, None
-        if pending is None:
-            return
-        value, step, _ = pending
-        self.trial.report(value, step, self._cost)
-        if self.trial.should_prune():
-            raise TrialPruned(f"after the evaluation at step {step}")
+        if pending is not None:
+            value, step, _ = pending
+            self.trial.report(value, step, self._cost)
+            if self.trial.should_prune():
+                self._stops = step
+                if control is not None:
+                    control.should_save = True
+                    return
+        if self._stops is not None:
+            raise TrialPruned(f"after the evaluation at step {self._stops}")
 
     def _missing(self) -> ValueError:
         return ValueError(

@@ -206,6 +206,8 @@ class TrialEngine(StudyData):
         """Record the outcome of a trial, given as a number where another process asked for it."""
         number = trial.number if isinstance(trial, Trial) else trial
         teller, unsaved = self.teller, self.teller.unsaved
+        if isinstance(trial, Trial) and trial.checkpoints is not None:
+            trial.settle(outcome.state is TrialState.PRUNED)
         with self.lock:
             running = self.running.get(number)
             if running is None or (isinstance(trial, Trial) and trial.fence != running.record.fence):
@@ -357,6 +359,9 @@ class TrialEngine(StudyData):
 
         One that was interrupted too often is FAIL.
         """
+        for running in list(self.running.values()):
+            with suppress(Exception):  # it goes on from the checkpoint before
+                running.trial.settle(False)
         with self.lock:
             try:
                 self.flush()
