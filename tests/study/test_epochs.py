@@ -175,10 +175,14 @@ def test_a_thread_writes_one_checkpoint_at_a_time(monkeypatch: pytest.MonkeyPatc
     assert list(trial.artifacts) == ["checkpoint/3"]
 
     def full(self: LocalStore, space: str, folder: Path) -> Any:
+        inside.release()
         raise ArtifactError("the disk is full")
 
+    while inside.acquire(blocking=False):
+        pass
     monkeypatch.setattr(LocalStore, "take", full)
     assert epoch() == ["checkpoint/3"]
+    assert inside.acquire(timeout=60)
     monkeypatch.setattr(LocalStore, "take", take)
     with pytest.warns(UserWarning, match="checkpoint at step 4 cannot be kept: the disk is full"):
         epoch()
