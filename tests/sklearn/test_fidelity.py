@@ -23,8 +23,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tunesmith as ts
 from tunesmith import TrialState
-from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.search.screening import FACTOR, Level, Screening, Screens
+from tunesmith.sklearn import HalvingRandomSearchCV, SearchCV
+from tunesmith.sklearn.search.screen_judge import ScreenJudge
+from tunesmith.sklearn.search.screening import Level, Screening
 from tunesmith.sklearn.store.outcome import Outcome
 
 LEVELS = (10, 30)  # of 90 rounds
@@ -59,6 +60,13 @@ class Rounds(ClassifierMixin, BaseEstimator):
         return self.quality - 0.1 / self.rounds
 
 
+class Crossing(Rounds):
+    """What is best with few rounds is worst with all."""
+
+    def score(self, X: Any, y: Any) -> float:
+        return self.quality if self.rounds == 90 else 1 - self.quality
+
+
 @pytest.fixture(autouse=True)
 def clean() -> None:
     Rounds.fits.clear()
@@ -77,7 +85,7 @@ def run(fidelity: str | None = "rounds", space: Any = None, n_trials: int = 30, 
     return search.fit(X, Y)
 
 
-def test_the_best_third_goes_on_and_the_results_say_so() -> None:
+def test_few_go_on_and_the_results_say_so() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         search = run()
@@ -104,7 +112,7 @@ def test_trials_tell_why_they_ended_and_what_they_would_have_had() -> None:
     search = run()
     pruned = [t for t in search.study_.trials if t.state is TrialState.PRUNED and "rounds=10" in (t.reason or "")]
     assert len(pruned) > 10
-    assert pruned[-1].reason == "stopped at rounds=10: not among the best third there"
+    assert pruned[-1].reason == "stopped at rounds=10: a new one promised more for its cost"
     estimates = [(t.params["quality"], t.reports[0]) for t in pruned if t.reports]
     assert len(estimates) >= len(pruned) - 1
     best = search.best_score_
@@ -146,15 +154,22 @@ def test_workers_that_do_not_wait(deterministic: bool, sampler: str) -> None:
     assert search.best_score_ == np.nanmax(search.cv_results_["mean_test_score"])
 
 
-@pytest.mark.parametrize("stop", [0, 7, 40])
-def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, stop: int) -> None:
-    kept = {"storage": str(tmp_path / "t.db"), "n_trials": 12, "return_train_score": True}
+@pytest.mark.parametrize("made", [Rounds, Crossing])
+@pytest.mark.parametrize("stop", [0, 7, 40, 55])
+def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, stop: int, made: type[Rounds]) -> None:
+    kept = {
+        "estimator": made(),
+        "storage": str(tmp_path / "t.db"),
+        "study_name": "s",
+        "n_trials": 20,
+        "return_train_score": True,
+    }
     Rounds.stop = stop
     with pytest.raises(KeyboardInterrupt):
         run(**kept)
     finished = {
         t.params["quality"]
-        for t in ts.load_study(storage=kept["storage"], study_name="SearchCV-Rounds").trials
+        for t in ts.load_study(storage=kept["storage"], study_name="s").trials
         if t.state.is_finished()
     }
     Rounds.fits.clear()
@@ -162,7 +177,7 @@ def test_a_search_goes_on_where_it_was_stopped(tmp_path: Path, stop: int) -> Non
     resumed = run(**kept).cv_results_
     assert not finished & {quality for quality, _, rows in Rounds.fits if rows < 200}
     Rounds.fits.clear()
-    whole = run(n_trials=12, return_train_score=True)
+    whole = run(estimator=made(), n_trials=20, return_train_score=True)
     for name in ("fidelity", "screen_score", "mean_test_score", "mean_train_score", "rank_test_score"):
         np.testing.assert_array_equal(resumed[name], whole.cv_results_[name])
     again = run(**kept)  # all is there
@@ -255,6 +270,29 @@ def test_what_is_refused(fidelity: str, settings: dict[str, Any], match: str) ->
         run(fidelity, **settings)
 
 
+@pytest.mark.parametrize(
+    ("estimator", "fidelity", "rows", "match"),
+    [(Rounds(rounds=2), "rounds", 200, "a third of 2 is too little"), (Rounds(), "n_samples", 5, "a third of 2")],
+)
+def test_where_the_least_is_more_than_the_most_there_are_no_short_fits(
+    estimator: Any, fidelity: str, rows: int, match: str
+) -> None:
+    search = SearchCV(estimator, SPACE, n_trials=3, fidelity=fidelity, cv=2, random_state=0, confirm=0)
+    with pytest.warns(UserWarning, match=match):
+        search.fit(X[:rows], Y[:rows])
+    assert "fidelity" not in search.cv_results_
+    assert np.isfinite(search.best_score_)
+
+
+def test_five_rows_are_enough_for_rounds() -> None:
+    search = SearchCV(Rounds(), SPACE, n_trials=6, fidelity="rounds", cv=2, random_state=0, confirm=0)
+    search.fit(X[:5], Y[:5])
+    assert len(search.cv_results_["fidelity"]) == 6
+    halving = HalvingRandomSearchCV(Rounds(), SPACE, resource="rounds", min_resources=60, max_resources=30)
+    with pytest.raises(ValueError, match="min_resources"):
+        halving.fit(X, Y)
+
+
 def test_too_little_to_screen_with() -> None:
     with pytest.warns(UserWarning, match="'n_samples' has no effect"):
         search = SearchCV(Rounds(), SPACE, n_trials=3, fidelity="n_samples", random_state=0).fit(X[:40], Y[:40])
@@ -262,17 +300,56 @@ def test_too_little_to_screen_with() -> None:
     assert "fidelity" not in search.cv_results_
 
 
-@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60))
-def test_at_a_level_the_best_so_far_passes_and_a_third_of_many(scores: list[float]) -> None:
-    screens = Screens((Level("a", 1, {}, (5,)),))
-    passed = []
-    for i, score in enumerate(scores):
-        passed.append(screens.passes(0, score))
-        rank = sum(s > score for s in scores[:i])
-        assert passed[-1] == (rank < max(1, (i + 1) // FACTOR))
-        screens.enter({"a": score}, math.nan)
-    assert passed[0]
-    assert passed[int(np.argmax(scores))]
+@pytest.fixture
+def judge() -> ScreenJudge:
+    return ScreenJudge(ts.Space(SPACE), ["few", "more"], 0)
+
+
+def entered(judge: ScreenJudge, few: list[float], full: list[float]) -> list[str]:
+    rows = zip(np.linspace(0, 1, len(few)).tolist(), few, full, strict=True)
+    return [why for x, a, b in rows for why in judge.enter({"quality": x}, {"few": a}, b, complete=True)]
+
+
+def test_the_decision_is_that_of_the_default_pruner(judge: ScreenJudge) -> None:
+    """What is as bad as others were that ended badly goes on no more, and the best so far always does."""
+    entered(judge, [0.1, 0.3, 0.5, 0.7, 0.9], [0.2, 0.4, 0.6, 0.8, 1.0])
+    assert not judge.left_out
+    assert judge.goes_on(5, {"quality": 0.95}, {"few": 0.95})
+    assert not judge.goes_on(6, {"quality": 0.05}, {"few": 0.05})
+    again = ScreenJudge(ts.Space(SPACE), ["few", "more"], 0)
+    entered(again, [0.1, 0.3, 0.5, 0.7, 0.9], [0.2, 0.4, 0.6, 0.8, 1.0])
+    for x in np.linspace(0, 1, 20).tolist():
+        assert judge.goes_on(7, {"quality": x}, {"few": x}) == again.goes_on(7, {"quality": x}, {"few": x})
+    assert judge.goes_on(8, {"quality": 0.5}, {"few": math.nan}), "full fits tell what is wrong with it"
+
+
+def test_a_level_whose_order_is_not_that_of_full_fits_gives_up_nobody(judge: ScreenJudge) -> None:
+    why = entered(judge, [0.9, 0.1, 0.8, 0.2, 0.7], [0.1, 0.5, 0.2, 0.6, 0.3])
+    assert why == [
+        "few gives up no candidate any more: the order of 5 candidates there is not that of the full fits (Kendall's "
+        "tau -0.80)"
+    ]
+    assert list(judge.left_out) == ["few"]
+    assert judge.goes_on(5, {"quality": 0.0}, {"few": 0.0})
+    assert not judge.enter({"quality": 0.0}, {"few": 0.0, "more": 0.1}, math.nan, complete=False)
+    assert list(judge.left_out) == ["few"]
+
+
+def test_a_search_says_where_short_fits_mislead_and_goes_on_without_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = {"estimator": Crossing(), "n_trials": 25, "storage": str(tmp_path / "t.db")}
+    with caplog.at_level("INFO", logger="tunesmith"):
+        search = run(**kept)
+    said = "rounds=10 gives up no candidate any more: the order of 5 candidates there is not that of the full fits"
+    assert said in caplog.text
+    assert said in str(search.report_)
+    late = np.flatnonzero(search.cv_results_["fidelity"] < 90).max(initial=-1)
+    assert late < 20, "those after it are all run in full"
+    assert not [rounds for _, rounds, rows in Rounds.fits[-20:] if rounds < 90]
+    two = run(estimator=Crossing(), n_trials=25, n_jobs=2)
+    for name in ("fidelity", "screen_score", "mean_test_score", "rank_test_score", "n_splits_run"):
+        np.testing.assert_array_equal(search.cv_results_[name], two.cv_results_[name])
 
 
 @given(st.permutations([0.7, 0.1, 0.2, 0.4, 0.3]))

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from tunesmith.caution import caution
 from tunesmith.selection.splits import row_indices
 from tunesmith.sklearn.protocols import Data, Estimator, Split
+from tunesmith.sklearn.search.screen_judge import ScreenJudge
 from tunesmith.sklearn.search.screening import FACTOR, FOLDS, Level, Screens
 from tunesmith.space import Space
 from tunesmith.text import did_you_mean, shown
@@ -59,17 +60,24 @@ def check_fidelity(fidelity: str | None, estimator: Estimator, space: Space) -> 
 
 
 def make_screens(
-    fidelity: str | None, estimator: Estimator, splits: Sequence[Split], y: Data, classifies: bool, seed: int
+    fidelity: str | None,
+    estimator: Estimator,
+    space: Space,
+    splits: Sequence[Split],
+    y: Data,
+    classifies: bool,
+    seed: int,
 ) -> Screens:
     """Return the screens of a search.
 
     Args:
         fidelity: as `SearchCV` has it, checked.
         estimator: what is tuned.
+        space: what is searched, with the choices as objects.
         splits: those of the search.
         y: targets, [n_samples].
         classifies: whether each level's rows are to have the classes in the shares of all rows.
-        seed: of the choice of rows.
+        seed: of the choice of rows, and of decisions.
     """
     if fidelity is None:
         return Screens()
@@ -102,7 +110,9 @@ def make_screens(
             by_rows or not isinstance(estimator, Pipeline) or fidelity.startswith(f"{estimator.steps[-1][0]}__"),
         )
         screens.levels += (level,)
-    if not screens.levels:
+    if screens.levels:
+        screens.judge = ScreenJudge(space, [level.label for level in screens.levels], seed)
+    else:
         caution(f"fidelity={fidelity!r} has no effect: a third of {full} is too little to tell candidates apart")
     return screens
 

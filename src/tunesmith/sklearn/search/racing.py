@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from tunesmith.selection.racing import Race
 from tunesmith.sklearn.evaluate.task import Unit, is_hopeless
 from tunesmith.sklearn.search.candidate import Candidate
-from tunesmith.sklearn.search.screening import Screens
+from tunesmith.sklearn.search.screening import Screening, Screens
 from tunesmith.sklearn.store.outcome import Outcome
 
 
@@ -53,13 +51,13 @@ class RacingScheduler:
         Of equal ones the first stays. A candidate with a split that has no finite score is none to be measured against.
         """
         if candidate.screening is not None:
-            mean = float(np.mean(candidate.scores(self.metric)))
-            self.screens.enter(candidate.screening.scores(self.metric), mean)
+            scores = candidate.screening.scores(self.metric)
+            self.screens.enter(candidate.params, scores, candidate.scores(self.metric))
         if self.rule is None or not candidate.complete:
             return
-        scores = candidate.scores(self.metric)
-        if all(map(math.isfinite, scores)):
-            race = Race(self.rule, tuple(scores))
+        folds = candidate.scores(self.metric)
+        if all(map(math.isfinite, folds)):
+            race = Race(self.rule, tuple(folds))
             if self.race is None or race.mean > self.race.mean:
                 self.race = race
 
@@ -87,10 +85,13 @@ class RacingScheduler:
     def _look_ahead(self, candidate: Candidate) -> None:
         """Let a candidate go on to the next level, if what is known so far says so."""
         screening = candidate.screening
-        if screening is not None and screening.open and screening.done(screening.level):
-            score = screening.score(screening.level, self.metric)
-            if self.screens.passes(screening.level, score):
-                candidate.advance()
+        if screening is None or not screening.open or not screening.done(screening.level):
+            return
+        if self._passes(candidate, screening, screening.level):
+            candidate.advance()
+
+    def _passes(self, candidate: Candidate, screening: Screening, level: int) -> bool:
+        return self.screens.passes(candidate.number, candidate.params, screening, level, self.metric)
 
     def _screen(self, candidate: Candidate) -> bool | None:
         """Tell whether a candidate has passed all screens; None: that is not certain yet."""
@@ -100,9 +101,9 @@ class RacingScheduler:
         for level in range(0 if self.in_order else screening.level, len(screening.units)):
             if not screening.done(level):
                 return None
-            score = screening.score(level, self.metric)
-            if not self.screens.passes(level, score):
-                candidate.screen_out(level, self.screens.estimate(level, score))
+            if not self._passes(candidate, screening, level):
+                score = screening.score(level, self.metric)
+                candidate.screen_out(level, self.screens.estimate(screening.levels[level].label, score))
                 return False
             if screening.open and screening.level == level:
                 candidate.advance()

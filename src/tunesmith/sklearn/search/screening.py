@@ -1,12 +1,12 @@
 """Screens: fits at a lower fidelity (fewer rounds, iterations or rows), which decide who is run at the full one.
 
-Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020,
-algorithm 2, in its stopping form): of those that came to a level, the best third goes on. Levels differ in their folds,
-so that not the same test rows decide each time.
+Who goes on is the decision of the default pruner (`tunesmith.sklearn.search.screen_judge`). Levels differ in their
+folds, so that not the same test rows decide each time.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from bisect import insort
 from collections import Counter
@@ -18,10 +18,12 @@ import numpy as np
 
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params, Split
+from tunesmith.sklearn.search.screen_judge import ScreenJudge
 from tunesmith.sklearn.store.outcome import Outcome
 
-FACTOR = 3  # between levels, and of how many candidates one goes on: as ASHA's authors have it
+FACTOR = 3  # between levels
 FOLDS = (3, 2)  # of the lowest level and of the next: their fits cost about as much as one at the full fidelity
+_log = logging.getLogger("tunesmith")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,13 @@ class Screens:
         levels: the lowest first; none: every candidate is run at the full fidelity.
         full: the full fidelity.
         splits: the splits of all levels.
+        judge: decides who goes on; None where there are no levels.
     """
 
     levels: tuple[Level, ...] = ()
     full: int | None = None
     splits: list[Split] = field(default_factory=list)
-    _scores: dict[str, list[float]] = field(default_factory=dict)
+    judge: ScreenJudge | None = None
     _pairs: list[tuple[dict[str, float], float]] = field(default_factory=list)
 
     def begin(self, unit: Unit) -> Screening | None:
@@ -65,7 +68,8 @@ class Screens:
         Args:
             unit: the candidate on all splits.
         """
-        if not self.levels:
+        levels = tuple(level for level in self.levels if level.label not in self.left_out)
+        if not levels:
             return None
         plain = replace(
             unit, contexts=None, caller=None, partial=True
@@ -77,9 +81,14 @@ class Screens:
                 splits=level.splits,
                 prefix=unit.prefix if level.shares_steps else None,
             )
-            for level in self.levels
+            for level in levels
         ]
-        return Screening(self.levels, tuple(units))
+        return Screening(levels, tuple(units))
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The levels that candidates pass whatever they score there, by label, and why."""
+        return {} if self.judge is None else self.judge.left_out
 
     def restored(self, found: Mapping[str, list[Outcome]], begun: Screening | None = None) -> Screening | None:
         """Return the screens of a candidate that an earlier run has ended, or brought past them.
@@ -91,49 +100,60 @@ class Screens:
         """
         if not found:
             return None
-        if begun is not None and list(found) == [level.label for level in self.levels]:
-            begun.outcomes, begun.open = list(found.values()), False
+        if begun is not None and all(level.label in found for level in begun.levels):
+            begun.outcomes, begun.open = [found[level.label] for level in begun.levels], False
             return begun
         levels = [
             Level(label, int(label.rpartition("=")[2]), {}, tuple(o.split for o in at)) for label, at in found.items()
         ]
         return Screening(tuple(levels), (), list(found.values()), open=False)
 
-    def passes(self, level: int, score: float) -> bool:
-        """Tell whether a score at a level is among the best third of those that are known, its own counted too.
+    def passes(self, number: int, params: Params, screening: Screening, level: int, metric: str | None) -> bool:
+        """Tell whether a candidate goes on from a level.
 
         A candidate without a score passes: what is wrong with it is told by the fits at the full fidelity.
-        """
-        if math.isnan(score):
-            return True
-        known = self._scores.get(self.levels[level].label, [])
-        better = sum(s > score for s in known)
-        return better < max(1, (len(known) + 1) // FACTOR)
 
-    def enter(self, scores: Mapping[str, float], mean: float) -> None:
+        Args:
+            number: of its trial.
+            params: its parameters.
+            screening: what it had at the levels up to this one.
+            level: of its screening.
+            metric: which of several metrics counts.
+        """
+        label = screening.levels[level].label
+        scores = {at.label: screening.score(i, metric) for i, at in enumerate(screening.levels[: level + 1])}
+        if self.judge is None or label in self.left_out or math.isnan(scores[label]):
+            return True
+        return self.judge.goes_on(number, params, scores)
+
+    def enter(self, params: Params, scores: Mapping[str, float], full: Sequence[float]) -> None:
         """Take in a candidate of which it is certain how it ended.
 
         Args:
+            params: its parameters.
             scores: at each level that it came to, by the level's name.
-            mean: of its scores at the full fidelity; NaN: it was not run there on all folds.
+            full: at the full fidelity, by split; NaN where it was not run.
         """
         scores = {label: score for label, score in scores.items() if not math.isnan(score)}
-        for label, score in scores.items():
-            self._scores.setdefault(label, []).append(score)
-        if not math.isnan(mean):
+        seen = [score for score in full if not math.isnan(score)]
+        complete = len(seen) == len(full)
+        mean = float(np.mean(seen)) if seen else math.nan
+        if complete:
             self._pairs.append((scores, mean))
+        if self.judge is not None:
+            for why in self.judge.enter(params, scores, mean, complete):
+                _log.info("fidelity: %s", why)  # no warning: the search deals with it, and its report says so
 
-    def estimate(self, level: int, score: float) -> float:
+    def estimate(self, label: str, score: float) -> float:
         """Return what the mean at the full fidelity of a candidate that is given up would have been.
 
         It is its score and what other candidates gained from this level on, by their median; never above the best mean,
         below which it is given up. NaN if nobody was run at the full fidelity.
 
         Args:
-            level: at which it is given up.
+            label: of the level at which it is given up.
             score: its score there.
         """
-        label = self.levels[level].label
         gains = [mean - own[label] for own, mean in self._pairs if label in own]
         if not gains:
             return math.nan
@@ -166,7 +186,8 @@ class Screens:
         if not counts:
             return None
         shown = " and ".join(f"{n} with {label}" for label, n in counts.items())
-        return f"Before that, short fits decided which candidates were worth full ones: {shown}."
+        why = "".join(f" {reason}." for reason in self.left_out.values())
+        return f"Before that, short fits decided which candidates were worth full ones: {shown}.{why}"
 
 
 def mean_score(outcomes: Sequence[Outcome], metric: str | None) -> float:

@@ -115,7 +115,7 @@ class SequentialSearch(Policy[Batch, list[Outcome]]):
             splits += further_splits(search.cv, search._checked_cv_orig, evaluate.cut, store.study.seed)
         task = evaluate.task
         classifies = is_classifier(task.estimator)
-        self.screens = make_screens(plan.fidelity, task.estimator, splits, task.y, classifies, store.study.seed)
+        self.screens = make_screens(plan.fidelity, task.estimator, space, splits, task.y, classifies, store.study.seed)
         self.table = CandidateTable(store, space, task, search.n_splits_, splits, self.screens)
         self.scheduler = RacingScheduler(plan.racing, store.metric, plan.deterministic, self.screens)
         self.proposals = Proposals(
