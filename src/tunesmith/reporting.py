@@ -14,6 +14,7 @@ from tunesmith.caution import caution
 from tunesmith.curves import Reported
 from tunesmith.frozen import MOST_STEPS, NAN, Attempt, Fence
 from tunesmith.numerics.scalars import real
+from tunesmith.preemption import PREEMPTION
 from tunesmith.suggest import Suggestions
 from tunesmith.text import shown
 
@@ -163,6 +164,8 @@ class Reporting(Suggestions):
         finally:
             if self._since is not None:
                 self._since = time.monotonic()
+        if self.checkpoints is not None:
+            self.checkpoints.end_if_asked(index)
 
     def take_report(self, value: Reported, step: int, cost: float) -> None:
         """Keep a report, and send it to the study.
@@ -217,7 +220,7 @@ class Reporting(Suggestions):
             from tunesmith.epochs import CheckpointTimes
 
             self._times = CheckpointTimes(every, at_once=self.resumed_from_step is None)
-        return self._times.due()
+        return self._times.due() or PREEMPTION.asked
 
     def settle(self, goes_on: bool) -> None:
         """End what is being saved when an attempt ends.
@@ -228,6 +231,7 @@ class Reporting(Suggestions):
         if self.checkpoints is not None:
             if goes_on and self.reports:
                 self.checkpoints.publish(self._last_step)
+            PREEMPTION.leave(self.checkpoints)
             self.checkpoints.wait()
 
     def _publish(self, step: int, write: Callable[[Path], None] | None) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import temporary_folder
 from tunesmith.caution import caution
 from tunesmith.errors import ArtifactError, ArtifactNotFoundError
+from tunesmith.preemption import PREEMPTION, end_now
 
 PREFIX = "checkpoint/"
 STAYS, SHARE = 64 * 1024, 25  # what stays in the folder after a report: so many bytes, or one part in so many of all
@@ -52,6 +54,7 @@ class Checkpoints:
     Attributes:
         keeps_all: whether the folder stays as it is, and a copy is published: another program writes to it whenever it
             wants to.
+        held: whether nothing is published for the time being: what is in the folder may be half of a checkpoint.
     """
 
     def __init__(self, artifacts: Artifacts) -> None:
@@ -68,7 +71,11 @@ class Checkpoints:
         self._thread: threading.Thread | None = None  # writes and publishes
         self._failed: tuple[int, BaseException] | None = None  # the step, and what went wrong there
         self._begun = False  # whether the objective has the folder, or something of this attempt was published
-        self.keeps_all = False
+        self.keeps_all = self.held = False
+        self._reported: float | None = None  # when the last report came, by the monotonic clock
+        self._takes: float | None = None  # seconds from one report to the next, the last time
+        self._made: int | None = None  # the step of the last checkpoint
+        PREEMPTION.enter(self)
 
     @property
     def step(self) -> int | None:
@@ -122,13 +129,29 @@ class Checkpoints:
                 self._published = _signature(place)
         return self.place
 
+    def next_report(self) -> float | None:
+        """Return in how many seconds the next report is to be expected; None: it is not known."""
+        if self._reported is None or self._takes is None or self.keeps_all:
+            return None
+        return self._reported + self._takes - time.monotonic()
+
+    def end_if_asked(self, step: int) -> None:
+        """Note a report; end the process if it is to end, and what was saved with this report is whole."""
+        now = time.monotonic()
+        if self._reported is not None:
+            self._takes = now - self._reported
+        self._reported = now
+        if PREEMPTION.asked and not self.keeps_all and (self._made == step or self._thread is not None):
+            self.wait()
+            end_now()
+
     def publish(self, step: int) -> None:
         """Publish what is in the folder as the state after a step, if it changed since the last time.
 
         Where the store cannot take it, the training goes on, and the checkpoint before stays.
         """
         folder = self._place
-        if folder is None or not folder.is_dir():
+        if folder is None or self.held or not folder.is_dir():
             return
         now = _signature(folder)
         if now == self._published or not now:
@@ -197,6 +220,7 @@ class Checkpoints:
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
         self._published = _signature(folder)
+        self._made = step
         remove(self._artifacts, but=name)
 
     def _stage(self) -> Path:
@@ -241,7 +265,7 @@ class Checkpoints:
             shutil.rmtree(staged, ignore_errors=True)
             self._published = ()
             raise
-        self._before = kept
+        self._before, self._made = kept, step
         self._moved = set() if kept is None else {entry.name for entry in kept.iterdir()} - self._stays
         remove(artifacts, but=name)
 

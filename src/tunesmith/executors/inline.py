@@ -7,8 +7,10 @@ import signal
 import traceback
 from typing import ClassVar
 
+from tunesmith.errors import is_pruned
 from tunesmith.executors.base import Event, Executor, Failed, Finished, Objective
 from tunesmith.executors.forks import OwnChannel, end_fork
+from tunesmith.preemption import PREEMPTION, Terminated, end_now
 from tunesmith.trial import Channel, Trial
 
 
@@ -48,7 +50,9 @@ class InlineExecutor(Executor):
         except BaseException as error:
             if os.getpid() != here:
                 end_fork(error)
-            if isinstance(error, KeyboardInterrupt) or (
+            if PREEMPTION.asked and isinstance(error, Exception) and not is_pruned(error):
+                end_now()  # raises: it failed since its own processes were asked to end as well
+            if isinstance(error, KeyboardInterrupt | Terminated) or (
                 not isinstance(error, Exception) and _from_signal_handler(error)
             ):
                 raise

@@ -30,6 +30,7 @@ THREADS = (
     "LOKY_MAX_CPU_COUNT",
 )
 
+AT_ONCE = b"!"  # written to a worker's standard input: SIGTERM is not to wait for the next report
 PATIENCE = 5.0  # seconds that an idle worker may take to end by itself, and a killed one to be dead
 
 # The script that called us is not run again, as multiprocessing's "spawn" would do: it needs no guard, and may as well
@@ -118,6 +119,13 @@ class WorkerProcess:
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to the process and all that it started; on Windows, which has no such thing, kill it."""
+        with contextlib.suppress(OSError, ValueError):
+            self._lifeline.write(AT_ONCE)
+            self._lifeline.flush()
+        self.give_notice()
+
+    def give_notice(self) -> None:
+        """Send SIGTERM likewise, but a trial that saves checkpoints may come to its next report first."""
         self._signal_group(signal.SIGTERM)
 
     def kill(self) -> None:

@@ -8,6 +8,7 @@ with ``joblib.externals.loky`` (medians of seven runs of 2000 on two cores, two 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tunesmith.errors import WorkerDiedError
@@ -20,6 +21,7 @@ from tunesmith.executors.relay import RelayExecutor
 from tunesmith.executors.room import places
 from tunesmith.executors.shared import SharedArrays
 from tunesmith.executors.supervisor import MAX_FAILED_STARTS, Job, Worker, dead_before_it_began
+from tunesmith.preemption import Terminated, notice_seconds
 from tunesmith.state import FailureKind
 from tunesmith.text import listing
 from tunesmith.trial import Channel, Trial
@@ -126,9 +128,10 @@ class ProcessExecutor(RelayExecutor):
         while self._listen([w for w in self._workers if w.loaded], 0.0) and self.clock() < end:
             pass
         asked = [w for w in self._workers if w.begun and not w.cut_off]
+        terminated = isinstance(sys.exception(), Terminated)  # the machine is taken away, and gives notice
         for worker in asked:
-            worker.process.ask_to_end()
-        end = self.clock() + self.grace
+            (worker.process.give_notice if terminated else worker.process.ask_to_end)()
+        end = self.clock() + self.grace + (notice_seconds() if terminated else 0.0)
         while (left := [w for w in asked if w.job is not None and w in self._workers]) and self.clock() < end:
             if not self._listen(left, 0.1):
                 self._find_dead()

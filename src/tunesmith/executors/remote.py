@@ -18,18 +18,16 @@ from tunesmith.errors import TrialInterrupted, is_pruned
 from tunesmith.executors import wire
 from tunesmith.executors.base import Objective
 from tunesmith.executors.forks import end_fork, flush, refuse_fork
+from tunesmith.executors.launch import AT_ONCE
 from tunesmith.executors.remote_pointers import RemotePointers
 from tunesmith.frozen import Fence
+from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
 from tunesmith.trial import Proposals, Trial
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 TERMINATED = 128 + signal.SIGTERM  # the exit code, as a shell would tell it
-
-
-class Terminated(BaseException):
-    """Raised in the objective by SIGTERM, so that its ``finally`` blocks run before the process ends."""
 
 
 def main(handle: int) -> None:
@@ -141,21 +139,28 @@ class RemoteChannel:
         """Let SIGTERM raise `Terminated` in the block, once."""
         self._terminable = True
         try:
-            if self._asked:
+            if self._asked and not PREEMPTION.asked:
                 self._raise()
             yield
         finally:
             self._terminable = False
+
+    def listen(self) -> None:
+        """Take the signals by which this process is asked to end."""
+        for number in SIGNALS:
+            signal.signal(number, self.on_sigterm)
 
     def on_sigterm(self, number: int, frame: Any) -> None:
         """End the objective, or the process if there is none; a message on its way out first."""
         self._asked = True
         if self._idle:
             leave()
-        self._raise_if_terminated()
+        if not PREEMPTION.waits():
+            PREEMPTION.reset()
+            self._raise_if_terminated()
 
     def _raise_if_terminated(self) -> None:
-        if self._asked and self._terminable:
+        if self._asked and self._terminable and not PREEMPTION.asked:
             here = threading.get_ident()
             if here == threading.main_thread().ident and here not in (self._sender, self._asking):
                 self._raise()
@@ -177,7 +182,7 @@ def _serve(connection: Connection[Any, Any]) -> None:
         return
     del payload
     channel = RemoteChannel(connection)
-    signal.signal(signal.SIGTERM, channel.on_sigterm)
+    channel.listen()
     connection.send_bytes(wire.pack(wire.LOADED))
     proposals: Proposals | None = None
     while True:
@@ -185,7 +190,7 @@ def _serve(connection: Connection[Any, Any]) -> None:
         if new is not None:
             proposals = pickle.loads(new)
         trial = wire.load_trial(trial_bytes, proposals)
-        signal.signal(signal.SIGTERM, channel.on_sigterm)  # the objective before may have set a handler of its own
+        channel.listen()  # the objective before may have set a handler of its own
         channel.send(wire.BEGUN)
         channel.send_bytes(_run(objective, trial, channel))
         del trial  # what it holds need not live until the next one comes
@@ -207,6 +212,10 @@ def _run(objective: Objective, trial: Trial, channel: RemoteChannel) -> bytes:
     except BaseException as error:
         if os.getpid() != channel.pid:
             end_fork(error)
+        if PREEMPTION.asked and not is_pruned(error):  # a data loader that was asked to end as well, say
+            with contextlib.suppress(Exception):
+                trial.settle(isinstance(error, TrialInterrupted))
+            leave()
         fault = wire.dump_fault(error, traceback.format_exc())
         with contextlib.suppress(Exception):
             trial.settle(is_pruned(error) or isinstance(error, TrialInterrupted))
@@ -236,8 +245,8 @@ def _open(handle: int) -> Connection[Any, Any]:
 def _live_as_long_as_the_driver() -> None:
     """End this process, and what the objective started, when the driver is gone, however it ended.
 
-    The driver holds the other end of standard input and never writes to it again, so that it reads as ended when the
-    driver is no more. The objective finds an empty standard input.
+    The driver holds the other end of standard input, which reads as ended when the driver is no more. All that it
+    writes there is that SIGTERM must not wait for a report. The objective finds an empty standard input.
     """
     lifeline = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -245,7 +254,8 @@ def _live_as_long_as_the_driver() -> None:
     os.close(nothing)
 
     def follow() -> None:
-        os.read(lifeline, 1)
+        while os.read(lifeline, 1) == AT_ONCE:
+            PREEMPTION.end_at_once()
         if sys.platform != "win32" and os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(1)

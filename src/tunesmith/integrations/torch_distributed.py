@@ -19,6 +19,7 @@ import torch.distributed as dist
 
 from tunesmith.beside import beside
 from tunesmith.epochs import Epochs, random_state
+from tunesmith.preemption import PREEMPTION
 from tunesmith.space import Parameter
 from tunesmith.trial import Trial
 
@@ -64,6 +65,8 @@ class DistributedTrial:
                 f"{', '.join(str(rank) for rank, there in enumerate(has) if there) or 'none'}"
             )
         self._loop: Epochs | None = None
+        if len(has) > 1:  # those that have no trial end at SIGTERM, and must not be waited for
+            PREEMPTION.end_at_once()
 
     # -- the whole objective -------------------------------------------------------------------------------------
 

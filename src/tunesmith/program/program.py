@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tunesmith.executors.launch import how_it_ended
 from tunesmith.executors.limits import WATCHDOG
 from tunesmith.executors.memory import parse_bytes
 from tunesmith.frozen import MOST_STEPS
+from tunesmith.preemption import PREEMPTION
 from tunesmith.program import template
 from tunesmith.program.events import EventFiles
 from tunesmith.program.files import FORMATS, params_text, read_results
@@ -255,21 +257,38 @@ class _Run:
         except OSError as error:
             raise ObjectiveError(f"the program {words[0]!r} cannot be started: {error}") from error
         memory = None if program.memory_limit is None else parse_bytes(program.memory_limit)
-        with process:
-            WATCHDOG.watch(process, limit=None, left=None, memory=memory, grace=program.grace)
-            try:
-                while (code := process.exit_code) is None:
-                    self._take(process.read())
-            finally:
-                ended = WATCHDOG.forget(process)
-            self._take(process.rest())
-        self._report(self.metrics.flush())
-        self._look_at_events()
+        asked = False
+        try:
+            with process:
+                WATCHDOG.watch(process, limit=None, left=None, memory=memory, grace=program.grace)
+                try:
+                    while (code := process.exit_code) is None:
+                        self._take(process.read())
+                        if PREEMPTION.asked and not asked:
+                            asked = True
+                            self._hold(True)
+                            process.ask_to_end()
+                finally:
+                    ended = WATCHDOG.forget(process)
+                self._take(process.rest())
+            self._report(self.metrics.flush())
+            self._look_at_events()
+        finally:
+            # What it saved when it was asked to end, by whoever; a program that a signal killed may have been cut off.
+            if (asked or sys.exception() is not None) and (process.exit_code or 0) >= 0:
+                self._hold(False)
+                self.trial.settle(True)
+        if asked:
+            raise TrialInterrupted(f"this process was asked to end; the program ended with exit code {code}")
         if code == INTERRUPTED and self.trial.attempt < MOST_INTERRUPTS:
             raise TrialInterrupted(f"the program ended with exit code {INTERRUPTED}")
         if code != 0:
             self._fail(words, code, None if ended is None else ended[1])
         return self._values()
+
+    def _hold(self, held: bool) -> None:
+        if self.trial.checkpoints is not None:
+            self.trial.checkpoints.held = held
 
     def _take(self, printed: Sequence[tuple[int, bytes]]) -> None:
         for stream, data in printed:

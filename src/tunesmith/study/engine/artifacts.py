@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,13 +65,10 @@ class ArtifactHome:
             return self._store
 
     def sweep(self) -> None:
-        """Remove what processes of this machine left that were killed, in the store and where temporary files are."""
-        from tunesmith.artifacts import scratch
-
-        scratch.sweep()
+        """Remove what processes of this machine left in the store that were killed."""
         if self._store is None:
             where = self._url or (self.storage.artifact_folder() if self.storage.shared else None)
-            if where is None or "://" in where:  # nothing was saved by this process, or there are no such folders
+            if where is None or not os.path.isdir(os.path.join(where, self.space)):  # or it is a URL, not a folder
                 return
         with suppress(ArtifactError, StorageError, OSError):  # what stays is found the next time
             self.store.sweep(self.space, lambda: {a.key for a in self.storage.artifacts(self.study_id)})

@@ -241,7 +241,10 @@ class TrialEngine(StudyData):
     def sweep(self) -> None:
         """Remove the checkpoints that processes left unfinished when they were killed."""
         if self.history.curves.can_resume:
-            self.artifacts.sweep()
+            from tunesmith.artifacts import scratch  # most studies need none
+
+            scratch.sweep()
+        self.artifacts.sweep()
 
     def _remove_checkpoints(self, number: int) -> None:
         """Remove what a trial that ended was to go on from, and others of before that none will begin from any more."""

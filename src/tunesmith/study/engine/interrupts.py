@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
 
-class Terminated(BaseException):
-    """Raised in the main thread at SIGTERM, so that running trials are released before the process ends."""
+__all__ = ["Terminated", "reraise_lost_interrupts", "sigterm_raises", "terminable"]
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
     """Let SIGTERM leave the block by an exception, and end the process by that signal afterwards.
 
-    Cluster managers, containers and ``kill`` send it before they kill. A handler of the program's own stays in place.
+    Cluster managers, containers and ``kill`` send it before they kill. SIGUSR1 is taken likewise, which would end the
+    process at once. A handler of the program's own stays in place.
     """
     raises = False
     try:
@@ -41,12 +42,16 @@ def sigterm_raises() -> Iterator[bool]:
     def end(number: int, frame: Any) -> None:
         raise Terminated
 
-    signal.signal(signal.SIGTERM, end)
+    ours = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
     try:
         yield True
     finally:
-        if signal.getsignal(signal.SIGTERM) is end:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        PREEMPTION.reset()
+        for number in ours:
+            if signal.getsignal(number) is end:
+                signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
@@ -62,6 +67,8 @@ def reraise_lost_interrupts(
     An interrupt that comes while garbage is collected is raised in whatever callback runs next, in SQLAlchemy's
     bookkeeping for instance, where Python can only print and drop it. A loop that calls this function now and then
     ends nevertheless.
+
+    SIGTERM also waits while a trial comes to its next report, see `tunesmith.preemption`.
 
     Args:
         shielded: functions that must not be cut short.
@@ -87,7 +94,8 @@ def reraise_lost_interrupts(
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:
             # A library may have kept this handler and put it back after the search: then it only passes on.
-            if not ended.is_set() and not delayed and _is_inside(frame, inner):
+            waits = number in SIGNALS and not ended.is_set() and not delayed and PREEMPTION.waits()
+            if waits or (not ended.is_set() and not delayed and _is_inside(frame, inner)):
                 # Without the frame: when it acts, an outer search, or one that a library kept the handler of, must not
                 # delay it again because of what was running at the time.
                 delayed.append(lambda: handler(number, None))
@@ -98,7 +106,7 @@ def reraise_lost_interrupts(
 
     installed: dict[int, tuple[Any, Any]] = {}
     if main := threading.current_thread() is threading.main_thread():  # the one that interrupts are raised in
-        for number in map(int, (signal.SIGINT, signal.SIGTERM)):
+        for number in map(int, (signal.SIGINT, *SIGNALS)):
             handler: Any = signal.getsignal(number)
             if handler is signal.default_int_handler or getattr(handler, "__module__", None) == __name__:
                 installed[number] = (handler, patient(handler))
