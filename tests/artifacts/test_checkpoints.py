@@ -12,12 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tunesmith as ts
 from tunesmith.artifacts.record import Artifact
 from tunesmith.artifacts.scratch import sweep, temporary_folder
+from tunesmith.curves import Curves
 from tunesmith.errors import ArtifactError
+from tunesmith.history import History
+from tunesmith.pruners import Decision, Pruner
 from tunesmith.workers import as_file_name, current_worker
 
 MB = 10**6
@@ -263,3 +267,79 @@ def test_a_checkpoint_that_is_published_while_it_is_swept_is_there_or_has_no_nam
         store.sweep(space, published)
     assert [artifact.name for artifact in study.artifacts.everything()] == ["checkpoint/1"]
     assert [path.read_text() for path in files(tmp_path / "tune.db.artifacts")] == ["1"]
+
+
+# --------------------------------------------------------------------------------------------- the disk that they take
+
+
+class PausesAll(Pruner):
+    """Pauses each trial at its first report, and goes on with none."""
+
+    resumes = True
+
+    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+        return Decision.PAUSE
+
+    def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
+        return None
+
+
+def pausing(trial: ts.Trial) -> float:
+    (trial.checkpoint_dir / "state").write_bytes(os.urandom(MB))
+    trial.report(float(trial.number), 1)
+    if trial.should_prune():
+        raise ts.TrialPruned
+    return float(trial.number)
+
+
+def paused(study: ts.Study) -> list[int | None]:
+    """Return the paused trials that have a checkpoint; the best one was run to its end."""
+    return [artifact.number for artifact in study.artifacts.everything()]
+
+
+def made_to_pause(storage: Path) -> ts.Study:
+    return ts.create_study(storage=storage, study_name="s", seed=0, sampler="random", pruner=PausesAll())
+
+
+def test_paused_trials_lose_their_checkpoints_at_the_end_of_the_search(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "tunesmith")
+    study = made_to_pause(tmp_path / "tune.db")
+    study.optimize(pausing, n_trials=2)
+    assert paused(study) == [1], "a later call may go on with it"
+    assert "the checkpoints of 1 paused trials (1 MB) are kept" in caplog.text
+    study.optimize(pausing, n_trials_total=3, keep_checkpoints=True)
+    assert paused(study) == [1, 2]
+    study.optimize(pausing, n_trials_total=4)
+    assert paused(study) == []
+    assert "(3.01 MB) were removed at the end of the search" in caplog.text
+    study.optimize(pausing, n_trials=1, keep_checkpoints=False)
+    assert paused(study) == []
+    assert files(tmp_path / "tune.db.artifacts") == []
+
+
+def test_a_budget_for_the_disk(tmp_path: Path) -> None:
+    study = made_to_pause(tmp_path / "tune.db")
+    with pytest.warns(UserWarning, match=r"take 3.01 MB, more than checkpoint_budget allows \(2.5 MB\): 3 paused"):
+        study.optimize(pausing, n_trials=4, checkpoint_budget="2.5MB")
+    assert paused(study) == [1, 2, 3], "none is taken from a trial that needs it"
+    left = []
+    study.optimize(
+        pausing,
+        n_trials=2,
+        checkpoint_budget="2.5MB",
+        keep_checkpoints=False,
+        callbacks=[lambda study, trial: left.append(paused(study))],
+    )
+    study.optimize(by_hand, n_trials=1, callbacks=[lambda study, trial: left.append(paused(study))])
+    assert paused(study) == []
+    with pytest.raises(ValueError, match=r'checkpoint_budget: a size is a number of bytes or a text such as "500MB"'):
+        study.optimize(pausing, n_trials=1, checkpoint_budget="much")
+
+
+def test_the_budget_takes_what_was_paused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made_to_pause(tmp_path / "tune.db")
+    monkeypatch.setattr("tunesmith.study.engine.disk.CheckpointDisk.end", lambda *_: None)
+    study.optimize(pausing, n_trials=5, checkpoint_budget=2.5 * MB, keep_checkpoints=False)
+    assert paused(study) == [3, 4]

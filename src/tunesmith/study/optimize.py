@@ -25,6 +25,7 @@ from tunesmith.executors.base import Began, End, Executor, Failed, Notice
 from tunesmith.executors.inline import InlineExecutor
 from tunesmith.frozen import TrialRecord
 from tunesmith.state import FailureKind, TrialState
+from tunesmith.study.engine.disk import CheckpointDisk
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.engine.interrupts import terminable
 from tunesmith.study.engine.leader import spent
@@ -75,6 +76,8 @@ def optimize(
     executor: Any,
     timeout_per_trial: float | None,
     memory_per_trial: float | str | None,
+    keep_checkpoints: bool | None = None,
+    checkpoint_budget: float | str | None = None,
 ) -> None:
     """Drive one call of `tunesmith.Study.optimize`, where the arguments are explained.
 
@@ -88,6 +91,7 @@ def optimize(
         executor, n_jobs, checked_time_limit(timeout_per_trial), checked_memory_limit(memory_per_trial)
     )
     check_budget(n_trials_total, None, "n_trials_total")
+    disk = CheckpointDisk(engine, keep_checkpoints, checkpoint_budget)
     if engine.optimizing:
         raise RuntimeError("optimize() is running in this study object already; it cannot be nested")
     if takes_params and (space := engine.current_history().space) is not None:
@@ -115,9 +119,10 @@ def optimize(
         opened = True
         workers.open(objective, engine.channel)
         policy = TrialPolicy(
-            engine, workers, n_trials, n_trials_total, timeout, max_cost, errors, after, gc_after_trial, progress
+            engine, workers, n_trials, n_trials_total, timeout, max_cost, errors, after, gc_after_trial, progress, disk
         )
         run_loop(workers, policy)
+        disk.end(n_trials_total)
     except BaseException as error:
         if opened:
             workers.close()
@@ -155,6 +160,7 @@ class TrialPolicy(Policy[Trial, End]):
     after: Sequence[AfterTrial]
     gc_after_trial: bool
     progress: Progress | None
+    disk: CheckpointDisk
     started: int = 0
     exhausted: bool = False  # the sampler has no point left
     proposing: float = 0.0  # seconds that proposals took
@@ -268,6 +274,8 @@ class TrialPolicy(Policy[Trial, End]):
             if self.progress is not None:
                 self.progress.count(done, advance=done.number in self.uncounted)
                 self.uncounted.discard(done.number)
+            if done.state is TrialState.PAUSED:
+                self.disk.hold_budget()
             if self.after and recorded and done.state is not TrialState.PAUSED:  # which is no end
                 self._call_back(done)
             if self.gc_after_trial:

@@ -80,6 +80,8 @@ class Study(AskTellStudy):
         executor: Any = None,
         timeout_per_trial: float | None = None,
         memory_per_trial: float | str | None = None,
+        keep_checkpoints: bool | None = None,
+        checkpoint_budget: float | str | None = None,
         func: Callable[..., Any] | None = None,
     ) -> None:
         """Run trials until `n_trials` are done, the time is over, a callback stops it or the space is exhausted.
@@ -114,10 +116,17 @@ class Study(AskTellStudy):
             timeout_per_trial: seconds after which a trial is ended, with all that it started, as FAIL.
             memory_per_trial: what the processes of a trial may use together, in bytes or as text ("2GB"); a trial
                 that uses more is killed, as FAIL.
+            keep_checkpoints: whether paused trials keep their checkpoints when this call ends, to go on from in a later
+                one. None: yes, but not when the study has all of `n_trials_total` trials and none is open. False: no;
+                they would begin anew.
+            checkpoint_budget: what the checkpoints of the study may take, in bytes or as text ("20GB"). What no trial
+                needs is removed first; with ``keep_checkpoints=False``, then those of the trials paused first. If that
+                is not enough, there is a warning. None: no limit.
             func: the objective, by the name that it has in Optuna; give one of the two.
 
         Raises:
             TypeError: no objective is given, or both.
+            ValueError: a limit is no valid one.
             ObjectiveError: the objective returned something that is no value.
             Exception: whatever the objective raised and `catch` does not name; the trial is FAIL by then.
         """
@@ -152,6 +161,8 @@ class Study(AskTellStudy):
             executor=executor,
             timeout_per_trial=timeout_per_trial,
             memory_per_trial=memory_per_trial,
+            keep_checkpoints=keep_checkpoints,
+            checkpoint_budget=checkpoint_budget,
         )
 
     def stop(self) -> None:

@@ -246,13 +246,17 @@ class TrialEngine(StudyData):
             scratch.sweep()
         self.artifacts.sweep()
 
+    def parents(self) -> set[int]:
+        """Return the trials whose checkpoints new trials may begin from."""
+        sampler = self.asker.sampler
+        return set(sampler.parents(self.history)) if sampler.inherits else set()
+
     def _remove_checkpoints(self, number: int) -> None:
         """Remove what a trial that ended was to go on from, and others of before that none will begin from any more."""
         from tunesmith.artifacts.checkpoints import remove
 
         self._kept.add(number)
-        sampler = self.asker.sampler
-        needed = set(sampler.parents(self.history)) if sampler.inherits else set()
+        needed = self.parents()
         for ended in self._kept - needed:
             with suppress(ArtifactError, StorageError):  # what stays is found by ``study.artifacts.clean``
                 remove(Artifacts(StudyPointers(self.artifacts), ended))
