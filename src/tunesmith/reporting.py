@@ -231,8 +231,7 @@ class Reporting(Suggestions):
         if self.checkpoints is not None:
             if goes_on and self.reports:
                 self.checkpoints.publish(self._last_step)
-            PREEMPTION.leave(self.checkpoints)
-            self.checkpoints.wait()
+            self.checkpoints.close()
 
     def _publish(self, step: int, write: Callable[[Path], None] | None) -> None:
         found = self._own_checkpoints()

@@ -196,6 +196,17 @@ class Checkpoints:
 
             self._attempt(step, again)
 
+    def close(self) -> None:
+        """Remove the folder: the attempt has ended, and what was published is elsewhere."""
+        PREEMPTION.leave(self)
+        self.wait()
+        if self._place is not None:
+            folder, self._place = self._place.parent, None
+            shutil.rmtree(folder, ignore_errors=True)
+            if not self._remote:
+                with suppress(OSError):  # other trials run in this process
+                    folder.parent.rmdir()
+
     def _attempt(self, step: int, act: Callable[[], None]) -> None:
         try:
             act()
