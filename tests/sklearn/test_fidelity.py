@@ -112,7 +112,7 @@ def test_trials_tell_why_they_ended_and_what_they_would_have_had() -> None:
     search = run()
     pruned = [t for t in search.study_.trials if t.state is TrialState.PRUNED and "rounds=10" in (t.reason or "")]
     assert len(pruned) > 10
-    assert pruned[-1].reason == "stopped at rounds=10: a new one promised more for its cost"
+    assert pruned[-1].reason == "stopped at rounds=10: not worth longer fits"
     estimates = [(t.params["quality"], t.reports[0]) for t in pruned if t.reports]
     assert len(estimates) >= len(pruned) - 1
     best = search.best_score_

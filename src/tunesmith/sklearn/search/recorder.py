@@ -119,7 +119,7 @@ class Recorder:
         if screening is not None and not row:
             if not math.isnan(candidate.estimate):
                 trial.report(candidate.estimate, 0)
-            reason = f"stopped at {screening.levels[screening.level].label}: a new one promised more for its cost"
+            reason = f"stopped at {screening.levels[screening.level].label}: not worth longer fits"
             return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)
         reason = f"stopped after {len(row)} of {len(candidate.row)} folds: no hope of beating the best candidate"
         return study.tell(trial, state=TrialState.PRUNED, reason=reason, cost=cost)

@@ -92,11 +92,11 @@ class SearchCV(BaseSearchCV):
             best, nor with several metrics if `refit` does not name the one that decides.
         fidelity: by what candidates are screened before they are run on the folds: the name of a parameter of the
             estimator that counts rounds or iterations ("n_estimators", "clf__max_iter"), or "n_samples" for a share of
-            the training rows. Each candidate is fitted with a ninth of it first, on three folds; those that promise
-            most for their cost with a third of it, on two; and of these, those that still do on all folds at the full
-            fidelity. It is the decision that the default pruner makes of training runs that can be paused. A level
-            whose order of candidates is not that of longer fits gives up nobody any more, and the report says so. Only
-            full fits count for the choice and for the honest score. None: no screens.
+            the training rows. Each candidate is fitted with a ninth of it first, on three folds; those that are worth
+            it with a third of it, on two; and of these, those that still are on all folds at the full fidelity. That is
+            the decision that the default pruner makes of training runs that can be paused. A level whose order of
+            candidates is not that of longer fits gives up nobody any more, and the report says so. Only full fits count
+            for the choice and for the honest score. None: no screens.
         warm_start_from: earlier studies of similar searches, or one of them, such as ``search.study_`` or what
             `tunesmith.load_study` returns. Data, metric and some parameters may differ. Their best candidates are
             tried first; see `tunesmith.create_study`.
