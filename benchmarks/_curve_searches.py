@@ -1,4 +1,4 @@
-"""Searches over learning curves on a virtual clock: ours by its decision alone, and what it is measured beside.
+"""Searches over learning curves on a virtual clock: a study with its defaults, and what it is measured beside.
 
 A search says which run trains next, is told each report, and says whether that run goes on. A run that was interrupted
 goes on where it was, and pays only what is new. The clock is the seconds of the task, divided among the workers.
@@ -18,8 +18,6 @@ import numpy as np
 from _curves import CurveTask
 
 from tunesmith import Space, TrialState, create_study
-from tunesmith.fidelity.policy import FidelityPolicy
-from tunesmith.fidelity.runs import Runs, RunState, Start
 
 
 @dataclass
@@ -100,62 +98,6 @@ def simulate(task: CurveTask, search: CurveSearch, workers: int, horizon: float)
             continue
         begin(now)
     return trace
-
-
-class Decisions:
-    """Our decision: start a run or go on with a paused one. `knows_end`: the length of a full run is given."""
-
-    def __init__(self, task: CurveTask, seed: int, knows_end: bool = False) -> None:
-        self._task, self._seed, self._policy = task, seed, FidelityPolicy()
-        self._last = int(task.steps[-1]) if knows_end else None
-        self._work: list[Work] = []
-        self._u: list[Any] = []
-        self._state: list[int] = []
-        self._until: list[int | None] = []
-        self._values: list[list[float]] = []
-        self._costs: list[list[float]] = []
-        self._asked = 0
-
-    def runs(self) -> Runs:
-        """Return what was seen so far."""
-        n, steps = len(self._work), self._task.steps
-        return Runs(
-            np.arange(n),
-            np.array(self._u).reshape(n, len(self._task.space)),
-            np.array(self._state, np.int8),
-            tuple(steps[: len(v)] for v in self._values),
-            tuple(np.array(v) for v in self._values),
-            tuple(np.array(c) for c in self._costs),
-            np.array([-1 if u is None else u for u in self._until], np.int64),
-            last_step=self._last,
-        )
-
-    def next(self) -> Work:
-        self._asked += 1
-        action = self._policy.decide(self.runs(), self._task.space, np.random.default_rng([self._seed, self._asked]))
-        if isinstance(action, Start):
-            x = action.x[None]
-            self._work.append(Work(len(self._work), self._task.space.decode(x)[0]))
-            self._u.append(self._task.space.to_unit(x)[0])
-            for column, value in ((self._state, 0), (self._until, None), (self._values, []), (self._costs, [])):
-                column.append(value)  # type: ignore[attr-defined]  # lists of several kinds
-            key = len(self._work) - 1
-        else:
-            key = action.number
-        self._state[key], self._until[key] = RunState.RUNNING, action.until_step
-        return self._work[key]
-
-    def report(self, key: int, loss: float, seconds: float) -> bool:
-        self._values[key].append(loss)
-        self._costs[key].append(seconds)
-        until, step = self._until[key], int(self._task.steps[len(self._values[key]) - 1])
-        if until is None or step < until:
-            return True
-        self._state[key], self._until[key] = RunState.PAUSED, None
-        return False
-
-    def end(self, key: int) -> None:
-        self._state[key] = RunState.COMPLETE
 
 
 class WholeStudy:
@@ -261,8 +203,6 @@ def _suggested(trial: Any, name: str, parameter: Any) -> Any:
 Maker = Callable[[CurveTask, int], CurveSearch]
 SEARCHES: dict[str, Maker] = {
     "study, default": WholeStudy,
-    "decisions": lambda task, seed: Decisions(task, seed),
-    "decisions, end given": lambda task, seed: Decisions(task, seed, knows_end=True),
     "auto, full runs": lambda task, seed: FullRuns(task, seed, "auto"),
     "random, full runs": lambda task, seed: FullRuns(task, seed, "random"),
 }

@@ -5,11 +5,11 @@
     python benchmarks/multi_fidelity.py --only 'curves/*' --searches 'study, default;random, full runs'
     python benchmarks/multi_fidelity.py --only 'real/*' --workers 1  # minutes of real training, with PyTorch
 
-A study with its defaults, by ask and tell, and its decision "start a new run, or go on with a paused one" driven
-directly, beside full runs (random ones, and those of the default sampler) and, where it is installed, Optuna's TPE with
-Hyperband. A budget is so many full trainings: with one worker the mean cost of a random full run, with several the time
-of one. Regret 0 is the best loss known of a task, 1 the median of a random run's least; every reported loss counts.
-Of the real training, a small network for images of digits, the loss is the share of errors, and regret 0 is none.
+A study with its defaults, by ask and tell, beside full runs (random ones, and those of the default sampler) and, where
+it is installed, Optuna's TPE with Hyperband. A budget is so many full trainings: with one worker the mean cost of a
+random full run, with several the time of one. Regret 0 is the best loss known of a task, 1 the median of a random run's
+least; every reported loss counts. Of the real training, a small network for images of digits, the loss is the share of
+errors, and regret 0 is none.
 """
 
 from __future__ import annotations

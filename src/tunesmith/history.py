@@ -52,7 +52,7 @@ class SourceCurves:
 
     Attributes:
         positions: numbers of reports, int64[L], rising; the last one is that of a full run.
-        s: the least loss of each of some runs up to each of them, float64[k, L], after one transform that makes all of
+        s: the last loss of each of some runs up to each of them, float64[k, L], after one transform that makes all of
             these look normal, with mean 0 and standard deviation 1; NaN where a run did not come so far.
         start: what a start costs before its first report, in steps, the median; NaN: not known.
         step_cost: what a report after the first costs, in the earlier study's unit, the median; NaN: not known.
@@ -75,12 +75,14 @@ class History:
         curves: the reports, see `tunesmith.curves.Curves`.
         warm_start: what earlier studies found, for a warm start; set once, before any trial.
         priors: whether samplers may use what is known of parameters by their names; set once, before any trial.
+        expected: numbers of the trials whose values are expected ones, see `expecting`.
     """
 
     def __init__(self, space: Space | None = None, n_objectives: int = 1) -> None:
         self._columns = ParameterColumns(space)
         self.warm_start: tuple[SourceStudy, ...] = ()
         self.priors = True
+        self.expected: frozenset[int] = frozenset()
         self.curves = Curves(n_objectives)
         self._m = n_objectives
         self._n = 0
@@ -220,6 +222,43 @@ class History:
                 self._units.clear()
             self._units[id(space)] = (space, buffer, self._n)
         return _view(buffer[: self._n])
+
+    def expecting(self, ends: Mapping[int, float], errors: Mapping[int, float]) -> History:
+        """Return a history with one objective in which trials that did not come to their ends have expected values.
+
+        Samplers learn from these as from results, with their errors. Reports are left out.
+
+        Args:
+            ends: expected value by number, minimised, of trials that are PRUNED or paused.
+            errors: standard deviations of these.
+        """
+        space, n, pending = self.space, len(self), self.pending
+        new = History(space, self._m)
+        new.warm_start, new.priors, new.expected = self.warm_start, self.priors, frozenset(ends)
+        if space is None:
+            return new
+        number, ahead = pending.number.tolist(), self.pending_points(space)
+        at = [k for k, m in enumerate(number) if m in ends]
+        numbers = np.concatenate([self.number, pending.number[at]])
+        y = np.concatenate([self.y[:, 0], np.full(len(at), np.nan)])
+        noise = {k: [float(sd)] for k, sd in enumerate(self.noise[:, 0]) if sd == sd}
+        for k, m in enumerate(numbers.tolist()):
+            if m in ends:
+                y[k], noise[k] = ends[m], [errors[m]]
+        new.extend(
+            numbers,
+            np.concatenate([self.state, np.full(len(at), TrialState.PRUNED, np.int8)]),
+            y[:, None],
+            [(space, np.arange(len(numbers)), np.concatenate([self.points(space), ahead[at]]))],
+            sampler_state=np.concatenate([self.sampler_state, pending.sampler_state[at]]),
+            cost=np.concatenate([self.cost, np.full(len(at), np.nan)]),
+            failure=np.concatenate([self.failure, np.zeros(len(at), np.int8)]),
+            constraints={k: found for k in range(n) if (found := self.constraints_of(k))},
+            noise=noise,
+        )
+        for k in sorted(set(range(len(number))) - set(at)):
+            new.begin(number[k], space, ahead[k].tolist(), int(pending.sampler_state[k]))
+        return new
 
     # -- writing (the study alone) -----------------------------------------------------------------------------
 

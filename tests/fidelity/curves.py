@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+import tunesmith as ts
 from tunesmith import Float, Int, Space
-from tunesmith.fidelity.policy import FidelityPolicy
-from tunesmith.fidelity.runs import Runs, RunState, Start
+from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.numerics.arrays import Floats
 
 SPACE = Space(rate=Float(1e-4, 1.0, log=True), width=Int(8, 512, log=True), dropout=Float(0.0, 0.9))
@@ -30,10 +30,9 @@ def crossing(u: Floats) -> Floats:
     return losses
 
 
-def seconds(u: Floats) -> Floats:
-    """Wide configurations are up to eight times as expensive."""
-    total: Floats = 8.0 ** u[1] * np.arange(1, LENGTH + 1)
-    return total
+def seconds(u: Floats) -> float:
+    """What a report costs: wide configurations are up to eight times as expensive."""
+    return float(8.0 ** u[1])
 
 
 def runs_of(
@@ -41,12 +40,9 @@ def runs_of(
     values: Sequence[Sequence[float]],
     states: Sequence[int],
     costs: Sequence[Sequence[float]] | None = None,
-    until: Sequence[int] | None = None,
     *,
     first: int = 1,
     stride: int = 1,
-    resumable: bool = True,
-    last_step: int | None = None,
 ) -> Runs:
     """Return runs whose reports are at first, first + stride, …; costs are unknown if none are given."""
     n = len(u)
@@ -57,9 +53,7 @@ def runs_of(
         tuple(first + stride * np.arange(len(v)) for v in values),
         tuple(np.array(v, float) for v in values),
         tuple(np.array(c, float) for c in costs) if costs else tuple(np.full(len(v), np.nan) for v in values),
-        np.array(until, np.int64) if until else np.full(n, -1),
-        resumable,
-        last_step,
+        np.array([v[-1] if s == RunState.COMPLETE and v else np.nan for v, s in zip(values, states, strict=True)]),
     )
 
 
@@ -72,48 +66,37 @@ def half_done(family: Family, n: int, seed: int) -> Runs:
         list(u),
         [list(family(row)[:k]) for row, k in zip(u, lengths, strict=True)],
         [RunState.COMPLETE if k == LENGTH else RunState.PAUSED for k in lengths],
-        [list(seconds(row)[:k]) for row, k in zip(u, lengths, strict=True)],
+        [[seconds(row)] * k for row, k in zip(u, lengths, strict=True)],
     )
 
 
-def searched(family: Family, seed: int, budget: float, last_step: int | None = None) -> float:
-    """Return the least loss that one worker sees for a budget of seconds."""
-    policy, least, spent = FidelityPolicy(), np.inf, 0.0
-    u: list[Floats] = []
-    values: list[list[float]] = []
-    costs: list[list[float]] = []
-    states: list[int] = []
-    decision = 0
-    while True:
-        decision += 1
-        runs = runs_of(u, values, states, costs, last_step=last_step)
-        action = policy.decide(runs, SPACE, np.random.default_rng([seed, decision]))
-        if isinstance(action, Start):
-            u.append(SPACE.to_unit(action.x[None])[0])
-            values.append([])
-            costs.append([])
-            states.append(RunState.PAUSED)
-        k = len(u) - 1 if isinstance(action, Start) else action.number
-        losses, paid = family(u[k]), seconds(u[k])
-        until = LENGTH if action.until_step is None else min(action.until_step, LENGTH)
-        for e in range(len(values[k]), until):
-            spent += float(paid[e] - (paid[e - 1] if e else 0.0))
-            if spent > budget:
-                return least
-            values[k].append(float(losses[e]))
-            costs[k].append(float(paid[e]))
-            least = min(least, values[k][-1])
-        if until == LENGTH:
-            states[k] = RunState.COMPLETE
+class Training:
+    """An objective whose curves are those of a family, and which saves checkpoints."""
+
+    def __init__(self, family: Family, start: float = 0.0) -> None:
+        self.family, self.start = family, start
+        self.full = 3.4 * LENGTH + start  # about the mean cost of a full run
+        self.paid, self.starts = 0.0, 0
+        self.gains: list[tuple[float, float]] = []
+
+    def __call__(self, trial: ts.Trial) -> float:
+        u = SPACE.to_unit(SPACE.encode([trial.params]))[0]
+        losses = self.family(u)
+        extra, self.starts = self.start, self.starts + 1
+        for epoch in trial.epochs(LENGTH, state={"epoch": 0}):
+            cost, extra = seconds(u) + extra, 0.0
+            self.paid += cost
+            trial.report(float(losses[epoch - 1]), epoch, cost=cost)
+            if trial.should_prune():
+                raise ts.TrialPruned
+        self.gains.append((self.paid, float(losses[-1])))
+        return float(losses[-1])
 
 
-def random_full_runs(family: Family, seed: int, budget: float) -> float:
-    """Return the least loss that random full runs see for a budget of seconds."""
-    rng, least, spent = np.random.default_rng(seed), np.inf, 0.0
-    while True:
-        u = SPACE.to_unit(SPACE.sample(rng, 1))[0]
-        for loss, paid in zip(family(u), np.diff(seconds(u), prepend=0.0), strict=True):
-            spent += paid
-            if spent > budget:
-                return least
-            least = min(least, float(loss))
+def searched(family: Family, seed: int, full_runs: float, pruner: str = "auto", start: float = 0.0) -> float:
+    """Return the least loss of a run that ended within the cost of so many full runs."""
+    training = Training(family, start)
+    budget = full_runs * training.full
+    study = ts.create_study(space=SPACE, seed=seed, pruner=pruner)
+    study.optimize(training, max_cost=budget)
+    return min((loss for paid, loss in training.gains if paid <= budget), default=np.inf)

@@ -217,7 +217,7 @@ def test_several_metrics_and_the_default() -> None:
         search = SearchCV(
             model,
             space,
-            n_trials=8,
+            n_trials=20,
             cv=3,
             fidelity="mlpclassifier__max_iter",
             scoring=["accuracy", "neg_log_loss"],

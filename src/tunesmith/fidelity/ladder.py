@@ -47,10 +47,7 @@ class Ladder:
         ends = np.array([int(s[-1]) if len(s) else first - stride for s in runs.steps], np.int64)
         length = (ends - first) // stride + 1
         longest = max(int(length.max(initial=0)), 1)
-        if runs.last_step is not None:
-            end = max((runs.last_step - first) // stride + 1, longest)
-        else:
-            end = int(length[runs.state == RunState.COMPLETE].max(initial=0))
+        end = int(length[runs.state == RunState.COMPLETE].max(initial=0))
         is_known = end >= longest
         grid = [FIRST]
         while grid[-1] <= longest:
@@ -66,36 +63,27 @@ class Ladder:
         """Return the number of reports up to a step."""
         return (step - self.first) // self.stride + 1
 
-    def rung_of(self, step: int) -> int:
-        """Return the highest rung that a run has reached at a step; -1: none."""
-        return int(np.searchsorted(self.positions, self.position(step), side="right")) - 1
-
-    def step(self, rung: int) -> int | None:
-        """Return the step of a rung; None: the end of a full run."""
-        if self.is_known and rung >= len(self.positions) - 1:
-            return None
-        return self.first + (int(self.positions[rung]) - 1) * self.stride
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RungTable:
-    """What runs had reached at each rung.
+    """What runs had reached at each rung, and what it cost.
 
     Attributes:
-        best: the least finite value up to the rung [n, L]; NaN: not reached; infinite: without a finite value.
+        loss: of the last report up to the rung, at the last rung what a complete run returned [n, L]; NaN: not reached;
+            infinite: it was no number.
         reached: how many rungs each run has reached [n].
         position: how many reports it is long [n].
-        rate: what a report costs on average over the run; NaN where unknown [n].
         ended: which runs nothing more is to be expected of [n].
-        diverged: which runs failed, or reported no number at last [n].
+        rate: what a report costs, a start apart [n]; NaN where that is not known.
+        start: what it costs to begin or to go on (to load data, to compile), beside the reports; 0 if it is not known.
     """
 
-    best: Floats
+    loss: Floats
     reached: Ints
     position: Ints
-    rate: Floats
     ended: Mask
-    diverged: Mask
+    rate: Floats
+    start: float
 
     @classmethod
     def of(cls, runs: Runs, ladder: Ladder) -> RungTable:
@@ -106,27 +94,40 @@ class RungTable:
         at = _padded(runs.steps, inside, ladder.first - ladder.stride)
         at = (at - ladder.first) // ladder.stride + 1
         values = _padded(runs.values, inside, np.nan)
-        costs = np.maximum.accumulate(np.nan_to_num(_padded(runs.costs, inside, 0.0), nan=0.0, posinf=0.0), axis=1)
-        least = np.minimum.accumulate(np.where(np.isfinite(values), values, np.inf), axis=1)
+        values = np.where(np.isfinite(values), values, np.inf)
         row, last = np.arange(n), np.maximum(count - 1, 0)
         position = np.maximum(at[row, last], 0)
-        final = values[row, last]
-        diverged = (runs.state == RunState.FAILED) | ((count > 0) & ~np.isfinite(final))
-        ended = diverged | np.isin(runs.state, (RunState.COMPLETE, RunState.STOPPED))
-        best = np.full((n, len(p)), np.nan)
+        complete = runs.state == RunState.COMPLETE
+        diverged = (runs.state == RunState.FAILED) | ((count > 0) & ~np.isfinite(values[row, last]))
+        loss = np.full((n, len(p)), np.nan)
         for rung, reports in enumerate(p):
             upto = ((at <= reports) & inside).sum(axis=1)
-            has = (upto > 0) & ((position >= reports) | (diverged | (runs.state == RunState.COMPLETE)))
-            best[has, rung] = least[row, np.maximum(upto - 1, 0)][has]
+            has = (upto > 0) & ((position >= reports) | diverged | complete)
+            loss[has, rung] = values[row, np.maximum(upto - 1, 0)][has]
         for rung in range(len(p) - 2, -1, -1):  # a run that reported first beyond a rung
-            unseen = np.isnan(best[:, rung])
-            best[unseen, rung] = best[unseen, rung + 1]
-        known = inside & (_padded(runs.costs, inside, np.nan) > 0)
-        paid_at = np.where(known, np.arange(inside.shape[1]), -1).max(axis=1)
-        rate = np.full(n, np.nan)
-        paid = paid_at >= 0
-        rate[paid] = costs[row, last][paid] / np.maximum(at[row, np.maximum(paid_at, 0)][paid], 1)
-        return cls(best, (position[:, None] >= p).sum(axis=1), position, rate, ended, diverged)
+            unseen = np.isnan(loss[:, rung])
+            loss[unseen, rung] = loss[unseen, rung + 1]
+        loss[complete, -1] = np.where(np.isnan(runs.ends[complete]), loss[complete, -1], runs.ends[complete])
+        ended = diverged | complete | (runs.state == RunState.STOPPED)
+        rate, start = _apart(runs, ladder)
+        return cls(loss, (position[:, None] >= p).sum(axis=1), position, ended, rate, start)
+
+
+def _apart(runs: Runs, ladder: Ladder) -> tuple[Floats, float]:
+    """Return what a report of each run costs [n], NaN: not known; and what a start costs beside it.
+
+    The first report of a run pays for its start. Of the others the median counts, the lower of two in the middle: where
+    a run was paused, one of them paid for another start.
+    """
+    rate, starts = np.full(len(runs), np.nan), []
+    for k, (steps, costs) in enumerate(zip(runs.steps, runs.costs, strict=True)):
+        each = np.sort(costs[1:] * ladder.stride / np.diff(steps))
+        each = each[np.isfinite(each) & (each > 0)]
+        if len(each):
+            rate[k] = each[(len(each) - 1) // 2]
+            starts.append(float(costs[0]) - rate[k] * ladder.position(int(steps[0])))
+    starts = [s for s in starts if np.isfinite(s)]
+    return rate, max(float(np.median(starts)), 0.0) if starts else 0.0
 
 
 def _padded(parts: tuple[np.ndarray, ...], inside: Mask, fill: float) -> np.ndarray:

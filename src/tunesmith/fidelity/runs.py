@@ -1,14 +1,22 @@
-"""The runs of a study as arrays: what a multi-fidelity decision is made from, and what it says."""
+"""The runs of a study as arrays: what is known of their ends is read from them.
+
+Symbols: n runs, k reports of one, d parameters.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.curves import Curves
+from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
+from tunesmith.space import Space
+from tunesmith.state import TrialState
 
 
 class RunState(IntEnum):
@@ -21,6 +29,17 @@ class RunState(IntEnum):
     FAILED = 4
 
 
+_STATES = {
+    TrialState.COMPLETE: RunState.COMPLETE,
+    TrialState.PRUNED: RunState.STOPPED,
+    TrialState.FAIL: RunState.FAILED,
+}
+Curve = tuple[Ints, Floats, Floats]
+
+# Curves of trials as arrays, with the number of reports they were made of: most are as they were at the last decision.
+_known: WeakKeyDictionary[Curves, dict[int, tuple[int, Curve]]] = WeakKeyDictionary()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Runs:
     """All runs of a study; rows in rising order of their numbers.
@@ -31,10 +50,9 @@ class Runs:
         state: a `RunState` each, int8[n].
         steps: the steps that each run reported, rising, int64[k] each.
         values: what it reported, minimised; NaN and infinities may be among them, float64[k] each.
-        costs: seconds, or what the user counts, since its beginning at each report; NaN where unknown, float64[k] each.
-        until: the step that a running run is paused and judged at, int64[n]; -1: it runs to its end, or is not running.
-        resumable: whether a paused run goes on from a checkpoint; if not it starts afresh, and pays its steps again.
-        last_step: the last step of a full run, where it is known.
+        costs: what each report cost since the one before, in seconds or the user's unit; NaN where unknown, float64[k]
+            each.
+        ends: the values of complete runs that violate no constraint, minimised, float64[n]; NaN of others.
     """
 
     number: Ints
@@ -43,13 +61,11 @@ class Runs:
     steps: tuple[Ints, ...]
     values: tuple[Floats, ...]
     costs: tuple[Floats, ...]
-    until: Ints
-    resumable: bool = True
-    last_step: int | None = None
+    ends: Floats
 
     def __post_init__(self) -> None:
         n = len(self.number)
-        lengths = [len(part) for part in (self.u, self.state, self.steps, self.values, self.costs, self.until)]
+        lengths = [len(part) for part in (self.u, self.state, self.steps, self.values, self.costs, self.ends)]
         if any(k != n for k in lengths):
             raise ValueError(f"Runs: {n} numbers, but the other fields have {lengths} rows; give each as many")
         for k, (s, v, c) in enumerate(zip(self.steps, self.values, self.costs, strict=True)):
@@ -59,40 +75,45 @@ class Runs:
                     "of each per report (NaN: unknown)"
                 )
 
-    def paused(self, row: int) -> Runs:
-        """Return the same runs with one of them paused."""
-        state, until = self.state.copy(), self.until.copy()
-        state[row], until[row] = RunState.PAUSED, -1
-        return replace(self, state=state, until=until)
+    @classmethod
+    def of(cls, history: History, space: Space) -> Runs:
+        """Return the runs of a study with one objective.
+
+        Args:
+            history: the study so far.
+            space: whose unit cube the points are given in.
+
+        Returns:
+            All trials that have begun, by number.
+        """
+        pending, paused = history.pending, set(history.paused)
+        number = np.concatenate([history.number, pending.number])
+        order = np.argsort(number, kind="stable")
+        unit = np.clip(space.to_unit(history.pending_points(space)), 0.0, 1.0)
+        finished = [int(_STATES[TrialState(s)]) for s in history.state.tolist()]
+        begun = [int(RunState.PAUSED if n in paused else RunState.RUNNING) for n in pending.number.tolist()]
+        ends = np.where(history.complete & history.feasible, history.y[:, 0], np.nan)
+        number = number[order]
+        found = [_curve(history.curves, n) for n in number.tolist()]
+        steps, values, costs = zip(*found, strict=True) if found else ((), (), ())
+        return cls(
+            number,
+            np.concatenate([history.unit(space), unit])[order],
+            np.array(finished + begun, np.int8)[order],
+            steps,
+            values,
+            costs,
+            np.concatenate([ends, np.full(len(begun), np.nan)])[order],
+        )
 
     def __len__(self) -> int:
         return len(self.number)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Start:
-    """Start a new run.
-
-    Attributes:
-        x: its internal values [d].
-        until_step: the step at or after which it is paused and judged again; None: it runs to its end.
-    """
-
-    x: Floats
-    until_step: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Go on with a paused run.
-
-    Attributes:
-        number: of the run.
-        until_step: the step at or after which it is paused and judged again; None: it runs to its end.
-    """
-
-    number: int
-    until_step: int | None
-
-
-Action = Start | Resume
+def _curve(curves: Curves, number: int) -> Curve:
+    kept = _known.setdefault(curves, {})
+    size = curves.size(number)
+    before = kept.get(number)
+    if before is None or before[0] != size:
+        before = kept[number] = (size, (*curves.of(number), curves.costs_of(number)))
+    return before[1]

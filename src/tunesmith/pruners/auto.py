@@ -1,11 +1,12 @@
-"""The default: pauses runs at rungs where they can go on from a checkpoint, and stops the worst where they cannot.
+"""The default: pauses runs that are unlikely to become the best, and stops the worst where they could not go on.
 
-With checkpoints, each run is paused at rungs that grow by the factor three, and what a free worker does then, go on
-with a paused run or begin a new one, is one decision, from a model of learning curves and costs (`tunesmith.fidelity`).
-Without, a run that goes on would repeat its steps, so this is asynchronous successive halving in the form that stops
-(Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops
-nothing while the order of runs there was not seen to be that of their ends, and every tenth run goes to its end. With
-several objectives it stops in any case, since the model that says which paused run goes on is of one.
+With checkpoints, each run is looked at at rungs that grow by the factor three. It pauses where a model of learning
+curves gives it next to no chance of becoming the best, if a start costs little beside what is left of it; a paused run
+whose chance has grown goes on before a new one begins (`tunesmith.fidelity.decision`). Without checkpoints, a run that
+goes on would repeat its steps, so this is asynchronous successive halving in the form that stops (Li et al., "A System
+for Massively Parallel Hyperparameter Tuning", MLSys 2020), with two safeguards: a rung stops nothing while the order of
+runs there was not seen to be that of their ends, and every tenth run goes to its end. With several objectives it stops
+in any case, since the model of curves is of one.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.curves import Curves
-from tunesmith.fidelity import joint
+from tunesmith.fidelity.decision import next_run, outlook
 from tunesmith.fidelity.ladder import FIRST, GROWTH, LAST_GAP
-from tunesmith.fidelity.policy import KEPT_EVERY, KEPT_FIRST
-from tunesmith.fidelity.runs import Resume
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.rungs import FrontRung, Rung
+from tunesmith.space import Space
 
 RECENT = 20  # full runs whose falls are looked at
 LATE_FALL = 1.5  # times the middle third of a full run, from which on a fall in its last third is suspicious
 MIN_COMPLETE = 5  # runs that came to their end before any is stopped
 MOST_COMPLETE = 100  # of them that are looked at
+KEPT_EVERY, KEPT_FIRST = 10, 3  # runs that are never stopped, so that a rung is not learnt of runs alone that it chose
 MIN_AGREEMENT = 0.3  # Kendall's τ between a rung and the ends, less its error, from which on a rung stops runs
 _log = logging.getLogger("tunesmith")
 
@@ -79,8 +80,8 @@ class AutoPruner(Pruner):
             step: the step of its last report.
 
         Returns:
-            PAUSE at each rung where the objective saves checkpoints; else STOP where the trial is not among the best
-            third there; else CONTINUE.
+            PAUSE at each rung where the objective saves checkpoints (see `goes_on`); else STOP where the trial is not
+            among the best third there; else CONTINUE.
         """
         count, end = curves.size(trial_number), curves.longest_complete
         if not is_rung(count, end):
@@ -96,7 +97,7 @@ class AutoPruner(Pruner):
         """Log what is inferred, and warn of schedules that mislead; each once."""
         length = f"a full run makes {end} reports" if end else "how long a full run is shows when the first completes"
         how = (
-            "runs pause, and go on from their checkpoints"
+            "runs pause that are unlikely to become the best, and may go on from their checkpoints"
             if _pauses(curves)
             else f"runs that are behind are stopped, once {MIN_COMPLETE} are complete"
             + ("; with trial.checkpoint_dir they would be paused" if curves.objectives == 1 else "")
@@ -118,13 +119,30 @@ class AutoPruner(Pruner):
         agreement = self._agreements.get((curves, curves.n_complete, step), lambda: _agreement_at(curves, rung))
         return agreement >= MIN_AGREEMENT
 
-    def _once(self, text: str, say: Callable[[str], None]) -> None:
-        if text not in self._said:
-            self._said.add(text)
+    def _once(self, text: str, say: Callable[[str], None], what: str | None = None) -> None:
+        if (what or text) not in self._said:
+            self._said.add(what or text)
             say(text)
 
+    def goes_on(self, history: History, trial_number: int) -> bool:
+        """Tell whether a pause would not pay: the run may become the best, or it would cost more to come back.
+
+        Args:
+            history: the study so far.
+            trial_number: the trial in question.
+
+        Returns:
+            Whether it goes on.
+        """
+        found = outlook(history, history.space or Space({}))
+        row = int(np.searchsorted(found.runs.number, trial_number))
+        if (why := found.why_no_pause(row)) is not None:
+            text = f"pruner auto: runs do not pause where that would be a loss: {why}"
+            self._once(text, _log.info, "why no pause")
+        return found.goes_on(row)
+
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
-        """Choose by the expected improvement of each paused trial and of a new one, per what it costs.
+        """Choose the paused trial that is most likely to become the best, if that is likely enough.
 
         Args:
             history: the study so far.
@@ -137,10 +155,7 @@ class AutoPruner(Pruner):
         space = history.space
         if not history.paused or space is None or not len(space) or history.n_objectives > 1:
             return None
-        if not may_begin:
-            return joint.finish(history, space)
-        action = joint.decide(history, space, rng)
-        return action.number if isinstance(action, Resume) else None
+        return next_run(history, space, may_begin)
 
 
 def _pauses(curves: Curves) -> bool:

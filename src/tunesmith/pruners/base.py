@@ -27,9 +27,9 @@ class Decision(IntEnum):
 class Pruner(ABC):
     """Decides whether a running trial goes on, and which paused one does. Its methods are pure functions.
 
-    ``decide`` is called in the driver, each time the objective asks ``should_prune`` after a report. ``resume`` is
-    called each time a worker is free, before the sampler proposes a new trial. A pruner keeps nothing between calls but
-    what it could compute again.
+    ``decide`` is called in the driver, each time the objective asks ``should_prune`` after a report, and ``goes_on`` at
+    once where it says PAUSE. ``resume`` is called each time a worker is free, before the sampler proposes a new trial.
+    A pruner keeps nothing between calls but what it could compute again.
 
     Attributes:
         name: its name in the registry.
@@ -70,6 +70,18 @@ class Pruner(ABC):
         Returns:
             Whether the trial goes on.
         """
+
+    def goes_on(self, history: History, trial_number: int) -> bool:
+        """Tell whether a trial that ``decide`` lets pause goes on at once, which saves it a start.
+
+        Args:
+            history: the study so far, the trial's last report included.
+            trial_number: the trial in question; it runs.
+
+        Returns:
+            Whether it goes on.
+        """
+        return False
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
         """Choose what a free worker does: go on with a paused trial, or begin a new one.

@@ -15,7 +15,7 @@ import numpy as np
 from tunesmith import registry
 from tunesmith.history import History
 from tunesmith.numerics.cache import Cache
-from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.space import Space
 
@@ -67,11 +67,6 @@ class AutoSampler(Sampler):
         self, history: History, space: Space, rng: np.random.Generator, n: int
     ) -> tuple[Points, SamplerStates, str]:
         """Return what the chosen sampler proposes, its name, and why it was chosen; see `Sampler.propose`."""
-        if n == 1 and _is_multi_fidelity(history, space):
-            from tunesmith.fidelity import joint
-
-            x = joint.begin(history, space, rng)[None]
-            return x, np.full(1, encode_state(self.name, 0), np.int64), "fidelity: from unfinished runs and their costs"
         chosen, why = self.choose(history, space)
         x, states, more = self._sampler(chosen).propose(history, space, rng, n)
         return x, states, f"{chosen}: {why}" if more is None else f"{chosen}: {why}; {more}"
@@ -129,11 +124,6 @@ class AutoSampler(Sampler):
         if name not in self._samplers:
             self._samplers[name] = registry.load("samplers", name)()
         return self._samplers[name]
-
-
-def _is_multi_fidelity(history: History, space: Space) -> bool:
-    """Tell whether runs pause and go on, so that there is more to learn from than ends."""
-    return history.n_objectives == 1 and len(space) > 0 and bool(history.paused)
 
 
 def _kind_of(space: Space, x: Points) -> str:

@@ -72,37 +72,33 @@ def _encode_curves(history: History, space: Space) -> dict[str, Any] | None:
         history: of the study.
         space: its space.
     """
-    from tunesmith.fidelity.from_history import runs_of
     from tunesmith.fidelity.ladder import Ladder, RungTable
+    from tunesmith.fidelity.runs import Runs
     from tunesmith.numerics.packed import pack_bytes
     from tunesmith.numerics.warp import Warp
 
     curves = history.curves
     if curves.objectives > 1 or not curves.n_complete:
         return None
-    runs = runs_of(history, space)
+    runs = Runs.of(history, space)
     ladder = Ladder.of(runs)
-    best = RungTable.of(runs, ladder).best
+    table = RungTable.of(runs, ladder)
     if not ladder.is_known or len(ladder.positions) > MOST_RUNGS:
         return None
-    best = best[np.isfinite(best).any(axis=1)]
-    far = np.isfinite(best).sum(axis=1)  # those that came furthest say most
+    loss = table.loss[np.isfinite(table.loss).any(axis=1)]
+    far = np.isfinite(loss).sum(axis=1)  # those that came furthest say most
     rows = np.sort(np.argsort(-far, kind="stable")[:MOST_CURVES])
-    s = np.full(best.shape, np.nan)
-    seen = np.isfinite(best)
-    s[seen] = Warp(best[seen]).values
-    starts, steps = [], []
-    for number in curves.numbers:
-        cost = curves.costs_of(number)
-        if len(cost) > 1 and np.isfinite(cost).all() and (step := float(np.median(cost[1:]))) > 0:
-            starts.append((cost[0] - step) / step)
-            steps.append(step)
+    s = np.full(loss.shape, np.nan)
+    seen = np.isfinite(loss)
+    s[seen] = Warp(loss[seen]).values
+    rates = table.rate[np.isfinite(table.rate)]
+    step_cost = float(np.median(rates)) if len(rates) else None
     return {
         "positions": ladder.positions.tolist(),
         "rows": len(rows),
         "data": pack_bytes(s[rows].astype("<f8").tobytes()),
-        "start": max(0.0, float(np.median(starts))) if starts else None,
-        "step_cost": float(np.median(steps)) if steps else None,
+        "start": None if step_cost is None else table.start / step_cost,
+        "step_cost": step_cost,
     }
 
 

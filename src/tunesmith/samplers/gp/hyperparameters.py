@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tunesmith.numerics.arrays import Floats, Indices
+from tunesmith.numerics.arrays import Floats, Indices, Mask
 from tunesmith.numerics.gp import Posterior, Prior, fit, fixed_starts
 from tunesmith.numerics.warp import Warp, standardise
 from tunesmith.samplers.gp.noise import (
@@ -65,7 +65,13 @@ class HyperparameterCache:
         self._kept: dict[int, Any] = {}
 
     def theta(
-        self, y: Floats, u: Floats, features: FeatureMap, noise: Floats | None = None, chained: bool = True
+        self,
+        y: Floats,
+        u: Floats,
+        features: FeatureMap,
+        noise: Floats | None = None,
+        chained: bool = True,
+        expected: Mask | None = None,
     ) -> Floats:
         """Return θ fitted to the first rows of y[n] and u[n, d], as many as the schedule says.
 
@@ -75,17 +81,26 @@ class HyperparameterCache:
             features: of the space.
             noise: standard deviations of the errors of the values [n], 0 where they are not known; None: nowhere.
             chained: start from the fit of fewer rows, and look for noise; False where y differs each time.
+            expected: which values are expected ones [n], whose errors are no noise; None: none of them.
 
         Returns:
             θ, see `tunesmith.numerics.gp`.
         """
         count = _schedule(len(y))[0]
         y, u, noise = y[:count], u[:count], None if noise is None else noise[:count]
-        is_noisy = chained and self.is_noisy(y, u, features, noise)
-        return self._theta(y, u, features, noise, chained, noisy(PRIOR) if is_noisy else PRIOR)
+        expected = None if expected is None else expected[:count]
+        is_noisy = chained and self.is_noisy(y, u, features, noise, expected)
+        return self._theta(y, u, features, noise, chained, noisy(PRIOR) if is_noisy else PRIOR, expected)
 
     def _theta(
-        self, y: Floats, u: Floats, features: FeatureMap, noise: Floats | None, chained: bool, prior: Prior
+        self,
+        y: Floats,
+        u: Floats,
+        features: FeatureMap,
+        noise: Floats | None,
+        chained: bool,
+        prior: Prior,
+        expected: Mask | None,
     ) -> Floats:
         """Return θ fitted to rows of y[n] and u[n, d], as many as the schedule has."""
         count, index = _schedule(len(y))
@@ -98,14 +113,21 @@ class HyperparameterCache:
             if chained and count > REFIT_ALWAYS and before.bit_length() == count.bit_length():
                 also = starts[index // 2 % 2 :][:1] if index % 2 else []
                 part = None if noise is None else noise[:before]
-                starts = [self.theta(y[:before], u[:before], features, part), *also]
+                starts = [self.theta(y[:before], u[:before], features, part, True, expected), *also]
             t = self.normalised(values)
             return fit(z, features.group, t, with_repeats(prior, z, t, known), starts=starts, known=known)
 
         key = (z.tobytes(), values.tobytes(), features.group.tobytes(), np.asarray(known).tobytes())
         return self._get((count, z.shape, prior, *key), fitted)
 
-    def is_noisy(self, y: Floats, u: Floats, features: FeatureMap, noise: Floats | None = None) -> bool:
+    def is_noisy(
+        self,
+        y: Floats,
+        u: Floats,
+        features: FeatureMap,
+        noise: Floats | None = None,
+        expected: Mask | None = None,
+    ) -> bool:
         """Tell whether the values y[n] at u[n, d] are noisy: it was told, or seen when it was last looked for.
 
         Args:
@@ -113,7 +135,10 @@ class HyperparameterCache:
             u: unit coordinates.
             features: of the space.
             noise: standard deviations of the errors of the values [n], as for `theta`.
+            expected: which values are expected ones [n], that say nothing of noise; None: none of them.
         """
+        if expected is not None and expected.any():
+            y, u, noise = y[~expected], u[~expected], None if noise is None else noise[~expected]
         if noise is not None and noise.any():
             return True
         if (differ := repeats_differ(u, y)) is not None:
@@ -126,7 +151,7 @@ class HyperparameterCache:
         y, u = y[:count], u[:count]
         rows = local_rows(y, u, features)
         z, t = features(u[rows]), self.normalised(y[rows])
-        usual = self._theta(y, u, features, None, True, PRIOR)
+        usual = self._theta(y, u, features, None, True, PRIOR, None)
 
         def tested() -> bool:
             other = fit(z, features.group, t, any_noise(PRIOR), starts=[np.append(usual[:-1], FROM)])

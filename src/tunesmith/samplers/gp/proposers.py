@@ -60,8 +60,8 @@ class SingleObjectiveProposer:
         self.warp = hyperparameters.warp(y[self.rows])
         self.z, self.t = features(self.u), self.warp.values
         self.known = hyperparameters.known(y[self.rows], None if noise is None else noise[self.rows])
-        self.theta = hyperparameters.theta(y, data.u, features, noise, chained)
-        self.is_noisy = chained and hyperparameters.is_noisy(y, data.u, features, noise)
+        self.theta = hyperparameters.theta(y, data.u, features, noise, chained, data.expected)
+        self.is_noisy = chained and hyperparameters.is_noisy(y, data.u, features, noise, data.expected)
         self.own = Posterior(self.z, features.group, self.t, self.theta, self.known)
         self.good = data.feasible[self.rows]
         self.is_branching = bool(branching_parameters(context.space))

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tunesmith.fidelity.decision import with_expected_ends
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
@@ -112,6 +113,7 @@ class GPSampler(Sampler):
 
         See `Sampler.propose`.
         """
+        history = with_expected_ends(history, space)
         if len(space) == 0 or self._starting(history, space):
             meanings = self._meant(history, space)
             return *self._design.ask(history, space, rng, n, meanings), design_in_words(space, meanings)

@@ -27,7 +27,9 @@ class TrainingData:
         c: constraint values [n, k], NaN where unknown.
         failed: which trials have no value, [n].
         feasible: which trials have a value and violate no constraint, [n]; with several objectives a trial that was
-            stopped early is none, since what it reported then may dominate what others have at their ends.
+            stopped early is none, since what it reported then may dominate what others have at their ends; nor is one
+            whose value is expected, if there are others.
+        expected: whose values are expected ones, of trials that did not come to their end [n].
         boundaries: what happened at the bounds of parameters.
     """
 
@@ -38,6 +40,7 @@ class TrainingData:
     c: Floats
     failed: Mask
     feasible: Mask
+    expected: Mask
     boundaries: Boundaries
 
     @classmethod
@@ -67,7 +70,10 @@ class TrainingData:
         feasible = ~failed & history.feasible[:n]
         if history.n_objectives > 1:
             feasible &= history.state[:n] != TrialState.PRUNED
-        return cls(x, u, y, noise, history.c[:n], failed, feasible, boundaries)
+        expected = np.isin(history.number[:n], list(history.expected))
+        if (measured := feasible & ~expected).any():  # an expected value is none that was reached
+            feasible = measured
+        return cls(x, u, y, noise, history.c[:n], failed, feasible, expected, boundaries)
 
     def without_boundary_failures(self) -> TrainingData:
         """Return the trials without those that failed because they lay at the bound of a parameter.
@@ -78,7 +84,8 @@ class TrainingData:
         if keep.all():
             return self
         x, u, y, noise, c = (part[keep] for part in (self.x, self.u, self.y, self.noise, self.c))
-        return TrainingData(x, u, y, noise, c, self.failed[keep], self.feasible[keep], self.boundaries)
+        failed, feasible, expected = (part[keep] for part in (self.failed, self.feasible, self.expected))
+        return TrainingData(x, u, y, noise, c, failed, feasible, expected, self.boundaries)
 
     def is_duplicate(self, pending: Floats, tried_too: bool = True) -> Callable[[Floats], Mask]:
         """Return a function that tells which rows of x[q, d] are among pending[p, d], or were tried before, too.

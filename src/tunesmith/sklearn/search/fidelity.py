@@ -111,7 +111,7 @@ def make_screens(
         )
         screens.levels += (level,)
     if screens.levels:
-        screens.judge = ScreenJudge(space, [level.label for level in screens.levels], seed)
+        screens.judge = ScreenJudge(space, [level.label for level in screens.levels])
     else:
         caution(f"fidelity={fidelity!r} has no effect: a third of {full} is too little to tell candidates apart")
     return screens

@@ -1,8 +1,8 @@
 """Whether a candidate goes on after a short fit: the decision that the default pruner makes of training runs.
 
 To the decision (`tunesmith.fidelity`), a candidate is a run, a level is a rung of it, and the full fidelity is its end.
-A fit that is longer begins anew, so a candidate that is not the best use of the next fits is given up for good. What
-fits cost is taken to grow with the fidelity: seconds that were measured would make two searches with one seed differ.
+A fit that is longer begins anew, so a candidate that is unlikely to become the best is given up for good. What fits
+cost plays no part: seconds that were measured would make two searches with one seed differ.
 
 A level at which the order of candidates is not that of longer fits gives up nobody any more: Kendall's τ tells it.
 """
@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tunesmith.fidelity.decision import Outlook
+from tunesmith.fidelity.fits import FitCache
 from tunesmith.fidelity.ladder import FIRST, GROWTH
-from tunesmith.fidelity.policy import FidelityPolicy, Verdict
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.numerics.arrays import Floats
 from tunesmith.sklearn.protocols import Params
@@ -32,16 +33,15 @@ class ScreenJudge:
     Args:
         space: what is searched, with the choices as objects.
         labels: of the levels, the lowest first.
-        seed: of the search.
 
     Attributes:
         left_out: the levels that give up nobody any more, and why.
     """
 
-    def __init__(self, space: Space, labels: Sequence[str], seed: int) -> None:
+    def __init__(self, space: Space, labels: Sequence[str]) -> None:
         self.left_out: dict[str, str] = {}
-        self._space, self._labels, self._seed = space, list(labels), seed
-        self._policy = FidelityPolicy()
+        self._space, self._labels = space, list(labels)
+        self._fits = FitCache()
         self._u: list[Floats] = []
         self._complete: list[bool] = []
         self._scores: list[list[float]] = []  # at the levels and in the end, NaN where it did not come so far
@@ -50,8 +50,7 @@ class ScreenJudge:
     def goes_on(self, number: int, params: Params, scores: Mapping[str, float]) -> bool:
         """Tell whether a candidate is to be fitted at the next level.
 
-        The first ones are, so that orders can be compared, and so is the best so far: that one would be better still at
-        the model's own choice of a point is no reason to give it up, since the sampler of the search has another.
+        The first ones are, so that orders can be compared, and so is the best so far.
 
         Args:
             number: of its trial.
@@ -66,9 +65,7 @@ class ScreenJudge:
             return True
         if (number, level) not in self._kept:
             runs = self._runs(self._space.to_unit(np.array([row]))[0], [*known, math.nan])
-            rng = np.random.default_rng([self._seed, number, level])
-            verdict, _ = self._policy.judge(runs, len(self._u), self._space, rng)
-            self._kept[number, level] = verdict is Verdict.CONTINUE
+            self._kept[number, level] = Outlook.of(runs, self._space, self._fits).goes_on(len(self._u))
         return self._kept[number, level]
 
     def enter(self, params: Params, scores: Mapping[str, float], mean: float, complete: bool) -> list[str]:
@@ -143,9 +140,7 @@ class ScreenJudge:
             tuple(steps),
             tuple(losses),
             tuple(np.full(len(s), np.nan) for s in steps),
-            np.full(len(steps), -1),
-            resumable=False,
-            last_step=rungs[-1],
+            np.append(np.where(self._complete, -np.array(self._scores)[:, -1], np.nan), np.nan),
         )
 
 

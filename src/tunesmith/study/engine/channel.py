@@ -94,6 +94,8 @@ class TrialChannel:
             if number in self._finishing or step <= max(before, default=-1):
                 return False  # a run that began anew repeats steps at which it was let go on before
             decision = self.pruner.decide(study.history.curves, number, step)
+            if decision is Decision.PAUSE and self.pruner.goes_on(study.history, number):
+                decision = Decision.CONTINUE
             (self._pausing.add if decision is Decision.PAUSE else self._pausing.discard)(number)
             return decision is not Decision.CONTINUE
 
