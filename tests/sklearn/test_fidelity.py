@@ -302,7 +302,7 @@ def test_too_little_to_screen_with() -> None:
 
 @pytest.fixture
 def judge() -> ScreenJudge:
-    return ScreenJudge(ts.Space(SPACE), ["few", "more"], 0)
+    return ScreenJudge(ts.Space(SPACE), ["few", "more"])
 
 
 def entered(judge: ScreenJudge, few: list[float], full: list[float]) -> list[str]:
@@ -316,7 +316,7 @@ def test_the_decision_is_that_of_the_default_pruner(judge: ScreenJudge) -> None:
     assert not judge.left_out
     assert judge.goes_on(5, {"quality": 0.95}, {"few": 0.95})
     assert not judge.goes_on(6, {"quality": 0.05}, {"few": 0.05})
-    again = ScreenJudge(ts.Space(SPACE), ["few", "more"], 0)
+    again = ScreenJudge(ts.Space(SPACE), ["few", "more"])
     entered(again, [0.1, 0.3, 0.5, 0.7, 0.9], [0.2, 0.4, 0.6, 0.8, 1.0])
     for x in np.linspace(0, 1, 20).tolist():
         assert judge.goes_on(7, {"quality": x}, {"few": x}) == again.goes_on(7, {"quality": x}, {"few": x})
