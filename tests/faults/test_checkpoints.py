@@ -104,6 +104,8 @@ def test_kills_at_any_moment(tmp_path: Path) -> None:
             assert trial.value == pytest.approx(x * LAST * (LAST + 1) / 2), "as in a run that nobody disturbed"
         check(log)
         log.write_text("")
+        left = (tmp_path / f"{target.name}.artifacts").rglob("*")
+        assert [path for path in left if path.is_file() or "+" in path.name] == [], "nothing is left of those that died"
     assert kills >= KILLS
 
 

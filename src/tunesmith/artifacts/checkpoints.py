@@ -75,7 +75,6 @@ class Checkpoints:
         self._reported: float | None = None  # when the last report came, by the monotonic clock
         self._takes: float | None = None  # seconds from one report to the next, the last time
         self._made: int | None = None  # the step of the last checkpoint
-        PREEMPTION.enter(self)
 
     @property
     def step(self) -> int | None:
@@ -110,6 +109,7 @@ class Checkpoints:
             within = store.workspace(space)
             self._remote = within is None
             self._place = Path(temporary_folder(self, within)) / "checkpoint"
+            PREEMPTION.enter(self)
         self._place.mkdir(parents=True, exist_ok=True)  # the objective may have deleted it
         return self._place
 
