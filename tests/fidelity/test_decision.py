@@ -17,6 +17,7 @@ from tunesmith.fidelity.decision import HOPELESS, N_LOOKED_AT, Outlook, outlook,
 from tunesmith.fidelity.fits import FitCache
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.history import History
+from tunesmith.samplers import GPSampler
 from tunesmith.state import TrialState
 
 AWKWARD = [0.3, 0.5, -1.0, 1e9, math.nan, math.inf, -math.inf]
@@ -201,6 +202,14 @@ def test_samplers_see_expected_ends_and_the_rest_as_it_is() -> None:
     assert found.constraints_of(0) == {"c": -1.0}
     assert (found.cost[0], found.sampler_state[0]) == (3.0, 7)
     assert history.paused == [3], "the history itself is as it was"
+
+
+def test_a_trial_says_that_unfinished_ones_were_learnt_from() -> None:
+    history = half_searched()
+    assert history.space is not None
+    _, _, told = GPSampler().propose(history, history.space, np.random.default_rng(0), 1)
+    assert told is not None
+    assert "2 unfinished trials count with the ends expected of them" in told
 
 
 def test_where_nothing_is_expected_the_history_is_the_same_one() -> None:

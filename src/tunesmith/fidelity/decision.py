@@ -31,6 +31,7 @@ from tunesmith.numerics.threads import one_thread
 from tunesmith.numerics.warp import Warp
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
+from tunesmith.state import TrialState
 
 N_LOOKED_AT = 4  # first runs, of which the most promising one is trained to its end first
 HOPELESS = 0.05  # the chance of becoming the best up to which a run pauses
@@ -212,7 +213,8 @@ def with_expected_ends(history: History, space: Space) -> History:
         history: the study so far.
         space: what is searched.
     """
-    if history.n_objectives > 1 or not len(space) or not history.curves.numbers:
+    is_unfinished = bool(history.paused) or bool((history.state == TrialState.PRUNED).any())
+    if history.n_objectives > 1 or not len(space) or not is_unfinished:
         return history
     found = outlook(history, space)
     unfinished = np.isin(found.runs.state, (RunState.PAUSED, RunState.STOPPED)) & (found.table.reached > 0)

@@ -122,6 +122,8 @@ class GPSampler(Sampler):
             x, branches = self._modelled(history, space, rng, n, told)
         if branches:
             told.append(f"in a branch that may come to be the best: {'; '.join(branches)}")
+        if history.expected:
+            told.append(f"{len(history.expected)} unfinished trials count with the ends expected of them")
         return x, np.full(n, encode_state(self.name, 0), np.int64), "; ".join(told) or None
 
     def _modelled(
