@@ -1,4 +1,4 @@
-"""Multi-fidelity: start a new run, or go on with a paused one? Decided from learning curves and from what steps cost.
+"""Multi-fidelity: what pauses, and what goes on? Decided from learning curves and from what starts and steps cost.
 
-Pure functions of arrays (`Runs`): no study, no storage, no clock. Samplers and pruners both build on it.
+Functions of a history: no study, no storage, no clock. Samplers and pruners both build on it.
 """
