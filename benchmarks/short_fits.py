@@ -99,7 +99,7 @@ def data(name: str, seed: int) -> tuple[Any, Any, Any, Any]:
 
 def searches(name: str, seed: int, n_trials: int) -> dict[str, Any]:
     """Return the searches that are compared, by what they are called."""
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - its import makes the classes be found
     from sklearn.model_selection import HalvingRandomSearchCV, StratifiedKFold
 
     from tunesmith.sklearn import SearchCV
