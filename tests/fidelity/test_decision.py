@@ -115,14 +115,15 @@ def test_a_pause_that_costs_more_than_it_may_save_is_not_made() -> None:
 
 
 def test_of_the_first_runs_the_most_promising_one_is_trained_to_its_end_first() -> None:
-    u = list(np.random.default_rng(0).random((N_LOOKED_AT, 3)))
-    values = [[2.0, 1.0 + k % 3] for k in range(N_LOOKED_AT)]
-    early = seen(runs_of(u[:2], values[:2], [RunState.RUNNING, RunState.RUNNING]))
-    assert not early.goes_on(0)
-    paused = runs_of(u, values, [RunState.PAUSED] * N_LOOKED_AT)
-    assert seen(paused).next(may_begin=True) == 0
-    assert seen(runs_of(u[:2], values[:2], [RunState.PAUSED] * 2)).next(may_begin=True) is None
-    longer = runs_of(u, [[2.0, 1.0] + [0.5] * 4, *values[1:]], [RunState.RUNNING] + [RunState.PAUSED] * 3)
+    u = list(np.random.default_rng(0).random((N_LOOKED_AT + 1, 3)))
+    values = [[2.0, 1.5], *([2.0, 1.0 + k % 3] for k in range(N_LOOKED_AT))]
+    n = N_LOOKED_AT
+    early = seen(runs_of(u[:n], values[:n], [RunState.RUNNING] * n))
+    assert not any(early.goes_on(row) for row in range(n))
+    assert seen(runs_of(u[:n], values[:n], [RunState.PAUSED] * n)).next(may_begin=True) == 1
+    assert seen(runs_of(u[: n - 1], values[: n - 1], [RunState.PAUSED] * (n - 1))).next(may_begin=True) is None
+    assert seen(runs_of(u, values, [RunState.RUNNING] * (n + 1))).goes_on(n), "it is none of the first"
+    longer = runs_of(u[:n], [[2.0, 1.0] + [0.5] * 4, *values[1:n]], [RunState.RUNNING] + [RunState.PAUSED] * (n - 1))
     assert seen(longer).goes_on(0), "there is nothing to compare it with"
 
 

@@ -5,8 +5,9 @@ that saves more than it costs to come back. A paused run whose chance has grown,
 curves, goes on before a new one begins. What a new run is to be is left to the sampler, which learns from unfinished
 runs as well, by their expected ends and the doubt about them (`with_expected_ends`).
 
-The first few runs pause at the first rung in any case, where a start is cheap: the most promising of them is the first
-to be trained to its end. With nothing complete there is nothing to compare with, so it does not pause.
+The first two runs pause at the first rung in any case, where a start is cheap: the more promising one is the first to
+be trained to its end (of four, the one that leads there often is not the best: measured). With nothing complete there
+is nothing to compare with, so it does not pause.
 
 Constants were chosen on recorded trainings (LightGBM, networks and boosted trees on digits and on made data), and on
 six tasks of lcbench, at 1 to 8 full runs.
@@ -33,7 +34,7 @@ from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.state import TrialState
 
-N_LOOKED_AT = 4  # first runs, of which the most promising one is trained to its end first
+N_LOOKED_AT = 2  # first runs, of which the more promising one is trained to its end first
 HOPELESS = 0.05  # the chance of becoming the best up to which a run pauses
 HOPEFUL = 0.1  # the chance per cost of a full run, from which on a paused run goes on before a new one begins
 DEAR = 0.12  # of what is left of a run: a start that costs more makes a pause a loss
