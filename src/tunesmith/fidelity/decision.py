@@ -192,19 +192,6 @@ def outlook(history: History, space: Space) -> Outlook:
     return kept.outlook
 
 
-def next_run(history: History, space: Space, may_begin: bool) -> int | None:
-    """Return the number of the paused trial that a free worker goes on with; None: a new one begins, or none is left.
-
-    Args:
-        history: the study so far.
-        space: what is searched.
-        may_begin: whether a new trial may begin.
-    """
-    found = outlook(history, space)
-    row = found.next(may_begin)
-    return None if row is None else int(found.runs.number[row])
-
-
 def with_expected_ends(history: History, space: Space) -> History:
     """Return a history with what paused and stopped trials are expected to end with, and the doubt as its noise.
 

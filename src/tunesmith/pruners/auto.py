@@ -19,11 +19,12 @@ import numpy as np
 
 from tunesmith.caution import caution
 from tunesmith.curves import Curves
-from tunesmith.fidelity.decision import next_run, outlook
+from tunesmith.fidelity.decision import outlook
 from tunesmith.fidelity.ladder import FIRST, GROWTH, LAST_GAP
 from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.cache import Cache
+from tunesmith.numerics.kendall import tau_error
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.rungs import FrontRung, Rung
 from tunesmith.space import Space
@@ -155,7 +156,9 @@ class AutoPruner(Pruner):
         space = history.space
         if not history.paused or space is None or not len(space) or history.n_objectives > 1:
             return None
-        return next_run(history, space, may_begin)
+        found = outlook(history, space)
+        row = found.next(may_begin)
+        return None if row is None else int(found.runs.number[row])
 
 
 def _pauses(curves: Curves) -> bool:
@@ -218,8 +221,7 @@ def _agreement(pairs: Floats) -> float:
     pairs = np.where(np.isnan(pairs), np.inf, pairs)
     first, second = (np.greater(*pair).astype(float) - np.less(*pair) for pair in _pairs(pairs))
     tau = float((first * second).sum() / (k * (k - 1)))
-    error = np.sqrt(2.0 * (2 * k + 5) / (9.0 * k * (k - 1)))  # of τ where there is no order at all
-    return tau - float(error)
+    return tau - tau_error(k)
 
 
 def _pairs(values: Floats) -> list[tuple[Floats, Floats]]:

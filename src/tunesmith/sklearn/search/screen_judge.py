@@ -19,6 +19,7 @@ from tunesmith.fidelity.fits import FitCache
 from tunesmith.fidelity.ladder import FIRST, GROWTH
 from tunesmith.fidelity.runs import Runs, RunState
 from tunesmith.numerics.arrays import Floats
+from tunesmith.numerics.kendall import tau_error
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.search.default import default_row
 from tunesmith.space import Space
@@ -106,7 +107,7 @@ class ScreenJudge:
                 both = table[np.isfinite(table[:, i]) & np.isfinite(table[:, j])]
                 if len(both) >= FEWEST_PAIRS:
                     tau = _kendall(both[:, i], both[:, j])
-                    if tau < MIN_AGREEMENT - 0.5 * _error(len(both)):
+                    if tau < MIN_AGREEMENT - 0.5 * tau_error(len(both)):
                         longer = self._labels[j] if j < len(self._labels) else "the full fits"
                         self.left_out[label] = (
                             f"{label} gives up no candidate any more: the order of {len(both)} candidates there is not "
@@ -142,11 +143,6 @@ class ScreenJudge:
             tuple(np.full(len(s), np.nan) for s in steps),
             np.append(np.where(self._complete, -np.array(self._scores)[:, -1], np.nan), np.nan),
         )
-
-
-def _error(n: int) -> float:
-    """Return the standard deviation of τ where there is no order at all."""
-    return math.sqrt(2.0 * (2 * n + 5) / (9.0 * n * (n - 1)))
 
 
 def _kendall(a: Floats, b: Floats) -> float:
