@@ -135,7 +135,7 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f"tunesmith.{name}")
     else:
-        from tunesmith._elsewhere import missing
+        from tunesmith.missing import missing
 
         raise missing(name, [*_HOME, *_MODULES])
     globals()[name] = value

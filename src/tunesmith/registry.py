@@ -65,6 +65,13 @@ REPORTS: dict[str, str] = {  # formats of reports
     "html": "tunesmith.report.page:write",
     "md": "tunesmith.report.markdown:write",
 }
+GUIDES: dict[str, str] = {  # what other programs call things, and how their files look: asked before an error
+    "name": "tunesmith.compat.guide:where_is",
+    "argument": "tunesmith.compat.guide:accepts_argument",
+    "file": "tunesmith.interchange.recognise:file_of",
+    "tables": "tunesmith.interchange.recognise:tables_of",
+    "import": "tunesmith.interchange.recognise:how_to_import",
+}
 KINDS: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,
     "pruners": PRUNERS,
@@ -102,5 +109,14 @@ def load(kind: str, name: str) -> Any:
                 f"there is no {kind[:-1]} {name!r}{did_you_mean(name, known)} (known: {', '.join(sorted(known))})"
             )
         target = known[name]
+    return _imported(target)
+
+
+def guide(name: str) -> Any:
+    """Import and return a function of `GUIDES`, which upper layers have for those below."""
+    return _imported(GUIDES[name])
+
+
+def _imported(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -12,7 +12,7 @@ import pytest
 import tunesmith
 import tunesmith.compat.optuna
 from tunesmith.cli.main import main
-from tunesmith.cli.optuna import ELSEWHERE
+from tunesmith.compat.commands import ELSEWHERE
 
 SPACE = json.dumps({"x": {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 1.0}}})
 

@@ -25,7 +25,7 @@ ALLOWED = {
     "compat/hyperopt/plotting.py": "an attachment of Trials in memory",
     "compat/hyperopt/spark.py": "a private folder of the driver",
     "compat/optuna/integration/lightgbm/boosters.py": "model_dir=, which the user names",
-    "compat/sources/hyperopt.py": "a pickle that the user says to trust",
+    "interchange/hyperopt.py": "a pickle that the user says to trust",
     "epochs.py": "a checkpoint",
     "executors": "pipes and connections of a driver and its workers",
     "integrations/keras.py": "a checkpoint",

@@ -131,13 +131,3 @@ def test_define_by_run_is_uniform_from_the_first_trial_on() -> None:
     for found in (first, second):
         assert stats.kstest([p["x"] for p in found], stats.loguniform(1e-3, 1e3).cdf).pvalue > ALPHA
         assert_frequencies(np.array([p["k"] for p in found], float), dict.fromkeys((1.0, 2.0, 3.0, 4.0), 0.25))
-
-
-def test_the_former_name_of_is_adaptive_is_understood_for_one_release() -> None:
-    with pytest.warns(DeprecationWarning, match="Former.blind is now is_adaptive, with the opposite meaning"):
-
-        class Former(RandomSampler):
-            blind = False
-
-    assert Former.is_adaptive
-    assert not RandomSampler.is_adaptive

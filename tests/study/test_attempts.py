@@ -329,11 +329,6 @@ def test_retries_are_kept_with_the_study(tmp_path: Path) -> None:
     assert ts.create_study().retries == {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
 
 
-def test_a_study_of_an_older_version_keeps_its_number_of_attempts(tmp_path: Path) -> None:
-    ts.create_study(storage=tmp_path / "tune.db", study_name="s").set_system_attr("max_attempts", 5)
-    assert load(tmp_path).retries[FailureKind.LOST] == 4
-
-
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [

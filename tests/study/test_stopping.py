@@ -61,8 +61,6 @@ def test_a_study_that_has_ended_runs_nothing_more_and_one_that_goes_on_forgets_w
     again = ts.load_study(**where)
     assert again.stop_reason == study.stop_reason is not None
     assert again.regret_bound == study.regret_bound
-    with pytest.warns(DeprecationWarning, match="left_on_table is now regret_bound"):
-        assert again.left_on_table == study.regret_bound
     again = ts.minimize(flat, space, n_trials=200, stop="converged", **where)
     assert len(again.trials) == n
     again.optimize(flat, 1, space=again.space)

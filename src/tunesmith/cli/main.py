@@ -16,7 +16,7 @@ from tunesmith.text import did_you_mean, printable
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
 
-# name: ("module:object", what --help says of it); in the order in which they are shown, by sections
+# name: ("module:object" of this package or by its full path, what --help says of it); in the order of --help
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Tune": {
         "run": ("run:run", "Tune a program in any language: find the parameters of a command with the best metric."),
@@ -44,11 +44,11 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "delete": ("change:delete", "Delete a study."),
         "upgrade": ("change:upgrade", "Bring a storage of an earlier version up to date."),
     },
-    "As in Optuna": {
-        "create-study": ("optuna:create_study", "Create a study, and print its name."),
-        "ask": ("optuna:ask", "Begin a trial, and print its number and parameters."),
-        "tell": ("optuna:tell", "End a trial that `ask` began."),
-        "best-trial": ("optuna:best_trial", "Print the best trial."),
+    "Ask and tell": {
+        "create-study": ("tunesmith.compat.commands:create_study", "Create a study, and print its name."),
+        "ask": ("tunesmith.compat.commands:ask", "Begin a trial, and print its number and parameters."),
+        "tell": ("tunesmith.compat.commands:tell", "End a trial that `ask` began."),
+        "best-trial": ("tunesmith.compat.commands:best_trial", "Print the best trial."),
     },
     "Help": {
         "doctor": ("doctor:doctor", "Check the installation, a storage, and the speed of its disk."),
@@ -71,13 +71,14 @@ class LazyGroup(click.Group):
         import importlib
 
         module, _, name = _HOME[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(f"tunesmith.cli.{module}"), name)
+        path = module if module.startswith("tunesmith.") else f"tunesmith.cli.{module}"
+        command: click.Command = getattr(importlib.import_module(path), name)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that the first word names."""
         if args and not args[0].startswith("-") and args[0] not in _HOME:
-            from tunesmith.cli.optuna import ELSEWHERE
+            from tunesmith.compat.commands import ELSEWHERE
 
             if args[0] in ELSEWHERE:
                 raise click.UsageError(f"there is no command {args[0]!r} here: use {ELSEWHERE[args[0]]}", ctx)

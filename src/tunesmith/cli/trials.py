@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from tunesmith import interchange
 from tunesmith.cli.options import json_option, open_study, storage_argument, study_option
 from tunesmith.cli.output import echo, json_text, param, pass_on, print_json, print_table, say
 from tunesmith.cli.records import trial_dict, value_text
@@ -103,19 +104,19 @@ def _table(study: Study) -> TrialTable:
 @click.option(
     "--to",
     "program",
-    type=click.Choice(["optuna"]),
-    help="Write for another program: an SQLite file (old.db) or a journal (old.log) that Optuna opens.",
+    type=click.Choice(list(interchange.WRITERS)),
+    help="Write for another program, which opens the file; docs/import.md says what it may be.",
 )
 @json_option
 def export(
     storage: str, name: str | None, output: Path | None, form: str | None, program: str | None, as_json: bool
 ) -> None:
-    """Write all trials to a CSV, JSON or Parquet file, or back to Optuna.
+    """Write all trials to a CSV, JSON or Parquet file, or for another program.
 
     --json prints what was written where there is an --output, and else the trials.
     """
     if program is not None:
-        _to_optuna(open_study(storage, name), output, as_json)
+        _to_program(open_study(storage, name), program, output, as_json)
         return
     if as_json and output is None and form is None:
         form = "json"
@@ -200,12 +201,10 @@ def _told(study: Study, output: Path, as_json: bool) -> None:
         print_json({"study": study.study_name, "file": str(output)})
 
 
-def _to_optuna(study: Study, output: Path | None, as_json: bool) -> None:
-    from tunesmith import compat
-
+def _to_program(study: Study, program: str, output: Path | None, as_json: bool) -> None:
     if output is None:
-        raise click.UsageError("--to optuna needs a file: -o old.db, or -o old.log for a journal")
-    notes = compat.to_optuna(study, output)
+        raise click.UsageError(f"--to {program} needs a file: -o old.db, or -o old.log for a journal")
+    notes = getattr(interchange, interchange.WRITERS[program])(study, output)
     told = "\n".join([f"exported {printable(study.study_name)} to {output}", *(f"  {note}" for note in notes)])
     say(as_json, told, study=study.study_name, file=str(output), notes=notes)
 

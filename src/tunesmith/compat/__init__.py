@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunesmith.compat.sources import ImportedStudy, differences, read, to_optuna
+    from tunesmith.interchange import ImportedStudy, differences, read, to_optuna
 
 __all__ = ["ImportedStudy", "differences", "read", "to_optuna"]
 
@@ -14,6 +14,6 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is first asked for: most programs need one of the rooms only."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tunesmith.compat import sources
+    from tunesmith import interchange
 
-    return getattr(sources, name)
+    return getattr(interchange, name)

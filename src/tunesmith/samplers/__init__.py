@@ -36,7 +36,7 @@ __all__ = sorted(_TARGETS)  # made from the registry: a new sampler is one line 
 
 def __getattr__(name: str) -> Any:
     if name not in _TARGETS:
-        from tunesmith._elsewhere import missing
+        from tunesmith.missing import missing
 
         raise missing(name, _TARGETS, "tunesmith.samplers")
     module, _, attribute = _TARGETS[name].partition(":")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import ClassVar
@@ -44,14 +43,6 @@ class Sampler(ABC):
     is_adaptive: ClassVar[bool] = True
     space: Space | None = None
     inherits: ClassVar[bool] = False
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if "blind" in cls.__dict__:  # the name before 0.2
-            warnings.warn(
-                f"{cls.__name__}.blind is now is_adaptive, with the opposite meaning", DeprecationWarning, stacklevel=2
-            )
-            cls.is_adaptive = not cls.__dict__["blind"]
 
     def exclusive_at(self, history: History) -> bool:
         """Tell whether proposals are exclusive now: ``exclusive``, unless that changes in the course of a study."""

@@ -20,7 +20,7 @@ from tunesmith.history import History
 from tunesmith.numerics.arrays import Ints
 from tunesmith.numerics.cache import Cache
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, decode_states, encode_state
-from tunesmith.samplers.common.optuna_arguments import INDEPENDENT_SAMPLER, NO_WARNING, accepts_optuna_arguments
+from tunesmith.samplers.common.foreign_arguments import accepts_foreign_arguments
 from tunesmith.space import Space
 
 # A payload of 48 bits: a fingerprint of the sequence, the index, the seed. The largest payload of a sequence is then
@@ -31,14 +31,7 @@ BLOCK = 128  # points made at a time; a power of two, as the balance of a Sobol'
 MAX_SKIPPED = 20_000
 
 
-OPTUNA_ARGUMENTS = {
-    "independent_sampler": INDEPENDENT_SAMPLER,
-    "warn_asynchronous_seeding": NO_WARNING,
-    "warn_independent_sampling": NO_WARNING,
-}
-
-
-@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
+@accepts_foreign_arguments
 class QMCSampler(Sampler):
     """Proposes the points of one scrambled Sobol' or Halton sequence, also with many workers and after a restart.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,12 +67,6 @@ class Report:
     unit: str = "fit"
     outlook: Outlook | None = None
     notes: tuple[str, ...] = ()
-
-    @property
-    def left_on_table(self) -> float | None:
-        """The name of `regret_bound` before 0.2."""
-        warnings.warn("left_on_table is now regret_bound", DeprecationWarning, stacklevel=2)
-        return self.regret_bound
 
     def __str__(self) -> str:
         return printable("\n".join(self.sentences()), lines=True)

@@ -7,6 +7,7 @@ knows nothing of samplers, pruners or executors.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from tunesmith.storage.base import Storage
 __all__ = ["Storage", "check", "open_storage"]
 
 DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
-OTHERS = ("optuna", "hyperopt")  # whose objects are given here by mistake
 
 
 def open_storage(spec: str | Path | Storage | None) -> Storage:
@@ -54,7 +54,8 @@ def open_storage(spec: str | Path | Storage | None) -> Storage:
     if not isinstance(given, str | os.PathLike) and not is_url:
         # Its value is not shown: it may hold a password.
         module = type(given).__module__.partition(".")[0]
-        hint = f" of {module}; docs/import.md shows how its trials come along" if module in OTHERS else ""
+        is_foreign = module not in (*sys.stdlib_module_names, "__main__", "tunesmith")
+        hint = f" of {module}; docs/import.md shows how trials of other libraries come along" if is_foreign else ""
         raise TypeError(f"storage must be a path, a URL, a Storage or None; got {type(given).__name__}{hint}")
     if isinstance(given, str) and (registered := _registered(given.strip())) is not None:
         return registered

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
@@ -322,12 +321,6 @@ class StudyView:
         """How much better, at most, a longer search was expected to get when it ended by itself; None if it did not."""
         stopped = self.engine.stopped
         return None if stopped is None else float(stopped["left"])
-
-    @property
-    def left_on_table(self) -> float | None:
-        """The name of `regret_bound` before 0.2."""
-        warnings.warn("left_on_table is now regret_bound", DeprecationWarning, stacklevel=2)
-        return self.regret_bound
 
     def _repr_html_(self) -> str:
         return study_html(self.engine)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from tunesmith._elsewhere import name_error
+from tunesmith.missing import name_error
 from tunesmith.text import did_you_mean
 
 ROOM = "tunesmith.compat.hyperopt"

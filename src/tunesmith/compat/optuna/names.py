@@ -9,8 +9,8 @@ import importlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tunesmith._elsewhere import name_error
 from tunesmith.compat.optuna.paths import ROOM
+from tunesmith.missing import name_error
 from tunesmith.text import did_you_mean
 
 # Modules of Optuna that are here under the same name, imported when they are first asked for.

@@ -18,36 +18,15 @@ import numpy as np
 
 from tunesmith.history import History
 from tunesmith.samplers.base import Points, SamplerStates, encode_state
+from tunesmith.samplers.common.foreign_arguments import accepts_foreign_arguments
 from tunesmith.samplers.common.incremental import StatefulSampler
-from tunesmith.samplers.common.optuna_arguments import (
-    INDEPENDENT_SAMPLER,
-    NO_WARNING,
-    OptunaArgument,
-    accepts_optuna_arguments,
-)
 from tunesmith.samplers.evolutionary.cmaes_state import SEED_BITS, CmaEsOptions, CmaEsState
 from tunesmith.space import Space
 
 ATTEMPTS = 20  # samples drawn until one meets the constraints of the space
 
 
-OPTUNA_ARGUMENTS = {
-    "n_startup_trials": OptunaArgument("the first generation is drawn around x0, or the middle", None, 0, 1),
-    "independent_sampler": INDEPENDENT_SAMPLER,
-    "consider_pruned_trials": OptunaArgument(
-        "pruned trials rank by their last report, behind the complete ones", None, True
-    ),
-    "use_separable_cma": OptunaArgument("the full covariance is learnt", None, False),
-    "with_margin": OptunaArgument("whole numbers and steps always keep a margin", None, True),
-    "lr_adapt": OptunaArgument("the learning rate is not adapted", None, False),
-    "source_trials": OptunaArgument(
-        "tell the study and not the sampler, create_study(warm_start_from=study)", None, refused=True
-    ),
-    "warn_independent_sampling": NO_WARNING,
-}
-
-
-@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
+@accepts_foreign_arguments
 class CmaEsSampler(StatefulSampler[CmaEsState]):
     """Samples ordered parameters by CMA-ES in the unit cube; for many cheap evaluations of a numeric function.
 

@@ -21,8 +21,8 @@ from tunesmith.history import History
 from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.samplers.base import PAYLOAD_MASK, Points, SamplerStates, encode_state
 from tunesmith.samplers.common.duplicates import DuplicateFilter
+from tunesmith.samplers.common.foreign_arguments import accepts_foreign_arguments
 from tunesmith.samplers.common.incremental import StatefulSampler
-from tunesmith.samplers.common.optuna_arguments import CONSTRAINTS_FUNC, OptunaArgument, accepts_optuna_arguments
 from tunesmith.samplers.common.ranking import ConstrainedRanking
 from tunesmith.samplers.evolutionary.mutation import MutationOperators, mirrored
 from tunesmith.space import Space
@@ -88,19 +88,7 @@ class Nsga2State:
         return chosen
 
 
-STRATEGY = OptunaArgument("parents are chosen by rank and crowding", None)
-OPTUNA_ARGUMENTS = {
-    "mutation": OptunaArgument("the mutation is polynomial", None),
-    "crossover": OptunaArgument("the crossover is simulated binary", None),
-    "swapping_prob": OptunaArgument("categories are swapped in half of the cases", None, 0.5),
-    "constraints_func": CONSTRAINTS_FUNC,
-    "elite_population_selection_strategy": STRATEGY,
-    "child_generation_strategy": STRATEGY,
-    "after_trial_strategy": STRATEGY,
-}
-
-
-@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
+@accepts_foreign_arguments
 class NSGA2Sampler(StatefulSampler[Nsga2State]):
     """Evolves a population towards the front of all objectives, in mixed and conditional spaces with constraints.
 

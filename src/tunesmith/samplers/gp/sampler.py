@@ -22,13 +22,7 @@ from tunesmith.numerics.cache import Cache
 from tunesmith.numerics.threads import one_thread
 from tunesmith.samplers.base import Points, Sampler, SamplerStates, encode_state
 from tunesmith.samplers.common.duplicates import point_keys
-from tunesmith.samplers.common.optuna_arguments import (
-    CONSTRAINTS_FUNC,
-    INDEPENDENT_SAMPLER,
-    NO_WARNING,
-    OptunaArgument,
-    accepts_optuna_arguments,
-)
+from tunesmith.samplers.common.foreign_arguments import accepts_foreign_arguments
 from tunesmith.samplers.gp.branches import MAX_BRANCHES
 from tunesmith.samplers.gp.context import SearchContext
 from tunesmith.samplers.gp.crowd import MANY, Crowd, rows_modelled
@@ -41,17 +35,8 @@ from tunesmith.samplers.gp.trust_region import MAX_GLOBAL_ROWS
 from tunesmith.space import Space
 from tunesmith.space.meaning import Meaning, meanings_of
 
-OPTUNA_ARGUMENTS = {
-    "independent_sampler": INDEPENDENT_SAMPLER,
-    "deterministic_objective": OptunaArgument(
-        "the noise is estimated, and found to be small where there is none", None, False
-    ),
-    "constraints_func": CONSTRAINTS_FUNC,
-    "warn_independent_sampling": NO_WARNING,
-}
 
-
-@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
+@accepts_foreign_arguments
 class GPSampler(Sampler):
     """Proposes the point of largest expected improvement under a Gaussian process.
 

@@ -21,35 +21,15 @@ from tunesmith.numerics.arrays import Floats
 from tunesmith.samplers.base import Points, SamplerStates
 from tunesmith.samplers.common.boundaries import N_BEST, near_the_best
 from tunesmith.samplers.common.duplicates import point_keys
+from tunesmith.samplers.common.foreign_arguments import accepts_foreign_arguments
 from tunesmith.samplers.common.incremental import StatefulSampler
-from tunesmith.samplers.common.optuna_arguments import (
-    CONSTRAINTS_FUNC,
-    NO_WARNING,
-    OptunaArgument,
-    accepts_optuna_arguments,
-)
 from tunesmith.samplers.tpe.state import TpeState
 from tunesmith.space import Space
 
 FOLDED = 0.8  # of the continuous coordinates: drawn so that they can fall onto the bounds, where optima often lie
 
-PRIOR = OptunaArgument("the mixtures always hold a uniform prior", None, True)
-OPTUNA_ARGUMENTS = {
-    "multivariate": OptunaArgument("parameters are always searched jointly", None, True),
-    "group": OptunaArgument("conditional parameters are always searched jointly", None, True),
-    "constant_liar": OptunaArgument("running trials always count as bad", None, True),
-    "consider_prior": PRIOR,
-    "prior_weight": OptunaArgument("the weight of the prior is 1", None, 1, 1.0),
-    "consider_magic_clip": OptunaArgument("bandwidths have a lower limit of their own", None, True),
-    "consider_endpoints": OptunaArgument("the ends of a range are no kernels", None, False),
-    "gamma": OptunaArgument("the share of good trials is 15 %, of at most 25 trials", None),
-    "weights": OptunaArgument("good trials weigh by their rank, and the others the same", None),
-    "constraints_func": CONSTRAINTS_FUNC,
-    "warn_independent_sampling": NO_WARNING,
-}
 
-
-@accepts_optuna_arguments(OPTUNA_ARGUMENTS)
+@accepts_foreign_arguments
 class TPESampler(StatefulSampler[TpeState]):
     """Proposes the most promising of several draws from a mixture around the best trials.
 

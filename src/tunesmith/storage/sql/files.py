@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import shlex
 import sqlite3
 import time
 from collections.abc import Callable
@@ -15,31 +13,9 @@ from pathlib import Path
 
 from sqlalchemy import URL  # noqa: TID253 - imported only when a database is named
 
+from tunesmith import registry
 from tunesmith.errors import StorageError
 from tunesmith.storage.redact import shown_spec
-
-# What `tunesmith import` needs to be told besides, by program.
-_OPTIONS = {"Hyperopt": " --unsafe-pickle", "MLflow": " --minimize METRIC"}
-_PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-# Formats by how their files begin.
-_BEGINNINGS = {
-    b"\x1f\x8b": "a file compressed with gzip",
-    b"PK\x03\x04": "a zip archive",
-    b"\x89HDF": "an HDF5 file",
-    b"PAR1": "a Parquet file",
-    b"DUCK": "a DuckDB database",
-}
-
-
-def take_over(place: str, program: str) -> str:
-    """Return a sentence on how to bring along what another program has in a file or database.
-
-    Args:
-        place: the file or the URL, without a password.
-        program: whose it is.
-    """
-    command = f"tunesmith import {shlex.quote(place)}{_OPTIONS.get(program, '')} --storage new.db"
-    return f"To bring along what it holds: `{command}` (in Python: tunesmith.compat.read); docs/import.md tells more."
 
 
 def refuse_foreign_file(path: Path) -> None:
@@ -51,9 +27,10 @@ def refuse_foreign_file(path: Path) -> None:
             head = file.read(4096)
     except OSError:
         head = b""
-    what, program = _what(head)
-    how = f". {take_over(shown_spec(path), program)}" if program else ""
-    raise StorageError(f"the file {shown_spec(path)} is no SQLite database{what}; choose another path{how}")
+    what, program = registry.guide("file")(head)
+    but = f" but {what}" if what else ""
+    how = f". {registry.guide('import')(shown_spec(path), program)}" if program else ""
+    raise StorageError(f"the file {shown_spec(path)} is no SQLite database{but}; choose another path{how}")
 
 
 def is_no_database(path: Path) -> bool:
@@ -69,28 +46,6 @@ def is_no_database(path: Path) -> bool:
     except sqlite3.Error as error:
         return getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB"
     return False
-
-
-def _what(head: bytes) -> tuple[str, str | None]:
-    """Return what a file is, by its beginning, and which program's trials it holds."""
-    if head.startswith(_PICKLE):
-        if b"hyperopt" in head:
-            return " but trials pickled by Hyperopt", "Hyperopt"
-        return " but a pickle", None
-    for beginning, what in _BEGINNINGS.items():
-        if head.startswith(beginning):
-            return f" but {what}", None
-    try:
-        first = json.loads(head.split(b"\n", 1)[0])
-    except ValueError:
-        first = None
-    if isinstance(first, dict) and "op_code" in first:
-        return " but a journal file of Optuna's", "Optuna"
-    if isinstance(first, dict | list) or head.lstrip()[:1] in (b"{", b"["):
-        return " but JSON", None
-    if b"\0" not in head and b"," in head.split(b"\n", 1)[0]:
-        return " but a table as text (CSV?)", None
-    return "", None
 
 
 # Seconds for which a check of the file holds: so few that the log is not filled meanwhile, whose checkpoint would hide

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import warnings
 
+from tunesmith import registry
 from tunesmith.errors import StorageError
 from tunesmith.storage.sql.engine import Database
-from tunesmith.storage.sql.files import take_over
 from tunesmith.storage.sql.session import Session
 from tunesmith.text import printable
 
-# Programs by the tables that only they have together.
-_TABLES = {
-    "Optuna": {"studies", "study_directions", "trials", "trial_params"},
-    "MLflow": {"experiments", "runs", "metrics", "params"},
-}
 
-
-def foreign_tables(database: Database) -> tuple[str | None, list[str]]:
-    """Return the known program that has tables in a database, and all tables that are not ours."""
+def _foreign_tables(database: Database) -> tuple[str | None, str | None, list[str]]:
+    """Return the known program that has tables in a database, what lists its studies, and all tables not ours."""
     tables = [name for name in database.tables() if not name.startswith("tunesmith_")]
-    return next((name for name, its in _TABLES.items() if its <= set(tables)), None), tables
+    if not tables:
+        return None, None, []
+    program, listing = registry.guide("tables")(tables)
+    return program, listing, tables
 
 
 def refuse_foreign_tables(database: Database) -> None:
@@ -31,10 +28,10 @@ def refuse_foreign_tables(database: Database) -> None:
     Raises:
         StorageError: the file belongs to another program, and would look empty.
     """
-    program, _ = foreign_tables(database)
+    program, listing, _ = _foreign_tables(database)
     if program is None:
         return
-    names = _studies_of_optuna(database) if program == "Optuna" else ""
+    names = "" if listing is None else _names(database, listing)
     if database.is_sqlite:
         raise StorageError(
             f"{database.where} is a database of {program}'s{names and f', with the studies {names}'}; choose another "
@@ -49,7 +46,7 @@ def refuse_foreign_tables(database: Database) -> None:
 
 def foreign_hint(database: Database) -> str:
     """Return a sentence on other programs' tables, for the error about a missing study; "": there are none."""
-    program, tables = foreign_tables(database)
+    program, _, tables = _foreign_tables(database)
     if program is not None:
         return f" It has tables of {program}'s. {_take_over(database, program)}"
     if tables:
@@ -59,13 +56,16 @@ def foreign_hint(database: Database) -> str:
 
 
 def _take_over(database: Database, program: str) -> str:
-    return take_over(database.where.removeprefix("the file ").removeprefix("the database "), program)
+    place = database.where.removeprefix("the file ").removeprefix("the database ")
+    return str(registry.guide("import")(place, program))
 
 
-def _studies_of_optuna(database: Database) -> str:
+def _names(database: Database, listing: str) -> str:
+    """Return the first names of another program's studies as text."""
+
     def names(session: Session) -> str:
         cursor = session.cursor
-        cursor.execute("SELECT study_name FROM studies ORDER BY study_id")
+        cursor.execute(listing)
         rows = cursor.fetchmany(6)
         return ", ".join(repr(row[0]) for row in rows[:5]) + (" and others" if len(rows) > 5 else "")
 

@@ -18,7 +18,6 @@ from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.text import did_you_mean, shown
 
 KEY = "retries"  # the system attribute that holds the study's own
-_OLD_KEY = "max_attempts"  # its form up to schema 2: how often a trial is begun whose process dies
 DEFAULT = {FailureKind.LOST: 1, FailureKind.INTERRUPTED: 10}
 _SAME = {FailureKind.LEASE: FailureKind.LOST}  # a worker that gave no sign of life counts as lost
 _HOW = {
@@ -63,11 +62,7 @@ def _kind(given: Any) -> FailureKind:
 
 def stored_retries(system: Mapping[str, Any]) -> Retries:
     """Return the retries that a study's system attributes hold."""
-    if KEY in system:
-        return checked_retries(system[KEY])
-    if _OLD_KEY in system:
-        return {**DEFAULT, FailureKind.LOST: int(system[_OLD_KEY]) - 1}
-    return DEFAULT
+    return checked_retries(system[KEY]) if KEY in system else DEFAULT
 
 
 def to_store(retries: Retries) -> dict[str, int]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tunesmith.compat.guide import ARGUMENTS, Argument
 from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
 from tunesmith.compat.optuna.samplers.base import ConstraintsFunc
 from tunesmith.compat.optuna.samplers.native import NativeSampler, warn_of_others
 from tunesmith.compat.optuna.samplers.nsgaii import PolynomialMutation, SBXCrossover, checked_probability
-from tunesmith.samplers.common.optuna_arguments import OptunaArgument
-from tunesmith.samplers.evolutionary.nsga2 import OPTUNA_ARGUMENTS, NSGA2Sampler
+from tunesmith.samplers.evolutionary.nsga2 import NSGA2Sampler
 
 ETA_CROSSOVER, ETA_MUTATION = 2.0, 5.0
-FRONTS = OptunaArgument("the fittest are selected by fronts and crowding, as in NSGA-II", None, 3)
-OTHERS = {**OPTUNA_ARGUMENTS, "reference_points": FRONTS, "dividing_parameter": FRONTS}
+FRONTS = Argument("the fittest are selected by fronts and crowding, as in NSGA-II", None, 3)
+OTHERS = {**ARGUMENTS["NSGA2Sampler"], "reference_points": FRONTS, "dividing_parameter": FRONTS}
 
 
 class NSGAIISampler(NativeSampler):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from tunesmith import samplers as native_samplers
+from tunesmith.compat.guide import ARGUMENTS, Argument
 from tunesmith.compat.optuna._deprecated import formerly_positional, warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
 from tunesmith.compat.optuna.distributions import BaseDistribution
@@ -18,14 +19,10 @@ from tunesmith.compat.optuna.samplers.base import BaseSampler, ConstraintsFunc
 from tunesmith.compat.optuna.samplers.native import NativeSampler, warn_of_others
 from tunesmith.compat.optuna.samplers.off_bounds import AutoOffBounds, TPEOffBounds
 from tunesmith.compat.optuna.trial_state import TrialState
-from tunesmith.samplers.common.optuna_arguments import OptunaArgument
-from tunesmith.samplers.evolutionary.cmaes import OPTUNA_ARGUMENTS as CMAES
-from tunesmith.samplers.gp.sampler import OPTUNA_ARGUMENTS as GP
-from tunesmith.samplers.tpe.sampler import OPTUNA_ARGUMENTS as TPE
 from tunesmith.space import Space
 from tunesmith.state import TrialState as NativeState
 
-SIGMA = OptunaArgument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
+SIGMA = Argument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
 
 
 def _warn_of_constraints(constraints_func: ConstraintsFunc | None) -> None:
@@ -131,7 +128,7 @@ class TPESampler(NativeSampler):
                 raise ValueError("TPESampler: group=True needs multivariate=True")
             warn_experimental_argument("group")
         _warn_of_constraints(constraints_func)
-        warn_of_others("TPESampler", given, TPE)
+        warn_of_others("TPESampler", given, ARGUMENTS["TPESampler"])
         native = TPEOffBounds(
             5 if n_startup_trials is None else max(1, n_startup_trials),
             32 if n_ei_candidates is None else n_ei_candidates,
@@ -179,7 +176,7 @@ class GPSampler(NativeSampler):
         _warn_of_constraints(constraints_func)
         if deterministic_objective:
             warn_experimental_argument("deterministic_objective")
-        warn_of_others("GPSampler", given, GP)
+        warn_of_others("GPSampler", given, ARGUMENTS["GPSampler"])
         super().__init__(
             native_samplers.GPSampler(None if n_startup_trials is None else max(1, n_startup_trials), seed),
             constraints_func,
@@ -259,7 +256,7 @@ class CmaEsSampler(NativeSampler):
             raise ValueError("CmaEsSampler: give source_trials= or use_separable_cma=True, not both")
         if with_margin + lr_adapt + use_separable_cma > 1:
             raise ValueError("CmaEsSampler: give one of with_margin=, lr_adapt= and use_separable_cma=")
-        warn_of_others("CmaEsSampler", given, {**CMAES, "sigma0": SIGMA})
+        warn_of_others("CmaEsSampler", given, {**ARGUMENTS["CmaEsSampler"], "sigma0": SIGMA})
         self._sources = [t for t in source_trials or () if t.state == TrialState.COMPLETE]
         self._make = partial(
             native_samplers.CmaEsSampler,

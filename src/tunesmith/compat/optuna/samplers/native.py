@@ -10,6 +10,7 @@ from weakref import WeakSet
 import numpy as np
 
 from tunesmith.caution import caution
+from tunesmith.compat.guide import Argument
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
@@ -19,7 +20,6 @@ from tunesmith.compat.optuna.search_space import IntersectionSearchSpace
 from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.errors import SpaceExhaustedError
 from tunesmith.samplers.base import Sampler
-from tunesmith.samplers.common.optuna_arguments import OptunaArgument
 from tunesmith.space import Space
 from tunesmith.study.engine.engine import TrialEngine
 
@@ -182,7 +182,7 @@ def _drawn(space: Space, rng: np.random.Generator) -> dict[str, Any]:
     return space.decode_row(space.sample(rng, 1)[0])
 
 
-def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, OptunaArgument]) -> None:
+def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, Argument]) -> None:
     """Warn, once in a process, of each argument that asks for something else than what is done.
 
     Args:
@@ -192,7 +192,6 @@ def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, O
     """
     for name, value in given.items():
         key = f"{sampler}.{name}"
-        harmless = any(value is same or (type(value) is type(same) and value == same) for same in table[name].harmless)
-        if not harmless and key not in _warned:
+        if table[name].asks_for(value) and key not in _warned:
             _warned.add(key)
             caution(f"{sampler}: {name}={value!r} is not followed: {table[name].instead}")

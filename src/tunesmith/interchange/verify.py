@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tunesmith.compat.sources.optuna.distributions import AsOptuna, facts_of
-from tunesmith.compat.sources.study import Facts, ImportedStudy, key_of
-from tunesmith.compat.sources.values import plain, typed
 from tunesmith.frozen import TrialRecord
+from tunesmith.interchange.optuna.distributions import AsOptuna, facts_of
+from tunesmith.interchange.study import Facts, ImportedStudy, key_of
+from tunesmith.interchange.values import plain, typed
 from tunesmith.study import Study
 from tunesmith.text import shown
 

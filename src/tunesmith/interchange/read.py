@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from tunesmith.compat.sources.limits import MAX_BYTES, MAX_ROWS, Limits
-from tunesmith.compat.sources.rows import table_of, without_groups
-from tunesmith.compat.sources.runs import RunTable, Wishes, study_of
-from tunesmith.compat.sources.study import ImportedStudy
-from tunesmith.compat.sources.tables import ENDINGS, check_width, of_object, read_file
 from tunesmith.errors import SourceError, TunesmithError
+from tunesmith.interchange.limits import MAX_BYTES, MAX_ROWS, Limits
+from tunesmith.interchange.rows import table_of, without_groups
+from tunesmith.interchange.runs import RunTable, Wishes, study_of
+from tunesmith.interchange.study import ImportedStudy
+from tunesmith.interchange.tables import ENDINGS, check_width, of_object, read_file
 from tunesmith.storage.redact import shown_spec
 from tunesmith.storage.sql.files import is_no_database
 from tunesmith.text import did_you_mean, listing, message_of, name_and_message, shorten, shown
@@ -102,7 +102,7 @@ def _sentence(text: str) -> str:
 
 def _read(source: Any, wishes: Wishes, unsafe_pickle: bool, most: tuple[int, int]) -> list[ImportedStudy]:
     if type(source).__module__.partition(".")[0] == "hyperopt":
-        from tunesmith.compat.sources.hyperopt import study_of_trials
+        from tunesmith.interchange.hyperopt import study_of_trials
 
         return [study_of_trials(source, "hyperopt", "the object", wishes)]
     if not isinstance(source, str | Path):
@@ -145,13 +145,13 @@ def _by_beginning(path: Path, wishes: Wishes, unsafe_pickle: bool, limits: Limit
     if not head:
         raise SourceError(f"{place} is empty")
     if head.startswith(PICKLE):
-        from tunesmith.compat.sources.hyperopt import read_trials, refusal
+        from tunesmith.interchange.hyperopt import read_trials, refusal
 
         if not unsafe_pickle:
             raise SourceError(refusal(place))
         return [read_trials(path, place, wishes, limits)]
     if b'"op_code"' in head.split(b"\n", 1)[0]:
-        from tunesmith.compat.sources.optuna.journal import Journal
+        from tunesmith.interchange.optuna.journal import Journal
 
         _refuse_wishes(wishes, "Optuna's journals", place)
         journal = Journal(path, limits)
@@ -163,7 +163,7 @@ def _by_beginning(path: Path, wishes: Wishes, unsafe_pickle: bool, limits: Limit
 
 
 def _folder(path: Path, wishes: Wishes, limits: Limits) -> list[ImportedStudy]:
-    from tunesmith.compat.sources import mlflow, ray_tune
+    from tunesmith.interchange import mlflow, ray_tune
 
     place = limits.place
     home = next((h for h in (path, path / "mlruns") if h.is_dir() and mlflow.is_store(h)), None)
@@ -195,9 +195,9 @@ def _experiments(
 
 
 def _database(source: str | Path, wishes: Wishes, limits: Limits) -> list[ImportedStudy]:
-    from tunesmith.compat.sources import mlflow
-    from tunesmith.compat.sources.databases import reading, table_names
-    from tunesmith.compat.sources.optuna.database import TABLES, OptunaDatabase
+    from tunesmith.interchange import mlflow
+    from tunesmith.interchange.databases import reading, table_names
+    from tunesmith.interchange.optuna.database import TABLES, OptunaDatabase
 
     with reading(source) as (connection, place):
         tables = table_names(connection)

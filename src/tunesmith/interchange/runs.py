@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.compat.sources.infer import in_words, infer
-from tunesmith.compat.sources.study import STALE, Facts, ImportedStudy
-from tunesmith.compat.sources.values import is_missing, is_not_a_number, number, typed_column
 from tunesmith.errors import SourceError, SpaceError
 from tunesmith.frozen import NOISE, OUTSIDE, TrialRecord
+from tunesmith.interchange.infer import in_words, infer
+from tunesmith.interchange.study import STALE, Facts, ImportedStudy
+from tunesmith.interchange.values import is_missing, is_not_a_number, number, typed_column
 from tunesmith.space import Categorical, Int, Parameter, Space
 from tunesmith.space.convert import as_parameter
 from tunesmith.space.parameters import MAX_INT

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunesmith.compat.sources.limits import MOST_COLUMNS, Limits, parsed
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.interchange.limits import MOST_COLUMNS, Limits, parsed
 from tunesmith.storage.redact import shown_spec
 from tunesmith.text import shown
 

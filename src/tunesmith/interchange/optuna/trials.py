@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.compat.sources.limits import texts
-from tunesmith.compat.sources.optuna.distributions import Range, as_optuna, read_distribution
-from tunesmith.compat.sources.study import KEY, STALE, Facts
 from tunesmith.curves import Reported
 from tunesmith.frozen import NOISE, OUTSIDE, TrialRecord, checked_noise, noise_of_each
+from tunesmith.interchange.limits import texts
+from tunesmith.interchange.optuna.distributions import Range, as_optuna, read_distribution
+from tunesmith.interchange.study import KEY, STALE, Facts
 from tunesmith.space import Space
 from tunesmith.state import FailureKind, TrialState
 from tunesmith.storable import storable

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tunesmith.compat.sources.limits import DAMAGE, Limits, number, parsed, texts, whole
-from tunesmith.compat.sources.optuna.trials import NAMES, OTHERS, PROGRAM, RawTrial, Records, others_of
-from tunesmith.compat.sources.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.errors import SourceError
+from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, texts, whole
+from tunesmith.interchange.optuna.trials import NAMES, OTHERS, PROGRAM, RawTrial, Records, others_of
+from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.state import TrialState
 from tunesmith.storage.redact import shown_spec
 from tunesmith.text import shown

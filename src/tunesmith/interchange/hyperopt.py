@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tunesmith.compat.sources.limits import Limits
-from tunesmith.compat.sources.runs import Run, RunTable, Wishes, study_of
-from tunesmith.compat.sources.study import ImportedStudy
-from tunesmith.compat.sources.values import is_missing, number, plain
 from tunesmith.errors import SourceError
+from tunesmith.interchange.limits import Limits
+from tunesmith.interchange.runs import Run, RunTable, Wishes, study_of
+from tunesmith.interchange.study import ImportedStudy
+from tunesmith.interchange.values import is_missing, number, plain
 from tunesmith.space import Categorical
 from tunesmith.space.convert import as_parameter
 from tunesmith.storable import storable

@@ -12,8 +12,8 @@ import pytest
 
 import tunesmith as ts
 from tunesmith import compat
-from tunesmith.compat.sources.optuna.database import NEEDED
 from tunesmith.errors import DuplicatedStudyError, SourceError
+from tunesmith.interchange.optuna.database import NEEDED
 
 optuna = pytest.importorskip("optuna")
 

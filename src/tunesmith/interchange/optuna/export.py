@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tunesmith.compat.sources.databases import reading, table_names
-from tunesmith.compat.sources.optuna.database import TABLES
-from tunesmith.compat.sources.optuna.outgoing import Outgoing, outgoing
-from tunesmith.compat.sources.optuna.trials import RawTrial
 from tunesmith.errors import MissingDependencyError, SourceError
+from tunesmith.interchange.databases import reading, table_names
+from tunesmith.interchange.optuna.database import TABLES
+from tunesmith.interchange.optuna.outgoing import Outgoing, outgoing
+from tunesmith.interchange.optuna.trials import RawTrial
 from tunesmith.state import TrialState
 from tunesmith.storage.redact import FILES, shown_spec
 from tunesmith.study import Study

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tunesmith.cli.options import STORAGE, Decorator
-from tunesmith.cli.output import echo
 from tunesmith.plain import plain
 from tunesmith.text import did_you_mean, printable
 
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from tunesmith.compat.optuna.storages import BaseStorage
     from tunesmith.compat.optuna.study import Study
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+STORAGES = ("OPTUNA_STORAGE", "TUNESMITH_STORAGE")  # environment variables, in this order
 FORMATS = ("value", "json", "table", "yaml")
 OUTSIDE = "outside"  # who runs trials that `ask` began: no process, so that the end of this one says nothing of them
 STATES = ("complete", "pruned", "fail")
@@ -34,7 +34,7 @@ ELSEWHERE: dict[str, str] = {
 }
 
 storage_option: Decorator = click.option(
-    "--storage", metavar="URL", help=f"A file or a database's URL; left out: OPTUNA_STORAGE or {STORAGE}."
+    "--storage", metavar="URL", help=f"A file or a database's URL; left out: {' or '.join(STORAGES)}."
 )
 class_option: Decorator = click.option(
     "--storage-class", metavar="CLASS", help="RDBStorage, or JournalFileBackend for a file of any name."
@@ -87,7 +87,7 @@ def create_study(
             load_if_exists=skip_if_exists,
         )
     )
-    echo(printable(study.study_name))
+    _echo(printable(study.study_name))
 
 
 @click.command()
@@ -184,10 +184,15 @@ def best_trial(
 # -- the parts -----------------------------------------------------------------------------------------------------
 
 
+def _echo(text: str) -> None:
+    """Print a text that cannot control the terminal."""
+    click.echo(printable(text, lines=True))
+
+
 def _storage(url: str | None, storage_class: str | None) -> BaseStorage:
     from tunesmith.compat.optuna import storages
 
-    url = url or os.environ.get("OPTUNA_STORAGE") or os.environ.get(STORAGE)
+    url = url or next((found for name in STORAGES if (found := os.environ.get(name))), None)
     if not url:
         raise click.UsageError("give --storage, such as sqlite:///tune.db")
     if storage_class in FILES or (storage_class is None and os.path.isfile(url)):  # of any name, as there
@@ -282,11 +287,11 @@ def _print(record: dict[str, Any], form: str, flatten: bool) -> None:
     }
     cells = {printable(key): "" if value is None else printable(str(value)) for key, value in safe.items()}
     if form == "json":
-        echo(json.dumps(safe))
+        _echo(json.dumps(safe))
     elif form == "yaml":  # in which JSON is one way to write a value
-        echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
+        _echo("\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in safe.items()))
     elif form == "value":
-        echo(" ".join(cells.values()))
+        _echo(" ".join(cells.values()))
     else:  # in the characters that scripts look for
         widths = [max(len(key), len(cell)) for key, cell in cells.items()]
         rule = f"+{'+'.join('-' * (width + 2) for width in widths)}+"
@@ -294,4 +299,4 @@ def _print(record: dict[str, Any], form: str, flatten: bool) -> None:
             f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |"
             for line in (cells.keys(), cells.values())
         )
-        echo("\n".join([rule, head, rule, row, rule]))
+        _echo("\n".join([rule, head, rule, row, rule]))

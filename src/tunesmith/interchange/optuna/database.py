@@ -15,11 +15,11 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - imported only when a database is read
 
-from tunesmith.compat.sources.databases import table_names
-from tunesmith.compat.sources.limits import DAMAGE, Limits, number, parsed, whole
-from tunesmith.compat.sources.optuna.trials import NAMES, OTHERS, PROGRAM, RawTrial, Records, others_of
-from tunesmith.compat.sources.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.errors import SourceError
+from tunesmith.interchange.databases import table_names
+from tunesmith.interchange.limits import DAMAGE, Limits, number, parsed, whole
+from tunesmith.interchange.optuna.trials import NAMES, OTHERS, PROGRAM, RawTrial, Records, others_of
+from tunesmith.interchange.study import MOST_OBJECTIVES, ImportedStudy
 from tunesmith.state import TrialState
 from tunesmith.text import shown
 

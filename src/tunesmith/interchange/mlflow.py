@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa  # noqa: TID253 - imported only when results of MLflow are read
 
-from tunesmith.compat.sources import limits as checked
-from tunesmith.compat.sources.limits import Limits
-from tunesmith.compat.sources.runs import Run, RunTable
 from tunesmith.errors import SourceError
+from tunesmith.interchange import limits as checked
+from tunesmith.interchange.limits import Limits
+from tunesmith.interchange.runs import Run, RunTable
 from tunesmith.storage.redact import shown_spec
 
 TABLES = {"experiments", "runs", "params", "metrics", "latest_metrics", "tags"}

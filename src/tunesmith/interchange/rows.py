@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tunesmith.compat.sources.runs import Run, RunTable, Wishes
-from tunesmith.compat.sources.values import as_dict, flat, is_missing, moment, number, plain, typed
 from tunesmith.errors import SourceError
+from tunesmith.interchange.runs import Run, RunTable, Wishes
+from tunesmith.interchange.values import as_dict, flat, is_missing, moment, number, plain, typed
 from tunesmith.text import did_you_mean, listing
 
 PARAMS, METRICS, ATTRS, CONSTRAINTS, CURVE = "params", "metrics", "attrs", "constraints", "curve"

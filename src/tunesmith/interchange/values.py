@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.compat.sources.limits import DEEPEST, check_depth, parsed
+from tunesmith.interchange.limits import DEEPEST, check_depth, parsed
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 _INTEGER = re.compile(r"[+-]?\d{1,600}")  # as many digits as an attribute may have

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.compat.sources.optuna.distributions import write_distribution
-from tunesmith.compat.sources.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawTrial
 from tunesmith.frozen import NOISE, TrialRecord
+from tunesmith.interchange.optuna.distributions import write_distribution
+from tunesmith.interchange.optuna.trials import FIXED, NAMES, OTHERS, REASON, RawTrial
 from tunesmith.space import Categorical, Float, Int, Parameter
 from tunesmith.space.words import words_of
 from tunesmith.state import StudyDirection, TrialState

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunesmith.compat.sources.limits import Limits, parsed
-from tunesmith.compat.sources.rows import NOTES
-from tunesmith.compat.sources.runs import Run, RunTable
-from tunesmith.compat.sources.values import flat, number
 from tunesmith.errors import SourceError
+from tunesmith.interchange.limits import Limits, parsed
+from tunesmith.interchange.rows import NOTES
+from tunesmith.interchange.runs import Run, RunTable
+from tunesmith.interchange.values import flat, number
 from tunesmith.storage.redact import shown_spec
 from tunesmith.text import shown
 
