@@ -65,12 +65,13 @@ REPORTS: dict[str, str] = {  # formats of reports
     "html": "tunesmith.report.page:write",
     "md": "tunesmith.report.markdown:write",
 }
-GUIDES: dict[str, str] = {  # what other programs call things, and how their files look: asked before an error
+GUIDES: dict[str, str] = {  # functions of upper layers that lower ones call: names, arguments, files of other programs
     "name": "tunesmith.compat.guide:where_is",
     "argument": "tunesmith.compat.guide:accepts_argument",
     "file": "tunesmith.interchange.recognise:file_of",
     "tables": "tunesmith.interchange.recognise:tables_of",
     "import": "tunesmith.interchange.recognise:how_to_import",
+    "report": "tunesmith.report:write_report",
 }
 KINDS: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,

@@ -34,3 +34,18 @@ def test_no_code_below_names_another_library() -> None:
 @pytest.mark.parametrize("name", registry.GUIDES)
 def test_each_guide_of_the_registry_is_there(name: str) -> None:
     assert callable(registry.guide(name))
+
+
+def test_no_import_hides_in_a_string() -> None:
+    """A module named in a string is an import that no check of layers sees; a package's lazy names are variables."""
+    found = [
+        f"{name}:{call.lineno}"
+        for name, tree in MODULES.items()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "attr", getattr(call.func, "id", "")) == "import_module"
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and str(call.args[0].value).startswith("tunesmith.")
+    ]
+    assert not found, f"import these plainly, or let the upper module register itself: {found}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunesmith import registry
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
@@ -263,9 +263,7 @@ class StudyView:
         Raises:
             ValueError: there is no such format or language.
         """
-        # By its name, since reports stand above studies: a study knows nothing of figures.
-        write = importlib.import_module("tunesmith.report").write_report
-        text: str = write(self, path, format=format, lang=lang)
+        text: str = registry.guide("report")(self, path, format=format, lang=lang)  # which stands above studies
         return text
 
     @property

@@ -189,6 +189,9 @@ def fmin(
     return best_of(trials, space, return_argmin)
 
 
+Trials.loop = staticmethod(fmin)
+
+
 def best_of(trials: Any, space: Any, return_argmin: bool) -> Any:
     """Return what `fmin` returns.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,7 +22,12 @@ class Trials(DocumentStore):
     Args:
         exp_key: show the documents of this experiment alone; None: all.
         refresh: show at once what there is.
+
+    Attributes:
+        loop: `fmin`, which stands above the documents that it fills, and puts itself here.
     """
+
+    loop: ClassVar[Callable[..., Any]]
 
     @property
     def trials(self) -> list[Document]:
@@ -166,9 +170,7 @@ class Trials(DocumentStore):
         Returns:
             what `fmin` returns.
         """
-        # By its name, since the loop stands above the documents that it fills.
-        fmin = importlib.import_module("tunesmith.compat.hyperopt.fmin").fmin
-        return fmin(
+        return self.loop(
             fn, space, algo, max_evals, timeout, loss_threshold, self, rstate,
             allow_trials_fmin=False, pass_expr_memo_ctrl=pass_expr_memo_ctrl,
             catch_eval_exceptions=catch_eval_exceptions, verbose=verbose, return_argmin=return_argmin,
