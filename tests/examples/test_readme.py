@@ -1,4 +1,4 @@
-"""What README.md promises beyond its examples running: the search that it says survives a kill does."""
+"""What README.md and docs/storage.md promise beyond their examples running: a report, and a search that survives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def search_script() -> str:
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "storage.md").read_text(), re.DOTALL | re.MULTILINE)
     (script,) = [block for block in blocks if block.startswith("# search.py")]
     assert "time.sleep(0.02)" in script
     return script.replace("time.sleep(0.02)", "time.sleep(0.05)")  # time enough to be killed in
@@ -47,7 +47,7 @@ def finished(folder: Path) -> list[tuple[int, dict[str, float], float | None]]:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
-def test_the_search_of_the_readme_survives_kill_9(tmp_path: Path) -> None:
+def test_the_search_of_the_page_survives_kill_9(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()
