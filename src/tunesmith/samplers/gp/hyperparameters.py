@@ -34,7 +34,7 @@ REFIT_ALWAYS = 50
 GROWTH = 1.08
 MIN_ROWS = 3  # finite observations before a model is worth anything
 CACHE_SIZE = 256  # fits and transforms: more than a chain of fits and looks for noise has
-PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: docs/benchmarks.md
+PRIOR = Prior(scale_mean=0.0, noise_mean=-6.0, noise_bounds=(1e-6, 1.0))  # measured: benchmarks/notes
 
 
 def fitted_rows(n: int) -> int:
