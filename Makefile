@@ -1,6 +1,6 @@
 # tunesmith: run `make` to see what there is. Needs Python >= 3.11, git and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers tests fast oldest versions format bench docs pins clean
+.PHONY: help demo test check test-all outer lint types layers oldest versions format bench docs pins clean
 # Every target may make .venv: two at once would be in each other's way.
 .NOTPARALLEL:
 
@@ -8,10 +8,11 @@ SETUP := sh .ci/setup
 BIN := .venv/bin
 # Processes of the test run; each runs its numeric libraries on one thread (below).
 WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 15
 
 help:  ## say what each target does
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "PYTHON=/path/to/python3 chooses the Python that .venv is made with."
 
 # Ctrl-C reaches the demo, this shell and make. The demo says what is kept and how to go on, and ends with 130; the
@@ -21,33 +22,37 @@ demo:  ## tune a pipeline on real data, beside grid and random search; Ctrl-C an
 	@trap : INT; $(SETUP) demo && $(BIN)/python examples/demo.py; code=$$?; \
 	if [ $$code -eq 130 ]; then sleep 0.2; else exit $$code; fi
 
-test: lint types layers tests  ## everything that a change must pass
-
 # Two test processes with as many BLAS threads as cores each would wait for one another.
-lint types layers tests fast oldest versions: export OMP_NUM_THREADS = 1
-lint types layers tests fast oldest versions: export OPENBLAS_NUM_THREADS = 1
-lint types layers tests fast oldest versions: export MKL_NUM_THREADS = 1
+test check outer lint types layers oldest versions: export OMP_NUM_THREADS = 1
+test check outer lint types layers oldest versions: export OPENBLAS_NUM_THREADS = 1
+test check outer lint types layers oldest versions: export MKL_NUM_THREADS = 1
+
+test:  ## the inner circle of the tests, on any machine: core, scikit-learn, SQLite, figures, dashboard, docs
+	@$(SETUP) test
+	$(PYTEST) --circle inner
+
+check: lint types layers  ## before a commit: lint, types, layers, and the tests of the rooms touched since main
+	@rooms=$$(sh .ci/touched); if [ -n "$$rooms" ]; then echo $(PYTEST) --circle inner $$rooms; \
+	$(PYTEST) --circle inner $$rooms; else echo "check: no room was touched since main"; fi
+
+test-all: lint types layers test outer  ## everything that a change must pass: lint, types, layers, both circles (3 GB)
+
+outer:  ## the outer circle of the tests: large libraries, servers, a browser, kills
+	@$(SETUP) test-all
+	$(PYTEST) --circle outer
 
 lint:  ## ruff: lint and formatting
-	@$(SETUP) test
+	@$(SETUP) check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 types:  ## mypy --strict on src
-	@$(SETUP) test
+	@$(SETUP) check
 	$(BIN)/mypy
 
 layers:  ## import-linter: imports only point to lower layers
-	@$(SETUP) test
+	@$(SETUP) check
 	$(BIN)/lint-imports --no-logo
-
-tests:  ## pytest, the examples of README and docs among it
-	@$(SETUP) test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 15
-
-fast:  ## pytest without the slow tests
-	@$(SETUP) test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
 
 oldest:  ## pytest with the oldest versions that pyproject.toml admits, scikit-learn 1.6 among them
 	@sh .ci/versions oldest
@@ -56,7 +61,7 @@ versions:  ## pytest with each version that is supported: oldest, scikit-learn 1
 	@for name in oldest scikit-learn-1.7 scikit-learn-1.8 python3.12 python3.13; do sh .ci/versions $$name || exit 1; done
 
 format:  ## let ruff sort imports, repair what it can and format
-	@$(SETUP) test
+	@$(SETUP) check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import signal
@@ -29,11 +30,44 @@ os.environ.setdefault("KERAS_BACKEND", "torch")  # the one that is installed; Ke
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Two circles. The inner one is `make test`: it runs on any machine, in minutes. The outer one takes libraries of
+# hundreds of megabytes, servers, a browser, kills, many seconds a test, or looks at the code and not at what it does;
+# `make test-all` runs both.
+OUTER_FOLDERS = {"compat", "faults", "integrations", "project", "servers"}
+OUTER_FILES = {"dashboard/test_browser.py"}
+INNER_FILES = {"project/test_docs.py", "project/test_links.py", "project/test_setup.py"}
+OUTER_MARKERS = ("slow", "outer", "dask", "ray", "postgres", "mariadb")
+
 collect_ignore = [] if importlib.util.find_spec("starlette") else ["dashboard"]
 
 
-def pytest_report_header() -> list[str]:
-    return [f"tests/{name} is left out: pip install 'tunesmith[dashboard]'" for name in collect_ignore]
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--circle", choices=("inner", "outer"), help="run one circle of the tests; default: both")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    left_out = [f"tests/{name} is left out: pip install 'tunesmith[dashboard]'" for name in collect_ignore]
+    if config.getoption("circle") == "inner":
+        left_out.append("the inner circle of the tests; `make test-all` runs the outer one as well")
+    return left_out
+
+
+def _is_outside(path: Path) -> bool:
+    """Whether a file of tests belongs to the outer circle as a whole."""
+    room, *file = path.relative_to(ROOT / "tests").parts or ("",)
+    name = "/".join((room, *file))
+    return name in OUTER_FILES or (room in OUTER_FOLDERS and bool(file) and name not in INNER_FILES)
+
+
+@functools.cache
+def _skips_without_a_library(path: Path) -> bool:
+    """Whether tests of a file are skipped where a library is missing: then both circles run it."""
+    return "importorskip" in path.read_text()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    inside = collection_path.is_relative_to(ROOT / "tests")
+    return True if config.getoption("circle") == "inner" and inside and _is_outside(collection_path) else None
 
 
 _COMMON = hypothesis.settings(
@@ -48,12 +82,22 @@ hypothesis.settings.register_profile("thorough", _COMMON, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests of a kind of server go to one worker process, so that one server is started and not one a worker."""
     for item in items:
         for name in ("postgres", "mariadb"):
             if item.get_closest_marker(name) is not None:
                 item.add_marker(pytest.mark.xdist_group(name))
+    circle = config.getoption("circle")
+    if circle is None:
+        return
+    kept, left = [], []
+    for item in items:
+        is_outer = _is_outside(item.path) or any(item.get_closest_marker(name) for name in OUTER_MARKERS)
+        runs = not is_outer if circle == "inner" else is_outer or _skips_without_a_library(item.path)
+        (kept if runs else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
 
 
 @pytest.fixture(autouse=True)

