@@ -67,7 +67,11 @@ def public_objects() -> dict[str, Any]:
     for page in sorted((ROOT / "docs" / "api").glob("*.md")):
         for identifier in re.findall(r"^::: ([\w.]+)$", page.read_text(), re.MULTILINE):
             module, _, name = identifier.rpartition(".")
-            found[identifier] = getattr(importlib.import_module(module), name)
+            try:
+                found[identifier] = getattr(importlib.import_module(module), name)
+            except ModuleNotFoundError as error:
+                if error.name is None or error.name.startswith("tunesmith"):
+                    raise  # else a library is not installed, and what it is for is left out
     return found
 
 
