@@ -37,7 +37,6 @@ FIGURES = {
     "plot_hypervolume_history": ("hypervolume_history", {"reference_point": [8.0, 8.0]}),
 }
 TWO_OBJECTIVES = {"plot_pareto_front", "plot_hypervolume_history"}
-FUNCTIONS = {"slice": "slices"}
 
 
 def points(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -94,13 +93,12 @@ def theirs(n: int, m: int) -> Any:
 
 
 def draw_ours(study: Any, name: str) -> str:
-    import importlib
-
+    from tunesmith import registry
     from tunesmith.visualization.figures import draw
 
     module, arguments = FIGURES[name]
-    make = getattr(importlib.import_module(f"tunesmith.visualization.data.{module}"), FUNCTIONS.get(module, module))
-    return json.dumps(draw(make(study, **arguments)), separators=(",", ":"))
+    arrays = registry.load("figures", module)(study, backend="arrays", **arguments)
+    return json.dumps(draw(arrays), separators=(",", ":"))
 
 
 def draw_theirs(study: Any, name: str) -> str:

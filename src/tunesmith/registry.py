@@ -1,4 +1,4 @@
-"""Which samplers, pruners, storages, executors, stores of artifacts and evaluators there are.
+"""Which samplers, pruners, storages, executors, stores of artifacts, evaluators, reports and figures there are.
 
 Each table is name to ``"module:Class"``.
 
@@ -73,6 +73,24 @@ GUIDES: dict[str, str] = {  # functions of upper layers that lower ones call: na
     "import": "tunesmith.interchange.recognise:how_to_import",
     "report": "tunesmith.report:write_report",
 }
+FIGURES: dict[str, str] = {
+    "ablation": "tunesmith.visualization.figures.ablation:plot_ablation",
+    "belief": "tunesmith.visualization.figures.belief:plot_belief",
+    "contour": "tunesmith.visualization.figures.contour:plot_contour",
+    "edf": "tunesmith.visualization.figures.edf:plot_edf",
+    "honest_score": "tunesmith.visualization.figures.honest_score:plot_honest_score",
+    "hypervolume_history": "tunesmith.visualization.figures.hypervolume_history:plot_hypervolume_history",
+    "intermediate_values": "tunesmith.visualization.figures.intermediate_values:plot_intermediate_values",
+    "optimization_history": "tunesmith.visualization.figures.optimization_history:plot_optimization_history",
+    "parallel_coordinate": "tunesmith.visualization.figures.parallel_coordinate:plot_parallel_coordinate",
+    "param_importances": "tunesmith.visualization.figures.param_importances:plot_param_importances",
+    "pareto_front": "tunesmith.visualization.figures.pareto_front:plot_pareto_front",
+    "racing": "tunesmith.visualization.figures.racing:plot_racing",
+    "rank": "tunesmith.visualization.figures.rank:plot_rank",
+    "slice": "tunesmith.visualization.figures.slice:plot_slice",
+    "terminator_improvement": "tunesmith.visualization.figures.terminator_improvement:plot_terminator_improvement",
+    "timeline": "tunesmith.visualization.figures.timeline:plot_timeline",
+}
 KINDS: dict[str, dict[str, str]] = {
     "samplers": SAMPLERS,
     "pruners": PRUNERS,
@@ -81,6 +99,7 @@ KINDS: dict[str, dict[str, str]] = {
     "artifacts": ARTIFACTS,
     "evaluators": EVALUATORS,
     "reports": REPORTS,
+    "figures": FIGURES,
 }
 
 
@@ -88,7 +107,7 @@ def names(kind: str) -> dict[str, str]:
     """Return name to ``"module:Class"`` of everything of a kind, entry points included.
 
     Args:
-        kind: "samplers", "pruners", "storages", "executors", "artifacts", "evaluators" or "reports".
+        kind: "samplers", "pruners", "storages", "executors", "artifacts", "evaluators", "reports" or "figures".
     """
     from importlib.metadata import entry_points
 

@@ -15,27 +15,26 @@ import pytest
 from tests.visualization.studies import FakeSearch, conditional, many, trade_off
 
 import tunesmith
-from tunesmith import Float, visualization
+from tunesmith import Float, registry, visualization
 from tunesmith.visualization import matplotlib as by_matplotlib
-from tunesmith.visualization.data.ablation import AblationPath
-from tunesmith.visualization.data.base import FigureData, plain
-from tunesmith.visualization.data.belief import belief
-from tunesmith.visualization.data.contour import contour
-from tunesmith.visualization.data.edf import edf
-from tunesmith.visualization.data.honest_score import honest_score
-from tunesmith.visualization.data.hypervolume_history import hypervolume_history
-from tunesmith.visualization.data.intermediate_values import intermediate_values
-from tunesmith.visualization.data.optimization_history import optimization_history
-from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
-from tunesmith.visualization.data.param_importances import param_importances
-from tunesmith.visualization.data.pareto_front import pareto_front
-from tunesmith.visualization.data.racing import racing
-from tunesmith.visualization.data.rank import rank
-from tunesmith.visualization.data.slice import slices
-from tunesmith.visualization.data.terminator_improvement import terminator_improvement
-from tunesmith.visualization.data.timeline import timeline
+from tunesmith.visualization.figure import FigureData, plain
 from tunesmith.visualization.figures import draw
-from tunesmith.visualization.mpl import draw as draw_by_matplotlib
+from tunesmith.visualization.figures.ablation import AblationPath
+from tunesmith.visualization.figures.belief import belief
+from tunesmith.visualization.figures.contour import contour
+from tunesmith.visualization.figures.edf import edf
+from tunesmith.visualization.figures.honest_score import honest_score
+from tunesmith.visualization.figures.hypervolume_history import hypervolume_history
+from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.optimization_history import optimization_history
+from tunesmith.visualization.figures.parallel_coordinate import parallel_coordinate
+from tunesmith.visualization.figures.param_importances import param_importances
+from tunesmith.visualization.figures.pareto_front import pareto_front
+from tunesmith.visualization.figures.racing import racing
+from tunesmith.visualization.figures.rank import rank
+from tunesmith.visualization.figures.slice import slices
+from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
+from tunesmith.visualization.figures.timeline import timeline
 
 FIGURES: dict[str, Callable[[], FigureData]] = {
     "history": lambda: optimization_history(conditional(), show_pruned=True, show_failed=True, selected=[1]),
@@ -66,8 +65,8 @@ FIGURES: dict[str, Callable[[], FigureData]] = {
 
 def test_every_kind_of_figure_is_drawn_here() -> None:
     kinds = {make().kind for make in FIGURES.values()}
-    modules = {m.name for m in pkgutil.iter_modules(visualization.figures.__path__)} - {"style", "pairs"}
-    assert kinds == modules
+    modules = {m.name for m in pkgutil.iter_modules(visualization.figures.__path__)}
+    assert kinds == modules == set(registry.FIGURES)
 
 
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
@@ -85,7 +84,7 @@ def test_every_figure_is_json_and_both_backends_draw_it(make: Callable[[], Figur
     assert data.summary.endswith(".")
     assert made.layout.title.text
     assert len(made.data)
-    drawn = draw_by_matplotlib(data)
+    drawn = data.drawn("matplotlib")
     drawn.draw_without_rendering()
     assert drawn.get_label() == data.summary
 
@@ -97,13 +96,13 @@ def test_no_name_is_read_as_markup_or_as_a_formula() -> None:
         text = json.dumps(draw(data)["data"]) + json.dumps(draw(data)["layout"] | {"meta": None})
         assert "<b>" not in text
         assert "<i>" not in text
-        draw_by_matplotlib(data).draw_without_rendering()
+        data.drawn("matplotlib").draw_without_rendering()
 
 
 def test_figures_for_a_page_are_made_without_plotly() -> None:
     code = (
         "import sys, tunesmith\n"
-        "from tunesmith.visualization.data.slice import slices\n"
+        "from tunesmith.visualization.figures.slice import slices\n"
         "from tunesmith.visualization.figures import draw\n"
         "study = tunesmith.create_study(space={'x': tunesmith.Float(0, 1)}, seed=0, sampler='random')\n"
         "study.optimize(lambda trial: trial.params['x'], n_trials=3)\n"
@@ -145,6 +144,7 @@ def test_every_plot_returns_a_figure(name: str) -> None:
 
     plot, study = getattr(visualization, name), STUDIES[name]()
     assert isinstance(plot(study), Figure)
+    assert plot(study, backend="arrays").kind == name.removeprefix("plot_")
     assert isinstance(getattr(by_matplotlib, name)(study), Drawn)
 
 

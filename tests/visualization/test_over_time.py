@@ -11,12 +11,13 @@ from tests.visualization.studies import POINTS, VALUES, conditional, many, recor
 import tunesmith
 from tunesmith import Float, TrialState
 from tunesmith.errors import NothingToDrawError
-from tunesmith.visualization.data.edf import edf
-from tunesmith.visualization.data.intermediate_values import intermediate_values
-from tunesmith.visualization.data.optimization_history import optimization_history
-from tunesmith.visualization.data.slice import slices
-from tunesmith.visualization.data.terminator_improvement import terminator_improvement
-from tunesmith.visualization.data.timeline import timeline
+from tunesmith.visualization.figures import timeline as timeline_module
+from tunesmith.visualization.figures.edf import edf
+from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.optimization_history import optimization_history
+from tunesmith.visualization.figures.slice import slices
+from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
+from tunesmith.visualization.figures.timeline import timeline
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
@@ -166,10 +167,12 @@ def test_the_timeline() -> None:
         timeline(timed(), 0)
 
 
-def test_a_running_trial_lasts_until_now() -> None:
+def test_a_running_trial_lasts_until_now(monkeypatch: pytest.MonkeyPatch) -> None:
     study = timed()
     running = study.ask()
-    data = timeline(study, now=study.trials[running.number].started + 10.0)
+    later = study.trials[running.number].started + 10.0
+    monkeypatch.setattr(timeline_module.time, "time", lambda: later)
+    data = timeline(study)
     assert data.state[-1] == "running"
     assert data.number[-1] == running.number
     assert data.end[-1] == data.end.max()

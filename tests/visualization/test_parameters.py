@@ -13,15 +13,14 @@ from tunesmith import Float
 from tunesmith.errors import NothingToDrawError
 from tunesmith.importance import Change, Importance, ImportanceRow
 from tunesmith.spaces import FloatOr, IntOr
-from tunesmith.visualization.data import ablation as path
-from tunesmith.visualization.data.axes import round_logs, round_values
-from tunesmith.visualization.data.belief import belief
-from tunesmith.visualization.data.contour import contour
-from tunesmith.visualization.data.ends import beyond, ends_of
-from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
-from tunesmith.visualization.data.param_importances import of_table, param_importances
-from tunesmith.visualization.data.rank import rank
-from tunesmith.visualization.data.slice import slices
+from tunesmith.visualization.axes import beyond, ends_of, round_logs, round_values
+from tunesmith.visualization.figures import ablation as path
+from tunesmith.visualization.figures.belief import belief
+from tunesmith.visualization.figures.contour import contour
+from tunesmith.visualization.figures.parallel_coordinate import parallel_coordinate
+from tunesmith.visualization.figures.param_importances import of_table, param_importances
+from tunesmith.visualization.figures.rank import rank
+from tunesmith.visualization.figures.slice import slices
 
 
 def test_slices_show_inactive_parameters_in_a_strip() -> None:

@@ -9,11 +9,11 @@ from tests.visualization.studies import FakeSearch, conditional, many, report, t
 import tunesmith
 from tunesmith.errors import NothingToDrawError
 from tunesmith.selection import Report
-from tunesmith.visualization.data.edf import edf
-from tunesmith.visualization.data.honest_score import honest_score
-from tunesmith.visualization.data.hypervolume_history import hypervolume_history
-from tunesmith.visualization.data.pareto_front import pareto_front
-from tunesmith.visualization.data.racing import racing
+from tunesmith.visualization.figures.edf import edf
+from tunesmith.visualization.figures.honest_score import honest_score
+from tunesmith.visualization.figures.hypervolume_history import hypervolume_history
+from tunesmith.visualization.figures.pareto_front import pareto_front
+from tunesmith.visualization.figures.racing import racing
 
 
 def test_the_distribution_function() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tunesmith.visualization.data.thinning import drawn, pixel, thin
+from tunesmith.visualization.thinning import drawn, pixel, thin
 
 numbers = st.floats(-1e6, 1e6) | st.sampled_from([np.nan, np.inf, -np.inf])
 

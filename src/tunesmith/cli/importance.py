@@ -27,7 +27,7 @@ def importance(
 ) -> None:
     """Tell which parameters mattered, with intervals and what noise would show."""
     from tunesmith.importance import importance as evaluate
-    from tunesmith.visualization.data.param_importances import as_function
+    from tunesmith.visualization.figures.param_importances import as_function
 
     study = open_study(storage, name)
     about = as_function(study, target_of(study, target))

@@ -79,14 +79,13 @@ def _has(module: str) -> bool:
 
 def _maker(figure: str) -> Any:
     """Return the function that makes a figure of this name."""
-    from tunesmith import visualization
+    from tunesmith import registry
 
-    known = {name.removeprefix("plot_"): name for name in visualization.__all__ if name.startswith("plot_")}
-    known = {short: name for short, name in known.items() if short not in NOT_OF_STUDIES}
+    known = registry.names("figures").keys() - NOT_OF_STUDIES
     short = {"history": "optimization_history", "importances": "param_importances"}.get(figure, figure)
     short = short.removeprefix("plot_").replace("-", "_")
     if short not in known:
         raise click.UsageError(
-            f"there is no figure {figure!r}{did_you_mean(figure, known)}; there are {listing(known, 30)}"
+            f"there is no figure {figure!r}{did_you_mean(figure, known)}; there are {listing(sorted(known), 30)}"
         )
-    return getattr(visualization, known[short])
+    return registry.load("figures", short)

@@ -13,22 +13,22 @@ from tunesmith.dashboard.seen import SeenStudy, part_of
 from tunesmith.errors import TunesmithError
 from tunesmith.languages import Words, say
 from tunesmith.study import Study
-from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.data.belief import belief
-from tunesmith.visualization.data.contour import contour
-from tunesmith.visualization.data.edf import edf
-from tunesmith.visualization.data.hypervolume_history import hypervolume_history
-from tunesmith.visualization.data.intermediate_values import intermediate_values
-from tunesmith.visualization.data.optimization_history import optimization_history
-from tunesmith.visualization.data.parallel_coordinate import parallel_coordinate
-from tunesmith.visualization.data.param_importances import param_importances
-from tunesmith.visualization.data.pareto_front import pareto_front
-from tunesmith.visualization.data.rank import rank
-from tunesmith.visualization.data.slice import slices
-from tunesmith.visualization.data.terminator_improvement import terminator_improvement
-from tunesmith.visualization.data.timeline import timeline
+from tunesmith.visualization.figure import FigureData
 from tunesmith.visualization.figures import draw
-from tunesmith.visualization.figures.style import name_of
+from tunesmith.visualization.figures.belief import belief
+from tunesmith.visualization.figures.contour import contour
+from tunesmith.visualization.figures.edf import edf
+from tunesmith.visualization.figures.hypervolume_history import hypervolume_history
+from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.optimization_history import optimization_history
+from tunesmith.visualization.figures.parallel_coordinate import parallel_coordinate
+from tunesmith.visualization.figures.param_importances import param_importances
+from tunesmith.visualization.figures.pareto_front import pareto_front
+from tunesmith.visualization.figures.rank import rank
+from tunesmith.visualization.figures.slice import slices
+from tunesmith.visualization.figures.terminator_improvement import terminator_improvement
+from tunesmith.visualization.figures.timeline import timeline
+from tunesmith.visualization.plotly_style import name_of
 
 MOST_WEIGHED = 50_000  # trials by which the importance of parameters is told
 Make = Callable[[Study, int | None], FigureData]  # from a study and the objective that is shown; None: there is one

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.data.columns import Indices
-from tunesmith.visualization.data.optimization_history import OptimizationHistory
-from tunesmith.visualization.data.parallel_coordinate import ParallelCoordinate
-from tunesmith.visualization.data.slice import Slice
+from tunesmith.visualization.columns import Indices
+from tunesmith.visualization.figure import FigureData
+from tunesmith.visualization.figures.optimization_history import OptimizationHistory
+from tunesmith.visualization.figures.parallel_coordinate import ParallelCoordinate
+from tunesmith.visualization.figures.slice import Slice
 
 POINTS, LINES, PANELS = 1000, 1200, 8000  # of a history, of parallel coordinates, and of all panels of slices together
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.figure import FigureData
 
 
 @dataclass(frozen=True, slots=True)

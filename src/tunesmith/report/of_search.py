@@ -12,8 +12,8 @@ from tunesmith.report.of_study import course, drawn, mattered
 from tunesmith.report.stamp import stamped, versions
 from tunesmith.selection.wording import params_of
 from tunesmith.text import printable, shorten
-from tunesmith.visualization.data.honest_score import honest_score
-from tunesmith.visualization.data.racing import racing
+from tunesmith.visualization.figures.honest_score import honest_score
+from tunesmith.visualization.figures.racing import racing
 
 SHOWN = 10  # candidates
 

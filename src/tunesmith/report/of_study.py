@@ -16,15 +16,15 @@ from tunesmith.study import Study
 from tunesmith.study.failures import failure_reasons
 from tunesmith.study.verdict import stored_verdict
 from tunesmith.text import printable, shorten
-from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.data.belief import belief
-from tunesmith.visualization.data.contour import contour
-from tunesmith.visualization.data.intermediate_values import intermediate_values
-from tunesmith.visualization.data.optimization_history import optimization_history
-from tunesmith.visualization.data.param_importances import of_table
-from tunesmith.visualization.data.pareto_front import pareto_front
-from tunesmith.visualization.data.slice import slices
-from tunesmith.visualization.data.timeline import timeline
+from tunesmith.visualization.figure import FigureData
+from tunesmith.visualization.figures.belief import belief
+from tunesmith.visualization.figures.contour import contour
+from tunesmith.visualization.figures.intermediate_values import intermediate_values
+from tunesmith.visualization.figures.optimization_history import optimization_history
+from tunesmith.visualization.figures.param_importances import of_table
+from tunesmith.visualization.figures.pareto_front import pareto_front
+from tunesmith.visualization.figures.slice import slices
+from tunesmith.visualization.figures.timeline import timeline
 
 SHOWN = 10  # rows of a table of trials, kinds of failure
 MOST_PARAMS = 12  # in a figure with one panel for each

@@ -1,6 +1,6 @@
-"""Figures of studies, with the field's names: the arrays (`data`), their drawing by Plotly (`figures`) or Matplotlib.
+"""Figures of studies, with the field's names; Plotly draws them, or with ``backend="matplotlib"`` Matplotlib.
 
-Each name is imported where it is first used; drawing needs Plotly, or with ``backend="matplotlib"`` Matplotlib.
+Each figure is one file in ``figures/`` and one line in ``registry.py``. It is imported where it is first used.
 """
 
 from __future__ import annotations
@@ -8,75 +8,42 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from tunesmith.visualization.plots.over_time import (
-        plot_hypervolume_history,
-        plot_intermediate_values,
-        plot_optimization_history,
-        plot_terminator_improvement,
-        plot_timeline,
-    )
-    from tunesmith.visualization.plots.parameters import (
-        plot_ablation,
-        plot_belief,
-        plot_contour,
-        plot_parallel_coordinate,
-        plot_param_importances,
-        plot_rank,
-        plot_slice,
-    )
-    from tunesmith.visualization.plots.results import plot_edf, plot_honest_score, plot_pareto_front, plot_racing
+from tunesmith import registry
 
-_HOMES = {
-    "over_time": (
-        "plot_hypervolume_history",
-        "plot_intermediate_values",
-        "plot_optimization_history",
-        "plot_terminator_improvement",
-        "plot_timeline",
-    ),
-    "parameters": (
-        "plot_ablation",
-        "plot_belief",
-        "plot_contour",
-        "plot_parallel_coordinate",
-        "plot_param_importances",
-        "plot_rank",
-        "plot_slice",
-    ),
-    "results": ("plot_edf", "plot_honest_score", "plot_pareto_front", "plot_racing"),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names with the registry
+    from tunesmith.visualization.figures.ablation import plot_ablation as plot_ablation
+    from tunesmith.visualization.figures.belief import plot_belief as plot_belief
+    from tunesmith.visualization.figures.contour import plot_contour as plot_contour
+    from tunesmith.visualization.figures.edf import plot_edf as plot_edf
+    from tunesmith.visualization.figures.honest_score import plot_honest_score as plot_honest_score
+    from tunesmith.visualization.figures.hypervolume_history import plot_hypervolume_history as plot_hypervolume_history
+    from tunesmith.visualization.figures.intermediate_values import plot_intermediate_values as plot_intermediate_values
+    from tunesmith.visualization.figures.optimization_history import (
+        plot_optimization_history as plot_optimization_history,
+    )
+    from tunesmith.visualization.figures.parallel_coordinate import plot_parallel_coordinate as plot_parallel_coordinate
+    from tunesmith.visualization.figures.param_importances import plot_param_importances as plot_param_importances
+    from tunesmith.visualization.figures.pareto_front import plot_pareto_front as plot_pareto_front
+    from tunesmith.visualization.figures.racing import plot_racing as plot_racing
+    from tunesmith.visualization.figures.rank import plot_rank as plot_rank
+    from tunesmith.visualization.figures.slice import plot_slice as plot_slice
+    from tunesmith.visualization.figures.terminator_improvement import (
+        plot_terminator_improvement as plot_terminator_improvement,
+    )
+    from tunesmith.visualization.figures.timeline import plot_timeline as plot_timeline
 
-__all__ = [
-    "plot_ablation",
-    "plot_belief",
-    "plot_contour",
-    "plot_edf",
-    "plot_honest_score",
-    "plot_hypervolume_history",
-    "plot_intermediate_values",
-    "plot_optimization_history",
-    "plot_parallel_coordinate",
-    "plot_param_importances",
-    "plot_pareto_front",
-    "plot_racing",
-    "plot_rank",
-    "plot_slice",
-    "plot_terminator_improvement",
-    "plot_timeline",
-]
+_TARGETS = {target.partition(":")[2]: target for target in registry.FIGURES.values()}
+__all__ = sorted(_TARGETS)  # made from the registry: a new figure is one line there
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        from tunesmith.text import did_you_mean
+    if name not in _TARGETS:
+        from tunesmith.missing import missing
 
-        raise AttributeError(f"tunesmith.visualization has no {name!r}{did_you_mean(name, __all__)}")
-    value = getattr(importlib.import_module(f"tunesmith.visualization.plots.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+        raise missing(name, _TARGETS, "tunesmith.visualization")
+    module, _, attribute = _TARGETS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_TARGETS})

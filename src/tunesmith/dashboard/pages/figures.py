@@ -20,10 +20,10 @@ from tunesmith.dashboard.pages.studies import compared_ids
 from tunesmith.dashboard.seen import SeenStudy, seen
 from tunesmith.dashboard.studies import OpenStudy
 from tunesmith.errors import TunesmithError
-from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.data.edf import edf
-from tunesmith.visualization.data.optimization_history import optimization_history
-from tunesmith.visualization.data.pareto_front import pareto_front
+from tunesmith.visualization.figure import FigureData
+from tunesmith.visualization.figures.edf import edf
+from tunesmith.visualization.figures.optimization_history import optimization_history
+from tunesmith.visualization.figures.pareto_front import pareto_front
 
 # plotly.js writes the styles of its maps into the page, unless an element of this id is there: no map is drawn here.
 STYLE_OF_MAPS = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"

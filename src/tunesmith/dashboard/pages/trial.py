@@ -16,8 +16,8 @@ from tunesmith.dashboard.pages.request import studies_of, study_of
 from tunesmith.frozen import TrialRecord
 from tunesmith.plain import plain
 from tunesmith.study.engine.wishes import is_asked_to_stop
-from tunesmith.visualization.data.columns import objective_names
-from tunesmith.visualization.figures.style import text
+from tunesmith.visualization.columns import objective_names
+from tunesmith.visualization.plotly_style import text
 
 MOST_STEPS = 2000  # of a curve that are shown
 

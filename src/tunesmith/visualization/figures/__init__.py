@@ -1,15 +1,11 @@
-"""Draws figures for plotly.js: from the arrays of `tunesmith.visualization.data` to plain dicts, without Plotly.
-
-`draw(data)` returns ``{"data": [...], "layout": {...}}``, which is JSON: a dashboard sends it as it is.
-"""
+"""The figures, one a file: arrays, their drawings by Plotly and by Matplotlib, and the ``plot_*`` that users call."""
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from tunesmith.languages import Words
-from tunesmith.visualization.data.base import FigureData
+from tunesmith.visualization.figure import FigureData
 
 
 def draw(data: FigureData, words: Words | None = None) -> dict[str, Any]:
@@ -18,14 +14,13 @@ def draw(data: FigureData, words: Words | None = None) -> dict[str, Any]:
     Where a point is a trial, its ``customdata`` is the number of the trial, or a list that begins with it.
 
     Args:
-        data: what a function of `tunesmith.visualization.data` returned.
+        data: what a ``plot_*`` returned with ``backend="arrays"``.
         words: the language of axes and legends; None: English.
 
     Returns:
-        the figure.
+        ``{"data": [...], "layout": {...}}``, which is JSON: a page can be sent it as it is, without Plotly.
     """
-    module = importlib.import_module(f"tunesmith.visualization.figures.{data.kind}")
-    figure: dict[str, Any] = module.draw(data)
+    figure = data.by_plotly()
     if words is not None:
         for trace in figure["data"]:
             if "name" in trace:

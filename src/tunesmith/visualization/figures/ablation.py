@@ -1,34 +1,144 @@
-"""Draws the ablation path."""
+"""The ablation path: from the default configuration to the best one, a parameter at a time."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 
-from tunesmith.visualization.data.ablation import AblationPath
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.figures.style import BLUE, Dict, axis, figure, scatter, text
+from tunesmith.errors import NothingToDrawError
+from tunesmith.importance import Ablation, Importance, importance
+from tunesmith.text import printable
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.columns import Floats, as_study, need_one_objective, read
+from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.plotly_style import BLUE, Dict, axis, figure, scatter, text
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
 
 
-def draw(data: AblationPath) -> Dict:
-    """Return the figure: what is expected after each step, from the default at the top to the best one."""
-    n = len(data.steps)
-    rows = list(range(n))[::-1]
-    known = np.isfinite(data.low)
-    above = np.where(known, data.high - data.expected, 0.0)
-    below = np.where(known, data.expected - data.low, 0.0)
-    error = {"type": "data", "symmetric": False, "array": short(above), "arrayminus": short(below), "width": 4}
-    trace = scatter(
-        short(data.expected), rows, "expected", mode="lines+markers", marker={"color": BLUE, "size": 10},
-        line={"color": BLUE, "width": 1.5, "shape": "hv"}, error_x={**error, "color": "#666666", "thickness": 1.2},
-        customdata=[text(s, 120) for s in data.steps], hovertemplate="%{customdata}<br>%{x:.5g}<extra></extra>",
-    )  # fmt: skip
-    better = "higher" if data.maximize else "lower"
-    layout: Dict = {
-        "xaxis": axis(""),
-        "yaxis": axis("", tickvals=rows, ticktext=[text(s, 44) for s in data.steps]),
-        "showlegend": False,
-        "height": 180 + max(34 * n, 120),
-    }
-    layout["xaxis"]["title"]["text"] = f"expected {text(data.target)} ({better} is better)"
-    layout["yaxis"] |= {"range": [-0.6, n - 0.4]}
-    return figure(data, [trace], layout)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AblationPath(FigureData):
+    """The path.
+
+    Attributes:
+        target: what is expected.
+        maximize: whether high is good.
+        steps: what each step changes, in words, "default" first [k].
+        expected: what a trial is expected to give after each step [k].
+        low: the low ends of their intervals [k]; NaN: not known.
+        high: the high ends [k].
+    """
+
+    kind: ClassVar[str] = "ablation"
+    target: str
+    maximize: bool
+    steps: tuple[str, ...]
+    expected: Floats
+    low: Floats
+    high: Floats
+
+    def by_plotly(self) -> Dict:
+        """Return the figure: what is expected after each step, from the default at the top to the best one."""
+        n = len(self.steps)
+        rows = list(range(n))[::-1]
+        known = np.isfinite(self.low)
+        above = np.where(known, self.high - self.expected, 0.0)
+        below = np.where(known, self.expected - self.low, 0.0)
+        error = {"type": "data", "symmetric": False, "array": short(above), "arrayminus": short(below), "width": 4}
+        trace = scatter(
+            short(self.expected), rows, "expected", mode="lines+markers", marker={"color": BLUE, "size": 10},
+            line={"color": BLUE, "width": 1.5, "shape": "hv"}, error_x={**error, "color": "#666666", "thickness": 1.2},
+            customdata=[text(s, 120) for s in self.steps], hovertemplate="%{customdata}<br>%{x:.5g}<extra></extra>",
+        )  # fmt: skip
+        better = "higher" if self.maximize else "lower"
+        layout: Dict = {
+            "xaxis": axis(""),
+            "yaxis": axis("", tickvals=rows, ticktext=[text(s, 44) for s in self.steps]),
+            "showlegend": False,
+            "height": 180 + max(34 * n, 120),
+        }
+        layout["xaxis"]["title"]["text"] = f"expected {text(self.target)} ({better} is better)"
+        layout["yaxis"] |= {"range": [-0.6, n - 0.4]}
+        return figure(self, [trace], layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure: what is expected after each step, from the default at the top to the best one."""
+        n = len(self.steps)
+        figure, axes = mpl.new(self, size=(8.0, 1.4 + max(0.36 * n, 1.2)))
+        ax, rows = axes[0, 0], np.arange(n)[::-1]
+        known = np.isfinite(self.low)
+        ax.hlines(rows[known], self.low[known], self.high[known], color="#666666", linewidth=1.2)
+        ax.plot(self.expected, rows, color=BLUE, marker="o", ms=7, linewidth=1.5)
+        ax.set_yticks(rows, [mpl.text(s, 44) for s in self.steps], fontsize=8)
+        better = "higher" if self.maximize else "lower"
+        ax.set(ylim=(-0.6, n - 0.4), xlabel=f"expected {mpl.text(self.target, 60)} ({better} is better)")
+        return figure
+
+
+def plot_ablation(study: Study, default: Mapping[str, Any] | None = None, *, backend: str = "plotly") -> Any:
+    """Plot the path from the default configuration to the best one, a parameter at a time, by what is expected.
+
+    Args:
+        study: a study with one objective, or a fitted search.
+        default: the configuration to begin with; None: the first enqueued trial that gave all parameters.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one.
+
+    Raises:
+        NothingToDrawError: there is no complete trial with a finite value, or no path.
+        ValueError: there are too few trials, no default, or several objectives.
+        MissingDependencyError: the backend is not installed.
+    """
+    study = as_study(study)
+    need_one_objective(study, "plot_ablation")
+    t = read(study)
+    t.need("plot_ablation")
+    return of_table(importance(study, evaluator=Ablation(default)), t.target, bool(t.maximize)).drawn(backend)
+
+
+ablation: Callable[..., AblationPath] = partial(plot_ablation, backend="arrays")
+
+
+def of_table(table: Importance, target: str, maximize: bool) -> AblationPath:
+    """Return the arrays of a table that is there already.
+
+    Args:
+        table: what `tunesmith.importance.importance` returned for "ablation".
+        target: what is expected, in words.
+        maximize: whether high is good.
+
+    Raises:
+        NothingToDrawError: the table has no path.
+    """
+    changes = [(row.name, row.change) for row in table.rows if row.change is not None]
+    if table.start is None or not changes:
+        raise NothingToDrawError("plot_ablation: the best configuration is the default one, or there is no path to it")
+    steps = ["default", *(f"{name}: {_value(c.before)} → {_value(c.after)}" for name, c in changes)]
+    expected = np.array([table.start, *(c.expected for _, c in changes)])
+    intervals = [(math.nan, math.nan), *(c.interval for _, c in changes)]
+    gains = np.abs(np.diff(expected))
+    most = changes[int(np.argmax(gains))][0]
+    return AblationPath(
+        title="From the default to the best",
+        summary=f"The default is expected to give {number(expected[0])} of {target}, the best configuration "
+        f"{number(expected[-1])}. Of {len(changes)} steps, that of {printable(most)} changes most.",
+        notes=(f"by a model of {table.n_trials:,} trials, 95 % intervals",),
+        target=target,
+        maximize=maximize,
+        steps=tuple(printable(s) for s in steps),
+        expected=expected,
+        low=np.array([i[0] for i in intervals]),
+        high=np.array([i[1] for i in intervals]),
+    )
+
+
+def _value(value: object) -> str:
+    return "inactive" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

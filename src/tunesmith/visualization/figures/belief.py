@@ -1,13 +1,32 @@
-"""Draws the belief of a model: one panel a parameter."""
+"""Belief: what the search's model expects along each parameter, how sure it is, and where it would look next.
+
+Symbols: n trials, d parameters, k points along one of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.belief import BeliefFigure, BeliefPanel
-from tunesmith.visualization.data.columns import Floats
-from tunesmith.visualization.figures.style import (
+from tunesmith.errors import NothingToDrawError
+from tunesmith.history import History
+from tunesmith.languages import say
+from tunesmith.samplers.gp.belief import MAX_TRIALS, MIN_TRIALS, Belief
+from tunesmith.space import Int, Space
+from tunesmith.state import TrialState
+from tunesmith.study.study import Study
+from tunesmith.text import did_you_mean, listing
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.axes import Axis, chosen, label, left_out, listed, parameter_axis, place_of
+from tunesmith.visualization.columns import Floats, Indices, Ints, Mask, StudyColumns, as_study, read
+from tunesmith.visualization.figure import FigureData, join, number, short
+from tunesmith.visualization.figures.slice import MOST_AXES
+from tunesmith.visualization.model import chosen_rows, part
+from tunesmith.visualization.plotly_style import (
     BLUE,
     GREEN,
     GREY,
@@ -20,24 +39,336 @@ from tunesmith.visualization.figures.style import (
     spread,
     text,
 )
+from tunesmith.visualization.thinning import drawn, thin
 
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
+
+
+POINTS = 81  # along a parameter that is a number
+MOST_PARAMETERS = 50  # that the model knows of
+MOST_FAILED = 200  # trials by which the model tells where trials fail
+MOST_POINTS = 20_000  # trials that are drawn, over all panels
 BAND = "rgba(0,114,178,0.18)"
 HALF = 0.32  # of a category: half the width of its bar
 
 
-def draw(data: BeliefFigure) -> Dict:
-    """Return the figure: the mean as a line, the band around it, trials as points, the next trial as a dotted line."""
-    below: Dict = {"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0}
-    layout, places = parameter_panels([panel.axis for panel in data.panels], data.target, data.ends)
-    layout |= {"legend": below, "margin": {"l": 70, "r": 30, "t": 90, "b": 100}}
-    layout["height"] += 165
-    traces: list[Dict] = []
-    for k, (panel, place) in enumerate(zip(data.panels, places, strict=True)):
-        traces += [{**place, **t} for t in _panel(data, panel, first=k == 0)]
-    return figure(data, traces, layout)
+@dataclass(frozen=True, eq=False)
+class BeliefPanel:
+    """What is believed along one parameter; the others are those of the best trial in which it is active.
+
+    Attributes:
+        axis: the parameter, with the drawn trials on it [p].
+        number: the drawn trials, in which the parameter is active, int64[p].
+        value: their values [p].
+        feasible: which of them violate no constraint [p].
+        best: the place of the best one of all trials among them, or -1.
+        at: where the model was asked [k]; of categories, each one.
+        mean: what it expects there, in the user's direction [k].
+        low: the lower end of the band that holds the value with 95 % [k].
+        high: its upper end [k].
+        improvement: how much better than the best so far a trial there is expected to be, where it is better, times
+            the probability that it does not fail and violates no constraint [k].
+        next: the place among the k where that is most.
+    """
+
+    axis: Axis
+    number: Ints
+    value: Floats
+    feasible: Mask
+    best: int
+    at: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+    improvement: Floats
+    next: int
 
 
-def _panel(data: BeliefFigure, panel: BeliefPanel, first: bool) -> list[Dict]:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BeliefFigure(FigureData):
+    """The model's belief along each parameter.
+
+    Attributes:
+        target: what is believed of.
+        maximize: whether high is good.
+        panels: one a parameter.
+        ends: of the axis of values (low, high); what lies beyond is cut off.
+    """
+
+    kind: ClassVar[str] = "belief"
+    target: str
+    maximize: bool
+    panels: tuple[BeliefPanel, ...]
+    ends: tuple[float, float]
+
+    def by_plotly(self) -> Dict:
+        """Return the mean as a line, the band around it, trials as points, the next trial as a dotted line."""
+        below: Dict = {"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0}
+        layout, places = parameter_panels([panel.axis for panel in self.panels], self.target, self.ends)
+        layout |= {"legend": below, "margin": {"l": 70, "r": 30, "t": 90, "b": 100}}
+        layout["height"] += 165
+        traces: list[Dict] = []
+        for k, (panel, place) in enumerate(zip(self.panels, places, strict=True)):
+            traces += [{**place, **t} for t in _panel_traces(self, panel, first=k == 0)]
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the mean as a line, the band around it, trials as points, the next trial as a dotted line."""
+
+        def size(rows: int, columns: int) -> tuple[float, float]:
+            return max(2.9 * columns, 8.5), 2.7 * rows + 1.1
+
+        figure, axes = mpl.parameter_panels(self, [panel.axis for panel in self.panels], self.target, self.ends, size)
+        for ax, panel in zip(axes.ravel(), self.panels, strict=False):
+            at, mean = panel.at, panel.mean
+            if panel.axis.kind == "category":
+                ax.bar(
+                    at,
+                    panel.high - panel.low,
+                    2 * HALF,
+                    panel.low,
+                    color=BLUE,
+                    alpha=0.18,
+                    linewidth=0,
+                    label="95 % band",
+                )
+                at, mean = dashes(at, mean)
+            else:
+                ax.fill_between(at, panel.low, panel.high, color=BLUE, alpha=0.18, linewidth=0, label="95 % band")
+            ax.plot(at, mean, color=BLUE, linewidth=1.8, label="expected")
+            points, value = spread(panel.axis), np.clip(panel.value, *self.ends)
+            for rows_of, marker, colour, word in (
+                (panel.feasible, "o", INK, "trials"),
+                (~panel.feasible, "x", GREY, "infeasible"),
+            ):
+                if rows_of.any():
+                    ax.scatter(
+                        points[rows_of], value[rows_of], s=9, marker=marker, color=colour, alpha=0.55, label=word
+                    )
+            ax.axvline(
+                panel.at[panel.next], color=GREEN, linewidth=1.5, linestyle=":", label="most expected improvement"
+            )
+            if panel.best >= 0:
+                mpl.ring(ax, points[panel.best], value[panel.best], VERMILION, "best")
+        handles = {name: h for ax in axes.ravel() for h, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+        figure.legend(
+            list(handles.values()), list(handles), loc="outside lower left", ncols=6, fontsize=8, frameon=False
+        )
+        return figure
+
+
+def plot_belief(
+    study: Study, params: Sequence[str] | None = None, *, objective: int | None = None, backend: str = "plotly"
+) -> Any:
+    """Plot what a model believes along each parameter: what it expects, how sure it is, and where it would look next.
+
+    The model is the Gaussian process by which `tunesmith.samplers.GPSampler` would search on, fitted to the complete
+    trials of any sampler; it needs three of them. Along one parameter the others are those of the best trial, or of the
+    best trial in which the parameter is active. The band holds, with 95 %, what the value would be without noise. The
+    dotted line is where a trial is expected to improve most on the best one.
+
+    Args:
+        study: the study, or a fitted search.
+        params: names of parameters; None: those that vary. Of more than twelve these are the ones whose order goes best
+            with the value's.
+        objective: of several objectives the one that is shown, from 0; None: there is one.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one. The model rests on 500 trials at most, the best ones among them.
+
+    Raises:
+        NothingToDrawError: fewer than three trials are complete with finite values, all values are equal, or there is
+            no parameter.
+        ValueError: there is no such parameter, or there are several objectives and none is chosen.
+        MissingDependencyError: the backend is not installed.
+    """
+    study = as_study(study)
+    t = read(study, objective)
+    t.need("plot_belief")
+    rows = chosen_rows(t.loss, np.flatnonzero(t.complete), MAX_TRIALS)
+    space = t.space
+    if space is None or not len(space):
+        raise NothingToDrawError(say("{}: the trials of {} have no parameters", "plot_belief", repr(t.name)))
+    if len(rows) < MIN_TRIALS:
+        pattern = "{}: a model needs {:,} complete trials; {}"
+        raise NothingToDrawError(say(pattern, "plot_belief", MIN_TRIALS, t.tally()))
+    if np.ptp(t.loss[rows]) == 0:
+        raise NothingToDrawError(say("{}: all values of {} are equal", "plot_belief", repr(t.name)))
+    columns = _columns(t, space, params)
+    most = max(MOST_POINTS // len(columns), 100)
+    known, own = part(space, columns, MOST_PARAMETERS)
+    seen = replace(t, space=own, x=t.x[:, known])
+    failed = np.flatnonzero(t.is_in(TrialState.FAIL))[-MOST_FAILED:]
+    both = np.sort(np.concatenate([rows, failed]))
+    history, limited = (_history(study, seen, own, some, objective or 0) for some in (rows, both))
+    model = Belief(history, own, limited)
+    panels = tuple(_panel(seen, own, model, known.index(j), most) for j in columns)
+    ends = _ends(t, panels)
+    shown = np.flatnonzero(t.complete)
+    return BeliefFigure(
+        title="What the model believes",
+        summary=join(
+            [
+                say("What a model of {:,} trials believes of {} along {}.", len(rows), t.target, _listed(panels)),
+                t.about_best(),
+                _most_promising(panels),
+            ]
+        ),
+        notes=(
+            say("others as in the best trial; band: 95 % of what the value may be without noise"),
+            *drawn(max(len(p.number) for p in panels), len(shown)),
+            *left_out(t, params, [p.axis for p in panels]),
+            *_at_the_edge(t, ends),
+        ),
+        target=t.target,
+        maximize=bool(t.maximize),
+        panels=panels,
+        ends=ends,
+    ).drawn(backend)
+
+
+belief: Callable[..., BeliefFigure] = partial(plot_belief, backend="arrays")
+
+
+def _history(study: Study, t: StudyColumns, space: Space, rows: Indices, objective: int) -> History:
+    """Return some trials as a history of one objective, with their constraints and noise, and earlier studies."""
+    n, whole = len(rows), study.history
+    failed = t.is_in(TrialState.FAIL)[rows]
+    limits = {i: own for i, row in enumerate(rows.tolist()) if (own := whole.constraints_of(row))}
+    noise = whole.noise[rows, objective]
+    found = History(space)
+    found.extend(
+        np.arange(n),
+        t.state[rows],
+        np.where(failed, np.nan, t.loss[rows])[:, None],
+        [(space, np.arange(n), t.x[rows])],
+        sampler_state=np.zeros(n, np.int64),
+        cost=np.full(n, np.nan),
+        constraints=limits,
+        noise={int(i): [float(noise[i])] for i in np.flatnonzero(noise == noise)},
+    )
+    found.warm_start = whole.warm_start
+    return found
+
+
+def _columns(t: StudyColumns, space: Space, params: Sequence[str] | None) -> list[int]:
+    """Return the columns of the parameters to show."""
+    if params is None:
+        return chosen(t, space, MOST_AXES)
+    labels = {space.names[j]: j for j in range(len(space))} | {label(space, j): j for j in reversed(range(len(space)))}
+    found = []
+    for name in [params] if isinstance(params, str) else params:
+        if name not in labels:
+            raise ValueError(
+                f"plot_belief: {t.name!r} has no parameter {name!r}{did_you_mean(name, labels)} (it has "
+                f"{listing(labels)})"
+            )
+        found.append(labels[name])
+    if not found:
+        raise ValueError("plot_belief: params is empty; give at least one name, or None for all")
+    return found
+
+
+def _panel(t: StudyColumns, space: Space, model: Belief, j: int, most: int) -> BeliefPanel:
+    """Return the panel of column j, with so many trials at most."""
+    whole = parameter_axis(t, space, j)
+    rows = np.flatnonzero(t.complete & ~np.isnan(t.x[:, j]))
+    if len(rows) > most:
+        rows = rows[thin(whole.unit[rows], t.value[rows], rows == (-1 if t.best is None else t.best), most)]
+    at = _along(space, whole, j)
+    found = model.at(_points(t, model.space, j, at))
+    sign = -1.0 if t.maximize else 1.0
+    low, high = (found.high, found.low) if t.maximize else (found.low, found.high)
+    return BeliefPanel(
+        whole.rows(rows),
+        t.number[rows],
+        t.value[rows],
+        t.feasible[rows],
+        place_of(rows, t.best),
+        at,
+        sign * found.mean,
+        sign * low,
+        sign * high,
+        found.improvement,
+        int(np.argmax(found.log_improvement)),
+    )
+
+
+def _along(space: Space, axis: Axis, j: int) -> Floats:
+    """Return where the model is asked along an axis, each time at a value that the parameter can have."""
+    p, at = space.params[space.names[j]], axis.grid(POINTS)
+    if axis.kind != "category":
+        at = np.unique(np.clip(np.asarray(p.from_unit(p.to_unit(at))), axis.low, axis.high))
+    return np.round(at) if isinstance(p, Int) else at
+
+
+def _points(t: StudyColumns, tree: Space, j: int, at: Floats) -> Floats:
+    """Return the points [k, d] along column j: the other values are those of the best trial.
+
+    That is the best trial in which the parameter is active, and of a category that decides which others are, the best
+    one that has it. What is active there and was not in that trial is as in the best trial in which it was.
+    """
+    complete = np.flatnonzero(t.complete)
+    order = complete[np.lexsort((t.loss[complete], ~t.feasible[complete]))]
+    usual = np.array([_first(t.x[order, c]) for c in range(t.x.shape[1])])
+    middle = tree.from_unit(np.full((1, t.x.shape[1]), 0.5))[0]
+    usual = np.where(np.isnan(usual), middle, usual)
+    own = order[~np.isnan(t.x[order, j])]
+    points = np.tile(t.x[own[0]] if len(own) else usual, (len(at), 1))
+    if _decides(tree, j):
+        for i, value in enumerate(at.tolist()):
+            same = own[t.x[own, j] == value]
+            points[i] = t.x[same[0]] if len(same) else points[i]
+    points[:, j] = at
+    # A value that decides what else is active changes what is needed; what is not is left out by the model.
+    return np.where(np.isnan(points), usual, points)
+
+
+def _decides(tree: Space, j: int) -> bool:
+    """Tell whether a parameter decides which others are active."""
+    name = tree.names[j]
+    return any(p.condition is not None and name in p.condition.parents for p in tree.params.values())
+
+
+def _first(column: Floats) -> float:
+    known = column[~np.isnan(column)]
+    return float(known[0]) if len(known) else float("nan")
+
+
+def _ends(t: StudyColumns, panels: Sequence[BeliefPanel]) -> tuple[float, float]:
+    """Return the ends of the axis of values: those of the better half of the trials and of what is expected.
+
+    What is far worse than most trials would make lines flat.
+    """
+    sign = -1.0 if t.maximize else 1.0
+    loss, expected = t.loss[t.complete], sign * np.concatenate([p.mean for p in panels])
+    low = min(float(loss.min()), float(expected.min()))
+    high = max(float(np.median(loss)), min(float(np.quantile(expected, 0.95)), float(loss.max())))
+    pad = 0.08 * ((high - low) or abs(high) or 1.0)
+    return (-high - pad, pad - low) if t.maximize else (low - pad, high + pad)
+
+
+def _at_the_edge(t: StudyColumns, ends: tuple[float, float]) -> tuple[str, ...]:
+    value = t.value[t.complete]
+    n = int(((value < ends[0]) | (value > ends[1])).sum())
+    return (say("{:,} worse trial at the edge" if n == 1 else "{:,} worse trials at the edge", n),) if n else ()
+
+
+def _listed(panels: Sequence[BeliefPanel]) -> str:
+    return listed([p.axis for p in panels])
+
+
+def _most_promising(panels: Sequence[BeliefPanel]) -> str:
+    """Say where a trial is expected to improve most, of all that is drawn."""
+    best = max(panels, key=lambda p: float(p.improvement[p.next]))
+    where = best.axis.categories[best.next] if best.axis.kind == "category" else number(best.at[best.next])
+    pattern = "Along these lines it expects most at {} = {}: an improvement of {} on average."
+    return say(pattern, best.axis.name, where, number(float(best.improvement[best.next])))
+
+
+def _panel_traces(data: BeliefFigure, panel: BeliefPanel, first: bool) -> list[Dict]:
     """Return the traces of one parameter; those of the first one are in the legend."""
     name, target = text(panel.axis.name), text(data.target)
     words = panel.axis.categories or [f"{v:.6g}" for v in panel.at.tolist()]

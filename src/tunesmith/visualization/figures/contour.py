@@ -1,46 +1,234 @@
-"""Draws contours: one panel a pair."""
+"""Contours: what a model expects of the value over pairs of parameters, with the trials on it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.contour import Contour
-from tunesmith.visualization.figures.pairs import layout_of, points
-from tunesmith.visualization.figures.style import SCALE, Dict, bar, figure
+from tunesmith.languages import say
+from tunesmith.selection.wording import count
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.axes import Axis, at_best, label, listed, place_of
+from tunesmith.visualization.columns import Floats, Ints, Mask, StudyColumns, Target, as_study, read
+from tunesmith.visualization.figure import FigureData, join, short
+from tunesmith.visualization.model import Model
+from tunesmith.visualization.pairs import layout_of, pairs_of, points, points_by_matplotlib, show_bar, triangle
+from tunesmith.visualization.plotly_style import SCALE, Dict, bar, figure
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
 
 
-def draw(data: Contour) -> Dict:
-    """Return the figure; dark is good, the best trial has a ring."""
-    layout, where = layout_of(data.axes, [p.along for p in data.panels])
-    low, high = limits(data)
-    colours = {"colorscale": SCALE, "reversescale": data.maximize}
-    traces: list[Dict] = []
-    colour = np.clip(data.value, low, high)
-    for panel, own in zip(data.panels, where, strict=True):
-        if panel.expected.size:
-            kind = "contour" if "category" not in {data.axes[a].kind for a in panel.along} else "heatmap"
-            traces.append(
-                {
-                    "type": kind, "x": short(panel.x), "y": short(panel.y), "z": [short(r) for r in panel.expected],
-                    **colours, "zmin": low, "zmax": high, "showscale": False, "hoverinfo": "skip", "opacity": 0.75,
-                    **({"line": {"width": 0.5, "color": "white"}, "ncontours": 14} if kind == "contour" else {}),
-                    **own,
-                }
-            )  # fmt: skip
-        marker: Dict = {**colours, "color": short(colour), "cmin": low, "cmax": high, "size": 7}
-        marker["line"] = {"color": "white", "width": 1}
-        traces += points(
-            (data.axes[panel.along[0]], data.axes[panel.along[1]]),
-            data.number,
-            data.value,
-            data.target,
-            marker,
-            (data.feasible, data.selected, data.best),
-            own,
-        )
-    show_bar(traces, bar(data.target))
-    return figure(data, traces, layout)
+GRID = {1: 50, 2: 40, 3: 40}  # points a side, by how many panels there are
+GRID_OF_MANY = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One pair.
+
+    Attributes:
+        along: places (along x, along y) among the axes.
+        x: where the model was asked, along x [p].
+        y: along y [q].
+        expected: what it expects there [q, p], in the user's direction; empty where there is no model.
+    """
+
+    along: tuple[int, int]
+    x: Floats
+    y: Floats
+    expected: Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Contour(FigureData):
+    """Expected values over pairs of parameters.
+
+    Attributes:
+        target: what is expected.
+        maximize: whether high is good.
+        axes: the parameters, with the drawn trials on them.
+        panels: one a pair.
+        number: the drawn trials, int64[k].
+        value: their values [k].
+        feasible: which of them violate no constraint [k].
+        selected: which of them somebody asked for [k].
+        best: the place of the best among them, or -1.
+    """
+
+    kind: ClassVar[str] = "contour"
+    target: str
+    maximize: bool
+    axes: tuple[Axis, ...]
+    panels: tuple[Panel, ...]
+    number: Ints
+    value: Floats
+    feasible: Mask
+    selected: Mask
+    best: int
+
+    def by_plotly(self) -> Dict:
+        """Return the figure; dark is good, the best trial has a ring."""
+        layout, where = layout_of(self.axes, [p.along for p in self.panels])
+        low, high = limits(self)
+        colours = {"colorscale": SCALE, "reversescale": self.maximize}
+        traces: list[Dict] = []
+        colour = np.clip(self.value, low, high)
+        for panel, own in zip(self.panels, where, strict=True):
+            if panel.expected.size:
+                kind = "contour" if "category" not in {self.axes[a].kind for a in panel.along} else "heatmap"
+                traces.append(
+                    {
+                        "type": kind, "x": short(panel.x), "y": short(panel.y), "z": [short(r) for r in panel.expected],
+                        **colours, "zmin": low, "zmax": high, "showscale": False, "hoverinfo": "skip", "opacity": 0.75,
+                        **({"line": {"width": 0.5, "color": "white"}, "ncontours": 14} if kind == "contour" else {}),
+                        **own,
+                    }
+                )  # fmt: skip
+            marker: Dict = {**colours, "color": short(colour), "cmin": low, "cmax": high, "size": 7}
+            marker["line"] = {"color": "white", "width": 1}
+            traces += points(
+                (self.axes[panel.along[0]], self.axes[panel.along[1]]),
+                self.number,
+                self.value,
+                self.target,
+                marker,
+                (self.feasible, self.selected, self.best),
+                own,
+            )
+        show_bar(traces, bar(self.target))
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure; dark is good, the best trial has a ring."""
+        figure, panels = triangle(self, self.axes, [p.along for p in self.panels])
+        low, high = limits(self)
+        colours = mpl.ramp() if self.maximize else mpl.ramp().reversed()
+        look = {"cmap": colours, "vmin": low, "vmax": high}
+        made = None
+        for ax, panel in zip(panels, self.panels, strict=True):
+            axes = self.axes[panel.along[0]], self.axes[panel.along[1]]
+            if panel.expected.size:
+                expected = np.clip(panel.expected, low, high)
+                if "category" in {a.kind for a in axes}:
+                    ax.pcolormesh(panel.x, panel.y, expected, shading="nearest", alpha=0.75, rasterized=True, **look)
+                else:
+                    ax.contourf(panel.x, panel.y, expected, np.linspace(low, high, 15), alpha=0.75, **look)
+            made = points_by_matplotlib(ax, axes, self.value, self.feasible, self.selected, self.best, **look)
+        if made is not None:
+            figure.colorbar(made, ax=panels, label=mpl.text(self.target), shrink=0.8, aspect=30, pad=0.02)
+        return figure
+
+
+def plot_contour(
+    study: Study,
+    params: Sequence[str] | None = None,
+    *,
+    target: Target = None,
+    target_name: str | None = None,
+    selected: Sequence[int] = (),
+    backend: str = "plotly",
+) -> Any:
+    """Plot what a model expects of the value over pairs of parameters, with the trials on it.
+
+    The model is a Gaussian process of 300 trials at most, the best ones among them. The other parameters are those of
+    the best trial in which both of a pair are active.
+
+    Args:
+        study: the study, or a fitted search.
+        params: two names or more, of parameters, and of user attributes as "user_attrs_NAME" (these have points
+            alone); None: the five parameters whose order goes best with the value's.
+        target: what to show, see `plot_optimization_history`.
+        target_name: what to call it; None: as the study does.
+        selected: numbers of trials to emphasise.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one. Trials in which a parameter was inactive lie in a strip beside
+        its axis.
+
+    Raises:
+        NothingToDrawError: there is no complete trial with a finite value, or only one parameter.
+        ValueError: there is no such parameter, or there are several objectives and the target does not say which.
+        MissingDependencyError: the backend is not installed.
+    """
+    t, study = read(study, target, target_name), as_study(study)
+    pairs = pairs_of(study, t, params, selected, "plot_contour")
+    columns = [_column(t, axis) for axis in pairs.axes]
+    model = Model(t, [j for j in columns if j is not None])
+    k = GRID.get(len(pairs.panels), GRID_OF_MANY)
+    panels = tuple(_panel(t, model, pairs.axes, columns, along, k) for along in pairs.panels)
+    index = pairs.index
+    if model.usable:
+        pattern = "contours: expected by a model of {:,} trials, other parameters as in the best trial"
+        note = say(pattern, len(model.rows))
+    else:
+        note = say("no contours: too few complete trials, or all values are equal")
+    return Contour(
+        title="Contours",
+        summary=join(
+            [
+                say("Values of {} in {} over pairs of {}.", t.target, count(pairs.n, "trial"), listed(pairs.axes)),
+                _range(panels),
+                t.about_best(),
+                at_best(t, pairs.axes),
+            ]
+        ),
+        notes=(*pairs.notes, note),
+        target=t.target,
+        maximize=bool(t.maximize),
+        axes=pairs.drawn_axes,
+        panels=panels,
+        number=t.number[index],
+        value=t.value[index],
+        feasible=t.feasible[index],
+        selected=pairs.selected[index],
+        best=place_of(index, t.best),
+    ).drawn(backend)
+
+
+contour: Callable[..., Contour] = partial(plot_contour, backend="arrays")
+
+
+def _column(t: StudyColumns, axis: Axis) -> int | None:
+    """Return the column that an axis shows; None: it is a user attribute."""
+    if t.space is None:
+        return None
+    at = axis.at
+    for j in range(len(t.space)):
+        if label(t.space, j) == axis.name or t.space.names[j] == axis.name:
+            return j if np.array_equal(t.x[:, j], at, equal_nan=True) else None
+    return None
+
+
+def _panel(
+    t: StudyColumns, model: Model, axes: list[Axis], columns: list[int | None], along: tuple[int, int], k: int
+) -> Panel:
+    """Return one panel, with a grid of k points a side."""
+    i, j = (columns[a] for a in along)
+    none = Panel(along, np.empty(0), np.empty(0), np.empty((0, 0)))
+    if not model.usable or i is None or j is None:
+        return none
+    rows = np.flatnonzero(t.complete & ~np.isnan(t.x[:, i]) & ~np.isnan(t.x[:, j]))
+    if not len(rows):
+        return none  # they are never active together
+    base = t.x[rows[np.lexsort((t.loss[rows], ~t.feasible[rows]))[0]]]
+    x, y = (axes[a].grid(k) for a in along)
+    at = np.tile(base, (len(x) * len(y), 1))
+    at[:, i], at[:, j] = np.tile(x, len(y)), np.repeat(y, len(x))
+    return Panel(along, x, y, model.expected(at).reshape(len(y), len(x)))
+
+
+def _range(panels: tuple[Panel, ...]) -> str | None:
+    known = [p.expected for p in panels if p.expected.size]
+    if not known:
+        return None
+    low, high = min(e.min() for e in known), max(e.max() for e in known)
+    return say("The model expects from {:.4g} to {:.4g}.", low, high)
 
 
 def limits(data: Contour) -> tuple[float, float]:
@@ -56,10 +244,3 @@ def limits(data: Contour) -> tuple[float, float]:
     if not high > low:
         high = max(float(e.max()) for e in [*known, sign * data.value, np.array([low + 1.0])])
     return (low, high) if not data.maximize else (-high, -low)
-
-
-def show_bar(traces: list[Dict], scale: Dict) -> None:
-    """Let the first trace of feasible trials show the scale of colours."""
-    first = next((t for t in traces if isinstance(t.get("marker", {}).get("color"), list)), None)
-    if first is not None:
-        first["marker"] |= {"showscale": True, "colorbar": scale}

@@ -1,43 +1,154 @@
-"""Draws the honest score beside the score of the search and that of the default."""
+"""The honest score beside the score of the search: how much of it was luck, and what the default gives."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from tunesmith.errors import NothingToDrawError
+from tunesmith.selection import Report
 from tunesmith.selection.wording import NumberFormat
-from tunesmith.visualization.data.honest_score import HonestScoreFigure
-from tunesmith.visualization.figures.style import BLUE, GREY, VERMILION, Dict, axis, figure, scatter, text
+from tunesmith.text import printable, shown
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.figure import FigureData, join
+from tunesmith.visualization.plotly_style import BLUE, GREY, VERMILION, Dict, axis, figure, scatter, text
+
+if TYPE_CHECKING:
+    pass
+
 
 COLOURS = {"seen": GREY, "expected": BLUE, "the": VERMILION}
 
 
-def draw(data: HonestScoreFigure) -> Dict:
-    """Return the figure: one row a score, the honest one with its interval."""
-    form = number_format(data)
-    traces: list[Dict] = []
-    rows = list(reversed(range(len(data.marks))))
-    for row, mark in zip(rows, data.marks, strict=True):
-        low, high = mark.interval
-        colour = colour_of(mark.name)
-        trace = scatter([mark.value], [row], mark.name, marker={"color": colour, "size": 13}, mode="markers+text")
-        trace |= {"text": [form.write(mark.value)], "textposition": "top center"}
-        trace["hovertemplate"] = f"{text(mark.name)}: %{{x}}<extra></extra>"
-        if not math.isnan(low):
-            more = {"type": "data", "symmetric": False, "array": [high - mark.value], "arrayminus": [mark.value - low]}
-            trace["error_x"] = {**more, "color": colour, "thickness": 3, "width": 8}
-            trace["text"] = [f"{form.write(mark.value)} ({form.between((low, high))})"]
-        traces.append(trace)
-    better = "higher" if data.greater_is_better else "lower"
-    ends = limits(data)
-    layout: Dict = {
-        "xaxis": axis("", range=ends),
-        "yaxis": axis("", tickvals=rows, ticktext=[text(m.name, 60) for m in data.marks]),
-        "showlegend": False,
-        "height": 170 + 80 * len(data.marks),
-    }
-    layout["xaxis"]["title"]["text"] = f"{text(data.metric)} ({better} is better)"
-    layout["yaxis"] |= {"range": [-0.6, len(rows) - 0.4], "showgrid": False}
-    return figure(data, traces, layout)
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """One figure: its name, its value, and its interval (low, high), NaN where none is known."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] = (math.nan, math.nan)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HonestScoreFigure(FigureData):
+    """Scores side by side.
+
+    Attributes:
+        metric: its name.
+        greater_is_better: its direction.
+        level: of the interval.
+        marks: "score in the search", "expected on new data" and "default, in the search", as far as they are known.
+        gain: over the default, with its interval; None: nothing was compared.
+    """
+
+    kind: ClassVar[str] = "honest_score"
+    metric: str
+    greater_is_better: bool
+    level: float
+    marks: tuple[Mark, ...]
+    gain: Mark | None = None
+
+    def by_plotly(self) -> Dict:
+        """Return the figure: one row a score, the honest one with its interval."""
+        form = number_format(self)
+        traces: list[Dict] = []
+        rows = list(reversed(range(len(self.marks))))
+        for row, mark in zip(rows, self.marks, strict=True):
+            low, high = mark.interval
+            colour = colour_of(mark.name)
+            trace = scatter([mark.value], [row], mark.name, marker={"color": colour, "size": 13}, mode="markers+text")
+            trace |= {"text": [form.write(mark.value)], "textposition": "top center"}
+            trace["hovertemplate"] = f"{text(mark.name)}: %{{x}}<extra></extra>"
+            if not math.isnan(low):
+                more = {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - mark.value],
+                    "arrayminus": [mark.value - low],
+                }
+                trace["error_x"] = {**more, "color": colour, "thickness": 3, "width": 8}
+                trace["text"] = [f"{form.write(mark.value)} ({form.between((low, high))})"]
+            traces.append(trace)
+        better = "higher" if self.greater_is_better else "lower"
+        ends = limits(self)
+        layout: Dict = {
+            "xaxis": axis("", range=ends),
+            "yaxis": axis("", tickvals=rows, ticktext=[text(m.name, 60) for m in self.marks]),
+            "showlegend": False,
+            "height": 170 + 80 * len(self.marks),
+        }
+        layout["xaxis"]["title"]["text"] = f"{text(self.metric)} ({better} is better)"
+        layout["yaxis"] |= {"range": [-0.6, len(rows) - 0.4], "showgrid": False}
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure: one row a score, the honest one with its interval."""
+        n = len(self.marks)
+        figure, axes = mpl.new(self, size=(8.0, 1.3 + 0.75 * n))
+        ax, form = axes[0, 0], number_format(self)
+        for row, mark in zip(reversed(range(n)), self.marks, strict=True):
+            low, high = mark.interval
+            colour, words = colour_of(mark.name), form.write(mark.value)
+            if not math.isnan(low):
+                ax.plot([low, high], [row, row], color=colour, linewidth=3, marker="|", ms=12)
+                words += f" ({form.between((low, high))})"
+            ax.plot([mark.value], [row], "o", color=colour, ms=9)
+            ax.annotate(words, (mark.value, row), (0, 9), textcoords="offset points", ha="center", fontsize=9)
+        ax.set_yticks(list(reversed(range(n))), [mpl.text(m.name, 60) for m in self.marks])
+        better = "higher" if self.greater_is_better else "lower"
+        ax.set(ylim=(-0.5, n - 0.3), xlim=limits(self), xlabel=f"{mpl.text(self.metric, 60)} ({better} is better)")
+        ax.grid(visible=False, axis="y")
+        return figure
+
+
+def plot_honest_score(search: Any, *, backend: str = "plotly") -> Any:
+    """Plot what the search saw, what to expect on new data with its interval, and what the default had.
+
+    Args:
+        search: a fitted `tunesmith.sklearn.SearchCV`, or what ``study.confirm`` returned.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one.
+
+    Raises:
+        TypeError: it has no report.
+        NothingToDrawError: there is no honest score; the report says why.
+        MissingDependencyError: the backend is not installed.
+    """
+    report = search if isinstance(search, Report) else getattr(search, "report_", None)
+    if not isinstance(report, Report):
+        raise TypeError(
+            "plot_honest_score takes a fitted SearchCV, or the report that study.confirm returns; got " + shown(search)
+        )
+    score = report.score
+    if score is None:
+        raise NothingToDrawError(f"plot_honest_score: there is no honest score. {' '.join(report.notes)}".strip())
+    sign = score.label.sign
+    where = "on new data" if report.unit == "fit" else "of a new run"
+    low, high = sorted(sign * end for end in score.interval) if not math.isnan(score.interval[0]) else (math.nan,) * 2
+    marks = [Mark(f"expected {where}", sign * score.value, (low, high))]
+    if math.isfinite(score.naive):
+        marks.insert(0, Mark("seen in the search", sign * score.naive))
+    if report.default_score is not None and math.isfinite(report.default_score):
+        marks.append(Mark("the default, in the search", sign * report.default_score))
+    gain = score.gain_over_default
+    return HonestScoreFigure(
+        title="Honest score",
+        summary=join(report.sentences()),
+        notes=(printable(score.expected(where)),),
+        metric=printable(score.label.name),
+        greater_is_better=score.label.greater_is_better,
+        level=score.level,
+        marks=tuple(marks),
+        gain=None if gain is None else Mark("gain over the default", gain.value, gain.interval),
+    ).drawn(backend)
+
+
+honest_score: Callable[..., HonestScoreFigure] = partial(plot_honest_score, backend="arrays")
 
 
 def number_format(data: HonestScoreFigure) -> NumberFormat:

@@ -1,38 +1,193 @@
-"""Draws learning curves."""
+"""Learning curves: what each trial reported, step by step."""
 
 from __future__ import annotations
 
-from tunesmith.state import TrialState
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.intermediate_values import IntermediateValues, LearningCurve
-from tunesmith.visualization.figures.style import STATES, Dict, axis, figure, scatter, text
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.languages import joined, say
+from tunesmith.selection.wording import count
+from tunesmith.state import TrialState
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.columns import Floats, Ints, StudyColumns, as_study, objective_names, read
+from tunesmith.visualization.figure import FigureData, join, number, short
+from tunesmith.visualization.plotly_style import STATES, Dict, axis, figure, scatter, text
+from tunesmith.visualization.thinning import drawn, thin
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
+
+
+MOST_CURVES, MOST_POINTS = 300, 20_000  # curves, and points of all of them together, that are drawn
 WORDS = {TrialState.FAIL: "failed"}
 
 
-def draw(data: IntermediateValues) -> Dict:
-    """Return the figure: one curve a trial, in the colour of its state; the best and the selected ones are thick."""
-    seen: set[str] = set()
-    traces = []
-    for c in sorted(data.curves, key=lambda c: (c.selected or c.number == data.best, c.number)):
-        word, colour, thick = look(c, data.best)
-        traces.append(
-            scatter(
-                c.step.tolist(),
-                short(c.value),
-                word,
-                mode="markers" if len(c.step) == 1 else "lines",
-                line={"color": colour, "width": 3 if thick else 1.2},
-                marker={"color": colour, "size": 5},
-                opacity=1.0 if thick else 0.55,
-                legendgroup=word,
-                showlegend=word not in seen,
-                hovertemplate=f"trial {c.number} ({word})<br>step %{{x}}<br>{text(data.target)} %{{y}}<extra></extra>",
+@dataclass(frozen=True, eq=False)
+class LearningCurve:
+    """One trial: its state, and value[k] at step[k], in the user's direction."""
+
+    number: int
+    state: TrialState
+    step: Ints
+    value: Floats
+    selected: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class IntermediateValues(FigureData):
+    """Learning curves.
+
+    Attributes:
+        target: what was reported.
+        curves: one a trial, by number.
+        best: the number of the best trial, or -1.
+        maximize: whether high is good.
+    """
+
+    kind: ClassVar[str] = "intermediate_values"
+    target: str
+    curves: tuple[LearningCurve, ...]
+    best: int
+    maximize: bool
+
+    def by_plotly(self) -> Dict:
+        """Return one curve a trial, in the colour of its state; the best and the selected ones are thick."""
+        seen: set[str] = set()
+        target = text(self.target)
+        traces = []
+        for c in sorted(self.curves, key=lambda c: (c.selected or c.number == self.best, c.number)):
+            word, colour, thick = look(c, self.best)
+            traces.append(
+                scatter(
+                    c.step.tolist(),
+                    short(c.value),
+                    word,
+                    mode="markers" if len(c.step) == 1 else "lines",
+                    line={"color": colour, "width": 3 if thick else 1.2},
+                    marker={"color": colour, "size": 5},
+                    opacity=1.0 if thick else 0.55,
+                    legendgroup=word,
+                    showlegend=word not in seen,
+                    hovertemplate=f"trial {c.number} ({word})<br>step %{{x}}<br>{target} %{{y}}<extra></extra>",
+                )
+            )
+            seen.add(word)
+        layout = {"xaxis": axis("step"), "yaxis": axis(self.target), "showlegend": len(seen) > 1}
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return one curve a trial, in the colour of its state."""
+        figure, axes = mpl.new(self)
+        ax = axes[0, 0]
+        ax.set(xlabel="step", ylabel=mpl.text(self.target))
+        for c in self.curves:
+            word, colour, thick = look(c, self.best)
+            ax.plot(
+                c.step, c.value, color=colour, label=word, marker="o" if len(c.step) == 1 else "", ms=3,
+                linewidth=2.2 if thick else 0.8, alpha=1.0 if thick else 0.55, zorder=4 if thick else 2,
+            )  # fmt: skip
+        mpl.legend(ax)
+        return figure
+
+
+def plot_intermediate_values(
+    study: Study,
+    *,
+    target: int | None = None,
+    show_pruned: bool = True,
+    show_failed: bool = True,
+    selected: Sequence[int] = (),
+    backend: str = "plotly",
+) -> Any:
+    """Plot what each trial reported, step by step: its learning curve.
+
+    Args:
+        study: the study, or a fitted search.
+        target: the objective whose reports are shown, from 0; None: there is one.
+        show_pruned: show trials that were stopped early.
+        show_failed: show trials that failed.
+        selected: numbers of trials to emphasise.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one. Of more than 300 curves it has the best, those that run, the selected
+        ones and every so many of the others.
+
+    Raises:
+        NothingToDrawError: no trial reported anything.
+        ValueError: the study has several objectives and the target does not say which.
+        MissingDependencyError: the backend is not installed.
+    """
+    study = as_study(study)
+    t = read(study, target)
+    objective = target or 0
+    curves = study.history.curves
+    hidden = {s for s, show in ((TrialState.PRUNED, show_pruned), (TrialState.FAIL, show_failed)) if not show}
+    own = set(t.number.tolist()).union(t.running.tolist())  # of a part of a study, the history has all curves
+    states = {k: curves.state(k) for k in curves.numbers if k in own and curves.size(k)}
+    numbers = sorted(k for k, state in states.items() if state not in hidden)
+    if not numbers:
+        raise NothingToDrawError(
+            say(
+                "{}: no trial of {} reported a value; an objective does so by trial.report(value, step)",
+                "plot_intermediate_values",
+                repr(t.name),
             )
         )
-        seen.add(word)
-    layout = {"xaxis": axis("step"), "yaxis": axis(data.target), "showlegend": len(seen) > 1}
-    return figure(data, traces, layout)
+    best = -1 if t.best is None else int(t.number[t.best])
+    keep = {best, *selected} | {k for k in numbers if states[k] in (TrialState.RUNNING, TrialState.PAUSED)}
+    chosen = _choose(numbers, keep, t)
+    room = max(MOST_POINTS // len(chosen), 10)
+    made = []
+    for k in chosen:
+        step, value = curves.of(k)
+        value = value.reshape(len(step), -1)[:, objective] * curves.signs[objective]
+        at = thin(step.astype(np.float64), value, most=room)
+        made.append(LearningCurve(k, states[k], step[at], value[at], k in selected))
+    tally = {s: sum(states[k] is s for k in numbers) for s in TrialState}
+    words = [say("{:,} " + str(s).lower(), c) for s, c in tally.items() if c]
+    longest = max((int(c.step[-1]) for c in made if len(c.step)), default=0)
+    return IntermediateValues(
+        title="Intermediate values",
+        summary=join(
+            [
+                say("Reports of {} ({}), up to step {:,}.", count(len(numbers), "trial"), joined(words), longest),
+                t.about_best(),
+                _end_of(best, made),
+            ]
+        ),
+        notes=drawn(len(made), len(numbers), "curves"),
+        target=objective_names(study)[objective],
+        curves=tuple(made),
+        best=best,
+        maximize=bool(t.maximize),
+    ).drawn(backend)
+
+
+intermediate_values: Callable[..., IntermediateValues] = partial(plot_intermediate_values, backend="arrays")
+
+
+def _choose(numbers: list[int], keep: set[int], t: StudyColumns) -> list[int]:
+    """Return the trials to draw, by number: those to keep, some of the best ones, and every so many of the others."""
+    if len(numbers) <= MOST_CURVES:
+        return numbers
+    stay = set(numbers) & keep
+    rows = np.flatnonzero(t.complete)
+    good = t.number[rows[np.argsort(t.loss[rows], kind="stable")[:50]]].tolist()
+    stay |= set(numbers) & set(good)
+    others = [k for k in numbers if k not in stay]
+    room = min(max(MOST_CURVES - len(stay), 0), len(others))
+    return sorted(stay | {others[int(i)] for i in np.linspace(0, len(others) - 1, room)})
+
+
+def _end_of(best: int, curves: list[LearningCurve]) -> str | None:
+    own = next((c for c in curves if c.number == best and len(c.step)), None)
+    return None if own is None else say("Its last report is {}, at step {:,}.", number(own.value[-1]), own.step[-1])
 
 
 def look(c: LearningCurve, best: int) -> tuple[str, str, bool]:

@@ -1,42 +1,186 @@
-"""Draws parallel coordinates."""
+"""Parallel coordinates: each trial as a line over the value and its parameters."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tunesmith.visualization.data.axes import Axis, round_values
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.parallel_coordinate import ParallelCoordinate
-from tunesmith.visualization.figures.style import SCALE, TICK, Dict, bar, figure, spread, text
+from tunesmith.languages import say
+from tunesmith.selection.wording import count
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.axes import (
+    Axis,
+    at_best,
+    axes_of,
+    left_out,
+    listed,
+    place_of,
+    round_values,
+    shown_rows,
+    thin_panels,
+)
+from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
+from tunesmith.visualization.figure import FigureData, join, short
+from tunesmith.visualization.plotly_style import GREY, PALE, SCALE, TICK, Dict, bar, figure, spread, text
+from tunesmith.visualization.thinning import drawn
 
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
+
+
+MOST_AXES = 20  # parameters that are shown if none are named
+MOST_LINES, ROOM = 3000, 40_000  # lines, and points of all lines together
 NAME = 18  # characters of an axis's name, at most
 
 
-def draw(data: ParallelCoordinate) -> Dict:
-    """Return the figure; dark is good. It needs the full bundle of plotly.js, for the trace "parcoords"."""
-    finite = data.value
-    low, high = float(finite.min()), float(finite.max())
-    if not high > low:
-        low, high = low - 0.5, high + 0.5
-    ticks = round_values(low, high, 6)
-    first: Dict = {"label": text(data.target, NAME), "values": short(data.value), "range": [low, high]}
-    first |= {"tickvals": ticks, "ticktext": [f"{v:.6g}" for v in ticks]}
-    line = {"color": short(data.value), "colorscale": SCALE, "reversescale": data.maximize, "cmin": low, "cmax": high}
-    trace: Dict = {
-        "type": "parcoords",
-        "dimensions": [first, *(_dimension(a) for a in data.axes)],
-        "line": {**line, "showscale": True, "colorbar": bar(data.target)},
-        "customdata": data.number.tolist(),
-        "labelangle": -20 if len(data.axes) > 4 else 0,
-        "labelfont": {"size": 12},
-        "tickfont": {"size": 10},
-        "unselected": {"line": {"opacity": 0.06}},
-    }
-    layout = {"margin": {"l": 80, "r": 60, "t": 150 if len(data.axes) > 4 else 120, "b": 40}, "height": 560}
-    return figure(data, [trace], layout)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParallelCoordinate(FigureData):
+    """Trials as lines.
+
+    Attributes:
+        target: the value, which the first axis shows.
+        maximize: whether high is good.
+        axes: the parameters, with the drawn trials on them.
+        number: the drawn trials, int64[k].
+        value: their values [k].
+        feasible: which of them violate no constraint [k].
+        selected: which of them somebody asked for [k].
+        best: the place of the best among them, or -1.
+    """
+
+    kind: ClassVar[str] = "parallel_coordinate"
+    target: str
+    maximize: bool
+    axes: tuple[Axis, ...]
+    number: Ints
+    value: Floats
+    feasible: Mask
+    selected: Mask
+    best: int
+
+    def by_plotly(self) -> Dict:
+        """Return the figure; dark is good. It needs the full bundle of plotly.js, for the trace "parcoords"."""
+        finite = self.value
+        low, high = float(finite.min()), float(finite.max())
+        if not high > low:
+            low, high = low - 0.5, high + 0.5
+        ticks = round_values(low, high, 6)
+        first: Dict = {"label": text(self.target, NAME), "values": short(self.value), "range": [low, high]}
+        first |= {"tickvals": ticks, "ticktext": [f"{v:.6g}" for v in ticks]}
+        line = {
+            "color": short(self.value),
+            "colorscale": SCALE,
+            "reversescale": self.maximize,
+            "cmin": low,
+            "cmax": high,
+        }
+        trace: Dict = {
+            "type": "parcoords",
+            "dimensions": [first, *(_dimension(a) for a in self.axes)],
+            "line": {**line, "showscale": True, "colorbar": bar(self.target)},
+            "customdata": self.number.tolist(),
+            "labelangle": -20 if len(self.axes) > 4 else 0,
+            "labelfont": {"size": 12},
+            "tickfont": {"size": 10},
+            "unselected": {"line": {"opacity": 0.06}},
+        }
+        layout = {"margin": {"l": 80, "r": 60, "t": 150 if len(self.axes) > 4 else 120, "b": 40}, "height": 560}
+        return figure(self, [trace], layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure; dark is good, selected trials are black."""
+        from matplotlib.collections import LineCollection
+
+        d = len(self.axes) + 1
+        figure, axes = mpl.new(self, size=(max(8.0, 1.25 * d + 1.5), 5.0))
+        ax = axes[0, 0]
+        low, high = float(self.value.min()), float(self.value.max())
+        span = (high - low) or 1.0
+        heights = np.column_stack([(self.value - low) / span, *(a.scaled(spread(a)) for a in self.axes)])
+        lines = np.stack([np.broadcast_to(np.arange(d), heights.shape), heights], axis=2)
+        colours = mpl.ramp() if self.maximize else mpl.ramp().reversed()
+        made = LineCollection(list(lines), cmap=colours, linewidths=0.7, alpha=0.7)
+        made.set_array(self.value)
+        ax.add_collection(made)
+        for rows, colour in ((self.selected, "black"), (np.arange(len(self.value)) == self.best, "#d55e00")):
+            ax.add_collection(LineCollection(list(lines[rows]), colors=colour, linewidths=1.8))
+        _ticks(ax, 0, (np.array(round_values(low, low + span, 5)) - low) / span, round_values(low, low + span, 5))
+        for k, of in enumerate(self.axes, 1):
+            at, names = of.ticks(5)
+            _ticks(ax, k, of.scaled(np.array(at)), names)
+            if of.has_strip:
+                _ticks(ax, k, of.scaled(np.array([of.strip])), [of.strip_name])
+        bottom = min([0.0, *(float(a.scaled(np.array(a.strip))) for a in self.axes if a.has_strip)])
+        ax.set(xlim=(-0.6, d - 0.8), ylim=(bottom - 0.05, 1.05), yticks=[])
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.grid(visible=False)
+        names = [mpl.text(n, 24) for n in (self.target, *(a.name for a in self.axes))]
+        ax.set_xticks(range(d), names, rotation=20 if d > 4 else 0, ha="right" if d > 4 else "center", fontsize=8)
+        ax.tick_params(length=0)
+        figure.colorbar(made, ax=ax, label=mpl.text(self.target), shrink=0.8, aspect=30, pad=0.01)
+        return figure
+
+
+def plot_parallel_coordinate(
+    study: Study,
+    params: Sequence[str] | None = None,
+    *,
+    target: Target = None,
+    target_name: str | None = None,
+    selected: Sequence[int] = (),
+    backend: str = "plotly",
+) -> Any:
+    """Plot each trial as a line over its value and its parameters.
+
+    Args:
+        study: the study, or a fitted search.
+        params: names of parameters, and user attributes as "user_attrs_NAME"; None: those that vary, twenty at most.
+        target: what to show, see `plot_optimization_history`.
+        target_name: what to call it; None: as the study does.
+        selected: numbers of trials to emphasise.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one. A parameter that was inactive is below the others of its axis.
+
+    Raises:
+        NothingToDrawError: there is no complete trial with a finite value, or no parameter.
+        ValueError: there is no such parameter, or there are several objectives and the target does not say which.
+        MissingDependencyError: the backend is not installed.
+    """
+    t, study = read(study, target, target_name), as_study(study)
+    t.need("plot_parallel_coordinate")
+    axes = axes_of(study, t, params, MOST_AXES, "plot_parallel_coordinate")
+    rows, chosen = shown_rows(t), t.rows_of(selected)
+    index = thin_panels(t, rows, axes, chosen, min(MOST_LINES, ROOM // (len(axes) + 1)))
+    index = index[np.argsort(-t.loss[index], kind="stable")]  # the best are drawn last, over the others
+    return ParallelCoordinate(
+        title="Parallel coordinates",
+        summary=join(
+            [
+                say("{} as lines over {} and {}.", count(len(rows), "trial"), t.target, listed(axes)),
+                t.about_best(),
+                at_best(t, axes),
+            ]
+        ),
+        notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes)),
+        target=t.target,
+        maximize=bool(t.maximize),
+        axes=tuple(a.rows(index) for a in axes),
+        number=t.number[index],
+        value=t.value[index],
+        feasible=t.feasible[index],
+        selected=chosen[index],
+        best=place_of(index, t.best),
+    ).drawn(backend)
+
+
+parallel_coordinate: Callable[..., ParallelCoordinate] = partial(plot_parallel_coordinate, backend="arrays")
 
 
 def _dimension(of: Axis) -> Dict:
@@ -52,3 +196,13 @@ def _dimension(of: Axis) -> Dict:
         values, at, ends = np.log10(values), [math.log10(v) for v in at], [math.log10(v) for v in ends]
     made: dict[str, Any] = {"label": text(of.name, NAME), "values": short(values), "range": ends}
     return {**made, "tickvals": at, "ticktext": [text(n, TICK) for n in names]}
+
+
+def _ticks(ax: Any, k: int, heights: Any, names: Any) -> None:
+    """Draw an axis with its ticks."""
+    ax.axvline(k, color=PALE, linewidth=1, zorder=0)
+    for height, name in zip(heights, names, strict=True):
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
+        word = mpl.text(f"{name:.6g}" if isinstance(name, float) else name, TICK)
+        ax.text(k - 0.04, height, word, ha="right", va="center", fontsize=7, color="#444444", bbox=box)
+        ax.plot([k - 0.02, k], [height] * 2, color=GREY, linewidth=0.8)

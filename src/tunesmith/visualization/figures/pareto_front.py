@@ -1,41 +1,227 @@
-"""Draws the Pareto front, of two objectives or of three."""
+"""The Pareto front: trials by two or three objectives, and which of them no other one beats in all."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.columns import Floats, Mask
-from tunesmith.visualization.data.pareto_front import ParetoFront
-from tunesmith.visualization.figures.style import BLUE, GREY, GRID, PALE, VERMILION, Dict, axis, figure, scatter, text
+from tunesmith.errors import NothingToDrawError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.languages import joined, say
+from tunesmith.numerics.pareto import non_dominated
+from tunesmith.selection.wording import count
+from tunesmith.state import StudyDirection, TrialState
+from tunesmith.text import printable
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.columns import Floats, Ints, Mask, as_study, objective_names
+from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.plotly_style import BLUE, GREY, GRID, PALE, VERMILION, Dict, axis, figure, scatter, text
+from tunesmith.visualization.thinning import drawn, thin
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
 
 
-def draw(data: ParetoFront) -> Dict:
-    """Return the figure. Three objectives need the full bundle of plotly.js, for the trace "scatter3d"."""
-    flat = len(data.targets) == 2
-    kinds: list[tuple[str, Mask, Dict]] = [
-        ("dominated", ~data.front & data.feasible, {"color": BLUE, "opacity": 0.35, "size": 5 if flat else 2}),
-        ("infeasible", ~data.feasible, {"color": GREY, "symbol": "x", "size": 5 if flat else 2}),
-        ("front", data.front, {"color": VERMILION, "size": 7 if flat else 4}),
-        ("selected", data.selected, {"color": "black", "symbol": "circle-open", "size": 12 if flat else 7}),
-    ]
-    traces: list[Dict] = []
-    if flat and data.front.any():
-        traces.append(_edge(data))
-    for word, rows, marker in kinds:
-        if rows.any():
-            traces.append(_points(data, word, rows, marker))
-    names = [f"{text(n)} ({'higher' if up else 'lower'} is better)" for n, up in shown(data)]
-    if flat:
-        layout: Dict = {"xaxis": axis(), "yaxis": axis()}
-        for key, name in zip(("xaxis", "yaxis"), names, strict=True):
-            layout[key]["title"]["text"] = name
-        return figure(data, traces, layout)
-    look = {"backgroundcolor": "white", "gridcolor": GRID, "zerolinecolor": GRID, "showbackground": True}
-    scene: Dict = {f"{key}axis": {"title": {"text": n}, **look} for key, n in zip("xyz", names, strict=True)}
-    scene["camera"] = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}
-    layout = {"scene": scene, "height": 650, "margin": {"l": 10, "r": 10, "t": 80, "b": 10}}
-    return figure(data, traces, {**layout, "legend": {"itemsizing": "constant"}})
+Targets = Callable[[FrozenTrial], Sequence[float]] | Sequence[int] | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParetoFront(FigureData):
+    """Trials by two or three objectives.
+
+    Attributes:
+        targets: the objectives' names.
+        maximize: for each, whether high is good.
+        number: the drawn trials, int64[k].
+        values: theirs [k, m], in the user's own directions.
+        front: which of them are on the front [k].
+        feasible: which of them violate no constraint [k].
+        selected: which of them somebody asked for [k].
+    """
+
+    kind: ClassVar[str] = "pareto_front"
+    targets: tuple[str, ...]
+    maximize: tuple[bool, ...]
+    number: Ints
+    values: Floats
+    front: Mask
+    feasible: Mask
+    selected: Mask
+
+    def by_plotly(self) -> Dict:
+        """Return the figure. Three objectives need the full bundle of plotly.js, for the trace "scatter3d"."""
+        flat = len(self.targets) == 2
+        kinds: list[tuple[str, Mask, Dict]] = [
+            ("dominated", ~self.front & self.feasible, {"color": BLUE, "opacity": 0.35, "size": 5 if flat else 2}),
+            ("infeasible", ~self.feasible, {"color": GREY, "symbol": "x", "size": 5 if flat else 2}),
+            ("front", self.front, {"color": VERMILION, "size": 7 if flat else 4}),
+            ("selected", self.selected, {"color": "black", "symbol": "circle-open", "size": 12 if flat else 7}),
+        ]
+        traces: list[Dict] = []
+        if flat and self.front.any():
+            traces.append(_edge(self))
+        for word, rows, marker in kinds:
+            if rows.any():
+                traces.append(_points(self, word, rows, marker))
+        names = [f"{text(n)} ({'higher' if up else 'lower'} is better)" for n, up in shown(self)]
+        if flat:
+            layout: Dict = {"xaxis": axis(), "yaxis": axis()}
+            for key, name in zip(("xaxis", "yaxis"), names, strict=True):
+                layout[key]["title"]["text"] = name
+            return figure(self, traces, layout)
+        look = {"backgroundcolor": "white", "gridcolor": GRID, "zerolinecolor": GRID, "showbackground": True}
+        scene: Dict = {f"{key}axis": {"title": {"text": n}, **look} for key, n in zip("xyz", names, strict=True)}
+        scene["camera"] = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}
+        layout = {"scene": scene, "height": 650, "margin": {"l": 10, "r": 10, "t": 80, "b": 10}}
+        return figure(self, traces, {**layout, "legend": {"itemsizing": "constant"}})
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure, of two objectives or of three."""
+        flat = len(self.targets) == 2
+        figure, axes = mpl.new(self, size=(7.5, 5.0) if flat else (7.5, 6.0))
+        ax = axes[0, 0]
+        if not flat:
+            ax.remove()
+            ax = figure.add_subplot(projection="3d")
+        for word, rows, look in (
+            ("dominated", ~self.front & self.feasible, {"color": BLUE, "alpha": 0.35, "s": 12, "linewidths": 0}),
+            ("infeasible", ~self.feasible, {"color": GREY, "marker": "x", "s": 12, "linewidths": 1}),
+            ("front", self.front, {"color": VERMILION, "s": 26, "linewidths": 0}),
+        ):
+            if rows.any():
+                ax.scatter(*self.values[rows].T, label=word, **look)
+        if flat:
+            if self.front.any():
+                ax.plot(*staircase(self), color=PALE, zorder=0)
+            mpl.ring(ax, self.values[self.selected, 0], self.values[self.selected, 1], "black", "selected")
+        elif self.selected.any():
+            ax.scatter(*self.values[self.selected].T, s=60, facecolors="none", edgecolors="black", label="selected")
+        for key, (name, up) in zip("xyz", shown(self), strict=False):
+            getattr(ax, f"set_{key}label")(f"{mpl.text(name)} ({'higher' if up else 'lower'} is better)", fontsize=9)
+        mpl.legend(ax)
+        return figure
+
+
+def plot_pareto_front(
+    study: Study,
+    *,
+    target_names: Sequence[str] | None = None,
+    include_dominated_trials: bool = True,
+    targets: Targets = None,
+    selected: Sequence[int] = (),
+    backend: str = "plotly",
+) -> Any:
+    """Plot trials by two or three objectives, and which of them no other one beats in all.
+
+    Args:
+        study: the study.
+        target_names: names of what is shown; None: as the study has them.
+        include_dominated_trials: show the others too.
+        targets: what to show: None, all objectives; numbers of two or three of them, such as [0, 2]; or a function of a
+            `FrozenTrial` that returns two or three values. The directions are those of the study if it returns as many
+            values as there are objectives, else low is good.
+        selected: numbers of trials to emphasise.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one. The front is that of the objectives shown; all of it is drawn.
+
+    Raises:
+        NothingToDrawError: no trial is complete with finite values.
+        ValueError: there are not two or three objectives to show, or not as many names.
+        MissingDependencyError: the backend is not installed.
+    """
+    study = as_study(study)
+    history = study.history
+    n = len(history)
+    values, maximize, names = _values(study, n, targets)
+    m = values.shape[1]
+    if target_names is not None:
+        if len(target_names) != m:
+            raise ValueError(f"target_names has {len(target_names)} names, for {m} objectives")
+        names = [printable(str(name)) for name in target_names]
+    numbers, feasible = history.number[:n], history.feasible[:n]
+    rows = np.flatnonzero(np.equal(history.state[:n], TrialState.COMPLETE) & np.isfinite(values).all(axis=1))
+    if not len(rows):
+        raise NothingToDrawError(
+            say("{}: no trial of {} is complete with finite values yet", "plot_pareto_front", repr(study.study_name))
+        )
+    sign = np.where(maximize, -1.0, 1.0)
+    front = np.zeros(n, bool)
+    able = rows[feasible[rows]]
+    front[able[non_dominated(values[able] * sign)]] = True
+    chosen = np.isin(numbers, list(selected))
+    shown = rows if include_dominated_trials else rows[front[rows] | chosen[rows]]
+    index = shown[thin(values[shown, 0], values[shown, 1], (front | chosen)[shown])]
+    k = int(front.sum())
+    ends = joined(
+        say("{} from {} to {}", name, number(low), number(high))
+        for name, low, high in zip(names, *_ends(values[front if k else rows]), strict=True)
+    )
+    goals = joined(
+        say("{} maximized" if up else "{} minimized", name) for name, up in zip(names, maximize, strict=True)
+    )
+    return ParetoFront(
+        title="Pareto front",
+        summary=say("{} by {}. {:,} on the front, with {}.", count(len(rows), "trial"), goals, k, ends)
+        if k
+        else say("{} by {}. None is feasible; {}.", count(len(rows), "trial"), goals, ends),
+        notes=drawn(len(index), len(shown)),
+        targets=tuple(names),
+        maximize=tuple(maximize),
+        number=numbers[index],
+        values=values[index],
+        front=front[index],
+        feasible=feasible[index],
+        selected=chosen[index],
+    ).drawn(backend)
+
+
+pareto_front: Callable[..., ParetoFront] = partial(plot_pareto_front, backend="arrays")
+
+
+def _ends(values: Floats) -> tuple[list[float], list[float]]:
+    return values.min(axis=0).tolist(), values.max(axis=0).tolist()
+
+
+def _values(study: Any, n: int, targets: Targets) -> tuple[Floats, list[bool], list[str]]:
+    """Return the values to show [n, m] in the user's directions, whether high is good, and their names."""
+    maximize = [d == StudyDirection.MAXIMIZE for d in study.directions]
+    names = objective_names(study)
+    if callable(targets):
+        found = _called(study, n, targets)
+        m = found.shape[1]
+        same = m == len(maximize)
+        return found, maximize if same else [False] * m, names if same else [f"target {k}" for k in range(m)]
+    if len(maximize) == 1:
+        raise ValueError(
+            f"plot_pareto_front needs two objectives or three; {study.study_name!r} has one: plot_optimization_history "
+            "shows it"
+        )
+    chosen = list(range(len(maximize))) if targets is None else list(targets)
+    wrong = [k for k in chosen if not 0 <= k < len(maximize)]
+    if wrong or len(chosen) not in (2, 3) or len(set(chosen)) < len(chosen):
+        what = f"targets={chosen}" if targets is not None else "all of them"
+        raise ValueError(
+            f"plot_pareto_front shows two or three objectives; the study {study.study_name!r} has {len(maximize)} "
+            f"({', '.join(names)}) and {what} cannot be shown; choose with targets=[0, 1]"
+        )
+    sign = np.where(maximize, -1.0, 1.0)
+    return (study.history.y[:n] * sign)[:, chosen], [maximize[k] for k in chosen], [names[k] for k in chosen]
+
+
+def _called(study: Any, n: int, targets: Callable[[FrozenTrial], Sequence[float]]) -> Floats:
+    """Return what a function gives for each complete trial [n, m]; NaN for the others."""
+    made = {t.number: [float(v) for v in targets(t)] for t in study.get_trials(states=[TrialState.COMPLETE])}
+    sizes = {len(v) for v in made.values()}
+    if sizes - {2, 3} or len(sizes) > 1:
+        raise ValueError(f"targets must return two values for each trial, or three; it returned {sorted(sizes)}")
+    m = sizes.pop() if sizes else 2
+    return np.array([made.get(k, [np.nan] * m) for k in study.history.number[:n].tolist()]).reshape(n, m)
 
 
 def shown(data: ParetoFront) -> list[tuple[str, bool]]:

@@ -1,37 +1,168 @@
-"""Draws a race: the score on each fold that was run, and the fits so far."""
+"""The race of a cross-validated search: which folds each candidate was run on, and which fits were saved."""
 
 from __future__ import annotations
 
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.racing import Racing
-from tunesmith.visualization.figures.style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, figure, scatter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tunesmith.errors import NothingToDrawError
+from tunesmith.text import printable, shown
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.columns import Floats, Ints, Mask
+from tunesmith.visualization.figure import FigureData, number, short
+from tunesmith.visualization.plotly_style import BLUE, GREY, SCALE, VERMILION, Dict, axis, bar, figure, scatter
+from tunesmith.visualization.thinning import drawn, thin
+
+if TYPE_CHECKING:
+    pass
 
 
-def draw(data: Racing) -> Dict:
-    """Return the figure: scores above (white: not run), fits below."""
-    x, folds = data.candidate.tolist(), len(data.scores)
-    cells: Dict = {
-        "type": "heatmap", "x": x, "y": list(range(1, folds + 1)), "z": [short(row) for row in data.scores],
-        "colorscale": SCALE, "reversescale": True, "xgap": 1 if len(x) < 200 else 0, "ygap": 1,
-        "colorbar": bar(data.metric, len=0.5, y=0.78),
-        "hovertemplate": f"candidate %{{x}}<br>fold %{{y}}<br>{data.metric} %{{z}}<extra></extra>",
-    }  # fmt: skip
-    own = {"xaxis": "x", "yaxis": "y2"}
-    without = {"color": GREY, "dash": "dash"}
-    traces = [
-        cells,
-        scatter(x, data.fits_without.tolist(), "fits without racing", mode="lines", line=without, **own),
-        scatter(x, data.fits.tolist(), "fits made", mode="lines", line={"color": BLUE, "width": 2}, **own),
-    ]
-    layout: Dict = {
-        "xaxis": axis("candidate", anchor="y2"),
-        "yaxis": axis("fold", domain=[0.55, 1.0], dtick=max(1, folds // 10)),
-        "yaxis2": axis("fits", domain=[0.0, 0.42], rangemode="tozero"),
-        "legend": {"x": 0.02, "y": 0.4, "bgcolor": "rgba(255,255,255,0.7)"},
-        "height": 560,
-    }
-    if data.best >= 0:
-        ring = {"color": VERMILION, "symbol": "triangle-down", "size": 11}
-        traces.append(scatter([x[data.best]], [folds + 0.72], "returned", marker=ring, cliponaxis=False))
-    layout["yaxis"]["range"] = [0.5, folds + 0.95]
-    return figure(data, traces, layout)
+MOST_CANDIDATES = 1000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Racing(FigureData):
+    """Folds of candidates.
+
+    Attributes:
+        metric: what scores.
+        candidate: the drawn candidates, as places in ``cv_results_``, int64[k].
+        scores: the score of each on each fold [folds, k], higher is better; NaN: not run, or it failed.
+        dropped: which of them were given up [k].
+        best: the place of the returned one among them, or -1.
+        fits: how many fits there were up to and with each candidate, int64[k].
+        fits_without: how many there would have been without the race, int64[k].
+    """
+
+    kind: ClassVar[str] = "racing"
+    metric: str
+    candidate: Ints
+    scores: Floats
+    dropped: Mask
+    best: int
+    fits: Ints
+    fits_without: Ints
+
+    def by_plotly(self) -> Dict:
+        """Return the figure: scores above (white: not run), fits below."""
+        x, folds = self.candidate.tolist(), len(self.scores)
+        cells: Dict = {
+            "type": "heatmap", "x": x, "y": list(range(1, folds + 1)), "z": [short(row) for row in self.scores],
+            "colorscale": SCALE, "reversescale": True, "xgap": 1 if len(x) < 200 else 0, "ygap": 1,
+            "colorbar": bar(self.metric, len=0.5, y=0.78),
+            "hovertemplate": f"candidate %{{x}}<br>fold %{{y}}<br>{self.metric} %{{z}}<extra></extra>",
+        }  # fmt: skip
+        own = {"xaxis": "x", "yaxis": "y2"}
+        without = {"color": GREY, "dash": "dash"}
+        traces = [
+            cells,
+            scatter(x, self.fits_without.tolist(), "fits without racing", mode="lines", line=without, **own),
+            scatter(x, self.fits.tolist(), "fits made", mode="lines", line={"color": BLUE, "width": 2}, **own),
+        ]
+        layout: Dict = {
+            "xaxis": axis("candidate", anchor="y2"),
+            "yaxis": axis("fold", domain=[0.55, 1.0], dtick=max(1, folds // 10)),
+            "yaxis2": axis("fits", domain=[0.0, 0.42], rangemode="tozero"),
+            "legend": {"x": 0.02, "y": 0.4, "bgcolor": "rgba(255,255,255,0.7)"},
+            "height": 560,
+        }
+        if self.best >= 0:
+            ring = {"color": VERMILION, "symbol": "triangle-down", "size": 11}
+            traces.append(scatter([x[self.best]], [folds + 0.72], "returned", marker=ring, cliponaxis=False))
+        layout["yaxis"]["range"] = [0.5, folds + 0.95]
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure: scores above (white: not run), fits below."""
+        figure, axes = mpl.new(self, 2, 1, (8.0, 5.4))
+        above, below = axes[:, 0]
+        folds = len(self.scores)
+        cells = above.pcolormesh(
+            self.candidate, np.arange(1, folds + 1), self.scores, shading="nearest", cmap=mpl.ramp(),
+            edgecolors="white", linewidth=0.5 if len(self.candidate) < 200 else 0.0, rasterized=True,
+        )  # fmt: skip
+        above.grid(visible=False)
+        above.set(ylabel="fold", ylim=(0.5, folds + 0.5))
+        if self.best >= 0:
+            at = self.candidate[self.best]
+            above.plot([at], [1.03], "v", color=VERMILION, transform=above.get_xaxis_transform(), clip_on=False)
+            above.annotate("returned", (at, 1.08), xycoords=("data", "axes fraction"), ha="center", fontsize=8)
+        figure.colorbar(cells, ax=above, label=mpl.text(self.metric), aspect=15, pad=0.01)
+        below.plot(self.candidate, self.fits_without, "--", color=GREY, label="fits without racing")
+        below.plot(self.candidate, self.fits, color=BLUE, label="fits made")
+        below.set(xlabel="candidate", ylabel="fits", ylim=(0, None))
+        below.sharex(above)
+        mpl.legend(below)
+        return figure
+
+
+def plot_racing(search: Any, *, backend: str = "plotly") -> Any:
+    """Plot which folds each candidate of a search was run on, and how many fits the race has saved.
+
+    Args:
+        search: a fitted `tunesmith.sklearn.SearchCV`, or another search with ``cv_results_``.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one.
+
+    Raises:
+        TypeError: it is no fitted search.
+        NothingToDrawError: it has no candidate.
+        MissingDependencyError: the backend is not installed.
+    """
+    results = getattr(search, "cv_results_", None)
+    if results is None:
+        raise TypeError(f"plot_racing takes a fitted search, which has cv_results_; got {shown(search)}")
+    metric = _metric(search, results)
+    folds = sum(key.startswith("split") and key.endswith(f"_test_{metric}") for key in results)
+    if not folds or not len(results["params"]):
+        raise NothingToDrawError("plot_racing: the search has no candidate with scores of folds")
+    scores = np.array([results[f"split{k}_test_{metric}"] for k in range(folds)], np.float64)
+    n = scores.shape[1]
+    ran = np.asarray(results.get("n_splits_run", np.full(n, folds)), np.int64)
+    fits, without = np.cumsum(ran), np.arange(1, n + 1) * folds
+    best = getattr(search, "best_index_", None)
+    dropped = ran < folds
+    place = np.arange(n)
+    mean = np.nanmean(np.where(np.isnan(scores), np.nan, scores), axis=0) if n else np.empty(0)
+    index = thin(place.astype(float), np.nan_to_num(mean, nan=0.0), place == best, MOST_CANDIDATES)
+    saved, total = int(without[-1] - fits[-1]), int(without[-1])
+    found = np.flatnonzero(index == best)
+    name = "score" if metric == "score" else metric
+    summary = (
+        f"{n:,} candidates on {folds} folds: {int(fits[-1]):,} of {total:,} fits were made and {saved:,} saved "
+        f"({saved / total:.0%}), since {int(dropped.sum()):,} candidates were given up."
+    )
+    if best is not None and len(found):
+        summary += f" The returned one, candidate {best}, has a mean {name} of {number(float(mean[best]))}."
+    return Racing(
+        title="Racing",
+        summary=summary,
+        notes=(f"{saved:,} of {total:,} fits saved; white: not run", *drawn(len(index), n, "candidates")),
+        metric=name,
+        candidate=index.astype(np.int64),
+        scores=scores[:, index],
+        dropped=dropped[index],
+        best=int(found[0]) if len(found) else -1,
+        fits=fits[index],
+        fits_without=without[index],
+    ).drawn(backend)
+
+
+racing: Callable[..., Racing] = partial(plot_racing, backend="arrays")
+
+
+def _metric(search: Any, results: Any) -> str:
+    """Return the metric that decides, as ``cv_results_`` names it."""
+    if "split0_test_score" in results:
+        return "score"
+    refit = getattr(search, "refit", None)
+    if isinstance(refit, str) and f"split0_test_{refit}" in results:
+        return refit
+    named = [key.removeprefix("split0_test_") for key in results if key.startswith("split0_test_")]
+    return printable(named[0]) if named else "score"

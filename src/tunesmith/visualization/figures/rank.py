@@ -1,28 +1,161 @@
-"""Draws ranks: one panel a pair."""
+"""Ranks: pairs of parameters, with the rank of each trial's value as its colour."""
 
 from __future__ import annotations
 
-from tunesmith.visualization.data.base import number, short
-from tunesmith.visualization.data.rank import SHARES, Rank
-from tunesmith.visualization.figures.contour import show_bar
-from tunesmith.visualization.figures.pairs import layout_of, points
-from tunesmith.visualization.figures.style import Dict, bar, figure, text
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from tunesmith.languages import say
+from tunesmith.selection.wording import count
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.axes import Axis, at_best, listed, place_of
+from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
+from tunesmith.visualization.figure import FigureData, join, number, short
+from tunesmith.visualization.pairs import layout_of, pairs_of, points, points_by_matplotlib, show_bar, triangle
+from tunesmith.visualization.plotly_style import Dict, bar, figure, text
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
+
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # whose values the scale of colours shows
 # From the best to the worst: both ends stand out, and what is between does not.
 NAMES = ("best", "25 %", "50 %", "75 %", "worst")
 COLOURS = ("#08306b", "#4292c6", "#cfcfcf", "#fc8d59", "#b30000")
 
 
-def draw(data: Rank) -> Dict:
-    """Return the figure; blue is good, red is bad, the best trial has a ring."""
-    layout, where = layout_of(data.axes, data.panels)
-    traces: list[Dict] = []
-    scale = [[at, colour] for at, colour in zip(SHARES, COLOURS, strict=True)]
-    for (i, j), own in zip(data.panels, where, strict=True):
-        marker: Dict = {"color": short(data.rank), "colorscale": scale, "cmin": 0, "cmax": 1, "size": 6}
-        marker["line"] = {"color": "white", "width": 0.5}
-        marks = (data.feasible, data.selected, data.best)
-        traces += points((data.axes[i], data.axes[j]), data.number, data.value, data.target, marker, marks, own)
-    ticks = [f"{text(n)} ({number(v)})" for n, v in zip(NAMES, data.scale.tolist(), strict=True)]
-    show_bar(traces, bar(f"rank of {data.target}", tickvals=list(SHARES), ticktext=ticks))
-    return figure(data, traces, layout)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rank(FigureData):
+    """Pairs of parameters by rank.
+
+    Attributes:
+        target: what is ranked.
+        axes: the parameters, with the drawn trials on them.
+        panels: which two each panel shows: places (along x, along y) among the axes.
+        number: the drawn trials, int64[k].
+        value: their values [k].
+        rank: the share of all trials that are better [k]: 0 is the best; equal values share a rank.
+        feasible: which of them violate no constraint [k].
+        selected: which of them somebody asked for [k].
+        best: the place of the best among them, or -1.
+        scale: values at the ranks 0, 1/4, 1/2, 3/4 and 1 [5].
+    """
+
+    kind: ClassVar[str] = "rank"
+    target: str
+    axes: tuple[Axis, ...]
+    panels: tuple[tuple[int, int], ...]
+    number: Ints
+    value: Floats
+    rank: Floats
+    feasible: Mask
+    selected: Mask
+    best: int
+    scale: Floats
+
+    def by_plotly(self) -> Dict:
+        """Return the figure; blue is good, red is bad, the best trial has a ring."""
+        layout, where = layout_of(self.axes, self.panels)
+        traces: list[Dict] = []
+        scale = [[at, colour] for at, colour in zip(SHARES, COLOURS, strict=True)]
+        for (i, j), own in zip(self.panels, where, strict=True):
+            marker: Dict = {"color": short(self.rank), "colorscale": scale, "cmin": 0, "cmax": 1, "size": 6}
+            marker["line"] = {"color": "white", "width": 0.5}
+            marks = (self.feasible, self.selected, self.best)
+            traces += points((self.axes[i], self.axes[j]), self.number, self.value, self.target, marker, marks, own)
+        ticks = [f"{text(n)} ({number(v)})" for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
+        show_bar(traces, bar(f"rank of {self.target}", tickvals=list(SHARES), ticktext=ticks))
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure; blue is good, red is bad, the best trial has a ring."""
+        from matplotlib.colors import LinearSegmentedColormap
+
+        figure, panels = triangle(self, self.axes, list(self.panels))
+        colours = LinearSegmentedColormap.from_list("rank", list(COLOURS))
+        made = None
+        for ax, (i, j) in zip(panels, self.panels, strict=True):
+            axes = self.axes[i], self.axes[j]
+            made = points_by_matplotlib(
+                ax, axes, self.rank, self.feasible, self.selected, self.best, cmap=colours, vmin=0.0, vmax=1.0
+            )
+        if made is not None:
+            bar = figure.colorbar(
+                made, ax=panels, label=mpl.text(f"rank of {self.target}"), shrink=0.8, aspect=30, pad=0.02
+            )
+            ticks = [f"{n} ({number(v)})" for n, v in zip(NAMES, self.scale.tolist(), strict=True)]
+            bar.set_ticks(list(SHARES), labels=ticks)
+        return figure
+
+
+def plot_rank(
+    study: Study,
+    params: Sequence[str] | None = None,
+    *,
+    target: Target = None,
+    target_name: str | None = None,
+    selected: Sequence[int] = (),
+    backend: str = "plotly",
+) -> Any:
+    """Plot pairs of parameters, with the rank of each trial's value as its colour.
+
+    Args:
+        study: the study, or a fitted search.
+        params: two names or more, of parameters, and of user attributes as "user_attrs_NAME"; None: the five parameters
+            whose order goes best with the value's.
+        target: what to show, see `plot_optimization_history`.
+        target_name: what to call it; None: as the study does.
+        selected: numbers of trials to emphasise.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one.
+
+    Raises:
+        NothingToDrawError: there is no complete trial with a finite value, or only one parameter.
+        ValueError: there is no such parameter, or there are several objectives and the target does not say which.
+        MissingDependencyError: the backend is not installed.
+    """
+    t, study = read(study, target, target_name), as_study(study)
+    pairs = pairs_of(study, t, params, selected, "plot_rank")
+    loss, rows = t.loss, np.flatnonzero(t.complete)
+    ordered = np.sort(loss[rows])
+    middle = (np.searchsorted(ordered, loss, "left") + np.searchsorted(ordered, loss, "right") - 1) / 2.0
+    share = middle / max(len(ordered) - 1, 1)
+    index = pairs.index
+    scale = np.quantile(ordered, SHARES) * (-1.0 if t.maximize else 1.0)
+    return Rank(
+        title="Rank",
+        summary=join(
+            [
+                say(
+                    "Pairs of {}, coloured by the rank of {} in {}; half have a value from {} (best) to {}.",
+                    listed(pairs.axes),
+                    t.target,
+                    count(len(rows), "trial"),
+                    number(scale[0]),
+                    number(scale[2]),
+                ),
+                t.about_best(),
+                at_best(t, pairs.axes),
+            ]
+        ),
+        notes=pairs.notes,
+        target=t.target,
+        axes=pairs.drawn_axes,
+        panels=tuple(pairs.panels),
+        number=t.number[index],
+        value=t.value[index],
+        rank=share[index],
+        feasible=t.feasible[index],
+        selected=pairs.selected[index],
+        best=place_of(index, t.best),
+        scale=scale,
+    ).drawn(backend)
+
+
+rank: Callable[..., Rank] = partial(plot_rank, backend="arrays")

@@ -1,13 +1,33 @@
-"""Draws slices: one panel a parameter."""
+"""Slices: the value of each trial against each of its parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.columns import Floats
-from tunesmith.visualization.data.slice import Slice
-from tunesmith.visualization.figures.style import (
+from tunesmith.languages import say
+from tunesmith.selection.wording import count
+from tunesmith.state import TrialState
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.axes import (
+    Axis,
+    at_best,
+    axes_of,
+    beyond,
+    ends_of,
+    left_out,
+    listed,
+    place_of,
+    shown_rows,
+    thin_panels,
+)
+from tunesmith.visualization.columns import Floats, Ints, Mask, Target, as_study, read
+from tunesmith.visualization.figure import FigureData, join, short
+from tunesmith.visualization.plotly_style import (
     GREY,
     ORANGE,
     SCALE,
@@ -21,24 +41,155 @@ from tunesmith.visualization.figures.style import (
     strip,
     text,
 )
+from tunesmith.visualization.thinning import MOST, drawn
+
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
 
 
-def draw(data: Slice) -> Dict:
-    """Return the figure; later trials are darker, the best one has a ring."""
-    value, low, high = heights(data)
-    layout, places = parameter_panels(data.axes, data.target, (low, high))
-    layout |= {"shapes": [], "annotations": [], "showlegend": False}
-    layout["height"] += 130
-    traces: list[Dict] = []
-    for k, (of, place) in enumerate(zip(data.axes, places, strict=True)):
-        shapes, names = strip(of, place["xaxis"], place["yaxis"])
-        layout["shapes"] += shapes
-        layout["annotations"] += names
-        traces += _panel(data, k, value, place)
-    first = next((t for t in traces if "colorscale" in t["marker"]), None)
-    if first is not None:
-        first["marker"] |= {"showscale": True, "colorbar": bar("trial")}
-    return figure(data, traces, layout)
+MOST_AXES = 12  # parameters that are shown if none are named
+ROOM = 20_000  # points of all panels together
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Slice(FigureData):
+    """Values against parameters.
+
+    Attributes:
+        target: what is shown.
+        axes: one panel each, with the drawn trials on it.
+        number: the drawn trials, int64[k].
+        value: their values [k]; NaN: failed.
+        feasible: which of them violate no constraint [k].
+        pruned: which of them were stopped early [k].
+        failed: which of them failed [k].
+        best: the place of the best among them, or -1.
+        selected: which of them somebody asked for [k].
+        ends: of the axis of values (low, high); what lies beyond is drawn at its edge.
+    """
+
+    kind: ClassVar[str] = "slice"
+    target: str
+    axes: tuple[Axis, ...]
+    number: Ints
+    value: Floats
+    feasible: Mask
+    pruned: Mask
+    failed: Mask
+    best: int
+    selected: Mask
+    ends: tuple[float, float]
+
+    def by_plotly(self) -> Dict:
+        """Return the figure; later trials are darker, the best one has a ring."""
+        value, low, high = heights(self)
+        layout, places = parameter_panels(self.axes, self.target, (low, high))
+        layout |= {"shapes": [], "annotations": [], "showlegend": False}
+        layout["height"] += 130
+        traces: list[Dict] = []
+        for k, (of, place) in enumerate(zip(self.axes, places, strict=True)):
+            shapes, names = strip(of, place["xaxis"], place["yaxis"])
+            layout["shapes"] += shapes
+            layout["annotations"] += names
+            traces += _panel(self, k, value, place)
+        first = next((t for t in traces if "colorscale" in t["marker"]), None)
+        if first is not None:
+            first["marker"] |= {"showscale": True, "colorbar": bar("trial")}
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure; later trials are darker, the best one has a ring."""
+
+        def size(rows: int, columns: int) -> tuple[float, float]:
+            return max(2.9 * columns, 5.0) + 0.8, 2.7 * rows + 0.7
+
+        plain = ~self.pruned & ~self.failed & self.feasible
+        value, low, high = heights(self)
+        figure, panels = mpl.parameter_panels(self, self.axes, self.target, (low, high), size)
+        points = None
+        for ax, of in zip(panels.ravel(), self.axes, strict=False):
+            at = spread(of)
+            points = ax.scatter(
+                at[plain], value[plain], s=12, c=self.number[plain], cmap=mpl.ramp(), alpha=0.8, linewidths=0,
+                vmin=self.number.min(), vmax=self.number.max(),
+            )  # fmt: skip
+            for subset, marker, colour in (
+                (~self.feasible & ~self.failed, "x", GREY),
+                (self.pruned & self.feasible, "1", ORANGE),
+                (self.failed, "x", VERMILION),
+            ):
+                ax.scatter(at[subset], value[subset], s=14, marker=marker, color=colour, linewidths=1)
+            mpl.ring(ax, at[self.selected], value[self.selected], "black", "selected")
+            if self.best >= 0:
+                mpl.ring(ax, at[self.best], value[self.best], VERMILION, "best")
+        if points is not None:
+            figure.colorbar(points, ax=panels, label="trial", shrink=0.8, aspect=30, pad=0.01)
+        return figure
+
+
+def plot_slice(
+    study: Study,
+    params: Sequence[str] | None = None,
+    *,
+    target: Target = None,
+    target_name: str | None = None,
+    show_pruned: bool = False,
+    show_failed: bool = False,
+    selected: Sequence[int] = (),
+    backend: str = "plotly",
+) -> Any:
+    """Plot the value of each trial against each of its parameters.
+
+    Args:
+        study: the study, or a fitted search.
+        params: names of parameters, and user attributes as "user_attrs_NAME"; None: those that vary. Of more than
+            twelve these are the ones whose order goes best with the value's.
+        target: what to show, see `plot_optimization_history`.
+        target_name: what to call it; None: as the study does.
+        show_pruned: show trials that were stopped early, by their last report.
+        show_failed: show where trials failed, below the others.
+        selected: numbers of trials to emphasise.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one. Trials in which a parameter was inactive lie in a strip beside its axis.
+
+    Raises:
+        NothingToDrawError: there is no complete trial with a finite value, or no parameter.
+        ValueError: there is no such parameter, or there are several objectives and the target does not say which.
+        MissingDependencyError: the backend is not installed.
+    """
+    t, study = read(study, target, target_name), as_study(study)
+    t.need("plot_slice")
+    axes = axes_of(study, t, params, MOST_AXES, "plot_slice")
+    rows = shown_rows(t, show_pruned, show_failed)
+    chosen = t.rows_of(selected)
+    index = thin_panels(t, rows, axes, chosen, min(MOST, ROOM // len(axes)))
+    ends = ends_of(t.value[rows], t.maximize)
+    return Slice(
+        title="Slices",
+        summary=join(
+            [
+                say("Values of {} in {} against {}.", t.target, count(len(rows), "trial"), listed(axes)),
+                t.about_best(),
+                at_best(t, axes),
+            ]
+        ),
+        notes=(*drawn(len(index), len(rows)), *left_out(t, params, axes), *beyond(t.value[rows], ends)),
+        target=t.target,
+        axes=tuple(a.rows(index) for a in axes),
+        number=t.number[index],
+        value=t.value[index],
+        feasible=t.feasible[index],
+        pruned=t.is_in(TrialState.PRUNED)[index],
+        failed=t.is_in(TrialState.FAIL)[index],
+        best=place_of(index, t.best),
+        selected=chosen[index],
+        ends=ends,
+    ).drawn(backend)
+
+
+slices: Callable[..., Slice] = partial(plot_slice, backend="arrays")
 
 
 def heights(data: Slice) -> tuple[Floats, float, float]:

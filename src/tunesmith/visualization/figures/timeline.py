@@ -1,44 +1,215 @@
-"""Draws the timeline."""
+"""The timeline: when each trial began and ended, and how."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 
-from tunesmith.visualization.data.base import short
-from tunesmith.visualization.data.timeline import Timeline
-from tunesmith.visualization.figures.style import GREY, STATES, Dict, axis, figure, text
+from tunesmith.errors import NothingToDrawError
+from tunesmith.frozen import FrozenTrial
+from tunesmith.languages import joined, say
+from tunesmith.selection.wording import count
+from tunesmith.state import TrialState
+from tunesmith.visualization import matplotlib_style as mpl
+from tunesmith.visualization.columns import Floats, Ints, as_study
+from tunesmith.visualization.figure import FigureData, join, short
+from tunesmith.visualization.plotly_style import GREY, STATES, Dict, axis, figure, text
+from tunesmith.visualization.thinning import drawn, thin
 
+if TYPE_CHECKING:
+    from tunesmith.study.study import Study
+
+
+MOST_BARS = 3000
+UNITS = ((2 * 86400.0, 86400.0, "days"), (2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+WORDS = {TrialState.FAIL: "failed"}
 COLOURS = {**STATES, "infeasible": GREY}
 
 
-def draw(data: Timeline) -> Dict:
-    """Return the figure: one bar a trial, in the colour of its state."""
-    traces: list[Dict] = []
-    for word, colour in COLOURS.items():
-        rows = np.array([s == word for s in data.state], bool)
-        if rows.any():
-            traces.append(
-                {
-                    "type": "bar",
-                    "orientation": "h",
-                    "name": word,
-                    "y": data.number[rows].tolist(),
-                    "base": short(data.begin[rows]),
-                    "x": short((data.end - data.begin)[rows]),
-                    "marker": {"color": colour, "line": {"width": 0}},
-                    "width": 0.85 if len(data.number) < 200 else 1.0,
-                    "text": [text(r, 80) for r, own in zip(data.reason, rows, strict=True) if own],
-                    "textposition": "none",
-                    "hovertemplate": f"trial %{{y}} ({word})<br>%{{x:.4g}} {data.unit}<br>%{{text}}<extra></extra>",
-                }
-            )
-    layout = {
-        "barmode": "overlay",
-        "xaxis": axis(f"{data.unit} from {data.start}", range=_ends(data)),
-        "yaxis": axis("trial", autorange="reversed"),
-        "showlegend": True,
-    }
-    return figure(data, traces, layout)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Timeline(FigureData):
+    """When trials ran.
+
+    Attributes:
+        number: the drawn trials, int64[k], rising.
+        state: "complete", "infeasible", "pruned", "failed", "running" or "paused" [k].
+        begin: when they began [k], in `unit` after `start`.
+        end: when they ended [k]; of those that run: now.
+        reason: why they failed or were pruned, where that is known [k].
+        unit: "seconds", "minutes", "hours" or "days".
+        start: local time of the first start, as text.
+    """
+
+    kind: ClassVar[str] = "timeline"
+    number: Ints
+    state: tuple[str, ...]
+    begin: Floats
+    end: Floats
+    reason: tuple[str, ...]
+    unit: str
+    start: str
+
+    def by_plotly(self) -> Dict:
+        """Return the figure: one bar a trial, in the colour of its state."""
+        traces: list[Dict] = []
+        for word, colour in COLOURS.items():
+            rows = np.array([s == word for s in self.state], bool)
+            if rows.any():
+                traces.append(
+                    {
+                        "type": "bar",
+                        "orientation": "h",
+                        "name": word,
+                        "y": self.number[rows].tolist(),
+                        "base": short(self.begin[rows]),
+                        "x": short((self.end - self.begin)[rows]),
+                        "marker": {"color": colour, "line": {"width": 0}},
+                        "width": 0.85 if len(self.number) < 200 else 1.0,
+                        "text": [text(r, 80) for r, own in zip(self.reason, rows, strict=True) if own],
+                        "textposition": "none",
+                        "hovertemplate": f"trial %{{y}} ({word})<br>%{{x:.4g}} {self.unit}<br>%{{text}}<extra></extra>",
+                    }
+                )
+        layout = {
+            "barmode": "overlay",
+            "xaxis": axis(f"{self.unit} from {self.start}", range=_ends(self)),
+            "yaxis": axis("trial", autorange="reversed"),
+            "showlegend": True,
+        }
+        return figure(self, traces, layout)
+
+    def by_matplotlib(self) -> Any:
+        """Return the figure: one bar a trial, in the colour of its state."""
+        figure, axes = mpl.new(self)
+        ax = axes[0, 0]
+        height = 0.85 if len(self.number) < 200 else 1.0
+        for word, colour in COLOURS.items():
+            rows = np.array([s == word for s in self.state], bool)
+            if rows.any():
+                length = (self.end - self.begin)[rows]
+                ax.barh(self.number[rows], length, height, left=self.begin[rows], color=colour, label=word, linewidth=0)
+        ax.invert_yaxis()
+        ax.set(xlabel=f"{self.unit} from {self.start}", ylabel="trial")
+        mpl.legend(ax)
+        return figure
+
+
+def plot_timeline(
+    study: Study,
+    n_recent_trials: int | None = None,
+    *,
+    show_pruned: bool = True,
+    show_failed: bool = True,
+    selected: Sequence[int] = (),
+    backend: str = "plotly",
+) -> Any:
+    """Plot when each trial began and ended, in the colour of its state.
+
+    Args:
+        study: the study, or a fitted search.
+        n_recent_trials: show only so many, those with the highest numbers; None: all.
+        show_pruned: show trials that were stopped early.
+        show_failed: show trials that failed.
+        selected: numbers of trials that are there however many there are.
+        backend: "plotly" or "matplotlib".
+
+    Returns:
+        A Plotly figure, or a Matplotlib one.
+
+    Raises:
+        NothingToDrawError: no trial has a time.
+        ValueError: n_recent_trials is below 1.
+        MissingDependencyError: the backend is not installed.
+    """
+    if n_recent_trials is not None and n_recent_trials < 1:
+        raise ValueError(f"n_recent_trials must be 1 or more; got {n_recent_trials}")
+    study = as_study(study)
+    history = study.history
+    n = len(history)
+    numbers, states, cost = history.number[:n], history.state[:n], history.cost[:n]
+    shown = np.ones(n, bool)
+    if not show_pruned:
+        shown &= states != TrialState.PRUNED
+    if not show_failed:
+        shown &= states != TrialState.FAIL
+    rows = np.flatnonzero(shown)[np.argsort(numbers[shown], kind="stable")]
+    open_ones = np.sort(history.pending.number)
+    total = len(rows) + len(open_ones)
+    if n_recent_trials is not None and total > n_recent_trials:
+        least = np.sort(np.concatenate([numbers[rows], open_ones]))[-n_recent_trials]
+        rows, open_ones = rows[numbers[rows] >= least], open_ones[open_ones >= least]
+        total = n_recent_trials
+    keep = np.isin(numbers[rows], list(selected)) | (numbers[rows] == numbers[rows].max(initial=0))
+    chosen = rows[thin(numbers[rows].astype(float), np.nan_to_num(cost[rows], nan=0.0), keep, MOST_BARS)]
+    trials = study.engine.trials([*numbers[chosen].tolist(), *open_ones.tolist()]) if total else []
+    timed = [t for t in trials if t.started == t.started and not (t.state.is_finished() and t.finished != t.finished)]
+    if not timed:
+        name, tail = repr(study.study_name), "has a time; trials have one if the study ran them"
+        raise NothingToDrawError(
+            say("{}: none of {:,} trials of {} " + tail, "plot_timeline", total, name)
+            if total
+            else say("{}: no trial of {} " + tail, "plot_timeline", name)
+        )
+    return _arrays(timed, len(trials), total, time.time()).drawn(backend)
+
+
+timeline: Callable[..., Timeline] = partial(plot_timeline, backend="arrays")
+
+
+def _arrays(trials: list[FrozenTrial], n_read: int, total: int, now: float) -> Timeline:
+    """Return the arrays of the trials that have a time."""
+    started = np.array([t.started for t in trials])
+    finished = np.array([t.finished if t.state.is_finished() else now for t in trials])
+    finished = np.maximum(finished, started)
+    first, span = float(started.min()), float(finished.max() - started.min())
+    _, length, unit = next(u for u in UNITS if span >= u[0])
+    states = tuple(_word(t) for t in trials)
+    tally = joined(say("{:,} " + s, states.count(s)) for s in dict.fromkeys(states))
+    longest = float((finished - started).max()) / length
+    untimed = n_read - len(trials)
+    busy = float((finished - started).sum())
+    start = datetime.fromtimestamp(first).strftime("%Y-%m-%d %H:%M:%S")
+    return Timeline(
+        title="Timeline",
+        summary=join(
+            [
+                say(
+                    "{} ({}) within {:.3g} {}, from {} on;",
+                    count(len(trials), "trial"),
+                    tally,
+                    span / length,
+                    say(unit),
+                    start,
+                ),
+                say(
+                    "{:.3g} ran at once on average; the longest took {:.3g} {}.",
+                    busy / span if span > 0 else 1.0,
+                    longest,
+                    say(unit),
+                ),
+            ]
+        ),
+        notes=(*drawn(n_read, total), *((say("{} without a time", count(untimed, "trial")),) if untimed else ())),
+        number=np.array([t.number for t in trials], np.int64),
+        state=states,
+        begin=(started - first) / length,
+        end=(finished - first) / length,
+        reason=tuple((t.reason or "")[:200] for t in trials),
+        unit=unit,
+        start=start,
+    )
+
+
+def _word(trial: FrozenTrial) -> str:
+    if trial.state is TrialState.COMPLETE and not trial.feasible:
+        return "infeasible"
+    return WORDS.get(trial.state, str(trial.state).lower())
 
 
 def _ends(data: Timeline) -> list[float]:

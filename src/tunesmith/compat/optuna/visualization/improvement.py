@@ -12,7 +12,7 @@ from tunesmith.compat.optuna.terminator.terminator import default_error
 from tunesmith.compat.optuna.trial_state import TrialState
 from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME
 from tunesmith.errors import NothingToDrawError
-from tunesmith.visualization.data.terminator_improvement import MOST_LOOKS, TerminatorImprovement
+from tunesmith.visualization.figures.terminator_improvement import MOST_LOOKS, TerminatorImprovement
 
 
 def improvement(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tunesmith.visualization.data.contour import Contour, Panel
-from tunesmith.visualization.data.rank import Rank
+from tunesmith.visualization.figures.contour import Contour, Panel
+from tunesmith.visualization.figures.rank import Rank
 
 
 def in_both_orders(data: Contour | Rank) -> Contour | Rank:

@@ -22,9 +22,8 @@ from tunesmith.compat.optuna.visualization.pairs import in_both_orders
 from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME, Shown
 from tunesmith.errors import NothingToDrawError
 from tunesmith.text import shown
-from tunesmith.visualization.data.contour import contour
-from tunesmith.visualization.data.rank import rank
-from tunesmith.visualization.plots.render import render
+from tunesmith.visualization.figures.contour import contour
+from tunesmith.visualization.figures.rank import rank
 
 Target = Callable[[Any], float]
 MIN_TRIALS = 20
@@ -277,7 +276,7 @@ class Plots:
             data = improvement(study, plot_error, improvement_evaluator, error_evaluator, min_n_trials)
         except NothingToDrawError as error:
             return self._nothing(error)
-        return self._by.returned(render(data, self._by.backend))
+        return self._by.returned(data.drawn(self._by.backend))
 
     def plot_timeline(self, study: Any, n_recent_trials: int | None = None) -> Any:
         """Plot when each trial began and ended, in the colour of its state.
@@ -320,7 +319,7 @@ class Plots:
 
         def plot(native: Any, *, backend: str, **options: Any) -> Any:
             data = read(native, params, **options)
-            return render(in_both_orders(data) if backend == "matplotlib" else data, backend)
+            return (in_both_orders(data) if backend == "matplotlib" else data).drawn(backend)
 
         return self._drawn(plot, study, target=target, target_name=target_name)
 

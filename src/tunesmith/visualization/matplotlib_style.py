@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.visualization.data.axes import Axis
-from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.figures.style import COLUMNS, GRID, INK, LABEL, TICK, cut
+from tunesmith.visualization.axes import Axis
+from tunesmith.visualization.figure import FigureData
+from tunesmith.visualization.plotly_style import COLUMNS, GRID, INK, LABEL, TICK, cut
 
 SCALE = ("#c3d5e6", "#6baed6", "#2171b5", "#08306b")  # from early to late, or from bad to good
 

@@ -11,7 +11,7 @@ from tunesmith.history import History
 from tunesmith.samplers.gp.surrogate import Surrogate, has_enough_trials
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.visualization.data.columns import Floats, Indices, StudyColumns
+from tunesmith.visualization.columns import Floats, Indices, StudyColumns
 
 MOST_TRIALS = 300  # that the model is fitted to
 MOST_PARAMETERS = 20  # that it knows of

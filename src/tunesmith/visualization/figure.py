@@ -1,9 +1,10 @@
-"""`FigureData`: what all figures have in common, and how arrays become JSON."""
+"""`FigureData`: what all figures have in common, who draws them, and how arrays become JSON."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -12,17 +13,20 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.errors import MissingDependencyError
 from tunesmith.languages import Said, Words, joined
+from tunesmith.text import did_you_mean, shown
 
+BACKENDS = ("plotly", "matplotlib")
 DIGITS = 6  # significant ones, of a column that begins near 0; more where it does not
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FigureData:
-    """The arrays of one figure.
+class FigureData(ABC):
+    """The arrays of one figure, and its drawings.
 
     Attributes:
-        kind: names the figure, and the modules that draw it.
+        kind: names the figure; ``plot_`` and the kind is the function that makes it.
         title: its heading.
         summary: a few sentences that say what it shows, for who does not see it.
         notes: what a reader must know, such as how many of the trials are drawn.
@@ -32,6 +36,45 @@ class FigureData:
     title: str
     summary: str
     notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def by_plotly(self) -> dict[str, Any]:
+        """Return the figure for plotly.js, of lists, numbers and texts: ``{"data": [...], "layout": {...}}``."""
+
+    @abstractmethod
+    def by_matplotlib(self) -> Any:
+        """Return the figure of Matplotlib, which is imported here."""
+
+    def drawn(self, backend: str) -> Any:
+        """Return the figure as an object of a backend.
+
+        Args:
+            backend: "plotly" or "matplotlib"; "arrays": these arrays themselves, for who draws them later.
+
+        Raises:
+            MissingDependencyError: the backend is not installed.
+            ValueError: there is no such backend.
+        """
+        if backend == "arrays":
+            return self
+        if backend not in BACKENDS:
+            known = " or ".join(map(repr, BACKENDS))
+            raise ValueError(f"backend takes {known}; got {shown(backend)}{did_you_mean(backend, BACKENDS)}")
+        try:
+            if backend == "plotly":
+                from plotly.graph_objects import Figure
+
+                return Figure(self.by_plotly())
+            import matplotlib.figure  # noqa: F401  only whether it is there
+        except ImportError as error:
+            package, other = ("Plotly", "matplotlib") if backend == "plotly" else ("Matplotlib", "plotly")
+            what = "figures need" if backend == "plotly" else "backend='matplotlib' needs"
+            raise MissingDependencyError(
+                f"{what} {package}: pip install {package.lower()}, or give backend={other!r}"
+            ) from error
+        figure = self.by_matplotlib()
+        figure.set_label(self.summary)
+        return figure
 
     def in_language(self, words: Words) -> Self:
         """Return the same with heading, notes, and all else that was made by `say`, in another language."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tunesmith.text import printable
-from tunesmith.visualization.data.axes import Axis
-from tunesmith.visualization.data.base import FigureData
-from tunesmith.visualization.data.columns import Floats
+from tunesmith.visualization.axes import Axis
+from tunesmith.visualization.columns import Floats
+from tunesmith.visualization.figure import FigureData
 
 Dict = dict[str, Any]
 

@@ -16,8 +16,10 @@ from tunesmith.errors import NothingToDrawError
 from tunesmith.languages import say
 from tunesmith.space import Categorical, Float, Int, Ordinal, Parameter, Space
 from tunesmith.space.words import words_of
+from tunesmith.state import TrialState
 from tunesmith.text import did_you_mean, listing, printable
-from tunesmith.visualization.data.columns import USER, Floats, Indices, StudyColumns, as_floats, attribute
+from tunesmith.visualization.columns import USER, Floats, Indices, Mask, StudyColumns, as_floats, attribute
+from tunesmith.visualization.thinning import thin
 
 STRIP = 0.12  # where the strip of inactive trials lies, in lengths of the axis below its low end
 LABEL = 60  # characters of a category, at most
@@ -291,3 +293,97 @@ def _tick(value: float) -> str:
 def _short(value: Any) -> str:
     text = printable(str(value))
     return text if len(text) <= LABEL else text[: LABEL - 1] + "…"
+
+
+COMMON = 0.9  # the share of values that an axis shows in any case
+FAR = 5.0  # beyond so many times their span on the bad side, values are drawn at the edge
+
+
+def ends_of(value: Floats, maximize: bool | None) -> tuple[float, float]:
+    """Return the ends (low, high) of an axis for values [n]; NaN and infinities do not count.
+
+    The good end is the best value. The bad end is the worst one, unless it lies further from the common ones (the best
+    nine tenths) than five times their span: then it is half of their span beyond them. Where it is not known what is
+    good, the axis shows all.
+
+    Args:
+        value: the values.
+        maximize: whether high is good; None: not known.
+    """
+    finite = value[np.isfinite(value)]
+    if not len(finite):
+        return 0.0, 1.0
+    loss = -finite if maximize else finite
+    best, common, worst = float(loss.min()), float(np.quantile(loss, COMMON)), float(loss.max())
+    span = common - best
+    if maximize is not None and span > 0 and worst > common + FAR * span:
+        worst = common + 0.5 * span
+    return (-worst, -best) if maximize else (best, worst)
+
+
+def beyond(value: Floats, ends: tuple[float, float]) -> tuple[str, ...]:
+    """Return the note that says how many values lie beyond the axis; none if all are on it."""
+    finite = value[np.isfinite(value)]
+    n = int(((finite < ends[0]) | (finite > ends[1])).sum())
+    return (say("{:,} far worse value at the edge" if n == 1 else "{:,} far worse values at the edge", n),) if n else ()
+
+
+def shown_rows(t: StudyColumns, show_pruned: bool = False, show_failed: bool = False) -> Indices:
+    """Return the rows that a figure of parameters shows: complete ones with a finite value, and others if asked."""
+    shown = t.complete
+    if show_pruned:
+        shown = shown | (t.is_in(TrialState.PRUNED) & np.isfinite(t.value))
+    if show_failed:
+        shown = shown | t.is_in(TrialState.FAIL)
+    return np.flatnonzero(shown)
+
+
+def thin_panels(t: StudyColumns, rows: Indices, axes: Sequence[Axis], selected: Mask, most: int) -> Indices:
+    """Return which of the rows to draw: one choice for all panels, with the extremes of each.
+
+    Args:
+        t: the snapshot.
+        rows: those that may be drawn.
+        axes: the panels.
+        selected: trials that must stay, over all rows of the snapshot.
+        most: how many to draw, unless more must stay.
+
+    Returns:
+        Rows, in order.
+    """
+    keep = selected.copy()
+    if t.best is not None:
+        keep[t.best] = True
+    if len(rows) <= most:
+        return rows
+    value = np.where(np.isfinite(t.value[rows]), t.value[rows], np.nan)
+    share = max(most // (2 * len(axes)), 4)
+    stay = keep[rows]
+    for axis in axes:
+        stay[thin(axis.unit[rows], value, None, share)] = True
+    order = np.arange(len(rows), dtype=np.float64)
+    return rows[thin(order, np.nan_to_num(value, nan=float(np.nanmin(value))), stay, most)]
+
+
+def place_of(index: Indices, row: int | None) -> int:
+    """Return the place of a row among others; -1: it is not there."""
+    found = np.flatnonzero(index == row) if row is not None else index[:0]
+    return int(found[0]) if len(found) else -1
+
+
+def listed(axes: Sequence[Axis]) -> str:
+    """Return the names of axes for a sentence."""
+    return listing((a.name for a in axes), 6)
+
+
+def at_best(t: StudyColumns, axes: Sequence[Axis]) -> str | None:
+    """Say where the best trial lies; None: there is none."""
+    if t.best is None:
+        return None
+    return say("There, {}.", ", ".join(f"{a.name} = {a.text(t.best)}" for a in axes[:8]))
+
+
+def left_out(t: StudyColumns, params: Sequence[str] | None, axes: Sequence[Axis]) -> tuple[str, ...]:
+    """Return the note that says how many parameters are not shown; none if all are, or were named."""
+    d = 0 if t.space is None else len(t.space)
+    return (say("{:,} of {:,} parameters shown", len(axes), d),) if params is None and len(axes) < d else ()

@@ -18,7 +18,7 @@ from tunesmith.languages import joined, say
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
 from tunesmith.text import printable, shown
-from tunesmith.visualization.data.base import number as written
+from tunesmith.visualization.figure import number as written
 
 if TYPE_CHECKING:
     from tunesmith.study.study import Study
