@@ -19,7 +19,7 @@ A new storage is one subclass of `Storage`, one line in `registry.py` (or an ent
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar
 
 from tunesmith.frozen import Fence, TrialRecord
@@ -28,9 +28,9 @@ from tunesmith.state import TrialState
 from tunesmith.storage.artifacts import ArtifactPointers
 from tunesmith.storage.attempts import Attempts
 from tunesmith.storage.liveness import Liveness
-from tunesmith.storage.records import Block, Claim, Increment, Lease, StudyRecord
+from tunesmith.storage.records import Activity, Block, Claim, Increment, Lease, Others, StudyRecord
 
-__all__ = ["Block", "Claim", "Increment", "Lease", "Storage", "StudyRecord"]
+__all__ = ["Activity", "Block", "Claim", "Increment", "Lease", "Others", "Storage", "StudyRecord"]
 
 
 class Storage(Attempts, ArtifactPointers, Liveness):
@@ -150,6 +150,21 @@ class Storage(Attempts, ArtifactPointers, Liveness):
         Returns:
             what was recorded since.
         """
+
+    def activity(self, study_id: int, own: Collection[int]) -> Activity | None:
+        """Return what tells, at a low cost, whether others changed anything in a study since it was read.
+
+        The study asks before it decides about one of its running trials, and reads only if it is another answer than
+        before: most of what is new then is what this process has itself written.
+
+        Args:
+            study_id: the study.
+            own: the numbers of the running trials whose reports the caller has itself written.
+
+        Returns:
+            the activity; None: only ``read_since`` can tell, as in a storage that does not override this.
+        """
+        return None
 
     @abstractmethod
     def trials(

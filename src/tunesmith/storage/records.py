@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,21 @@ class Claim:
     version: int
     reserved: bool = False
     trial: TrialRecord | None = None
+
+
+Others = tuple[tuple[int, bool, int], ...]
+
+
+class Activity(NamedTuple):
+    """What happened in a study, as far as it can be told without reading it.
+
+    Attributes:
+        version: the study's change counter.
+        others: the running trials of others by number: (number, whether it has a point, how much it has reported).
+    """
+
+    version: int
+    others: Others
 
 
 @dataclass(slots=True)

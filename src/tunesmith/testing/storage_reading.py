@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tunesmith.frozen import NAN, NOISE, TrialRecord
+from tunesmith.errors import StudyNotFoundError
+from tunesmith.frozen import NAN, NOISE, Fence, TrialRecord
 from tunesmith.space import Float, Space
 from tunesmith.storage.base import Claim, Storage, StudyRecord
 from tunesmith.testing.storage_model import (
@@ -38,6 +40,35 @@ laws = settings(max_examples=max(10, settings().max_examples // 4), suppress_hea
 
 class ReadingLaws:
     """Waiting trials come first; increments, records, the best trial and the counts agree with a model."""
+
+    # -- what others do ----------------------------------------------------------------------------------------
+
+    def test_activity_tells_what_others_did(self, storage: Storage, study: StudyRecord) -> None:
+        """It stays as it is while the caller reports and notes, and changes with all that others do."""
+        mine, other, last = (begin(storage, study, token=k) for k in (1, 2, 3))
+        seen = storage.activity(study.id, [mine])
+        if seen is None:
+            return  # only `read_since` can tell
+        storage.report(study.id, mine, Fence(1, 1), 0, 0.5)
+        storage.set_attr(study.id, mine, "note", 1, fence=Fence(1, 1))
+        assert storage.activity(study.id, [mine]) == seen == storage.activity(study.id, [mine, mine])
+        assert storage.activity(study.id, range(300)) is not None, "any count of numbers is taken"
+        changes: list[Callable[[], object]] = [
+            lambda: storage.report(study.id, other, Fence(1, 2), 5, 0.5),
+            lambda: storage.report(study.id, other, Fence(1, 2), 3, 0.5),
+            lambda: begin(storage, study, eager=True),
+            lambda: storage.finish(study.id, ended(running(other, token=2), attempt=1)),
+            lambda: storage.release(study.id, {last: Fence(1, 3)}),
+            lambda: storage.claim(study.id, "w"),
+            lambda: storage.add(study.id, [TrialRecord(-1, WAITING, fixed={})]),
+        ]
+        for change in changes:
+            change()
+            before, seen = seen, storage.activity(study.id, [mine])
+            assert seen not in (None, before)
+            assert seen == storage.activity(study.id, [mine])
+        with pytest.raises(StudyNotFoundError):
+            storage.activity(study.id + 1000, [])
 
     # -- waiting trials ----------------------------------------------------------------------------------------
 

@@ -54,13 +54,14 @@ def _row_of_report(where: sa.ColumnElement[bool], j: str) -> sa.Select[Any]:
 
 ADD_REPORT = _add_report(IS_AT)
 NEW_REPORT = sa.insert(reports)  # of a trial that is new in this transaction: nothing can be there yet
-_REPORT = _add_report(RUNS_THIS)
+# On PostgreSQL the disk is not waited for: a server that dies may lose the last reports.
+_IS_RELAXED: sa.ColumnElement[bool] = sa.literal_column("set_config('synchronous_commit', 'off', true) = 'off'")
 
 
 @cache
-def _report_of_several(rows: int) -> sa.Insert:
-    """Return the statement that inserts so many rows of one report at once, all of them or none."""
-    return _add_report(RUNS_THIS, rows)
+def _report(rows: int, relaxed: bool) -> sa.Insert:
+    """Return the statement that inserts the rows of one report at once, all of them or none."""
+    return _add_report(RUNS_THIS & _IS_RELAXED if relaxed else RUNS_THIS, rows)
 
 
 _ATTR = (
@@ -92,7 +93,7 @@ def report(session: Session, study_id: int, number: int, fence: Fence, step: int
     written: dict[str, Values] = {"step": step, "value": first, "cost": None if cost != cost else cost}
     for j, (at, other) in enumerate(more, 1):
         written |= {f"step{j}": at, f"value{j}": other, f"cost{j}": None}
-    statement = _report_of_several(1 + len(more)) if more else _REPORT
+    statement = _report(1 + len(more), session.dialect.name == "postgresql")
     if session.run(statement, study=study_id, at=number, attempted=attempt, held=token, **written):
         return
     row = session.row(IS_THERE, study=study_id, at=number)

@@ -102,13 +102,13 @@ class Database:
                 answer to its COMMIT may be lost too: if `session.uncertain`, it has to look whether it was done.
             recent: how old the last check that the file is still there may be, in seconds.
             durable: whether it has to survive a power cut of the server; else a file is checked less often too.
-            single: whether at most one of its statements changes anything, so that a server needs no transaction.
+            single: whether at most one of its statements changes anything, so that no transaction is needed.
             patience: how long to wait for a server that is away, in seconds.
 
         Returns:
             what the work returns.
         """
-        begin = () if single and not self.is_sqlite else self._backend.begin_write
+        begin = () if single else self._backend.begin_write
         if begin and not durable and self._backend.relaxed:
             begin = (f"{begin[0]}; {self._backend.relaxed}",)
         return self._run(work, begin, recent, patience, writes=True, brief=not durable)

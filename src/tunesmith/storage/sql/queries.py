@@ -26,6 +26,7 @@ from tunesmith.storage.sql.schema import (
 
 _STUDY: sa.BindParameter[Any] = sa.bindparam("study")
 _t, _s, _r, _a = trials.c, studies.c, reports.c, attrs.c
+WIDTHS = (1, 16, 256)  # few statements serve any count of numbers
 _OF_STUDY = _t.study_id == _STUDY
 _IS_PENDING = _t.state.in_([RUNNING, PAUSED])
 _OF_STUDY_ITSELF: sa.ColumnClause[int] = sa.literal_column(str(OF_STUDY))
@@ -34,6 +35,13 @@ CLAIM = sa.select(
     _s.version, _s.next_number, sa.select(sa.func.min(_t.number)).where(_OF_STUDY, IS_WAITING).scalar_subquery()
 ).where(_s.id == _STUDY)
 
+_OF_OTHERS = (_t.study_id == _s.id) & OPEN & (_t.state == RUNNING)
+_N_REPORTS = (
+    sa.select(sa.func.count())
+    .where(_r.study_id == _t.study_id, _r.number == _t.number)
+    .correlate(trials)
+    .scalar_subquery()
+)
 COUNTERS = sa.select(_s.version, _s.last_seq, _s.directions).where(_s.id == _STUDY)
 SPACES = sa.select(spaces.c.id, spaces.c.space, spaces.c.hash).where(spaces.c.study_id == _STUDY)
 ONE_SPACE = sa.select(spaces.c.space, spaces.c.hash).where(spaces.c.id == sa.bindparam("space"))
@@ -95,12 +103,24 @@ STUDY_BY_NAME = STUDY_FIELDS.where(_s.name == sa.bindparam("name"))
 STUDY_NAMES = sa.select(_s.name)
 STUDY_ATTRS = sa.select(_a.kind, _a.key, _a.value).where(_a.study_id == _STUDY, _a.number == _OF_STUDY_ITSELF)
 
-WIDTHS = (1, 16, 256)
+
+def _numbers(width: int) -> list[sa.BindParameter[Any]]:
+    return [sa.bindparam(f"n{i}") for i in range(width)]
 
 
 def _for_numbers(base: sa.Select[Any], column: Any) -> dict[int, sa.Select[Any]]:
-    """Return the query for several trial numbers, in a few widths: few statements serve any count of numbers."""
-    return {width: base.where(column.in_([sa.bindparam(f"n{i}") for i in range(width)])) for width in WIDTHS}
+    """Return the query for several trial numbers by width."""
+    return {width: base.where(column.in_(_numbers(width))) for width in WIDTHS}
+
+
+# The version, and what the running trials have reported but for some: in one statement.
+ACTIVITY = {
+    width: sa.select(_s.version, _t.number, _t.x.is_not(None), _N_REPORTS)
+    .select_from(studies.outerjoin(trials, _OF_OTHERS & _t.number.not_in(_numbers(width))))
+    .where(_s.id == _STUDY)
+    .order_by(_t.number)
+    for width in WIDTHS
+}
 
 
 NUMBERS_BY_STATE = sa.select(_t.number, _t.state).where(_OF_STUDY).order_by(_t.number)

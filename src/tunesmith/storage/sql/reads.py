@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tunesmith.frozen import TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.base import Block, Increment, StudyRecord
+from tunesmith.storage.base import Activity, Block, Increment, StudyRecord
 from tunesmith.storage.checks import study_gone
 from tunesmith.storage.sql import queries
 from tunesmith.storage.sql.integrity import (
@@ -32,7 +32,7 @@ from tunesmith.storage.sql.rows import (
     read_record,
 )
 from tunesmith.storage.sql.schema import SYSTEM, USER
-from tunesmith.storage.sql.session import Row, Session
+from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.space_cache import SpaceCache
 from tunesmith.storage.sql.values import attr_from_json
 
@@ -49,12 +49,21 @@ def _of_trials(found: list[Row], finished: NDArray[np.int64], pending: list[Row]
 def _by_numbers(session: Session, by_width: Mapping[int, Any], study_id: int, numbers: Sequence[int]) -> list[Row]:
     """Return the rows of a query of `queries._for_numbers`."""
     rows: list[Row] = []
-    width = next((w for w in queries.WIDTHS if len(numbers) <= w), queries.WIDTHS[-1])
+    width = _width(len(numbers))
     for start in range(0, len(numbers), width):
-        part = list(numbers[start : start + width])
-        part += part[-1:] * (width - len(part))
-        rows += session.rows(by_width[width], study=study_id, **{f"n{i}": n for i, n in enumerate(part)})
+        part = _named_numbers(list(numbers[start : start + width]), width)
+        rows += session.rows(by_width[width], study=study_id, **part)
     return rows
+
+
+def _width(n: int) -> int:
+    return next((w for w in queries.WIDTHS if n <= w), queries.WIDTHS[-1])
+
+
+def _named_numbers(numbers: list[int], width: int) -> dict[str, Values]:
+    """Return the parameters for some numbers; the last one fills up the width."""
+    filled = numbers + (numbers[-1:] or [-1]) * (width - len(numbers))
+    return {f"n{i}": number for i, number in enumerate(filled)}
 
 
 class Reader:
@@ -99,6 +108,15 @@ class Reader:
         return found
 
     # -- increments --------------------------------------------------------------------------------------------
+
+    def activity(self, session: Session, study_id: int, own: Collection[int]) -> Activity:
+        """Return what tells whether others did anything; where `own` has too many numbers, the last are others."""
+        width = _width(len(own))
+        numbers = _named_numbers(list(own)[:width], width)
+        rows = session.rows(queries.ACTIVITY[width], study=study_id, **numbers)
+        if not rows:
+            raise study_gone(study_id, self._where)
+        return Activity(rows[0][0], tuple((n, bool(begun), k) for _, n, begun, k in rows if n is not None))
 
     def increment(self, session: Session, study_id: int, cursor: int) -> Increment:
         """Return what was recorded since a cursor; called inside a snapshot of the database."""

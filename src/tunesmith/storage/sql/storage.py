@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from tunesmith.errors import (
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.space import Space
 from tunesmith.state import TrialState
-from tunesmith.storage.base import Increment, StudyRecord
+from tunesmith.storage.base import Activity, Increment, StudyRecord
 from tunesmith.storage.checks import (
     check_direction,
     check_name,
@@ -170,6 +170,10 @@ class SQLStorage(SQLTrials):
         if not self.prompt:
             self._order_ends(study_id)
         return self._read(study_id, lambda session: self._reader.increment(session, study_id, cursor))
+
+    def activity(self, study_id: int, own: Collection[int]) -> Activity:
+        self._need(study_id)
+        return self.database.read(lambda session: self._reader.activity(session, study_id, own))
 
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None

@@ -148,7 +148,7 @@ class SQLTrials(Storage):
         def work(session: Session) -> None:
             attributes.report(session, study_id, number, fence, step, value, cost)
 
-        self._write(study_id, work, durable=False, patience=BRIEF)
+        self._write(study_id, work, durable=False, single=True, patience=BRIEF)
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)

@@ -145,7 +145,7 @@ class Asker:
         study, storage = self._study, self._study.storage
         while study.history.paused:  # those of other processes are read with their next results
             if storage.shared or study.version == STALE:
-                study.sync()
+                study.catch_up()
             # Counted, for the records of what waits would be read with all that is paused, reports included.
             if not study.history.paused or storage.count(study.study_id).get(TrialState.WAITING):
                 return None

@@ -88,7 +88,7 @@ class TrialChannel:
             return True
         with study.lock:
             if study.storage.shared:
-                self.reach(study.sync)
+                self.reach(study.catch_up)
             running = study.running.get(number)
             before = [] if running is None else [max(a.reports) for a in running.trial.previous_attempts if a.reports]
             if number in self._finishing or step <= max(before, default=-1):

@@ -14,7 +14,7 @@ from tunesmith.frozen import NOISE, TrialRecord
 from tunesmith.history import History
 from tunesmith.space import Space
 from tunesmith.state import StudyDirection, TrialState
-from tunesmith.storage.base import Increment, Storage, StudyRecord
+from tunesmith.storage.base import Increment, Others, Storage, StudyRecord
 from tunesmith.study.warm_start import KEY, decode_warm_start
 from tunesmith.trial import Trial
 
@@ -89,6 +89,7 @@ class StudyReplica:
         self._ahead: set[int] = set()  # trials in the history that will be read yet
         self._read = -math.inf  # when the history was read the last time
         self._pointless: set[int] = set()  # running trials whose points were not known yet
+        self._others: Others | None = None  # what those of others had reported before that
 
     def age(self) -> float:
         """Return how many seconds ago the history was read."""
@@ -98,6 +99,13 @@ class StudyReplica:
         """Read what other workers recorded."""
         self.take_in(self.storage.read_since(self.study_id, self.cursor))
         self._read = time.monotonic()
+
+    def catch_up(self) -> None:
+        """Do what `sync` does, unless all that happened since the last time is what this object has itself done."""
+        activity = self.storage.activity(self.study_id, self.running)
+        if activity is None or activity.version != self.version or activity.others != self._others:
+            self.sync()
+            self._others = None if activity is None else activity.others
 
     def take_in(self, new: Increment) -> None:
         """Add to the history what was recorded since the cursor."""
