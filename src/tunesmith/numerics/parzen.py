@@ -332,15 +332,17 @@ def _log_normaliser(v: Singles, h: Singles) -> Singles:
     By Φ(z) ≈ ½ + ½ tanh(0.7988 z + 0.03528 z³), right to 1.4e-4 (Bowling et al., J. Ind. Eng. Manag. 2, 2009): a tenth
     of the time of the error function, and this is computed for every kernel at every proposal.
     """
-    above, below = 0.5 - v, 0.5 + v
-    for z in (above, below):
-        z /= h
-        cubic = z * z
-        cubic *= 0.03528
-        cubic += 0.7988
-        z *= cubic
-        np.tanh(z, out=z)
-    above += below
+    z = np.empty((2, *v.shape), v.dtype)
+    np.subtract(0.5, v, out=z[0])
+    np.add(0.5, v, out=z[1])
+    z /= h
+    cubic = z * z
+    cubic *= 0.03528
+    cubic += 0.7988
+    z *= cubic
+    np.tanh(z, out=z)
+    above = z[0]
+    above += z[1]
     above *= h * np.float32(math.sqrt(0.5 * math.pi))
     np.log(above, out=above)
     return np.asarray(above)

@@ -36,23 +36,28 @@ class Boundaries:
         """Add finished trials u[n, d], and which of them failed [n]."""
         for start in range(0, len(u), ROWS_AT_ONCE):
             part, bad = u[start : start + ROWS_AT_ONCE], failed[start : start + ROWS_AT_ONCE]
-            self._valued |= _count(part[~bad], AT) > 0
-            self._failed |= _count(part[bad], AT) > 0
+            if part.size and part.min() > AT and 1.0 - part.max() > AT:
+                continue  # the most frequent case; where a coordinate is absent, NaN, the comparison is false
+            at = np.array([part <= AT, 1.0 - part <= AT])
+            self._valued |= at[:, ~bad].any(axis=1)
+            self._failed |= at[:, bad].any(axis=1)
 
     def explain_failure(self, u: Floats) -> Mask:
         """Tell which failed trials u[n, d] lie at a bound that has failures only: what lies inside may be good."""
         low, high = self._continuous & self._failed & ~self._valued
         return np.asarray(((low & (u <= AT)) | (high & (1.0 - u <= AT))).any(axis=1))
 
-    def limits(self, running: Floats, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
+    def limits(self, running: Floats | None, is_likely: Mask | bool = True) -> tuple[Floats, Floats]:
         """Return the lowest and the highest unit coordinates [d] to propose.
 
         Args:
-            running: the running trials, unit coordinates [p, d].
+            running: the running trials, unit coordinates [p, d]; None: there are none.
             is_likely: at which bounds the optimum is likely to lie [2, d]; True: at any.
         """
-        is_open = ~self._failed & is_likely & (self._valued | (_count(running, AT) == 0))
-        margin = np.where(self._continuous & ~is_open, MARGIN, 0.0)
+        is_open = ~self._failed & is_likely
+        if running is not None and len(running):
+            is_open &= self._valued | (_count(running, AT) == 0)
+        margin = MARGIN * (self._continuous & ~is_open)
         return margin[0], 1.0 - margin[1]
 
 

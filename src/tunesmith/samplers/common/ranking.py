@@ -16,7 +16,8 @@ from tunesmith.numerics.arrays import Floats, Ints
 from tunesmith.state import TrialState
 
 COMPLETE, PRUNED, INFEASIBLE, FAILED = range(4)
-_IS_COMPLETE, _IS_PRUNED = int(TrialState.COMPLETE), int(TrialState.PRUNED)  # comparing with members is slow
+_LEVEL_OF = np.full(max(TrialState) + 1, FAILED)  # by the state; compared one by one it takes four times as long
+_LEVEL_OF[[TrialState.COMPLETE, TrialState.PRUNED]] = COMPLETE, PRUNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ class ConstrainedRanking:
     def of(cls, history: History, rows: Ints | slice) -> ConstrainedRanking:
         """Return how these rows of a history compare."""
         value = np.array(history.y[rows])
-        state = history.state[rows]
-        level = np.where(state == _IS_COMPLETE, COMPLETE, np.where(state == _IS_PRUNED, PRUNED, FAILED))
+        level = _LEVEL_OF[history.state[rows]]
         level[np.isnan(value).any(axis=1)] = FAILED
         c = history.c[rows]
         if c.shape[1]:
@@ -47,7 +47,7 @@ class ConstrainedRanking:
             level[broken] = INFEASIBLE
             value[broken] = violation[broken, None]
         value[level == FAILED] = 0.0
-        return cls(level.astype(np.int64), value)
+        return cls(level, value)
 
     def take(self, at: Ints) -> ConstrainedRanking:
         """Return how some of the trials compare."""

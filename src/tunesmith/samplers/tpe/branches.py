@@ -77,8 +77,8 @@ class Branches:
         for i, j in enumerate(self.gates):
             self._count[j] += _counts(at[:, i], len(self._count[j]))
 
-    def choose(self, x: Floats, ranking: Indices, running: Floats, rng: np.random.Generator) -> Branch | None:
-        """Return the branch to search; None if there are no gates.
+    def choose(self, x: Floats, ranking: Indices, running: Floats, rng: np.random.Generator) -> Branch:
+        """Return the branch to search, of a space that has gates.
 
         Args:
             x: the finished trials [n, d].
@@ -86,8 +86,6 @@ class Branches:
             running: the running trials [p, d].
             rng: where randomness comes from: it decides between equals.
         """
-        if not self.gates:
-            return None
         best = self._categories(x[ranking[: math.ceil(BEST_SHARE * math.sqrt(self.n))]])
         pending = self._categories(running)
         ratio = {}
