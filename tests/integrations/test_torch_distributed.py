@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install torch", 
 if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
     pytest.skip("this PyTorch has no gloo", allow_module_level=True)
 
-from tunesmith.compat.optuna.integration.pytorch_distributed import TorchDistributedTrial  # noqa: E402  as below
+
 from tunesmith.integrations.torch_distributed import DistributedTrial  # noqa: E402  it needs torch
 
 EPOCHS = 4
@@ -163,7 +163,7 @@ def search(rank: int, folder: str, port: int) -> None:
     with pytest.raises(KeyError, match="my column"):
         DistributedTrial.optimize(other, fails, 5)
     optunas = create_optuna_study(place) if rank == 0 else None
-    TorchDistributedTrial.optimize(optunas, fails, 5, catch=(KeyError,))
+    DistributedTrial.optimize(optunas, fails, 5, catch=(KeyError,))
     torch.distributed.destroy_process_group()
     (place / f"rank{rank}").touch()
 

@@ -49,3 +49,19 @@ def test_no_import_hides_in_a_string() -> None:
         and str(call.args[0].value).startswith("tunesmith.")
     ]
     assert not found, f"import these plainly, or let the upper module register itself: {found}"
+
+
+def test_compat_imports_no_private_names_of_the_layers_below() -> None:
+    private = [
+        f"{name}:{node.lineno}: {part}"
+        for name, tree in MODULES.items()
+        if name.startswith("compat/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        for path in [f"{getattr(node, 'module', None) or ''}.{alias.name}"]
+        if path.strip(".").startswith("tunesmith.") and not path.startswith("tunesmith.compat")
+        for part in path.split(".")
+        if part.startswith("_")
+    ]
+    assert not private, f"compat stands on public extension points only: {private}"

@@ -15,7 +15,6 @@ import pytest
 
 import tunesmith as ts
 from tunesmith.cli.main import main
-from tunesmith.compat.hyperopt import SparkTrials, fmin, hp, rand
 
 SOURCE = Path(ts.__file__).parent
 LOADERS = {"pickle", "cloudpickle", "joblib", "dill", "torch", "shelve", "np", "numpy"}
@@ -23,8 +22,6 @@ LOADERS = {"pickle", "cloudpickle", "joblib", "dill", "torch", "shelve", "np", "
 ALLOWED = {
     "compat/hyperopt/fmin.py": "trials_save_file=, which the user names",
     "compat/hyperopt/plotting.py": "an attachment of Trials in memory",
-    "compat/hyperopt/spark.py": "a private folder of the driver",
-    "compat/optuna/integration/lightgbm/boosters.py": "model_dir=, which the user names",
     "interchange/hyperopt.py": "a pickle that the user says to trust",
     "epochs.py": "a checkpoint",
     "executors": "pipes and connections of a driver and its workers",
@@ -93,26 +90,3 @@ def test_a_storage_with_pickles_in_it_is_only_data(tmp_path: Path, monkeypatch: 
     again = ts.load_study(storage="copy.db", study_name="s")
     again.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     assert not Path("exploded").exists()
-
-
-def test_results_of_spark_trials_pass_by_no_storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from tunesmith.storage.memory import MemoryStorage
-
-    kept: list[Any] = []
-    folders: list[int] = []
-    before = MemoryStorage.set_attr
-    monkeypatch.setattr(MemoryStorage, "set_attr", lambda *args, **kw: (kept.append(args), before(*args, **kw))[1])
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-
-    def objective(x: float) -> dict[str, Any]:
-        folders.extend(path.stat().st_mode & 0o777 for path in tmp_path.iterdir())
-        return {"loss": x * x, "status": "ok", "object": len}
-
-    trials = SparkTrials(parallelism=1)
-    best = fmin(objective, hp.uniform("x", -1, 1), rand.suggest, 4, trials=trials, verbose=False)
-    assert best == trials.argmin
-    assert [result["object"] for result in trials.results] == [len] * 4
-    assert not kept
-    assert set(folders) == {0o700}
-    assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -190,19 +191,20 @@ def _echo(text: str) -> None:
 
 
 def _storage(url: str | None, storage_class: str | None) -> BaseStorage:
-    from tunesmith.compat.optuna import storages
+    from tunesmith.compat.optuna.storages import BaseStorage, get_storage
+    from tunesmith.storage import open_storage
 
     url = url or next((found for name in STORAGES if (found := os.environ.get(name))), None)
     if not url:
         raise click.UsageError("give --storage, such as sqlite:///tune.db")
     if storage_class in FILES or (storage_class is None and os.path.isfile(url)):  # of any name, as there
-        return storages.JournalStorage(storages.journal.JournalFileBackend(url))
+        return BaseStorage(open_storage(Path(url)))
     if storage_class not in (None, "RDBStorage"):
         known = (*FILES, "RDBStorage")
         raise click.UsageError(
             f"--storage-class {storage_class!r}{did_you_mean(str(storage_class), known)}: there are {', '.join(known)}"
         )
-    return storages.get_storage(url)
+    return get_storage(url)
 
 
 def _study(url: str | None, storage_class: str | None, name: str | None, sampler: Any = None) -> Study:

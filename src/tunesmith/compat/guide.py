@@ -42,6 +42,8 @@ ELSEWHERE: dict[str, str] = {
     "space_eval": "study.best_params are the values themselves",
 }
 
+_said: set[str] = set()
+
 
 class Argument:
     """What happens instead of what an argument asks for.
@@ -123,6 +125,18 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         "warn_independent_sampling": NO_WARNING,
     },
 }
+
+
+def caution_once(about: str, text: str) -> None:
+    """Warn, once in a process, of a name or an argument that programs need, though it is not the thing here.
+
+    Args:
+        about: the name.
+        text: what happens, and what to write.
+    """
+    if about not in _said:
+        _said.add(about)
+        caution(f"{about}: {text}")
 
 
 def where_is(name: str) -> str | None:

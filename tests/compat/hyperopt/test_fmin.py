@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from tunesmith.compat.hyperopt import (
     JOB_STATE_ERROR,
     STATUS_FAIL,
     STATUS_OK,
-    SparkTrials,
     Trials,
     anneal,
     atpe,
@@ -54,6 +52,7 @@ def parabola(x: float) -> float:
 LINE = hp.uniform("x", -5, 5)
 
 
+@pytest.mark.filterwarnings("ignore:anneal.suggest", "ignore:atpe.suggest")  # which say that they are others
 @pytest.mark.parametrize("algo", ALGORITHMS.values(), ids=ALGORITHMS)
 def test_every_algorithm_searches_and_is_reproducible(algo: Any) -> None:
     courses = []
@@ -320,22 +319,11 @@ def test_progress_is_shown_by_whom_the_caller_says() -> None:
     assert counts == [1] * 5
 
 
-def loss_or_error(x: float) -> float:
-    if x > 4:
-        raise ValueError("too large")
-    return parabola(x)
-
-
-@pytest.mark.parametrize("parallelism", [1, 2])
-def test_spark_trials_run_in_processes_of_this_machine(parallelism: int) -> None:
-    trials = SparkTrials(parallelism=parallelism)
-    algo = functools.partial(rand.suggest)
-    best = quiet(loss_or_error, LINE, algo=algo, max_evals=12, trials=trials, rstate=rng())
-    assert trials.count_total_trials() == 12
-    assert trials.count_failed_trials() == 12 - len(trials) > 0
-    assert best == trials.argmin
-    assert math.isclose(parabola(best["x"]), min(trials.losses()))
-    error = next(doc for doc in trials._dynamic_trials if doc["state"] == JOB_STATE_ERROR)["misc"]["error"]
-    assert "too large" in error[1]
-    with pytest.raises(TypeError, match="SparkTrials take"):
-        quiet(parabola, LINE, algo=ALGORITHMS["mix"], max_evals=1, trials=SparkTrials(1))
+@pytest.mark.parametrize(
+    ("algo", "says"), [(anneal, "no annealing here.*write tpe.suggest"), (atpe, "no learned models")]
+)
+def test_an_algorithm_that_is_another_one_says_so_once(algo: Any, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunesmith.compat.guide._said", set())
+    with pytest.warns(UserWarning, match=says) as told:
+        quiet(parabola, LINE, algo=algo.suggest, max_evals=3)
+    assert len(told) == 1

@@ -7,6 +7,7 @@ import pytest
 IGNORED = (
     "ignore:.*experimental in Optuna:tunesmith.compat.optuna.exceptions.ExperimentalWarning",
     "ignore:.*deprecated in Optuna:FutureWarning",
+    "ignore:JournalStorage.*is an SQLite database here",
 )
 
 

@@ -19,6 +19,7 @@ def searched():
     return study
 
 
+@pytest.mark.filterwarnings("ignore:NSGAIIISampler")
 @pytest.mark.parametrize(
     "make",
     [
@@ -62,6 +63,22 @@ def test_what_is_experimental_there_warns_at_the_line_that_uses_it(make):
 def test_what_optuna_will_remove_warns(make):
     with pytest.warns(FutureWarning, match="deprecated in Optuna"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "instead"),
+    [
+        (lambda path: samplers.NSGAIIISampler(), "write NSGAIISampler"),
+        (lambda path: storages.JournalStorage(storages.journal.JournalFileBackend(path)), "write RDBStorage"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*experimental in Optuna")
+def test_a_name_that_is_not_the_thing_says_once_what_to_write(make, instead, tmp_path, monkeypatch):
+    monkeypatch.setattr("tunesmith.compat.guide._said", set())
+    path = str(tmp_path / "study.log")
+    with pytest.warns(UserWarning, match=instead) as told:
+        assert make(path) is not make(path)
+    assert sum(warning.category is UserWarning for warning in told) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*is an old name:FutureWarning", "ignore:.*experimental in Optuna")

@@ -41,7 +41,6 @@ from tunesmith.compat.hyperopt.base import (
 from tunesmith.compat.hyperopt.fmin import fmin, fmin_pass_expr_memo_ctrl, partial, space_eval
 from tunesmith.compat.hyperopt.iteration import FMinIter
 from tunesmith.compat.hyperopt.names import refuser, register_refused_modules
-from tunesmith.compat.hyperopt.spark import SparkTrials
 
 __version__ = "0.3.0"  # of the Hyperopt whose names these are
 
@@ -61,7 +60,6 @@ __all__ = [
     "Ctrl",
     "Domain",
     "FMinIter",
-    "SparkTrials",
     "Trials",
     "__version__",
     "anneal",

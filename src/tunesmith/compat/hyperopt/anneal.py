@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.caution import caution
+from tunesmith.compat.guide import caution_once
 from tunesmith.compat.hyperopt import tpe
 from tunesmith.compat.hyperopt.names import refuser
 from tunesmith.compat.hyperopt.search import Proposer, suggested
@@ -21,6 +22,7 @@ def proposer(avg_best_idx: float = 2.0, shrink_coef: float = 0.1) -> Proposer:
     Returns:
         TPE.
     """
+    caution_once("anneal.suggest", "there is no annealing here, tpe.suggest proposes in its place; write tpe.suggest")
     for name, value, default in (("avg_best_idx", avg_best_idx, 2.0), ("shrink_coef", shrink_coef, 0.1)):
         if value != default:
             caution(f"anneal.suggest: {name}={value!r} is not followed: tpe.suggest proposes in its place")

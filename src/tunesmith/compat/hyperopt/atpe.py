@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tunesmith.compat.guide import caution_once
 from tunesmith.compat.hyperopt.names import refuser
 from tunesmith.compat.hyperopt.search import Proposer, suggested
 
 
 def proposer() -> Proposer:
     """Return who proposes."""
+    caution_once(
+        "atpe.suggest", "there are no learned models here, the sampler 'auto' chooses by the space and the trials"
+    )
     return Proposer("auto", "auto")
 
 

@@ -120,7 +120,7 @@ def fmin(
         loss_threshold: a loss at which the search ends.
         trials: `Trials` to go on with, and to read afterwards; None: new ones.
         rstate: a `numpy.random.Generator`. None: the environment variable HYPEROPT_FMIN_SEED, or no seed.
-        allow_trials_fmin: let the trials run the search, if they know how: `SparkTrials`.
+        allow_trials_fmin: let the trials run the search, if their class has a `fmin` of its own.
         pass_expr_memo_ctrl: call ``fn(expr=, memo=, ctrl=)`` instead.
         catch_eval_exceptions: go on after a trial whose function raised an error.
         verbose: whether progress is shown.

@@ -60,7 +60,7 @@ class FMinIter:
         domain: the space and the objective.
         trials: where the documents are.
         rstate: where the seeds come from.
-        asynchronous: must be None or False: `SparkTrials` run several trials at once.
+        asynchronous: must be None or False.
         max_queue_len: how many points are proposed at once.
         poll_interval_secs: without effect.
         max_evals: how many trials there are to be in all.
@@ -94,8 +94,8 @@ class FMinIter:
     ) -> None:
         if asynchronous or (asynchronous is None and trials.asynchronous):
             raise NotImplementedError(
-                "trials that other processes evaluate are not known here; use SparkTrials(parallelism=...), which runs "
-                "them in processes of this machine"
+                "trials that other processes evaluate are not known here; tunesmith.minimize(fn, space, n_trials=..., "
+                "n_jobs=4) runs trials in processes of this machine"
             )
         self.algo, self.domain, self.trials, self.rstate = algo, domain, trials, rstate
         self.max_queue_len, self.max_evals = max_queue_len, max_evals

@@ -17,11 +17,16 @@ ROOM = "tunesmith.compat.hyperopt"
 _GRAPH = "spaces are compiled by dimensions.py of this package, and no expression is rewritten for many trials at once"
 _TPE = "tunesmith.samplers.TPESampler is the model here; it has other parts"
 _DISTRIBUTIONS = "scipy.stats has loguniform, lognorm and others, and a Space takes them frozen"
+_PARALLEL = (
+    "tunesmith.minimize(fn, space, n_trials=..., n_jobs=4) runs trials in processes of this machine, and "
+    "executor='dask' or 'ray' on a cluster"
+)
 # Whole modules -> why, and what to use instead.
 MODULES: dict[str, str] = {
     "mongoexp": "several machines share a study by a database: tunesmith.create_study(storage='postgresql://...') and "
-    "`tunesmith worker`; on one machine, SparkTrials(parallelism=...) runs trials in processes",
-    "ipy": "SparkTrials(parallelism=...) runs trials in processes; tunesmith.minimize(executor='dask') on a cluster",
+    f"`tunesmith worker`; {_PARALLEL}",
+    "ipy": _PARALLEL,
+    "spark": f"no trial would run on Spark; {_PARALLEL}",
     "vectorize": _GRAPH,
     "algobase": f"{_GRAPH}; an algorithm of yours is a function (new_ids, domain, trials, seed) that returns documents",
     "utils": "Hyperopt's helpers are not part of its interface; Python and NumPy have what they do",
@@ -46,7 +51,7 @@ NAMES: dict[str, str] = {
     "pyll_utils.hyperopt_param": "scope.hyperopt_param makes the node",
     "base.*": _GRAPH,
     "fmin.coarse_utcnow": "datetime.datetime.now(datetime.UTC) is the time",
-    "spark.*": "trials run in processes of this machine, not on Spark; SparkTrials.fmin_cancelled_reason is a text",
+    "SparkTrials": MODULES["spark"],
 }
 
 

@@ -56,17 +56,6 @@ REFUSED: dict[str, str] = {
     "optuna.storages.journal.BaseJournalBackend": "a storage of your own is a subclass of tunesmith.storage.Storage",
     "optuna.storages.journal.JournalRedisBackend": REDIS,
     "optuna.storages.run_grpc_proxy_server": SERVER,
-    "optuna.integration.CometCallback": (
-        "callbacks=[log] with a function log(study, trial) that calls comet_ml; or MLflowCallback, "
-        "WeightsAndBiasesCallback, TensorBoardCallback"
-    ),
-    "optuna.integration.TensorFlowPruningHook": (
-        "TensorFlow has no estimators since 2.16; integration.KerasPruningCallback is for its models"
-    ),
-    "optuna.integration.TrackioCallback": (
-        "callbacks=[log] with a function log(study, trial) that calls trackio; or MLflowCallback, "
-        "WeightsAndBiasesCallback, TensorBoardCallback"
-    ),
 }
 
 

@@ -83,9 +83,13 @@ class StudyView:
         Returns:
             Their records.
         """
-        engine = self.native.engine
+        return self._get_trials(deepcopy, states)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:  # which the tuner of optuna-integration calls, in a study that has a get_trials of its own
         wanted = None if states is None else [state for state in NativeState if state_of(state) in states]
-        return [self._frozen(record) for record in engine.trials(states=wanted)]
+        return [self._frozen(record) for record in self.native.engine.trials(states=wanted)]
 
     def _frozen(self, record: TrialRecord) -> FrozenTrial:
         running = self.native.engine.running.get(record.number)

@@ -1,7 +1,5 @@
 """Optuna's `DaskStorage`: here a file that the workers of Dask share."""
 
-from __future__ import annotations
-
-from tunesmith.compat.optuna.storages.shared_file import DaskStorage
+from tunesmith.compat.optuna.storages.kinds import DaskStorage
 
 __all__ = ["DaskStorage"]

@@ -89,6 +89,12 @@ class BaseSampler(ABC):
             values: its values, of a complete trial.
         """
 
+    def _raise_error_if_multi_objective(self, study: StudyLike) -> None:  # which optuna-integration's samplers call
+        if len(study.directions) > 1:
+            raise ValueError(
+                f"{type(self).__name__} is for studies with one objective; use TPESampler or NSGAIISampler"
+            )
+
 
 def _process_constraints_after_trial(
     constraints_func: ConstraintsFunc, study: StudyLike, trial: FrozenTrial, state: TrialState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tunesmith.compat.guide import ARGUMENTS, Argument
+from tunesmith.compat.guide import ARGUMENTS, Argument, caution_once
 from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna._experimental import experimental_class, warn_experimental_argument
 from tunesmith.compat.optuna.samplers.base import ConstraintsFunc
@@ -138,6 +138,11 @@ class NSGAIIISampler(NSGAIISampler):
         child_generation_strategy: Callable[..., Any] | None = None,
         after_trial_strategy: Callable[..., Any] | None = None,
     ) -> None:
+        caution_once(
+            "NSGAIIISampler",
+            "there is no NSGA-III here, NSGA-II searches in its place: write NSGAIISampler, or GPSampler "
+            "for few trials",
+        )
         given = {"reference_points": reference_points, "dividing_parameter": dividing_parameter}
         warn_of_others("NSGAIIISampler", given, OTHERS)
         super().__init__(

@@ -9,8 +9,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from tunesmith.caution import caution
-from tunesmith.compat.guide import Argument
+from tunesmith.compat.guide import Argument, caution_once
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
 from tunesmith.compat.optuna.parameters import parameter_of
@@ -24,7 +23,6 @@ from tunesmith.space import Space
 from tunesmith.study.engine.engine import TrialEngine
 
 METHODS = ("before_trial", "infer_relative_search_space", "sample_relative", "sample_independent")
-_warned: set[str] = set()
 
 
 class NativeSampler(BaseSampler):
@@ -191,7 +189,5 @@ def warn_of_others(sampler: str, given: Mapping[str, Any], table: Mapping[str, A
         table: what happens instead, and which values ask for just that.
     """
     for name, value in given.items():
-        key = f"{sampler}.{name}"
-        if table[name].asks_for(value) and key not in _warned:
-            _warned.add(key)
-            caution(f"{sampler}: {name}={value!r} is not followed: {table[name].instead}")
+        if table[name].asks_for(value):
+            caution_once(f"{sampler}({name}=)", f"{name}={value!r} is not followed: {table[name].instead}")
