@@ -18,22 +18,23 @@ A new storage is one subclass of `Storage`, one line in `registry.py` (or an ent
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
+from tunesmith.artifacts.record import Artifact
+from tunesmith.curves import Reported
+from tunesmith.errors import StorageError
 from tunesmith.frozen import Fence, TrialRecord
 from tunesmith.space import Space
-from tunesmith.state import TrialState
-from tunesmith.storage.artifacts import ArtifactPointers
-from tunesmith.storage.attempts import Attempts
-from tunesmith.storage.liveness import Liveness
+from tunesmith.state import FailureKind, TrialState
 from tunesmith.storage.records import Activity, Block, Claim, Increment, Lease, Others, StudyRecord
 
 __all__ = ["Activity", "Block", "Claim", "Increment", "Lease", "Others", "Storage", "StudyRecord"]
 
 
-class Storage(Attempts, ArtifactPointers, Liveness):
+class Storage(ABC):
     """Keeps studies and trials. All methods may be called by several threads and, for a shared store, processes.
 
     A storage never gives one trial to two live workers, never loses a finished one, and numbers the finishes of a study
@@ -62,6 +63,8 @@ class Storage(Attempts, ArtifactPointers, Liveness):
     only_here: ClassVar[bool] = False
     prompt: bool = True
     lease: Lease = Lease()
+
+    # -- studies -----------------------------------------------------------------------------------------------
 
     @abstractmethod
     def create_study(
@@ -121,6 +124,125 @@ class Storage(Attempts, ArtifactPointers, Liveness):
             space: its space.
         """
 
+    # -- the way of a trial, from its claim to its end ---------------------------------------------------------
+
+    @abstractmethod
+    def claim(
+        self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
+    ) -> Claim:
+        """Claim the lowest WAITING trial, which becomes RUNNING under this worker, or else the next free number.
+
+        Args:
+            study_id: the study.
+            worker: the worker's name.
+            reserve: whether to take the number at once, by an empty RUNNING trial, so that `start` cannot fail. Without
+                it, if no trial is waiting, nothing is written.
+            token: a number that no other claim has, 0 < token < 2**63; it is part of the trial's fence. 0: the fence is
+                the attempt alone.
+            below: claim no number that is this or higher.
+
+        Returns:
+            the claim.
+
+        Raises:
+            TrialsSpentError: no number below the limit is left.
+        """
+
+    @abstractmethod
+    def start(self, study_id: int, claim: Claim, trial: TrialRecord) -> int | None:
+        """Write a RUNNING trial with its whole point, in one transaction.
+
+        Args:
+            study_id: the study.
+            claim: what `claim` returned.
+            trial: the record, with the point that the sampler proposed, and the claim's token.
+
+        Returns:
+            the study's new version; None: another worker took the number, or the reserved trial was released.
+        """
+
+    @abstractmethod
+    def report(
+        self, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float = math.nan
+    ) -> None:
+        """Store a value that an attempt of a RUNNING trial reported; a server that dies may lose the last ones.
+
+        Nothing happens if the attempt has a value for the step, or the trial is finished or does not exist.
+
+        Args:
+            study_id: the study.
+            number: the trial.
+            fence: the attempt that reports.
+            step: the step of the value.
+            value: the value; of a study with several objectives a tuple, which is stored whole or not at all.
+            cost: what the trial spent since its report before; NaN: not known.
+
+        Raises:
+            AttemptReplacedError: the trial was released, or is run by another claim.
+        """
+
+    @abstractmethod
+    def pause(self, study_id: int, trial: TrialRecord) -> int:
+        """End an attempt of a RUNNING trial that may go on later: the trial is PAUSED, at the next attempt.
+
+        The record's point, cost, attributes and reports are stored. The reports of the attempt move to the trial's
+        `previous_attempts`. A second call for the same attempt changes nothing.
+
+        Args:
+            study_id: the study.
+            trial: the record.
+
+        Returns:
+            the study's new version; 0 where the storage is not `prompt`.
+
+        Raises:
+            AttemptReplacedError: the trial was released, or is run by another claim.
+            TrialFinishedError: it ended.
+            KeyError: the study has no trial of this number.
+            ValueError: an attribute cannot be stored.
+        """
+
+    @abstractmethod
+    def resume(self, study_id: int, number: int, worker: str, token: int = 0) -> Claim | None:
+        """Claim a PAUSED trial, which becomes RUNNING under this worker.
+
+        Args:
+            study_id: the study.
+            number: the trial.
+            worker: the worker's name.
+            token: as in `claim`.
+
+        Returns:
+            the claim; None: the trial is not paused (any more).
+        """
+
+    @abstractmethod
+    def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
+        """Record the end of an attempt and with it of its trial, in one transaction; durable on return.
+
+        A second call for the same attempt with the same state and values changes nothing. The result of an attempt that
+        was replaced is refused, and kept as the note `late` of the attempt (see `tunesmith.frozen.Attempt`).
+
+        Attributes and reports that only the storage has are kept; those of the record belong to its attempt. `worker`,
+        `started` and `fixed` of the record are those that `start` got; its `previous_attempts` and `crashes` are
+        ignored.
+
+        Args:
+            study_id: the study.
+            trial: the record, with state, values, point, attributes and reports.
+
+        Returns:
+            (seq, version), both 0 where the storage is not `prompt`.
+
+        Raises:
+            AttemptReplacedError: the trial was released, is run by another claim, or was ended because its worker
+                seemed to be dead.
+            TrialFinishedError: it ended otherwise.
+            KeyError: the study has no trial of this number.
+            ValueError: the state is not final, the values do not fit the study's directions, or an attribute cannot be
+                stored.
+        """
+
     @abstractmethod
     def add(self, study_id: int, trials: Sequence[TrialRecord]) -> list[int]:
         """Add WAITING or finished trials under new numbers, all in one transaction.
@@ -138,6 +260,72 @@ class Storage(Attempts, ArtifactPointers, Liveness):
         Raises:
             ValueError: a trial is RUNNING, or cannot be stored for a reason that `finish` names.
         """
+
+    @abstractmethod
+    def release(self, study_id: int, fences: Mapping[int, Fence], failure: FailureKind | None = None) -> None:
+        """Turn RUNNING trials of dead or interrupted workers into WAITING ones, at the next attempt.
+
+        `claim` returns such a trial with its point, so that it is run again as it was proposed. The reports of the
+        attempt move to the trial's `previous_attempts`, with a copy of its attributes.
+
+        Args:
+            study_id: the study.
+            fences: the attempts to be released, by number; those that are not running are ignored.
+            failure: why they ended; None: an interruption that nothing is to blame for. LOST and LEASE raise `crashes`
+                of each trial by one.
+        """
+
+    @abstractmethod
+    def renew(self, study_id: int, number: int, fence: Fence, token: int, failure: FailureKind | None = None) -> Fence:
+        """Begin the next attempt of a RUNNING trial under the same worker: an engine ran its task a second time.
+
+        The reports of the attempt before move to `previous_attempts`, as in `release`.
+
+        Args:
+            study_id: the study.
+            number: the trial.
+            fence: the attempt that ended.
+            token: of the next one, as in `claim`.
+            failure: why it ended.
+
+        Returns:
+            the fence of the next attempt.
+
+        Raises:
+            AttemptReplacedError: the trial is not at that attempt any more, or does not run.
+        """
+
+    # -- who lives ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def beat(self, worker: str) -> None:
+        """Record a sign of life of a worker: before its first claim, and every ``lease.beat`` seconds after that."""
+
+    @abstractmethod
+    def expired(self, study_id: int) -> list[TrialRecord]:
+        """Return the RUNNING trials whose worker is dead as far as can be told.
+
+        Time is the storage's own. Where it has no clock, a worker is dead when its beats stood still for the `ttl` by
+        the monotonic clock of the process that looks. A process of this machine that is gone is dead at once. For one
+        `ttl` after the storage was away nobody is.
+
+        Args:
+            study_id: the study.
+
+        Returns:
+            their records; `failure` is LOST where the process is known to be gone, and LEASE where only its signs of
+            life are missing.
+        """
+
+    def is_doubtful(self, study_id: int) -> bool:
+        """Tell whether a RUNNING trial belongs to a worker that has given no sign of life since this was asked first.
+
+        Args:
+            study_id: the study.
+        """
+        return False
+
+    # -- reading -----------------------------------------------------------------------------------------------
 
     @abstractmethod
     def read_since(self, study_id: int, cursor: int) -> Increment:
@@ -207,6 +395,8 @@ class Storage(Attempts, ArtifactPointers, Liveness):
         """
         return {trial.number: dict(trial.user) for trial in self.trials(study_id) if trial.user}
 
+    # -- attributes --------------------------------------------------------------------------------------------
+
     @abstractmethod
     def set_attr(
         self,
@@ -250,5 +440,73 @@ class Storage(Attempts, ArtifactPointers, Liveness):
             self.set_attr(study_id, None, key, new, system=True)
         return new
 
-    def close(self) -> None:
+    # -- artifacts: which blob each of them points to ----------------------------------------------------------
+
+    # A blob may be pointed to from the time that its writer publishes it until the last pointer to it is gone; after
+    # that nothing can point to it any more, so that it can be deleted without a lock. Contents are in a `BlobStore`; a
+    # storage that does not have these methods keeps no artifacts.
+
+    def put_artifact(
+        self, study_id: int, artifact: Artifact, fence: Fence | None = None
+    ) -> tuple[Artifact, list[str]] | None:
+        """Publish an artifact, in the place of the one of its name, in one transaction; durable on return.
+
+        If an artifact of the study has the same content (`digest`), it points to the same blob. Without a `key` it can
+        do nothing else. Its `attempt` is that of the trial.
+
+        Args:
+            study_id: the study.
+            artifact: what to publish: `number` says of which trial, None: of the study.
+            fence: the attempt that saves it; None: whoever runs the trial.
+
+        Returns:
+            the artifact as it was published, and the keys of blobs that no artifact points to since; None: it has no
+            key, and no artifact of the study has this content; or the connection was lost when it was published, and it
+            is not there now: it may have been removed since, with its blob, so the content is to be put anew.
+
+        Raises:
+            AttemptReplacedError: the trial was released, or is run by another claim; nothing is published.
+            KeyError: the study has no trial of this number.
+        """
+        raise StorageError(f"{type(self).__name__} keeps no artifacts; use another storage for them")
+
+    def artifacts(self, study_id: int) -> list[Artifact]:
+        """Return all artifacts of a study: its own first, then those of trials by number, each by name."""
+        return []
+
+    def artifacts_of(self, study_id: int, number: int | None) -> list[Artifact]:
+        """Return the artifacts of one trial, by name.
+
+        Args:
+            study_id: the study.
+            number: the trial; None: the study itself.
+
+        Returns:
+            the records; none if there is no such trial.
+        """
+        return []
+
+    def remove_artifact(self, study_id: int, number: int | None, name: str, fence: Fence | None = None) -> list[str]:
+        """Remove an artifact, in one transaction; one that is not there is ignored.
+
+        Args:
+            study_id: the study.
+            number: its trial; None: the study itself.
+            name: its name.
+            fence: the attempt that removes it; None: whoever runs the trial.
+
+        Returns:
+            the keys of blobs that no artifact points to since.
+
+        Raises:
+            AttemptReplacedError: the trial was released, or is run by another claim.
+            KeyError: the study has no trial of this number.
+        """
+        return []
+
+    def artifact_folder(self) -> str | None:
+        """Return the folder for the contents where the user names none; None: the user has to."""
+        return None
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Close what the storage holds open; a later call opens it again."""

@@ -1,7 +1,7 @@
 """Studies in a database: an SQLite file, or a server such as PostgreSQL.
 
-`storage.py` implements the contract by `reads.py` (queries) and by `writes.py` and `attributes.py` (changes), which run
-in transactions of `engine.py`. `schema.py` has the tables.
+`storage.py` implements the contract by `reads.py` (queries), and by `claims.py`, `ends.py` and `attributes.py`
+(changes), which run in transactions of `engine.py`. `schema.py` has the tables.
 """
 
 from tunesmith.storage.sql.storage import SQLStorage

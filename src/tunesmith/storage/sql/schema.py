@@ -2,7 +2,7 @@
 
 The counters in a study's row (`version`, `next_number`, `last_seq`) rise in commit order, and `seq` has no gap. In an
 SQLite file, where only one transaction writes at a time, each write changes them. On a server that row would be the one
-for which all workers wait: there a trial ends without it, and `order_ends` in sequence.py gives the ends their `seq` in
+for which all workers wait: there a trial ends without it, and `order_ends` in ends.py gives the ends their `seq` in
 batches. No foreign keys have to be checked.
 
 The encoding is part of the schema: states as in `tunesmith.state.TrialState`, points and values as float64,
