@@ -482,10 +482,10 @@ def test_a_check_of_the_file_costs_no_more_calls_than_there_are_transactions(
             looks.append(Path(path).name)
         return stat(path, **how)
 
-    def counted(self: Database, work: Any, **how: Any) -> Any:
+    def counted(self: Database, work: Any, *args: Any, **how: Any) -> Any:
         if mine():
             writes.append(work)
-        return write(self, work, **how)
+        return write(self, work, *args, **how)
 
     def objective(trial: ts.Trial) -> float:
         now[0] += 2 * MOMENT

@@ -56,9 +56,12 @@ def check_direction(direction: str) -> None:
 
 def check_finished(trial: TrialRecord, n_objectives: int) -> None:
     """Check that a record can be the end of a trial of this study."""
+    values = trial.values
+    is_plain = trial.state is TrialState.COMPLETE and n_objectives == 1 and not trial.reports
+    if is_plain and values is not None and len(values) == 1 and values[0] == values[0]:
+        return  # the common end, without a loop
     if not trial.state.is_finished():
         raise ValueError(f"trial {trial.number}: a trial ends as COMPLETE, PRUNED or FAIL; got {trial.state.name}")
-    values = trial.values
     if values is not None and len(values) != n_objectives:
         raise ValueError(f"trial {trial.number}: {n_objectives} value(s) expected, one a direction; got {values}")
     if trial.state is TrialState.COMPLETE and (values is None or any(v != v for v in values)):

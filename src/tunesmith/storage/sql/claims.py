@@ -25,8 +25,9 @@ from tunesmith.storage.sql.attributes import (
 )
 from tunesmith.storage.sql.counters import CHANGED, RESERVED, STARTED, VERSION, bump
 from tunesmith.storage.sql.ends import INSERT_TRIAL
+from tunesmith.storage.sql.queries import CLAIM
 from tunesmith.storage.sql.schema import IS_WAITING, OPEN, PAUSED, RUNNING, SYSTEM, WAITING, studies, trials
-from tunesmith.storage.sql.session import Session, Values
+from tunesmith.storage.sql.session import Row, Session, Values
 from tunesmith.storage.sql.values import floats_to_bytes, trial_row
 
 Taking = Callable[[Session, int, str, int, int], tuple[int, int] | None]  # `claim_waiting` or `reserve`
@@ -88,6 +89,11 @@ _RESERVE_AT_ONCE = sa.text(
 _RENEW = _NEXT_ATTEMPT.values(token=sa.bindparam("next"), started=sa.bindparam("now"))
 
 
+def look(session: Session, study_id: int) -> Row | None:
+    """Return (version, next number, lowest number of a waiting trial or None); None: there is no such study."""
+    return session.row(CLAIM, study=study_id)
+
+
 def claim_waiting(session: Session, study_id: int, worker: str, token: int, below: int) -> tuple[int, int] | None:
     """Take the lowest waiting trial that no other transaction is taking; return (number, version); None: there is none.
 
@@ -144,7 +150,8 @@ def start(session: Session, study_id: int, trial: TrialRecord, space_id: int | N
         done_before = row is not None and row[:3] == (TrialState.RUNNING, *trial.fence)  # and the answer was lost
         return int(version) if done_before else None
     session.run(INSERT_TRIAL, **trial_row(study_id, trial, space_id, None))
-    write_attributes(session, study_id, trial, new=True)
+    if trial.user or trial.system or trial.reports:
+        write_attributes(session, study_id, trial, new=True)
     return int(counters[0])
 
 

@@ -86,7 +86,8 @@ def _end(session: Session, study_id: int, trial: TrialRecord, space_id: int | No
     )
     if not ended:
         raise NotRunningError
-    write_attributes(session, study_id, trial)
+    if trial.user or trial.system or trial.reports:
+        write_attributes(session, study_id, trial)
 
 
 def lock_order(session: Session, study_id: int) -> None:

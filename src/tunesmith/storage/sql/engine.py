@@ -8,10 +8,11 @@ fork or `close` has to close the connections of all threads.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import URL, create_engine, event, inspect  # noqa: TID253 - imported only when a database is named
 from sqlalchemy.engine import Connection as SQLAlchemyConnection  # noqa: TID253 - as above
@@ -22,12 +23,13 @@ from tunesmith.storage.sql.backends import backend_of
 from tunesmith.storage.sql.errors import broke_off, explain
 from tunesmith.storage.sql.files import FileWatch
 from tunesmith.storage.sql.location import secrets_of
-from tunesmith.storage.sql.pool import MOST, Connection, Pool
+from tunesmith.storage.sql.pool import KEPT, MOST, Connection, Pool
 from tunesmith.storage.sql.retry import Fault, Retry
 from tunesmith.storage.sql.session import Dialect, ServerSession, Session
 from tunesmith.text import printable
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 PATIENCE = 120.0  # seconds that a transaction waits for a server that was there before and is away
 FIRST_PATIENCE = 10.0  # the same for one that was not there before
@@ -74,22 +76,23 @@ class Database:
 
     # -- transactions ------------------------------------------------------------------------------------------
 
-    def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
+    def read(self, work: Callable[[Session, *Ts], T], *args: *Ts, snapshot: bool = False) -> T:
         """Return what a work reads.
 
         Args:
             work: reads by the statements of a session; it may run several times.
+            args: what it is called with besides.
             snapshot: whether all of its statements see one state of the database.
 
         Returns:
             what the work returns.
         """
-        return self._run(work, self._backend.begin_read if snapshot else ())
+        return self._run(work, args, self._backend.begin_read if snapshot else ())
 
     def write(
         self,
-        work: Callable[[Session], T],
-        *,
+        work: Callable[[Session, *Ts], T],
+        *args: *Ts,
         recent: float = 0.0,
         durable: bool = True,
         single: bool = False,
@@ -100,6 +103,7 @@ class Database:
         Args:
             work: changes rows by the statements of a session; it runs again after a deadlock or a lost connection. The
                 answer to its COMMIT may be lost too: if `session.uncertain`, it has to look whether it was done.
+            args: what it is called with besides.
             recent: how old the last check that the file is still there may be, in seconds.
             durable: whether it has to survive a power cut of the server; else a file is checked less often too.
             single: whether at most one of its statements changes anything, so that no transaction is needed.
@@ -111,11 +115,12 @@ class Database:
         begin = () if single else self._backend.begin_write
         if begin and not durable and self._backend.relaxed:
             begin = (f"{begin[0]}; {self._backend.relaxed}",)
-        return self._run(work, begin, recent, patience, writes=True, brief=not durable)
+        return self._run(work, args, begin, recent, patience, writes=True, brief=not durable)
 
     def _run(
         self,
-        work: Callable[[Session], T],
+        work: Callable[[Session, *Ts], T],
+        args: tuple[*Ts],
         begin: tuple[str, ...],
         recent: float = 0.0,
         patience: float = PATIENCE,
@@ -127,10 +132,18 @@ class Database:
         retry: Retry | None = None
         broken, collided = 0, False
         before = ""  # ends the session in which the run before may still be on its way
+        idle = self._pool.idle
         while True:
             begun = False
             uncertain = retry is not None and retry.was_lost
-            connection = self._take(retry, patience)
+            # Here and at the end without a call of the pool, for it is done three times a trial. The thread that gave
+            # its connection back last has it again.
+            try:
+                connection = idle.pop()
+            except IndexError:
+                connection = self._take(retry, patience)
+            if connection.pid != os.getpid():
+                continue  # inherited by a fork that the pool's hook did not see
             try:
                 with connection.lock:
                     if connection.driver is None:
@@ -138,17 +151,20 @@ class Database:
                     session = connection.session
                     session.uncertain = uncertain
                     if writes and (happened := self._file.check(recent, brief)):
-                        self._lost(happened, connection, work)
+                        self._lost(happened, connection, work, args)
                     try:
                         if before:
                             self._end(connection, before)
                             before = ""
                         for statement in begin:
-                            session.execute(statement)
+                            connection.execute(statement)
                         begun = True
-                        result = work(session)
+                        result = work(session, *args)
                         if begin:
-                            self._commit(session)
+                            try:
+                                connection.execute("COMMIT")
+                            except self._errors as error:
+                                self._commit_again(session, error)
                         if self._connected == math.inf:
                             self._connected = time.monotonic()
                         return result
@@ -163,16 +179,21 @@ class Database:
                         retry = retry or Retry(self.timeout, patience)
                         if broken > BREAKS or not retry.goes_on(fault):
                             if happened := self._file.check_after_error():
-                                self._lost(happened, connection, work if writes else None)
+                                self._lost(happened, connection, work if writes else None, args)
                             self._fail(error)
                     except BaseException:  # an interrupt too: no transaction may stay open
                         self._roll_back(connection)
                         raise
             finally:
-                self._pool.give(connection)
+                if self.is_sqlite and connection.driver is not None and len(idle) < KEPT:
+                    idle.append(connection)
+                else:
+                    self._pool.give(connection)
             retry.wait()
 
-    def _lost(self, happened: str, connection: Connection, work: Callable[[Session], Any] | None) -> NoReturn:
+    def _lost(
+        self, happened: str, connection: Connection, work: Callable[[Session, *Ts], Any] | None, args: tuple[*Ts]
+    ) -> NoReturn:
         """Refuse to write to a file that is no longer what it was; make a copy beside it once, and write there."""
         if self._rescue is None and (place := self._file.rescue(connection.driver)) is not None:
             self._rescue = Database(self.url.set(database=place), f"the file {place}", self.timeout)
@@ -181,7 +202,7 @@ class Database:
             place = str(copy.url.database)
             if work is not None:
                 with suppress(Exception):  # of the work, for which there is no caller any more
-                    copy.write(work)
+                    copy.write(work, *args)
                 copy.close()
         kept = "" if place is None else f"All that was stored is kept in {printable(place)}. "
         raise StorageLostError(
@@ -200,22 +221,19 @@ class Database:
                 raise
             # Not allowed there: it ends by itself, in nearly all cases before anybody could see a difference.
 
-    def _commit(self, session: Session) -> None:
-        try:
-            session.execute("COMMIT")
-        except self._errors as error:
-            if not self.is_sqlite or self._backend.fault(error) is not Fault.LOCKED:
-                raise
-            # Without WAL (a file system that cannot do it), a commit waits for readers; the transaction stays open.
-            retry = Retry(self.timeout, 0.0)
-            while retry.goes_on(self._backend.fault(error)):
-                retry.wait()
-                try:
-                    session.execute("COMMIT")
-                    return
-                except self._errors as another:
-                    error = another
+    def _commit_again(self, session: Session, error: BaseException) -> None:
+        """Wait for readers, without which a file that cannot have WAL takes no commit; the transaction stays open."""
+        if not self.is_sqlite or self._backend.fault(error) is not Fault.LOCKED:
             raise error
+        retry = Retry(self.timeout, 0.0)
+        while retry.goes_on(self._backend.fault(error)):
+            retry.wait()
+            try:
+                session.execute("COMMIT")
+                return
+            except self._errors as another:
+                error = another
+        raise error
 
     def _fail(self, error: BaseException) -> NoReturn:
         """Raise a StorageError that explains a driver's exception."""

@@ -27,11 +27,15 @@ SILENCE = 20.0  # seconds that a server may send nothing; twice as long after ea
 class Connection:
     """An open connection. Its thread holds the lock while it uses it, so that other threads can close it safely."""
 
-    __slots__ = ("__weakref__", "driver", "end", "lock", "pid", "session", "used")
+    __slots__ = ("__weakref__", "driver", "end", "execute", "lock", "pid", "session", "used")
 
     def __init__(self, connection: Any, session: Session) -> None:
         self.driver = connection
         self.session = session
+        # Of a file, nobody has to know since when an answer is waited for.
+        self.execute: Callable[[str], Any] = (
+            session.execute if isinstance(session, ServerSession) else session.cursor.execute
+        )
         self.lock = threading.RLock()
         self.pid = os.getpid()
         self.end = ""  # a statement that ends its session from another one
@@ -58,6 +62,10 @@ class Pool:
     Args:
         most: how many there may be at a time; None: any number.
         watched: whether idle ones are closed, and silent ones cut: those to a server.
+
+    Attributes:
+        connections: all that are open.
+        idle: those that nobody uses; the last one was given back last.
     """
 
     def __init__(self, most: int | None, watched: bool) -> None:
@@ -65,7 +73,7 @@ class Pool:
         self.silence = SILENCE
         self._most = most
         self._watched = watched
-        self._free: deque[Connection] = deque()
+        self.idle: deque[Connection] = deque()
         self.gate = threading.RLock()  # held while a connection is opened
         self._returned = threading.Condition()
         self._waiting = 0
@@ -75,7 +83,7 @@ class Pool:
         """Return a connection that nobody uses; open one if there is none and there may be one more."""
         while True:
             try:
-                connection = self._free.pop()
+                connection = self.idle.pop()
             except IndexError:
                 found = self._open(connect)
                 if found is not None:
@@ -89,12 +97,12 @@ class Pool:
         """Take a connection back."""
         if connection.driver is None:
             self.connections.discard(connection)
-        elif not self._watched and len(self._free) >= KEPT:
+        elif not self._watched and len(self.idle) >= KEPT:
             self.drop(connection)
         else:
             if self._watched:
                 connection.used = time.monotonic()
-            self._free.append(connection)
+            self.idle.append(connection)
         if self._waiting:
             with self._returned:
                 self._returned.notify()
@@ -115,20 +123,20 @@ class Pool:
         with self._returned:
             self._waiting += 1
             try:
-                if not self._free:
+                if not self.idle:
                     self._returned.wait(0.1)  # one may also be lost, by an interrupt in a bad moment
             finally:
                 self._waiting -= 1
 
     def look_after(self) -> bool:
         """Close idle connections, cut silent ones; return whether there are connections left."""
-        while self._free:
+        while self.idle:
             try:
-                connection = self._free.popleft()  # the one that is idle for longest
+                connection = self.idle.popleft()  # the one that is idle for longest
             except IndexError:
                 break
             if time.monotonic() - connection.used < IDLE:
-                self._free.appendleft(connection)
+                self.idle.appendleft(connection)
                 break
             self.drop(connection)
         for connection in list(self.connections):
@@ -151,11 +159,11 @@ class Pool:
         """Close the connections that nobody uses."""
         with suppress(IndexError):
             while True:
-                self.drop(self._free.pop())
+                self.drop(self.idle.pop())
 
     def close(self) -> None:
         """Close all connections, those in use when their transactions end."""
-        self._free.clear()
+        self.idle.clear()
         for connection in list(self.connections):
             self.drop(connection)
 

@@ -73,7 +73,7 @@ class Session:
 
     def _send(self, statement: Executable, values: dict[str, Values]) -> Any:
         text, order = self._compiled.get(statement) or self.dialect.compile(statement)
-        return self.cursor.execute(text, [values[name] for name in order])
+        return self.cursor.execute(text, list(map(values.__getitem__, order)))
 
     def rows(self, statement: Executable, **values: Values) -> list[Row]:
         """Return all rows of a query."""
@@ -83,7 +83,8 @@ class Session:
 
     def row(self, statement: Executable, **values: Values) -> Row | None:
         """Return the first row of a query, or None."""
-        rows = self.rows(statement, **values)
+        self._send(statement, values)
+        rows: list[Row] = self.cursor.fetchall()
         return rows[0] if rows else None
 
     def chunks(self, statement: Executable, size: int, **values: Values) -> Iterator[list[Row]]:

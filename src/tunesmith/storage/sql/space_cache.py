@@ -29,13 +29,16 @@ class SpaceCache:
 
     For a space that this process wrote it is the object itself, with the constraints and choices that text cannot hold.
     The oldest are forgotten, because an objective whose ranges never repeat would fill the memory.
+
+    Attributes:
+        ids: of the spaces that this process wrote, by study and `id()`, with the spaces.
     """
 
     WRITTEN, READ = 1000, 10_000  # how many are remembered
 
     def __init__(self) -> None:
         self._by_id: dict[int, Space] = {}
-        self._ids: dict[tuple[int, int], tuple[int, Space]] = {}
+        self.ids: dict[tuple[int, int], tuple[int, Space]] = {}
         self._ranges: dict[int, tuple[Space, Range]] = {}
 
     def by_id(self, space_id: int) -> Space | None:
@@ -47,7 +50,7 @@ class SpaceCache:
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise ValueError("its text has another hash than when it was written")
         if len(self._by_id) >= self.READ:
-            self._by_id = dict(self._ids.values())
+            self._by_id = dict(self.ids.values())
         return self._by_id.setdefault(space_id, space_from_text(text))
 
     def range_of(self, space: Space) -> Range:
@@ -59,15 +62,10 @@ class SpaceCache:
             known = self._ranges[id(space)] = (space, Range(space))  # holding the space keeps its id()
         return known[1]
 
-    def id_of(self, study_id: int, space: Space) -> int | None:
-        """Return the id of a study's space, if this process wrote it."""
-        known = self._ids.get((study_id, id(space)))
-        return known[0] if known is not None else None
-
     def keep(self, study_id: int, space: Space, space_id: int) -> int:
         """Remember the id of a study's space; return the id."""
-        if len(self._ids) >= self.WRITTEN:
-            self._ids = {}
-        self._ids[study_id, id(space)] = (space_id, space)  # holding the space keeps its id() from being used again
+        if len(self.ids) >= self.WRITTEN:
+            self.ids = {}
+        self.ids[study_id, id(space)] = (space_id, space)  # holding the space keeps its id() from being used again
         self._by_id[space_id] = space
         return space_id

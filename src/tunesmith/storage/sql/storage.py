@@ -218,13 +218,14 @@ class SQLStorage(Storage):
     def claim(
         self, study_id: int, worker: str, reserve: bool = False, token: int = 0, below: int | None = None
     ) -> Claim:
-        self._need(study_id)
+        if not self._ready:
+            self._need(study_id)
         limit = MOST_NUMBERS if below is None else below
         if reserve and self.database.dialect.name == "postgresql":
             claim = self._take(study_id, worker, token, limit, claims.reserve_at_once)
             if claim is not None:  # else a trial waits, no number is left, or the study is gone
                 return claim
-        row = self.database.read(lambda session: session.row(queries.CLAIM, study=study_id))
+        row = self.database.read(claims.look, study_id)
         if row is None:
             raise self._gone(study_id)
         version, number, waiting = row
@@ -274,7 +275,9 @@ class SQLStorage(Storage):
         if self.prompt or not claim.reserved:
             change = claims.start_reserved if claim.reserved else claims.start
             # The check of the file costs a tenth of the start, and the end of the trial checks again.
-            return self._write(study_id, lambda session: change(session, study_id, trial, space_id), recent=RECENT)
+            if not self._ready:
+                self._need(study_id)
+            return self.database.write(change, study_id, trial, space_id, recent=RECENT)
         alone = not (trial.user or trial.system or trial.reports)
         written = self._write(
             study_id, lambda session: claims.write_point(session, study_id, trial, space_id), single=alone
@@ -282,10 +285,11 @@ class SQLStorage(Storage):
         return claim.version if written else None
 
     def report(self, study_id: int, number: int, fence: Fence, step: int, value: Reported, cost: float = NAN) -> None:
-        def work(session: Session) -> None:
-            attributes.report(session, study_id, number, fence, step, value, cost)
-
-        self._write(study_id, work, durable=False, single=True, patience=BRIEF)
+        if not self._ready:
+            self._need(study_id)
+        self.database.write(
+            attributes.report, study_id, number, fence, step, value, cost, durable=False, single=True, patience=BRIEF
+        )
 
     def pause(self, study_id: int, trial: TrialRecord) -> int:
         self._check_point(trial)
@@ -313,14 +317,13 @@ class SQLStorage(Storage):
         return self._take(study_id, worker, token, MOST_NUMBERS, change, was_there=True)
 
     def finish(self, study_id: int, trial: TrialRecord) -> tuple[int, int]:
-        check_finished(trial, len(self._study(study_id).directions))
+        study = self._studies.get(study_id) or self._study(study_id)
+        check_finished(trial, len(study.directions))
         space_id = self._intern(study_id, trial.space)
         change = ends.finish if self.prompt else ends.finish_without_place
         alone = not (self.prompt or trial.user or trial.system or trial.reports)
         try:
-            seq, version = self._write(
-                study_id, lambda session: change(session, study_id, trial, space_id), single=alone
-            )
+            seq, version = self.database.write(change, study_id, trial, space_id, single=alone)
         except ends.NotRunningError:
             return self._finished_before(study_id, trial)
         trial.seq = seq
@@ -438,8 +441,9 @@ class SQLStorage(Storage):
         return self._read(study_id, lambda session: self._reader.increment(session, study_id, cursor))
 
     def activity(self, study_id: int, own: Collection[int]) -> Activity:
-        self._need(study_id)
-        return self.database.read(lambda session: self._reader.activity(session, study_id, own))
+        if not self._ready:
+            self._need(study_id)
+        return self.database.read(self._reader.activity, study_id, own)
 
     def trials(
         self, study_id: int, numbers: Sequence[int] | None = None, states: Sequence[TrialState] | None = None
@@ -568,17 +572,18 @@ class SQLStorage(Storage):
         """Return the id of a space in the database; insert it if it is new."""
         if space is None:
             return None
-        known = self._spaces.id_of(study_id, space)
+        known = self._spaces.ids.get((study_id, id(space)))
         if known is not None:
-            return known
+            return known[0]
         # In its own short transaction: what is remembered here must be there even if the next one fails.
         space_id = self._write(study_id, lambda session: studies.intern_space(session, study_id, space))
         return self._spaces.keep(study_id, space, space_id)
 
     def _intern_all(self, study_id: int, spaces: Sequence[Space | None]) -> list[int | None]:
         """Return the ids of spaces in the database; all that are new are inserted at once, equal ones as one."""
-        ids = {id(s): self._spaces.id_of(study_id, s) for s in spaces if s is not None}
-        unknown = {id(s): s for s in spaces if s is not None and ids[id(s)] is None}
+        known = self._spaces.ids
+        ids = {id(s): known[study_id, id(s)][0] for s in spaces if (study_id, id(s)) in known}
+        unknown = {id(s): s for s in spaces if s is not None and id(s) not in ids}
         if unknown:
             written = {key: space_to_text(s) for key, s in unknown.items()}
             texts = {digest: text for text, digest in written.values()}

@@ -54,10 +54,8 @@ attr_from_json = json.loads
 # -- parameters that the user asked for ------------------------------------------------------------------------
 
 
-def fixed_to_json(fixed: Mapping[str, Any] | None, space: Space | None) -> str | None:
+def fixed_to_json(fixed: Mapping[str, Any], space: Space | None) -> str:
     """Return values by parameter name as JSON; objects that the space knows by name are kept by it."""
-    if fixed is None:
-        return None
     data = {}
     for name, value in fixed.items():
         try:
@@ -92,7 +90,7 @@ def trial_row(study_id: int, trial: TrialRecord, space_id: int | None, declared:
         "started": trial.started,
         "finished": trial.finished,
         "worker": trial.worker,
-        "fixed": fixed_to_json(trial.fixed, declared),
+        "fixed": None if trial.fixed is None else fixed_to_json(trial.fixed, declared),
         "crashes": 0,
         "token": trial.token,
         **outcome_columns(trial, space_id),
@@ -106,9 +104,9 @@ def outcome_columns(trial: TrialRecord, space_id: int | None) -> dict[str, Value
         "state": int(trial.state),
         "space_id": space_id,
         "x": floats_to_bytes(trial.x),
-        "y": floats_to_bytes(values),
+        "y": None if values is None else floats_to_bytes(values),
         "value": float(values[0]) if values else None,
-        "feasible": int(trial.feasible),
+        "feasible": 1 if trial.constraints is None else int(trial.feasible),
         "tag": int(trial.sampler_state),
         "cost": trial.cost,
         "constraints": json.dumps(trial.constraints) if trial.constraints else None,
