@@ -277,7 +277,7 @@ class PausesAll(Pruner):
 
     resumes = True
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.PAUSE
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:

@@ -35,7 +35,7 @@ STORAGE, LOG, LAST, TRIALS = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys
 
 class Rungs(Pruner):
     resumes = True
-    def decide(self, curves, trial_number, step):
+    def decide(self, curves, number, step):
         return Decision.PAUSE if step in (2, 5) else Decision.CONTINUE
     def resume(self, history, rng, may_begin):
         # Every trial goes to its end, in turns; a new one begins while few are paused.

@@ -17,7 +17,7 @@ class StopAfter(Pruner):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.STOP if step >= self.step else Decision.CONTINUE
 
 
@@ -29,7 +29,7 @@ class PauseAt(Pruner):
     def __init__(self, steps: Sequence[int]) -> None:
         self.steps = steps
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.PAUSE if step in self.steps else Decision.CONTINUE
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:

@@ -14,7 +14,7 @@ class EachStep(Pruner):
 
     resumes = True
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.PAUSE
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
@@ -31,5 +31,5 @@ class StopsAt(Pruner):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.STOP if step == self.step else Decision.CONTINUE

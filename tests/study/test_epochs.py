@@ -31,7 +31,7 @@ class EachEpoch(Pruner):
 
     resumes = True
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.PAUSE if step < LAST else Decision.CONTINUE
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:

@@ -30,7 +30,7 @@ class Rungs(Pruner):
 
     resumes = True
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.PAUSE if step in (1, 3) else Decision.CONTINUE
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:

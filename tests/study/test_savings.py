@@ -133,7 +133,7 @@ class Halved(Pruner):
 
     resumes = True
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.PAUSE if step in (2, 6) else Decision.CONTINUE
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
@@ -211,7 +211,7 @@ class EachThird(Pruner):
 
     resumes = True
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         return Decision.PAUSE if step % 3 == 0 and step < Paused.LENGTH else Decision.CONTINUE
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:

@@ -26,7 +26,7 @@ def whole_or_auto(least: int, pruner: str, name: str, value: Any) -> int | None:
     return whole(least, pruner, name, value)
 
 
-def number(pruner: str, name: str, value: Any, low: float, high: float) -> float:
+def in_range(pruner: str, name: str, value: Any, low: float, high: float) -> float:
     """Return a number from `low` to `high`; an error that names the pruner and its argument otherwise."""
     try:
         found = real(value)

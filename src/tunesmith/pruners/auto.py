@@ -72,27 +72,27 @@ class AutoPruner(Pruner):
         self._agreements: Cache[float] = Cache()
         self._late: Cache[bool] = Cache()
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Decide at rungs.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             PAUSE at each rung where the objective saves checkpoints (see `goes_on`); else STOP where the trial is not
             among the best third there; else CONTINUE.
         """
-        count, end = curves.size(trial_number), curves.longest_complete
+        count, end = curves.size(number), curves.longest_complete
         if not is_rung(count, end):
             return Decision.CONTINUE
         self._tell(curves, end)
         if _pauses(curves):
             return Decision.PAUSE
-        if curves.n_complete < MIN_COMPLETE or trial_number % KEPT_EVERY == KEPT_FIRST:
+        if curves.n_complete < MIN_COMPLETE or number % KEPT_EVERY == KEPT_FIRST:
             return Decision.CONTINUE
-        return Decision.STOP if self._is_behind(curves, trial_number, step) else Decision.CONTINUE
+        return Decision.STOP if self._is_behind(curves, number, step) else Decision.CONTINUE
 
     def _tell(self, curves: Curves, end: int) -> None:
         """Log what is inferred, and warn of schedules that mislead; each once."""
@@ -125,18 +125,18 @@ class AutoPruner(Pruner):
             self._said.add(what or text)
             say(text)
 
-    def goes_on(self, history: History, trial_number: int) -> bool:
+    def goes_on(self, history: History, number: int) -> bool:
         """Tell whether a pause would not pay: the run may become the best, or it would cost more to come back.
 
         Args:
             history: the study so far.
-            trial_number: the trial in question.
+            number: the trial in question.
 
         Returns:
             Whether it goes on.
         """
         found = outlook(history, history.space or Space({}))
-        row = int(np.searchsorted(found.runs.number, trial_number))
+        row = int(np.searchsorted(found.runs.number, number))
         if (why := found.why_no_pause(row)) is not None:
             text = f"pruner auto: runs do not pause where that would be a loss: {why}"
             self._once(text, _log.info, "why no pause")

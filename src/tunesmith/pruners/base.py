@@ -59,24 +59,24 @@ class Pruner(ABC):
             )
 
     @abstractmethod
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Decide about one trial.
 
         Args:
             curves: all reports of all trials so far, always minimised; this trial's last one included.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             Whether the trial goes on.
         """
 
-    def goes_on(self, history: History, trial_number: int) -> bool:
+    def goes_on(self, history: History, number: int) -> bool:
         """Tell whether a trial that ``decide`` lets pause goes on at once, which saves it a start.
 
         Args:
             history: the study so far, the trial's last report included.
-            trial_number: the trial in question; it runs.
+            number: the trial in question; it runs.
 
         Returns:
             Whether it goes on.

@@ -96,12 +96,12 @@ class HyperbandPruner(Pruner):
         self.promotion = checked_promotion(own, promotion)
         self.resumes = promotion is not False
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Compare a trial with the others of its bracket at a rung that it has just reached.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
@@ -110,8 +110,8 @@ class HyperbandPruner(Pruner):
         budgets = self.budgets(curves)
         if not budgets:
             return Decision.CONTINUE
-        halving = self._halving(curves, Bracket(bracket_of(trial_number, budgets), budgets))
-        return halving.decide(curves, trial_number, step, self._promotes(curves))
+        halving = self._halving(curves, Bracket(bracket_of(number, budgets), budgets))
+        return halving.decide(curves, number, step, self._promotes(curves))
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
         """Choose the paused trial that is among the best at the highest rung of its bracket.

@@ -38,15 +38,15 @@ class IntervalPruner(Pruner):
             raise ValueError(f"IntervalPruner: interval must be 1 or more; got {interval!r}")
         self.interval = interval
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Stop a trial that has made its reports.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             STOP after `interval` reports, else CONTINUE.
         """
-        return Decision.STOP if curves.size(trial_number) >= self.interval else Decision.CONTINUE
+        return Decision.STOP if curves.size(number) >= self.interval else Decision.CONTINUE

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tunesmith.history import Curves
 from tunesmith.numerics.extrapolation import Extrapolation
-from tunesmith.pruners.arguments import number, whole
+from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.schedule import Schedule
 
@@ -78,42 +78,42 @@ class LearningCurvePruner(Pruner):
         top_k: int = 1,
     ) -> None:
         own = type(self).__name__
-        self.threshold = number(own, "threshold", threshold, 0, 1)
+        self.threshold = in_range(own, "threshold", threshold, 0, 1)
         self.n_startup_trials = whole(0, own, "n_startup_trials", n_startup_trials)
         self.top_k = whole(1, own, "top_k", top_k)
         self.schedule = Schedule(
             whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
         )
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Extrapolate a trial's curve.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             STOP if it will hardly become better than the best complete trials, else CONTINUE.
         """
-        steps, _ = curves.of(trial_number)
+        steps, _ = curves.of(number)
         if not self.schedule.due(steps, step):
             return Decision.CONTINUE
-        chance = self.chance(curves, trial_number)
+        chance = self.chance(curves, number)
         return Decision.STOP if chance is not None and chance < self.threshold else Decision.CONTINUE
 
-    def chance(self, curves: Curves, trial_number: int) -> float | None:
+    def chance(self, curves: Curves, number: int) -> float | None:
         """Return the probability that a trial ends better than the complete ones.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
 
         Returns:
             The probability; None: nothing can be said yet.
         """
-        numbers = [n for n in curves.ends.numbers if n != trial_number]
-        steps, values = _known(*curves.of(trial_number))
+        numbers = [n for n in curves.ends.numbers if n != number]
+        steps, values = _known(*curves.of(number))
         end = curves.ends.last
         if len(numbers) < max(3, self.n_startup_trials, self.top_k) or end is None or len(steps) < LEAST_POINTS:
             return None

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.history import Curves, History
-from tunesmith.pruners.arguments import number, whole
+from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 
 
@@ -51,7 +51,7 @@ class PatientPruner(Pruner):
             raise TypeError(f"{own}: wrapped_pruner must be a pruner or None; got {wrapped_pruner!r}")
         self.wrapped_pruner = wrapped_pruner
         self.patience = whole(0, own, "patience", patience)
-        self.min_delta = number(own, "min_delta", min_delta, 0, np.inf)
+        self.min_delta = in_range(own, "min_delta", min_delta, 0, np.inf)
         self.resumes = wrapped_pruner is not None and wrapped_pruner.resumes
 
     def check_objectives(self, objectives: int) -> None:
@@ -66,18 +66,18 @@ class PatientPruner(Pruner):
         if self.wrapped_pruner is not None:
             self.wrapped_pruner.check_objectives(objectives)
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Look whether a trial still becomes better, and if not, let the wrapped pruner decide.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             CONTINUE, or what the wrapped pruner says.
         """
-        _, values = curves.of(trial_number)
+        _, values = curves.of(number)
         if len(values) <= self.patience + 1:
             return Decision.CONTINUE
         before = np.fmin.reduce(values[: -self.patience - 1])
@@ -86,7 +86,7 @@ class PatientPruner(Pruner):
             return Decision.CONTINUE
         if self.wrapped_pruner is None:
             return Decision.STOP
-        return self.wrapped_pruner.decide(curves, trial_number, step)
+        return self.wrapped_pruner.decide(curves, number, step)
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
         """Let the wrapped pruner choose which paused trial goes on.

@@ -15,7 +15,7 @@ import numpy as np
 
 from tunesmith.history import Curves
 from tunesmith.numerics.arrays import Floats
-from tunesmith.pruners.arguments import number, whole
+from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.schedule import Schedule
 
@@ -73,19 +73,19 @@ class PercentilePruner(Pruner):
         n_min_trials: int = 1,
     ) -> None:
         own = type(self).__name__
-        self.percentile = number(own, "percentile", percentile, 0, 100)
+        self.percentile = in_range(own, "percentile", percentile, 0, 100)
         self.n_startup_trials = whole(0, own, "n_startup_trials", n_startup_trials)
         self.n_min_trials = whole(1, own, "n_min_trials", n_min_trials)
         self.schedule = Schedule(
             whole(0, own, "n_warmup_steps", n_warmup_steps), whole(1, own, "interval_steps", interval_steps)
         )
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Compare a trial with the others at its last step.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
@@ -93,7 +93,7 @@ class PercentilePruner(Pruner):
         """
         if curves.n_complete < max(1, self.n_startup_trials):
             return Decision.CONTINUE
-        steps, values = curves.of(trial_number)
+        steps, values = curves.of(number)
         if not self.schedule.due(steps, step):
             return Decision.CONTINUE
         if np.isnan(values).all():

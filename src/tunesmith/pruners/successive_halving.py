@@ -81,19 +81,19 @@ class SuccessiveHalvingPruner(Pruner):
         self.max_resource = None if max_resource is None else whole(1, own, "max_resource", max_resource)
         self.resumes = promotion is not False
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Compare a trial with the others at a rung that it has just reached.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             CONTINUE between rungs and for the best; else PAUSE with promotion, and STOP without.
         """
         pauses = self._promotes(curves)
-        return self._halving(curves, pauses).decide(curves, trial_number, step, pauses)
+        return self._halving(curves, pauses).decide(curves, number, step, pauses)
 
     def resume(self, history: History, rng: np.random.Generator, may_begin: bool) -> int | None:
         """Choose the paused trial that is among the best at the highest rung.

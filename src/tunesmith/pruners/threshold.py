@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tunesmith.history import Curves
-from tunesmith.pruners.arguments import number, whole
+from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 from tunesmith.pruners.schedule import Schedule
 
@@ -90,18 +90,18 @@ class ThresholdPruner(Pruner):
                     f"{objectives}, and there are {len(limits)}"
                 )
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Compare a trial's last value with the limits.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             STOP if the value is outside, else CONTINUE.
         """
-        steps, values = curves.of(trial_number)
+        steps, values = curves.of(number)
         if not self.schedule.due(steps, step):
             return Decision.CONTINUE
         last = np.atleast_1d(values[steps == step][0]) * curves.signs
@@ -114,4 +114,4 @@ def _limits(pruner: str, name: str, given: Limits, none: float) -> tuple[float, 
     if given is None:
         return ()
     each = given if isinstance(given, list | tuple) else [given]
-    return tuple(none if limit is None else number(pruner, name, limit, -math.inf, math.inf) for limit in each)
+    return tuple(none if limit is None else in_range(pruner, name, limit, -math.inf, math.inf) for limit in each)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tunesmith.history import Curves
 from tunesmith.numerics.signed_rank import signed_rank_p
-from tunesmith.pruners.arguments import number, whole
+from tunesmith.pruners.arguments import in_range, whole
 from tunesmith.pruners.base import Decision, Pruner
 
 
@@ -57,24 +57,24 @@ class WilcoxonPruner(Pruner):
 
     def __init__(self, p_threshold: float = 0.1, n_startup_steps: int = 2) -> None:
         own = type(self).__name__
-        self.p_threshold = number(own, "p_threshold", p_threshold, 0, 1)
+        self.p_threshold = in_range(own, "p_threshold", p_threshold, 0, 1)
         self.n_startup_steps = whole(0, own, "n_startup_steps", n_startup_steps)
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Test a trial against the best complete one.
 
         Args:
             curves: the reports of all trials.
-            trial_number: the trial in question.
+            number: the trial in question.
             step: the step of its last report.
 
         Returns:
             STOP if it is worse, else CONTINUE.
         """
         best = curves.ends.best_on_average
-        if best is None or best == trial_number:
+        if best is None or best == number:
             return Decision.CONTINUE
-        (steps, values), (their_steps, theirs) = curves.of(trial_number), curves.of(best)
+        (steps, values), (their_steps, theirs) = curves.of(number), curves.of(best)
         _, mine, other = np.intersect1d(steps, their_steps, assume_unique=True, return_indices=True)
         with np.errstate(invalid="ignore", over="ignore"):
             worse = values[mine] - theirs[other]

@@ -74,7 +74,7 @@ class Sampler(ABC):
         Args:
             history: what is known; must not be changed.
             space: where to search; the points are over its parameters, in its order.
-            rng: the only source of randomness, ``default_rng([study_seed, trial_number])``.
+            rng: the only source of randomness, ``default_rng([study_seed, number])``.
             n: how many points are wanted, at least 1: a batch, each point with those before it as running trials.
 
         Returns:

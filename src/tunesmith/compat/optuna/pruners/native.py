@@ -203,12 +203,12 @@ class WilcoxonPruner(NativePruner):
 class _Patience(native_pruners.PatientPruner):
     """The rule of this library, but that NaN alone is no reason to stop."""
 
-    def decide(self, curves: Curves, trial_number: int, step: int) -> Decision:
+    def decide(self, curves: Curves, number: int, step: int) -> Decision:
         """Look whether a trial still becomes better; see `Pruner.decide`."""
-        _, values = curves.of(trial_number)
+        _, values = curves.of(number)
         if np.isnan(values[-self.patience - 1 :]).all():
             return Decision.CONTINUE
-        return super().decide(curves, trial_number, step)
+        return super().decide(curves, number, step)
 
 
 @experimental_class("2.8.0")
