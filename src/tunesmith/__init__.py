@@ -5,10 +5,10 @@ The names below are imported where they are first used, so that ``import tunesmi
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunesmith._version import __version__
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith import artifacts, errors, importance, pruners, samplers, storage, study
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from tunesmith.trial import FrozenTrial, Trial, create_trial
 
-_HOMES: dict[str, tuple[str, ...]] = {
+_NAMES: dict[str, tuple[str, ...]] = {
     "tunesmith.errors": (
         "AttemptReplacedError",
         "DuplicatedStudyError",
@@ -75,11 +75,14 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "tunesmith.trial": ("FrozenTrial", "Trial", "create_trial"),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = (
     "artifacts", "compat", "errors", "importance", "pruners", "report", "samplers", "sklearn", "space", "spaces",
     "storage", "study", "testing", "trial", "visualization",
 )  # fmt: skip
+_HOMES = {
+    **{name: module for module, names in _NAMES.items() for name in names},
+    **{name: f"tunesmith.{name}:" for name in _MODULES},
+}
 
 __all__ = [
     "AttemptReplacedError",
@@ -128,19 +131,4 @@ __all__ = [
     "tune",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"tunesmith.{name}")
-    else:
-        from tunesmith.missing import missing
-
-        raise missing(name, [*_HOME, *_MODULES])
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_MODULES})
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tunesmith import registry
 from tunesmith.artifacts.base import BlobStore
 from tunesmith.artifacts.record import Artifact
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.artifacts.collection import Artifacts
@@ -56,9 +57,5 @@ def open_store(spec: str | os.PathLike[str] | BlobStore) -> BlobStore:
     return made(spec)  # type: ignore[no-any-return]  # a class of the registry
 
 
-def __getattr__(name: str) -> Any:
-    if name != "Artifacts":
-        raise AttributeError(f"tunesmith.artifacts has no {name!r} (it has {', '.join(__all__)})")
-    from tunesmith.artifacts.collection import Artifacts  # what a study without artifacts need not load
-
-    return Artifacts
+# What a study without artifacts need not load.
+__getattr__, __dir__ = lazy(__name__, {"Artifacts": "tunesmith.artifacts.collection"})

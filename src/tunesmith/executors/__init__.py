@@ -7,10 +7,10 @@ line in ``registry.py``.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunesmith import registry
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:  # for type checkers; tests/executors/test_registry.py compares these names with the registry
     from tunesmith.executors.base import Executor as Executor
@@ -27,15 +27,4 @@ _TARGETS = {
 }
 __all__ = sorted(_TARGETS)  # made from the registry: a new executor is one line there
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _TARGETS:
-        from tunesmith.missing import missing
-
-        raise missing(name, _TARGETS, "tunesmith.executors")
-    module, _, attribute = _TARGETS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_TARGETS})
+__getattr__, __dir__ = lazy(__name__, _TARGETS)

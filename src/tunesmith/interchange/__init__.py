@@ -5,9 +5,10 @@ Each kind of source is one module, or a room. What all of them make is an `Impor
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.interchange.optuna.export import to_optuna
@@ -17,13 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ImportedStudy", "differences", "read", "to_optuna"]
 
-_HOMES = {"ImportedStudy": "study", "differences": "verify", "read": "read", "to_optuna": "optuna.export"}
+_HOMES = {
+    "ImportedStudy": "tunesmith.interchange.study",
+    "differences": "tunesmith.interchange.verify",
+    "read": "tunesmith.interchange.read",
+    "to_optuna": "tunesmith.interchange.optuna.export",
+}
 WRITERS: Mapping[str, str] = {"optuna": "to_optuna"}  # program -> what writes a study for it
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy(__name__, _HOMES)

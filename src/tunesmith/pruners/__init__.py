@@ -6,10 +6,10 @@ first used. A new pruner is one file and one line in ``registry.py``.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunesmith import registry
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.pruners.auto import AutoPruner
@@ -44,12 +44,4 @@ __all__ = [
 _TARGETS = {t.partition(":")[2]: t.partition(":")[0] for t in registry.PRUNERS.values()}
 _TARGETS |= dict.fromkeys(("Decision", "Pruner"), "tunesmith.pruners.base")
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _TARGETS:
-        raise AttributeError(f"tunesmith.pruners has no {name!r} (it has {', '.join(sorted(_TARGETS))})")
-    return getattr(importlib.import_module(_TARGETS[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_TARGETS})
+__getattr__, __dir__ = lazy(__name__, _TARGETS)

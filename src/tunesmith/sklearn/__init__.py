@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.sklearn.one_of import OneOf
@@ -25,33 +27,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BaseSearchCV": "search.base",
-    "GridSearchCV": "search.grid",
-    "HalvingGridSearchCV": "search.halving",
-    "HalvingRandomSearchCV": "search.halving",
-    "OneOf": "one_of",
-    "RandomizedSearchCV": "search.grid",
-    "SearchCV": "search.search_cv",
+    "BaseSearchCV": "tunesmith.sklearn.search.base",
+    "GridSearchCV": "tunesmith.sklearn.search.grid",
+    "HalvingGridSearchCV": "tunesmith.sklearn.search.halving",
+    "HalvingRandomSearchCV": "tunesmith.sklearn.search.halving",
+    "OneOf": "tunesmith.sklearn.one_of",
+    "RandomizedSearchCV": "tunesmith.sklearn.search.grid",
+    "SearchCV": "tunesmith.sklearn.search.search_cv",
 }
 
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "sklearn":
-            raise
-        from tunesmith.errors import MissingDependencyError
-
-        raise MissingDependencyError(
-            f"tunesmith.sklearn.{name} needs scikit-learn, which is not installed: pip install scikit-learn"
-        ) from error
-    return getattr(module, name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOMES, "pip install scikit-learn")

@@ -5,8 +5,9 @@ They need pytest and Hypothesis (``pip install '.[testing]'`` in a clone), and a
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.testing.blob_stores import BlobStoreConformance
@@ -31,12 +32,4 @@ _HOMES = {
     "StorageConformance": "tunesmith.testing.storages",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"tunesmith.testing has no {name!r} (it has {', '.join(sorted(_HOMES))})")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy(__name__, _HOMES, "pip install pytest hypothesis")

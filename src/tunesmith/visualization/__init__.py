@@ -5,10 +5,10 @@ Each figure is one file in ``figures/`` and one line in ``registry.py``. It is i
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunesmith import registry
+from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names with the registry
     from tunesmith.visualization.figures.ablation import plot_ablation as plot_ablation
@@ -35,15 +35,4 @@ if TYPE_CHECKING:  # for type checkers; tests/visualization compares these names
 _TARGETS = {target.partition(":")[2]: target for target in registry.FIGURES.values()}
 __all__ = sorted(_TARGETS)  # made from the registry: a new figure is one line there
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _TARGETS:
-        from tunesmith.missing import missing
-
-        raise missing(name, _TARGETS, "tunesmith.visualization")
-    module, _, attribute = _TARGETS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_TARGETS})
+__getattr__, __dir__ = lazy(__name__, _TARGETS)

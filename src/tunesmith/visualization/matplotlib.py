@@ -9,13 +9,12 @@ from functools import partial
 from typing import Any
 
 from tunesmith import visualization
+from tunesmith.lazy import missing
 
 
 def __getattr__(name: str) -> Any:
     if name not in visualization.__all__:
-        from tunesmith.text import did_you_mean
-
-        raise AttributeError(f"tunesmith.visualization.matplotlib has no {name!r}{did_you_mean(name, __dir__())}")
+        raise missing(name, visualization.__all__, __name__)
     return partial(getattr(visualization, name), backend="matplotlib")
 
 

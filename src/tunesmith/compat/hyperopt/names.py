@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from tunesmith.missing import name_error
+from tunesmith.lazy import name_error
 from tunesmith.text import did_you_mean
 
 ROOM = "tunesmith.compat.hyperopt"

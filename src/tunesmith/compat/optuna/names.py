@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tunesmith.compat.optuna.paths import ROOM
-from tunesmith.missing import name_error
+from tunesmith.lazy import name_error
 from tunesmith.text import did_you_mean
 
 # Modules of Optuna that are here under the same name, imported when they are first asked for.

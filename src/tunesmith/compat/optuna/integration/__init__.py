@@ -16,7 +16,7 @@ from tunesmith.compat.optuna.names import refusal
 from tunesmith.compat.optuna.paths import ROOM
 from tunesmith.compat.optuna.version import __version__
 from tunesmith.errors import MissingDependencyError
-from tunesmith.missing import name_error
+from tunesmith.lazy import name_error
 
 _OWN = {"DaskStorage": "dask", "ShapleyImportanceEvaluator": "shap"}
 _PEERS = {
