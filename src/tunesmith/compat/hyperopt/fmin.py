@@ -186,13 +186,13 @@ def fmin(
     )
     search.catch_eval_exceptions = catch_eval_exceptions
     search.exhaust()
-    return best_of(trials, space, return_argmin)
+    return _best_of(trials, space, return_argmin)
 
 
 Trials.loop = staticmethod(fmin)
 
 
-def best_of(trials: Any, space: Any, return_argmin: bool) -> Any:
+def _best_of(trials: Any, space: Any, return_argmin: bool) -> Any:
     """Return what `fmin` returns.
 
     Args:

@@ -116,11 +116,6 @@ class Search:
         """Return a point of the study as Hyperopt has it: the values of active parameters by label."""
         return active_values(self.dimensions, params)
 
-    def enqueue(self, values: dict[str, Any]) -> None:
-        """Let a point be proposed next, given as Hyperopt has it."""
-        known = {label: self.dimensions[label].searched(x) for label, x in values.items() if label in self.dimensions}
-        self.study.enqueue_trial(known)
-
     def _record(self, document: Document, loss: float, state: TrialState) -> FrozenTrial:
         """Return a document that the study did not ask for as a trial; values out of range are unknown there."""
         params = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tunesmith.caution import caution
-from tunesmith.compat.optuna.decorators import C, P, R, warning_class, warning_func
+from tunesmith.compat.optuna._deprecated import C, P, R, warning_class, warning_func
 from tunesmith.compat.optuna.exceptions import ExperimentalWarning
 
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
+import numpy as np
+
 from tunesmith.compat.optuna.pruners.base import NativePruner
 from tunesmith.compat.optuna.pruners.native import AutoPruner
 from tunesmith.compat.optuna.samplers.native import NativeSampler
 from tunesmith.compat.optuna.samplers.partial_fixed import PartialFixedSampler
+from tunesmith.history import History
 from tunesmith.pruners.base import Pruner
 from tunesmith.pruners.nop import NopPruner
-from tunesmith.samplers.base import Sampler
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
+from tunesmith.space import Space
 from tunesmith.study.engine.engine import TrialEngine
+
+
+class ElsewhereSampler(Sampler):
+    """Proposes nothing: values come from elsewhere."""
+
+    name: ClassVar[str] = "elsewhere"
+    is_adaptive: ClassVar[bool] = False
+
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
+        """Return n points that say nothing of any parameter; see `Sampler.ask`."""
+        return np.full((n, len(space)), np.nan), np.zeros(n, np.int64)
 
 
 def native_sampler(sampler: Any, direction: str) -> Sampler:

@@ -39,6 +39,10 @@ BELOW: Mapping[str, tuple[str, ...]] = {
     ),
     "storages.journal": ("_file", "_storage"),
     "study": ("_dataframe", "_frozen", "_multi_objective", "_study_direction", "_study_summary", "study"),
+    "terminator": (
+        "callback", "erroreval", "improvement", "improvement.emmr", "improvement.evaluator", "median_erroreval",
+        "terminator",
+    ),
     "trial": ("_base", "_fixed", "_frozen", "_state", "_trial"),
     "visualization": (
         "_contour", "_edf", "_hypervolume_history", "_intermediate_values", "_optimization_history",

@@ -13,21 +13,82 @@ from typing import Any
 from tunesmith.compat.optuna.base_trial import CONSTRAINTS
 from tunesmith.compat.optuna.distributions import BaseDistribution
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.parameters import distribution_of, parameter_of
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.curves import Reported
 from tunesmith.frozen import NAN, TrialRecord
 from tunesmith.frozen import create_trial as create_record
-from tunesmith.storable import storable_items
+from tunesmith.storable import storable, storable_items
 from tunesmith.study.view import METRIC_NAMES
 from tunesmith.trial import Trial as NativeTrial
 
+Place = tuple[int, int | None]  # the study's id, and the trial's number or None for the study itself
 OPTUNAS_METRIC_NAMES = "study:metric_names"  # a system attribute of a study
 OWN = "optuna:"  # what the names of Optuna's system attributes begin with
 FIXED = "fixed_params"  # the system attribute that has the enqueued values
 FAILED_TRIAL, RETRY_HISTORY = "failed_trial", "retry_history"  # those of a trial that is run again
 _NUMBERS = 2**32  # trials of one study, so that a trial's id tells its study and its number
+
+
+class Objects:
+    """Keeps objects that no storage could keep, as Optuna's studies in memory do.
+
+    Args:
+        allowed: whether studies live in this process alone; else such a value is an error, as it would be lost.
+    """
+
+    def __init__(self, allowed: bool) -> None:
+        self._allowed = allowed
+        self._kept: dict[Place, dict[str, Any]] = {}
+
+    def takes(self, place: Place, key: str, value: Any) -> bool:
+        """Keep a value if no storage could; tell whether it is kept here.
+
+        Args:
+            place: whose attribute it is.
+            key: the attribute's name.
+            value: its value.
+
+        Raises:
+            ValueError: no storage could keep it, and the study is not in memory.
+        """
+        self._kept.get(place, {}).pop(key, None)
+        _, others = self.part({key: value})
+        self.keep(place, others)
+        return bool(others)
+
+    def part(self, attrs: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the attributes that a storage can keep, and those for `keep`.
+
+        Args:
+            attrs: attributes by name.
+
+        Raises:
+            ValueError: no storage could keep one of them, and the study is not in memory.
+        """
+        stored, others = dict(attrs or {}), {}
+        for key, value in (attrs or {}).items():
+            try:
+                storable(key, value)
+            except ValueError:
+                if not self._allowed:
+                    raise
+                others[key] = stored.pop(key)
+        return stored, others
+
+    def keep(self, place: Place, others: Mapping[str, Any]) -> None:
+        """Keep attributes that no storage could, of a trial that was added with them.
+
+        Args:
+            place: whose attributes they are.
+            others: what `part` says.
+        """
+        if others:
+            self._kept.setdefault(place, {}).update(others)
+
+    def of(self, place: Place) -> Mapping[str, Any]:
+        """Return what is kept of a study or a trial."""
+        return self._kept.get(place, {}) if self._kept else {}
 
 
 def trial_id(study_id: int, number: int) -> int:

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Real
 from threading import Lock, get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunesmith.caution import caution
+from tunesmith.compat.optuna import logging
+from tunesmith.compat.optuna._experimental import experimental_func
 from tunesmith.compat.optuna.abc_registration import make_known_to_optuna
 from tunesmith.compat.optuna.distributions import CategoricalDistribution, as_distribution
-from tunesmith.compat.optuna.elsewhere import ElsewhereSampler
-from tunesmith.compat.optuna.enqueued import is_there
+from tunesmith.compat.optuna.frame import COLUMNS, to_frame
 from tunesmith.compat.optuna.frozen import FrozenTrial, create_trial
-from tunesmith.compat.optuna.objective import Objective, ObjectiveFunc, ending
+from tunesmith.compat.optuna.native_algorithms import ElsewhereSampler, native_pruner, native_sampler, used_by
+from tunesmith.compat.optuna.objective import NotAValueError, Objective, ObjectiveFunc, ending
 from tunesmith.compat.optuna.parameters import Kind, distribution_of, kind_of, parameter_of
 from tunesmith.compat.optuna.progress_bar import StudyProgress, has_end
 from tunesmith.compat.optuna.pruners.base import BasePruner, NativePruner
-from tunesmith.compat.optuna.records import FIXED, frozen_of, record_of, report_of
+from tunesmith.compat.optuna.pruners.native import MedianPruner
+from tunesmith.compat.optuna.records import (
+    FIXED,
+    OPTUNAS_METRIC_NAMES,
+    frozen_of,
+    frozen_of_running,
+    record_of,
+    report_of,
+)
 from tunesmith.compat.optuna.running import Trial
 from tunesmith.compat.optuna.samplers.base import BaseSampler
+from tunesmith.compat.optuna.samplers.model_based import AutoSampler
 from tunesmith.compat.optuna.samplers.native import NativeSampler, replaces
 from tunesmith.compat.optuna.storages.base import BaseStorage
-from tunesmith.compat.optuna.study_view import StudyView
+from tunesmith.compat.optuna.storages.kinds import get_storage
+from tunesmith.compat.optuna.study_direction import StudyDirection
 from tunesmith.compat.optuna.threads import ThreadExecutor
-from tunesmith.compat.optuna.trial_log import say_end
 from tunesmith.compat.optuna.trial_state import TrialState, native_state, state_of
 from tunesmith.errors import ObjectiveError
 from tunesmith.executors.cores import cpu_count
@@ -35,11 +48,16 @@ from tunesmith.study.adopt import checked_trials
 from tunesmith.study.engine.enqueued import check_enqueued
 from tunesmith.trial import Trial as NativeTrial
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+BestOf = Callable[[], TrialRecord | None]
 Callback = Callable[["Study", FrozenTrial], None]
+CLOSE = 1e-5  # relative difference below which two numbers are the same point, as in Optuna
 _claiming = Lock()  # held while a thread looks whether another one runs a study object
 
 
-class Study(StudyView):
+class Study:
     """A study. Programs get it from ``create_study`` or ``load_study``.
 
     Args:
@@ -60,10 +78,159 @@ class Study(StudyView):
         sampler: BaseSampler | None = None,
         pruner: BasePruner | None = None,
     ) -> None:
-        super().__init__(study_name, storage, sampler, pruner)
+        self._storage = get_storage(storage)
+        record = self._storage.native.load_study(study_name)
+        sampler, pruner = sampler or AutoSampler(), pruner or MedianPruner()
+        self.native = NativeStudy(
+            record,
+            self._storage.native,
+            native_sampler(sampler, record.directions[0]),
+            native_pruner(pruner, len(record.directions)),
+        )
+        used_by(sampler, self.native.engine)
+        self.study_name = study_name
+        self._study_id = record.id
+        self._sampler, self._pruner = sampler, pruner
         self._busy_in: int | None = None  # the thread in which optimize() runs
         self._together: list[Study] = [self]  # objects of this study that end together
         self._kinds: dict[str, Kind] | None = None
+
+    @property
+    def sampler(self) -> BaseSampler:
+        """The sampler; it may be replaced at any time."""
+        return self._sampler
+
+    @sampler.setter
+    def sampler(self, sampler: BaseSampler) -> None:
+        self.native.sampler = native_sampler(sampler, self.native.directions[0])
+        used_by(sampler, self.native.engine)
+        self._sampler = sampler
+
+    @property
+    def pruner(self) -> BasePruner:
+        """The pruner; it may be replaced at any time."""
+        return self._pruner
+
+    @pruner.setter
+    def pruner(self, pruner: BasePruner) -> None:
+        self.native.pruner = native_pruner(pruner, len(self.native.directions))
+        self._pruner = pruner
+
+    # -- trials --------------------------------------------------------------------------------------------------
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """Return the trials by number.
+
+        Args:
+            deepcopy: accepted for porting; they are copies.
+            states: trials in these states only; None: in any.
+
+        Returns:
+            Their records.
+        """
+        return self._get_trials(deepcopy, states)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:  # which the tuner of optuna-integration calls, in a study that has a get_trials of its own
+        wanted = None if states is None else [state for state in NativeState if state_of(state) in states]
+        return [self._frozen(record) for record in self.native.engine.trials(states=wanted)]
+
+    def _frozen(self, record: TrialRecord) -> FrozenTrial:
+        running = self.native.engine.running.get(record.number)
+        if running is None or record.state is not NativeState.RUNNING:
+            return frozen_of(record, self._study_id, self._storage.objects)
+        return frozen_of_running(running.trial, record, self._study_id, self._storage.objects)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials by number."""
+        return self.get_trials()
+
+    @property
+    def best_trial(self) -> FrozenTrial:
+        """The feasible complete trial with the best value; ValueError if there is none."""
+        return self._frozen(self.native.best_trial)
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """Parameters of the best trial."""
+        return self.native.best_params
+
+    @property
+    def best_value(self) -> float:
+        """Value of the best trial."""
+        return self.native.best_value
+
+    @property
+    def best_trials(self) -> list[FrozenTrial]:
+        """The feasible complete trials that no other one dominates, by number."""
+        return [self._frozen(record) for record in self.native.best_trials]
+
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """One direction for each objective."""
+        return [StudyDirection[d.name] for d in self.native.directions]
+
+    @property
+    def direction(self) -> StudyDirection:
+        """The direction of a study with one objective."""
+        return StudyDirection[self.native.direction.name]
+
+    def _is_multi_objective(self) -> bool:
+        return len(self.native.directions) > 1
+
+    def trials_dataframe(self, attrs: Sequence[str] = COLUMNS, multi_index: bool = False) -> pd.DataFrame:
+        """Return one row a trial.
+
+        Args:
+            attrs: attributes of trials; one that is a dict gives a column for each of its keys.
+            multi_index: columns as pairs ("params", "x") instead of "params_x".
+
+        Returns:
+            A pandas data frame.
+
+        Raises:
+            ValueError: trials have no such attribute.
+        """
+        return to_frame(self.get_trials(), self.metric_names, len(self.native.directions), attrs, multi_index)
+
+    # -- attributes ----------------------------------------------------------------------------------------------
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """User attributes."""
+        return {**self.native.user_attrs, **self._storage.objects.of((self._study_id, None))}
+
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """Set a user attribute, stored at once. A study in memory takes any object.
+
+        Args:
+            key: the attribute's name.
+            value: what to keep.
+
+        Raises:
+            ValueError: the value cannot be kept.
+        """
+        if not self._storage.objects.takes((self._study_id, None), key, value):
+            self.native.set_user_attr(key, value)
+
+    @property
+    def metric_names(self) -> list[str] | None:
+        """The names of the objectives; None: they have none."""
+        return self._storage.get_study_system_attrs(self._study_id).get(OPTUNAS_METRIC_NAMES)
+
+    @experimental_func("3.2.0")
+    def set_metric_names(self, metric_names: list[str]) -> None:
+        """Name the objectives; ValueError unless there is one name for each."""
+        if len(metric_names) != len(self.native.directions):
+            raise ValueError(
+                f"{len(self.native.directions)} name(s) expected, one for each objective; got {metric_names}"
+            )
+        self._storage.set_study_system_attr(self._study_id, OPTUNAS_METRIC_NAMES, list(metric_names))
+
+    def __repr__(self) -> str:
+        return repr(self.native)
 
     # -- run -----------------------------------------------------------------------------------------------------
 
@@ -348,3 +515,61 @@ class Study(StudyView):
             caution(f"trial {number} runs elsewhere; its constraint {key!r} cannot be set here")
         else:
             running.trial.set_constraint(key, value)
+
+
+def say_end(record: TrialRecord, names: Sequence[str] | None, best: BestOf) -> None:
+    """Log how a trial ended, if anybody wants to know.
+
+    Args:
+        record: of the trial.
+        names: those of the objectives; None: they have none.
+        best: returns the best trial so far.
+    """
+    logger, number = logging.get_logger(logging.STUDY), record.number
+    if record.state is NativeState.FAIL:
+        if logger.isEnabledFor(logging.WARNING):
+            reason = (record.reason or "").rstrip()  # with the traceback: of a caught error nothing else tells
+            if reason.startswith(NotAValueError.__name__):
+                reason = reason.partition("\n")[0]  # its traceback leads to nothing of the program's
+            logger.warning(
+                f"Trial {number} failed with parameters: {record.params} because of the following error: {reason}"
+            )
+    elif logger.isEnabledFor(logging.INFO):
+        if record.state is NativeState.PRUNED:
+            logger.info(f"Trial {number} pruned. {record.reason or ''}")
+        elif record.values is not None:
+            logger.info(_complete(record, names, best))
+
+
+def _complete(record: TrialRecord, names: Sequence[str] | None, best: BestOf) -> str:
+    values = list(record.values or ())
+    told = dict(zip(names, values, strict=True)) if names else values[0] if len(values) == 1 else values
+    word = "value" if len(values) == 1 else "values"
+    text = f"Trial {record.number} finished with {word}: {told} and parameters: {record.params}."
+    leader = best() if len(values) == 1 else None
+    return text if leader is None else f"{text} Best is trial {leader.number} with value: {leader.value}."
+
+
+def is_there(params: Mapping[str, Any], trials: Iterable[FrozenTrial]) -> bool:
+    """Tell whether one of the trials has, or is enqueued with, just these parameters.
+
+    Args:
+        params: values by name.
+        trials: of the study.
+    """
+    return any(_is_same(params, trial.system_attrs.get(FIXED, trial.params)) for trial in trials)
+
+
+def _is_same(params: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    if params.keys() != others.keys():
+        return False
+    return all(_is_close(value, others[name]) for name, value in params.items())
+
+
+def _is_close(value: Any, other: Any) -> bool:
+    if not isinstance(value, type(other)):
+        return False
+    if not isinstance(value, Real) or not isinstance(other, Real):
+        return bool(value == other)
+    a, b = float(value), float(other)
+    return (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=CLOSE)

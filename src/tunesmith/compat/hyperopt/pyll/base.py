@@ -11,9 +11,10 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from tunesmith.compat.hyperopt.exceptions import BadSearchSpace, PyllImportError
 from tunesmith.compat.hyperopt.names import check_ours, refuser
-from tunesmith.compat.hyperopt.pyll.text import lines_of
 from tunesmith.text import did_you_mean
 
 _OWN = "tunesmith."  # functions of these modules are in the scope of every process
@@ -395,6 +396,36 @@ def _value(node: Apply, memo: dict[Apply, Any]) -> Any:
 
 def _is_builtin(fn: Any) -> bool:
     return getattr(fn, "__module__", None) in ("builtins", "_operator", None)
+
+
+def lines_of(expr: Any) -> list[str]:
+    """Return the lines of an expression; a node that is met again is named with the line where it stands."""
+    lines: list[str] = []
+    _add(expr, 0, lines, {})
+    return lines
+
+
+def _add(node: Any, indent: int, lines: list[str], seen: dict[Any, int]) -> None:
+    pad, name = " " * indent, _name_of(node)
+    if node in seen:
+        lines.append(f"{pad}{name}  [line:{seen[node]}]")
+        return
+    seen[node] = len(lines)
+    lines.append(f"{pad}{name}")
+    for one in node.pos_args:
+        _add(one, indent + 2, lines, seen)
+    for key, one in node.named_args:
+        lines.append(f"{pad} {key} =")
+        _add(one, indent + 2, lines, seen)
+
+
+def _name_of(node: Any) -> str:
+    if node.name != "literal":
+        return str(node.name)
+    if isinstance(node.obj, np.ndarray) and node.obj.size:
+        a = node.obj
+        return f"Literal{{np.ndarray,shape={a.shape},min={a.min():f},max={a.max():f}}}"
+    return f"Literal{{{node.obj}}}"
 
 
 __getattr__ = refuser(__name__)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from tunesmith import samplers as native_samplers
 from tunesmith.compat.guide import ARGUMENTS, Argument
 from tunesmith.compat.optuna._deprecated import formerly_positional, warn_deprecated
@@ -17,10 +19,58 @@ from tunesmith.compat.optuna.parameters import parameter_of
 from tunesmith.compat.optuna.protocols import StudyLike
 from tunesmith.compat.optuna.samplers.base import BaseSampler, ConstraintsFunc
 from tunesmith.compat.optuna.samplers.native import NativeSampler, warn_of_others
-from tunesmith.compat.optuna.samplers.off_bounds import AutoOffBounds, TPEOffBounds
 from tunesmith.compat.optuna.trial_state import TrialState
+from tunesmith.history import History
+from tunesmith.samplers.base import Points, Sampler, SamplerStates
 from tunesmith.space import Space
 from tunesmith.state import TrialState as NativeState
+
+DISTANCE = 1e-8  # from a bound, of the range: more than what this library takes for the bound itself
+
+
+class AutoOffBounds(native_samplers.AutoSampler):
+    """The sampler of a study that is given none."""
+
+    def propose(
+        self, history: History, space: Space, rng: np.random.Generator, n: int
+    ) -> tuple[Points, SamplerStates, str]:
+        """Return the proposals, off the bounds; see `Sampler.propose`."""
+        x, states, reason = super().propose(history, space, rng, n)
+        return moved_off_bounds(x, space), states, reason
+
+    def cheap_variant(self) -> Sampler:
+        """Return the same, without the Gaussian process."""
+        if self._cheap_variant is None:
+            self._cheap_variant = AutoOffBounds(self.seed, cheap=True)
+        return self._cheap_variant
+
+
+class TPEOffBounds(native_samplers.TPESampler):
+    """The sampler of Parzen estimators."""
+
+    def ask(self, history: History, space: Space, rng: np.random.Generator, n: int) -> tuple[Points, SamplerStates]:
+        """Return the proposals, off the bounds; see `Sampler.ask`."""
+        x, states = super().ask(history, space, rng, n)
+        return moved_off_bounds(x, space), states
+
+
+def moved_off_bounds(x: Points, space: Space) -> Points:
+    """Return points whose continuous coordinates keep a distance from the bounds.
+
+    Args:
+        x: internal values [n, d], NaN where inactive.
+        space: over whose parameters they are.
+    """
+    columns = [j for j, p in enumerate(space.params.values()) if p.n_values == np.inf]
+    if not columns or len(x) == 0:
+        return x
+    unit = space.to_unit(x)
+    at = np.zeros(unit.shape, bool)
+    at[:, columns] = (unit[:, columns] < DISTANCE) | (unit[:, columns] > 1.0 - DISTANCE)
+    if not at.any():
+        return x
+    return np.where(at, space.from_unit(np.clip(unit, DISTANCE, 1.0 - DISTANCE)), x)
+
 
 SIGMA = Argument("it is in the parameters' own units there; the first steps here are a sixth of each range", None)
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import tunesmith
 from tunesmith.compat.optuna.exceptions import UpdateFinishedTrialError
 from tunesmith.compat.optuna.frozen import FrozenTrial
-from tunesmith.compat.optuna.objects import Objects
 from tunesmith.compat.optuna.records import (
     OPTUNAS_METRIC_NAMES,
     OWN,
+    Objects,
     frozen_of,
     own_attrs,
     record_of,

@@ -6,8 +6,11 @@ Where there is nothing to draw, Optuna draws an empty figure and logs why; so he
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from tunesmith import visualization
 from tunesmith.caution import caution
@@ -15,15 +18,19 @@ from tunesmith.compat.optuna._deprecated import warn_deprecated
 from tunesmith.compat.optuna.importance import BaseImportanceEvaluator, get_param_importances
 from tunesmith.compat.optuna.study_class import Study
 from tunesmith.compat.optuna.targets import of_records
-from tunesmith.compat.optuna.terminator import BaseErrorEvaluator, BaseImprovementEvaluator
+from tunesmith.compat.optuna.terminator import (
+    BaseErrorEvaluator,
+    BaseImprovementEvaluator,
+    RegretBoundEvaluator,
+    default_error,
+)
 from tunesmith.compat.optuna.trial_state import TrialState
-from tunesmith.compat.optuna.visualization.improvement import improvement
-from tunesmith.compat.optuna.visualization.pairs import in_both_orders
 from tunesmith.compat.optuna.visualization.shown import OPTUNAS_NAME, Shown
 from tunesmith.errors import NothingToDrawError
 from tunesmith.text import shown
-from tunesmith.visualization.figures.contour import contour
-from tunesmith.visualization.figures.rank import rank
+from tunesmith.visualization.figures.contour import Contour, Panel, contour
+from tunesmith.visualization.figures.rank import Rank, rank
+from tunesmith.visualization.figures.terminator_improvement import MOST_LOOKS, TerminatorImprovement
 
 Target = Callable[[Any], float]
 MIN_TRIALS = 20
@@ -355,3 +362,57 @@ def _native(study: Any) -> Any:
 
 def _objective(k: int) -> Target:
     return lambda trial: float(trial.values[k])
+
+
+def in_both_orders(data: Contour | Rank) -> Contour | Rank:
+    """Return the arrays with the mirrored panels too, where there are more than two parameters."""
+    if len(data.axes) < 3:
+        return data
+    if isinstance(data, Rank):
+        return replace(data, panels=(*data.panels, *((j, i) for i, j in data.panels)))
+    mirrored = (Panel(panel.along[::-1], panel.y, panel.x, panel.expected.T) for panel in data.panels)
+    return replace(data, panels=(*data.panels, *mirrored))
+
+
+def improvement(
+    study: Any,
+    plot_error: bool,
+    improvement_evaluator: BaseImprovementEvaluator | None,
+    error_evaluator: BaseErrorEvaluator | None,
+    min_n_trials: int,
+) -> TerminatorImprovement:
+    """Return what the evaluators said after more and more trials.
+
+    Args:
+        study: with one objective.
+        plot_error: whether the error is drawn.
+        improvement_evaluator: None: the regret bound.
+        error_evaluator: None: as the terminator has it.
+        min_n_trials: complete trials at the first look.
+
+    Returns:
+        The arrays, for twelve looks at most.
+
+    Raises:
+        NothingToDrawError: there are fewer trials.
+    """
+    evaluator = improvement_evaluator or RegretBoundEvaluator()
+    error = error_evaluator or default_error(evaluator)
+    trials = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    if len(trials) < max(min_n_trials, 1):
+        raise NothingToDrawError(
+            f"plot_terminator_improvement: it takes {max(min_n_trials, 1)} complete trials; the study has {len(trials)}"
+        )
+    counts = np.unique(np.linspace(max(min_n_trials, 1), len(trials), MOST_LOOKS).round().astype(np.int64))
+    gaps = [float(evaluator.evaluate(trials[:k], study.direction)) for k in counts]
+    errors = [float(error.evaluate(trials[:k], study.direction)) if plot_error else np.nan for k in counts]
+    return TerminatorImprovement(
+        title="What is left to gain",
+        summary=f"After {int(counts[-1]):,} trials {type(evaluator).__name__} gives {gaps[-1]:.3g}; after "
+        f"{int(counts[0]):,} it was {gaps[0]:.3g}.",
+        target=(study.metric_names or [OPTUNAS_NAME])[0],
+        number=counts,
+        gap=np.array(gaps),
+        noise=np.array(errors),
+        plot_error=plot_error,
+    )
