@@ -7,8 +7,8 @@ import pytest
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection import LossTable, Rule, select_by_rows
-from tunesmith.selection.influence import EffectiveSample
-from tunesmith.selection.skill import full_fit_gain
+from tunesmith.selection.by_rows import full_fit_gain
+from tunesmith.selection.intervals import EffectiveSample
 
 
 def searches(n_searches: int, n: int, rates: list[float]) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tunesmith.selection.cautious import caution_costs_more, odds
+from tunesmith.selection.choice import caution_costs_more, odds
 
 NORMAL = np.random.default_rng(0).normal(size=20_000)
 

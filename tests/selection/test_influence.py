@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tunesmith.selection.influence import Confusion, area_influence, effective_size, precision_influence
+from tunesmith.selection.intervals import Confusion, area_influence, effective_size, precision_influence
 
 metrics = pytest.importorskip("sklearn.metrics")
 FIVE = np.r_[np.ones(5, np.intp), np.zeros(495, np.intp)]  # five rows of the class that matters, of 500

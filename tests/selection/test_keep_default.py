@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tunesmith.selection.keep_default import replaces_default
+from tunesmith.selection.choice import replaces_default
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import pytest
 
 from tunesmith.errors import SelectionError
 from tunesmith.selection.by_folds import select_by_folds
-from tunesmith.selection.choice import Rule, choose
-from tunesmith.selection.risk import USUAL_RISK, caution, check_risk, relative_caution
+from tunesmith.selection.choice import USUAL_RISK, Rule, caution, check_risk, choose, relative_caution
 
 
 def test_the_usual_risk_is_the_usual_rule() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.jackknife import pseudo_losses
-from tunesmith.selection.row_losses import ROW_LOSSES
+from tunesmith.selection.intervals import pseudo_losses
+from tunesmith.selection.metric import ROW_LOSSES
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 

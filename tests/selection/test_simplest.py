@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.selection.simplest import complexities, ranks, simplest_within
+from tunesmith.selection.choice import complexities, ranks, simplest_within
 
 
 def test_the_simplest_within_one_standard_error_wins() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tunesmith.errors import SelectionError
-from tunesmith.selection.variance import corrected_variance, variance_inflation
+from tunesmith.selection.intervals import corrected_variance, variance_inflation
 
 
 def test_overlapping_training_sets_count() -> None:

@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Float
 from tunesmith.selection.metric import Metric
-from tunesmith.selection.score_range import ScoreRange
+from tunesmith.selection.score import ScoreRange
 from tunesmith.sklearn import SearchCV
 from tunesmith.sklearn.results.metric import metric_of
 

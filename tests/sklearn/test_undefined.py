@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold, KFold
 from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Int
-from tunesmith.selection.jackknife import pseudo_losses
+from tunesmith.selection.intervals import pseudo_losses
 from tunesmith.sklearn import SearchCV
 
 X, Y = make_classification(90, 5, flip_y=0.3, random_state=0)

@@ -6,8 +6,7 @@ model of the scores (`by_model`), or fresh runs (`by_reruns`). All return a `Sel
 
 from __future__ import annotations
 
-from tunesmith.selection.by_folds import select_by_folds
-from tunesmith.selection.by_model import select_by_model
+from tunesmith.selection.by_folds import select_by_folds, select_by_model
 from tunesmith.selection.by_reruns import select_by_reruns
 from tunesmith.selection.by_rows import select_by_rows
 from tunesmith.selection.choice import Rule

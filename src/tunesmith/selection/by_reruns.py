@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.numerics.arrays import Floats
-from tunesmith.selection.keep_default import replaces_default
+from tunesmith.selection.choice import replaces_default
 from tunesmith.selection.result import SelectionResult
 from tunesmith.selection.score import Estimate
 

@@ -1,19 +1,25 @@
-"""The honest score: a figure with its interval, what it is compared with, and how it is written.
-
-Scores are in the user's own unit and direction: accuracy for a classifier, the loss itself for a study that minimises.
-Gains and optimism are turned so that positive always means better, respectively "the naive figure was too good". Losses
-are written as such: "RMSE 55.27" for a score of -55.27.
-"""
+"""The honest score, and the range that a metric has."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from tunesmith.languages import Said, say
+from tunesmith.numerics.arrays import Floats
+from tunesmith.selection.metric import Metric
 from tunesmith.selection.wording import MetricLabel, NumberFormat, count, p_of, with_interval
 from tunesmith.text import block
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The honest score: a figure with its interval, what it is compared with, and how it is written.
+#
+# Scores are in the user's own unit and direction: accuracy for a classifier, the loss itself for a study that
+# minimises. Gains and optimism are turned so that positive always means better, respectively "the naive figure was
+# too good". Losses are written as such: "RMSE 55.27" for a score of -55.27.
 
 
 class Estimate(float):
@@ -157,3 +163,58 @@ class HonestScore:
             rows.append(("beats the default", "yes" if self.beats_default else "not certain"))
         rows.append(("estimated", self.basis()))
         return block(self.expected(), self.notes, rows, kind="honest-score")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The range of a metric: what is known of it, or what its values so far suggest.
+
+CUT = "The range of your metric is not known. All its values here lie {where}, so the interval is cut there."
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRange:
+    """The range that scores can lie in.
+
+    Attributes:
+        low: the lowest score.
+        high: the highest one.
+        known: whether that is known of the metric; if not, it is what its values suggest.
+    """
+
+    low: float
+    high: float
+    known: bool
+
+    @classmethod
+    def of(cls, metric: Metric | None, scores: Floats) -> ScoreRange:
+        """Return the range of a metric.
+
+        What is known of a metric counts unless its values say otherwise: an estimator's own ``score`` should be the
+        accuracy or R², and may be something else.
+
+        Args:
+            metric: the metric; None: it is not known.
+            scores: all its values so far; NaN where there are none.
+        """
+        seen = scores[np.isfinite(scores)]
+        least, most = (float(seen.min()), float(seen.max())) if seen.size else (-math.inf, math.inf)
+        if metric is not None:
+            low, high = metric.offset - metric.bounds[1], metric.offset - metric.bounds[0]
+            if (low, high) != (-math.inf, math.inf) and low <= least + 1e-9 and most - 1e-9 <= high:
+                return cls(low, high, True)
+        low = 0.0 if least >= 0.0 else -math.inf
+        high = 1.0 if least >= 0.0 and most <= 1.0 else 0.0 if most <= 0.0 else math.inf
+        return cls(low, high, False)
+
+    def keep(self, score: HonestScore) -> tuple[HonestScore, tuple[str, ...]]:
+        """Return a score that is better if it is greater, with its interval cut to the range, and notes on that."""
+        value = min(max(score.value, self.low), self.high)
+        low, high = (min(max(end, self.low), self.high) for end in score.interval)
+        if (value, low, high) == (score.value, *score.interval) or math.isnan(low):
+            return score, ()
+        where = (
+            "between 0 and 1" if math.isfinite(self.high - self.low) else "above 0" if self.low == 0.0 else "below 0"
+        )
+        optimism = score.optimism + score.value - value
+        kept = replace(score, value=value, interval=(low, high), optimism=optimism)
+        return kept, () if self.known else (CUT.format(where=where),)

@@ -14,7 +14,7 @@ from tunesmith.frozen import FrozenTrial
 from tunesmith.history import History
 from tunesmith.languages import Said, say
 from tunesmith.selection import Report
-from tunesmith.selection.stored import Written
+from tunesmith.selection.report import Written
 from tunesmith.selection.wording import NumberFormat, params_of, verdict, with_interval
 from tunesmith.study.engine.engine import TrialEngine
 from tunesmith.study.savings import note_on_partial
@@ -23,7 +23,7 @@ from tunesmith.text import block, printable
 
 if TYPE_CHECKING:
     from tunesmith.samplers.gp.surrogate import Surrogate
-    from tunesmith.selection.simplest import Complexity
+    from tunesmith.selection.choice import Complexity
     from tunesmith.space import Space
 
 Floats = NDArray[np.float64]
@@ -124,8 +124,8 @@ def recommend(
     engine: TrialEngine, simplest: str | None, complexity: Complexity | None, level: float | None
 ) -> Recommendation:
     """Return the answer of ``study.recommend``; the arguments are explained there."""
+    from tunesmith.selection.choice import check_simplest
     from tunesmith.selection.intervals import check_level
-    from tunesmith.selection.simplest import check_simplest
 
     if simplest not in (None, "one-se"):
         raise ValueError(f'simplest= takes "one-se" or None; got {simplest!r}')
@@ -247,7 +247,7 @@ def notes_on(found: Candidates) -> tuple[str, ...]:
 
 
 def _simplest(engine: TrialEngine, found: Candidates, complexity: Complexity) -> tuple[int, str]:
-    from tunesmith.selection.simplest import complexities, simplest_within
+    from tunesmith.selection.choice import complexities, simplest_within
 
     records = {t.number: t for t in engine.trials(sorted(found.numbers.tolist()))}
     params = [records[int(n)].params for n in found.numbers]

@@ -13,7 +13,7 @@ from typing import Any
 
 from tunesmith.errors import StorageError
 from tunesmith.selection import Report
-from tunesmith.selection.stored import params_from_json, params_to_json, report_from_json, report_to_json
+from tunesmith.selection.report import params_from_json, params_to_json, report_from_json, report_to_json
 from tunesmith.selection.wording import count
 from tunesmith.storable import storable
 from tunesmith.study.engine.data import StudyData

@@ -28,7 +28,7 @@ from tunesmith.text import name_and_message
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tunesmith.selection.simplest import Complexity
+    from tunesmith.selection.choice import Complexity
     from tunesmith.study.artifacts import StudyArtifacts
     from tunesmith.study.recommend import Recommendation
     from tunesmith.study.savings import Savings

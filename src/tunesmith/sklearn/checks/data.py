@@ -18,7 +18,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import get_tags
 
 from tunesmith.caution import caution
-from tunesmith.selection.splits import row_indices
+from tunesmith.selection.metric import row_indices
 from tunesmith.sklearn import _compat
 from tunesmith.sklearn.checks.leaks import leaks
 from tunesmith.sklearn.checks.metrics import how_to_negate, loss_scores, metric_error, sample_rows

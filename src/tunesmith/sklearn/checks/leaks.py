@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tunesmith.numerics.arrays import Indices
-from tunesmith.selection.splits import Splits, in_time_order, row_indices
+from tunesmith.selection.metric import Splits, in_time_order, row_indices
 from tunesmith.sklearn.protocols import Data
 from tunesmith.text import printable, shorten
 

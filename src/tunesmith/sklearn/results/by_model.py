@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tunesmith.selection.by_model import Expected, select_by_model
+from tunesmith.selection.by_folds import Expected, select_by_model
+from tunesmith.selection.choice import relative_caution, simplest_within
 from tunesmith.selection.intervals import NO_INTERVAL
-from tunesmith.selection.risk import relative_caution
-from tunesmith.selection.simplest import simplest_within
 from tunesmith.sklearn.results.context import Selected, SelectionContext
 from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL

@@ -13,17 +13,13 @@ from sklearn.base import is_classifier
 from tunesmith.errors import SelectionError
 from tunesmith.numerics.arrays import Indices, Singles
 from tunesmith.selection import HonestScore, LossTable, Rule, SelectionResult, select_by_rows
-from tunesmith.selection.bootstrap import bootstrap
-from tunesmith.selection.cautious import caution_costs_more
-from tunesmith.selection.gains import PairedGains
-from tunesmith.selection.influence import EffectiveSample
-from tunesmith.selection.metric import Metric
+from tunesmith.selection.by_rows import full_fit_gain
+from tunesmith.selection.choice import caution, caution_costs_more
+from tunesmith.selection.intervals import EffectiveSample, variance_inflation
+from tunesmith.selection.losses import PairedGains, bootstrap
+from tunesmith.selection.metric import Metric, count_groups, in_time_order, observation_of_row
 from tunesmith.selection.outlook import outlook
-from tunesmith.selection.risk import caution
-from tunesmith.selection.skill import full_fit_gain
-from tunesmith.selection.splits import count_groups, in_time_order, observation_of_row
 from tunesmith.selection.targets import Targets
-from tunesmith.selection.variance import variance_inflation
 from tunesmith.selection.wording import MetricLabel
 from tunesmith.sklearn.results.cautions import FEW_ROWS
 from tunesmith.sklearn.results.confirm import confirm, fits_per_repeat

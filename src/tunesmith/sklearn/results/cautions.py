@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunesmith.selection.splits import block_length, is_time_series, tested_rows
+from tunesmith.selection.metric import block_length, is_time_series, tested_rows
 from tunesmith.sklearn.results.evidence import Evidence
 
 FEWEST_PERIODS = 5  # of which each is worse than the one before: by chance so in one of 120 searches

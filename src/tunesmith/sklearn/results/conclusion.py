@@ -15,11 +15,11 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from tunesmith.selection import HonestScore, Report, select_by_folds
+from tunesmith.selection.choice import relative_caution
+from tunesmith.selection.intervals import variance_inflation
+from tunesmith.selection.metric import count_groups, tested_rows
 from tunesmith.selection.outlook import outlook_of_folds
-from tunesmith.selection.risk import relative_caution
-from tunesmith.selection.score_range import ScoreRange
-from tunesmith.selection.splits import count_groups, tested_rows
-from tunesmith.selection.variance import variance_inflation
+from tunesmith.selection.score import ScoreRange
 from tunesmith.selection.wording import params_of
 from tunesmith.sklearn.results.by_model import by_model
 from tunesmith.sklearn.results.by_rows import by_rows

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.selection import HonestScore, Rule, SelectionResult
+from tunesmith.selection.choice import USUAL_RISK, Complexity, complexities, ranks
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.outlook import Outlook
-from tunesmith.selection.risk import USUAL_RISK
-from tunesmith.selection.simplest import Complexity, complexities, ranks
 from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
 
 Selected = tuple[SelectionResult, HonestScore]

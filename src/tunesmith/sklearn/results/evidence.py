@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.selection.splits import split_ratio
+from tunesmith.selection.metric import split_ratio
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn.evaluate.deadline import Deadline
 from tunesmith.sklearn.protocols import Params, Results, Scorer, Split, Splitter

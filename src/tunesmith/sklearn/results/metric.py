@@ -9,8 +9,7 @@ from typing import Any
 from sklearn import metrics
 from sklearn.base import is_classifier, is_regressor
 
-from tunesmith.selection.metric import Metric
-from tunesmith.selection.row_losses import ROW_LOSSES
+from tunesmith.selection.metric import ROW_LOSSES, Metric
 from tunesmith.sklearn._compat import is_multimetric, is_passthrough_scorer, metric_scorers, scorer_parts
 
 # All by the names of scikit-learn's functions. First those that are the mean of a loss over rows.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tunesmith.selection.splits import in_time_order, row_indices
+from tunesmith.selection.metric import in_time_order, row_indices
 from tunesmith.sklearn.protocols import Data, Scorer, Split
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.sklearn.store.predictions import CACHE_BYTES, PredictionCache

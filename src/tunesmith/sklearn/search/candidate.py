@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tunesmith.selection.racing import Race
+from tunesmith.selection.stopping import Race
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.search.screening import Screening

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tunesmith.errors import ResumeError
-from tunesmith.selection.converged import fold_noise
-from tunesmith.selection.splits import row_indices
+from tunesmith.selection.metric import row_indices
+from tunesmith.selection.stopping import fold_noise
 from tunesmith.sklearn.evaluate.task import Task
 from tunesmith.sklearn.protocols import Data, Params, Split
 from tunesmith.sklearn.results.evidence import Evidence

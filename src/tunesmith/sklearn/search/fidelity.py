@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from tunesmith.caution import caution
-from tunesmith.selection.splits import row_indices
+from tunesmith.selection.metric import row_indices
 from tunesmith.sklearn.protocols import Data, Estimator, Split
 from tunesmith.sklearn.search.screen_judge import ScreenJudge
 from tunesmith.sklearn.search.screening import FACTOR, FOLDS, Level, Screens

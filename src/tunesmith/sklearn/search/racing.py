@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from tunesmith.selection.racing import Race
+from tunesmith.selection.stopping import Race
 from tunesmith.sklearn.evaluate.task import Unit, is_hopeless
 from tunesmith.sklearn.search.candidate import Candidate
 from tunesmith.sklearn.search.screening import Screening, Screens
@@ -22,7 +22,7 @@ class RacingScheduler:
     """The race between the candidates of one search.
 
     Args:
-        rule: see `tunesmith.selection.racing.Race`; None: no candidate is given up.
+        rule: see `tunesmith.selection.stopping.Race`; None: no candidate is given up.
         metric: which of several metrics counts.
         in_order: whether candidates are decided in their order, each against the best of all before it. If not, each
             is decided as soon as it can be, against the best that is known then.

@@ -12,9 +12,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
-from tunesmith.selection.racing import RULES
-from tunesmith.selection.risk import USUAL_RISK, check_risk
-from tunesmith.selection.simplest import check_simplest, complexities
+from tunesmith.selection.choice import USUAL_RISK, check_risk, check_simplest, complexities
+from tunesmith.selection.stopping import RULES
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions, callback_context
 from tunesmith.sklearn.checks.scores import check_scores
 from tunesmith.sklearn.evaluate.batches import BatchSizer
@@ -88,7 +87,7 @@ class SearchCV(BaseSearchCV):
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
         racing: when a candidate is given up between folds. "forgiving": its mean so far is worse than the worst fold of
             the best finished candidate; "wilcoxon": a paired test against that candidate says so (see
-            `tunesmith.selection.racing.Race`); None: never. There is no race if a function `refit` chooses the
+            `tunesmith.selection.stopping.Race`); None: never. There is no race if a function `refit` chooses the
             best, nor with several metrics if `refit` does not name the one that decides.
         fidelity: by what candidates are screened before they are run on the folds: the name of a parameter of the
             estimator that counts rounds or iterations ("n_estimators", "clf__max_iter"), or "n_samples" for a share of
