@@ -28,7 +28,7 @@ from scipy.stats import qmc
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
-from tunesmith.sklearn.search.choices import restore_objects
+from tunesmith.sklearn.search.default import restore_objects
 from tunesmith.space import Categorical, Space
 from tunesmith.spaces.first import MOST, PORTFOLIO
 from tunesmith.spaces.joined import joined

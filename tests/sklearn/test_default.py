@@ -18,8 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Categorical, Float, Int, Space
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.search.choices import tied_to_choices
-from tunesmith.sklearn.search.default import default_params, default_row
+from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
 
 X, Y = make_classification(60, 5, random_state=0)
 PIPE = Pipeline([("scale", StandardScaler()), ("clf", SVC())])

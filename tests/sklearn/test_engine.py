@@ -32,12 +32,10 @@ from sklearn.svm import SVC
 
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate import folds as cutting
-from tunesmith.sklearn.evaluate import payload as payload
+from tunesmith.sklearn.evaluate import pool
 from tunesmith.sklearn.evaluate.batches import BatchSizer, batches, dispatch_limit
-from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted
-from tunesmith.sklearn.evaluate.data_copies import n_bytes, writable_copy
-from tunesmith.sklearn.evaluate.folds import Folds
-from tunesmith.sklearn.evaluate.lru import ByteLRU
+from tunesmith.sklearn.evaluate.folds import ByteLRU, Folds, n_bytes, writable_copy
+from tunesmith.sklearn.evaluate.shared_steps import configure, copy_unfitted
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.store.outcome import Outcome
 
@@ -181,9 +179,9 @@ def test_what_is_published_comes_back(n: int, tmp_path: Path) -> None:
         "object": np.array(["a", None], dtype=object),
         "function": lambda x: x + 1,
     }
-    publisher = payload.Publisher(str(tmp_path))
+    publisher = pool.Publisher(str(tmp_path))
     reference = publisher.publish(thing)
-    back = payload.load(str(reference.path))
+    back = pool.load(str(reference.path))
     assert back.keys() == thing.keys()
     assert np.array_equal(back["c"], thing["c"])
     assert back["f"].flags.f_contiguous
@@ -203,9 +201,9 @@ def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "x", dtype=float, mode="w+", shape=(1000, 200))
     mapped[:] = 1
     mapped.flush()
-    publisher = payload.Publisher(str(tmp_path))
+    publisher = pool.Publisher(str(tmp_path))
     reference = publisher.publish([mapped, mapped[3:5]])
-    whole, view = payload.load(str(reference.path))
+    whole, view = pool.load(str(reference.path))
     assert os.path.getsize(str(reference.path)) < 100_000
     assert np.array_equal(whole, mapped)
     assert np.array_equal(view, mapped[3:5])
@@ -215,7 +213,7 @@ def test_a_memory_map_is_sent_by_name(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 import numpy as np
-from tunesmith.sklearn.evaluate.payload import Publisher
+from tunesmith.sklearn.evaluate.pool import Publisher
 Publisher(sys.argv[1]).publish(np.zeros(1000))
 print(flush=True)
 if sys.argv[2] == "dies":
@@ -243,7 +241,7 @@ def test_what_killed_searches_left_in_shared_memory_is_removed(tmp_path: Path) -
         (tmp_path / f"tunesmith-{'x' * 8}").symlink_to(tmp_path.parent)
         left = {p.name for p in tmp_path.iterdir()}
         assert len(left) == 5
-        publisher = payload.Publisher(str(tmp_path))
+        publisher = pool.Publisher(str(tmp_path))
         publisher.publish(np.zeros(10))
         now = {p.name for p in tmp_path.iterdir()}
         (gone,) = left - now
@@ -256,16 +254,16 @@ def test_what_killed_searches_left_in_shared_memory_is_removed(tmp_path: Path) -
 
 
 def test_a_worker_forgets_what_is_over(tmp_path: Path) -> None:
-    publisher = payload.Publisher(str(tmp_path))
+    publisher = pool.Publisher(str(tmp_path))
     reference = publisher.publish(np.zeros(10))
     assert reference.get() is reference.get()
     thing = weakref.ref(reference.get())
     assert thing() is not None
     publisher.close()
-    payload.forget_finished()
+    pool.forget_finished()
     assert thing() is None
-    remote = [weakref.ref(payload.cached(name, lambda: np.zeros(1), None)) for name in ("a", "b", "c", "d")]
-    assert sum(thing() is not None for thing in remote) == payload.REMOTE
+    remote = [weakref.ref(pool.cached(name, lambda: np.zeros(1), None)) for name in ("a", "b", "c", "d")]
+    assert sum(thing() is not None for thing in remote) == pool.REMOTE
 
 
 class Whereabouts(ClassifierMixin, BaseEstimator):
@@ -283,10 +281,8 @@ def test_large_data_are_mapped_and_written_once(tmp_path: Path, monkeypatch: pyt
     big = np.ones((300, 1000))
     target = np.arange(300) % 2
     written = []
-    real = payload.dump
-    monkeypatch.setattr(
-        payload, "dump", lambda path, header, buffers: (written.append(path), real(path, header, buffers))
-    )
+    real = pool.dump
+    monkeypatch.setattr(pool, "dump", lambda path, header, buffers: (written.append(path), real(path, header, buffers)))
 
     def scorer(estimator: Any, X: Any, y: Any) -> float:
         held = [thing for thing in gc.get_objects() if type(thing) is Task]

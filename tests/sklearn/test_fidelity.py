@@ -24,8 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 import tunesmith as ts
 from tunesmith import TrialState
 from tunesmith.sklearn import HalvingRandomSearchCV, SearchCV
-from tunesmith.sklearn.search.screen_judge import ScreenJudge
-from tunesmith.sklearn.search.screening import Level, Screening
+from tunesmith.sklearn.search.fidelity import Level, Screening, ScreenJudge
 from tunesmith.sklearn.store.outcome import Outcome
 
 LEVELS = (10, 30)  # of 90 rounds

@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tunesmith import Int
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.checks.leaks import leaks
+from tunesmith.sklearn.checks.data import leaks
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 5))

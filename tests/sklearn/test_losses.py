@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tunesmith.selection.targets import Targets
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.results.metric import metric_of
+from tunesmith.sklearn.results.conclusion import metric_of
 
 CX, CY = make_classification(90, 6, random_state=0)
 NUMBERS_ONLY = ("f1", "precision", "recall", "average_precision", "neg_brier_score")  # no pos_label can be told

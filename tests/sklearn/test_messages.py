@@ -30,7 +30,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tunesmith import Float, Int, create_study
 from tunesmith.errors import ResumeError
 from tunesmith.sklearn import GridSearchCV, SearchCV
-from tunesmith.sklearn.evaluate.warn_once import WarnOnce
+from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.store.candidates import CandidateStore
 
 X, Y = make_classification(90, 5, random_state=0)

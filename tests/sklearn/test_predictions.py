@@ -21,8 +21,8 @@ from sklearn.tree import DecisionTreeClassifier
 from tunesmith.selection.targets import Predictions
 from tunesmith.sklearn import GridSearchCV, SearchCV
 from tunesmith.sklearn.results.evidence import Evidence
-from tunesmith.sklearn.store import predictions as predictions
-from tunesmith.sklearn.store.predictions import PredictionCache, encode
+from tunesmith.sklearn.store import outcome as stored
+from tunesmith.sklearn.store.outcome import PredictionCache, encode
 
 X, Y = make_classification(80, 6, n_informative=4, n_classes=3, random_state=0)
 NAMES = np.array(["ant", "bee", "cat"])[Y]
@@ -263,7 +263,7 @@ def test_the_evidence_of_a_race() -> None:
 
 
 def kept_of(size: int) -> list[Predictions | None]:
-    return [Predictions("predict", np.zeros(size - predictions.ARRAY_OVERHEAD, np.uint8)), None]
+    return [Predictions("predict", np.zeros(size - stored.ARRAY_OVERHEAD, np.uint8)), None]
 
 
 def test_beyond_the_bound_the_worst_are_let_go() -> None:
@@ -298,7 +298,7 @@ def test_they_stay_with_the_study(tmp_path: Path, monkeypatch: Any) -> None:
                 assert p.method == q.method
                 assert p.values.dtype == q.values.dtype
                 assert np.array_equal(p.values, q.values)
-    monkeypatch.setattr(predictions, "MOST_STORED_CHARACTERS", 10)
+    monkeypatch.setattr(stored, "MOST_STORED_CHARACTERS", 10)
     search(SVC(), X, NAMES, space, study_name="no room", **settings)
     again = search(SVC(), X, NAMES, space, study_name="no room", **settings)
     assert again.evidence.predictions == [None] * 8
@@ -309,13 +309,13 @@ def test_floats_survive_a_storage_and_what_is_missing_is_not_stored() -> None:
     row = [
         Predictions("predict_proba", np.random.default_rng(k).random((4 + k, 3)).astype(np.float32)) for k in range(3)
     ]
-    back = predictions.unpack(predictions.pack(row), 3)
+    back = stored.unpack(stored.pack(row), 3)
     for p, q in zip(row, back, strict=True):
         assert q is not None
         assert np.array_equal(p.values, q.values)
-    assert predictions.pack([row[0], None]) is None
-    assert predictions.pack([]) is None
-    assert predictions.unpack(None, 2) == [None, None]
+    assert stored.pack([row[0], None]) is None
+    assert stored.pack([]) is None
+    assert stored.unpack(None, 2) == [None, None]
 
 
 def test_a_study_holds_predictions_only_where_it_is_stored(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ from tunesmith.samplers.gp.training_data import TrainingData
 from tunesmith.selection.stopping import Race
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate.task import Unit
-from tunesmith.sklearn.results.partial import ranks
 from tunesmith.sklearn.search.candidate import Candidate
+from tunesmith.sklearn.search.evaluation import ranks
 from tunesmith.sklearn.search.racing import RacingScheduler
 from tunesmith.sklearn.store.outcome import Outcome
 

@@ -17,7 +17,7 @@ from tunesmith import Float
 from tunesmith.selection.metric import Metric
 from tunesmith.selection.score import ScoreRange
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.results.metric import metric_of
+from tunesmith.sklearn.results.conclusion import metric_of
 
 X, Y = make_classification(120, 5, class_sep=2.0, flip_y=0.04, random_state=0)
 

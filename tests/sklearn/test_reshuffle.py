@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold, ShuffleSplit, TimeSeriesSplit, cross_
 from sklearn.svm import SVC
 
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.evaluate.splits import N_SPLIT_SETS
+from tunesmith.sklearn.evaluate.folds import N_SPLIT_SETS
 
 X, Y = make_classification(60, 5, flip_y=0.2, random_state=0)
 SPACE = {"C": "log(0.01, 100)"}

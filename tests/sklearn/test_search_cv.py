@@ -30,10 +30,9 @@ from tunesmith.errors import SpaceError
 from tunesmith.history import History
 from tunesmith.samplers import RandomSampler
 from tunesmith.sklearn import SearchCV
-from tunesmith.sklearn.evaluate.batches import BatchSizer
-from tunesmith.sklearn.evaluate.deadline import Deadline
+from tunesmith.sklearn.evaluate.batches import BatchSizer, Deadline
 from tunesmith.sklearn.evaluate.task import Unit
-from tunesmith.sklearn.search.fixed_units import FixedUnits
+from tunesmith.sklearn.search.evaluation import FixedUnits
 from tunesmith.sklearn.store.outcome import Outcome
 from tunesmith.study.engine.loop import run_loop
 

@@ -17,8 +17,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tunesmith
 from tunesmith.sklearn import OneOf, SearchCV
-from tunesmith.sklearn.ready_made import KINDS, make, usual_kinds
 from tunesmith.sklearn.search.proposals import PORTFOLIO_NOTE
+from tunesmith.sklearn.tune import KINDS, make, usual_kinds
 
 X, Y = load_wine(return_X_y=True)
 

@@ -384,7 +384,7 @@ def test_a_warm_start_that_is_damaged(change: Callable[[dict[str, Any]], object]
 def test_predictions_that_are_damaged(change: dict[str, Any]) -> None:
     pytest.importorskip("sklearn")
     from tunesmith.selection.targets import Predictions
-    from tunesmith.sklearn.store.predictions import pack, unpack
+    from tunesmith.sklearn.store.outcome import pack, unpack
 
     kept = pack([Predictions("predict", np.arange(8, dtype=np.float32))])
     assert kept is not None

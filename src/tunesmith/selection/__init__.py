@@ -1,7 +1,7 @@
 """Honest choice of a winner, and an honest score for it, from arrays of losses alone.
 
-There are four ways to choose, by what is known: losses of single rows (`by_rows`), scores of folds (`by_folds`), a
-model of the scores (`by_model`), or fresh runs (`by_reruns`). All return a `SelectionResult`. Nothing is run here.
+There are four ways to choose, by what is known: losses of single rows (`by_rows`), scores of folds or a model of them
+(`by_folds`), or fresh runs (`by_reruns`). All return a `SelectionResult`. Nothing is run here.
 """
 
 from __future__ import annotations

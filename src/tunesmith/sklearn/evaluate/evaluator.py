@@ -3,27 +3,157 @@
 from __future__ import annotations
 
 import math
+import re
+import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from traceback import format_exc
+from types import TracebackType
 from typing import Any
 
+from joblib.logger import short_format_time
 from sklearn.exceptions import ConvergenceWarning
 
 from tunesmith.sklearn._compat import check_method_params, is_multimetric, is_own_scorer, metric_scorers, score
-from tunesmith.sklearn.evaluate.cloning import configure, copy_unfitted, has_plain_set_params
 from tunesmith.sklearn.evaluate.folds import Folds
-from tunesmith.sklearn.evaluate.shared_steps import Prefixes
+from tunesmith.sklearn.evaluate.shared_steps import Prefixes, configure, copy_unfitted, has_plain_set_params
 from tunesmith.sklearn.evaluate.task import Task, Unit, is_hopeless
-from tunesmith.sklearn.evaluate.verbose import announce_end, announce_start
-from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.protocols import CallbackContext, Data, Params, Scores, Split
-from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome
-from tunesmith.sklearn.store.predictions import encode_metrics, labels_of, recorded_scorer
-from tunesmith.text import plain_text, shorten
+from tunesmith.sklearn.store.outcome import CaughtWarning, Outcome, encode_metrics, labels_of, recorded_scorer
+from tunesmith.text import plain_text, printable, shorten
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Each warning of a search is shown once, however many of its fits give it.
+
+KNOWN = ("builtins", "numpy", "pandas", "scipy", "sklearn")  # packages whose classes a driver can load, whatever it is
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+class WarnOnce:
+    """Shows each warning once, and of those that differ in numbers only the first. A context manager.
+
+    Warning filters apply before. Several may be entered at once, in threads too: Python has one hook for all of them.
+
+    Args:
+        instead: gets what would be shown, of the thread that entered, in place of showing it; None: it is shown, and
+            heard from all threads.
+    """
+
+    def __init__(self, instead: Callable[[CaughtWarning], Any] | None = None) -> None:
+        self.instead = instead
+        self.thread = 0
+        self._seen: set[tuple[type[Warning], str, str, int]] = set()
+
+    def __enter__(self) -> WarnOnce:
+        self.thread = threading.get_ident()
+        with _lock:
+            if not _entered:
+                _shown.append(warnings.showwarning)
+                warnings.showwarning = _hear  # catch_warnings() would change the filters of all threads
+            _entered.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with _lock:
+            _entered.remove(self)
+            if not _entered:
+                before = _shown.pop()
+                if warnings.showwarning is _hear:
+                    warnings.showwarning = before
+
+    def is_new(self, message: Warning | str, category: type[Warning], filename: str, lineno: int) -> bool:
+        """Tell whether such a warning was not shown before; it counts as shown from now on."""
+        key = (category, NUMBER.sub("#", str(message)), filename, lineno)
+        with _lock:
+            new = key not in self._seen
+            self._seen.add(key)
+        return new
+
+
+_lock = threading.Lock()
+_entered: list[WarnOnce] = []
+_shown: list[Any] = []  # what shows warnings while one is entered
+
+
+def _hear(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    """Take the place of ``warnings.showwarning``."""
+    with _lock:
+        show_it = _shown[-1] if _shown else None
+        own = [o for o in _entered if o.instead is not None and o.thread == threading.get_ident()]
+        found = own or [o for o in _entered if o.instead is None]
+        once = found[-1] if found else None
+    if once is not None and not once.is_new(message, category, filename, lineno):
+        return
+    if once is not None and once.instead is not None:
+        sent = category if category.__module__.partition(".")[0] in KNOWN else UserWarning
+        once.instead(CaughtWarning(str(message), sent, filename, lineno))
+    elif show_it is not None:
+        show_it(message, category, filename, lineno, file, line)
+
+
+def show(warned: CaughtWarning) -> None:
+    """Show a warning that came from a worker; filters were asked there."""
+    warnings.showwarning(warned.category(warned.text), warned.category, warned.path, warned.line)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The lines that a verbose search prints for each fit, in scikit-learn's words and layout.
+
+WIDTH = 80
+
+
+def announce_start(task: Task, unit: Unit, split: int) -> None:
+    """Say that a fit begins (verbosity 10 and more)."""
+    if task.verbose > 9:
+        print(f"[CV{_position(task, unit, split)}] START {_params_text(unit.params)}".ljust(WIDTH, "."))
+
+
+def announce_end(task: Task, unit: Unit, outcome: Outcome) -> None:
+    """Say what a fit gave (verbosity 2 and more; with the scores from 3)."""
+    if task.verbose < 2:
+        return
+    start = f"[CV{_position(task, unit, outcome.split)}] END "
+    shown = _params_text(unit.params)
+    result = shown + (";" if shown else "")
+    if task.verbose > 2:
+        if isinstance(outcome.test, dict):
+            for name in sorted(outcome.test):
+                train = f"train={outcome.train[name]:.3f}, " if task.train_scores else ""
+                result += f" {name}: ({train}test={outcome.test[name]:.3f})"
+        elif task.train_scores:
+            result += f", score=(train={outcome.train:.3f}, test={outcome.test:.3f})"
+        else:
+            result += f", score={outcome.test:.3f}"
+    result += f" total time={short_format_time(outcome.fit_seconds + outcome.score_seconds)}"
+    print(start + result.rjust(WIDTH - len(start), "."))
+
+
+def _position(task: Task, unit: Unit, split: int) -> str:
+    text = ""
+    if task.verbose > 2:
+        text = f" {split + 1}/{task.n_splits}"
+        if task.verbose > 9:
+            text += f"; {unit.candidate + 1}/{task.n_candidates}"
+    return text
+
+
+def _params_text(params: Params) -> str:
+    return printable(", ".join(f"{name}={params[name]}" for name in sorted(params)), lines=True)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)

@@ -7,26 +7,248 @@ scores over the space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn import metrics
+from sklearn.base import is_classifier, is_regressor
 
 from tunesmith.selection import HonestScore, Report, select_by_folds
-from tunesmith.selection.choice import relative_caution
-from tunesmith.selection.intervals import variance_inflation
-from tunesmith.selection.metric import count_groups, tested_rows
+from tunesmith.selection.by_folds import Expected, select_by_model
+from tunesmith.selection.choice import relative_caution, simplest_within
+from tunesmith.selection.intervals import NO_INTERVAL, variance_inflation
+from tunesmith.selection.metric import ROW_LOSSES, Metric, count_groups, tested_rows
 from tunesmith.selection.outlook import outlook_of_folds
 from tunesmith.selection.score import ScoreRange
 from tunesmith.selection.wording import params_of
-from tunesmith.sklearn.results.by_model import by_model
+from tunesmith.sklearn._compat import is_multimetric, is_passthrough_scorer, metric_scorers, scorer_parts
 from tunesmith.sklearn.results.by_rows import by_rows
-from tunesmith.sklearn.results.cautions import cautions
-from tunesmith.sklearn.results.context import Selected, SelectionContext, SelectionSettings
-from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
-from tunesmith.sklearn.results.metric import metric_of
+from tunesmith.sklearn.results.evidence import (
+    Evidence,
+    FinishedSearch,
+    Selected,
+    SelectionContext,
+    SelectionSettings,
+    cautions,
+)
+from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
+from tunesmith.study.recommend import Candidates, candidates, notes_on, rows_of
+
+if TYPE_CHECKING:
+    from tunesmith.study import Study
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is known of scikit-learn's metrics: how scores follow from predictions, and where they lie.
+
+# All by the names of scikit-learn's functions. First those that are the mean of a loss over rows.
+MEANS = {
+    "accuracy_score": "accuracy",
+    "log_loss": "neg_log_loss",
+    "brier_score_loss": "neg_brier_score",
+    "mean_squared_error": "neg_mean_squared_error",
+    "mean_absolute_error": "neg_mean_absolute_error",
+}
+# Those for which there are formulas.
+KINDS = {"average_precision_score": "average_precision", "r2_score": "r2", "roc_auc_score": "roc_auc"}
+# fmt: off  (one name a line would take forty lines)
+UP_TO_1 = (
+    "adjusted_mutual_info_score",
+    "d2_absolute_error_score",
+    "d2_brier_score",
+    "d2_log_loss_score",
+    "d2_pinball_score",
+    "d2_tweedie_score",
+    "explained_variance_score",
+    "r2_score",
+)
+FROM_0_TO_1 = (
+    "average_precision_score",
+    "balanced_accuracy_score",
+    "completeness_score",
+    "f1_score",
+    "fbeta_score",
+    "fowlkes_mallows_score",
+    "hamming_loss",
+    "homogeneity_score",
+    "jaccard_score",
+    "ndcg_score",
+    "normalized_mutual_info_score",
+    "precision_score",
+    "rand_score",
+    "recall_score",
+    "roc_auc_score",
+    "top_k_accuracy_score",
+    "v_measure_score",
+    "zero_one_loss",
+)
+# Those computed from the predictions of all splits together. All others may be sums, or have no such bias.
+POOLED = (
+    "average_precision_score",
+    "balanced_accuracy_score",
+    "cohen_kappa_score",
+    "d2_absolute_error_score",
+    "d2_pinball_score",
+    "d2_tweedie_score",
+    "explained_variance_score",
+    "f1_score",
+    "fbeta_score",
+    "jaccard_score",
+    "matthews_corrcoef",
+    "median_absolute_error",
+    "negative_likelihood_ratio",
+    "positive_likelihood_ratio",
+    "precision_score",
+    "r2_score",
+    "recall_score",
+    "root_mean_squared_error",
+    "root_mean_squared_log_error",
+)
+# These too, if labels mean the same in all splits: those of a classifier do, numbers of clusters do not.
+POOLED_OF_CLASSES = (
+    "completeness_score",
+    "homogeneity_score",
+    "mutual_info_score",
+    "normalized_mutual_info_score",
+    "v_measure_score",
+)
+# fmt: on
+# Where scores lie; of a loss the range of the loss.
+RANGES = {
+    **dict.fromkeys(FROM_0_TO_1, (0.0, 1.0)),
+    **dict.fromkeys(UP_TO_1, (-math.inf, 1.0)),
+    **dict.fromkeys(("cohen_kappa_score", "matthews_corrcoef"), (-1.0, 1.0)),
+    **dict.fromkeys(("mutual_info_score", "negative_likelihood_ratio", "positive_likelihood_ratio"), (0.0, math.inf)),
+    "adjusted_rand_score": (-0.5, 1.0),
+}
+
+
+def metric_of(scorer: Any, metric: str | None, scoring: Any, estimator: Any) -> Metric | None:
+    """Return the metric that decides, or None if it is not known how it follows from predictions.
+
+    Args:
+        scorer: what scores: scikit-learn's scorer, its bundle, or a function.
+        metric: which of several decides.
+        scoring: what the user asked for, for the name.
+        estimator: what is tuned.
+    """
+    if is_multimetric(scorer):
+        scorer = metric_scorers(scorer).get(str(metric))
+    name = scoring if isinstance(scoring, str) else metric if metric not in (None, "score") else None
+    if is_passthrough_scorer(scorer):
+        if is_classifier(estimator):
+            return _metric("accuracy", metrics.accuracy_score, 1, {})
+        if is_regressor(estimator):
+            return _metric("R²", metrics.r2_score, 1, {})
+        return None
+    parts = scorer_parts(scorer)
+    if parts is None:
+        return None
+    function, sign, options = parts
+    title = str(name or ("neg_" if sign < 0 else "") + getattr(function, "__name__", "score"))
+    return _metric(title, function, sign, options, is_classifier(estimator))
+
+
+def _metric(
+    name: str, function: Callable[..., Any], sign: int, options: dict[str, Any], classes: bool = True
+) -> Metric:
+    theirs = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")
+    known = str(getattr(function, "__name__", "")) if theirs else ""
+    if known in MEANS and not options:
+        loss = ROW_LOSSES[MEANS[known]]
+        return Metric(name, function, sign, options, loss.offset, loss.bounds, loss)
+    low, high = RANGES[known] if known == "r2_score" else _range(known, sign, options)
+    offset = high if math.isfinite(high) else 0.0
+    bounds = (offset - high, offset - low)
+    pools = known in POOLED or (classes and known in POOLED_OF_CLASSES)
+    return Metric(name, function, sign, options, offset, bounds, kind=KINDS.get(known), pools=pools)
+
+
+def _range(known: str, sign: int, options: dict[str, Any]) -> tuple[float, float]:
+    """Return between which values the scores of a metric lie; `known`: scikit-learn's name of it, or empty."""
+    if not known:
+        return -math.inf, math.inf
+    ends = RANGES.get(known)
+    if options.get("adjusted") and known == "balanced_accuracy_score":
+        ends = (-1.0, 1.0)
+    if options.get("normalize") is False:  # a number of rows
+        ends = (0.0, math.inf)
+    if ends is None:  # losses are not negative
+        ends = (0.0, math.inf) if sign < 0 else (-math.inf, math.inf)
+    return ends if sign > 0 else (-ends[1], -ends[0])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Choosing by a Gaussian process over the space, where the scores of candidates cannot be compared directly.
+
+NOTHING = (math.nan, math.nan)  # nothing is known
+OTHER_ROWS = "Configurations are compared by a model of their scores, because each was tested on other rows."
+ONE_SPLIT = "There was only one split, so it is not known how much the score depends on it."
+
+
+def by_model(context: SelectionContext, run: FinishedSearch) -> Selected:
+    """Choose by what a Gaussian process over the space expects; one candidate at least has a score.
+
+    Args:
+        context: the search. It gets the notes.
+        run: the same search, for its study.
+
+    Raises:
+        ValueError: no trial of the study has a score.
+    """
+    study, evidence, settings, default = run.study, context.evidence, context.settings, context.default
+    found = candidates(study.history, settings.level)
+    if found is None:
+        raise ValueError(f"the study {study.study_name!r} has no trial with a score")
+    rule = context.rule(relative_caution(settings.risk), default)
+    index_of = {number: i for i, number in enumerate(evidence.numbers)}
+    at = [index_of[n] for n in found.numbers.tolist()]
+    best = 0
+    if rule.complexity is not None:
+        best = simplest_within(found.loss, found.sd, np.asarray(rule.complexity)[at])
+    leader = at[best]
+    own = gain = NOTHING
+    if default is not None and default != leader:
+        own, gain = _against(study, evidence, found, leader, default)
+    result = select_by_model(
+        leader,
+        float(found.loss[best]),
+        (float(found.low[best]), float(found.high[best])),
+        rule,
+        default_value=own,
+        gain=gain,
+        modelled=found.model is not None,
+        level=settings.level,
+    )
+    context.notes += notes_on(found)
+    if float(np.ptp(evidence.scores[np.isfinite(evidence.scores)])) == 0.0:
+        result = replace(result, interval=NOTHING)
+        context.notes.append(NO_INTERVAL)
+    context.notes.append(OTHER_ROWS if run.reshuffle else ONE_SPLIT)
+    result = replace(result, naive=-float(evidence.scores[result.index].mean()))
+    return result, result.as_score(metric=context.metric_name, n_candidates=len(evidence.params))
+
+
+def _against(
+    study: Study, evidence: Evidence, found: Candidates, leader: int, default: int
+) -> tuple[Expected, Expected]:
+    """Return the default's expected loss, and the leader's gain over it."""
+    seen = float(evidence.scores[default].mean())
+    if found.model is None or study.space is None:
+        return (-seen, math.nan), (float(evidence.scores[leader].mean()) - seen, math.nan)
+    inside = evidence.numbers[default] != NOT_A_TRIAL
+    x = rows_of(study.history, study.space, [evidence.numbers[c] for c in ([leader, default] if inside else [leader])])
+    expected, cov = -found.model.judge(x).value, found.model.covariance(x)
+    if inside:
+        error = math.sqrt(max(float(cov[0, 0] + cov[1, 1] - 2.0 * cov[0, 1]), 0.0))
+        return (-float(expected[1]), math.sqrt(float(cov[1, 1]))), (float(expected[0] - expected[1]), error)
+    noise = float(found.model.noise)  # the process says nothing of a point beyond its space
+    return (-seen, noise), (float(expected[0]) - seen, float(np.hypot(math.sqrt(float(cov[0, 0])), noise)))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from tunesmith.beside import beside
 from tunesmith.errors import StorageError
 from tunesmith.sklearn.protocols import Params
 from tunesmith.sklearn.results.conclusion import Conclusion, conclude
-from tunesmith.sklearn.results.context import SelectionSettings
-from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch
+from tunesmith.sklearn.results.evidence import Evidence, FinishedSearch, SelectionSettings
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 from tunesmith.sklearn.store.fingerprint import describe, digest
 from tunesmith.study import Study

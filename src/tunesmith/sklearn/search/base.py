@@ -7,6 +7,7 @@ candidate are inherited. ``fit`` is ours: it checks the candidates before the fi
 
 from __future__ import annotations
 
+import os
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -30,8 +31,8 @@ from tunesmith.sklearn._compat import (
     run_search,
 )
 from tunesmith.sklearn.checks.scoring import unknown_metric
+from tunesmith.sklearn.evaluate.folds import checked_splitter
 from tunesmith.sklearn.evaluate.pool import Pool
-from tunesmith.sklearn.evaluate.splits import checked_splitter
 from tunesmith.sklearn.protocols import (
     CallbackContext,
     CrossValidation,
@@ -46,12 +47,38 @@ from tunesmith.sklearn.protocols import (
 from tunesmith.sklearn.results.afterwards import HonestResultsMixin
 from tunesmith.sklearn.results.verdict import chosen, keep
 from tunesmith.sklearn.search.evaluation import Evaluation
-from tunesmith.sklearn.search.redacted import redacted
-from tunesmith.sklearn.store.candidates import CandidateStore
-from tunesmith.sklearn.store.progress_display import ProgressDisplay
+from tunesmith.sklearn.store.candidates import CandidateStore, ProgressDisplay
 from tunesmith.space import Space
 from tunesmith.storage.redact import shown_spec
 from tunesmith.study import Study
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Hides the password in the URL of a storage where a search is displayed.
+
+
+class RedactedText(str):
+    """A text whose ``repr`` leaves out what could be a password. It is equal to the text, and can be used as such."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(shown_spec(str(self)))
+
+
+def redacted(storage: Any) -> Any:
+    """Return what was given as ``storage=`` in a form whose ``repr`` shows no password.
+
+    scikit-learn writes the texts and diagrams of estimators, and of what holds them, from ``get_params``.
+    """
+    if hasattr(storage, "drivername"):  # an SQLAlchemy URL
+        storage = storage.render_as_string(hide_password=False)
+    if isinstance(storage, RedactedText) or not isinstance(storage, str | os.PathLike):
+        return storage
+    text = os.fspath(storage)
+    return storage if isinstance(text, bytes) or shown_spec(storage) == text else RedactedText(text)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 # Of a candidate whose search was killed. With several workers many are under way and one at most is to blame, so it is
 # more than a study's own; a candidate that kills its process each time must still come to an end.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn import get_config
 
 from tunesmith.sklearn._compat import INCONSISTENT_SPLITS, fill_error_scores, is_multimetric, report_fit_failures
 from tunesmith.sklearn.checks.data import InputChecker
 from tunesmith.sklearn.checks.names import ParameterChecker
-from tunesmith.sklearn.evaluate.callbacks import has_callbacks, split_contexts
-from tunesmith.sklearn.evaluate.pool import Pool
+from tunesmith.sklearn.evaluate.batches import BatchSizer, Deadline, batches, dispatch_limit
+from tunesmith.sklearn.evaluate.pool import Batch, Pool
 from tunesmith.sklearn.evaluate.shared_steps import Planner, order_by_prefix
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import (
@@ -27,11 +30,212 @@ from tunesmith.sklearn.protocols import (
     Split,
     Splitter,
 )
-from tunesmith.sklearn.results.partial import fill_missing, mark_missing
-from tunesmith.sklearn.results.retained import RetainedData
-from tunesmith.sklearn.search.fixed_units import run_all
-from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, Row, fingerprint
+from tunesmith.sklearn.results.afterwards import RetainedData
+from tunesmith.sklearn.store.candidates import NOT_A_TRIAL, CandidateStore, ProgressDisplay, Row, fingerprint
 from tunesmith.sklearn.store.outcome import Outcome
+from tunesmith.study.engine.loop import Policy, run_loop
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The task tree for scikit-learn's callbacks, the same as that of scikit-learn's own searches.
+
+
+def has_callbacks(search: Search, estimator: Estimator, candidates: list[Params]) -> bool:
+    """Tell whether the search, the estimator, a part of it or of a candidate has callbacks."""
+    if getattr(search, "_skl_callbacks", None) or hasattr(search, "_parent_callback_ctx"):
+        return True
+    values = [estimator, *(v for params in candidates for v in params.values())]
+    return any(_carries(v) for v in values)
+
+
+def _carries(value: Any) -> bool:
+    if isinstance(value, str | int | float | type) or not hasattr(value, "get_params"):
+        return False
+    if getattr(value, "_skl_callbacks", None):
+        return True
+    try:
+        inner = value.get_params(deep=True).values()
+    except Exception:  # a candidate may hold an estimator that cannot be asked; its fit will say so
+        return False
+    return any(getattr(v, "_skl_callbacks", None) for v in inner)
+
+
+def split_contexts(
+    context: CallbackContext, candidate: int, splits: Iterable[int], n_splits: int
+) -> tuple[CallbackContext, ...]:
+    """Return the callback context of each fit of a candidate, as children of the search's context.
+
+    They are made before the first fit: making them while estimators are sent to workers would change what is sent.
+
+    Args:
+        context: of the search.
+        candidate: its position.
+        splits: its splits, in the order in which they are run.
+        n_splits: how many splits a candidate has.
+    """
+    ids = [candidate * n_splits + split % n_splits for split in splits]
+    return tuple(context.subcontext(task_name="candidate-split-evaluation", task_id=i) for i in ids)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# ``cv_results_`` with candidates that were given up before all splits were done.
+#
+# scikit-learn's own code makes the table and needs a number for every split: `fill_missing` gives it the
+# candidate's mean where there is none, and `mark_missing` then takes these out again.
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Record = dict[str, Any]
+
+
+def fill_missing(row: Sequence[Record | None], others: Sequence[Record] = ()) -> list[Record]:
+    """Return scikit-learn's records of one candidate, with the mean of those that are there for those that are not.
+
+    Args:
+        row: its records by split.
+        others: what to take the mean of if there is none.
+    """
+    there = [r for r in row if r is not None] or list(others)
+    if len(there) == len(row):
+        return there
+    mean = {key: None if key == "fit_error" else _mean([r[key] for r in there]) for key in there[0]}
+    return [mean if r is None else r for r in row]
+
+
+def _mean(values: list[Any]) -> Any:
+    if isinstance(values[0], dict):
+        return {name: _mean([v[name] for v in values]) for name in values[0]}
+    return float(np.mean(values))
+
+
+def mark_missing(results: Results, ran: Mask) -> None:
+    """Make ``cv_results_`` say what was run: NaN for other splits, means and deviations of those run, and ranks.
+
+    Candidates that ran on all splits are ranked among themselves, as scikit-learn does. Those given up come after all
+    of them, by how far they were behind the best on the splits that they ran on, on average; those that ran on none
+    come last.
+
+    Args:
+        results: made from filled records; changed in place.
+        ran: which splits were run, bool[C, K].
+    """
+    if ran.all():
+        return
+    n_splits = ran.shape[1]
+    given_up = np.flatnonzero(~ran.all(axis=1) & ran.any(axis=1))
+    screened_out = np.flatnonzero(~ran.any(axis=1))
+    for key in [k for k in results if k.startswith("std_")]:
+        name = key.removeprefix("std_")
+        splits = [f"split{i}_{name}" for i in range(n_splits)]
+        if splits[0] not in results:  # a time: the mean is right, the deviation was spread over too many
+            results[key][given_up] *= np.sqrt(n_splits / ran[given_up].sum(axis=1))
+            continue
+        results[f"mean_{name}"][screened_out] = results[key][screened_out] = np.nan
+        scores = np.column_stack([results[split] for split in splits])
+        scores[~ran] = np.nan
+        for i, split in enumerate(splits):
+            results[split] = scores[:, i].copy()
+        for c in given_up:
+            own = scores[c, ran[c]]
+            results[f"mean_{name}"][c], results[key][c] = own.mean(), own.std()
+        if f"rank_{name}" in results:
+            results[f"rank_{name}"] = ranks(scores, ran)
+
+
+def ranks(scores: Floats, ran: Mask) -> NDArray[np.int32]:
+    """Return the ranks of candidates, 1 is best, equals share the lower number; see `mark_missing`.
+
+    Args:
+        scores: by candidate and split, float64[C, K].
+        ran: which of them are there, bool[C, K].
+    """
+    whole = ran.all(axis=1)
+    means = scores[whole].mean(axis=1)
+    best = scores[whole][np.nanargmax(means)] if not np.isnan(means).all() else np.zeros(scores.shape[1])
+    with np.errstate(invalid="ignore"):
+        behind = np.array(
+            [float(np.mean((scores[c] - best)[ran[c]])) if ran[c].any() else np.nan for c in np.flatnonzero(~whole)]
+        )
+    rank = np.empty(len(scores), np.int32)
+    rank[whole], rank[~whole] = _rank(means), whole.sum() + _rank(behind)
+    return rank
+
+
+def _rank(values: Floats) -> NDArray[np.int32]:
+    """Ranks of values, the highest first, NaN last; all 1 if there is nothing else."""
+    known = values[~np.isnan(values)]
+    lowest = known.min() - 1 if len(known) else 0.0
+    return np.asarray(rankdata(-np.where(np.isnan(values), lowest, values), method="min"), np.int32)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The policy of a search that knows its fits beforehand: they are run in batches, as far ahead as is asked for.
+
+
+class FixedUnits(Policy[Batch, list[Outcome]]):
+    """Runs given units.
+
+    Args:
+        units: what to run.
+        n_workers: how many fits run at once.
+        received: gets the outcomes of each batch that ends.
+        display: shows that time passes; None: there is none.
+        deadline: after which nothing is begun; None: there is none.
+    """
+
+    def __init__(
+        self,
+        units: list[Unit],
+        n_workers: int,
+        received: Callable[[list[Outcome]], None],
+        display: ProgressDisplay | None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._deadline = deadline
+        self._sizer = BatchSizer() if deadline is None else deadline.sizer
+        self._batches = batches(units, self._sizer, n_workers)
+        self._received = received
+        self._display = display
+
+    def next(self) -> Batch | None:
+        if self._deadline is not None and self._deadline.passed:
+            return None
+        return next(self._batches, None)
+
+    def ended(self, events: list[list[Outcome]]) -> None:
+        for outcomes in events:
+            self._sizer.observe(outcomes)
+            self._received(outcomes)
+
+    def tick(self) -> None:
+        if self._display is not None:
+            self._display.tick()
+
+
+def run_all(
+    pool: Pool,
+    units: list[Unit],
+    pre_dispatch: int | str,
+    received: Callable[[list[Outcome]], None],
+    display: ProgressDisplay | None,
+    deadline: Deadline | None = None,
+) -> None:
+    """Run all units.
+
+    Args:
+        pool: where, prepared.
+        units: what to run.
+        pre_dispatch: how far ahead to send work, as scikit-learn has it.
+        received: is called in this thread with the outcomes of each batch that ends.
+        display: shows that time passes; None: there is none.
+        deadline: after which nothing is begun; None: there is none.
+    """
+    pool.capacity = math.inf  # where joblib runs all that it is given before it returns
+    if pool.inline or pool.streams:
+        pool.capacity = 1.0 if pool.inline else dispatch_limit(pre_dispatch, pool.n_workers)
+    run_loop(pool, FixedUnits(units, pool.n_workers, received, display, deadline))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 class Evaluation:

@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tunesmith.errors import SpaceExhaustedError, TrialsSpentError
-from tunesmith.sklearn.evaluate.callbacks import has_callbacks, split_contexts
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.protocols import CallbackContext, Params
-from tunesmith.sklearn.search.candidate import Candidate
-from tunesmith.sklearn.search.candidate_table import CandidateTable
-from tunesmith.sklearn.search.choices import n_values, restore_objects
-from tunesmith.sklearn.search.default import default_row
-from tunesmith.sklearn.search.evaluation import Evaluation
+from tunesmith.sklearn.search.candidate import Candidate, CandidateTable
+from tunesmith.sklearn.search.default import default_row, n_values, restore_objects
+from tunesmith.sklearn.search.evaluation import Evaluation, has_callbacks, split_contexts
 from tunesmith.sklearn.store.candidates import NOT_A_TRIAL
 from tunesmith.state import TrialState
 from tunesmith.trial import Trial

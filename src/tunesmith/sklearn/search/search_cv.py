@@ -12,25 +12,25 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 
+from tunesmith import registry
+from tunesmith.caution import caution
+from tunesmith.samplers import GridSampler, Sampler
+from tunesmith.samplers.without_duplicates import WithoutDuplicates
 from tunesmith.selection.choice import USUAL_RISK, check_risk, check_simplest, complexities
 from tunesmith.selection.stopping import RULES
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions, callback_context
-from tunesmith.sklearn.checks.scores import check_scores
-from tunesmith.sklearn.evaluate.batches import BatchSizer
-from tunesmith.sklearn.evaluate.deadline import Deadline
+from tunesmith.sklearn.checks.scoring import check_scores
+from tunesmith.sklearn.evaluate.batches import BatchSizer, Deadline
+from tunesmith.sklearn.evaluate.evaluator import WarnOnce
+from tunesmith.sklearn.evaluate.folds import reshuffled_cv
 from tunesmith.sklearn.evaluate.pool import Pool
-from tunesmith.sklearn.evaluate.splits import reshuffled_cv
-from tunesmith.sklearn.evaluate.warn_once import WarnOnce
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
+from tunesmith.sklearn.results.by_rows import further
 from tunesmith.sklearn.results.conclusion import conclude
-from tunesmith.sklearn.results.confirm import further
-from tunesmith.sklearn.results.context import SelectionSettings
-from tunesmith.sklearn.results.evidence import FinishedSearch
+from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
 from tunesmith.sklearn.results.verdict import SearchesHere, asked_of, conclude_once, keep, one_of_these
 from tunesmith.sklearn.search.base import BaseSearchCV
-from tunesmith.sklearn.search.budget import budget
-from tunesmith.sklearn.search.choices import tied_to_choices
-from tunesmith.sklearn.search.default import default_params, default_row
+from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.fidelity import check_fidelity
 from tunesmith.sklearn.search.sequential import Plan, SequentialSearch
@@ -41,6 +41,54 @@ from tunesmith.spaces.mixed import resolve
 from tunesmith.study import Study
 from tunesmith.study.create import WarmStart
 from tunesmith.study.stopping import stopping
+
+# ----------------------------------------------------------------------------------------------------------------------
+# How many candidates a search tries, and with which sampler. Each point of a small space is tried once.
+
+N_TRIALS = 50  # by default
+
+
+def budget(n_trials: int | str | None, timeout: float | None, sampler: Any, space: Space) -> tuple[int | None, Any]:
+    """Return the number of candidates to try, None for no limit, and the sampler to make the study with.
+
+    Cross-validation on the same splits gives the same scores again, so that no point of a finite space is worth a
+    second candidate.
+
+    Args:
+        n_trials: as SearchCV has it.
+        timeout: seconds, or None.
+        sampler: a name of the registry, "auto" or an object.
+        space: what is searched.
+
+    Raises:
+        ValueError: the search would never end.
+    """
+    if isinstance(sampler, str):
+        name = "random" if sampler == "auto" and "auto" not in registry.names("samplers") else sampler
+        made: Any = registry.load("samplers", name)()
+    else:
+        made = sampler
+    whole = isinstance(made, GridSampler)
+    most = None if whole and n_trials == "auto" else N_TRIALS if isinstance(n_trials, str) else n_trials
+    if most is None and timeout is None and not whole and not space.is_finite:
+        raise ValueError(
+            "SearchCV needs n_trials or timeout, or it would never end: both are None, and the space has no finite "
+            "number of points"
+        )
+    if not len(space):
+        return 1, made  # the estimator as it is
+    if not space.is_finite or not isinstance(made, Sampler):
+        return most, made
+    cells = space.n_cells
+    if not whole and isinstance(n_trials, int) and cells < n_trials:
+        points = "1 point" if cells == 1 else f"{cells} points"
+        caution(f"the space has {points}, fewer than n_trials={n_trials}: each is tried once, and the search ends then")
+    if sampler == "auto" and (cells <= most if most is not None else timeout is None):
+        made = GridSampler(order="sequential" if timeout is None else "random")
+    return most, WithoutDuplicates(made)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 SEARCH_SHARE = 0.8  # part of a timeout after which no candidate is begun: the rest is for running the leaders again
 N_SAMPLES = 64  # how many random candidates are checked before the first fit
