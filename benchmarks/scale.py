@@ -57,7 +57,7 @@ class Run:
 
 def search(space: Any, objective: Callable[[Any], float], sampler: str, cluster: Any, trials: int, seed: int) -> Run:
     import tunesmith
-    from tunesmith.executors.simulated import SimulatedExecutor
+    from tunesmith.testing.simulated import SimulatedExecutor
 
     values: list[float] = []
     own = 0.0
@@ -136,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.update(dict.fromkeys(THREADS, "1"))  # before anything imports a numeric library
     import _tasks
 
-    from tunesmith.executors.simulated import SimulatedCluster, lognormal
+    from tunesmith.testing.simulated import SimulatedCluster, lognormal
 
     workers, trials = (40, 120) if args.quick else (args.workers, args.trials)
     samplers = args.samplers[:1] if args.quick else args.samplers

@@ -49,7 +49,7 @@ EXECUTORS: dict[str, str] = {
     "dask": "tunesmith.executors.dask:DaskExecutor",
     "ray": "tunesmith.executors.ray:RayExecutor",
     "futures": "tunesmith.executors.futures:FuturesExecutor",
-    "simulated": "tunesmith.executors.simulated:SimulatedExecutor",
+    "simulated": "tunesmith.testing.simulated:SimulatedExecutor",
 }
 ARTIFACTS: dict[str, str] = {  # by the scheme of their URLs; "fsspec" has all others
     "file": "tunesmith.artifacts.local:LocalStore",

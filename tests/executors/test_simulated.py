@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import tunesmith as ts
 from tunesmith import FailureKind, Float, Int, Study, Trial, TrialState
-from tunesmith.executors.simulated import SimulatedCluster, SimulatedExecutor, lognormal
+from tunesmith.testing.simulated import SimulatedCluster, SimulatedExecutor, lognormal
 
 SPACE = {"x": Float(-1, 1), "n": Int(1, 6)}
 SCHEDULES = int(os.environ.get("TUNESMITH_FAULT_SCHEDULES", "40"))  # 10000 takes some ten minutes

@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # for type checkers; tests/executors/test_registry.py compare
     from tunesmith.executors.inline import InlineExecutor as InlineExecutor
     from tunesmith.executors.processes import ProcessExecutor as ProcessExecutor
     from tunesmith.executors.ray import RayExecutor as RayExecutor
-    from tunesmith.executors.simulated import SimulatedExecutor as SimulatedExecutor
 
 _TARGETS = {
     **{target.partition(":")[2]: target for target in registry.EXECUTORS.values()},

@@ -1,6 +1,7 @@
 """Conformance suites: what everything in the registry must do, as pytest classes that other packages use too.
 
 They need pytest and Hypothesis (``pip install '.[testing]'`` in a clone), and are imported where they are first used.
+`simulated.py` needs neither: the executor that runs a search on a virtual clock.
 """
 
 from __future__ import annotations
