@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import KFold, ShuffleSplit
 
-import tunesmith.sklearn.search.base as base
+import tunesmith.sklearn.search.base_search_cv as base
 from tunesmith.sklearn import SearchCV
 from tunesmith.sklearn.evaluate.evaluator import Evaluator
 from tunesmith.sklearn.evaluate.pool import Batch, Pool

@@ -144,7 +144,7 @@ def test_a_large_study_is_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch)
     whole = importance(study)
     monkeypatch.setattr("tunesmith.importance.ped_anova.MOST_NUMBERS", 1000)
     monkeypatch.setattr("tunesmith.importance.ped_anova.COUNTED_WHOLE", 40)
-    monkeypatch.setattr("tunesmith.importance.trials.ROWS_AT_ONCE", 25)
+    monkeypatch.setattr("tunesmith.importance.evaluate.ROWS_AT_ONCE", 25)
     parts = importance(study)
     for row in whole.rows:
         assert parts[row.params[0]].value == pytest.approx(row.value, rel=1e-4, abs=1e-6)

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from tunesmith.importance.base import Effects, ImportanceData
-from tunesmith.importance.default_point import FromDefault, default_point, mixed
-from tunesmith.importance.model import Model, fitted, shuffled_models, wider_draws
+from tunesmith.importance.model import FromDefault, Model, default_point, fitted, mixed, shuffled_models, wider_draws
 from tunesmith.importance.table import LEVEL, Change
 from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.threads import one_thread

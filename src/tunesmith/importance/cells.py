@@ -1,17 +1,21 @@
-"""A parameter's values as a few cells of equal width, with a kernel that smooths over neighbours.
-
-Symbols: n trials, k cells of one parameter.
-"""
+"""Cells of parameters, and the variance between them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.numerics.arrays import Floats
 from tunesmith.space.base import Parameter
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A parameter's values as a few cells of equal width, with a kernel that smooths over neighbours.
+#
+# Symbols: n trials, k cells of one parameter.
 
 MOST_CELLS = 16  # of an ordered parameter; one with fewer values has a cell for each
 MOST_CHOICES = 64  # of a categorical: the choices beyond share the last cell
@@ -64,3 +68,37 @@ class Cells:
         cell = np.full(len(u), k, np.int16)  # of a million trials and many parameters, it is large
         cell[known] = np.minimum((u[known] * scale).astype(np.intp), k - 1)
         return cls(cell, share, kernel)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# How much of the variance of results over a space the cells of parameters explain.
+#
+# Symbols: M points spread over the space, f[M, k] results there in each of k columns, r parameters.
+
+
+def main_variances(cells: Sequence[Cells], f: Floats) -> Floats:
+    """Return the variance that each parameter explains alone, where it is active, times the share of points there.
+
+    Args:
+        cells: of the parameters [r].
+        f: results [M, k].
+
+    Returns:
+        variances [k, r].
+    """
+    variances = np.zeros((f.shape[1], len(cells)))
+    for i, one in enumerate(cells):
+        active = one.of < one.k
+        if active.any():
+            variances[:, i] = explained(f[active], one.of[active]) * active.mean()
+    return variances
+
+
+def explained(f: Floats, of: NDArray[np.integer[Any]]) -> Floats:
+    """Return the variance of f[M, k] that cells explain [k], where a point is in cell of[M]."""
+    order = np.argsort(of, kind="stable")
+    starts = np.flatnonzero(np.diff(of[order], prepend=-1))
+    count = np.diff(np.append(starts, len(of)))[:, None]
+    means = np.add.reduceat((f - f.mean(axis=0))[order], starts, axis=0) / count
+    found: Floats = (count * means**2).sum(axis=0) / len(of)
+    return found

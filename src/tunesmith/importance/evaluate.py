@@ -1,20 +1,217 @@
-"""`importance` and `get_param_importances`: from a study and an evaluator to a table."""
+"""Importance of a study's parameters: from its trials to a table, or to the values alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-from tunesmith.importance.base import Evaluator
-from tunesmith.importance.rows import rows_of
-from tunesmith.importance.table import Importance
-from tunesmith.importance.trials import Target, data_of
+from tunesmith.frozen import FrozenTrial
+from tunesmith.history import ROWS_AT_ONCE
+from tunesmith.importance.base import Effects, Evaluator, ImportanceData
+from tunesmith.importance.table import LEVEL, Importance, ImportanceRow
+from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.registry import load
+from tunesmith.samplers.common.conditions import infer_conditions
+from tunesmith.space import Space
+from tunesmith.state import StudyDirection, TrialState
 from tunesmith.study import Study
-from tunesmith.text import shown
+from tunesmith.text import did_you_mean, listing, name_and_message, shown
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The trials of a study that importances are computed from, or a sentence that says what is missing.
+
+Target = Callable[[FrozenTrial], float]
+
+
+def data_of(study: Study, params: Sequence[str] | None, target: Target | None) -> tuple[ImportanceData, list[str]]:
+    """Return the trials to use, and notes on those that were left out.
+
+    Args:
+        study: the study.
+        params: names of the parameters that are asked for; None: all.
+        target: what to explain, of a complete trial, less is better; None: the only objective.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: a parameter is not known, or there are too few trials to say anything.
+    """
+    if not isinstance(study, Study):
+        raise TypeError(f"study must be a tunesmith study (create_study, load_study); got {shown(study)}")
+    if target is None and len(study.directions) > 1:
+        raise ValueError(
+            f"the study has {len(study.directions)} objectives, and importance is about one value: say which by "
+            "target=, for example target=lambda trial: trial.values[0]; less is taken as better"
+        )
+    history = study.history
+    space = history.space
+    complete = np.flatnonzero(history.complete)
+    if not len(complete):
+        raise ValueError(_none(study))
+    if space is None or not len(space):
+        raise ValueError("the trials of this study have no parameters, so there is nothing whose importance to tell")
+    wanted = _wanted(space, params)
+    rows = complete[np.argsort(history.number[complete], kind="stable")]
+    y = np.array(history.y[rows, 0]) if target is None else _targets(study, target, history.number[rows])
+    finite = np.isfinite(y)
+    notes = [] if finite.all() else [f"{int((~finite).sum()):,} trials with a value that is not finite are left out."]
+    rows, y = rows[finite], y[finite]
+    if len(rows) < 2:
+        raise ValueError(
+            f"importance compares trials and needs at least two complete ones with a finite value; this study has "
+            f"{len(rows)}"
+        )
+    if np.all(y == y[0]):
+        raise ValueError(
+            f"all {len(rows):,} complete trials have the same value, {shown(float(y[0]))}: no parameter made a "
+            "difference, so there is no importance to share out"
+        )
+    points = history.points(space)
+    tree = infer_conditions(space, points)
+    maximised = target is None and study.directions[0] == StudyDirection.MAXIMIZE
+    pruned = np.flatnonzero((history.state == TrialState.PRUNED) & (target is None))
+    pruned = pruned[np.argsort(history.number[pruned], kind="stable")]
+    data = ImportanceData(
+        space=tree,
+        u=_units(tree, points, rows),
+        y=y,
+        wanted=wanted,
+        sign=-1.0 if maximised else 1.0,
+        first=tree.mask(points[rows[:1]])[0],
+        pruned=_units(tree, points, pruned),
+        pruned_after=np.searchsorted(history.number[rows], history.number[pruned]),
+    )
+    return data, notes
+
+
+def _units(space: Space, points: Floats, rows: Indices) -> Floats:
+    """Return some points in the unit cube [k, d], of internal values points[n, d] as the objective saw them."""
+    u = np.empty((len(rows), len(space)))
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        u[some] = space.to_unit(space.mask(points[rows[some]]))
+    return u
+
+
+def _none(study: Study) -> str:
+    """Return why there is nothing to compute importances from."""
+    history = study.history
+    ends = {state: int((history.state == state).sum()) for state in (TrialState.FAIL, TrialState.PRUNED)}
+    words = [
+        f"{count:,} {word}"
+        for word, count in (
+            ("failed", ends[TrialState.FAIL]),
+            ("were pruned", ends[TrialState.PRUNED]),
+            ("are running or paused", history.n_pending),
+        )
+        if count
+    ]
+    what = f"of this study none is complete ({', '.join(words)})" if words else "this study has no trials yet"
+    return f"importance needs complete trials, and {what}"
+
+
+def _wanted(space: Space, params: Any) -> tuple[int, ...]:
+    """Return the places of parameters by their names; None: all."""
+    if params is None:
+        return tuple(range(len(space)))
+    if isinstance(params, str) or not isinstance(params, Sequence):
+        raise TypeError(f"params must be a list of parameter names; got {shown(params)}")
+    if not params:
+        raise ValueError("params is an empty list; leave it out for all parameters")
+    for name in params:
+        if name not in space.names:
+            raise ValueError(
+                f"the study has no parameter {shown(name)}{did_you_mean(name, space.names)} "
+                f"(parameters: {listing(space.names)})"
+            )
+    return tuple(sorted({space.names.index(name) for name in params}))
+
+
+def _targets(study: Study, target: Any, numbers: Any) -> Floats:
+    """Return the target's values of trials, by their numbers."""
+    if not callable(target):
+        raise TypeError(
+            f"target must be a function of a trial, for example lambda trial: trial.values[0]; got {shown(target)}"
+        )
+    trials = {trial.number: trial for trial in study.get_trials(states=(TrialState.COMPLETE,))}
+    values = []
+    for number in numbers.tolist():
+        try:
+            values.append(float(target(trials[number])))
+        except Exception as error:
+            raise ValueError(f"target= gave no number for trial {number}: {name_and_message(error)}") from error
+    return np.array(values)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# From effects to the rows of a table: what noise gives is subtracted, and intervals and null lines are added.
+#
+# Symbols: r effects, b draws, s shuffles.
+
+
+def rows_of(effects: Effects, names: tuple[str, ...], pairs: bool) -> tuple[ImportanceRow, ...]:
+    """Return the rows of the main effects, or of the pairs, the largest first (those of a path in its order).
+
+    The values of noise are positive by construction. Their mean over shuffles is subtracted. In 95 %
+    of the shuffles no effect of the kind passes its own null line; p is the share of the shuffles in which any of them
+    stands out as much (Westfall & Young, 1993, single-step maxT). Such lines lie equally many standard deviations of
+    the shuffled values above 0; where the values of noise are not positive by construction, all are the same.
+
+    Draws of a value that is positive by construction lie too high; the interval is moved to have its mean at the value.
+
+    Args:
+        effects: what an evaluator found.
+        names: of all parameters.
+        pairs: which kind.
+    """
+    at = [i for i, params in enumerate(effects.params) if (len(params) == 2) == pairs]
+    if not at:
+        return ()
+    raw, draws, shuffled = effects.value[at], effects.draws[:, at], effects.shuffled[:, at]
+    bias = shuffled.mean(axis=0) if effects.positive else np.zeros(len(at))
+    scale = shuffled.std(axis=0) if effects.positive else np.ones(len(at))
+    line, p = null_lines(raw - bias, shuffled - bias, scale)
+    tail = (1.0 - LEVEL) / 2.0
+    low, high = np.quantile(draws - draws.mean(axis=0) + raw - bias, [tail, 1.0 - tail], axis=0)
+    high = np.where(bias > 0.0, np.maximum(high, 0.0), high)  # a value that is positive by construction is not below 0
+    rows = [
+        ImportanceRow(
+            params=tuple(names[j] for j in effects.params[i]),
+            value=float(raw[k] - bias[k]),
+            interval=(float(low[k]), float(high[k])),
+            null=float(line[k]),
+            p=float(p[k]),
+            bias=float(bias[k]),
+            n_trials=effects.n_trials[i],
+            change=effects.changes[i] if effects.changes else None,
+        )
+        for k, i in enumerate(at)
+    ]
+    return tuple(rows if effects.changes else sorted(rows, key=lambda row: -row.value))
+
+
+def null_lines(value: Floats, shuffled: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """Return the null lines and p, [r] each.
+
+    Args:
+        value: values [r].
+        shuffled: values with shuffled y [s, r].
+        scale: what the values are divided by before they are compared with one another [r].
+    """
+    varies = scale > 1e-12
+    if not varies.any():
+        return np.zeros_like(value), np.ones_like(value)
+    divisor = np.where(varies, scale, 1.0)
+    largest = np.where(varies, shuffled / divisor, -np.inf).max(axis=1)
+    p = (1.0 + (largest[:, None] >= np.where(varies, value / divisor, -np.inf)).sum(axis=0)) / (1.0 + len(largest))
+    line = float(np.quantile(largest, LEVEL, method="higher"))
+    return np.where(varies, scale, 0.0) * line, p
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# `importance` and `get_param_importances`: from a study and an evaluator to a table.
 
 
 def importance(

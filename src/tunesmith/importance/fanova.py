@@ -16,9 +16,8 @@ from itertools import combinations
 import numpy as np
 
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
-from tunesmith.importance.cells import Cells
+from tunesmith.importance.cells import Cells, explained, main_variances
 from tunesmith.importance.model import check_enough, fitted, shuffled_models, spread_points
-from tunesmith.importance.variance import explained, main_variances
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Indices
 from tunesmith.numerics.threads import one_thread

@@ -15,21 +15,194 @@ choice to activate it decides, between the regimes, belongs to its parent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tunesmith.importance.among_best import modelled_shares
 from tunesmith.importance.base import Effects, Evaluator, ImportanceData
-from tunesmith.importance.bootstrap import BootstrapCounts
-from tunesmith.importance.cells import Cells
-from tunesmith.importance.density import effective_count, space_weights
-from tunesmith.importance.model import is_enough
+from tunesmith.importance.cells import Cells, main_variances
+from tunesmith.importance.model import N_BEST, Model, fitted, is_enough, shuffled_models, spread_points, wider_draws
 from tunesmith.languages import say
 from tunesmith.numerics.arrays import Floats, Indices, Ints, Mask, Singles
 from tunesmith.numerics.threads import one_thread
+from tunesmith.space.feature_map import FeatureMap
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Bootstrap samples as counts: how often each trial is in each of them.
+
+QUANTILES = 1 << 16  # of the Poisson distribution that counts are drawn from
+MOST = 10  # of one trial in one sample; more has a probability below 1e-8
+
+
+class BootstrapCounts:
+    """How often each of n trials is in each bootstrap sample [draws, n]: independent Poisson numbers of mean 1.
+
+    They come from a table, which takes an eighth of the time of ``rng.poisson``.
+
+    Args:
+        rng: draws them.
+        draws: how many samples.
+        n: how many trials.
+    """
+
+    def __init__(self, rng: np.random.Generator, draws: int, n: int) -> None:
+        below = np.cumsum([math.exp(-1.0) / math.factorial(k) for k in range(MOST)])
+        self._table = np.searchsorted(below, (np.arange(QUANTILES) + 0.5) / QUANTILES).astype(np.float32)
+        self._drawn = rng.integers(0, QUANTILES, (draws, n), dtype=np.uint16)
+
+    def of(self, trials: slice) -> Singles:
+        """Return the counts of some of the trials [draws, m]."""
+        counts: Singles = self._table[self._drawn[:, trials]]
+        return counts
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# How densely a search looked at the places of its trials, and the weights that undo it.
+#
+# A search that learns spends most trials near the best point: there, all trials are good, whatever their parameters.
+# The weights make its trials stand for the whole space. A block of consecutive trials was drawn from about one
+# distribution; it is taken as a product over parameters, estimated for those whose values are visibly not uniform in
+# the block, and the density of the search is the mean over the blocks. The first trials of a search are nearly
+# uniform, so no weight is larger than the number of blocks. Trials of a random search all weigh the same.
+#
+# Symbols: n trials, d parameters, w[n] weights that sum to 1.
+
+BLOCK_SIZE, MOST_BLOCKS = 20, 12
+GROUPS = 4  # of cells, whose counts are tested
+VISIBLE = 3.0  # standard deviations by which the test's chi-squared value exceeds its mean
+DENSITY_PRIOR = 5.0  # uniform trials that an estimate is mixed with
+
+
+def space_weights(cells: Sequence[Cells]) -> Floats:
+    """Return the weight w[n] of each trial, in the order in which they were asked for, given the cells of all [d]."""
+    n = len(cells[0].of)
+    blocks = min(max(n // BLOCK_SIZE, 1), MOST_BLOCKS)
+    edges = np.linspace(0, n, blocks + 1).astype(np.intp)
+    density = np.zeros(n)
+    for start, stop in pairwise(edges.tolist()):
+        log = np.zeros(n)
+        for one in cells:
+            relative = _relative_density(one, one.of[start:stop])
+            if relative is not None:
+                log += np.log(np.append(relative, 1.0))[one.of]
+        density += np.exp(log) * ((stop - start) / n)
+    weights: Floats = 1.0 / density
+    weights /= weights.sum()
+    return weights
+
+
+def effective_count(w: Floats) -> float:
+    """Return how many trials of equal weight tell as much as those of weights w[n] (Kish, 1965)."""
+    return float(w.sum() ** 2 / (w * w).sum())
+
+
+def _relative_density(one: Cells, block: NDArray[np.int16]) -> Floats | None:
+    """Return the density of a block's values in each cell [k], over the uniform one; None: it looks uniform."""
+    count = np.bincount(block, minlength=one.k + 1)[: one.k].astype(float)
+    m = count.sum()
+    if one.k < 2 or m < 2 * GROUPS:
+        return None
+    group = np.arange(one.k) * min(GROUPS, one.k) // one.k
+    expected = m * np.bincount(group, one.share)
+    chi = float(((np.bincount(group, count) - expected) ** 2 / expected).sum())
+    free = len(expected) - 1
+    if chi < free + VISIBLE * np.sqrt(2.0 * free):
+        return None
+    smooth = (count @ one.kernel) / (one.share @ one.kernel)
+    density: Floats = (smooth + DENSITY_PRIOR) / (m + DENSITY_PRIOR)
+    return density
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Which parameters decide whether a point is among the best of the space, where a model has to say what results are.
+#
+# After a search that converged, hardly any trials lie elsewhere than near its best point. Trials alone cannot tell
+# then what decides: where one parameter has good values, all others have them too. The Gaussian process can, as far
+# as the few trials elsewhere show it.
+#
+# Symbols: M points spread over the space, f[M, k] expected results there in each of k columns, σ²[k] variance of the
+# noise, γ the share of the space that counts as best, r(x) the probability that a result at x is among the best.
+
+POINTS = 2_048
+MOST_ROWS = (
+    100  # trials of the model, so that 40 of shuffled values take a second; with more, the best and others by weight
+)
+NOISE_DRAWS = 100
+HALVINGS = 30  # of the interval in which the threshold of a result among the best is searched
+
+
+def modelled_shares(
+    data: ImportanceData, w: Floats, gamma: float, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Return the shares that parameters decide [r], in posterior draws [b, r], and with shuffled values [s, r].
+
+    Args:
+        data: the trials.
+        w: their weights [n]; where there are many, those of large weight are in the model.
+        gamma: the share of the space that counts as best.
+        rng: chooses trials, draws, and shuffles.
+    """
+    data = _fewer(data, w, rng)
+    features = FeatureMap(data.space)
+    u = spread_points(data.space, POINTS, rng)
+    params = list(data.space.params.values())
+    cells = [Cells.make(params[j], u[:, j]) for j in data.wanted]
+    model, _ = fitted(data, features, rng, of_good=False)
+    model.draw(NOISE_DRAWS, rng)
+    free = max(1, model.n - len(params) - 1)
+    noise = model.noise_variance(u) * np.append(1.0, free / rng.chisquare(free, NOISE_DRAWS))
+    found = _shares_of_best(cells, model.relative(u), noise, gamma)
+
+    def value(other: Model) -> Floats:
+        own: Floats = _shares_of_best(cells, other.relative(u), np.array([other.noise_variance(u)]), gamma)[0]
+        return own
+
+    nulls = np.array([value(other) for other, _, _ in shuffled_models(data, features, model.warped, rng)])
+    return found[0], wider_draws(found[1:], value, data, features, model.warped, rng), nulls
+
+
+def _fewer(data: ImportanceData, w: Floats, rng: np.random.Generator) -> ImportanceData:
+    """Return the data with MOST_ROWS trials at most: the best ones, and others by their weights w[n]."""
+    if len(data.y) <= MOST_ROWS:
+        return data
+    order = np.argsort(data.y, kind="stable")
+    others = order[N_BEST:]
+    drawn = rng.choice(others, MOST_ROWS - N_BEST, replace=False, p=w[others] / w[others].sum())
+    rows = np.sort(np.concatenate([order[:N_BEST], drawn]))
+    return replace(data, u=data.u[rows], y=data.y[rows])
+
+
+def _shares_of_best(cells: list[Cells], f: Floats, noise: Floats, gamma: float) -> Floats:
+    """Return the shares [k, r] of the variance of "is a result among the best?", γ (1 - γ), that parameters explain."""
+    shares: Floats = main_variances(cells, among_best(f, noise, gamma)) / (gamma * (1.0 - gamma))
+    return shares
+
+
+def among_best(f: Floats, noise: Floats, gamma: float) -> Floats:
+    """Return the probability r(x) that a result is among the best [M, k]; its mean over the points is γ.
+
+    Args:
+        f: expected results at the points [M, k], less is better.
+        noise: the variance of a result around them [k].
+        gamma: γ.
+    """
+    from scipy.special import ndtr
+
+    sd = np.maximum(np.sqrt(noise), 1e-9 * (np.abs(f).max(axis=0) + 1e-300))
+    low, high = f.min(axis=0) - 9.0 * sd, f.max(axis=0) + 9.0 * sd
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        above = ndtr((middle - f) / sd).mean(axis=0) > gamma
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.asarray(ndtr((high - f) / sd))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 DRAWS = 200  # bootstrap samples
 MOST_NUMBERS = 16_000_000  # in a table of rows and trials
@@ -45,13 +218,13 @@ class PedAnova(Evaluator):
     """How much of "is this trial among the best?" each parameter decides; takes under a second for 10,000 trials.
 
     Trials are weighted by how densely the search looked at their places, so that the values are about the whole space
-    (see `tunesmith.importance.density`); the best ones are the best tenth of the space, not of the trials. Both
+    (see `tunesmith.importance.ped_anova`); the best ones are the best tenth of the space, not of the trials. Both
     densities are smoothed by the same kernel, so values are smaller with few trials than
     with many. Intervals: a bootstrap over trials. Null line: values shuffled over trials. There are no pairs.
 
     Pruned trials count as not among the best, unless there is a target. Where a search converged, so that its trials
     say little of the rest of the space, a Gaussian process that is fitted to at most 100 of them says it (see
-    `tunesmith.importance.among_best`): that takes about a second.
+    `tunesmith.importance.ped_anova`): that takes about a second.
 
     Args:
         gamma: the share of the space that counts as best, between 0 and 1.

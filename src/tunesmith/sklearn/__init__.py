@@ -11,7 +11,7 @@ from tunesmith.lazy import lazy
 
 if TYPE_CHECKING:
     from tunesmith.sklearn.one_of import OneOf
-    from tunesmith.sklearn.search.base import BaseSearchCV
+    from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
     from tunesmith.sklearn.search.grid import GridSearchCV, RandomizedSearchCV
     from tunesmith.sklearn.search.halving import HalvingGridSearchCV, HalvingRandomSearchCV
     from tunesmith.sklearn.search.search_cv import SearchCV
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BaseSearchCV": "tunesmith.sklearn.search.base",
+    "BaseSearchCV": "tunesmith.sklearn.search.base_search_cv",
     "GridSearchCV": "tunesmith.sklearn.search.grid",
     "HalvingGridSearchCV": "tunesmith.sklearn.search.halving",
     "HalvingRandomSearchCV": "tunesmith.sklearn.search.halving",

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import model_selection
 
 from tunesmith.sklearn.protocols import CrossValidation, ErrorScore, Estimator, ParamGrid, RandomState, Refit, Scoring
-from tunesmith.sklearn.search.base import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
 
 
 class GridSearchCV(BaseSearchCV, model_selection.GridSearchCV):

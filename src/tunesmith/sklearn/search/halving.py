@@ -22,7 +22,7 @@ from tunesmith.sklearn.protocols import (
     Refit,
     Scoring,
 )
-from tunesmith.sklearn.search.base import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.store.candidates import CandidateStore
 from tunesmith.space import Int

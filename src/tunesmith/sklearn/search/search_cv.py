@@ -29,7 +29,7 @@ from tunesmith.sklearn.results.by_rows import further
 from tunesmith.sklearn.results.conclusion import conclude
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
 from tunesmith.sklearn.results.verdict import SearchesHere, asked_of, conclude_once, keep, one_of_these
-from tunesmith.sklearn.search.base import BaseSearchCV
+from tunesmith.sklearn.search.base_search_cv import BaseSearchCV
 from tunesmith.sklearn.search.default import default_params, default_row, tied_to_choices
 from tunesmith.sklearn.search.evaluation import Evaluation
 from tunesmith.sklearn.search.fidelity import check_fidelity
