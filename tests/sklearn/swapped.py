@@ -16,7 +16,7 @@ import sklearn.model_selection._search
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # or it would put its own in place of ours
 
 import tunesmith.sklearn
-from tunesmith.sklearn.search import base
+from tunesmith.sklearn.search import base_search_cv as base
 
 report: dict[str, Any] = {"failed": [], "passed": 0, "fits": 0}
 
