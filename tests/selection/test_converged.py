@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.selection.stopping import bound_width, converged, fold_noise, is_due, min_trials
+from tunesmith.selection.when_to_stop import bound_width, converged, fold_noise, is_due, min_trials
 
 numbers = st.floats(-1e6, 1e6)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tunesmith.selection.stopping import LEVEL, RULES, Race, p_worse
+from tunesmith.selection.when_to_stop import LEVEL, RULES, Race, p_worse
 
 NAN = math.nan
 scores = st.floats(-1e6, 1e6)

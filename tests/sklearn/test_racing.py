@@ -26,7 +26,7 @@ from tests.sklearn.versions import with_callbacks
 
 from tunesmith import TrialState
 from tunesmith.samplers.gp.training_data import TrainingData
-from tunesmith.selection.stopping import Race
+from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn import GridSearchCV
 from tunesmith.sklearn.evaluate.task import Unit
 from tunesmith.sklearn.search.candidate import Candidate

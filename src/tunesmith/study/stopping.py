@@ -14,7 +14,7 @@ from tunesmith.space import Space
 from tunesmith.study.engine.engine import TrialEngine
 
 if TYPE_CHECKING:
-    from tunesmith.selection.stopping import Convergence
+    from tunesmith.selection.when_to_stop import Convergence
 
 AGREEING = 2  # checks in a row that must find convergence: the model of one may be a bad fit
 
@@ -54,7 +54,7 @@ class Stopping:
 
     def __call__(self, engine: TrialEngine) -> None:
         """Check for convergence, if enough trials have ended since the last check."""
-        from tunesmith.selection.stopping import is_due, min_trials
+        from tunesmith.selection.when_to_stop import is_due, min_trials
 
         history = engine.current_history()
         space = history.space
@@ -97,10 +97,10 @@ def look(history: History, space: Space, noise: float | None = None) -> Converge
         history: the trials, with `tunesmith.samplers.gp.surrogate.has_enough_trials` of them.
         space: what they searched.
         noise: standard deviation of a result, if it is known, as of cross-validation by
-            `tunesmith.selection.stopping.fold_noise`; None: the process's own.
+            `tunesmith.selection.when_to_stop.fold_noise`; None: the process's own.
     """
     from tunesmith.samplers.gp.surrogate import Surrogate
-    from tunesmith.selection.stopping import bound_width, converged
+    from tunesmith.selection.when_to_stop import bound_width, converged
 
     model = Surrogate(history, space, pruned=True)
     k = bound_width(len(model.rows), model.d)

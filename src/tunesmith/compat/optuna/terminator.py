@@ -28,7 +28,7 @@ from tunesmith.numerics.arrays import Floats
 from tunesmith.numerics.gp import Posterior, Prior, fit
 from tunesmith.samplers.common.conditions import infer_conditions
 from tunesmith.samplers.gp.surrogate import PRIOR
-from tunesmith.selection.stopping import bound_width
+from tunesmith.selection.when_to_stop import bound_width
 from tunesmith.space import Space
 from tunesmith.space.feature_map import FeatureMap
 from tunesmith.text import shown

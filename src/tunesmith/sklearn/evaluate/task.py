@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tunesmith.selection.stopping import Race
+from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn._compat import is_multimetric, metric_scorers
 from tunesmith.sklearn.evaluate.shared_steps import Prefix
 from tunesmith.sklearn.protocols import Data, ErrorScore, Estimator, Params, Scorer

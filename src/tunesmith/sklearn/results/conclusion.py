@@ -25,7 +25,7 @@ from tunesmith.selection.outlook import outlook_of_folds
 from tunesmith.selection.score import ScoreRange
 from tunesmith.selection.wording import params_of
 from tunesmith.sklearn._compat import is_multimetric, is_passthrough_scorer, metric_scorers, scorer_parts
-from tunesmith.sklearn.results.by_rows import by_rows
+from tunesmith.sklearn.results.chosen_by_rows import by_rows
 from tunesmith.sklearn.results.evidence import (
     Evidence,
     FinishedSearch,

@@ -11,7 +11,7 @@ import numpy as np
 
 from tunesmith.errors import ResumeError
 from tunesmith.selection.metric import row_indices
-from tunesmith.selection.stopping import Race, fold_noise
+from tunesmith.selection.when_to_stop import Race, fold_noise
 from tunesmith.sklearn.evaluate.task import Task, Unit
 from tunesmith.sklearn.protocols import Data, Params, Split
 from tunesmith.sklearn.results.evidence import Evidence

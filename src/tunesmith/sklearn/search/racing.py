@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tunesmith.caution import caution
 from tunesmith.errors import AttemptReplacedError
 from tunesmith.frozen import TrialRecord
-from tunesmith.selection.stopping import Race
+from tunesmith.selection.when_to_stop import Race
 from tunesmith.sklearn.evaluate.task import Unit, is_hopeless
 from tunesmith.sklearn.search.candidate import Candidate, CandidateTable
 from tunesmith.sklearn.search.fidelity import Screening, Screens
@@ -32,7 +32,7 @@ class RacingScheduler:
     """The race between the candidates of one search.
 
     Args:
-        rule: see `tunesmith.selection.stopping.Race`; None: no candidate is given up.
+        rule: see `tunesmith.selection.when_to_stop.Race`; None: no candidate is given up.
         metric: which of several metrics counts.
         in_order: whether candidates are decided in their order, each against the best of all before it. If not, each
             is decided as soon as it can be, against the best that is known then.

@@ -17,7 +17,7 @@ from tunesmith.caution import caution
 from tunesmith.samplers import GridSampler, Sampler
 from tunesmith.samplers.without_duplicates import WithoutDuplicates
 from tunesmith.selection.choice import USUAL_RISK, check_risk, check_simplest, complexities
-from tunesmith.selection.stopping import RULES
+from tunesmith.selection.when_to_stop import RULES
 from tunesmith.sklearn._compat import HasMethods, Interval, StrOptions, callback_context
 from tunesmith.sklearn.checks.scoring import check_scores
 from tunesmith.sklearn.evaluate.batches import BatchSizer, Deadline
@@ -25,7 +25,7 @@ from tunesmith.sklearn.evaluate.evaluator import WarnOnce
 from tunesmith.sklearn.evaluate.folds import reshuffled_cv
 from tunesmith.sklearn.evaluate.pool import Pool
 from tunesmith.sklearn.protocols import CrossValidation, Data, ErrorScore, Estimator, RandomState, Refit, Scoring
-from tunesmith.sklearn.results.by_rows import further
+from tunesmith.sklearn.results.chosen_by_rows import further
 from tunesmith.sklearn.results.conclusion import conclude
 from tunesmith.sklearn.results.evidence import FinishedSearch, SelectionSettings
 from tunesmith.sklearn.results.verdict import SearchesHere, asked_of, conclude_once, keep, one_of_these
@@ -135,7 +135,7 @@ class SearchCV(BaseSearchCV):
         sampler: a name of the registry ("random", "grid", "qmc", ...), a sampler, or "auto" for the best one there is.
         racing: when a candidate is given up between folds. "forgiving": its mean so far is worse than the worst fold of
             the best finished candidate; "wilcoxon": a paired test against that candidate says so (see
-            `tunesmith.selection.stopping.Race`); None: never. There is no race if a function `refit` chooses the
+            `tunesmith.selection.when_to_stop.Race`); None: never. There is no race if a function `refit` chooses the
             best, nor with several metrics if `refit` does not name the one that decides.
         fidelity: by what candidates are screened before they are run on the folds: the name of a parameter of the
             estimator that counts rounds or iterations ("n_estimators", "clf__max_iter"), or "n_samples" for a share of
