@@ -27,6 +27,7 @@ class Curves:
 
     Attributes:
         objectives: m.
+        n_reports: how many reports there are; where there are none, a trial has nothing to do here.
         can_resume: whether runs go on where they were paused, since the objective saves checkpoints; else a run that
             goes on repeats its steps.
         longest_complete: the most reports that a COMPLETE trial has; 0: there is none.
@@ -44,7 +45,7 @@ class Curves:
         self._ends = Ends(objectives == 1)
         self._rungs: dict[tuple[int, Group | None], Rung | FrontRung] = {}
         self._arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}  # of complete trials
-        self._n_reports = 0
+        self.n_reports = 0
         self.can_resume = False
         self.longest_complete = 0
         self.signs: tuple[float, ...] = (1.0,) * objectives
@@ -61,7 +62,7 @@ class Curves:
         reports = self._reports.setdefault(number, {})
         if step not in reports:
             reports[step] = value
-            self._n_reports += 1
+            self.n_reports += 1
             if cost == cost:
                 self._costs.setdefault(number, {})[step] = cost
             for rung in self._rungs.values():
@@ -75,7 +76,7 @@ class Curves:
     def drop(self, number: int) -> None:
         """Forget the reports of a trial that will be run again."""
         if number not in self._state or self._state[number] is TrialState.PAUSED:
-            self._n_reports -= len(self._reports.pop(number, ()))
+            self.n_reports -= len(self._reports.pop(number, ()))
             self._costs.pop(number, None)
             self._state.pop(number, None)
             for rung in self._rungs.values():
@@ -93,7 +94,8 @@ class Curves:
 
     def close(self, number: int, state: TrialState) -> None:
         """Set how a trial ended; the first end counts."""
-        self.resume(number)
+        if self._state.get(number) is TrialState.PAUSED:
+            del self._state[number]
         if number in self._reports and number not in self._state:
             self._state[number] = state
             if state is TrialState.COMPLETE:
@@ -123,7 +125,7 @@ class Curves:
         return {step: tuple(map(mul, value, signs)) for step, value in self._reports.get(number, {}).items()}
 
     def __len__(self) -> int:
-        return self._n_reports
+        return self.n_reports
 
     @property
     def numbers(self) -> list[int]:

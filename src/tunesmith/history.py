@@ -76,6 +76,7 @@ class History:
         warm_start: what earlier studies found, for a warm start; set once, before any trial.
         priors: whether samplers may use what is known of parameters by their names; set once, before any trial.
         expected: numbers of the trials whose values are expected ones, see `expecting`.
+        any_paused: whether `paused` has any; it costs nothing to look at.
     """
 
     def __init__(self, space: Space | None = None, n_objectives: int = 1) -> None:
@@ -99,6 +100,7 @@ class History:
         self._units: dict[int, tuple[Space, Floats, int]] = {}
         self._pending = RunningRows()
         self._paused: set[int] = set()
+        self.any_paused = False
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -310,8 +312,10 @@ class History:
             self._set_noise(n, n + 1, {} if noise is None else {0: noise})
         self._n = n + 1
         self._pending.end(number)
-        self._paused.discard(number)
-        self.curves.close(number, state)
+        if self.any_paused:
+            self._unpause(number)
+        if self.curves.n_reports:
+            self.curves.close(number, state)
 
     def extend(
         self,
@@ -367,7 +371,7 @@ class History:
         if len(self._pending):
             for k in number.tolist():
                 self._pending.end(k)
-                self._paused.discard(k)
+                self._unpause(k)
         if self.curves.numbers:
             for k, s in zip(number.tolist(), state.tolist(), strict=True):
                 self.curves.close(k, TrialState(s))
@@ -375,8 +379,9 @@ class History:
     def begin(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
         """Add a running trial, at a point over its own space; one that was paused runs again."""
         self._pending.begin(number, space, x, sampler_state)
-        self._paused.discard(number)
-        self.curves.resume(number)
+        if self.any_paused:
+            self._unpause(number)
+            self.curves.resume(number)
 
     def pause(self, number: int, space: Space | None, x: Sequence[float] | None, sampler_state: int = 0) -> None:
         """Note that a trial is paused, at a point over its own space; its reports stay."""
@@ -385,13 +390,18 @@ class History:
                 self._columns_of(space)  # what it suggested is searched from now on
             self._pending.begin(number, space, x, sampler_state)
             self._paused.add(number)
+            self.any_paused = True
             self.curves.pause(number)
 
     def end(self, number: int) -> None:
         """Remove a pending trial that has no result."""
         self._pending.end(number)
-        self._paused.discard(number)
+        self._unpause(number)
         self.curves.drop(number)
+
+    def _unpause(self, number: int) -> None:
+        self._paused.discard(number)
+        self.any_paused = bool(self._paused)
 
     @property
     def n_pending(self) -> int:

@@ -300,7 +300,9 @@ class Suggestions:
             return None, []
         used: Container[str] = self.params if self._flat is None else self.params.keys() | self._flat.keys()
         table = self._proposals.table
-        shape = joined(None if space is None else space.shape, self._shape)
+        shape = None if space is None else space.shape
+        if self._shape is not None:
+            shape = joined(shape, self._shape)
         if self._deviant is None and space is not None and shape == space.shape:
             if not self._whole and (self._flat is not None or len(self.params) < len(table)):
                 row = [v if n in used else NAN for n, v in zip(table, row, strict=True)]

@@ -19,16 +19,12 @@ class InlineExecutor(Executor):
 
     name: ClassVar[str] = "inline"
     streams: ClassVar[bool] = True
+    capacity = 1
     _waiting: Trial | None = None
 
     def open(self, objective: Objective, channel: Channel | None) -> None:
         """Keep both for the trials to come."""
         self._objective, self._channel = objective, None if channel is None else OwnChannel(channel)
-
-    @property
-    def capacity(self) -> int:
-        """One."""
-        return 1
 
     def submit(self, trial: Trial, deadline: float | None = None) -> None:
         """Keep the trial for the next ``poll``."""

@@ -176,7 +176,9 @@ class Space(Columns):
         Raises:
             SpaceError: the constraints reject (nearly) all points; the message says which and how many.
         """
-        x = self.from_unit(rng.random((n, len(self))))
+        x = self._layout.from_unit(rng.random((n, self._layout.d)))
+        if self.conditions.rules:
+            x = self._masked(x)
         return self._reject(x, rng) if self.constraints and n else x
 
     def _reject(self, x: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -16,6 +16,7 @@ from tunesmith.errors import (
     AttemptReplacedError,
     ObjectiveError,
     SpaceExhaustedError,
+    StorageUnavailableError,
     TrialInterrupted,
     TrialsSpentError,
     WorkerDiedError,
@@ -168,7 +169,10 @@ class TrialPolicy(Policy[Trial, End]):
     def __post_init__(self) -> None:
         timeout = math.inf if self.timeout is None else self.timeout
         self.most = math.inf if self.n_trials is None else self.n_trials
-        self.deadline = self.executor.clock() + timeout
+        # The machine's own clock is read without a call in between.
+        own = type(self.executor).clock is not Executor.clock
+        self.clock: Callable[[], float] = self.executor.clock if own else time.monotonic
+        self.deadline = self.clock() + timeout
         self.fault: BaseException | None = None  # the first error that ends the search
         self.cheap_after = timeout * PROPOSAL_SHARE
         self.runs: dict[int, int] = {}  # which run of each trial is heard
@@ -176,12 +180,16 @@ class TrialPolicy(Policy[Trial, End]):
         self.taken_back: set[int] = set()  # trials that no process had begun when the time was over
         self.uncounted: set[int] = set()  # trials that began in this call and were not shown yet
         self.begun: dict[int, float] = {}  # when the trials under way were begun, by the executor's clock
-        self.engine.wishes.begin()
+        self.wishes = self.engine.wishes
+        self.wishes.begin()
+        self.ticks = self.executor.kills or self.executor.queues or self.progress is not None
         self.stopping: dict[int, float] = {}  # when trials that were asked to stop are ended, by the executor's clock
 
     def next(self) -> Trial | None:
         """Return a new trial; None: the budget is spent, or there is nothing left to propose."""
-        if self.engine.stop_requested or not self._may_go_on():
+        if self.engine.stop_requested:
+            return None
+        if (self.wishes.asks or self.wishes.due <= time.monotonic()) and not self._may_go_on():
             return None
         trial = None if self._is_spent() else self._ask()
         if trial is None and not self.begun:
@@ -190,12 +198,12 @@ class TrialPolicy(Policy[Trial, End]):
             if not trial.continues:
                 self.started += 1
                 self.uncounted.add(trial.number)
-            self.begun[trial.number] = self.executor.clock()
+            self.begun[trial.number] = self.clock()
         return trial
 
     def _may_go_on(self) -> bool:
         """Tell whether nobody asked from elsewhere to pause or to stop; wait out a pause in which nothing runs."""
-        while (word := self.engine.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
+        while (word := self.wishes.word()) == PAUSE and not self.begun and not self._is_spent():
             time.sleep(LOOK)
             self.tick()
         if word == STOP:
@@ -204,13 +212,13 @@ class TrialPolicy(Policy[Trial, End]):
 
     def _ask(self) -> Trial | None:
         """Return a new trial or a paused one; None: there is nothing left to do, or not before a trial ends."""
-        before = 0.0 if self.timeout is None else self.executor.clock()
+        before = 0.0 if self.timeout is None else self.clock()
         may_begin = self.started < self.most
         try:
             try:
                 return self._asked(may_begin)
             except (SpaceExhaustedError, TrialsSpentError):
-                if not may_begin or not self.engine.history.paused:
+                if not may_begin or not self.engine.history.any_paused:
                     raise
                 return self._asked(may_begin=False)
         except (SpaceExhaustedError, TrialsSpentError):
@@ -218,27 +226,31 @@ class TrialPolicy(Policy[Trial, End]):
                 return None
             if self.begun:  # a trial that ends may leave something to do
                 return None
-            if self.engine.wait_for_lost(self.deadline - self.executor.clock()):
+            if self.engine.wait_for_lost(self.deadline - self.clock()):
                 return self._ask()
             self.exhausted = True
             return None
         finally:
             if self.timeout is not None:
-                self.proposing += self.executor.clock() - before
+                self.proposing += self.clock() - before
 
     def _asked(self, may_begin: bool) -> Trial:
         cheap = self.proposing > self.cheap_after
-        ask = partial(self.engine.ask, below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
-        # At the first trial, a storage that is away is more likely the user's mistake.
-        return retry_while_unavailable(ask) if self.started else ask()
+        try:
+            return self.engine.ask(below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
+        except StorageUnavailableError as away:
+            if not self.started:  # more likely the user's mistake
+                raise
+            ask = partial(self.engine.ask, below=self.n_trials_total, cheap=cheap, may_begin=may_begin)
+            return retry_while_unavailable(ask, away)
 
     def _is_spent(self) -> bool:
         """Tell whether nothing may begin any more, new or paused."""
-        if self.exhausted or (self.timeout is not None and self.executor.clock() >= self.deadline):
+        if self.exhausted or (self.timeout is not None and self.clock() >= self.deadline):
             return True
         if self.max_cost is not None and spent(self.engine.history) >= self.max_cost:
             return True
-        return self.started >= self.most and not self.engine.history.paused
+        return self.started >= self.most and not self.engine.history.any_paused
 
     def over(self) -> bool:
         """Tell whether the budget is spent."""
@@ -262,7 +274,7 @@ class TrialPolicy(Policy[Trial, End]):
 
     def waiting(self) -> None:
         """Prepare the next proposal while all processes are busy."""
-        if self.executor.capacity > 1 and self.started < self.most:
+        if self.started < self.most:
             self.engine.prefetch()
 
     def ended(self, events: list[End]) -> BaseException | None:
@@ -302,13 +314,13 @@ class TrialPolicy(Policy[Trial, End]):
 
     def tick(self) -> None:
         """Show that time passes; end the trials that were asked to stop, and have had the time to do it themselves."""
-        for number in self.engine.wishes.stops() & self.begun.keys() if self.executor.kills else ():
-            running, now = self.engine.running.get(number), self.executor.clock()
+        for number in self.wishes.stops() & self.begun.keys() if self.executor.kills else ():
+            running, now = self.engine.running.get(number), self.clock()
             asks = running is not None and bool(running.trial.reports)
             if now >= self.stopping.setdefault(number, now + ASKS_AGAIN * asks):
                 self.stopping[number] = math.inf
                 self.executor.cancel(number)
-        if self.executor.queues and self.executor.clock() >= self.deadline:
+        if self.executor.queues and self.clock() >= self.deadline:
             self._take_back()
         if self.progress is not None:
             self.progress.tick()
@@ -353,7 +365,7 @@ class TrialPolicy(Policy[Trial, End]):
         else:
             if event.kind is None or isinstance(error, TrialInterrupted):
                 event.kind = FailureKind.INTERRUPTED
-            elif is_pruned(error) or number in self.engine.wishes.stops():
+            elif is_pruned(error) or number in self.wishes.stops():
                 return False
             if (why_not := self.engine.run_again(number, event.kind)) is None:
                 return True
@@ -369,13 +381,19 @@ class TrialPolicy(Policy[Trial, End]):
             outcome = outcome_of_error(error, event.kind, event.traceback)
             outcome.output = event.output
             self._explain(trial, outcome)
-            done, recorded = self._recorded(trial, outcome)
-            kind = event.kind if outcome.failure is None else outcome.failure
+        else:
+            error, outcome = None, outcome_of(event.value, len(engine.signs))
+        spent, recorded = self.clock() - self.begun.pop(trial.number, math.nan), True
+        try:
+            done = engine.record(trial, outcome, cost=None if trial._costs_given or spent != spent else spent)
+        except AttemptReplacedError as replaced:
+            caution(str(replaced))
+            done, recorded = engine.trials([trial.number])[0], False
+        if error is not None:
+            kind = event.kind if isinstance(event, Failed) and outcome.failure is None else outcome.failure
             passes = outcome.state is TrialState.PRUNED or self.catch.names(error, kind)
             passes = passes or isinstance(error, AttemptReplacedError)  # another worker has the trial
             return done, recorded, None if passes else error
-        outcome = outcome_of(event.value, len(engine.signs))
-        done, recorded = self._recorded(trial, outcome)
         if not recorded or done.state is not TrialState.FAIL or outcome.failure is FailureKind.NAN:
             return done, recorded, None
         fault = ObjectiveError(f"trial {done.number}: {done.reason}")
@@ -384,17 +402,7 @@ class TrialPolicy(Policy[Trial, End]):
     def _explain(self, trial: Trial, outcome: Outcome) -> None:
         """Say so if a trial was stopped because somebody asked for it; one that has reported counts as pruned."""
         killed = outcome.failure is FailureKind.KILLED
-        if trial.number in self.engine.wishes.stops() and (killed or outcome.state is TrialState.PRUNED):
+        if trial.number in self.wishes.stops() and (killed or outcome.state is TrialState.PRUNED):
             outcome.reason = STOPPED
             if killed and trial.reports:
                 outcome.state, outcome.failure = TrialState.PRUNED, None
-
-    def _recorded(self, trial: Trial, outcome: Outcome) -> tuple[TrialRecord, bool]:
-        """Record an end, unless the attempt was replaced; return the record of the trial, and whether it was."""
-        cost = self.executor.clock() - self.begun.pop(trial.number, math.nan)
-        try:
-            own = math.isnan(cost) or trial.reported_cost() is not None
-            return self.engine.record(trial, outcome, cost=None if own else cost), True
-        except AttemptReplacedError as replaced:
-            caution(str(replaced))
-            return self.engine.trials([trial.number])[0], False

@@ -27,6 +27,7 @@ from tunesmith.workers import APART, current_worker
 
 PARENT = "parent"  # the system attribute that says whose checkpoint a trial began from
 Choice = Callable[[History], int | None]
+BLOCK = 64  # tokens that are drawn at once
 SEEN_LATELY = 60.0  # seconds for which a history will do whose results no proposal depends on
 
 
@@ -59,6 +60,7 @@ class Asker:
         self.abandoned: dict[int, Fence] = {}
         self._study = study
         self._token = 0
+        self._beating = (0, "")  # the process, and the name under which it gives signs of life
         self._proposals = Proposals(None)
         self._planned: Proposal | None = None
         self._prefetched: Proposal | None = None
@@ -96,17 +98,22 @@ class Asker:
             asked: parameters that will be suggested at once: they are stored with the point.
         """
         study, storage = self._study, self._study.storage
-        keep_beating(storage, self.worker.removesuffix(APART))
+        if storage.shared and self._beating != (beating := (os.getpid(), self.worker)):
+            keep_beating(storage, self.worker.removesuffix(APART))
+            self._beating = beating
         taken = False  # whether another worker took a number that this one wanted
         while True:
-            if choose is not None and (resumed := self._resume(choose)) is not None:
+            # Paused trials of other processes are read with their next results.
+            if choose is not None and study.history.any_paused and (resumed := self._resume(choose)) is not None:
                 return resumed
             exclusive = self.sampler.exclusive_at(study.history)
-            token = self._token = self._token or new_token()  # the one of a claim whose answer is still open
+            self._token = token = self._token or new_token()  # the one of a claim whose answer is still open
             reserve = not exclusive and (taken or not storage.prompt)
             claim = storage.claim(study.study_id, self.worker, reserve, token, below)
             self._token = 0
-            if self._must_sync(claim):
+            if study.version != STALE and claim.version == study.version + claim.reserved:
+                study.version = claim.version  # nothing but the claim happened
+            elif self._must_sync():
                 study.claimed = claim.number if claim.reserved else None
                 study.sync()
                 seen = len(study.history) + study.history.n_pending
@@ -143,18 +150,17 @@ class Asker:
     def _resume(self, choose: Choice) -> Trial | None:
         """Go on with a paused trial, if one is chosen; trials that wait come before."""
         study, storage = self._study, self._study.storage
-        while study.history.paused:  # those of other processes are read with their next results
-            if storage.shared or study.version == STALE:
+        while True:
+            if study.history.any_paused and (storage.shared or study.version == STALE):
                 study.catch_up()
             # Counted, for the records of what waits would be read with all that is paused, reports included.
-            if not study.history.paused or storage.count(study.study_id).get(TrialState.WAITING):
+            if not study.history.any_paused or storage.count(study.study_id).get(TrialState.WAITING):
                 return None
             number = choose(study.history)
             if number is None:
                 return None
             if (trial := self.resume(number)) is not None:
                 return trial
-        return None
 
     def resume(self, number: int) -> Trial | None:
         """Go on with a paused trial; None: another worker was faster."""
@@ -180,12 +186,9 @@ class Asker:
             return None
         return self._begun(trial, record, version)
 
-    def _must_sync(self, claim: Claim) -> bool:
-        """Tell whether the history has to be brought up to date for the proposal of a claim."""
+    def _must_sync(self) -> bool:
+        """Tell whether a history that others changed has to be brought up to date for a proposal."""
         study = self._study
-        if study.version != STALE and claim.version == study.version + claim.reserved:
-            study.version = claim.version  # nothing but the claim happened
-            return False
         if self.sampler.is_adaptive or study.storage.prompt or study.history.space is None:
             return True
         # Where many workers share a server, one whose proposals do not depend on the results need not read them all.
@@ -218,7 +221,7 @@ class Asker:
             proposal = self._with_asked(proposal, asked, record.fixed or {})
         if proposal.proposed_by is not None:
             record.system = {**(record.system or {}), "proposed_by": proposal.proposed_by}
-        if (parent := self.sampler.parent_of(proposal.sampler_state)) is not None:
+        if self.sampler.inherits and (parent := self.sampler.parent_of(proposal.sampler_state)) is not None:
             record.system = {**(record.system or {}), PARENT: parent}
         if self._proposals.space is not proposal.space:
             own = self.sampler.space
@@ -296,7 +299,16 @@ def proposal_rng(seed: int, number: int) -> np.random.Generator:
 
 def new_token() -> int:
     """Return a number that no other claim has, 0 < token < 2**63."""
-    return (int.from_bytes(os.urandom(8)) >> 1) or 1
+    while True:
+        try:
+            return (_tokens.pop() >> 1) or 1
+        except IndexError:
+            _tokens.extend(memoryview(os.urandom(8 * BLOCK)).cast("Q"))
+
+
+_tokens: list[int] = []  # drawn and not used yet
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_tokens.clear)  # or two processes would write under one token
 
 
 def _fence(claim: Claim, token: int) -> Fence:

@@ -12,6 +12,7 @@ from tunesmith.curves import Reported
 from tunesmith.errors import StorageError, StudyNotFoundError
 from tunesmith.frozen import Fence, curve, with_costs
 from tunesmith.pruners.base import Decision, Pruner
+from tunesmith.state import TrialState
 from tunesmith.study.engine.artifacts import ArtifactHome, StudyPointers
 from tunesmith.study.engine.replica import StudyReplica
 from tunesmith.study.engine.wishes import Wishes
@@ -27,6 +28,10 @@ class TrialChannel:
         pruner: who decides.
         artifacts: where the study keeps artifacts.
         wishes: what is asked from elsewhere.
+
+    Attributes:
+        pruner: who decides.
+        pausing: the running trials that were told to stop and may go on later.
     """
 
     def __init__(self, study: StudyReplica, pruner: Pruner, artifacts: ArtifactHome, wishes: Wishes) -> None:
@@ -35,7 +40,7 @@ class TrialChannel:
         self._artifacts = artifacts
         self._wishes = wishes
         self._away_until = 0.0
-        self._pausing: set[int] = set()
+        self.pausing: set[int] = set()
         self._finishing: set[int] = set()
 
     def set_pruner(self, pruner: Pruner) -> None:
@@ -51,10 +56,10 @@ class TrialChannel:
         """Let a trial run to its end, whatever the pruner would say."""
         self._finishing.add(number)
 
-    def is_pausing(self, number: int) -> bool:
-        """Tell whether a running trial was told to stop and may go on later; asked once, at its end."""
-        pausing = number in self._pausing
-        self._pausing.discard(number)
+    def is_pausing(self, number: int, state: TrialState) -> bool:
+        """Tell whether a trial that ended in this state was told to stop and may go on later; asked once."""
+        pausing = number in self.pausing and state is TrialState.PRUNED
+        self.pausing.discard(number)
         return pausing
 
     def report(self, number: int, fence: Fence, step: int, value: Reported, cost: float) -> bool:
@@ -84,7 +89,7 @@ class TrialChannel:
         """Ask the pruner about a running trial, unless somebody asked to stop it."""
         study = self._study
         if number in self._wishes.stops():
-            self._pausing.discard(number)
+            self.pausing.discard(number)
             return True
         with study.lock:
             if study.storage.shared:
@@ -96,7 +101,7 @@ class TrialChannel:
             decision = self.pruner.decide(study.history.curves, number, step)
             if decision is Decision.PAUSE and self.pruner.goes_on(study.history, number):
                 decision = Decision.CONTINUE
-            (self._pausing.add if decision is Decision.PAUSE else self._pausing.discard)(number)
+            (self.pausing.add if decision is Decision.PAUSE else self.pausing.discard)(number)
             return decision is not Decision.CONTINUE
 
     def pointers(self, number: int, fence: Fence) -> Pointers:

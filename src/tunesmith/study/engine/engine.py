@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -104,7 +105,8 @@ class TrialEngine(StudyData):
         if unsaved.ends or unsaved.released:
             self.flush()
         with self.lock:
-            self.recovery.look(self.retries)
+            if self.recovery.due <= time.monotonic():
+                self.recovery.look(self.retries)
             pruner = self.channel.pruner
             choose = (lambda history: self._choose(history, may_begin)) if pruner.resumes else None
             try:
@@ -115,7 +117,9 @@ class TrialEngine(StudyData):
                 self._inherit(trial)
         if trial.previous_attempts and trial.previous_attempts[-1].failure is not None:
             self.sweep()  # at once: a search may go on for weeks
-        self._hand_out(trial)
+        trial.connect(self.channel)
+        if self.declared:
+            trial.take_whole()
         if fixed_distributions:
             for name, p in fixed_distributions.items():
                 if p.condition is None or p.condition.holds(trial.params):
@@ -124,7 +128,7 @@ class TrialEngine(StudyData):
 
     def finish_leader(self) -> Trial | None:
         """Go on with the paused trial that leads, to its end; None: the best trial is complete, or there is none."""
-        if not self.history.paused:
+        if not self.history.any_paused:
             return None
         with self.lock:
             self.sync()
@@ -133,14 +137,10 @@ class TrialEngine(StudyData):
             trial = self.asker.resume(number)
             if trial is not None:
                 self.channel.finish(number)
-                self._hand_out(trial)
+                trial.connect(self.channel)
+                if self.declared:
+                    trial.take_whole()
         return trial
-
-    def _hand_out(self, trial: Trial) -> None:
-        """Let a trial that was started reach the study; of a declared space, it has all its parameters."""
-        trial.connect(self.channel)
-        if self.declared:
-            trial.take_whole()
 
     def _choose(self, history: History, may_begin: bool) -> int | None:
         """Ask the pruner which paused trial goes on."""
@@ -210,14 +210,17 @@ class TrialEngine(StudyData):
             trial.settle(outcome.state is TrialState.PRUNED)
         with self.lock:
             running = self.running.get(number)
-            if running is None or (isinstance(trial, Trial) and trial.fence != running.record.fence):
+            if running is None or (
+                isinstance(trial, Trial)
+                and (trial.attempt, trial.token) != (running.record.attempt, running.record.token)
+            ):
                 if number in unsaved.ends:  # told before, when the storage was away
                     self.flush()
                 done = teller.tell_untracked(trial, outcome, skip_if_finished, cost)
             else:
                 if isinstance(trial, Trial):
                     running.trial = trial
-                pauses = self.channel.is_pausing(number) and outcome.state is TrialState.PRUNED
+                pauses = self.channel.pausing and self.channel.is_pausing(number, outcome.state)
                 done = teller.pause(running, cost) if pauses else teller.finish(running, outcome, cost)
                 if not pauses and self.history.curves.can_resume:
                     self._remove_checkpoints(number)

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.preemption import PREEMPTION, SIGNALS, Terminated
@@ -54,19 +55,36 @@ def sigterm_raises() -> Iterator[bool]:
                 signal.signal(number, signal.SIG_DFL)
 
 
+@dataclass(slots=True)
+class Delayed:
+    """Interrupts that were delayed or lost.
+
+    Attributes:
+        waiting: what each of them does; usually none.
+    """
+
+    waiting: list[Callable[[], Any]] = field(default_factory=list)
+
+    def reraise(self) -> None:
+        """Raise the first of them, and forget the others."""
+        if self.waiting:
+            act = self.waiting[0]
+            self.waiting.clear()
+            act()
+
+
 @contextmanager
 def reraise_lost_interrupts(
     shielded: Iterable[Callable[..., Any]] = (), but_for: Iterable[Callable[..., Any]] = ()
-) -> Iterator[Callable[[], None]]:
-    """Give a function that raises the interrupts that were delayed or lost since its last call.
+) -> Iterator[Delayed]:
+    """Collect the interrupts that are delayed or lost, for a loop that calls ``reraise`` now and then.
 
-    Ctrl-C and SIGTERM raise at any line. Inside functions that must not be cut short they wait for the next call of the
-    function that is given, unless a second interrupt comes. The stack tells which functions are running, so this costs
-    nothing while no interrupt comes. A handler of the program's own stays in place.
+    Ctrl-C and SIGTERM raise at any line. Inside functions that must not be cut short they wait for the next
+    ``reraise``, unless a second interrupt comes. The stack tells which functions are running, so this costs nothing
+    while no interrupt comes. A handler of the program's own stays in place.
 
     An interrupt that comes while garbage is collected is raised in whatever callback runs next, in SQLAlchemy's
-    bookkeeping for instance, where Python can only print and drop it. A loop that calls this function now and then
-    ends nevertheless.
+    bookkeeping for instance, where Python can only print and drop it. A loop that calls ``reraise`` ends nevertheless.
 
     SIGTERM also waits while a trial comes to its next report, see `tunesmith.preemption`.
 
@@ -75,7 +93,8 @@ def reraise_lost_interrupts(
         but_for: functions called by those that may be, since they take long and clean up after themselves.
     """
     inner = {f.__code__: True for f in shielded} | {f.__code__: False for f in but_for}
-    delayed: list[Callable[[], Any]] = []
+    found = Delayed()
+    delayed = found.waiting
     ended = threading.Event()
     before = sys.unraisablehook
 
@@ -84,12 +103,6 @@ def reraise_lost_interrupts(
             delayed.append(lambda: signal.default_int_handler(signal.SIGINT, None))
         else:
             before(unraisable)
-
-    def reraise() -> None:
-        if delayed:
-            act = delayed[0]
-            delayed.clear()
-            act()
 
     def patient(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
         def handle(number: int, frame: Any) -> None:
@@ -115,7 +128,7 @@ def reraise_lost_interrupts(
     if main:
         sys.unraisablehook = note
     try:
-        yield reraise
+        yield found
     finally:
         ended.set()
         if sys.unraisablehook is note:
@@ -123,7 +136,7 @@ def reraise_lost_interrupts(
         for number, (old, new) in installed.items():
             if signal.getsignal(number) is new:
                 signal.signal(number, old)
-    reraise()
+    found.reraise()
 
 
 def _is_inside(frame: Any, inner: Mapping[Any, bool]) -> bool:

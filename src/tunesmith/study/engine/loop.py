@@ -64,7 +64,13 @@ class Workers(Protocol[PieceIn, EventOut]):
 
 
 class Policy(ABC, Generic[Piece, Event]):
-    """What differs between the loops: what to begin next, and what to do with an end."""
+    """What differs between the loops: what to begin next, and what to do with an end.
+
+    Attributes:
+        ticks: whether ``tick`` has anything to do.
+    """
+
+    ticks: bool = True
 
     @abstractmethod
     def next(self) -> Piece | None:
@@ -82,7 +88,7 @@ class Policy(ABC, Generic[Piece, Event]):
         """Take in what was heard of pieces under way; called before ``ended``."""
 
     def waiting(self) -> None:
-        """Do useful work before the loop waits for an end, while all workers are busy."""
+        """Do useful work before the loop waits for an end, while all of several workers are busy."""
 
     def tick(self) -> None:
         """Note that time passes: called at least each `TICK` seconds while the workers return from ``poll``."""
@@ -106,24 +112,28 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
     error: BaseException | None = None
     running = 0
     try:
-        with reraise_lost_interrupts((*SHIELDED, *workers.shielded), OPEN) as reraise:
+        with reraise_lost_interrupts((*SHIELDED, *workers.shielded), OPEN) as delayed:
             while True:
                 room = True
                 while error is None and (room := running < workers.capacity) and (piece := policy.next()) is not None:
-                    reraise()  # before the piece runs, perhaps for hours
+                    if delayed.waiting:
+                        delayed.reraise()  # before the piece runs, perhaps for hours
                     workers.submit(piece)
                     running += 1
                 if not running and (room or policy.over()):
                     break
-                policy.waiting()
+                if running > 1 and not room:
+                    policy.waiting()
                 events = workers.poll(TICK)  # not for ever: an interrupt that Python swallowed is to be raised
                 ends = take_notice(policy, events)
                 running -= len(ends)
                 if ends:
                     fault = policy.ended(ends)
                     error = error or fault
-                policy.tick()
-                reraise()
+                if policy.ticks:
+                    policy.tick()
+                if delayed.waiting:
+                    delayed.reraise()
             if error is not None:
                 raise error
     except BaseException:
@@ -134,6 +144,13 @@ def run_loop(workers: Workers[Piece, Event], policy: Policy[Piece, Event]) -> No
 
 def take_notice(policy: Policy[Piece, Event], events: Sequence[Event | Notice]) -> list[Event]:
     """Give the policy those of some events that are no ends; return the ends."""
-    if notices := [event for event in events if isinstance(event, Notice)]:
+    ends: list[Event] = []
+    notices: list[Notice] = []
+    for event in events:
+        if isinstance(event, Notice):
+            notices.append(event)
+        else:
+            ends.append(event)
+    if notices:
         policy.noticed(notices)
-    return [event for event in events if not isinstance(event, Notice)]
+    return ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 
@@ -25,22 +26,21 @@ class Recovery:
 
     Args:
         study: the replica.
+
+    Attributes:
+        due: when to look the next time, by the monotonic clock; never where no other process shares the storage.
     """
 
     def __init__(self, study: StudyReplica) -> None:
         self._study = study
-        self._next = 0.0
+        self.due = 0.0 if study.storage.shared else math.inf
 
-    def look(self, retries: Retries) -> list[int]:
-        """Take over what dead workers left, unless the last look was a moment ago; return the numbers that wait."""
-        study = self._study
+    def look(self, retries: Retries) -> None:
+        """Take over what dead workers left, and say when the next look is due."""
         now = time.monotonic()
-        if not study.storage.shared or now < self._next:
-            return []
-        found = recover(study, retries)
+        recover(self._study, retries)
         pause = max(_LOOK, _REST * (time.monotonic() - now))
-        self._next = now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
-        return found
+        self.due = now + pause * _random.uniform(0.75, 1.0)  # so that not all workers look at once
 
 
 def wait_for_lost(study: StudyReplica, retries: Retries, most: float) -> list[int]:

@@ -57,8 +57,7 @@ class Teller:
         finally:
             study.running.pop(record.number, None)
         if done.state is outcome.state:
-            notes = trial.user_attrs
-            done.user, done.reports, done.costs = dict(notes) if notes else None, reports, trial.costs
+            done.user, done.reports, done.costs = dict(trial._user) if trial._user else None, reports, trial.costs
             done.system = {**(record.system or {}), **system} if system else record.system
         study.add_end(done, *stored)
         if record.fixed and (unused := [n for n in record.fixed if n not in trial.asked]):
@@ -91,18 +90,16 @@ class Teller:
         space, x = trial.point()
         if trial.noise is not None:
             outcome.take_noise(trial.noise)
-        reports, outside, values = trial.reports, trial.outside, outcome.values
+        reports, outside, values = trial.reports, trial._outside, outcome.values
         if outcome.state is TrialState.PRUNED and reports:
             last = reports[max(reports)]
             last = last if isinstance(last, tuple) else (last,)
             values = None if any(map(math.isnan, last)) else last
         # Of a trial that another process started only wall-clock times are known, and a clock may have been set since.
         elapsed = max(0.0, time.time() - record.started) if told.began is None else time.monotonic() - told.began
-        spent = trial.reported_cost()
-        if cost is not None:
-            spent = float(cost)
+        spent = trial.reported_cost() if cost is None and trial._costs_given else cost
         before = 0.0 if math.isnan(record.cost) else record.cost  # of attempts that were paused
-        user, unsent = trial.unsent()  # the storage has the others
+        user, unsent = trial.unsent() if trial._unsent else (None, None)  # the storage has the others
         system: dict[str, Any] = {OUTSIDE: dict(outside)} if outside else {}  # it has what stood there before
         if outcome.noise is not None:
             system[NOISE] = outcome.noise
@@ -116,8 +113,8 @@ class Teller:
             values=values,
             attempt=record.attempt,
             sampler_state=record.sampler_state,
-            cost=before + (elapsed if spent is None else spent),
-            constraints=trial.constraints,
+            cost=before + (elapsed if spent is None else float(spent)),
+            constraints=trial._constraints,
             reason=None if outcome.reason is None else shorten(plain_text(str(outcome.reason))),
             started=record.started,
             finished=record.started + elapsed,

@@ -89,6 +89,10 @@ class Wishes:
 
     Args:
         study: whose trials it runs.
+
+    Attributes:
+        due: when to look the next time, by the monotonic clock.
+        asks: whether anything but to go on was asked the last time.
     """
 
     def __init__(self, study: StudyReplica) -> None:
@@ -98,8 +102,9 @@ class Wishes:
     def begin(self) -> None:
         """Begin a call of ``optimize``, which is not meant by a "stop" of before."""
         self._since = time.time()
-        self._looked = time.monotonic()  # what was asked before is looked at when the first second is over
+        self.due = time.monotonic() + LOOK  # what was asked before is looked at when the first second is over
         self._word = GO
+        self.asks = False
         self._stops: frozenset[int] = frozenset()
 
     def word(self) -> str:
@@ -113,15 +118,17 @@ class Wishes:
         return self._stops
 
     def _look(self) -> None:
-        if time.monotonic() - self._looked < LOOK:
+        now = time.monotonic()
+        if now < self.due:
             return
-        self._looked = time.monotonic()
+        self.due = now + LOOK
         try:
             system = self._stored()
         except StorageError:
             return
         word, at = _word_and_time(system.get(ASKED))
         self._word = GO if word == STOP and at < self._since else word
+        self.asks = self._word != GO
         numbers = (key.removeprefix(STOP_TRIAL) for key in system if key.startswith(STOP_TRIAL))
         self._stops = frozenset(int(n) for n in numbers if n.isdecimal())
 
